@@ -1,0 +1,109 @@
+//! The suite that every backend must pass, whatever it runs.
+
+use crate::{Backend, BackendError, Event, GenerateRequest, TokenId};
+
+/// Checks `backend` against the contract of [`Backend`]; the error says what was expected and found.
+pub fn check(backend: &dyn Backend) -> Result<(), String> {
+    order_and_counts(backend)?;
+    prompt_only(backend)?;
+    greedy_is_deterministic(backend)?;
+    refusals(backend)?;
+    dropping_aborts(backend)?;
+    scores(backend)
+}
+
+fn request(n_prompt: usize, max_tokens: usize) -> GenerateRequest {
+    let prompt = (0..n_prompt).map(|i| (i % 50 + 1) as TokenId).collect();
+    GenerateRequest { prompt, max_tokens, ignore_eos: true, ..GenerateRequest::default() }
+}
+
+fn expect(condition: bool, what: &str) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(what.to_string()) }
+}
+
+/// Queued, Started, the tokens, Finished; stamps never go back; usage counts what was seen.
+fn order_and_counts(backend: &dyn Backend) -> Result<(), String> {
+    let events: Vec<Event> = backend.generate(GenerateRequest { top_logprobs: Some(3), ..request(5, 4) }).collect();
+    let [
+        Event::Queued { at: queued },
+        Event::Started { at: started, .. },
+        tokens @ ..,
+        Event::Finished { usage, at: finished, .. },
+    ] = &events[..]
+    else {
+        return Err(format!("expected Queued, Started, tokens, Finished; found {events:?}"));
+    };
+    let mut last = *started;
+    expect(queued <= started, "Queued is stamped after Started")?;
+    for token in tokens {
+        let Event::Token { at, top, logprob, .. } = token else {
+            return Err(format!("expected a token, found {token:?}"));
+        };
+        expect(*at >= last, "a token is stamped before its predecessor")?;
+        if backend.capabilities().logprobs {
+            expect(logprob.is_some_and(|l| l <= 0.0), "a log-probability is absent or positive")?;
+            expect(
+                top.len() == 3 && top.is_sorted_by(|a, b| a.1 >= b.1),
+                "alternatives are not the three best in order",
+            )?;
+        }
+        last = *at;
+    }
+    expect(*finished >= last, "Finished is stamped before the last token")?;
+    expect(
+        usage.prompt_tokens == 5 && usage.output_tokens == tokens.len() && tokens.len() == 4,
+        "usage disagrees with the events",
+    )
+}
+
+/// No token is asked for: the prompt is computed and the stream ends.
+fn prompt_only(backend: &dyn Backend) -> Result<(), String> {
+    let events: Vec<Event> = backend.generate(request(5, 0)).collect();
+    expect(
+        matches!(events[..], [Event::Queued { .. }, Event::Started { .. }, Event::Finished { .. }]),
+        "max_tokens 0 gave tokens",
+    )
+}
+
+/// The same request gives the same ids, with or without a kept prefix.
+fn greedy_is_deterministic(backend: &dyn Backend) -> Result<(), String> {
+    let ids = |r: GenerateRequest| -> Vec<TokenId> {
+        backend.generate(r).filter_map(|e| if let Event::Token { id, .. } = e { Some(id) } else { None }).collect()
+    };
+    let plain = ids(request(9, 6));
+    expect(plain == ids(request(9, 6)), "the same request gave other ids")?;
+    for round in 0..2 {
+        let kept = ids(GenerateRequest { reuse_prefix: true, ..request(9, 6) });
+        expect(plain == kept, &format!("reusing a prefix changed the ids in round {round}"))?;
+    }
+    Ok(())
+}
+
+/// Requests that cannot be served fail with an event, and the backend still works.
+fn refusals(backend: &dyn Backend) -> Result<(), String> {
+    let info = backend.info();
+    let fails = |r: GenerateRequest| matches!(backend.generate(r).last(), Some(Event::Failed(_)));
+    expect(fails(request(0, 1)), "an empty prompt was accepted")?;
+    expect(fails(request(info.n_ctx + 1, 1)), "a prompt longer than the context was accepted")?;
+    let events: Vec<Event> = backend.generate(request(2, 1)).collect();
+    expect(matches!(events.last(), Some(Event::Finished { .. })), "after a refusal nothing works")
+}
+
+/// A dropped stream leaves nothing behind.
+fn dropping_aborts(backend: &dyn Backend) -> Result<(), String> {
+    let before = backend.memory().map(|m| m.kv_used_bytes);
+    drop(backend.generate(request(5, 50)).take(4).collect::<Vec<_>>());
+    expect(backend.memory().map(|m| m.kv_used_bytes) <= before, "a dropped stream kept its KV")
+}
+
+/// As many scores as promised, all log-probabilities; or a refusal that names the ability.
+fn scores(backend: &dyn Backend) -> Result<(), String> {
+    match backend.score(&request(9, 0).prompt, 4) {
+        Ok(scores) if backend.capabilities().score => expect(
+            scores.len() == 4 && scores.iter().all(|s| *s <= 0.0),
+            "score() gave other than four log-probabilities",
+        ),
+        Err(BackendError::Unsupported { .. }) if !backend.capabilities().score => Ok(()),
+        other => Err(format!("score() and capabilities() disagree: {other:?}")),
+    }
+}

@@ -1,0 +1,131 @@
+//! The seam between whatever generates tokens and whatever measures or serves them.
+//!
+//! A [`Backend`] turns a [`GenerateRequest`] into a stream of [`Event`]s, each stamped where it happens. This crate holds
+//! the trait, its plain data, a [`MockBackend`] with a virtual clock and the [`conformance`] suite that every backend must
+//! pass. Concrete backends live in `backends`; statistics over the stamps live in `record` and `bench`.
+
+pub mod conformance;
+mod event;
+mod mock;
+mod request;
+
+pub use event::{Event, FinishReason, Phases, Usage};
+pub use mock::MockBackend;
+pub use request::{GenerateRequest, SamplingParams};
+
+use std::time::Duration;
+
+/// A token's number in the model's vocabulary.
+pub type TokenId = u32;
+
+/// What a backend runs: the facts that a report shows beside its figures.
+#[derive(Clone, Debug, Default)]
+pub struct BackendInfo {
+    /// Name in the `BACKENDS` table, e.g. `native`.
+    pub backend: String,
+    /// What computes, as llama-bench prints it, e.g. `CPU`.
+    pub device: String,
+    /// Instruction set in use, e.g. `avx512`.
+    pub isa: String,
+    /// File the model came from.
+    pub model_path: String,
+    /// Architecture and size as llama.cpp words it, e.g. `llama 135M Q4_1`.
+    pub model_type: String,
+    /// Bytes of all tensors in the file.
+    pub model_bytes: u64,
+    /// Number of weights.
+    pub model_params: u64,
+    /// Bytes of weights read to generate one token.
+    pub bytes_per_token: u64,
+    /// KV bytes one token occupies over all layers.
+    pub kv_bytes_per_token: u64,
+    /// Tokens in the vocabulary.
+    pub vocab_size: usize,
+    /// Longest sequence this instance accepts.
+    pub n_ctx: usize,
+    /// Threads that compute.
+    pub n_threads: usize,
+    /// Load time split into named stages, in order.
+    pub load: Vec<(&'static str, Duration)>,
+    /// The token that starts a sequence, where the model wants one.
+    pub bos: Option<TokenId>,
+}
+
+/// What a backend can do; a report shows a dash with the reason for what it can't.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// [`Backend::score`] works.
+    pub score: bool,
+    /// Token events carry log-probabilities and alternatives.
+    pub logprobs: bool,
+    /// [`GenerateRequest::reuse_prefix`] has an effect.
+    pub prefix_reuse: bool,
+}
+
+/// Memory of the engine process, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// Weights as they are held (packed or mapped).
+    pub model_bytes: u64,
+    /// KV cache reserved over all layers.
+    pub kv_allocated_bytes: u64,
+    /// KV cache that holds tokens.
+    pub kv_used_bytes: u64,
+}
+
+/// Why a backend could not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BackendError {
+    /// The request is not one that this model can serve.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The backend has no such ability.
+    #[error("{backend} cannot {ability}")]
+    Unsupported {
+        /// The backend's name.
+        backend: &'static str,
+        /// What was asked, as a verb phrase.
+        ability: &'static str,
+    },
+    /// The prompt and the tokens to generate do not fit the context.
+    #[error("the prompt has {prompt} tokens and {max_tokens} are to be generated, but the context holds {n_ctx}")]
+    ContextExceeded {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens to generate.
+        max_tokens: usize,
+        /// What fits.
+        n_ctx: usize,
+    },
+    /// Anything the engine reported.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// The events of one request, in order; dropping it aborts the request and frees what it held.
+///
+/// The last event is [`Event::Finished`] or [`Event::Failed`]; nothing follows it.
+pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
+
+/// Anything that generates.
+pub trait Backend {
+    /// What runs.
+    fn info(&self) -> BackendInfo;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Starts a request. Errors that concern the request arrive as [`Event::Failed`].
+    fn generate(&self, request: GenerateRequest) -> EventStream<'_>;
+
+    /// Log-probabilities (natural) of `tokens[i + 1]` given `tokens[..=i]`, for `i` in `first..tokens.len() - 1`.
+    fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
+        let _ = (tokens, first);
+        Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens" })
+    }
+
+    /// Memory held, where it can be known.
+    fn memory(&self) -> Option<MemoryUsage> {
+        None
+    }
+}

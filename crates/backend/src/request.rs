@@ -1,0 +1,56 @@
+//! What is asked of a backend.
+
+use crate::TokenId;
+
+/// One generation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateRequest {
+    /// The prompt, special tokens included.
+    pub prompt: Vec<TokenId>,
+    /// Tokens to generate at most. Zero computes the prompt and finishes.
+    pub max_tokens: usize,
+    /// How tokens are chosen.
+    pub sampling: SamplingParams,
+    /// Go on after an end-of-sequence token.
+    pub ignore_eos: bool,
+    /// How many alternatives each token event carries; `None` for no log-probabilities at all.
+    pub top_logprobs: Option<usize>,
+    /// Keep this request's KV when it ends, and start from the kept KV as far as its tokens agree with this prompt.
+    pub reuse_prefix: bool,
+}
+
+/// How a token is chosen from the logits. The default is greedy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SamplingParams {
+    /// Divides the logits; 0 chooses the most likely token.
+    pub temperature: f32,
+    /// Only the `top_k` most likely; 0 for all.
+    pub top_k: usize,
+    /// Only the smallest set whose probability reaches this; 1 for all.
+    pub top_p: f32,
+    /// Only tokens at least this fraction as likely as the most likely; 0 for all.
+    pub min_p: f32,
+    /// Divides positive and multiplies negative logits of tokens already seen; 1 for none.
+    pub repetition_penalty: f32,
+    /// Subtracted once from the logit of a token already generated.
+    pub presence_penalty: f32,
+    /// Subtracted as often as the token was generated.
+    pub frequency_penalty: f32,
+    /// Start of the random sequence; the same seed, prompt and engine give the same text.
+    pub seed: u64,
+}
+
+impl Default for SamplingParams {
+    fn default() -> Self {
+        SamplingParams {
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            seed: 0,
+        }
+    }
+}

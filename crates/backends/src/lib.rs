@@ -1,0 +1,1 @@
+//! Concrete backends, one module each.

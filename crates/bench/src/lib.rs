@@ -1,0 +1,1 @@
+//! Experiments, metrics and the runner that measures any backend.

@@ -1,0 +1,2 @@
+//! The `pacemark` binary.
+fn main() {}

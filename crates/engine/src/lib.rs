@@ -1,0 +1,1 @@
+//! The decoder: model configuration, architectures, KV cache, forward pass and sampler.

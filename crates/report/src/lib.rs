@@ -1,0 +1,1 @@
+//! Turns a measured run into tables and files; renderers only format.
