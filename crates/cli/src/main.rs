@@ -1,2 +1,18 @@
-//! The `pacemark` binary.
-fn main() {}
+//! The `pacemark` binary: flags to options, wiring, exit codes.
+//!
+//! Each subcommand is one file in `commands` with its `Args` and a `run` function; this file only dispatches and turns
+//! errors to exit codes. Nothing below this crate parses flags, prints to a terminal or exits.
+
+mod commands;
+mod exit;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = commands::Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => code.into(),
+        Err(error) => exit::report(&error).into(),
+    }
+}

@@ -1,0 +1,43 @@
+//! Exit codes and how an error reaches the user.
+
+use std::process::ExitCode;
+
+/// What the process says when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Fine = 0,
+    /// Something failed.
+    Failed = 1,
+    /// The command line cannot be carried out as written (clap's own code).
+    Usage = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// An error in what the user typed: exit code 2.
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Prints `error` with its causes to stderr, and chooses the code.
+pub fn report(error: &anyhow::Error) -> Exit {
+    if error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    }) {
+        return Exit::Fine; // the reader of our output has gone: nobody to tell
+    }
+    eprintln!("error: {error:#}");
+    if error.chain().any(|cause| cause.is::<UsageError>()) { Exit::Usage } else { Exit::Failed }
+}
