@@ -1,1 +1,29 @@
-//! Reads and writes model files: GGUF metadata and tensor views over a memory map; the catalog of named models.
+//! Model files: what is in them, and where its bytes lie.
+//!
+//! [`ModelFile::open`] maps a GGUF file (or all parts of a split one), checks every count, length and offset in it against
+//! the file, and hands out [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
+//! copied. [`GgufWriter`] writes such files.
+//!
+//! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the fetching of a model to the
+//! binary: nothing here opens a network connection or starts a process.
+
+mod error;
+pub mod gguf;
+mod mapping;
+mod metadata;
+mod model;
+mod split;
+mod strings;
+mod tensor;
+mod value;
+
+pub use error::ModelFileError;
+pub use gguf::write::{GgufWriter, write_gguf, write_gguf_file};
+pub use metadata::Metadata;
+pub use model::ModelFile;
+pub use strings::Strings;
+pub use tensor::{TensorBytes, TensorInfo};
+pub use value::{Value, ValueType};
+
+/// Result of this crate's functions.
+pub type Result<T, E = ModelFileError> = std::result::Result<T, E>;
