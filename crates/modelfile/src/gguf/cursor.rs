@@ -57,15 +57,13 @@ impl<'a> Cursor<'a> {
 
     /// Refuses a count of things, each at least `least_bytes` long, that the rest of the file cannot hold.
     pub(super) fn check_count(&self, count: u64, least_bytes: usize, what: &str, field: &dyn Display) -> Result<usize> {
-        let most = self.left() / least_bytes;
-        match usize::try_from(count) {
-            Ok(count) if count <= most => Ok(count),
-            _ => Err(self.invalid(
-                field,
-                format!("at most {most} {what} (the file has {} bytes left at byte {})", self.left(), self.at),
-                format!("{count}: the file is cut short or damaged"),
-            )),
+        let least = usize::try_from(count).ok().and_then(|count| count.checked_mul(least_bytes));
+        if least.is_some_and(|least| least <= self.left()) {
+            return Ok(count as usize);
         }
+        let most = self.left() / least_bytes;
+        let expected = format!("at most {most} {what} (the file has {} bytes left at byte {})", self.left(), self.at);
+        Err(self.invalid(field, expected, format!("{count}: the file is cut short or damaged")))
     }
 
     pub(super) fn take(&mut self, count: u64, field: &dyn Display) -> Result<&'a [u8]> {
@@ -104,13 +102,32 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn strings(&mut self, count: u64, field: &dyn Display) -> Result<Strings> {
-        let count = self.check_count(count, size_of::<u64>(), "strings", field)?;
-        let mut text = Vec::new();
+        const LENGTH: usize = size_of::<u64>();
+        let count = self.check_count(count, LENGTH, "strings", field)?;
+        // A vocabulary's length, twice over: first the sizes, so that the text is allocated once, then the text.
+        let mut rest = &self.bytes[self.at..];
         let mut ends = Vec::with_capacity(count);
-        for _ in 0..count {
-            let length: u64 = self.number(field)?;
-            text.extend_from_slice(self.take(length, field)?);
-            ends.push(text.len());
+        let mut total = 0;
+        for index in 0..count {
+            let string = rest.split_first_chunk::<LENGTH>().and_then(|(length, tail)| {
+                let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+                tail.split_at_checked(length)
+            });
+            let Some((string, tail)) = string else {
+                let expected = format!("{count} strings within the file");
+                return Err(self.invalid(field, expected, format!("string {index} to end after it")));
+            };
+            total += string.len();
+            ends.push(total);
+            rest = tail;
+        }
+        let mut text = Vec::with_capacity(total);
+        let mut end = 0;
+        for &next in &ends {
+            self.at += LENGTH;
+            text.extend_from_slice(&self.bytes[self.at..self.at + (next - end)]);
+            self.at += next - end;
+            end = next;
         }
         Strings::from_parts(text, ends)
             .map_err(|index| self.invalid(field, "UTF-8", format!("bad bytes in string {index} of {count}")))

@@ -1,7 +1,8 @@
 //! Writes GGUF version 3: for tests, for synthetic and for requantized models.
 
-use super::{MAGIC, VERSION, alignment};
+use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, VERSION, alignment};
 use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -99,12 +100,19 @@ fn header(path: &Path, metadata: &Metadata, tensors: &[TensorInfo], alignment: u
     out.extend((tensors.len() as u64).to_le_bytes());
     out.extend((metadata.len() as u64).to_le_bytes());
     for (key, value) in metadata.iter() {
+        check_key(path, key)?;
+        check_nesting(path, key, value, 0)?;
         put_string(&mut out, key);
         put_value(&mut out, value);
     }
     let mut offset = 0u64;
+    let mut names = HashSet::new();
     for tensor in tensors {
+        check_key(path, &tensor.name)?;
         tensor.check(path)?;
+        if !names.insert(&tensor.name) {
+            return Err(ModelFileError::invalid(path, &tensor.name, "each tensor once", "a second one of this name"));
+        }
         put_string(&mut out, &tensor.name);
         out.extend((tensor.dims.len() as u32).to_le_bytes());
         tensor.dims.iter().for_each(|dim| out.extend(dim.to_le_bytes()));
@@ -114,6 +122,27 @@ fn header(path: &Path, metadata: &Metadata, tensors: &[TensorInfo], alignment: u
     }
     out.extend(padding(out.len() as u64, alignment));
     Ok(out)
+}
+
+fn check_key(path: &Path, key: &str) -> Result<()> {
+    if key.len() as u64 <= MAX_KEY_BYTES {
+        return Ok(());
+    }
+    let expected = format!("a name of at most {MAX_KEY_BYTES} bytes");
+    Err(ModelFileError::invalid(path, "name", expected, key.len().to_string()))
+}
+
+/// An array of arrays must hold arrays only, and no deeper than readers follow.
+fn check_nesting(path: &Path, key: &str, value: &Value, depth: u32) -> Result<()> {
+    if depth > 0 && value.shape().1.is_none() {
+        return Err(ModelFileError::invalid(path, key, "arrays within the array", value.describe()));
+    }
+    let Value::Nested(inner) = value else { return Ok(()) };
+    if depth + 1 == MAX_DEPTH {
+        let expected = format!("arrays nested at most {MAX_DEPTH} deep");
+        return Err(ModelFileError::invalid(path, key, expected, "a deeper one"));
+    }
+    inner.iter().try_for_each(|value| check_nesting(path, key, value, depth + 1))
 }
 
 /// Zeros from `length` to the next multiple of `alignment`.
