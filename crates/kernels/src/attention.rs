@@ -1,0 +1,142 @@
+//! Attention over the paged KV cache: validates what it is given, cuts it to tiles, hands tiles to the team.
+//!
+//! Where keys and values live is the engine's business (`engine::kv`); this module only states the layout of a lane.
+
+use crate::KernelSet;
+use crate::kernel_set::AttentionArgs;
+use crate::team::{SharedRows, Team};
+
+/// Tokens in a KV block: one AVX-512 vector of keys.
+pub const KV_BLOCK: usize = 16;
+/// Largest head dimension that the kernels take.
+pub const MAX_HEAD_DIM: usize = 512;
+/// Query rows in a tile.
+pub(crate) const MAX_TILE_ROWS: usize = 8;
+
+/// `head_dim` rounded up so that a row of values is whole vectors on every ISA.
+pub fn value_dim(head_dim: usize) -> usize {
+    head_dim.next_multiple_of(16)
+}
+
+/// What is the same for every sequence and head.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionShape {
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; divides `n_heads`.
+    pub n_kv_heads: usize,
+    /// Elements of a head, at most [`MAX_HEAD_DIM`].
+    pub head_dim: usize,
+    /// Multiplies the queries.
+    pub scale: f32,
+    /// How many positions a token sees, itself included; `None` for all.
+    pub window: Option<usize>,
+}
+
+/// Keys and values of one (layer, KV head) lane, all blocks.
+#[derive(Clone, Copy)]
+pub struct KvLane<'a> {
+    /// `[block][head_dim][KV_BLOCK]` halves.
+    pub k: &'a [u16],
+    /// `[block][KV_BLOCK][value_dim(head_dim)]` halves.
+    pub v: &'a [u16],
+}
+
+/// The tokens of one sequence within a batch.
+#[derive(Clone, Copy)]
+pub struct SequenceSpan<'a> {
+    /// Its rows of the batch.
+    pub first_row: usize,
+    /// Position of each of those rows.
+    pub row_positions: &'a [i32],
+    /// Its blocks, in order.
+    pub block_table: &'a [u32],
+    /// Position held by each slot of its blocks, in order; as many as it has keys.
+    pub positions: &'a [i32],
+}
+
+/// `out[t] = softmax(scale * q[t] · K) · V` for all rows of all sequences.
+///
+/// `q` and `out` are `[n_tokens, n_heads * head_dim]`; `lanes` has one entry a KV head.
+///
+/// # Panics
+/// If lengths disagree or a block table names a block that a lane does not have.
+pub fn attention(
+    team: &Team,
+    kernels: &'static KernelSet,
+    shape: &AttentionShape,
+    lanes: &[KvLane<'_>],
+    sequences: &[SequenceSpan<'_>],
+    q: &[f32],
+    out: &mut [f32],
+) {
+    check(shape, lanes, sequences, q, out);
+    let group = shape.n_heads / shape.n_kv_heads;
+    let n_rows: usize = sequences.iter().map(|s| s.row_positions.len() * group * shape.n_kv_heads).sum();
+    let tile_rows = n_rows.div_ceil(team.n_threads()).clamp(1, MAX_TILE_ROWS);
+    // (sequence, KV head, first of its rows)
+    let tiles: Vec<(usize, usize, usize)> = sequences
+        .iter()
+        .enumerate()
+        .flat_map(|(s, span)| {
+            let rows = span.row_positions.len() * group;
+            (0..shape.n_kv_heads).flat_map(move |head| (0..rows).step_by(tile_rows).map(move |row| (s, head, row)))
+        })
+        .collect();
+    let out = SharedRows::new(out, shape.head_dim);
+    // Later rows see more keys: longest tiles first keeps the threads level at the end.
+    team.run(tiles.len(), &|i| {
+        let (s, head, first) = tiles[tiles.len() - 1 - i];
+        let span = &sequences[s];
+        let last = (first + tile_rows).min(span.row_positions.len() * group);
+        // Row numbers in units of heads, for queries and output alike.
+        let head_row = |row: usize| (span.first_row + row / group) * shape.n_heads + head * group + row % group;
+        let mut rows = [0usize; MAX_TILE_ROWS];
+        let mut positions = [0i32; MAX_TILE_ROWS];
+        for (n, row) in (first..last).enumerate() {
+            rows[n] = head_row(row);
+            positions[n] = span.row_positions[row / group];
+        }
+        let rows = &rows[..last - first];
+        let q: [*const f32; MAX_TILE_ROWS] =
+            std::array::from_fn(|n| rows.get(n).map_or(std::ptr::null(), |&row| q[row * shape.head_dim..].as_ptr()));
+        // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out twice.
+        let out: [*mut f32; MAX_TILE_ROWS] =
+            std::array::from_fn(|n| rows.get(n).map_or(std::ptr::null_mut(), |&row| unsafe { out.row_ptr(row) }));
+        let mut args = AttentionArgs {
+            q: &q[..rows.len()],
+            out: &out[..rows.len()],
+            row_positions: &positions[..rows.len()],
+            window: shape.window.map_or(i32::MAX, |w| i32::try_from(w).unwrap_or(i32::MAX)),
+            block_table: span.block_table,
+            positions: span.positions,
+            k: lanes[head].k.as_ptr(),
+            v: lanes[head].v.as_ptr(),
+            head_dim: shape.head_dim,
+            value_dim: value_dim(shape.head_dim),
+            scale: shape.scale,
+        };
+        // SAFETY: the set's ISA was detected; `check` bounded every row, block and length that the kernel derives.
+        unsafe { (kernels.attention)(&mut args) }
+    });
+}
+
+fn check(shape: &AttentionShape, lanes: &[KvLane<'_>], sequences: &[SequenceSpan<'_>], q: &[f32], out: &[f32]) {
+    assert!((1..=MAX_HEAD_DIM).contains(&shape.head_dim), "attention: head_dim {}", shape.head_dim);
+    assert!(shape.n_kv_heads > 0 && shape.n_heads % shape.n_kv_heads == 0, "attention: heads do not divide");
+    assert_eq!(lanes.len(), shape.n_kv_heads, "attention: one lane a KV head");
+    let (k_block, v_block) = (shape.head_dim * KV_BLOCK, value_dim(shape.head_dim) * KV_BLOCK);
+    let n_blocks = lanes.iter().map(|lane| (lane.k.len() / k_block).min(lane.v.len() / v_block)).min().unwrap_or(0);
+    let width = shape.n_heads * shape.head_dim;
+    assert_eq!(q.len(), out.len(), "attention: queries and output differ");
+    let mut seen = 0;
+    for s in sequences {
+        assert!(s.first_row >= seen, "attention: sequences overlap or are out of order");
+        seen = s.first_row + s.row_positions.len();
+        assert!(s.row_positions.iter().chain(s.positions).all(|&p| p >= 0), "attention: negative position");
+        let blocks = s.positions.len().div_ceil(KV_BLOCK);
+        assert!(blocks <= s.block_table.len(), "attention: more keys than blocks");
+        assert!(s.block_table[..blocks].iter().all(|&b| (b as usize) < n_blocks), "attention: block out of range");
+    }
+    assert!(seen * width <= q.len(), "attention: more rows than queries");
+}

@@ -1,0 +1,192 @@
+//! AVX2 with FMA and F16C: eight rows a panel, `maddubs` on unsigned weights and broadcast activations.
+//!
+//! `maddubs` saturates at 16 bits. Weights of up to six bits cannot reach that for as many slices as are summed before
+//! widening (`SLICES` below); eight-bit weights go by sign and magnitude, where |w| <= 128 and |q| <= 127.
+
+#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+
+use crate::simd::{Int8, Simd};
+use std::arch::x86_64::*;
+
+/// Eight floats.
+#[derive(Clone, Copy)]
+pub struct Avx2(__m256);
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    const MAX_TILE: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Avx2(_mm256_set1_ps(x))
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        Avx2(_mm256_loadu_ps(p))
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        _mm256_storeu_ps(p, self.0)
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> Self {
+        Avx2(_mm256_cvtph_ps(_mm_loadu_si128(p.cast())))
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> Self {
+        let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+        Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)))
+    }
+    #[inline(always)]
+    unsafe fn store_f16(self, p: *mut u16) {
+        _mm_storeu_si128(p.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(self.0))
+    }
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        Avx2(_mm256_add_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        Avx2(_mm256_sub_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        Avx2(_mm256_mul_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Avx2(_mm256_div_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        Avx2(_mm256_fmadd_ps(self.0, b.0, c.0))
+    }
+    #[inline(always)]
+    unsafe fn max(self, b: Self) -> Self {
+        Avx2(_mm256_max_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn min(self, b: Self) -> Self {
+        Avx2(_mm256_min_ps(self.0, b.0))
+    }
+    #[inline(always)]
+    unsafe fn abs(self) -> Self {
+        Avx2(_mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0))
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        Avx2(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0))
+    }
+    #[inline(always)]
+    unsafe fn exp2i(self) -> Self {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+        Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
+    }
+    #[inline(always)]
+    unsafe fn reduce_add(self) -> f32 {
+        let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+    }
+    #[inline(always)]
+    unsafe fn reduce_max(self) -> f32 {
+        let four = _mm_max_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0));
+        let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+    }
+    #[inline(always)]
+    unsafe fn store_i8(self, p: *mut i8) {
+        let wide = _mm256_cvtps_epi32(self.0);
+        let half = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
+        _mm_storel_epi64(p.cast(), _mm_packs_epi16(half, half))
+    }
+}
+
+/// How many products of `BITS`-bit weights fit 16 bits: `slices * 2 * (2^BITS - 1) * 127 <= 32767`.
+const fn slices(bits: u32) -> usize {
+    match bits {
+        4 => 8,
+        5 => 4,
+        6 => 2,
+        _ => 1,
+    }
+}
+
+impl Int8 for Avx2 {
+    type W = __m256i;
+
+    #[inline(always)]
+    unsafe fn load_w(p: *const u8) -> Self::W {
+        _mm256_loadu_si256(p.cast())
+    }
+    #[inline(always)]
+    unsafe fn low_nibbles(w: Self::W) -> Self::W {
+        _mm256_and_si256(w, _mm256_set1_epi8(15))
+    }
+    #[inline(always)]
+    unsafe fn high_nibbles(w: Self::W) -> Self::W {
+        _mm256_and_si256(_mm256_srli_epi16::<4>(w), _mm256_set1_epi8(15))
+    }
+    #[inline(always)]
+    unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W {
+        // Byte i gets the mask byte i / 8 (the shuffle works within 128-bit lanes, each of which holds all four), then
+        // keeps bit i % 8 of it.
+        let all = _mm256_set1_epi32(bits.cast::<i32>().read_unaligned());
+        let spread = _mm256_setr_epi8(
+            0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
+        );
+        let select = _mm256_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
+        let bytes = _mm256_and_si256(_mm256_shuffle_epi8(all, spread), select);
+        let set = _mm256_cmpeq_epi8(bytes, select);
+        _mm256_or_si256(w, _mm256_and_si256(set, _mm256_set1_epi8(16)))
+    }
+    #[inline(always)]
+    unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
+        let moved = match j {
+            0 => _mm256_slli_epi16::<4>(pairs),
+            1 => _mm256_slli_epi16::<2>(pairs),
+            2 => pairs,
+            _ => _mm256_srli_epi16::<2>(pairs),
+        };
+        _mm256_or_si256(w, _mm256_and_si256(moved, _mm256_set1_epi8(0x30)))
+    }
+    #[inline(always)]
+    unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
+        w: &[Self::W; 8],
+        q: *const i8,
+        neg_sum: i32,
+    ) -> Self {
+        let q = q.cast::<i32>();
+        let ones = _mm256_set1_epi16(1);
+        let start = if SIGNED && BITS < 8 { neg_sum << (BITS - 1) } else { 0 };
+        let mut sum = _mm256_set1_epi32(start);
+        let mut g = FROM;
+        while g < TO {
+            let mut narrow = _mm256_setzero_si256();
+            let until = if g + slices(BITS) < TO { g + slices(BITS) } else { TO };
+            while g < until {
+                let q = _mm256_set1_epi32(q.add(g).read_unaligned());
+                let product = if BITS == 8 {
+                    let signed = _mm256_xor_si256(w[g], _mm256_set1_epi8(-128));
+                    _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(q, signed))
+                } else {
+                    _mm256_maddubs_epi16(w[g], q)
+                };
+                narrow = _mm256_add_epi16(narrow, product);
+                g += 1;
+            }
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(narrow, ones));
+        }
+        Avx2(_mm256_cvtepi32_ps(sum))
+    }
+    #[inline(always)]
+    unsafe fn load_u8(p: *const u8) -> Self {
+        Avx2(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))))
+    }
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> Self {
+        Avx2(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast()))))
+    }
+}
+
+crate::generic::instantiate_kernels!(Avx2, crate::Isa::Avx2, "avx2,fma,f16c");

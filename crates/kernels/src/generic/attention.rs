@@ -1,0 +1,222 @@
+//! Attention of a few query rows over one lane of the paged KV cache, with online softmax.
+//!
+//! The rows of a tile share a KV head (the query heads of its group, for one or several tokens), so that each key and
+//! value is read and widened once for all of them. Keys lie transposed in their block (`[head_dim][KV_BLOCK]`): a vector
+//! holds one dimension of many keys and meets a broadcast query element, without horizontal sums. Scores of up to
+//! [`CHUNK`] keys are kept, then folded to the running maximum, sum and output (Milakov and Gimelshein, 2018; Dao et al.,
+//! 2022). A key is masked by the position stored in its slot, never by the slot's number.
+
+#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
+
+use super::math::exp;
+use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, MAX_TILE_ROWS};
+use crate::kernel_set::AttentionArgs;
+use crate::simd::Simd;
+use std::mem::MaybeUninit;
+
+/// Keys whose scores are held at once.
+const CHUNK: usize = 256;
+
+/// Runs the tile with the number of rows as a constant; sizes in between are padded with copies of the last row.
+///
+/// # Safety
+/// The pointers of `a` are valid for the shapes it states; 1 to `MAX_TILE_ROWS` rows.
+#[inline(always)]
+pub(crate) unsafe fn tile<V: Simd>(a: &mut AttentionArgs<'_>) {
+    match a.q.len() {
+        1 => rows::<V, 1>(a),
+        2 => rows::<V, 2>(a),
+        3 => rows::<V, 3>(a),
+        4 => rows::<V, 4>(a),
+        _ => rows::<V, MAX_TILE_ROWS>(a),
+    }
+}
+
+struct Scratch<const R: usize> {
+    /// Scaled queries, `[head_dim][R]`.
+    q: MaybeUninit<[f32; MAX_TILE_ROWS * MAX_HEAD_DIM]>,
+    /// Scores, then probabilities, `[R][CHUNK]`.
+    scores: MaybeUninit<[f32; MAX_TILE_ROWS * CHUNK]>,
+    /// Weighted sums of values, `[R][value_dim]`.
+    sums: MaybeUninit<[f32; MAX_TILE_ROWS * MAX_HEAD_DIM]>,
+    /// Running maximum and sum of each row.
+    max: [f32; R],
+    total: [f32; R],
+    positions: [i32; R],
+}
+
+#[inline(always)]
+unsafe fn rows<V: Simd, const R: usize>(a: &AttentionArgs<'_>) {
+    let last = a.q.len() - 1;
+    let mut s = Scratch::<R> {
+        q: MaybeUninit::uninit(),
+        scores: MaybeUninit::uninit(),
+        sums: MaybeUninit::uninit(),
+        max: [f32::NEG_INFINITY; R],
+        total: [0.0; R],
+        positions: std::array::from_fn(|r| a.row_positions[r.min(last)]),
+    };
+    let q = s.q.as_mut_ptr().cast::<f32>();
+    let sums = s.sums.as_mut_ptr().cast::<f32>();
+    for r in 0..R {
+        let row = a.q[r.min(last)];
+        for d in 0..a.head_dim {
+            *q.add(d * R + r) = *row.add(d) * a.scale;
+        }
+    }
+    sums.write_bytes(0, R * a.value_dim);
+    let per_chunk = CHUNK / KV_BLOCK;
+    let n_blocks = a.positions.len().div_ceil(KV_BLOCK);
+    let mut from = 0;
+    while from < n_blocks {
+        chunk::<V, R>(a, &mut s, from..n_blocks.min(from + per_chunk));
+        from += per_chunk;
+    }
+    for (r, out) in a.out.iter().enumerate() {
+        let inverse = if s.total[r] > 0.0 { 1.0 / s.total[r] } else { 0.0 };
+        for d in 0..a.head_dim {
+            *out.add(d) = *sums.add(r * a.value_dim + d) * inverse;
+        }
+    }
+}
+
+/// Scores of the visible blocks in `range`, folded into the running softmax.
+#[inline(always)]
+unsafe fn chunk<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, range: std::ops::Range<usize>) {
+    let scores = s.scores.as_mut_ptr().cast::<f32>();
+    let (newest, oldest) = (s.positions.iter().max().copied(), s.positions.iter().min().copied());
+    let (newest, oldest) = (newest.unwrap_or(0), oldest.unwrap_or(0));
+    let mut visible = [0u32; CHUNK / KV_BLOCK];
+    let mut n = 0;
+    for index in range {
+        let slots = &a.positions[index * KV_BLOCK..a.positions.len().min((index + 1) * KV_BLOCK)];
+        let first = slots.iter().copied().min().unwrap_or(i32::MAX);
+        let last = slots.iter().copied().max().unwrap_or(i32::MAX);
+        // Positions and windows are at most i32::MAX and never negative, so these differences cannot overflow.
+        if first > newest || oldest - last >= a.window {
+            continue;
+        }
+        let block = a.block_table[index];
+        visible[n] = block;
+        block_scores::<V, R>(a, s, block, scores.add(n * KV_BLOCK));
+        if slots.len() < KV_BLOCK || last > oldest || newest - first >= a.window {
+            mask(slots, &s.positions, a.window, scores.add(n * KV_BLOCK));
+        }
+        n += 1;
+    }
+    for r in 0..R {
+        fold::<V, R>(a, s, r, n * KV_BLOCK);
+    }
+    let mut d = 0;
+    while d + 2 * V::LANES <= a.value_dim {
+        values::<V, R, 2>(a, s, &visible[..n], d);
+        d += 2 * V::LANES;
+    }
+    while d < a.value_dim {
+        values::<V, R, 1>(a, s, &visible[..n], d);
+        d += V::LANES;
+    }
+}
+
+/// `scores[r][0..KV_BLOCK] = q[r] · k`.
+#[inline(always)]
+unsafe fn block_scores<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, block: u32, out: *mut f32) {
+    let q = s.q.as_ptr().cast::<f32>();
+    let keys = a.k.add(block as usize * a.head_dim * KV_BLOCK);
+    let mut lane = 0;
+    while lane < KV_BLOCK {
+        let mut sums = [V::splat(0.0); R];
+        for d in 0..a.head_dim {
+            let key = V::load_f16(keys.add(d * KV_BLOCK + lane));
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum = key.fma(V::splat(*q.add(d * R + r)), *sum);
+            }
+        }
+        for (r, sum) in sums.iter().enumerate() {
+            sum.store(out.add(r * CHUNK + lane));
+        }
+        lane += V::LANES;
+    }
+}
+
+/// Sets the scores that a row must not see to minus infinity; slots beyond `slots` hold nothing.
+#[inline(never)]
+unsafe fn mask(slots: &[i32], rows: &[i32], window: i32, scores: *mut f32) {
+    for (r, &row) in rows.iter().enumerate() {
+        for i in 0..KV_BLOCK {
+            let seen = slots.get(i).is_some_and(|&key| key <= row && row - key < window);
+            if !seen {
+                *scores.add(r * CHUNK + i) = f32::NEG_INFINITY;
+            }
+        }
+    }
+}
+
+/// Turns row `r`'s scores to probabilities relative to the running maximum, and rescales what came before.
+#[inline(always)]
+unsafe fn fold<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, r: usize, n: usize) {
+    let scores = s.scores.as_mut_ptr().cast::<f32>().add(r * CHUNK);
+    let mut largest = V::splat(f32::NEG_INFINITY);
+    let mut i = 0;
+    while i < n {
+        largest = largest.max(V::load(scores.add(i)));
+        i += V::LANES;
+    }
+    let max = largest.reduce_max().max(s.max[r]);
+    if max == f32::NEG_INFINITY {
+        scores.write_bytes(0, n); // nothing visible yet: probabilities of zero
+        return;
+    }
+    if max > s.max[r] && s.max[r] != f32::NEG_INFINITY {
+        let shrink = (s.max[r] - max).exp();
+        s.total[r] *= shrink;
+        let sums = s.sums.as_mut_ptr().cast::<f32>().add(r * a.value_dim);
+        let mut d = 0;
+        while d < a.value_dim {
+            V::load(sums.add(d)).mul(V::splat(shrink)).store(sums.add(d));
+            d += V::LANES;
+        }
+    }
+    s.max[r] = max;
+    let mut total = V::splat(0.0);
+    let mut i = 0;
+    while i < n {
+        let p = exp(V::load(scores.add(i)).sub(V::splat(max)));
+        total = total.add(p);
+        p.store(scores.add(i));
+        i += V::LANES;
+    }
+    s.total[r] += total.reduce_add();
+}
+
+/// Adds probability-weighted values to `D` vectors of every row's sums, from dimension `d`.
+#[inline(always)]
+unsafe fn values<V: Simd, const R: usize, const D: usize>(
+    a: &AttentionArgs<'_>,
+    s: &mut Scratch<R>,
+    blocks: &[u32],
+    d: usize,
+) {
+    let probabilities = s.scores.as_ptr().cast::<f32>();
+    let base = s.sums.as_mut_ptr().cast::<f32>().add(d);
+    let mut sums: [[V; D]; R] =
+        std::array::from_fn(|r| std::array::from_fn(|i| unsafe { V::load(base.add(r * a.value_dim + i * V::LANES)) }));
+    for (n, &block) in blocks.iter().enumerate() {
+        let values = a.v.add(block as usize * a.value_dim * KV_BLOCK + d);
+        for key in 0..KV_BLOCK {
+            let value: [V; D] =
+                std::array::from_fn(|i| unsafe { V::load_f16(values.add(key * a.value_dim + i * V::LANES)) });
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let p = V::splat(*probabilities.add(r * CHUNK + n * KV_BLOCK + key));
+                for (sum, value) in sums.iter_mut().zip(value) {
+                    *sum = value.fma(p, *sum);
+                }
+            }
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        for (i, sum) in sums.iter().enumerate() {
+            sum.store(base.add(r * a.value_dim + i * V::LANES));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Kernels that treat every element (or pair) alike.
+
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the argument structs describe valid memory"
+)]
+
+use super::math::sigmoid;
+use crate::kernel_set::{MulArgs, RopeArgs, ToF16Args};
+use crate::simd::Simd;
+
+/// Runs `f` over `n` elements of two inputs, in vectors and then, for what is left, in a padded vector.
+#[inline(always)]
+unsafe fn zip<V: Simd>(n: usize, a: *const f32, b: *const f32, out: *mut f32, f: impl Fn(V, V) -> V) {
+    let mut i = 0;
+    while i + V::LANES <= n {
+        f(V::load(a.add(i)), V::load(b.add(i))).store(out.add(i));
+        i += V::LANES;
+    }
+    if i < n {
+        let (mut x, mut y) = ([0.0f32; 16], [0.0f32; 16]);
+        std::ptr::copy_nonoverlapping(a.add(i), x.as_mut_ptr(), n - i);
+        std::ptr::copy_nonoverlapping(b.add(i), y.as_mut_ptr(), n - i);
+        f(V::load(x.as_ptr()), V::load(y.as_ptr())).store(x.as_mut_ptr());
+        std::ptr::copy_nonoverlapping(x.as_ptr(), out.add(i), n - i);
+    }
+}
+
+/// An activation function.
+pub(crate) trait Activation {
+    unsafe fn apply<V: Simd>(x: V) -> V;
+}
+
+pub(crate) struct Silu;
+pub(crate) struct GeluTanh;
+
+impl Activation for Silu {
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(x: V) -> V {
+        x.mul(sigmoid(x))
+    }
+}
+
+impl Activation for GeluTanh {
+    /// `x/2 (1 + tanh u) = x sigmoid(2u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and Gimpel, 2016).
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(x: V) -> V {
+        const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+        let cubic = x.mul(x).fma(V::splat(0.044_715), V::splat(1.0));
+        x.mul(sigmoid(x.mul(cubic).mul(V::splat(TWICE_SQRT_2_OVER_PI))))
+    }
+}
+
+/// `out = activation(a) * b`.
+#[inline(always)]
+pub(crate) unsafe fn gated<V: Simd, A: Activation>(args: MulArgs) {
+    zip::<V>(args.n, args.a, args.b, args.out, |a, b| unsafe { A::apply(a).mul(b) });
+}
+
+/// `out = a + b`.
+#[inline(always)]
+pub(crate) unsafe fn add<V: Simd>(args: MulArgs) {
+    zip::<V>(args.n, args.a, args.b, args.out, |a, b| unsafe { a.add(b) });
+}
+
+/// Rotates the pairs `(x[i], x[i + half])` of one head by the angles whose cosines and sines are given.
+#[inline(always)]
+pub(crate) unsafe fn rope_half<V: Simd>(args: RopeArgs) {
+    let (first, second) = (args.x, args.x.add(args.half));
+    let mut i = 0;
+    while i + V::LANES <= args.half {
+        let (cos, sin) = (V::load(args.cos.add(i)), V::load(args.sin.add(i)));
+        let (a, b) = (V::load(first.add(i)), V::load(second.add(i)));
+        a.mul(cos).sub(b.mul(sin)).store(first.add(i));
+        a.mul(sin).add(b.mul(cos)).store(second.add(i));
+        i += V::LANES;
+    }
+    while i < args.half {
+        let (cos, sin, a, b) = (*args.cos.add(i), *args.sin.add(i), *first.add(i), *second.add(i));
+        *first.add(i) = a * cos - b * sin;
+        *second.add(i) = a * sin + b * cos;
+        i += 1;
+    }
+}
+
+/// Converts to halves.
+#[inline(always)]
+pub(crate) unsafe fn to_f16<V: Simd>(args: ToF16Args) {
+    let mut i = 0;
+    while i + V::LANES <= args.n {
+        V::load(args.x.add(i)).store_f16(args.out.add(i));
+        i += V::LANES;
+    }
+    if i < args.n {
+        let (mut x, mut halves) = ([0.0f32; 16], [0u16; 16]);
+        std::ptr::copy_nonoverlapping(args.x.add(i), x.as_mut_ptr(), args.n - i);
+        V::load(x.as_ptr()).store_f16(halves.as_mut_ptr());
+        std::ptr::copy_nonoverlapping(halves.as_ptr(), args.out.add(i), args.n - i);
+    }
+}

@@ -1,0 +1,84 @@
+//! The kernels, written once over the traits of `simd.rs`, and the macro that instantiates them for an ISA.
+//!
+//! Dispatch happens once per operation and thread chunk: a [`crate::KernelSet`] holds one function pointer per kernel,
+//! and everything below that pointer is inlined into one function compiled for the ISA.
+
+pub(crate) mod attention;
+pub(crate) mod elementwise;
+pub(crate) mod gemm;
+pub(crate) mod math;
+pub(crate) mod reduce;
+
+/// Defines `KERNELS`, an ISA's [`crate::KernelSet`]: every generic kernel inside a function that enables the features.
+macro_rules! instantiate_kernels {
+    ($vector:ty, $isa:expr $(, $features:literal)?) => {
+        #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
+        mod instances {
+            use super::*;
+            use $crate::generic::{attention, elementwise, gemm, reduce};
+            use $crate::panel::decode::*;
+            use $crate::kernel_set::*;
+
+            macro_rules! instance {
+                ($name:ident($arg:ident: $type:ty) $body:expr) => {
+                    $(#[target_feature(enable = $features)])?
+                    pub unsafe fn $name($arg: $type) {
+                        // SAFETY: forwarded from the caller, who detected the features and validated the arguments.
+                        unsafe { $body }
+                    }
+                };
+            }
+
+            instance!(q4_0(a: &GemmArgs) gemm::quantized::<$vector, Bits4, Plain>(a));
+            instance!(q4_1(a: &GemmArgs) gemm::quantized::<$vector, Bits4, Affine>(a));
+            instance!(q5_0(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Plain>(a));
+            instance!(q5_1(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Affine>(a));
+            instance!(q8_0(a: &GemmArgs) gemm::quantized::<$vector, Bits8, Plain>(a));
+            instance!(q4_k(a: &GemmArgs) gemm::quantized::<$vector, Bits4, Super>(a));
+            instance!(q5_k(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Super>(a));
+            instance!(q6_k(a: &GemmArgs) gemm::quantized::<$vector, Bits6, Super16>(a));
+            instance!(f32(a: &GemmArgs) gemm::floats::<$vector, gemm::Single>(a));
+            instance!(f16(a: &GemmArgs) gemm::floats::<$vector, gemm::Half>(a));
+            instance!(bf16(a: &GemmArgs) gemm::floats::<$vector, gemm::Brain>(a));
+            instance!(attention(a: &mut AttentionArgs) attention::tile::<$vector>(a));
+            instance!(rms_norm(a: RmsNormArgs) reduce::rms_norm::<$vector>(a));
+            instance!(quantize(a: QuantizeArgs) reduce::quantize::<$vector>(a));
+            instance!(silu_mul(a: MulArgs) elementwise::gated::<$vector, elementwise::Silu>(a));
+            instance!(gelu_mul(a: MulArgs) elementwise::gated::<$vector, elementwise::GeluTanh>(a));
+            instance!(add(a: MulArgs) elementwise::add::<$vector>(a));
+            instance!(rope(a: RopeArgs) elementwise::rope_half::<$vector>(a));
+            instance!(to_f16(a: ToF16Args) elementwise::to_f16::<$vector>(a));
+            instance!(log_sum_exp(a: &mut LogSumExpArgs) reduce::log_sum_exp::<$vector>(a));
+        }
+
+        /// This ISA's kernels.
+        pub(crate) static KERNELS: $crate::KernelSet = $crate::KernelSet {
+            isa: $isa,
+            lanes: <$vector as $crate::simd::Simd>::LANES,
+            gemm: [
+                instances::f32,
+                instances::f16,
+                instances::bf16,
+                instances::q4_0,
+                instances::q4_1,
+                instances::q5_0,
+                instances::q5_1,
+                instances::q8_0,
+                instances::q4_k,
+                instances::q5_k,
+                instances::q6_k,
+            ],
+            attention: instances::attention,
+            rms_norm: instances::rms_norm,
+            quantize: instances::quantize,
+            silu_mul: instances::silu_mul,
+            gelu_mul: instances::gelu_mul,
+            add: instances::add,
+            rope: instances::rope,
+            to_f16: instances::to_f16,
+            log_sum_exp: instances::log_sum_exp,
+        };
+    };
+}
+
+pub(crate) use instantiate_kernels;

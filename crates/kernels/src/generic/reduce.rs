@@ -1,0 +1,101 @@
+//! Kernels that reduce a row: normalization, quantization, log-sum-exp.
+
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the argument structs describe valid memory"
+)]
+
+use super::math::exp;
+use crate::kernel_set::{LogSumExpArgs, QuantizeArgs, RmsNormArgs};
+use crate::simd::Simd;
+use pacemark_quant::{ActBlock, QK};
+
+/// `out = x / sqrt(mean(x²) + eps) * weight`. Rows need not be whole vectors.
+#[inline(always)]
+pub(crate) unsafe fn rms_norm<V: Simd>(a: RmsNormArgs) {
+    let whole = a.n / V::LANES * V::LANES;
+    let mut sums = [V::splat(0.0); 2];
+    let mut i = 0;
+    while i < whole {
+        let x = V::load(a.x.add(i));
+        sums[i / V::LANES % 2] = x.fma(x, sums[i / V::LANES % 2]);
+        i += V::LANES;
+    }
+    let mut sum = sums[0].add(sums[1]).reduce_add();
+    for i in whole..a.n {
+        sum += *a.x.add(i) * *a.x.add(i);
+    }
+    let scale = 1.0 / (sum / a.n as f32 + a.eps).sqrt();
+    let mut i = 0;
+    while i < whole {
+        V::load(a.x.add(i)).mul(V::splat(scale)).mul(V::load(a.weight.add(i))).store(a.out.add(i));
+        i += V::LANES;
+    }
+    for i in whole..a.n {
+        *a.out.add(i) = *a.x.add(i) * scale * *a.weight.add(i);
+    }
+}
+
+/// Activations to [`ActBlock`]s; the scalar twin is `quant::quantize_activations` (which breaks ties away from zero,
+/// this to even: both are within half a step).
+#[inline(always)]
+pub(crate) unsafe fn quantize<V: Simd>(a: QuantizeArgs) {
+    for b in 0..a.n_blocks {
+        let (x, out) = (a.x.add(b * QK), a.out.add(b));
+        let mut largest = V::splat(0.0);
+        let mut i = 0;
+        while i < QK {
+            largest = largest.max(V::load(x.add(i)).abs());
+            i += V::LANES;
+        }
+        let scale = largest.reduce_max() / 127.0;
+        let inverse = V::splat(if scale > 0.0 { 1.0 / scale } else { 0.0 });
+        let q = (&raw mut (*out).q).cast::<i8>();
+        let mut halves = [V::splat(0.0); 2];
+        let mut i = 0;
+        while i < QK {
+            let code = V::load(x.add(i)).mul(inverse).round().min(V::splat(127.0)).max(V::splat(-127.0));
+            code.store_i8(q.add(i));
+            halves[i / (QK / 2)] = halves[i / (QK / 2)].add(code);
+            i += V::LANES;
+        }
+        let (lo, hi) = (halves[0].reduce_add() as i32, halves[1].reduce_add() as i32);
+        (*out).scale = scale;
+        (*out).scaled_sum = scale * (lo + hi) as f32;
+        (*out).neg_sum = -(lo + hi);
+        (*out).neg_sum_lo = -lo;
+    }
+}
+
+/// `log Σ e^x`, shifted by the maximum.
+#[inline(always)]
+pub(crate) unsafe fn log_sum_exp<V: Simd>(a: &mut LogSumExpArgs) {
+    let whole = a.n / V::LANES * V::LANES;
+    let mut largest = V::splat(f32::NEG_INFINITY);
+    let mut i = 0;
+    while i < whole {
+        largest = largest.max(V::load(a.x.add(i)));
+        i += V::LANES;
+    }
+    let mut max = largest.reduce_max();
+    for i in whole..a.n {
+        max = max.max(*a.x.add(i));
+    }
+    // Partial sums are widened every 512 vectors: a quarter of a million addends would cost single precision two digits.
+    let (mut sum, mut i) = (0.0f64, 0);
+    while i < whole {
+        let until = (i + 512 * V::LANES).min(whole);
+        let mut part = V::splat(0.0);
+        while i < until {
+            part = part.add(exp(V::load(a.x.add(i)).sub(V::splat(max))));
+            i += V::LANES;
+        }
+        sum += f64::from(part.reduce_add());
+    }
+    for i in whole..a.n {
+        sum += f64::from(*a.x.add(i) - max).exp();
+    }
+    a.result = f64::from(max) + sum.ln();
+}
+
+const _: () = assert!(size_of::<ActBlock>() == 48);

@@ -1,0 +1,195 @@
+//! The table of kernels of one ISA, and safe calls into it.
+//!
+//! A kernel takes one struct of pointers and lengths. The methods of [`KernelSet`] build those structs from slices after
+//! checking their lengths; nothing outside this crate sees a pointer.
+
+use crate::Isa;
+use pacemark_quant::{ActBlock, DType, QK};
+use std::ops::Range;
+
+/// Arguments of a matrix kernel. Everything is row-major.
+#[derive(Clone)]
+pub(crate) struct GemmArgs {
+    /// First panel of the matrix.
+    pub weights: *const u8,
+    /// Distance between panels.
+    pub panel_bytes: usize,
+    /// Panels to compute.
+    pub panels: Range<usize>,
+    /// Rows of the matrix; the last panel may reach beyond them.
+    pub n_rows: usize,
+    /// Length of a weight row.
+    pub k: usize,
+    /// `[n_tokens, k / 32]`, for quantized weights.
+    pub blocks: *const ActBlock,
+    /// `[n_tokens, k]`, for float weights.
+    pub floats: *const f32,
+    pub n_tokens: usize,
+    /// `[n_tokens, out_stride]`.
+    pub out: *mut f32,
+    pub out_stride: usize,
+}
+
+/// Arguments of [`crate::generic::attention::tile`].
+pub(crate) struct AttentionArgs<'a> {
+    /// Query rows, `[head_dim]` each.
+    pub q: &'a [*const f32],
+    /// Output rows, `[head_dim]` each.
+    pub out: &'a [*mut f32],
+    /// Position of each query row.
+    pub row_positions: &'a [i32],
+    /// A key is visible if it is not later than the query and less than this far before it.
+    pub window: i32,
+    /// Blocks of the sequence, in order.
+    pub block_table: &'a [u32],
+    /// Position stored in each slot of the sequence's blocks.
+    pub positions: &'a [i32],
+    /// Keys of this lane, `[block][head_dim][KV_BLOCK]`.
+    pub k: *const u16,
+    /// Values of this lane, `[block][KV_BLOCK][value_dim]`.
+    pub v: *const u16,
+    pub head_dim: usize,
+    /// `head_dim` rounded up to whole vectors.
+    pub value_dim: usize,
+    pub scale: f32,
+}
+
+pub(crate) struct RmsNormArgs {
+    pub x: *const f32,
+    pub weight: *const f32,
+    pub out: *mut f32,
+    pub n: usize,
+    pub eps: f32,
+}
+
+pub(crate) struct QuantizeArgs {
+    pub x: *const f32,
+    pub out: *mut ActBlock,
+    pub n_blocks: usize,
+}
+
+pub(crate) struct MulArgs {
+    pub a: *const f32,
+    pub b: *const f32,
+    pub out: *mut f32,
+    pub n: usize,
+}
+
+pub(crate) struct RopeArgs {
+    pub x: *mut f32,
+    pub half: usize,
+    pub cos: *const f32,
+    pub sin: *const f32,
+}
+
+pub(crate) struct ToF16Args {
+    pub x: *const f32,
+    pub out: *mut u16,
+    pub n: usize,
+}
+
+pub(crate) struct LogSumExpArgs {
+    pub x: *const f32,
+    pub n: usize,
+    pub result: f64,
+}
+
+/// The kernels of one ISA.
+///
+/// Every pointer is a function that needs the ISA's CPU features and valid arguments; [`crate::available`] hands out a
+/// set only on a CPU that has them.
+pub struct KernelSet {
+    /// Which ISA.
+    pub isa: Isa,
+    /// Floats in a vector, rows in a panel.
+    pub lanes: usize,
+    /// Indexed by [`DType`].
+    pub(crate) gemm: [unsafe fn(&GemmArgs); DType::COUNT],
+    pub(crate) attention: for<'a> unsafe fn(&mut AttentionArgs<'a>),
+    pub(crate) rms_norm: unsafe fn(RmsNormArgs),
+    pub(crate) quantize: unsafe fn(QuantizeArgs),
+    pub(crate) silu_mul: unsafe fn(MulArgs),
+    pub(crate) gelu_mul: unsafe fn(MulArgs),
+    pub(crate) add: unsafe fn(MulArgs),
+    pub(crate) rope: unsafe fn(RopeArgs),
+    pub(crate) to_f16: unsafe fn(ToF16Args),
+    pub(crate) log_sum_exp: unsafe fn(&mut LogSumExpArgs),
+}
+
+impl KernelSet {
+    /// `out = x / sqrt(mean(x²) + eps) * weight` (Zhang and Sennrich, 2019). All slices have one length.
+    pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        assert!(x.len() == weight.len() && x.len() == out.len(), "rms_norm: lengths differ");
+        let args = RmsNormArgs { x: x.as_ptr(), weight: weight.as_ptr(), out: out.as_mut_ptr(), n: x.len(), eps };
+        // SAFETY: the set's ISA was detected; the lengths were checked.
+        unsafe { (self.rms_norm)(args) }
+    }
+
+    /// [`Self::rms_norm`] of `x` onto itself.
+    pub fn rms_norm_in_place(&self, x: &mut [f32], weight: &[f32], eps: f32) {
+        assert_eq!(x.len(), weight.len(), "rms_norm: lengths differ");
+        let out = x.as_mut_ptr();
+        let args = RmsNormArgs { x: out, weight: weight.as_ptr(), out, n: x.len(), eps };
+        // SAFETY: as above; the kernel reads an element before it writes it.
+        unsafe { (self.rms_norm)(args) }
+    }
+
+    /// Quantizes one row of activations.
+    pub fn quantize(&self, x: &[f32], out: &mut [ActBlock]) {
+        assert_eq!(x.len(), out.len() * QK, "quantize: row and block count disagree");
+        let args = QuantizeArgs { x: x.as_ptr(), out: out.as_mut_ptr(), n_blocks: out.len() };
+        // SAFETY: the set's ISA was detected; the lengths were checked.
+        unsafe { (self.quantize)(args) }
+    }
+
+    /// `gate = silu(gate) * up`.
+    pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
+        Self::in_place(self.silu_mul, gate, up);
+    }
+
+    /// `gate = gelu(gate) * up`, the tanh form of GELU.
+    pub fn gelu_mul(&self, gate: &mut [f32], up: &[f32]) {
+        Self::in_place(self.gelu_mul, gate, up);
+    }
+
+    /// `x += y`.
+    pub fn add(&self, x: &mut [f32], y: &[f32]) {
+        Self::in_place(self.add, x, y);
+    }
+
+    fn in_place(kernel: unsafe fn(MulArgs), x: &mut [f32], y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "elementwise: lengths differ");
+        let args = MulArgs { a: x.as_ptr(), b: y.as_ptr(), out: x.as_mut_ptr(), n: x.len() };
+        // SAFETY: the set's ISA was detected; the lengths were checked; each element is read before it is written.
+        unsafe { kernel(args) }
+    }
+
+    /// Rotates the pairs `(x[i], x[i + half])`, `half = cos.len()`, of one head (Su et al., 2021; half-rotation style).
+    pub fn rope(&self, x: &mut [f32], cos: &[f32], sin: &[f32]) {
+        assert!(cos.len() == sin.len() && x.len() >= 2 * cos.len(), "rope: lengths differ");
+        let args = RopeArgs { x: x.as_mut_ptr(), half: cos.len(), cos: cos.as_ptr(), sin: sin.as_ptr() };
+        // SAFETY: the set's ISA was detected; the lengths were checked.
+        unsafe { (self.rope)(args) }
+    }
+
+    /// Converts to IEEE halves, ties to even.
+    pub fn to_f16(&self, x: &[f32], out: &mut [u16]) {
+        assert_eq!(x.len(), out.len(), "to_f16: lengths differ");
+        // SAFETY: the set's ISA was detected; the lengths were checked.
+        unsafe { (self.to_f16)(ToF16Args { x: x.as_ptr(), out: out.as_mut_ptr(), n: x.len() }) }
+    }
+
+    /// `log Σ e^x`.
+    pub fn log_sum_exp(&self, x: &[f32]) -> f64 {
+        let mut args = LogSumExpArgs { x: x.as_ptr(), n: x.len(), result: 0.0 };
+        // SAFETY: the set's ISA was detected; the slice gives the length.
+        unsafe { (self.log_sum_exp)(&mut args) };
+        args.result
+    }
+}
+
+// SAFETY: GemmArgs is shared by the threads of one operation, each of which computes other panels, so no two write the
+// same output; weights and activations are only read.
+unsafe impl Sync for GemmArgs {}
+// SAFETY: as for Sync; the pointers stay valid because `Team::run` returns only after all threads are done.
+unsafe impl Send for GemmArgs {}

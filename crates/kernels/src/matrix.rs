@@ -1,0 +1,198 @@
+//! A weight matrix packed for one ISA, and its product with activations.
+
+use crate::buffer::{Arena, Chunk};
+use crate::kernel_set::{GemmArgs, KernelSet};
+use crate::panel::{self, pack};
+use crate::team::{SharedRows, Team};
+use pacemark_quant::{ActBlock, Activation, DType, QK};
+
+/// Why a matrix cannot be packed.
+#[derive(Debug)]
+pub enum MatrixError {
+    /// The bytes are not `n_rows` rows of `n_cols` elements of this type.
+    Shape {
+        /// Type of the elements.
+        dtype: DType,
+        /// Rows asked for.
+        n_rows: usize,
+        /// Columns asked for.
+        n_cols: usize,
+        /// Bytes given.
+        bytes: usize,
+    },
+    /// No memory for the panels.
+    Memory(std::io::Error),
+}
+
+impl std::fmt::Display for MatrixError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MatrixError::Shape { dtype, n_rows, n_cols, bytes } => {
+                write!(f, "{bytes} bytes are not {n_rows} rows of {n_cols} elements of {}", dtype.name())
+            }
+            MatrixError::Memory(error) => write!(f, "no memory for packed weights: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for MatrixError {}
+
+/// `[n_rows, n_cols]` weights in panels (see the `panel` module).
+pub struct Matrix {
+    dtype: DType,
+    n_rows: usize,
+    n_cols: usize,
+    panel_bytes: usize,
+    data: Chunk,
+    kernels: &'static KernelSet,
+}
+
+impl Matrix {
+    /// Packs `bytes`, a file's rows in order, for `kernels`. Row `i` of the result is row `row_order(i)` of the file.
+    pub fn pack(
+        team: &Team,
+        kernels: &'static KernelSet,
+        arena: &mut Arena,
+        dtype: DType,
+        (n_rows, n_cols): (usize, usize),
+        bytes: &[u8],
+        row_order: &(dyn Fn(usize) -> usize + Sync),
+    ) -> Result<Matrix, MatrixError> {
+        let wrong = || MatrixError::Shape { dtype, n_rows, n_cols, bytes: bytes.len() };
+        let row_bytes = dtype.bytes_for(n_cols).ok_or_else(wrong)?;
+        if n_rows == 0 || n_cols == 0 || n_rows.checked_mul(row_bytes) != Some(bytes.len()) {
+            return Err(wrong());
+        }
+        let lanes = kernels.lanes;
+        let panel_bytes = panel::panel_bytes(dtype, n_cols, lanes).ok_or_else(wrong)?;
+        let total = panel_bytes.checked_mul(n_rows.div_ceil(lanes)).ok_or_else(wrong)?;
+        let mut data = arena.alloc(total).map_err(MatrixError::Memory)?;
+        team.rows(data.as_mut_slice(), panel_bytes, &|p, out| {
+            let mut rows: [&[u8]; pack::MAX_ROWS] = [&[]; pack::MAX_ROWS];
+            let n = lanes.min(n_rows - p * lanes);
+            for (lane, row) in rows.iter_mut().enumerate().take(n) {
+                *row = &bytes[row_order(p * lanes + lane) * row_bytes..][..row_bytes];
+            }
+            pack::panel(dtype, n_cols, &rows[..n], lanes, out);
+        });
+        Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data, kernels })
+    }
+
+    /// Rows: the length of an output row.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Columns: the length of an activation row.
+    pub fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.data.as_slice().len()
+    }
+
+    /// What its activations must be.
+    pub fn activation(&self) -> Activation {
+        self.dtype.info().activation
+    }
+}
+
+/// Activations of some tokens, in the forms that the matrices they meet want.
+#[derive(Default)]
+pub struct Activations {
+    n_tokens: usize,
+    n_cols: usize,
+    floats: Vec<f32>,
+    blocks: Vec<ActBlock>,
+}
+
+impl Activations {
+    /// Prepares for `n_tokens` rows of `n_cols`, forgetting what was there.
+    pub fn reset(&mut self, n_tokens: usize, n_cols: usize) {
+        self.n_tokens = n_tokens;
+        self.n_cols = n_cols;
+        self.floats.resize(n_tokens * n_cols, 0.0);
+        // Rows that are no whole number of blocks can only meet float weights.
+        self.blocks.resize(if n_cols % QK == 0 { n_tokens * (n_cols / QK) } else { 0 }, ActBlock::ZERO);
+    }
+
+    /// Rows held.
+    pub fn n_tokens(&self) -> usize {
+        self.n_tokens
+    }
+
+    /// Fills every row by `f(token, row)` and quantizes it.
+    pub fn fill(&mut self, team: &Team, kernels: &'static KernelSet, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+        let n_cols = self.n_cols;
+        if self.blocks.is_empty() {
+            team.rows(&mut self.floats, n_cols, f);
+            return;
+        }
+        team.rows2((&mut self.floats, n_cols), (&mut self.blocks, n_cols / QK), &|t, row, blocks| {
+            f(t, row);
+            kernels.quantize(row, blocks);
+        });
+    }
+}
+
+/// One product of [`matmul`]: `out[t] = weights · activations[t]`.
+pub struct Product<'a> {
+    /// The matrix.
+    pub weights: &'a Matrix,
+    /// `[n_tokens, weights.n_rows()]`.
+    pub out: &'a mut [f32],
+}
+
+/// Computes several products of the same activations as one operation of the team.
+///
+/// # Panics
+/// If shapes disagree.
+pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_>]) {
+    let mut jobs: [Option<(GemmArgs, &Matrix, SharedRows<'_, f32>)>; 4] = [const { None }; 4];
+    assert!(products.len() <= jobs.len(), "matmul: at most {} products", jobs.len());
+    let n_tokens = activations.n_tokens;
+    let mut n_panels = [0; 4];
+    for (i, product) in products.iter_mut().enumerate() {
+        let w = product.weights;
+        assert_eq!(w.n_cols, activations.n_cols, "matmul: activation row and weight row differ");
+        assert_eq!(product.out.len(), n_tokens * w.n_rows, "matmul: output of the wrong size");
+        assert!(
+            w.activation() == Activation::F32 || !activations.blocks.is_empty(),
+            "matmul: no quantized activations"
+        );
+        n_panels[i] = w.n_rows.div_ceil(w.kernels.lanes);
+        let out = SharedRows::new(&mut *product.out, w.n_rows);
+        let args = GemmArgs {
+            weights: w.data.as_slice().as_ptr(),
+            panel_bytes: w.panel_bytes,
+            panels: 0..n_panels[i],
+            n_rows: w.n_rows,
+            k: w.n_cols,
+            blocks: activations.blocks.as_ptr(),
+            floats: activations.floats.as_ptr(),
+            n_tokens,
+            // SAFETY: only written by the tasks below, each of which writes the columns of its own panels.
+            out: if n_tokens > 0 { unsafe { out.row_ptr(0) } } else { std::ptr::null_mut() },
+            out_stride: w.n_rows,
+        };
+        jobs[i] = Some((args, w, out));
+    }
+    let total: usize = n_panels.iter().sum();
+    if n_tokens == 0 || total == 0 {
+        return;
+    }
+    // Four panels are one pass of the single-token kernel; more tasks than that only cost counting.
+    let size = (total / (team.n_threads() * 8)).next_multiple_of(4).clamp(4, 64);
+    let tasks_before = |i: usize| n_panels[..i].iter().map(|n| n.div_ceil(size)).sum::<usize>();
+    team.run(tasks_before(4), &|task| {
+        let i = (0..4).rev().find(|&i| tasks_before(i) <= task && n_panels[i] > 0).unwrap_or(0);
+        let Some((args, w, _)) = &jobs[i] else { return };
+        let from = (task - tasks_before(i)) * size;
+        let args = GemmArgs { panels: from..(from + size).min(n_panels[i]), ..args.clone() };
+        // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this crate for this type
+        // and ISA.
+        unsafe { (w.kernels.gemm[w.dtype as usize])(&args) }
+    });
+}

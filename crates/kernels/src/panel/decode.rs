@@ -1,0 +1,159 @@
+//! Reading panels in registers: the compile-time mirror of `pack.rs`.
+
+#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: pointers into a panel made by pack.rs")]
+
+use super::{quants_bytes, super_bytes, super16_bytes};
+use crate::simd::Int8;
+
+/// How a block's quants are stored.
+pub(crate) trait Quants {
+    const BITS: u32;
+
+    /// The eight slices of the block at `p`, unsigned.
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8];
+}
+
+pub(crate) struct Bits4;
+pub(crate) struct Bits5;
+pub(crate) struct Bits6;
+pub(crate) struct Bits8;
+
+impl Quants for Bits4 {
+    const BITS: u32 = 4;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        let w: [V::W; 4] = std::array::from_fn(|g| unsafe { V::load_w(p.add(g * 4 * V::LANES)) });
+        [
+            V::low_nibbles(w[0]),
+            V::low_nibbles(w[1]),
+            V::low_nibbles(w[2]),
+            V::low_nibbles(w[3]),
+            V::high_nibbles(w[0]),
+            V::high_nibbles(w[1]),
+            V::high_nibbles(w[2]),
+            V::high_nibbles(w[3]),
+        ]
+    }
+}
+
+impl Quants for Bits5 {
+    const BITS: u32 = 5;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        let mut w = Bits4::slices::<V>(p);
+        let bits = p.add(16 * V::LANES);
+        for (g, w) in w.iter_mut().enumerate() {
+            *w = V::add_fifth_bit(*w, bits.add(g * V::LANES / 2));
+        }
+        w
+    }
+}
+
+impl Quants for Bits6 {
+    const BITS: u32 = 6;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        let mut w = Bits4::slices::<V>(p);
+        let (first, second) = (V::load_w(p.add(16 * V::LANES)), V::load_w(p.add(20 * V::LANES)));
+        for j in 0..4 {
+            w[j] = V::add_bit_pair(w[j], first, j);
+            w[j + 4] = V::add_bit_pair(w[j + 4], second, j);
+        }
+        w
+    }
+}
+
+impl Quants for Bits8 {
+    const BITS: u32 = 8;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        std::array::from_fn(|g| unsafe { V::load_w(p.add(g * 4 * V::LANES)) })
+    }
+}
+
+/// The scales of one block, a lane a row.
+pub(crate) struct BlockScales<V> {
+    /// Scale of the block; of its first half where [`Scales::HALVES`].
+    pub scale: V,
+    /// Scale of the second half; unused elsewhere.
+    pub second: V,
+    /// What one unit of activation adds; unused where [`Scales::SIGNED`].
+    pub min: V,
+}
+
+/// How a panel's scales are stored.
+pub(crate) trait Scales {
+    /// Quants carry an offset of half their range instead of a minimum.
+    const SIGNED: bool;
+    /// Two scales a block.
+    const HALVES: bool;
+
+    /// The scales of block `b`; `p` is the start of the panel's scales.
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V>;
+}
+
+pub(crate) struct Plain;
+pub(crate) struct Affine;
+pub(crate) struct Super;
+pub(crate) struct Super16;
+
+impl Scales for Plain {
+    const SIGNED: bool = true;
+    const HALVES: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let scale = V::load_f16(p.add(b * V::LANES * 2).cast());
+        BlockScales { scale, second: scale, min: scale }
+    }
+}
+
+impl Scales for Affine {
+    const SIGNED: bool = false;
+    const HALVES: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let p = p.add(b * V::LANES * 4);
+        let scale = V::load_f16(p.cast());
+        BlockScales { scale, second: scale, min: V::load_f16(p.add(V::LANES * 2).cast()) }
+    }
+}
+
+impl Scales for Super {
+    const SIGNED: bool = false;
+    const HALVES: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let p = p.add(b / 8 * super_bytes(V::LANES));
+        let (d, dmin) = (V::load_f16(p.cast()), V::load_f16(p.add(V::LANES * 2).cast()));
+        let small = p.add(V::LANES * (4 + b % 8 * 2));
+        let scale = d.mul(V::load_u8(small));
+        let min = V::splat(0.0).sub(dmin.mul(V::load_u8(small.add(V::LANES))));
+        BlockScales { scale, second: scale, min }
+    }
+}
+
+impl Scales for Super16 {
+    const SIGNED: bool = true;
+    const HALVES: bool = true;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let p = p.add(b / 8 * super16_bytes(V::LANES));
+        let d = V::load_f16(p.cast());
+        let small = p.add(V::LANES * (2 + b % 8 * 2)).cast::<i8>();
+        let scale = d.mul(V::load_i8(small));
+        BlockScales { scale, second: d.mul(V::load_i8(small.add(V::LANES))), min: scale }
+    }
+}
+
+/// Start of a panel's scales.
+pub(crate) const fn scales_at<Q: Quants>(n_blocks: usize, rows: usize) -> usize {
+    n_blocks * quants_bytes(Q::BITS, rows)
+}

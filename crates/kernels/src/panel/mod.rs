@@ -1,0 +1,94 @@
+//! Weight panels: rows interleaved so that one register holds four consecutive k of every row of the panel.
+//!
+//! A panel is `R` rows (the vector length of the ISA) over the whole row length. Its bytes are
+//!
+//! ```text
+//! [ quants of block 0 | block 1 | … ]  [ scales of block 0 | block 1 | … ]   padded to 64 bytes
+//! ```
+//!
+//! where a block is 32 consecutive k of all rows. Within a block's quants, slice `g` (k = 4g..4g+4) stores row after row:
+//!
+//! - **4 bits**: slices 0..4 in low nibbles and 4..8 in high nibbles of `16 * R` bytes,
+//! - **5 bits**: those, then for each slice one bit for each byte (`R / 2` bytes),
+//! - **6 bits**: those, then bit pairs: slices 0..4 in `4 * R` bytes, slices 4..8 in `4 * R` more,
+//! - **8 bits**: `4 * R` bytes a slice, signed values stored plus 128.
+//!
+//! A file's type maps to a width and a kind of scales ([`format`]); decode reads no more than a few per cent over the
+//! file's bytes. Packing is in [`pack`], reading in [`decode`]; the arithmetic is in `generic/gemm.rs`.
+
+pub(crate) mod decode;
+pub(crate) mod pack;
+
+use pacemark_quant::DType;
+
+/// How a panel scales its quants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ScaleKind {
+    /// One f16 a row and block; weights are signed (an offset of half the range).
+    Plain,
+    /// f16 scale and minimum a row and block.
+    Affine,
+    /// A superblock of 256: f16 d and dmin a row, then 6-bit scales and minimums (as bytes) of its eight blocks.
+    Super,
+    /// A superblock of 256: f16 d a row, then sixteen int8 scales, one for every 16 k; weights are signed.
+    Super16,
+}
+
+/// Width and scales of a quantized type's panels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub bits: u32,
+    pub scales: ScaleKind,
+}
+
+/// The panel format of a quantized type; `None` for float types, whose panels hold plain elements `[k][R]`.
+pub(crate) const fn format(dtype: DType) -> Option<Format> {
+    let (bits, scales) = match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => return None,
+        DType::Q4_0 => (4, ScaleKind::Plain),
+        DType::Q4_1 => (4, ScaleKind::Affine),
+        DType::Q5_0 => (5, ScaleKind::Plain),
+        DType::Q5_1 => (5, ScaleKind::Affine),
+        DType::Q8_0 => (8, ScaleKind::Plain),
+        DType::Q4K => (4, ScaleKind::Super),
+        DType::Q5K => (5, ScaleKind::Super),
+        DType::Q6K => (6, ScaleKind::Super16),
+    };
+    Some(Format { bits, scales })
+}
+
+/// Bytes of one block's quants.
+pub(crate) const fn quants_bytes(bits: u32, rows: usize) -> usize {
+    rows * 4 * bits as usize
+}
+
+/// Bytes of a panel's scales.
+pub(crate) const fn scales_bytes(kind: ScaleKind, n_blocks: usize, rows: usize) -> usize {
+    match kind {
+        ScaleKind::Plain => n_blocks * rows * 2,
+        ScaleKind::Affine => n_blocks * rows * 4,
+        ScaleKind::Super => n_blocks / 8 * super_bytes(rows),
+        ScaleKind::Super16 => n_blocks / 8 * super16_bytes(rows),
+    }
+}
+
+/// Bytes of a superblock's scales, `ScaleKind::Super`: d and dmin, then (scale, minimum) rows of eight blocks.
+pub(crate) const fn super_bytes(rows: usize) -> usize {
+    rows * (4 + 16)
+}
+
+/// Bytes of a superblock's scales, `ScaleKind::Super16`.
+pub(crate) const fn super16_bytes(rows: usize) -> usize {
+    rows * (2 + 16)
+}
+
+/// Bytes of one panel of `rows` rows with `k` elements each; `None` on overflow.
+pub(crate) fn panel_bytes(dtype: DType, k: usize, rows: usize) -> Option<usize> {
+    // A weight takes four bytes at most; the margin covers scales and padding.
+    k.checked_mul(rows)?.checked_mul(8)?.checked_add(64)?;
+    let bytes = match format(dtype) {
+        Some(f) => k / 32 * quants_bytes(f.bits, rows) + scales_bytes(f.scales, k / 32, rows),
+        None => k * rows * dtype.info().block_bytes,
+    };
+    Some(bytes.next_multiple_of(64))
+}

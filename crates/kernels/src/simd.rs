@@ -1,0 +1,79 @@
+//! The few vector operations that the generic kernels are written in: one implementation per ISA folder.
+//!
+//! A kernel is written once, generic over [`Simd`] (floats) or [`Int8`] (weight panels); an ISA folder implements the
+//! traits in terms of its intrinsics and instantiates every kernel inside a `#[target_feature]` function. All methods are
+//! `#[inline(always)]` so that they end up inside that function.
+//!
+//! # Safety
+//! Every method requires that the CPU has the implementation's instructions. It is true because kernels are reached only
+//! through a [`crate::KernelSet`], and `isa.rs` hands out a set only after detecting its features. Pointer arguments must
+//! be valid for the lanes they name; no alignment is required.
+
+#![allow(clippy::missing_safety_doc, reason = "one contract for all methods: the module's Safety section")]
+
+/// A vector of [`Simd::LANES`] floats.
+pub trait Simd: Copy {
+    /// Floats in a vector; also the rows of a weight panel.
+    const LANES: usize;
+    /// Token rows that one pass of a matrix kernel keeps in registers.
+    const MAX_TILE: usize;
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(p: *const f32) -> Self;
+    unsafe fn store(self, p: *mut f32);
+    /// Loads `LANES` halves.
+    unsafe fn load_f16(p: *const u16) -> Self;
+    /// Loads `LANES` bfloat16.
+    unsafe fn load_bf16(p: *const u16) -> Self;
+    /// Stores `LANES` halves, rounded to nearest even.
+    unsafe fn store_f16(self, p: *mut u16);
+    unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    unsafe fn div(self, b: Self) -> Self;
+    /// `self * b + c`.
+    unsafe fn fma(self, b: Self, c: Self) -> Self;
+    unsafe fn max(self, b: Self) -> Self;
+    unsafe fn min(self, b: Self) -> Self;
+    unsafe fn abs(self) -> Self;
+    /// Nearest integer, ties to even.
+    unsafe fn round(self) -> Self;
+    /// `2^self` for integer-valued lanes in -126..=127.
+    unsafe fn exp2i(self) -> Self;
+    unsafe fn reduce_add(self) -> f32;
+    unsafe fn reduce_max(self) -> f32;
+    /// Rounds to the nearest integer, ties to even, and stores `LANES` signed bytes.
+    unsafe fn store_i8(self, p: *mut i8);
+}
+
+/// Unsigned weight bytes against signed activation bytes, `LANES` rows at a time.
+///
+/// A weight vector [`Int8::W`] holds one *slice*: four consecutive k of every row, row after row.
+pub trait Int8: Simd {
+    /// `4 * LANES` unsigned bytes.
+    type W: Copy;
+
+    /// Loads one slice.
+    unsafe fn load_w(p: *const u8) -> Self::W;
+    /// The low nibble of every byte.
+    unsafe fn low_nibbles(w: Self::W) -> Self::W;
+    /// The high nibble of every byte.
+    unsafe fn high_nibbles(w: Self::W) -> Self::W;
+    /// Adds 16 to byte `i` where bit `i` of the `LANES / 2` bytes at `bits` is set.
+    unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W;
+    /// Adds sixteen times bits `2 * j` and `2 * j + 1` of every byte of `pairs`, `j` in 0..4.
+    unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W;
+    /// Per row: `Σ (w - offset) * q` over slices `FROM..TO`, as floats.
+    ///
+    /// `q` are the 32 activations of the block. The weights use `BITS` bits; `SIGNED` types have the offset
+    /// `2^(BITS - 1)`, the others none. `neg_sum` is `-Σ q` over the same slices.
+    unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
+        w: &[Self::W; 8],
+        q: *const i8,
+        neg_sum: i32,
+    ) -> Self;
+    /// Loads `LANES` unsigned bytes as floats.
+    unsafe fn load_u8(p: *const u8) -> Self;
+    /// Loads `LANES` signed bytes as floats.
+    unsafe fn load_i8(p: *const i8) -> Self;
+}

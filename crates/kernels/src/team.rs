@@ -1,0 +1,280 @@
+//! The thread team: one set of workers per process that computes every operation of a forward pass.
+//!
+//! The calling thread leads. [`Team::run`] publishes a job, takes tasks itself from an atomic counter and returns when
+//! all are done. Workers wait for the next job by spinning for a while, so that within a forward pass, where one
+//! operation follows the other within microseconds, none of them sleeps; then they park. A worker that is late (descheduled, or
+//! still waking) is not waited for: it can join a job only while the job is open, and the leader closes it first.
+//! Uneven cores are evened out by the counter. No rayon here: see research on per-operation overhead.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{JoinHandle, Thread};
+
+/// Turns of the waiting loop before a worker parks: about 100 µs.
+const SPINS: u32 = 4000;
+
+/// A published job: `run` is called with every task number below `n_tasks`.
+struct Job<'a> {
+    n_tasks: usize,
+    run: &'a (dyn Fn(usize) + Sync),
+}
+
+/// Set in `state` while workers may join.
+const OPEN: u64 = 1 << 31;
+/// Low bits of `state`: how many workers are inside the job.
+const ACTIVE: u64 = OPEN - 1;
+
+struct Shared {
+    /// `epoch << 32 | open | active`. A new job is a new epoch.
+    state: AtomicU64,
+    /// The open job; valid while `state` is open or someone is active.
+    job: AtomicPtr<Job<'static>>,
+    next: AtomicUsize,
+    panicked: AtomicBool,
+    stop: AtomicBool,
+    /// Workers that are parked or about to park.
+    sleepers: AtomicUsize,
+}
+
+/// A fixed number of threads, the caller of [`Team::run`] included.
+pub struct Team {
+    shared: Arc<Shared>,
+    threads: Vec<Thread>,
+    handles: Vec<JoinHandle<()>>,
+    /// Only one thread leads at a time.
+    busy: AtomicBool,
+}
+
+impl Team {
+    /// A team of `n_threads` (at least one); one of them is the caller of [`Team::run`].
+    pub fn new(n_threads: usize) -> std::io::Result<Team> {
+        let shared = Arc::new(Shared {
+            state: AtomicU64::new(0),
+            job: AtomicPtr::new(std::ptr::null_mut()),
+            next: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+        });
+        let mut team = Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false) };
+        for i in 1..n_threads.max(1) {
+            let shared = team.shared.clone();
+            let handle = std::thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared))?;
+            team.threads.push(handle.thread().clone());
+            team.handles.push(handle);
+        }
+        Ok(team)
+    }
+
+    /// Threads that compute, the leader included.
+    pub fn n_threads(&self) -> usize {
+        self.threads.len() + 1
+    }
+
+    /// Calls `run` once for every task number below `n_tasks`, spread over the team; returns when all are done.
+    ///
+    /// # Panics
+    /// If a task panicked, or if it is called from within a task of the same team.
+    pub fn run(&self, n_tasks: usize, run: &(dyn Fn(usize) + Sync)) {
+        if n_tasks <= 1 || self.threads.is_empty() {
+            (0..n_tasks).for_each(run);
+            return;
+        }
+        assert!(!self.busy.swap(true, Ordering::Acquire), "Team::run within Team::run");
+        let mut job = Job { n_tasks, run };
+        let s = &*self.shared;
+        s.next.store(0, Ordering::Relaxed);
+        s.job.store((&raw mut job).cast(), Ordering::Relaxed);
+        let epoch = (s.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) & 0xffff_ffff;
+        s.state.store(epoch << 32 | OPEN, Ordering::SeqCst);
+        if s.sleepers.load(Ordering::SeqCst) > 0 {
+            self.threads.iter().for_each(Thread::unpark);
+        }
+        let finished = catch_unwind(AssertUnwindSafe(|| take_tasks(s, &job)));
+        s.state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut turns = 0u32;
+        while s.state.load(Ordering::Acquire) & ACTIVE != 0 {
+            wait_a_little(&mut turns);
+        }
+        self.busy.store(false, Ordering::Release);
+        if let Err(panic) = finished {
+            std::panic::resume_unwind(panic);
+        }
+        assert!(!s.panicked.swap(false, Ordering::Relaxed), "a task of the thread team panicked");
+    }
+
+    /// Calls `f(i, row i)` for all rows of `data`, spread over the team.
+    pub fn rows<T: Send>(&self, data: &mut [T], row_len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+        let n_rows = data.len() / row_len.max(1);
+        let rows = SharedRows::new(data, row_len);
+        self.ranges(n_rows, &|i| {
+            // SAFETY: each task number, and so each row, is handed out once.
+            f(i, unsafe { rows.row(i) })
+        });
+    }
+
+    /// As [`Team::rows`] over two arrays with as many rows.
+    pub fn rows2<T: Send, U: Send>(
+        &self,
+        (a, a_len): (&mut [T], usize),
+        (b, b_len): (&mut [U], usize),
+        f: &(dyn Fn(usize, &mut [T], &mut [U]) + Sync),
+    ) {
+        let n_rows = a.len() / a_len.max(1);
+        assert_eq!(n_rows, b.len() / b_len.max(1), "rows2: as many rows in both");
+        let (a, b) = (SharedRows::new(a, a_len), SharedRows::new(b, b_len));
+        self.ranges(n_rows, &|i| {
+            // SAFETY: each task number, and so each row, is handed out once.
+            unsafe { f(i, a.row(i), b.row(i)) }
+        });
+    }
+
+    /// Single rows are too small to be tasks: a task is a run of them.
+    fn ranges(&self, n: usize, f: &(dyn Fn(usize) + Sync)) {
+        let size = n.div_ceil(self.n_threads() * 4).max(1);
+        self.run(n.div_ceil(size), &|task| (task * size..n.min((task + 1) * size)).for_each(f));
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.threads.iter().for_each(Thread::unpark);
+        for handle in self.handles.drain(..) {
+            let _ = handle.join(); // a worker catches panics of tasks, so there is nothing to learn here
+        }
+    }
+}
+
+fn take_tasks(shared: &Shared, job: &Job<'_>) {
+    loop {
+        let task = shared.next.fetch_add(1, Ordering::Relaxed);
+        if task >= job.n_tasks {
+            return;
+        }
+        (job.run)(task);
+    }
+}
+
+fn wait_a_little(turns: &mut u32) {
+    *turns += 1;
+    if *turns % 1024 == 0 {
+        std::thread::yield_now(); // more threads than cores: let the one we wait for run
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
+fn worker(shared: &Shared) {
+    let mut seen = 0u64;
+    let mut turns = 0u32;
+    while !shared.stop.load(Ordering::Relaxed) {
+        let state = shared.state.load(Ordering::Acquire);
+        if state >> 32 != seen && state & OPEN != 0 {
+            // Joining fails if the leader has closed the job meanwhile: then its data may be gone.
+            if shared.state.compare_exchange_weak(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+                continue;
+            }
+            seen = state >> 32;
+            turns = 0;
+            // SAFETY: the leader keeps the job alive while the state is open or anyone is active, and we are.
+            let job = unsafe { &*shared.job.load(Ordering::Relaxed) };
+            if catch_unwind(AssertUnwindSafe(|| take_tasks(shared, job))).is_err() {
+                shared.panicked.store(true, Ordering::Relaxed);
+            }
+            shared.state.fetch_sub(1, Ordering::AcqRel);
+        } else if turns < SPINS {
+            wait_a_little(&mut turns);
+        } else {
+            shared.sleepers.fetch_add(1, Ordering::SeqCst);
+            // Between announcing sleep and parking a job may have come: its leader saw us or we see it.
+            let state = shared.state.load(Ordering::SeqCst);
+            if (state >> 32 == seen || state & OPEN == 0) && !shared.stop.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            shared.sleepers.fetch_sub(1, Ordering::SeqCst);
+            turns = 0;
+        }
+    }
+}
+
+/// A slice cut to rows, from which threads take different rows to write.
+pub(crate) struct SharedRows<'a, T> {
+    data: *mut T,
+    n_rows: usize,
+    row_len: usize,
+    lifetime: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: rows are disjoint, and `row`'s contract lets each be used by one thread only; `T: Send` lets it go there.
+unsafe impl<T: Send> Sync for SharedRows<'_, T> {}
+
+impl<'a, T> SharedRows<'a, T> {
+    pub(crate) fn new(data: &'a mut [T], row_len: usize) -> Self {
+        let n_rows = data.len() / row_len.max(1);
+        SharedRows { data: data.as_mut_ptr(), n_rows, row_len, lifetime: std::marker::PhantomData }
+    }
+
+    /// Start of row `i`.
+    ///
+    /// # Safety
+    /// No row may be written by two threads, or through two pointers at a time.
+    pub(crate) unsafe fn row_ptr(&self, i: usize) -> *mut T {
+        assert!(i < self.n_rows, "row {i} of {}", self.n_rows);
+        // SAFETY: `i` is below the number of whole rows in the slice.
+        unsafe { self.data.add(i * self.row_len) }
+    }
+
+    /// Row `i`.
+    ///
+    /// # Safety
+    /// As [`Self::row_ptr`].
+    #[allow(clippy::mut_from_ref, reason = "the contract makes the borrow exclusive")]
+    pub(crate) unsafe fn row(&self, i: usize) -> &mut [T] {
+        // SAFETY: in bounds by `row_ptr`; exclusive by the caller's contract.
+        unsafe { std::slice::from_raw_parts_mut(self.row_ptr(i), self.row_len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_exactly_once_in_every_round() {
+        for n_threads in [1, 2, 5] {
+            let team = Team::new(n_threads).unwrap();
+            for round in 0..if cfg!(miri) { 20 } else { 2000 } {
+                let counts: Vec<AtomicUsize> = (0..round % 37).map(|_| AtomicUsize::new(0)).collect();
+                team.run(counts.len(), &|i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn workers_that_slept_still_work() {
+        let team = Team::new(3).unwrap();
+        for _ in 0..3 {
+            let mut data = vec![0usize; 64];
+            team.rows(&mut data, 4, &|i, row| row.fill(i));
+            assert!(data.iter().enumerate().all(|(i, &v)| v == i / 4));
+            std::thread::sleep(std::time::Duration::from_millis(if cfg!(miri) { 1 } else { 30 }));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_the_caller_and_the_team_lives_on() {
+        let team = Team::new(2).unwrap();
+        let failed = catch_unwind(AssertUnwindSafe(|| {
+            team.run(8, &|i| assert_ne!(i, 5));
+        }));
+        assert!(failed.is_err());
+        let mut data = vec![0u8; 8];
+        team.rows(&mut data, 1, &|_, row| row[0] = 1);
+        assert_eq!(data, [1; 8]);
+    }
+}

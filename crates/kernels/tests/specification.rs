@@ -1,0 +1,291 @@
+//! Every kernel of every instruction set that this machine has, against the scalar specification in `quant`.
+
+use half::f16;
+use pacemark_kernels::*;
+use pacemark_quant::{ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations};
+
+/// A small deterministic generator (Knuth's MMIX constants); quality does not matter here.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 32) as u32
+    }
+    /// In -1..1.
+    fn unit(&mut self) -> f32 {
+        self.bits() as f32 / (1u64 << 31) as f32 - 1.0
+    }
+    fn floats(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.unit()).collect()
+    }
+}
+
+/// Random rows of a type: random bits everywhere, so that all codes and scales occur, with sane floating-point scales.
+fn random_rows(dtype: DType, n_rows: usize, n_cols: usize, random: &mut Random) -> Vec<u8> {
+    let info = dtype.info();
+    let n_blocks = n_rows * n_cols / info.block_len;
+    let mut bytes: Vec<u8> = (0..n_blocks * info.block_bytes).map(|_| random.bits() as u8).collect();
+    for block in bytes.chunks_exact_mut(info.block_bytes) {
+        let mut put = |at: usize, x: f32| block[at..at + 2].copy_from_slice(&f16::from_f32(x).to_le_bytes());
+        match dtype {
+            DType::F32 => block.copy_from_slice(&random.unit().to_le_bytes()),
+            DType::F16 => put(0, random.unit()),
+            DType::BF16 => block.copy_from_slice(&half::bf16::from_f32(random.unit()).to_le_bytes()),
+            DType::Q4_0 | DType::Q5_0 | DType::Q8_0 => put(0, random.unit() * 0.1),
+            DType::Q4_1 | DType::Q5_1 | DType::Q4K | DType::Q5K => {
+                put(0, random.unit() * 0.1);
+                put(2, random.unit());
+            }
+            DType::Q6K => put(208, random.unit() * 0.01),
+        }
+    }
+    bytes
+}
+
+/// `[n_tokens][n_rows]` by the specification, in double precision, and the magnitude that errors are relative to.
+fn expected(dtype: DType, n_rows: usize, n_cols: usize, bytes: &[u8], x: &[f32]) -> Vec<(f64, f64)> {
+    let row_bytes = dtype.bytes_for(n_cols).unwrap();
+    let mut out = Vec::new();
+    for x in x.chunks(n_cols) {
+        let mut blocks = vec![ActBlock::ZERO; n_cols / 32];
+        quantize_activations(x, &mut blocks);
+        for row in bytes.chunks(row_bytes).take(n_rows) {
+            let mut w = vec![0.0; n_cols];
+            dequantize_row(dtype, row, &mut w).unwrap();
+            let exact = match dtype.info().activation {
+                Activation::F32 => w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum(),
+                Activation::Int8 => act_dot(&w, &blocks),
+            };
+            let size = w.iter().zip(x).map(|(&w, &x)| f64::from((w * x).abs())).sum();
+            out.push((exact, size));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_isa_and_type_multiplies_as_specified() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(7);
+    for info in DTYPES {
+        // Odd row counts leave a partial panel, odd token counts every size of tile.
+        for (n_rows, n_cols) in [(37, info.block_len.max(32)), (80, info.block_len.max(32) * 3)] {
+            let bytes = random_rows(info.dtype, n_rows, n_cols, &mut random);
+            for n_tokens in if cfg!(miri) { vec![1, 7] } else { vec![1, 2, 3, 7, 8, 23, 31] } {
+                let x = random.floats(n_tokens * n_cols);
+                let expected = expected(info.dtype, n_rows, n_cols, &bytes, &x);
+                for kernels in available() {
+                    let mut arena = Arena::default();
+                    let shape = (n_rows, n_cols);
+                    let w = Matrix::pack(&team, kernels, &mut arena, info.dtype, shape, &bytes, &|i| i).unwrap();
+                    let mut activations = Activations::default();
+                    activations.reset(n_tokens, n_cols);
+                    activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+                    let mut out = vec![f32::NAN; n_tokens * n_rows];
+                    matmul(&team, &activations, &mut [Product { weights: &w, out: &mut out }]);
+                    for (i, (&found, &(exact, size))) in out.iter().zip(&expected).enumerate() {
+                        // Quantizing kernels may round a tie the other way: half a step of 1/127 on a few elements.
+                        let tolerance = size * 2e-4 + 1e-5;
+                        assert!(
+                            (f64::from(found) - exact).abs() <= tolerance,
+                            "{} on {}, {n_tokens} tokens, token {}, row {}: {found}, specified {exact}",
+                            info.name,
+                            kernels.isa.name(),
+                            i / n_rows,
+                            i % n_rows,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_can_be_reordered_while_packing() {
+    let team = Team::new(1).unwrap();
+    let bytes: Vec<u8> = (0..20 * 32).flat_map(|i| (i as f32 / 32.0).floor().to_le_bytes()).collect();
+    let mut arena = Arena::default();
+    let kernels = available().next().unwrap();
+    let w = Matrix::pack(&team, kernels, &mut arena, DType::F32, (20, 32), &bytes, &|i| 19 - i).unwrap();
+    let mut x = Activations::default();
+    x.reset(1, 32);
+    x.fill(&team, kernels, &|_, row| row.fill(1.0 / 32.0));
+    let mut out = vec![0.0; 20];
+    matmul(&team, &x, &mut [Product { weights: &w, out: &mut out }]);
+    assert_eq!(out, (0..20).map(|i| 19.0 - i as f32).collect::<Vec<_>>());
+}
+
+#[test]
+fn wrong_sizes_are_refused() {
+    let team = Team::new(1).unwrap();
+    let kernels = available().next().unwrap();
+    for (shape, bytes) in [((4, 33), 4 * 18), ((4, 32), 3 * 18), ((0, 32), 0), ((usize::MAX, 32), 18)] {
+        let packed = Matrix::pack(&team, kernels, &mut Arena::default(), DType::Q4_0, shape, &vec![0; bytes], &|i| i);
+        assert!(packed.is_err(), "{shape:?}");
+    }
+}
+
+#[test]
+fn quantized_activations_are_those_of_the_specification() {
+    let mut random = Random(3);
+    let x: Vec<f32> = random.floats(320).iter().enumerate().map(|(i, x)| x * (i / 32) as f32).collect();
+    let mut specified = vec![ActBlock::ZERO; 10];
+    quantize_activations(&x, &mut specified);
+    for kernels in available() {
+        let mut found = vec![ActBlock::ZERO; 10];
+        kernels.quantize(&x, &mut found);
+        for (found, specified) in found.iter().zip(&specified) {
+            assert!((found.scale - specified.scale).abs() <= 1e-6 * specified.scale, "{}", kernels.isa.name());
+            for (a, b) in found.q.iter().zip(&specified.q) {
+                assert!((i32::from(*a) - i32::from(*b)).abs() <= 1);
+            }
+            assert_eq!(found.neg_sum, -found.q.iter().map(|&q| i32::from(q)).sum::<i32>());
+            assert_eq!(found.neg_sum_lo, -found.q[..16].iter().map(|&q| i32::from(q)).sum::<i32>());
+        }
+    }
+}
+
+#[test]
+fn elementwise_and_reducing_kernels_agree_with_plain_arithmetic() {
+    let mut random = Random(11);
+    for n in [1, 15, 16, 64, 577] {
+        let (x, y) = (random.floats(n), random.floats(n));
+        let (x, y): (Vec<f32>, Vec<f32>) = (x.iter().map(|v| v * 9.0).collect(), y);
+        for kernels in available() {
+            let close = |what: &str, found: &[f32], exact: &dyn Fn(usize) -> f64| {
+                for (i, &found) in found.iter().enumerate() {
+                    let exact = exact(i);
+                    let tolerance = 2e-6 * exact.abs().max(1.0);
+                    assert!(
+                        (f64::from(found) - exact).abs() <= tolerance,
+                        "{what} {}: {found} {exact}",
+                        kernels.isa.name()
+                    );
+                }
+            };
+            let wide = |i: usize| (f64::from(x[i]), f64::from(y[i]));
+            let mut out = x.clone();
+            kernels.silu_mul(&mut out, &y);
+            close("silu", &out, &|i| wide(i).0 / (1.0 + (-wide(i).0).exp()) * wide(i).1);
+            let mut out = x.clone();
+            kernels.gelu_mul(&mut out, &y);
+            close("gelu", &out, &|i| {
+                let (x, y) = wide(i);
+                let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
+                0.5 * x * (1.0 + u.tanh()) * y
+            });
+            let mut out = x.clone();
+            kernels.add(&mut out, &y);
+            close("add", &out, &|i| wide(i).0 + wide(i).1);
+            kernels.rms_norm(&x, &y, 1e-5, &mut out);
+            let mean = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / n as f64;
+            close("rms_norm", &out, &|i| wide(i).0 / (mean + 1e-5).sqrt() * wide(i).1);
+            let sum: f64 = x.iter().map(|&v| f64::from(v).exp()).sum();
+            assert!((kernels.log_sum_exp(&x) - sum.ln()).abs() < 1e-5, "log_sum_exp {}", kernels.isa.name());
+            let mut halves = vec![0; n];
+            kernels.to_f16(&x, &mut halves);
+            assert!(halves.iter().zip(&x).all(|(&h, &x)| h == f16::from_f32(x).to_bits()));
+        }
+    }
+}
+
+#[test]
+fn rope_turns_pairs_by_their_angles() {
+    let mut random = Random(5);
+    for half in [4, 16, 20, 32] {
+        let x = random.floats(2 * half);
+        let angles: Vec<f32> = random.floats(half);
+        let (cos, sin): (Vec<f32>, Vec<f32>) = angles.iter().map(|a| (a.cos(), a.sin())).unzip();
+        for kernels in available() {
+            let mut out = x.clone();
+            kernels.rope(&mut out, &cos, &sin);
+            for i in 0..half {
+                let (a, b) = (x[i], x[i + half]);
+                assert!((out[i] - (a * cos[i] - b * sin[i])).abs() < 1e-6);
+                assert!((out[i + half] - (a * sin[i] + b * cos[i])).abs() < 1e-6);
+            }
+        }
+    }
+}
+
+/// Plain softmax attention in double precision over halves.
+#[allow(clippy::too_many_arguments, reason = "a reference: the formula's own variables")]
+fn plain_attention(q: &[f32], k: &[Vec<f32>], v: &[Vec<f32>], row: i32, scale: f32, window: Option<usize>) -> Vec<f64> {
+    let seen = |p: usize| p as i32 <= row && window.is_none_or(|w| (row - p as i32) < w as i32);
+    let scores: Vec<f64> = (0..k.len())
+        .map(|p| {
+            if seen(p) {
+                q.iter().zip(&k[p]).map(|(a, b)| f64::from(a * b)).sum::<f64>() * f64::from(scale)
+            } else {
+                f64::NEG_INFINITY
+            }
+        })
+        .collect();
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+    (0..q.len()).map(|d| scores.iter().zip(v).map(|(s, v)| (s - max).exp() / total * f64::from(v[d])).sum()).collect()
+}
+
+#[test]
+fn attention_agrees_with_plain_softmax() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(13);
+    /// heads, KV heads, head_dim, keys, query rows, window
+    type Case = (usize, usize, usize, usize, usize, Option<usize>);
+    let cases: [Case; 4] = [
+        (2, 2, 16, 33, 33, None),
+        (9, 3, 64, 50, 1, None),
+        (4, 1, 256, 700, 5, Some(40)),
+        (8, 1, 80, 300, 3, Some(17)),
+    ];
+    let n_cases = if cfg!(miri) { 1 } else { cases.len() };
+    for (n_heads, n_kv, head_dim, n_keys, n_rows, window) in cases.into_iter().take(n_cases) {
+        let half = |x: f32| f16::from_f32(x).to_f32();
+        let tokens = |random: &mut Random| -> Vec<Vec<Vec<f32>>> {
+            (0..n_kv)
+                .map(|_| (0..n_keys).map(|_| random.floats(head_dim).into_iter().map(half).collect()).collect())
+                .collect()
+        };
+        let (k, v) = (tokens(&mut random), tokens(&mut random));
+        let n_blocks = n_keys.div_ceil(KV_BLOCK);
+        // Blocks are not in order, as in a cache that was used before.
+        let table: Vec<u32> = (0..n_blocks as u32).rev().collect();
+        let width = value_dim(head_dim);
+        let (mut lanes_k, mut lanes_v) = (Vec::new(), Vec::new());
+        for head in 0..n_kv {
+            let (mut pages_k, mut pages_v) =
+                (vec![0u16; n_blocks * KV_BLOCK * head_dim], vec![0u16; n_blocks * KV_BLOCK * width]);
+            for p in 0..n_keys {
+                let (block, slot) = (table[p / KV_BLOCK] as usize, p % KV_BLOCK);
+                for d in 0..head_dim {
+                    pages_k[(block * head_dim + d) * KV_BLOCK + slot] = f16::from_f32(k[head][p][d]).to_bits();
+                    pages_v[(block * KV_BLOCK + slot) * width + d] = f16::from_f32(v[head][p][d]).to_bits();
+                }
+            }
+            lanes_k.push(pages_k);
+            lanes_v.push(pages_v);
+        }
+        let lanes: Vec<KvLane> = lanes_k.iter().zip(&lanes_v).map(|(k, v)| KvLane { k, v }).collect();
+        let positions: Vec<i32> = (0..n_keys as i32).collect();
+        let rows: Vec<i32> = (n_keys as i32 - n_rows as i32..n_keys as i32).collect();
+        let q = random.floats(n_rows * n_heads * head_dim);
+        let shape = AttentionShape { n_heads, n_kv_heads: n_kv, head_dim, scale: 0.3, window };
+        for kernels in available() {
+            let mut out = vec![f32::NAN; q.len()];
+            let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
+            attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
+            for row in 0..n_rows {
+                for head in 0..n_heads {
+                    let at = (row * n_heads + head) * head_dim;
+                    let kv = head / (n_heads / n_kv);
+                    let exact = plain_attention(&q[at..][..head_dim], &k[kv], &v[kv], rows[row], 0.3, window);
+                    for (found, exact) in out[at..][..head_dim].iter().zip(&exact) {
+                        assert!((f64::from(*found) - exact).abs() < 1e-5, "{}: {found} {exact}", kernels.isa.name());
+                    }
+                }
+            }
+        }
+    }
+}
