@@ -1,1 +1,30 @@
-//! Text to token ids and back: byte-level BPE, SPM-BPE, streaming detokenizer, chat templates.
+//! Text to token ids and back, and chats to prompts.
+//!
+//! [`Tokenizer::from_metadata`] builds the tokenizer that a GGUF file describes: byte-level BPE (`gpt2`) with the
+//! pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`] turns a stream of ids to text without ever
+//! emitting half a character.
+//!
+//! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. Reading the file is
+//! left to `modelfile`; which prompt to build, and when to stop, to the callers.
+
+mod bpe;
+mod bytes;
+mod detokenizer;
+mod ends;
+mod error;
+mod index;
+mod merge;
+mod pre;
+mod scan;
+mod special;
+mod spm;
+mod tokenizer;
+mod unicode;
+mod unicode_tables;
+mod vocab;
+
+pub use detokenizer::{DecodeOptions, Detokenizer};
+pub use error::TokenizerError;
+pub use pre::{PRE_TOKENIZERS, PreTokenizer, Step};
+pub use tokenizer::{EncodeOptions, Tokenizer};
+pub use vocab::TokenType;
