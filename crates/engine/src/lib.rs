@@ -1,1 +1,27 @@
-//! The decoder: model configuration, architectures, KV cache, forward pass and sampler.
+//! The engine: a model file becomes a decoder, a decoder turns tokens to logits, a sampler turns logits to a token.
+//!
+//! One [`Decoder`] runs every architecture. It is driven by the *features* in [`ModelConfig`] (norm placement, RoPE, windows,
+//! gated activation, …), never by a model's name; an architecture is one file in `arch` and one line in [`ARCHS`].
+//! Arithmetic is left to `kernels`, text to `tokenizer`, and which sequence computes when to the caller.
+
+mod arch;
+mod config;
+mod decoder;
+mod error;
+mod kv;
+mod memory;
+mod model;
+mod rope;
+mod sampler;
+mod weights;
+
+pub use arch::{ARCHS, Arch};
+pub use config::{GatedActivation, LayerKind, ModelConfig, NormPlacement, RopeStyle};
+pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
+pub use error::EngineError;
+pub use kv::{KvCache, SequenceKv};
+pub use model::{LoadOptions, LoadTimes, Model};
+pub use sampler::{Sampler, SamplerConfig, TokenLogprobs};
+
+/// A token's number in the vocabulary.
+pub type TokenId = u32;

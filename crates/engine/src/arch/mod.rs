@@ -1,0 +1,132 @@
+//! The architectures: each a file that reads its metadata to a [`ModelConfig`], and one line in [`ARCHS`].
+
+mod gemma3;
+mod llama;
+
+use crate::{EngineError, ModelConfig};
+use pacemark_kernels::MAX_HEAD_DIM;
+use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
+
+/// One architecture.
+pub struct Arch {
+    /// `general.architecture` of its files.
+    pub name: &'static str,
+    /// Reads its configuration; `n_vocab` is filled in by the caller.
+    pub(crate) config: fn(&Metadata) -> Result<ModelConfig, EngineError>,
+}
+
+/// Every supported architecture.
+pub const ARCHS: &[Arch] = &[llama::LLAMA, gemma3::GEMMA3];
+
+/// The configuration of an open model file, checked.
+pub(crate) fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
+    let metadata = file.metadata();
+    let found = metadata.architecture()?;
+    let arch = ARCHS.iter().find(|arch| arch.name == found).ok_or_else(|| EngineError::Architecture {
+        file: file.path().display().to_string(),
+        found: found.to_string(),
+        supported: ARCHS.iter().map(|arch| arch.name).collect::<Vec<_>>().join(", "),
+    })?;
+    let mut config = (arch.config)(metadata)?;
+    let embedding = file.tensor("token_embd.weight").map(|t| t.dims.clone());
+    match embedding.as_deref() {
+        Some(&[n_embd, n_vocab]) if n_embd == config.n_embd as u64 => config.n_vocab = n_vocab as usize,
+        found => {
+            let (name, expected) = ("token_embd.weight".to_string(), vec![config.n_embd as u64, 0]);
+            let file = file.path().display().to_string();
+            return Err(match found {
+                Some(found) => EngineError::TensorShape { file, name, expected, found: found.to_vec() },
+                None => EngineError::MissingTensor { file, name, expected },
+            });
+        }
+    }
+    check(metadata, &config)?;
+    Ok(config)
+}
+
+/// Access to the keys of one architecture, `{architecture}.{key}`.
+pub(crate) struct Keys<'a> {
+    metadata: &'a Metadata,
+    prefix: &'static str,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn new(metadata: &'a Metadata, prefix: &'static str) -> Self {
+        Keys { metadata, prefix }
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.prefix)
+    }
+
+    /// A required size: at least 1.
+    pub(crate) fn size(&self, key: &str) -> Result<usize, EngineError> {
+        let value = self.metadata.u32(&self.key(key))? as usize;
+        if value == 0 { Err(invalid(self.metadata, &self.key(key), "at least 1", "0")) } else { Ok(value) }
+    }
+
+    /// A size that may be absent.
+    pub(crate) fn opt_size(&self, key: &str) -> Result<Option<usize>, EngineError> {
+        if self.metadata.get(&self.key(key)).is_none() { Ok(None) } else { self.size(key).map(Some) }
+    }
+
+    pub(crate) fn f32(&self, key: &str) -> Result<f32, EngineError> {
+        Ok(self.metadata.f32(&self.key(key))?)
+    }
+
+    pub(crate) fn opt_f32(&self, key: &str) -> Result<Option<f32>, EngineError> {
+        Ok(self.metadata.opt_f32(&self.key(key))?)
+    }
+
+    /// The divisor of positions: 1 without scaling; only linear scaling is known.
+    pub(crate) fn rope_factor(&self) -> Result<f32, EngineError> {
+        match self.metadata.opt_string(&self.key("rope.scaling.type"))? {
+            None | Some("none") => Ok(self.opt_f32("rope.scale_linear")?.unwrap_or(1.0)),
+            Some("linear") => self.f32("rope.scaling.factor"),
+            Some(other) => Err(EngineError::Unsupported {
+                file: self.metadata.file().display().to_string(),
+                what: format!("{}: {other} is not supported (supported: none, linear)", self.key("rope.scaling.type")),
+            }),
+        }
+    }
+}
+
+fn invalid(metadata: &Metadata, key: &str, expected: &str, found: impl ToString) -> EngineError {
+    ModelFileError::invalid(metadata.file(), key, expected, found.to_string()).into()
+}
+
+/// Bounds that the decoder relies on. Sizes far beyond any model are refused before anything is multiplied.
+fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
+    let arch = c.architecture;
+    let within = |key: &str, value: usize, max: usize| {
+        let expected = format!("at most {max}");
+        if value <= max { Ok(()) } else { Err(invalid(metadata, &format!("{arch}.{key}"), &expected, value)) }
+    };
+    within("block_count", c.layers.len(), 1024)?;
+    within("embedding_length", c.n_embd, 1 << 20)?;
+    within("feed_forward_length", c.n_ff, 1 << 24)?;
+    within("attention.head_count", c.n_heads, 1 << 12)?;
+    within("attention.key_length", c.head_dim, MAX_HEAD_DIM)?;
+    within("context_length", c.n_ctx_train, i32::MAX as usize)?;
+    if c.n_heads % c.n_kv_heads != 0 {
+        let expected = format!("a divisor of the {} query heads", c.n_heads);
+        return Err(invalid(metadata, &format!("{arch}.attention.head_count_kv"), &expected, c.n_kv_heads));
+    }
+    if c.rope_dim > c.head_dim || c.rope_dim % 2 != 0 {
+        let expected = format!("an even number up to the head's {}", c.head_dim);
+        return Err(invalid(metadata, &format!("{arch}.rope.dimension_count"), &expected, c.rope_dim));
+    }
+    let finite = |x: f32| x.is_finite() && x > 0.0;
+    if !(c.norm_eps.is_finite() && c.norm_eps >= 0.0) {
+        return Err(invalid(
+            metadata,
+            &format!("{arch}.attention.layer_norm_rms_epsilon"),
+            "a number >= 0",
+            c.norm_eps,
+        ));
+    }
+    match c.layers.iter().find(|l| !finite(l.rope_theta) || !finite(l.rope_factor)) {
+        Some(l) => Err(invalid(metadata, &format!("{arch}.rope.freq_base"), "positive numbers", format!("{l:?}"))),
+        None => Ok(()),
+    }
+}

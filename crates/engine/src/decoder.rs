@@ -1,0 +1,306 @@
+//! The decoder: one `forward` over a flat list of tokens from any number of sequences.
+//!
+//! Prefill, chunked prefill, decode, batched decode and scoring are the same call; only the list differs. The code is
+//! straight-line and single-threaded to read: each operation spreads over the team inside `kernels`.
+
+use crate::kv::Slot;
+use crate::rope::RopeAngles;
+use crate::weights::Layer;
+use crate::{EngineError, GatedActivation, KvCache, LayerKind, Model, SequenceKv, TokenId};
+use pacemark_kernels::{Activations, AttentionShape, Product, SequenceSpan, attention, matmul};
+
+/// How to set up a decoder.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderOptions {
+    /// Tokens that the KV cache holds, over all sequences.
+    pub n_ctx: usize,
+}
+
+/// Which rows of an item need logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogitRows {
+    /// None: the tokens only fill the cache.
+    None,
+    /// The last token's.
+    Last,
+    /// All from this token of the item on.
+    From(usize),
+}
+
+/// One sequence's tokens in a batch; they follow what its cache holds.
+pub struct BatchItem<'a> {
+    /// Where its keys and values are; extended by the call.
+    pub kv: &'a mut SequenceKv,
+    /// The tokens.
+    pub tokens: &'a [TokenId],
+    /// Which logits are wanted.
+    pub logits: LogitRows,
+}
+
+/// A model with its KV cache and the buffers of a forward pass.
+pub struct Decoder {
+    model: Model,
+    kv: KvCache,
+    scratch: Scratch,
+}
+
+/// Buffers kept from pass to pass. `n` is the number of tokens of the batch.
+#[derive(Default)]
+struct Scratch {
+    /// Residual stream `[n, n_embd]`.
+    x: Vec<f32>,
+    /// `[n, n_heads * head_dim]`
+    q: Vec<f32>,
+    /// `[n, n_kv_heads * head_dim]`
+    k: Vec<f32>,
+    v: Vec<f32>,
+    /// Attention's output, as `q`.
+    mixed: Vec<f32>,
+    /// What a block adds to the stream, as `x`.
+    delta: Vec<f32>,
+    /// `[n, n_ff]`
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    activations: Activations,
+    /// `[wanted rows, n_vocab]`
+    logits: Vec<f32>,
+    /// Position of each token.
+    positions: Vec<i32>,
+    slots: Vec<Slot>,
+    /// The kinds of layer, with their angles.
+    angles: Vec<(LayerKind, RopeAngles)>,
+}
+
+impl Decoder {
+    /// A decoder with an empty cache. [`Model::load`] has checked that the cache fits the memory.
+    pub fn new(model: Model, options: DecoderOptions) -> Decoder {
+        let kv = KvCache::new(&model.config, options.n_ctx);
+        let mut angles: Vec<(LayerKind, RopeAngles)> = Vec::new();
+        for layer in &model.config.layers {
+            if !angles.iter().any(|(kind, _)| same_angles(kind, layer)) {
+                angles.push((*layer, RopeAngles::default()));
+            }
+        }
+        Decoder { model, kv, scratch: Scratch { angles, ..Scratch::default() } }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The cache.
+    pub fn kv(&self) -> &KvCache {
+        &self.kv
+    }
+
+    /// The cache, to release or truncate sequences.
+    pub fn kv_mut(&mut self) -> &mut KvCache {
+        &mut self.kv
+    }
+
+    /// Computes the items' tokens. Returns the wanted logits, `[rows, n_vocab]`, in order of items and tokens.
+    ///
+    /// On an error no sequence has changed.
+    pub fn forward(&mut self, items: &mut [BatchItem<'_>]) -> Result<&[f32], EngineError> {
+        let n_vocab = self.model.config.n_vocab;
+        for &token in items.iter().flat_map(|item| item.tokens) {
+            if token as usize >= n_vocab {
+                return Err(EngineError::Token { token, n_vocab });
+            }
+        }
+        self.reserve(items)?;
+        self.embed(items);
+        for layer in 0..self.model.config.layers.len() {
+            self.attention_block(layer, items);
+            self.ffn_block(layer);
+        }
+        self.output(items);
+        Ok(&self.scratch.logits)
+    }
+
+    /// Extends the sequences and notes where each token goes.
+    fn reserve(&mut self, items: &mut [BatchItem<'_>]) -> Result<(), EngineError> {
+        for i in 0..items.len() {
+            let n = items[i].tokens.len();
+            if let Err(error) = self.kv.extend(items[i].kv, n) {
+                for item in &mut items[..i] {
+                    let before = item.kv.len() - item.tokens.len();
+                    self.kv.truncate(item.kv, before);
+                }
+                return Err(error);
+            }
+        }
+        let s = &mut self.scratch;
+        s.positions.clear();
+        s.slots.clear();
+        for item in items.iter() {
+            for index in item.kv.len() - item.tokens.len()..item.kv.len() {
+                s.positions.push(item.kv.positions()[index]);
+                s.slots.push(item.kv.slot(index));
+            }
+        }
+        Ok(())
+    }
+
+    fn embed(&mut self, items: &[BatchItem<'_>]) {
+        let (c, s) = (&self.model.config, &mut self.scratch);
+        let n = s.positions.len();
+        s.x.resize(n * c.n_embd, 0.0);
+        s.q.resize(n * c.n_heads * c.head_dim, 0.0);
+        s.mixed.resize(s.q.len(), 0.0);
+        s.k.resize(n * c.n_kv_heads * c.head_dim, 0.0);
+        s.v.resize(s.k.len(), 0.0);
+        s.delta.resize(s.x.len(), 0.0);
+        s.gate.resize(n * c.n_ff, 0.0);
+        s.up.resize(s.gate.len(), 0.0);
+        let tokens: Vec<TokenId> = items.iter().flat_map(|item| item.tokens).copied().collect();
+        let embedding = &self.model.weights.embedding;
+        self.model.team.rows(&mut s.x, c.n_embd, &|t, row| embedding.row(tokens[t], row));
+        let factors = self.model.weights.rope_factors.as_deref();
+        for (kind, angles) in &mut s.angles {
+            angles.set(kind, c.rope_dim, factors, &s.positions);
+        }
+    }
+
+    /// `x += attention(norm(x))`
+    fn attention_block(&mut self, index: usize, items: &[BatchItem<'_>]) {
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
+        let n = s.positions.len();
+        s.activations.reset(n, c.n_embd);
+        let x = &s.x;
+        s.activations.fill(team, kernels, &|t, row| {
+            kernels.rms_norm(&x[t * c.n_embd..][..c.n_embd], &layer.attn_norm, c.norm_eps, row);
+        });
+        matmul(
+            team,
+            &s.activations,
+            &mut [
+                Product { weights: &layer.wq, out: &mut s.q },
+                Product { weights: &layer.wk, out: &mut s.k },
+                Product { weights: &layer.wv, out: &mut s.v },
+            ],
+        );
+        let kind = &c.layers[index];
+        let angles = s.angles.iter().find(|(other, _)| same_angles(kind, other)).map(|(_, angles)| angles);
+        let angles = angles.expect("Decoder::new makes angles for every kind of layer");
+        let head = |norm: Option<&[f32]>, t: usize, row: &mut [f32]| {
+            let (cos, sin) = angles.of(t);
+            for head in row.chunks_exact_mut(c.head_dim) {
+                if let Some(norm) = norm {
+                    kernels.rms_norm_in_place(head, norm, c.norm_eps);
+                }
+                kernels.rope(head, cos, sin);
+            }
+        };
+        let (q, k) = ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
+        team.rows2(q, k, &|t, q, k| {
+            head(layer.q_norm.as_deref(), t, q);
+            head(layer.k_norm.as_deref(), t, k);
+        });
+        self.kv.write(team, kernels, index, &s.slots, &s.k, &s.v);
+        let shape = AttentionShape {
+            n_heads: c.n_heads,
+            n_kv_heads: c.n_kv_heads,
+            head_dim: c.head_dim,
+            scale: c.attn_scale,
+            window: kind.window,
+        };
+        let spans = spans(items, &s.positions);
+        attention(team, kernels, &shape, &self.kv.lanes(index), &spans, &s.q, &mut s.mixed);
+        let (mixed, width) = (&s.mixed, c.n_heads * c.head_dim);
+        s.activations.reset(n, width);
+        s.activations.fill(team, kernels, &|t, row| row.copy_from_slice(&mixed[t * width..][..width]));
+        matmul(team, &s.activations, &mut [Product { weights: &layer.wo, out: &mut s.delta }]);
+        self.add_delta(|layer| layer.attn_post_norm.as_deref(), index);
+    }
+
+    /// `x += down(activation(gate(norm(x))) * up(norm(x)))`
+    fn ffn_block(&mut self, index: usize) {
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
+        let n = s.positions.len();
+        s.activations.reset(n, c.n_embd);
+        let x = &s.x;
+        s.activations.fill(team, kernels, &|t, row| {
+            kernels.rms_norm(&x[t * c.n_embd..][..c.n_embd], &layer.ffn_norm, c.norm_eps, row);
+        });
+        matmul(
+            team,
+            &s.activations,
+            &mut [Product { weights: &layer.gate, out: &mut s.gate }, Product { weights: &layer.up, out: &mut s.up }],
+        );
+        let (gate, up) = (&s.gate, &s.up);
+        s.activations.reset(n, c.n_ff);
+        s.activations.fill(team, kernels, &|t, row| {
+            let range = t * c.n_ff..(t + 1) * c.n_ff;
+            row.copy_from_slice(&gate[range.clone()]);
+            match c.activation {
+                GatedActivation::Silu => kernels.silu_mul(row, &up[range]),
+                GatedActivation::GeluTanh => kernels.gelu_mul(row, &up[range]),
+            }
+        });
+        matmul(team, &s.activations, &mut [Product { weights: &layer.down, out: &mut s.delta }]);
+        self.add_delta(|layer| layer.ffn_post_norm.as_deref(), index);
+    }
+
+    /// `x += delta`, normalized first where the layer has such a norm.
+    fn add_delta(&mut self, post_norm: impl Fn(&Layer) -> Option<&[f32]>, index: usize) {
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, norm) = (*kernels, post_norm(&weights.layers[index]));
+        let s = &mut self.scratch;
+        team.rows2((&mut s.x, c.n_embd), (&mut s.delta, c.n_embd), &|_, x, delta| {
+            if let Some(norm) = norm {
+                kernels.rms_norm_in_place(delta, norm, c.norm_eps);
+            }
+            kernels.add(x, delta);
+        });
+    }
+
+    /// Logits of the wanted rows.
+    fn output(&mut self, items: &[BatchItem<'_>]) {
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s) = (*kernels, &mut self.scratch);
+        let mut rows = Vec::new();
+        let mut first = 0;
+        for item in items {
+            let n = item.tokens.len();
+            let from = match item.logits {
+                LogitRows::None => n,
+                LogitRows::Last => n.saturating_sub(1),
+                LogitRows::From(from) => from.min(n),
+            };
+            rows.extend(first + from..first + n);
+            first += n;
+        }
+        let x = &s.x;
+        s.activations.reset(rows.len(), c.n_embd);
+        s.activations.fill(team, kernels, &|i, row| {
+            kernels.rms_norm(&x[rows[i] * c.n_embd..][..c.n_embd], &weights.output_norm, c.norm_eps, row);
+        });
+        s.logits.resize(rows.len() * c.n_vocab, 0.0);
+        matmul(team, &s.activations, &mut [Product { weights: &weights.output, out: &mut s.logits }]);
+    }
+}
+
+fn same_angles(a: &LayerKind, b: &LayerKind) -> bool {
+    (a.rope_theta, a.rope_factor) == (b.rope_theta, b.rope_factor)
+}
+
+/// The items as attention sees them.
+fn spans<'a>(items: &'a [BatchItem<'_>], positions: &'a [i32]) -> Vec<SequenceSpan<'a>> {
+    let mut first_row = 0;
+    let span = |item: &'a BatchItem<'_>| {
+        let n = item.tokens.len();
+        let span = SequenceSpan {
+            first_row,
+            row_positions: &positions[first_row..first_row + n],
+            block_table: item.kv.blocks(),
+            positions: item.kv.positions(),
+        };
+        first_row += n;
+        span
+    };
+    items.iter().map(span).collect()
+}

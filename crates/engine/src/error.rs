@@ -1,0 +1,108 @@
+//! Why a model cannot be loaded or run.
+
+use pacemark_modelfile::ModelFileError;
+
+/// Any error of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The file cannot be read, or a key has the wrong form.
+    #[error(transparent)]
+    ModelFile(#[from] ModelFileError),
+    /// The file's architecture has no row in `ARCHS`.
+    #[error("{file}: general.architecture: {found} is not supported (supported: {supported})")]
+    Architecture {
+        /// The file.
+        file: String,
+        /// What it says.
+        found: String,
+        /// What there is.
+        supported: String,
+    },
+    /// A feature that this version cannot compute.
+    #[error("{file}: {what}")]
+    Unsupported {
+        /// The file.
+        file: String,
+        /// Key and value, and what would be supported.
+        what: String,
+    },
+    /// A tensor that the architecture needs.
+    #[error("{file}: {name}: no such tensor (expected {expected:?})")]
+    MissingTensor {
+        /// The file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// Its shape, ggml order.
+        expected: Vec<u64>,
+    },
+    /// A tensor of another shape than the metadata implies.
+    #[error("{file}: {name}: expected {expected:?}, found {found:?}")]
+    TensorShape {
+        /// The file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// Shape by the metadata, ggml order.
+        expected: Vec<u64>,
+        /// Shape in the file.
+        found: Vec<u64>,
+    },
+    /// A tensor that the architecture does not have: ignoring it would compute another model.
+    #[error("{file}: {name}: not a tensor of architecture {architecture} as Pacemark knows it")]
+    UnknownTensor {
+        /// The file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// The file's architecture.
+        architecture: String,
+    },
+    /// The weights and the KV cache would not fit.
+    #[error(
+        "the model needs {needed_mib} MiB of memory ({weights_mib} MiB of weights, {kv_mib} MiB of KV cache for {n_ctx} \
+         tokens), but {available_mib} MiB are available; a smaller context (-c) or quantization needs less"
+    )]
+    Memory {
+        /// Weights and KV cache.
+        needed_mib: u64,
+        /// Packed weights.
+        weights_mib: u64,
+        /// KV cache.
+        kv_mib: u64,
+        /// Tokens of context.
+        n_ctx: usize,
+        /// What the system offers.
+        available_mib: u64,
+    },
+    /// `PACEMARK_ISA` names something that this machine lacks.
+    #[error(transparent)]
+    Isa(#[from] pacemark_kernels::IsaError),
+    /// Weights could not be packed.
+    #[error("{file}: {name}: {source}")]
+    Pack {
+        /// The file.
+        file: String,
+        /// The tensor.
+        name: String,
+        /// Why.
+        source: pacemark_kernels::MatrixError,
+    },
+    /// Compute threads could not be started.
+    #[error("cannot start compute threads: {0}")]
+    Threads(std::io::Error),
+    /// The KV cache has no free block left.
+    #[error("the KV cache is full: all {n_blocks} blocks are in use")]
+    KvFull {
+        /// Blocks there are.
+        n_blocks: usize,
+    },
+    /// A token that the model does not have.
+    #[error("token {token} is outside the vocabulary of {n_vocab}")]
+    Token {
+        /// The token.
+        token: u32,
+        /// Tokens there are.
+        n_vocab: usize,
+    },
+}

@@ -1,0 +1,113 @@
+//! Loading: a file becomes a configuration and packed weights, with the time of each stage.
+
+use crate::weights::{Loader, Weights};
+use crate::{EngineError, KvCache, ModelConfig, arch, memory};
+use pacemark_kernels::{Arena, KernelSet, Team};
+use pacemark_modelfile::ModelFile;
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What to load a model with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions {
+    /// Threads that compute; at least 1.
+    pub n_threads: usize,
+    /// Tokens that the KV cache will hold, for the check against the memory there is.
+    pub n_ctx: usize,
+}
+
+/// Where load time went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadTimes {
+    /// Opening, mapping and checking the header.
+    pub map: Duration,
+    /// Packing the weights.
+    pub pack: Duration,
+}
+
+/// A model ready to compute.
+pub struct Model {
+    pub(crate) config: ModelConfig,
+    pub(crate) weights: Weights,
+    pub(crate) kernels: &'static KernelSet,
+    pub(crate) team: Team,
+    file: ModelFile,
+    times: LoadTimes,
+}
+
+impl Model {
+    /// Opens and packs `path`. `progress(layers done, layers)` is called as packing goes on.
+    pub fn load(
+        path: impl AsRef<Path>,
+        options: LoadOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Model, EngineError> {
+        let started = Instant::now();
+        let file = ModelFile::open(path)?;
+        let config = arch::config(&file)?;
+        let mapped = Instant::now();
+        let kernels = pacemark_kernels::kernels()?;
+        check_memory(&file, &config, options.n_ctx)?;
+        let team = Team::new(options.n_threads).map_err(EngineError::Threads)?;
+        let loader = Loader {
+            file: &file,
+            config: &config,
+            team: &team,
+            kernels,
+            arena: Arena::default(),
+            used: HashSet::new(),
+        };
+        let weights = loader.load(progress)?;
+        let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
+        Ok(Model { config, weights, kernels, team, file, times })
+    }
+
+    /// Dimensions and features.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// The file: metadata, tensor list, sizes.
+    pub fn file(&self) -> &ModelFile {
+        &self.file
+    }
+
+    /// The kernels in use.
+    pub fn kernels(&self) -> &'static KernelSet {
+        self.kernels
+    }
+
+    /// Threads that compute.
+    pub fn n_threads(&self) -> usize {
+        self.team.n_threads()
+    }
+
+    /// Where load time went.
+    pub fn times(&self) -> LoadTimes {
+        self.times
+    }
+
+    /// Bytes of packed weights.
+    pub fn packed_bytes(&self) -> u64 {
+        let layers = self.weights.layers.iter();
+        let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.gate, &l.up, &l.down]);
+        matrices.chain([&self.weights.output]).map(|m| m.bytes() as u64).sum()
+    }
+}
+
+/// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's within a few per cent.
+fn check_memory(file: &ModelFile, config: &ModelConfig, n_ctx: usize) -> Result<(), EngineError> {
+    let kv = KvCache::bytes_for(config, n_ctx).unwrap_or(u64::MAX);
+    let needed = file.n_bytes().saturating_add(file.n_bytes() / 16).saturating_add(kv);
+    match memory::available_bytes() {
+        Some(available) if needed > available => Err(EngineError::Memory {
+            needed_mib: needed >> 20,
+            weights_mib: file.n_bytes() >> 20,
+            kv_mib: kv >> 20,
+            n_ctx,
+            available_mib: available >> 20,
+        }),
+        _ => Ok(()),
+    }
+}
