@@ -5,6 +5,7 @@
 
 mod commands;
 mod exit;
+mod hub;
 
 use clap::Parser;
 use std::process::ExitCode;

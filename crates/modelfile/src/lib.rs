@@ -2,11 +2,13 @@
 //!
 //! [`ModelFile::open`] maps a GGUF file (or all parts of a split one), checks every count, length and offset in it against
 //! the file, and hands out [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
-//! copied. [`GgufWriter`] writes such files.
+//! copied. [`GgufWriter`] writes such files, [`catalog`] lists the models that Pacemark knows by name, and [`summary`]
+//! says what a model costs to run.
 //!
 //! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the fetching of a model to the
 //! binary: nothing here opens a network connection or starts a process.
 
+pub mod catalog;
 mod error;
 pub mod gguf;
 mod mapping;
@@ -14,6 +16,7 @@ mod metadata;
 mod model;
 mod split;
 mod strings;
+pub mod summary;
 mod tensor;
 mod value;
 

@@ -1,5 +1,7 @@
 //! Small models that the tests write.
 
+#![allow(dead_code, reason = "each test uses some of it")]
+
 use pacemark_modelfile::{Metadata, TensorInfo, Value, write_gguf};
 use pacemark_quant::DType;
 use std::path::PathBuf;

@@ -1,0 +1,221 @@
+//! Files of a Hugging Face hub: `hf:ORG/REPO/FILE[@REV]`, their addresses and their places in the cache.
+//!
+//! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else), `HF_HUB_OFFLINE` forbids any
+//! contact. The transfer itself is in `http`.
+
+use super::cache::Cache;
+use super::http::{Client, Fetch, Outcome};
+use crate::exit::UsageError;
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+
+/// A file in a repository of the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubFile {
+    org: String,
+    repo: String,
+    file: String,
+    rev: String,
+}
+
+impl HubFile {
+    /// Reads `ORG/REPO/FILE[@REV]`; FILE may lie in directories, REV is `main` unless given.
+    pub fn parse(text: &str) -> Result<HubFile> {
+        let wrong = |why: &str| {
+            UsageError(format!(
+                "hf:{text}: {why}. The form is hf:ORG/REPO/FILE[@REV], e.g. hf:ORG/REPO-GGUF/model-Q4_K_M.gguf"
+            ))
+        };
+        let (path, rev) = match text.rsplit_once('@') {
+            Some((path, rev)) => (path, rev),
+            None => (text, "main"),
+        };
+        let parts: Vec<&str> = path.splitn(3, '/').collect();
+        let [org, repo, file] = parts[..] else { return Err(wrong("ORG, REPO and FILE are needed").into()) };
+        // Each piece becomes a name in the cache: none may lead out of it or collide with the hidden names there.
+        let plain = |piece: &str| {
+            !piece.is_empty()
+                && !piece.starts_with('.')
+                && !piece.contains(['\\', ':'])
+                && !piece.contains(char::is_control)
+        };
+        if !path.split('/').chain(rev.split('/')).all(plain) {
+            return Err(wrong("a part is empty, hidden or has characters that file names may not").into());
+        }
+        Ok(HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: rev.into() })
+    }
+
+    /// The path of its address.
+    fn url_path(&self) -> String {
+        let file: Vec<_> = self.file.split('/').map(encode).collect();
+        format!("/{}/{}/resolve/{}/{}", encode(&self.org), encode(&self.repo), encode(&self.rev), file.join("/"))
+    }
+
+    /// Its place in the cache.
+    pub fn cache_path(&self, cache: &Cache) -> PathBuf {
+        cache.models().join("hf").join(&self.org).join(&self.repo).join(encode(&self.rev)).join(&self.file)
+    }
+
+    /// The files of the split model that this one is the first part of; else only itself.
+    fn parts(&self) -> Vec<HubFile> {
+        let count = self.file.strip_suffix(".gguf").and_then(|stem| {
+            let (stem, count) = stem.rsplit_once("-of-")?;
+            let prefix = stem.strip_suffix("-00001")?;
+            Some((prefix, count.parse::<u16>().ok().filter(|_| count.len() == 5)?))
+        });
+        match count {
+            Some((prefix, count)) if count > 1 => {
+                let part =
+                    |number| HubFile { file: format!("{prefix}-{number:05}-of-{count:05}.gguf"), ..self.clone() };
+                (1..=count).map(part).collect()
+            }
+            _ => vec![self.clone()],
+        }
+    }
+}
+
+impl std::fmt::Display for HubFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "hf:{}/{}/{}", self.org, self.repo, self.file)?;
+        if self.rev == "main" { Ok(()) } else { write!(f, "@{}", self.rev) }
+    }
+}
+
+/// The name after `-m` of a file in the cache's `hf` directory, from its path within that.
+pub fn name_in_cache(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.splitn(4, '/').collect();
+    let [org, repo, rev, file] = parts[..] else { return None };
+    Some(HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: decode(rev) }.to_string())
+}
+
+/// Percent-encodes what is not a plain character of a path segment.
+fn encode(segment: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = segment.bytes().map(|byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
+fn decode(segment: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A hub and how to speak to it.
+pub struct Hub {
+    pub(super) endpoint: String,
+    pub(super) token: Option<String>,
+    pub(super) offline: bool,
+    pub(super) client: Client,
+}
+
+impl Hub {
+    /// The hub that the environment names.
+    pub fn from_env() -> Hub {
+        let set = |name: &str| std::env::var(name).ok().map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
+        let offline = set("HF_HUB_OFFLINE").is_some_and(|v| ["1", "true", "yes", "on"].contains(&&*v.to_lowercase()));
+        Hub { endpoint, token: set("HF_TOKEN"), offline, client: Client::new() }
+    }
+
+    /// The file's path in the cache, fetched when it is not there; of a split model all parts. With `check` the hub is
+    /// asked whether a copy that is there is still its current one.
+    pub fn pull(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<PathBuf> {
+        for part in file.parts() {
+            self.pull_one(&part, cache, check)?;
+        }
+        Ok(file.cache_path(cache))
+    }
+
+    fn pull_one(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<()> {
+        let target = file.cache_path(cache);
+        if target.is_file() && (!check || self.offline) {
+            return Ok(());
+        }
+        if self.offline {
+            bail!(
+                "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
+            );
+        }
+        let _lock = cache.lock(&target)?;
+        if target.is_file() && !check {
+            return Ok(()); // another process has pulled it while this one waited for the lock
+        }
+        let url = format!("{}{}", self.endpoint.trim_end_matches('/'), file.url_path());
+        let fetch = Fetch { url: &url, token: self.token.as_deref(), target: &target };
+        eprintln!("pulling {file}");
+        match self.client.fetch(&fetch).with_context(|| format!("cannot pull {file}"))? {
+            Outcome::Saved => eprintln!("saved {}", target.display()),
+            Outcome::Unchanged => eprintln!("{file} is in the cache, and the hub has nothing newer"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn names_are_read_and_written() {
+        let file = HubFile::parse("org/repo/sub/m 1.gguf@refs/pr/7").unwrap();
+        assert_eq!(file.url_path(), "/org/repo/resolve/refs%2Fpr%2F7/sub/m%201.gguf");
+        assert_eq!(file.to_string(), "hf:org/repo/sub/m 1.gguf@refs/pr/7");
+        let cache = Cache::at(Path::new("/h"));
+        assert_eq!(file.cache_path(&cache), Path::new("/h/models/hf/org/repo/refs%2Fpr%2F7/sub/m 1.gguf"));
+        assert_eq!(name_in_cache("org/repo/refs%2Fpr%2F7/sub/m 1.gguf").unwrap(), file.to_string());
+        assert_eq!(HubFile::parse("o/r/f").unwrap().to_string(), "hf:o/r/f");
+        assert_eq!(name_in_cache("o/r/main/f").unwrap(), "hf:o/r/f");
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_usage_errors() {
+        for text in [
+            "",
+            "o",
+            "o/r",
+            "o/r/",
+            "o//f",
+            "o/r/../../x",
+            "../r/f",
+            "o/r/f@",
+            "o/r/f@../x",
+            "o/r/.f",
+            "o/r/a\\b",
+            "o/r/a\nb",
+        ] {
+            let error = HubFile::parse(text).unwrap_err();
+            assert!(
+                error.is::<UsageError>() && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"),
+                "{text:?}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_part_stands_for_all() {
+        let parts = HubFile::parse("o/r/m-00001-of-00003.gguf").unwrap().parts();
+        let names: Vec<_> = parts.iter().map(|part| part.file.as_str()).collect();
+        assert_eq!(names, ["m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf"]);
+        for single in ["m.gguf", "m-00002-of-00003.gguf", "m-00001-of-3.gguf", "m-00001-of-00001.gguf"] {
+            assert_eq!(HubFile::parse(&format!("o/r/{single}")).unwrap().parts().len(), 1);
+        }
+    }
+}

