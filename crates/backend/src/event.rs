@@ -18,6 +18,15 @@ pub enum Event {
         /// Prompt tokens whose KV was already there and is not computed again.
         cached_tokens: usize,
     },
+    /// A part of a long prompt is computed; never the last part.
+    Prefill {
+        /// Prompt tokens computed so far, cached ones included.
+        computed: usize,
+        /// Prompt tokens in all.
+        of: usize,
+        /// When.
+        at: Instant,
+    },
     /// A token was sampled.
     Token {
         /// The token.
