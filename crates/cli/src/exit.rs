@@ -33,9 +33,10 @@ impl std::error::Error for UsageError {}
 
 /// Prints `error` with its causes to stderr, and chooses the code.
 pub fn report(error: &anyhow::Error) -> Exit {
-    if error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-    }) {
+    if error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+    {
         return Exit::Fine; // the reader of our output has gone: nobody to tell
     }
     eprintln!("error: {error:#}");

@@ -6,6 +6,9 @@
 mod commands;
 mod exit;
 mod hub;
+mod input;
+mod interrupt;
+mod process;
 
 use clap::Parser;
 use std::process::ExitCode;

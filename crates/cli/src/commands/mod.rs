@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod models;
+mod run;
 mod tokenize;
 
 use crate::exit::Exit;
@@ -18,6 +19,8 @@ pub struct Cli {
 enum Command {
     /// Get, list and describe models
     Models(models::Args),
+    /// Generate text from a prompt
+    Run(Box<run::Args>),
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
 }
@@ -26,6 +29,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Models(args) => models::run(args),
+        Command::Run(args) => run::run(*args),
         Command::Tokenize(args) => tokenize::run(args),
     }
 }

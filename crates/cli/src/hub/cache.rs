@@ -129,6 +129,7 @@ pub fn explain(error: io::Error, action: &str, path: &Path) -> anyhow::Error {
             ": free some space or set PACEMARK_HOME to a directory on another disk"
         }
         io::ErrorKind::PermissionDenied
+        | io::ErrorKind::NotFound
         | io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::AlreadyExists => ": set PACEMARK_HOME to a directory you can write to",

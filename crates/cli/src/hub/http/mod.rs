@@ -12,7 +12,7 @@ use super::cache::{beside, remove};
 use super::partial::{Expected, Partial};
 use super::progress::Progress;
 use anyhow::{Result, anyhow};
-use rules::{check_status, origin, redirected, unreachable_host};
+use rules::{NEXT_STEP, check_status, origin, redirected, unreachable_host};
 use saved::Saved;
 use std::fs;
 use std::io::Read;
@@ -95,11 +95,11 @@ impl Client {
             }
             failures += 1;
             if failures == ATTEMPTS {
-                let next = "check the network and try again: what has come so far is kept";
-                return Err(error.context(format!("gave up after {ATTEMPTS} attempts; {next}")));
+                let kept = "what has come so far is kept";
+                return Err(error.context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
             }
             let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
-            eprintln!("{error:#}: trying again in {:.0} s", wait.as_secs_f64().ceil());
+            eprintln!("{error:#}; trying again in {:.0} s", wait.as_secs_f64().ceil());
             std::thread::sleep(wait);
             pause *= 2;
         }

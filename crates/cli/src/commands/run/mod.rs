@@ -1,0 +1,241 @@
+//! `pacemark run`: one prompt, its text as it comes, and what it cost.
+
+mod breakdown;
+mod summary;
+mod timings;
+
+use crate::exit::{Exit, UsageError};
+use crate::{hub, input, process};
+use anyhow::{Context, Result, bail};
+use breakdown::Breakdown;
+use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
+use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_tokenizer::{EncodeOptions, Tokenizer};
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use timings::Timings;
+
+const EXAMPLES: &str = "Examples:
+  pacemark run -p \"The Sky is blue because\"
+  pacemark run -m gemma3-270m -p \"Once upon a time\" -n 200 --temp 0.8 --seed 7
+  pacemark run --chat --system \"You are terse.\" -p \"Name a colour.\"
+  cat letter.txt | pacemark run -m model.gguf -n 32 --breakdown
+  pacemark run -p \"1, 2, 3,\" --logprobs 5 -o json";
+
+/// Generate text from a prompt
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model: a GGUF file, a name of `pacemark models list`, or hf:ORG/REPO/FILE
+    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
+    model: String,
+    /// The prompt
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
+    prompt: Option<String>,
+    /// Read the prompt from a file; without -p and -f it is read from standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Put the prompt in the model's chat template, as a user's message
+    #[arg(long)]
+    chat: bool,
+    /// The system message of the chat
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    system: Option<String>,
+    /// Tokens to generate at most; -1 for as many as the context holds
+    #[arg(short, long, value_name = "N", default_value_t = 128, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i64).range(-1..))]
+    n_predict: i64,
+    /// Temperature; 0 takes the most likely token each time, so that runs repeat
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    temp: f32,
+    /// Only the K most likely tokens; 0 for all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: usize,
+    /// Only the smallest set of tokens with this probability together
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f32,
+    /// Only tokens at least this fraction as likely as the most likely
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    min_p: f32,
+    /// Divide the logits of tokens already seen
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    repeat_penalty: f32,
+    /// Lower the logits of tokens already generated, once
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
+    presence_penalty: f32,
+    /// Lower the logits of tokens already generated, each time
+    #[arg(long, value_name = "X", default_value_t = 0.0, allow_negative_numbers = true)]
+    frequency_penalty: f32,
+    /// Start of the random sequence
+    #[arg(short, long, default_value_t = 0)]
+    seed: u64,
+    /// Go on when the model ends its answer
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Threads that compute [default: all cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Context in tokens [default: what the model was trained for, at most 8192]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    ctx_size: Option<u32>,
+    /// Prompt tokens computed at once
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    ubatch_size: u32,
+    /// With -o json: the K most likely tokens and their natural log-probabilities at each position
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    logprobs: Option<u16>,
+    /// Show where the whole process's time went
+    #[arg(long)]
+    breakdown: bool,
+    /// What stdout carries: the text as it comes, or one JSON object at the end
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// What one generation gave.
+struct Generated {
+    text: String,
+    ids: Vec<TokenId>,
+    top: Vec<Vec<(TokenId, f32)>>,
+    finish_reason: Option<FinishReason>,
+    timings: Timings,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Exit> {
+    if args.logprobs.is_some() && args.output == Output::Text {
+        return Err(UsageError("--logprobs needs -o json".into()).into());
+    }
+    let mut breakdown = Breakdown::start();
+    let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
+    let path = hub::resolve(&args.model)?;
+    breakdown.mark("read");
+    let options = NativeOptions {
+        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
+        n_ctx: args.ctx_size.map(|n| n as usize),
+        n_ubatch: args.ubatch_size as usize,
+    };
+    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    breakdown.mark("load");
+    let Some(tokenizer) = backend.tokenizer() else { bail!("{}: the file has no tokenizer", path.display()) };
+    let prompt = encode(&args, &backend, tokenizer, &text)?;
+    breakdown.mark("tokenize");
+    let request = request(&args, &backend, prompt)?;
+    let prompt_ids = request.prompt.clone();
+    let generated = generate(&args, &backend, request)?;
+    breakdown.generated(&generated.timings);
+    let (info, load_time) = (backend.info(), backend.load_time());
+    drop(backend);
+    breakdown.mark("exit");
+    let interrupted = crate::interrupt::flag().load(Ordering::Relaxed);
+    let rss = process::peak_rss_bytes();
+    match args.output {
+        Output::Text => {
+            eprint!("{}", summary::text(&info, load_time, &generated.timings, rss));
+            if args.breakdown {
+                eprint!("{}", breakdown.text());
+            }
+        }
+        Output::Json => {
+            let mut object = json!({
+                "text": generated.text,
+                "ids": generated.ids,
+                "prompt_ids": prompt_ids,
+                "finish_reason": generated.finish_reason.map(FinishReason::as_str),
+            });
+            if args.logprobs.is_some() {
+                object["top"] = json!(generated.top);
+            }
+            object["timings"] = summary::json(&info, &generated.timings, rss);
+            if args.breakdown {
+                object["breakdown"] = breakdown.json();
+            }
+            println!("{object}");
+        }
+    }
+    Ok(if interrupted { Exit::Failed } else { Exit::Fine })
+}
+
+/// The prompt's ids: as it stands, or in the chat template.
+fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: &str) -> Result<Vec<TokenId>> {
+    if !args.chat {
+        return Ok(tokenizer.encode(text, EncodeOptions::SPECIAL));
+    }
+    let _ = backend;
+    bail!("chat templates are not built in yet")
+}
+
+fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
+    let room = backend.info().n_ctx.saturating_sub(prompt.len());
+    if prompt.is_empty() {
+        return Err(UsageError("the prompt is empty".into()).into());
+    }
+    let max_tokens = usize::try_from(args.n_predict).unwrap_or(room);
+    Ok(GenerateRequest {
+        prompt,
+        max_tokens,
+        sampling: SamplingParams {
+            temperature: args.temp,
+            top_k: args.top_k,
+            top_p: args.top_p,
+            min_p: args.min_p,
+            repetition_penalty: args.repeat_penalty,
+            presence_penalty: args.presence_penalty,
+            frequency_penalty: args.frequency_penalty,
+            seed: args.seed,
+        },
+        ignore_eos: args.ignore_eos,
+        top_logprobs: args.logprobs.map(usize::from),
+        reuse_prefix: false,
+    })
+}
+
+/// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what was measured is kept.
+fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> Result<Generated> {
+    let stream_text = args.output == Output::Text;
+    let mut out = std::io::stdout().lock();
+    let mut g = Generated {
+        text: String::new(),
+        ids: Vec::new(),
+        top: Vec::new(),
+        finish_reason: None,
+        timings: Timings::new(Instant::now(), request.prompt.len()),
+    };
+    for event in backend.generate(request) {
+        g.timings.observe(&event);
+        let text = match event {
+            Event::Token { id, text, top, .. } => {
+                g.ids.push(id);
+                g.top.push(top);
+                text
+            }
+            Event::Finished { reason, text, .. } => {
+                g.finish_reason = Some(reason);
+                text
+            }
+            Event::Failed(error) => return Err(error.into()),
+            _ => String::new(),
+        };
+        if stream_text && !text.is_empty() {
+            out.write_all(text.as_bytes())?;
+            out.flush()?;
+        }
+        g.text.push_str(&text);
+        if crate::interrupt::flag().load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    if stream_text {
+        writeln!(out)?;
+    }
+    Ok(g)
+}

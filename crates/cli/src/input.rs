@@ -1,0 +1,48 @@
+//! Text that a command is given: by flag, file or standard input.
+
+use crate::exit::UsageError;
+use anyhow::{Context, Result};
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+/// The prompt given by `-p` or `-f`, else standard input byte for byte.
+pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
+    match (text, file) {
+        (Some(text), _) => Ok(text.to_string()),
+        (None, Some(path)) => read_file(path),
+        (None, None) if std::io::stdin().is_terminal() => {
+            Err(UsageError("no prompt: give -p TEXT, -f FILE, or text on standard input".into()).into())
+        }
+        (None, None) => read_stdin(),
+    }
+}
+
+/// A file's text.
+pub fn read_file(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    utf8(bytes, &path.display().to_string())
+}
+
+/// All of standard input.
+pub fn read_stdin() -> Result<String> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+    utf8(bytes, "standard input")
+}
+
+fn utf8(bytes: Vec<u8>, source: &str) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let byte = error.as_bytes()[at];
+        anyhow::anyhow!("{source}: expected UTF-8 text, found byte 0x{byte:02x} at offset {at}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn broken_text_is_located() {
+        let error = super::utf8(b"ab\xffc".to_vec(), "prompt.txt").unwrap_err().to_string();
+        assert_eq!(error, "prompt.txt: expected UTF-8 text, found byte 0xff at offset 2");
+    }
+}

@@ -1,0 +1,92 @@
+//! `pacemark models` as a user runs it, on a model made here and a cache of its own.
+
+use pacemark_modelfile::{DType, Metadata, TensorInfo, Value, write_gguf_file};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A new empty directory.
+fn directory(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn pacemark(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    command.args(arguments).env("PACEMARK_HOME", home).env("HF_HUB_OFFLINE", "1").output().unwrap()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn write_model(path: &Path) {
+    let mut metadata = Metadata::new();
+    metadata.set("general.architecture", Value::String("llama".into()));
+    for (key, value) in
+        [("block_count", 2), ("embedding_length", 32), ("attention.head_count", 2), ("context_length", 128)]
+    {
+        metadata.set(format!("llama.{key}"), Value::U32(value));
+    }
+    let tensors = [
+        (TensorInfo::new("token_embd.weight", [32, 4], DType::Q8_0), vec![0; 136]),
+        (TensorInfo::new("output.weight", [32, 4], DType::F16), vec![0; 256]),
+    ];
+    write_gguf_file(path, &metadata, &tensors).unwrap();
+}
+
+#[test]
+fn info_describes_a_file() {
+    let home = directory("models-info");
+    let path = home.join("m.gguf");
+    write_model(&path);
+    let info = json(&pacemark(&home, &["models", "info", path.to_str().unwrap(), "--tensors", "-o", "json"]));
+    assert_eq!(info["architecture"], "llama");
+    assert_eq!((&info["n_params"], &info["context_length"]), (&256.into(), &128.into()));
+    assert_eq!(info["bytes_per_token"], 256);
+    assert_eq!(info["kv_bytes_per_token_f16"], 2 * 2 * (16 + 16) * 2);
+    assert_eq!(
+        info["quantization"][0],
+        serde_json::json!({"type": "F16", "n_tensors": 1, "n_params": 128, "bytes": 256})
+    );
+    assert_eq!(info["tensors"][1]["dims"], serde_json::json!([32, 4]));
+
+    let text = pacemark(&home, &["models", "info", path.to_str().unwrap()]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("read per token     256 B (256 bytes)"), "{text}");
+}
+
+#[test]
+fn list_shows_the_catalog_and_the_cache() {
+    let home = directory("models-list");
+    let hub = home.join("models/hf/org/repo/main");
+    std::fs::create_dir_all(&hub).unwrap();
+    std::fs::write(hub.join("f.gguf"), "x").unwrap();
+    let list = json(&pacemark(&home, &["models", "list", "-o", "json"]));
+    let names: Vec<_> =
+        list["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["smollm2-135m", "gemma3-270m", "hf:org/repo/f.gguf"]);
+    assert_eq!((&list["models"][0]["cached"], &list["models"][2]["cached"]), (&false.into(), &true.into()));
+}
+
+#[test]
+fn errors_name_the_trouble_and_choose_the_exit_code() {
+    let home = directory("models-errors");
+    let damaged = home.join("damaged.gguf");
+    std::fs::write(&damaged, b"GGUF\x03\0\0\0").unwrap();
+    let directory = home.to_str().unwrap();
+    for (model, code, message) in [
+        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, or hf:ORG/REPO/FILE"),
+        ("hf:org/repo", 2, "ORG, REPO and FILE are needed"),
+        (directory, 2, "is a directory"),
+        (damaged.to_str().unwrap(), 1, "damaged.gguf: tensor count: expected at most 0 bytes"),
+        ("hf:org/repo/f.gguf", 1, "HF_HUB_OFFLINE"),
+    ] {
+        let output = pacemark(&home, &["models", "info", model]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(message) && output.stdout.is_empty(), "{stderr}");
+    }
+}
