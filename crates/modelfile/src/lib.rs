@@ -24,6 +24,7 @@ pub use error::ModelFileError;
 pub use gguf::write::{GgufWriter, write_gguf, write_gguf_file};
 pub use metadata::Metadata;
 pub use model::ModelFile;
+pub use pacemark_quant::DType;
 pub use strings::Strings;
 pub use tensor::{TensorBytes, TensorInfo};
 pub use value::{Value, ValueType};
