@@ -1,1 +1,15 @@
 //! What was measured: the schema of a run and the statistics over its raw samples.
+//!
+//! A [`Run`] is plain data that can be written as JSON and read again. Raw samples are kept and every statistic is computed
+//! from them anew, by the pure functions of [`stats`]; [`metric`] says which figures there are and over which samples. The
+//! only module that looks at the machine is [`env`], which reads `/proc`. How a run is made is left to `bench`, how it is
+//! shown to `report`.
+
+pub mod env;
+pub mod metric;
+pub mod rng;
+mod schema;
+pub mod stats;
+
+pub use metric::{Better, Metric, Unit};
+pub use schema::{Env, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup};

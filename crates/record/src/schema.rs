@@ -1,0 +1,190 @@
+//! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Version of this schema, written into every record.
+pub const SCHEMA: u32 = 1;
+
+/// One invocation of a benchmark: where it ran and what it measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The machine and the build.
+    pub env: Env,
+    /// In the order in which they ran.
+    pub trials: Vec<Trial>,
+}
+
+/// Why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not a record, or a damaged one.
+    #[error("not a record of Pacemark: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Written by a later version.
+    #[error("the record has schema {found}, this version reads up to {SCHEMA}: use a newer Pacemark")]
+    Newer {
+        /// The record's schema.
+        found: u32,
+    },
+}
+
+impl Run {
+    /// Reads a record that was written as JSON.
+    pub fn from_json(text: &str) -> Result<Run, RecordError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: u32,
+        }
+        let head: Head = serde_json::from_str(text)?;
+        if head.schema > SCHEMA {
+            return Err(RecordError::Newer { found: head.schema });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+/// The machine and the build. What the machine does not tell is `None`, never guessed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Env {
+    /// Name of the processor.
+    pub cpu_model: Option<String>,
+    /// Logical processors that this process may use.
+    pub logical_cpus: usize,
+    /// Physical memory.
+    pub memory_bytes: Option<u64>,
+    /// Operating system and kernel release.
+    pub kernel: Option<String>,
+    /// Version of Pacemark.
+    pub version: String,
+    /// Commit that was built; `unknown` outside a repository.
+    pub commit: String,
+    /// Commits up to it, llama.cpp's build number; 0 outside a repository.
+    pub build_number: u64,
+    /// When the run began, seconds since 1970 UTC.
+    pub started_unix_s: u64,
+    /// Runnable processes, averaged over the minute before the run began.
+    pub load_average_1m: Option<f64>,
+    /// Share of processor time that the hypervisor gave to others during the run, 0 to 1.
+    pub steal_share: Option<f64>,
+}
+
+/// A loaded model and what runs it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// File, as it was opened.
+    pub path: String,
+    /// Architecture, size and type, as llama.cpp words it.
+    pub model_type: String,
+    /// Bytes of all tensors.
+    pub bytes: u64,
+    /// Number of weights.
+    pub n_params: u64,
+    /// Weight bytes read to generate one token.
+    pub bytes_per_token: u64,
+    /// Name of the backend.
+    pub backend: String,
+    /// What computes, e.g. `CPU`.
+    pub device: String,
+    /// Instruction set in use.
+    pub isa: String,
+    /// Load stages in order, each with its time in nanoseconds.
+    pub load_ns: Vec<(String, u64)>,
+}
+
+/// One row of a benchmark: fixed parameters, repeated measurements.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Row of `bench::EXPERIMENTS`.
+    pub experiment: String,
+    /// When it began, seconds since 1970 UTC.
+    pub started_unix_s: u64,
+    /// What ran.
+    pub model: Model,
+    /// The parameters by name, e.g. `n_prompt`, `n_threads`.
+    pub params: Map<String, Value>,
+    /// Runs before the first counted one.
+    pub warmup: Warmup,
+    /// Repetitions that were asked for; fewer samples than that means it was cut short.
+    pub repetitions: usize,
+    /// What was measured, in order.
+    pub samples: Vec<Sample>,
+    /// Peak resident memory of the process up to the end of this trial, counted from the load of its model where the system
+    /// allows, else from the start of the process.
+    pub peak_rss_bytes: Option<u64>,
+}
+
+impl Trial {
+    /// A whole-number parameter; 0 if there is none of that name.
+    pub fn count(&self, name: &str) -> u64 {
+        self.params.get(name).and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// Tokens that one repetition computes: what a rate divides by time.
+    pub fn tokens_per_repetition(&self) -> u64 {
+        self.count("n_prompt") + self.count("n_gen")
+    }
+}
+
+/// Runs that were real but are not counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Warmup {
+    /// Tokens of each run.
+    pub n_tokens: u64,
+    /// Time of each run.
+    pub elapsed_ns: Vec<u64>,
+    /// Two consecutive runs agreed; otherwise the bound ended the warm-up.
+    pub settled: bool,
+}
+
+impl Warmup {
+    /// Relative change from the last but one to the last run, e.g. 0.02: what had not settled when counting began. `None`
+    /// for fewer than two runs.
+    pub fn drift(&self) -> Option<f64> {
+        match self.elapsed_ns[..] {
+            [.., previous, last] if previous > 0 => Some(last as f64 / previous as f64 - 1.0),
+            _ => None,
+        }
+    }
+}
+
+/// One repetition, raw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// From the start of computing to the last token.
+    pub elapsed_ns: u64,
+    /// From the start of computing to the first token (metrics.md: TTFT; nothing is queued here). Absent where no token
+    /// was generated.
+    pub ttft_ns: Option<u64>,
+    /// Times between one token and the next, in order.
+    pub gaps_ns: Vec<u64>,
+    /// Prompt tokens that were not computed, because their KV was there.
+    pub cached_tokens: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_survives_json_and_a_newer_one_is_refused() {
+        let trial = Trial { samples: vec![Sample { elapsed_ns: 7, ..Sample::default() }], ..Trial::default() };
+        let run = Run { schema: SCHEMA, command: vec!["bench".into()], env: Env::default(), trials: vec![trial] };
+        let text = serde_json::to_string(&run).unwrap();
+        assert_eq!(Run::from_json(&text).unwrap(), run);
+        let newer = text.replacen(&format!("\"schema\":{SCHEMA}"), "\"schema\":99", 1);
+        assert!(matches!(Run::from_json(&newer), Err(RecordError::Newer { found: 99 })));
+        assert!(matches!(Run::from_json("[]"), Err(RecordError::Json(_))));
+    }
+
+    #[test]
+    fn warm_up_drift_compares_the_last_two_runs() {
+        let warmup = |elapsed_ns| Warmup { elapsed_ns, ..Warmup::default() };
+        assert_eq!(warmup(vec![900, 200, 150]).drift(), Some(-0.25));
+        assert_eq!(warmup(vec![900]).drift(), None);
+    }
+}
