@@ -184,7 +184,7 @@ fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> 
             Ok(count) => partial.write(&buffer[..count])?,
             Err(error) => {
                 let cut = format!("the connection broke after {} bytes", partial.written());
-                return Err(Failure::Transient(anyhow!(error).context(cut), None));
+                return Err(Failure::Transient(anyhow!("{error}").context(cut), None)); // as text: see `unreachable_host`
             }
         }
         if total.is_some_and(|total| partial.written() > total) {

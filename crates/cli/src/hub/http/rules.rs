@@ -49,7 +49,8 @@ pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<Str
 
 pub(super) fn unreachable_host(host: &Origin, error: ureq::Error) -> Failure {
     let lasting = matches!(error, ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Tls(_));
-    let error = anyhow!(error).context(format!("cannot reach {}", host.name()));
+    // As text: a broken pipe of the network must not be taken for one of our own output, which ends a program quietly.
+    let error = anyhow!("{error}").context(format!("cannot reach {}", host.name()));
     if lasting { Failure::Final(error.context(NEXT_STEP)) } else { Failure::Transient(error, None) }
 }
 
