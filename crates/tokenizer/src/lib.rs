@@ -2,13 +2,14 @@
 //!
 //! [`Tokenizer::from_metadata`] builds the tokenizer that a GGUF file describes: byte-level BPE (`gpt2`) with the
 //! pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`] turns a stream of ids to text without ever
-//! emitting half a character.
+//! emitting half a character. [`ChatTemplate`] renders messages with the model's Jinja template.
 //!
 //! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. Reading the file is
 //! left to `modelfile`; which prompt to build, and when to stop, to the callers.
 
 mod bpe;
 mod bytes;
+mod chat;
 mod detokenizer;
 mod ends;
 mod error;
@@ -23,6 +24,7 @@ mod unicode;
 mod unicode_tables;
 mod vocab;
 
+pub use chat::{ChatTemplate, Content, Message, RenderOptions, TemplateError};
 pub use detokenizer::{DecodeOptions, Detokenizer};
 pub use error::TokenizerError;
 pub use pre::{PRE_TOKENIZERS, PreTokenizer, Step};

@@ -4,13 +4,14 @@
 //! `gemma3-270m.gguf`. Where it is set they must be there; where it is not, the tests say that they were skipped.
 
 use pacemark_modelfile::{Metadata, ModelFile};
-use pacemark_tokenizer::{EncodeOptions, Tokenizer};
+use pacemark_tokenizer::{ChatTemplate, EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde::Deserialize;
 use std::path::Path;
 
 #[derive(Deserialize)]
 struct Reference {
     tokenize: Vec<Case>,
+    chat: Vec<Chat>,
 }
 
 #[derive(Deserialize)]
@@ -18,6 +19,12 @@ struct Case {
     text: String,
     ids_special: Vec<u32>,
     ids_plain: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    messages: Vec<Message>,
+    prompt: String,
 }
 
 /// The model and its reference; `None` without `PACEMARK_TEST_MODELS`.
@@ -52,6 +59,26 @@ fn smollm2_ids() {
 #[test]
 fn gemma3_ids() {
     ids_are_the_references("gemma3-270m");
+}
+
+fn prompts_are_the_references(name: &str, is_fallback: bool) {
+    let Some((metadata, tokenizer, reference)) = load(name) else { return };
+    let template = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
+    assert_eq!(template.is_fallback(), is_fallback);
+    let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
+    for chat in &reference.chat {
+        assert_eq!(template.render(&chat.messages, &options).unwrap(), chat.prompt);
+    }
+}
+
+#[test]
+fn smollm2_prompts() {
+    prompts_are_the_references("smollm2-135m", false);
+}
+
+#[test]
+fn gemma3_prompts() {
+    prompts_are_the_references("gemma3-270m", true);
 }
 
 #[test]

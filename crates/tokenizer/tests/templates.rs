@@ -1,0 +1,138 @@
+//! Chat templates against Jinja2 in Hugging Face's environment: `data/templates.json`, made by `data/make_templates.py`.
+
+use pacemark_modelfile::{Metadata, Strings, Value};
+use pacemark_tokenizer::{ChatTemplate, Message, RenderOptions, TemplateError, Tokenizer};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+#[derive(Deserialize)]
+struct Golden {
+    now: u64,
+    templates: HashMap<String, String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    template: String,
+    messages: Vec<Message>,
+    tools: Option<Json>,
+    add_generation_prompt: bool,
+    extra: Map<String, Json>,
+    prompt: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn prompts_are_those_of_jinja2() {
+    let golden: Golden = serde_json::from_str(include_str!("data/templates.json")).unwrap();
+    for case in golden.cases {
+        let template = ChatTemplate::new(&golden.templates[&case.template], "<s>", "</s>").unwrap();
+        let options = RenderOptions {
+            tools: case.tools,
+            add_generation_prompt: case.add_generation_prompt,
+            extra: case.extra,
+            now: Some(UNIX_EPOCH + Duration::from_secs(golden.now)),
+        };
+        match (template.render(&case.messages, &options), case.prompt, case.error) {
+            (Ok(found), Some(expected), _) => assert_eq!(found, expected, "{}", case.template),
+            (Err(TemplateError::Raised(found)), _, Some(expected)) => assert_eq!(found, expected, "{}", case.template),
+            (found, expected, error) => panic!("{}: {found:?}, expected {expected:?} {error:?}", case.template),
+        }
+    }
+}
+
+fn render(source: &str) -> Result<String, TemplateError> {
+    ChatTemplate::new(source, "", "")?.render(&[Message::new("user", "hi")], &RenderOptions::default())
+}
+
+#[test]
+fn endless_and_huge_templates_end_with_an_error() {
+    let limits = [
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "instructions"),
+        ("{% for i in range(999) %}{{ 'x' * 1000000 }}{% endfor %}", "bytes of prompt"),
+        (&" ".repeat(200_000), "bytes of template"),
+    ];
+    for (source, expected) in limits {
+        match render(source) {
+            Err(TemplateError::Limit { what, .. }) => assert_eq!(what, expected),
+            other => panic!("{other:?}, expected a limit of {expected}"),
+        }
+    }
+    let recursion = render("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}").unwrap_err().to_string();
+    assert!(recursion.contains("recursion limit"), "{recursion}");
+}
+
+#[test]
+fn deep_values_and_expressions_do_not_overflow_the_stack() {
+    let deep = |then: &str| {
+        let nest = "{% set ns.a = [ns.a] %}{% set ns.b = {'x': ns.b} %}".repeat(8);
+        format!("{{% set ns = namespace(a=0, b=0) %}}{{% for i in range(2500) %}}{nest}{{% endfor %}}{then}")
+    };
+    assert_eq!(render(&deep("")).unwrap(), "");
+    assert_eq!(render(&deep("{{ ns.a }}")).unwrap().len(), 40_001);
+    assert_eq!(render(&deep("{{ ns.a == ns.b }}")).unwrap(), "False");
+    assert!(render(&deep("{{ ns.a|tojson }}")).unwrap_err().to_string().contains("500 levels"));
+    // The error holds on to no value that would be deep when the caller drops it.
+    assert!(render(&deep("{{ ns.a + 1 }}")).is_err());
+    for operator in ["-", "not "] {
+        let _ = render(&format!("{{{{ {}1 }}}}", operator.repeat(25_000)));
+    }
+}
+
+#[test]
+fn errors_say_where_and_why() {
+    let syntax = ChatTemplate::new("a\n{% if %}", "", "").unwrap_err().to_string();
+    assert!(
+        syntax.starts_with("chat template: syntax error: ") && syntax.ends_with("(in chat template:2)"),
+        "{syntax}"
+    );
+    let raised = render("{{ raise_exception('no roles') }}").unwrap_err().to_string();
+    assert_eq!(raised, "the model's chat template refuses these messages: no roles");
+    let missing = render("\n{{ messages[0].x.y }}").unwrap_err().to_string();
+    assert_eq!(missing, "chat template: undefined value (in chat template:2)");
+    for bad in ["{{ x|tojson }}", "{{ 1|tojson(indent=1000000) }}", "{{ strftime_now('%Q') }}", "{{ 1|tojson(a=1) }}"] {
+        assert!(render(bad).is_err(), "{bad}");
+    }
+}
+
+/// The smallest SPM vocabulary that is one.
+fn tokenizer(metadata: &mut Metadata) -> Tokenizer {
+    let tokens: Strings = ["<unk>", "<s>", "</s>"].into_iter().collect();
+    metadata
+        .set("tokenizer.ggml.model", Value::String("llama".into()))
+        .set("tokenizer.ggml.tokens", Value::Strings(tokens))
+        .set("tokenizer.ggml.scores", Value::F32s(vec![0.0; 3]));
+    Tokenizer::from_metadata(metadata).unwrap()
+}
+
+#[test]
+fn without_a_template_chatml_stands_in() {
+    #[derive(Deserialize)]
+    struct Reference {
+        chat: Vec<Chat>,
+    }
+    #[derive(Deserialize)]
+    struct Chat {
+        messages: Vec<Message>,
+        prompt: String,
+    }
+    let reference: Reference = serde_json::from_str(include_str!("data/gemma3-270m.json")).unwrap();
+    let mut metadata = Metadata::new();
+    let tokenizer = tokenizer(&mut metadata);
+    let fallback = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
+    assert!(fallback.is_fallback());
+    let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
+    for chat in reference.chat {
+        assert_eq!(fallback.render(&chat.messages, &options).unwrap(), chat.prompt);
+    }
+    let source = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ x }}";
+    metadata.set("tokenizer.chat_template", Value::String(source.into()));
+    let own = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
+    assert!(!own.is_fallback());
+    let extra = json!({"x": [1.5, "é"]}).as_object().cloned().unwrap_or_default();
+    let options = RenderOptions { extra, ..RenderOptions::default() };
+    assert_eq!(own.render(&[Message::new("user", "hi")], &options).unwrap(), "<s>hi</s>True[1.5, 'é']");
+}
