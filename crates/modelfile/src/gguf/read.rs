@@ -1,7 +1,7 @@
 //! Reads a GGUF header: metadata and tensor infos, each checked against the file.
 
 use super::cursor::Cursor;
-use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, alignment};
+use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, alignment, check_counts};
 use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType};
 use pacemark_quant::DType;
 use std::collections::HashSet;
@@ -27,6 +27,7 @@ pub fn parse(bytes: &[u8], file: &Path) -> Result<Header> {
     // A key is at least a length, a type and one byte of value; a tensor info is lengths, one dimension, type and offset.
     cursor.check_count(n_keys, 8 + 4 + 1, "keys", &"key count")?;
     cursor.check_count(n_tensors, 8 + 4 + 8 + 4 + 8, "tensors", &"tensor count")?;
+    check_counts(n_tensors, n_keys, file)?;
     let metadata = read_metadata(&mut cursor, n_keys, file)?;
     let alignment = alignment(&metadata)?;
     let infos = read_infos(&mut cursor, n_tensors, file)?;

@@ -1,6 +1,6 @@
 //! Writes GGUF version 3: for tests, for synthetic and for requantized models.
 
-use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, VERSION, alignment};
+use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, VERSION, alignment, check_counts};
 use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType};
 use std::collections::HashSet;
 use std::fs::File;
@@ -94,6 +94,7 @@ fn infos<B>(tensors: &[(TensorInfo, B)]) -> Vec<TensorInfo> {
 }
 
 fn header(path: &Path, metadata: &Metadata, tensors: &[TensorInfo], alignment: u64) -> Result<Vec<u8>> {
+    check_counts(tensors.len() as u64, metadata.len() as u64, path)?;
     let mut out = Vec::new();
     out.extend(MAGIC);
     out.extend(VERSION.to_le_bytes());
