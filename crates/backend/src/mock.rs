@@ -4,7 +4,7 @@ use crate::{
     Backend, BackendError, BackendInfo, Capabilities, Event, EventStream, FinishReason, GenerateRequest, MemoryUsage,
     Phases, TokenId, Usage,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// Generates `prompt.len() + i` as token `i`, at exactly the times it is told. No time really passes: stamps come from a
@@ -19,14 +19,15 @@ pub struct MockBackend {
     /// Every score.
     pub logprob: f32,
     clock: Cell<Instant>,
-    kept: Cell<usize>,
+    /// Prompt of the last request that asked to keep its KV.
+    kept: RefCell<Vec<TokenId>>,
 }
 
 impl MockBackend {
     /// A mock that takes `prefill_per_token` and `per_token`, with a context of 4096.
     pub fn new(prefill_per_token: Duration, per_token: Duration) -> Self {
         let clock = Cell::new(Instant::now());
-        MockBackend { prefill_per_token, per_token, n_ctx: 4096, logprob: -2.0, clock, kept: Cell::new(0) }
+        MockBackend { prefill_per_token, per_token, n_ctx: 4096, logprob: -2.0, clock, kept: RefCell::default() }
     }
 
     fn advance(&self, by: Duration) -> Instant {
@@ -68,8 +69,12 @@ impl Backend for MockBackend {
             let error = BackendError::ContextExceeded { prompt, max_tokens: request.max_tokens, n_ctx: self.n_ctx };
             return Box::new(std::iter::once(Event::Failed(error)));
         }
-        let cached = if request.reuse_prefix { self.kept.get().min(prompt - 1) } else { 0 };
-        self.kept.set(if request.reuse_prefix { prompt } else { 0 });
+        let mut cached = 0;
+        if request.reuse_prefix {
+            let kept = self.kept.replace(request.prompt.clone());
+            let same = kept.iter().zip(&request.prompt).take_while(|(a, b)| a == b).count();
+            cached = same.min(prompt - 1);
+        }
         let prefill = self.prefill_per_token * (prompt - cached) as u32;
         let decode = self.per_token * request.max_tokens.saturating_sub(1) as u32;
         let usage = Usage { prompt_tokens: prompt, cached_tokens: cached, output_tokens: request.max_tokens };
