@@ -1,1 +1,44 @@
 //! Experiments, metrics and the runner that measures any backend.
+//!
+//! An experiment drives a [`Backend`](pacemark_backend::Backend) and returns raw samples from the stamps of its events; it
+//! never prints, and who wants to watch passes an [`Observer`]. The figures that are made of the samples are the rows of
+//! [`METRICS`]. Schema and statistics live in `record`, tables and files in `report`, concrete backends nowhere here.
+
+mod advice;
+mod error;
+mod grid;
+mod metrics;
+mod observer;
+pub mod perplexity;
+mod throughput;
+
+pub use advice::{Warning, warnings};
+pub use error::BenchError;
+pub use grid::{Axis, Params, Shapes, cases};
+pub use metrics::METRICS;
+pub use observer::{Observer, Phase, Silent};
+pub use perplexity::{Perplexity, PerplexityResult};
+pub use throughput::{CutShort, Throughput, describe};
+
+/// A kind of measurement that Pacemark can make.
+pub struct Experiment {
+    /// Its name in records.
+    pub name: &'static str,
+    /// One line on what it measures.
+    pub help: &'static str,
+}
+
+/// Every experiment.
+pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, perplexity::EXPERIMENT];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_are_unique() {
+        let names = super::METRICS.iter().map(|m| m.name).chain(super::EXPERIMENTS.iter().map(|e| e.name));
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+        assert!(super::METRICS.iter().all(|m| m.help.len() <= 100 && !m.help.ends_with('.')));
+    }
+}

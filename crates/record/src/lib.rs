@@ -12,4 +12,4 @@ mod schema;
 pub mod stats;
 
 pub use metric::{Better, Metric, Unit};
-pub use schema::{Env, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup};
+pub use schema::{Env, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};

@@ -20,6 +20,14 @@ pub struct Metric {
     pub in_tables: bool,
 }
 
+impl Metric {
+    /// This metric, in tables for reading too.
+    pub const fn shown(mut self) -> Metric {
+        self.in_tables = true;
+        self
+    }
+}
+
 /// Unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

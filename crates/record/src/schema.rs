@@ -128,6 +128,31 @@ impl Trial {
     pub fn tokens_per_repetition(&self) -> u64 {
         self.count("n_prompt") + self.count("n_gen")
     }
+
+    /// Tokens per second of each repetition.
+    pub fn rates_ts(&self) -> Vec<f64> {
+        let n_tokens = self.tokens_per_repetition() as f64;
+        self.samples.iter().map(|s| 1e9 * n_tokens / s.elapsed_ns.max(1) as f64).collect()
+    }
+
+    /// The test in llama-bench's words.
+    pub fn test_name(&self) -> String {
+        test_name(&self.params)
+    }
+}
+
+/// A throughput test in llama-bench's words, e.g. `pp512`, `tg128`, `pp512+tg128 @ d4096`.
+pub fn test_name(params: &Map<String, Value>) -> String {
+    let count = |name| params.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let shape = match (count("n_prompt"), count("n_gen")) {
+        (n_prompt, 0) => format!("pp{n_prompt}"),
+        (0, n_gen) => format!("tg{n_gen}"),
+        (n_prompt, n_gen) => format!("pp{n_prompt}+tg{n_gen}"),
+    };
+    match count("n_depth") {
+        0 => shape,
+        depth => format!("{shape} @ d{depth}"),
+    }
 }
 
 /// Runs that were real but are not counted.

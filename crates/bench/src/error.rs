@@ -1,0 +1,47 @@
+//! Why a measurement ended without its result.
+
+use pacemark_backend::BackendError;
+
+/// Any error of an experiment.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BenchError {
+    /// The backend refused or failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The backend ended a request without all the tokens that were asked for.
+    #[error("the backend generated {found} of {expected} tokens")]
+    TooFewTokens {
+        /// Tokens asked for.
+        expected: usize,
+        /// Tokens that came.
+        found: usize,
+    },
+    /// The KV cache did not hold what the test put there, so the time would be that of another test.
+    #[error("the test needs {expected} tokens in the KV cache, the backend reports {found}")]
+    CachedTokens {
+        /// Depth of the test.
+        expected: usize,
+        /// What `Started` reported.
+        found: usize,
+    },
+    /// A depth test on a backend that can't keep a prefix.
+    #[error("{backend} cannot keep a prefix, so it cannot be measured at a depth")]
+    NoPrefixReuse {
+        /// The backend.
+        backend: String,
+    },
+    /// Perplexity of a text shorter than one chunk.
+    #[error("the text has {found} tokens, perplexity with n_ctx {n_ctx} needs at least {n_ctx}")]
+    TextTooShort {
+        /// Tokens of the text.
+        found: usize,
+        /// Tokens of a chunk.
+        n_ctx: usize,
+    },
+    /// A chunk length that leaves nothing to score or does not halve.
+    #[error("n_ctx {0} cannot be used for perplexity: it must be even and at least 4")]
+    ChunkLength(usize),
+}
