@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    const RUNNING: AtomicBool = AtomicBool::new(false);
+    static RUNNING: AtomicBool = AtomicBool::new(false);
 
     fn run(tokens: &[TokenId], n_ctx: usize, max_chunks: Option<usize>) -> Result<PerplexityResult, BenchError> {
         let experiment = Perplexity { n_ctx, max_chunks };

@@ -1,0 +1,206 @@
+//! What there is to show of a trial: llama-bench's 42 fields, then our own.
+//!
+//! Names, order and kinds are those of llama-bench's `test::get_fields` and `get_field_type` (tools/llama-bench of
+//! llama.cpp, 2026-09), so that compare-llama-bench.py and other readers of its output take ours.
+
+use crate::Cell;
+use jiff::Timestamp;
+use pacemark_record::stats::{self, BOOTSTRAP};
+use pacemark_record::{Env, Metric, Trial, Unit};
+
+/// One trial and where it ran.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    /// The machine and the build.
+    pub env: &'a Env,
+    /// What was measured.
+    pub trial: &'a Trial,
+}
+
+/// What a renderer shows, the same for all rows.
+#[derive(Clone)]
+pub struct Layout<'a> {
+    /// Parameters that were swept or are not at their default: further columns of tables for reading, as in llama-bench.
+    pub varied: &'a [&'static str],
+    /// Our own figures.
+    pub metrics: &'static [Metric],
+}
+
+/// The type of a field in SQL, as llama-bench declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `TEXT`
+    Text,
+    /// `INTEGER`, `true` or `false` in JSON
+    Bool,
+    /// `INTEGER`
+    Int,
+    /// `REAL`
+    Float,
+}
+
+impl Kind {
+    /// Its name in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Text => "TEXT",
+            Bool | Int => "INTEGER",
+            Float => "REAL",
+        }
+    }
+}
+
+/// A field of the formats for programs.
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Its value; the second argument is the field's own name.
+    pub of: fn(&Row<'_>, &str) -> Cell,
+}
+
+/// The parameter of that name.
+fn param(row: &Row<'_>, name: &str) -> Cell {
+    row.trial.params.get(name).map_or(Cell::Absent, Cell::from)
+}
+
+fn text(value: &str) -> Cell {
+    Cell::Text(value.to_owned())
+}
+
+fn elapsed_ns(row: &Row<'_>) -> Vec<f64> {
+    row.trial.samples.iter().map(|s| s.elapsed_ns as f64).collect()
+}
+
+const fn field(name: &'static str, kind: Kind, of: fn(&Row<'_>, &str) -> Cell) -> Field {
+    Field { name, kind, of }
+}
+
+use Kind::{Bool, Float, Int, Text};
+
+/// llama-bench's fields.
+pub const LLAMA_BENCH: &[Field] = &[
+    field("build_commit", Text, |r, _| text(&r.env.commit)),
+    field("build_number", Int, |r, _| Cell::Int(r.env.build_number as i64)),
+    field("cpu_info", Text, |r, _| text(r.env.cpu_model.as_deref().unwrap_or(""))),
+    field("gpu_info", Text, |_, _| text("")),
+    field("backends", Text, |r, _| text(&r.trial.model.device)),
+    field("model_filename", Text, |r, _| text(&r.trial.model.path)),
+    field("model_type", Text, |r, _| text(&r.trial.model.model_type)),
+    field("model_size", Int, |r, _| Cell::Int(r.trial.model.bytes as i64)),
+    field("model_n_params", Int, |r, _| Cell::Int(r.trial.model.n_params as i64)),
+    field("n_batch", Int, param),
+    field("n_ubatch", Int, param),
+    field("n_threads", Int, param),
+    field("cpu_mask", Text, param),
+    field("cpu_strict", Bool, param),
+    field("poll", Int, param),
+    field("type_k", Text, param),
+    field("type_v", Text, param),
+    field("n_gpu_layers", Int, param),
+    field("n_cpu_moe", Int, param),
+    field("split_mode", Text, param),
+    field("main_gpu", Int, param),
+    field("no_kv_offload", Bool, param),
+    field("flash_attn", Int, param),
+    field("devices", Text, param),
+    field("tensor_split", Text, param),
+    field("tensor_buft_overrides", Text, param),
+    field("load_mode", Text, param),
+    field("lazy_mode", Text, param),
+    field("embeddings", Bool, param),
+    field("no_op_offload", Int, param),
+    field("no_host", Bool, param),
+    field("repack", Bool, param),
+    field("fit_target", Int, param),
+    field("fit_min_ctx", Int, param),
+    field("n_prompt", Int, param),
+    field("n_gen", Int, param),
+    field("n_depth", Int, param),
+    field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
+    // llama-bench truncates both to whole nanoseconds.
+    field("avg_ns", Int, |r, _| Cell::Int(stats::mean(&elapsed_ns(r)).unwrap_or(0.0) as i64)),
+    field("stddev_ns", Int, |r, _| Cell::Int(stats::sample_sd(&elapsed_ns(r)).unwrap_or(0.0) as i64)),
+    field("avg_ts", Float, |r, _| Cell::Float(stats::mean(&r.trial.rates_ts()).unwrap_or(0.0))),
+    field("stddev_ts", Float, |r, _| Cell::Float(stats::sample_sd(&r.trial.rates_ts()).unwrap_or(0.0))),
+];
+
+/// Our fields before the metrics.
+pub const OWN: &[Field] = &[
+    field("isa", Text, |r, _| text(&r.trial.model.isa)),
+    field("engine", Text, |r, _| Cell::Text(format!("pacemark {} {}", r.env.version, r.trial.model.backend))),
+    field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
+    field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),
+    field("repetitions", Int, |r, _| Cell::Int(r.trial.samples.len() as i64)),
+    field("warmup_settled", Bool, |r, _| Cell::Bool(r.trial.warmup.settled)),
+    field("ci_method", Text, |_, _| text(BOOTSTRAP)),
+];
+
+/// A column of the formats for programs.
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    source: Source,
+}
+
+enum Source {
+    Field(&'static Field),
+    Metric(&'static Metric),
+}
+
+impl Column {
+    /// Its value in `row`.
+    pub fn of(&self, row: &Row<'_>) -> Cell {
+        match self.source {
+            Source::Field(field) => (field.of)(row, field.name),
+            Source::Metric(metric) => match ((metric.of)(row.trial), self.kind) {
+                (Some(value), Int) => Cell::Int(value as i64),
+                (value, _) => value.into(),
+            },
+        }
+    }
+}
+
+/// llama-bench's columns.
+pub fn llama_bench_columns() -> impl Iterator<Item = Column> {
+    LLAMA_BENCH.iter().map(from_field)
+}
+
+/// Our own columns, which come after them.
+pub fn own_columns(layout: &Layout<'_>) -> impl Iterator<Item = Column> + use<> {
+    let metrics = layout.metrics.iter().map(|metric| {
+        let kind = if matches!(metric.unit, Unit::Count | Unit::Bytes) { Int } else { Float };
+        Column { name: metric.name, kind, source: Source::Metric(metric) }
+    });
+    OWN.iter().map(from_field).chain(metrics)
+}
+
+fn from_field(field: &'static Field) -> Column {
+    Column { name: field.name, kind: field.kind, source: Source::Field(field) }
+}
+
+/// Date and time, UTC, to the second.
+fn rfc3339(unix_s: u64) -> String {
+    i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok()).map_or(String::new(), |t| t.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn llama_benchs_order() {
+        let names: Vec<_> = LLAMA_BENCH.iter().map(|f| f.name).collect();
+        assert_eq!(names.len(), 42);
+        assert_eq!((names[0], names[22], names[31], names[37]), ("build_commit", "flash_attn", "repack", "test_time"));
+        assert_eq!(names[41], "stddev_ts");
+    }
+
+    #[test]
+    fn time_is_rfc3339() {
+        assert_eq!(rfc3339(1_790_290_599), "2026-09-24T22:56:39Z");
+    }
+}

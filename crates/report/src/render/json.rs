@@ -1,0 +1,62 @@
+//! JSON: one array of objects, or one object a line. llama-bench's fields and samples come first, then our own. A value that
+//! is absent is null.
+
+use super::{Render, Renderer};
+use crate::fields::{llama_bench_columns, own_columns};
+use crate::{Layout, Row};
+use pacemark_record::Env;
+
+pub(super) const JSON: Renderer = Renderer {
+    name: "json",
+    help: "one JSON array, written when all tests are done",
+    streams: false,
+    new: || Box::new(Json { first: true }),
+};
+
+pub(super) const JSONL: Renderer =
+    Renderer { name: "jsonl", help: "one JSON object a line", streams: true, new: || Box::new(JsonLines) };
+
+struct Json {
+    first: bool,
+}
+
+impl Render for Json {
+    fn begin(&mut self, _: &Layout<'_>) -> String {
+        "[\n".to_owned()
+    }
+
+    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
+        let before = if std::mem::take(&mut self.first) { "" } else { ",\n" };
+        let members = members(layout, row);
+        let lines: Vec<_> = members.iter().map(|(name, value)| format!("    \"{name}\": {value}")).collect();
+        format!("{before}  {{\n{}\n  }}", lines.join(",\n"))
+    }
+
+    fn end(&mut self, _: &Env) -> String {
+        "\n]\n".to_owned()
+    }
+}
+
+struct JsonLines;
+
+impl Render for JsonLines {
+    fn begin(&mut self, _: &Layout<'_>) -> String {
+        String::new()
+    }
+
+    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
+        let members = members(layout, row);
+        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        format!("{{{}}}\n", members.join(", "))
+    }
+}
+
+/// Names and values, in order.
+fn members(layout: &Layout<'_>, row: &Row<'_>) -> Vec<(&'static str, String)> {
+    let list = |values: Vec<String>| format!("[ {} ]", values.join(", "));
+    let mut members: Vec<_> = llama_bench_columns().map(|c| (c.name, c.of(row).json())).collect();
+    members.push(("samples_ns", list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect())));
+    members.push(("samples_ts", list(row.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")).collect())));
+    members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
+    members
+}

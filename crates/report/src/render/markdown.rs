@@ -1,0 +1,136 @@
+//! llama-bench's table to the character, with our columns to its right: a Markdown table that reads well as it is.
+
+use super::{Render, Renderer};
+use crate::fields::LLAMA_BENCH;
+use crate::{Layout, Row};
+use pacemark_record::{Env, Metric, Unit, stats};
+
+pub(super) const RENDERER: Renderer =
+    Renderer { name: "md", help: "a Markdown table", streams: true, new: || Box::new(Markdown) };
+
+struct Markdown;
+
+/// A column: heading, width in characters (negative: left-aligned), value.
+struct Column {
+    title: &'static str,
+    width: isize,
+    of: Of,
+}
+
+enum Of {
+    Row(fn(&Row<'_>) -> String),
+    Field(&'static str),
+    Metric(&'static Metric),
+}
+
+/// Headings and widths of the parameters that appear only when they were varied, in llama-bench's order.
+const VARIED: &[(&str, &str, isize)] = &[
+    ("n_cpu_moe", "n_cpu_moe", 10),
+    ("cpu_mask", "cpu_mask", -10),
+    ("cpu_strict", "cpu_strict", 10),
+    ("poll", "poll", 10),
+    ("n_batch", "n_batch", 7),
+    ("n_ubatch", "n_ubatch", 8),
+    ("type_k", "type_k", 6),
+    ("type_v", "type_v", 6),
+    ("main_gpu", "main_gpu", 10),
+    ("split_mode", "sm", 6),
+    ("no_kv_offload", "nkvo", 13),
+    ("flash_attn", "fa", 3),
+    ("devices", "dev", -12),
+    ("tensor_split", "ts", -12),
+    ("tensor_buft_overrides", "ot", -21),
+    ("load_mode", "lm", 10),
+    ("lazy_mode", "lazy_mode", -10),
+    ("embeddings", "embd", 10),
+    ("no_op_offload", "nopo", 4),
+    ("no_host", "noh", 4),
+    ("repack", "rpk", 3),
+    ("fit_target", "fitt", 10),
+    ("fit_min_ctx", "fitc", 11),
+];
+
+fn columns(layout: &Layout<'_>) -> Vec<Column> {
+    let row = |title, width, of| Column { title, width, of: Of::Row(of) };
+    let mut columns = vec![
+        row("model", -30, |r| r.trial.model.model_type.clone()),
+        row("size", 10, |r| size(r.trial.model.bytes)),
+        row("params", 10, |r| n_params(r.trial.model.n_params)),
+        row("backend", -10, |r| r.trial.model.device.clone()),
+        Column { title: "threads", width: 7, of: Of::Field("n_threads") },
+    ];
+    let varied = VARIED.iter().filter(|(field, ..)| layout.varied.contains(field));
+    columns.extend(varied.map(|&(field, title, width)| Column { title, width, of: Of::Field(field) }));
+    columns.push(row("test", 15, |r| r.trial.test_name()));
+    columns.push(row("t/s", 20, rate));
+    let own = layout.metrics.iter().filter(|metric| metric.in_tables);
+    columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
+    columns
+}
+
+impl Render for Markdown {
+    fn begin(&mut self, layout: &Layout<'_>) -> String {
+        let columns = columns(layout);
+        let titles = line(columns.iter().map(|c| pad(c.title, c.width)));
+        let rules = columns.iter().map(|c| {
+            let end = if c.width > 0 { ':' } else { '-' };
+            format!("{}{end}", "-".repeat(c.width.unsigned_abs() - 1))
+        });
+        titles + &line(rules)
+    }
+
+    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
+        line(columns(layout).iter().map(|column| {
+            let value = match column.of {
+                Of::Row(of) => of(row),
+                Of::Field(name) => field(row, name),
+                Of::Metric(metric) => figure(metric, row),
+            };
+            pad(&value, column.width)
+        }))
+    }
+
+    fn end(&mut self, env: &Env) -> String {
+        format!("\nbuild: {} ({})\n", env.commit, env.build_number)
+    }
+}
+
+fn line(cells: impl Iterator<Item = String>) -> String {
+    let cells: String = cells.map(|cell| format!(" {cell} |")).collect();
+    format!("|{cells}\n")
+}
+
+/// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±` one more: the same.
+fn pad(text: &str, width: isize) -> String {
+    let columns = width.unsigned_abs();
+    if width < 0 { format!("{text:columns$}") } else { format!("{text:>columns$}") }
+}
+
+fn field(row: &Row<'_>, name: &str) -> String {
+    LLAMA_BENCH.iter().find(|field| field.name == name).map_or(String::new(), |field| (field.of)(row, name).plain())
+}
+
+fn rate(row: &Row<'_>) -> String {
+    let rates = row.trial.rates_ts();
+    format!("{:.2} ± {:.2}", stats::mean(&rates).unwrap_or(0.0), stats::sample_sd(&rates).unwrap_or(0.0))
+}
+
+/// A dash where there is no figure.
+fn figure(metric: &Metric, row: &Row<'_>) -> String {
+    let Some(value) = (metric.of)(row.trial) else { return "-".to_owned() };
+    match metric.unit {
+        Unit::TokensPerSecond | Unit::Milliseconds => format!("{value:.2}"),
+        Unit::Bytes => size(value as u64),
+        Unit::Ratio => format!("{:.1} %", value * 100.0),
+        Unit::Count => format!("{value}"),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / 1024.0 / 1024.0;
+    if mib < 1024.0 { format!("{mib:.2} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
+}
+
+fn n_params(n: u64) -> String {
+    if n < 1_000_000_000 { format!("{:.2} M", n as f64 / 1e6) } else { format!("{:.2} B", n as f64 / 1e9) }
+}

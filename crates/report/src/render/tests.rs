@@ -1,0 +1,122 @@
+//! Every renderer on one fixed record. The figures were computed by hand from the samples below.
+
+use super::*;
+use crate::fields::LLAMA_BENCH;
+use pacemark_record::{Better, Metric, Model, Sample, Trial, Unit};
+use serde_json::{Value, json};
+
+const METRICS: &[Metric] = &[
+    metric("ttft_ms", "ttft ms", Unit::Milliseconds, |t| Some(t.samples[0].ttft_ns? as f64 / 1e6)).shown(),
+    metric("tpot_ms_p50", "tpot p50", Unit::Milliseconds, |_| None).shown(),
+    metric("peak_rss_bytes", "peak RSS", Unit::Bytes, |t| t.peak_rss_bytes.map(|b| b as f64)).shown(),
+    metric("drift", "drift", Unit::Ratio, |_| Some(-0.015)),
+];
+
+const fn metric(name: &'static str, title: &'static str, unit: Unit, of: fn(&Trial) -> Option<f64>) -> Metric {
+    Metric { name, title, unit, better: Better::Neither, help: "", of, in_tables: false }
+}
+
+fn env() -> Env {
+    Env {
+        cpu_model: Some("Example \"CPU\"".into()),
+        logical_cpus: 8,
+        kernel: Some("Linux 6.12.0".into()),
+        version: "0.1.0".into(),
+        commit: "def4d406a".into(),
+        build_number: 11325,
+        ..Env::default()
+    }
+}
+
+fn trial(n_prompt: u64, n_gen: u64, n_depth: u64, elapsed_ns: &[u64]) -> Trial {
+    let params = json!({
+        "n_batch": 2048, "n_ubatch": 512, "n_threads": 8, "cpu_mask": "0x0", "cpu_strict": false, "poll": 50,
+        "type_k": "f16", "type_v": "f16", "n_gpu_layers": -1, "n_cpu_moe": 0, "split_mode": "layer", "main_gpu": 0,
+        "no_kv_offload": false, "flash_attn": -1, "devices": "auto", "tensor_split": "0.00",
+        "tensor_buft_overrides": "none", "load_mode": "auto", "lazy_mode": "auto", "embeddings": false,
+        "no_op_offload": 0, "no_host": false, "repack": true, "fit_target": 0, "fit_min_ctx": 4096,
+        "n_prompt": n_prompt, "n_gen": n_gen, "n_depth": n_depth,
+    });
+    let Value::Object(params) = params else { unreachable!() };
+    let samples =
+        elapsed_ns.iter().map(|&elapsed_ns| Sample { elapsed_ns, ttft_ns: Some(elapsed_ns / 2), ..Sample::default() });
+    Trial {
+        started_unix_s: 1_790_290_599,
+        model: Model {
+            path: "it's.gguf".into(),
+            model_type: "qwen2 1B Q4_K - Medium".into(),
+            bytes: 485_452_288,
+            n_params: 630_167_424,
+            backend: "native".into(),
+            device: "CPU".into(),
+            isa: "avx512".into(),
+            ..Model::default()
+        },
+        params,
+        samples: samples.collect(),
+        peak_rss_bytes: Some(3 << 29),
+        ..Trial::default()
+    }
+}
+
+/// All that a renderer writes for three rows.
+fn render(name: &str, varied: &[&'static str]) -> String {
+    let layout = Layout { varied, metrics: METRICS };
+    let mut renderer = (find(name).unwrap().new)();
+    let env = env();
+    let mut text = renderer.begin(&layout);
+    for trial in [
+        trial(64, 0, 0, &[99_503_886, 98_452_854]),
+        trial(0, 16, 0, &[109_117_216]),
+        trial(512, 128, 4096, &[4_000_000_000, 5_000_000_000]),
+    ] {
+        text += &renderer.row(&layout, &Row { env: &env, trial: &trial });
+    }
+    text + &renderer.end(&env)
+}
+
+#[test]
+fn markdown_is_llama_benchs_table_then_ours() {
+    insta::assert_snapshot!(render("md", &[]));
+    insta::assert_snapshot!("markdown_varied", render("md", &["flash_attn", "n_ubatch", "n_depth", "load_mode"]));
+}
+
+#[test]
+fn markdown_up_to_the_rate_is_llama_benchs_own_text() {
+    // Header and first row as llama-bench prints them for the same samples.
+    let lines = "\
+| model                          |       size |     params | backend    | threads |            test |                  t/s |
+| ------------------------------ | ---------: | ---------: | ---------- | ------: | --------------: | -------------------: |
+| qwen2 1B Q4_K - Medium         | 462.96 MiB |   630.17 M | CPU        |       8 |            pp64 |        646.62 ± 4.86 |
+";
+    for (ours, theirs) in render("md", &[]).lines().zip(lines.lines()) {
+        assert!(ours.starts_with(theirs), "{ours}\n{theirs}");
+    }
+    assert!(render("md", &[]).ends_with("\n\nbuild: def4d406a (11325)\n"));
+}
+
+#[test]
+fn formats_for_programs() {
+    for name in ["csv", "sql", "json", "jsonl"] {
+        insta::assert_snapshot!(name, render(name, &[]));
+    }
+}
+
+#[test]
+fn json_reads_back_and_keeps_llama_benchs_order() {
+    let rows: Value = serde_json::from_str(&render("json", &[])).unwrap();
+    let lines: Vec<Value> = render("jsonl", &[]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.as_array().unwrap(), &lines);
+    let names: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected: Vec<_> = LLAMA_BENCH.iter().map(|f| f.name).chain(["samples_ns", "samples_ts", "isa"]).collect();
+    assert_eq!(names[..expected.len()], expected);
+    assert_eq!(lines[0]["avg_ns"], 98_978_370);
+    assert_eq!(lines[1]["tpot_ms_p50"], Value::Null);
+}
+
+#[test]
+fn renderers_have_unique_names() {
+    let mut names: Vec<_> = RENDERERS.iter().map(|renderer| renderer.name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["csv", "json", "jsonl", "md", "sql"]);
+}
