@@ -153,6 +153,9 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
     let mut jobs: [Option<(GemmArgs, &Matrix, SharedRows<'_, f32>)>; 4] = [const { None }; 4];
     assert!(products.len() <= jobs.len(), "matmul: at most {} products", jobs.len());
     let n_tokens = activations.n_tokens;
+    if n_tokens == 0 {
+        return;
+    }
     let mut n_panels = [0; 4];
     for (i, product) in products.iter_mut().enumerate() {
         let w = product.weights;
@@ -174,15 +177,12 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
             floats: activations.floats.as_ptr(),
             n_tokens,
             // SAFETY: only written by the tasks below, each of which writes the columns of its own panels.
-            out: if n_tokens > 0 { unsafe { out.row_ptr(0) } } else { std::ptr::null_mut() },
+            out: unsafe { out.row_ptr(0) },
             out_stride: w.n_rows,
         };
         jobs[i] = Some((args, w, out));
     }
     let total: usize = n_panels.iter().sum();
-    if n_tokens == 0 || total == 0 {
-        return;
-    }
     // Four panels are one pass of the single-token kernel; more tasks than that only cost counting.
     let size = (total / (team.n_threads() * 8)).next_multiple_of(4).clamp(4, 64);
     let tasks_before = |i: usize| n_panels[..i].iter().map(|n| n.div_ceil(size)).sum::<usize>();
