@@ -14,7 +14,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = commands::Cli::parse();
+    let cli = commands::Cli::parse_from(commands::long_options(std::env::args_os()));
     match commands::run(cli) {
         Ok(code) => code.into(),
         Err(error) => exit::report(&error).into(),

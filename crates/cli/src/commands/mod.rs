@@ -1,10 +1,13 @@
 //! The subcommands, one file each.
 
+mod bench;
+mod eval;
 mod models;
 mod run;
 mod tokenize;
 
 use crate::exit::Exit;
+pub use bench::long_options;
 use clap::{Parser, Subcommand};
 
 /// Measure a language model on this machine, and run it as fast as the machine allows.
@@ -17,6 +20,10 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Measure how fast a model is on this machine: llama-bench's tests, flags and formats
+    Bench(Box<bench::Args>),
+    /// Measure how good a model's answers are
+    Eval(eval::Args),
     /// Get, list and describe models
     Models(models::Args),
     /// Generate text from a prompt
@@ -28,6 +35,8 @@ enum Command {
 /// Runs the chosen subcommand.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
+        Command::Bench(args) => bench::run(*args),
+        Command::Eval(args) => eval::run(args),
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
         Command::Tokenize(args) => tokenize::run(args),

@@ -1,0 +1,62 @@
+//! llama-bench's spelling of options: short options of several letters, and `_` for `-` in long ones.
+//!
+//! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees them.
+
+use super::compat::FLAGS;
+use std::ffi::{OsStr, OsString};
+
+/// Short options of several letters that are not in [`FLAGS`].
+const SHORT: &[(&str, &str)] = &[
+    ("-hf", "--hf-repo"),
+    ("-hfr", "--hf-repo"),
+    ("-hff", "--hf-file"),
+    ("-pg", "--pg"),
+    ("-ub", "--ubatch-size"),
+    ("-oe", "--output-err"),
+];
+
+/// The command line with the long names of options that clap can't read; nothing is changed for other subcommands.
+pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|command| command == "bench") {
+        for arg in &mut args[2..] {
+            if let Some(long) = arg.to_str().and_then(long_option) {
+                *arg = OsStr::new(&long).to_owned();
+            }
+        }
+    }
+    args
+}
+
+fn long_option(arg: &str) -> Option<String> {
+    if let Some(rest) = arg.strip_prefix("--") {
+        let (name, value) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
+        return name.contains('_').then(|| format!("--{}{value}", name.replace('_', "-")));
+    }
+    let own = SHORT.iter().find(|(short, _)| *short == arg).map(|(_, long)| (*long).to_owned());
+    own.or_else(|| FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_llama_bench_users_type_them() {
+        let convert = |line: &str| {
+            let words = long_options(line.split(' ').map(OsString::from));
+            words.join(OsStr::new(" ")).into_string().unwrap()
+        };
+        for (typed, expected) in [
+            ("pacemark bench -ngl 0 -fa on", "pacemark bench --n-gpu-layers 0 --flash-attn on"),
+            ("pacemark bench -oe csv -pg 1,2 -n 5", "pacemark bench --output-err csv --pg 1,2 -n 5"),
+            ("pacemark bench --n_prompt 1 --n_gen=2", "pacemark bench --n-prompt 1 --n-gen=2"),
+            ("pacemark bench -m a_b.gguf -p512", "pacemark bench -m a_b.gguf -p512"),
+            ("pacemark bench --model=a_b.gguf -n -1", "pacemark bench --model=a_b.gguf -n -1"),
+            ("pacemark run -ngl 0", "pacemark run -ngl 0"),
+            ("pacemark", "pacemark"),
+        ] {
+            assert_eq!(convert(typed), expected);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `pacemark bench`: how fast a model is on this machine, with llama-bench's flags and formats.
+//!
+//! Here the flags are read and turned to a list of tests; [`runner`] loads the models and runs them through `bench`,
+//! `report` formats what comes out. The flags of llama-bench that have no meaning on a CPU are in [`compat`].
+
+mod argv;
+mod compat;
+mod lists;
+mod progress;
+mod runner;
+
+use crate::exit::{Exit, UsageError};
+use crate::hub;
+use anyhow::Result;
+pub use argv::long_options;
+use clap::builder::PossibleValuesParser;
+use compat::CompatFlags;
+use lists::{Numbers, Pair};
+use pacemark_backends::native::NativeOptions;
+use pacemark_bench::{Axis, Params, Shapes, cases};
+use pacemark_report::RENDERERS;
+use serde_json::Value;
+use std::num::NonZeroUsize;
+
+const EXAMPLES: &str = "\
+Examples:
+  pacemark bench                                 the default model: 512 prompt tokens, 128 generated
+  pacemark bench -m model.gguf -p 128-2048*2     prompts of 128, 256, 512, 1024 and 2048 tokens
+  pacemark bench -m a.gguf,b.gguf -t 1-4 -r 10   two models, one to four threads, ten repetitions
+  pacemark bench -p 0 -n 32 -d 0,1024,4096       generation after 0, 1024 and 4096 tokens of context
+  pacemark bench -p 0 -n 0 -pg 1000,200          a prompt and its answer, timed as one
+  pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
+
+Lists are separated by commas or made by giving a flag again; ranges are first-last, first-last+step and
+first-last*factor. Every combination is measured. Commands written for llama-bench work as they are:
+its short options (-ngl, -fa, ...) too, where they don't ask for what only a GPU can do.";
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Models: files, catalog names or hf:ORG/REPO/FILE
+    #[arg(short, long, value_name = "MODEL", value_delimiter = ',', default_value = hub::DEFAULT_MODEL)]
+    model: Vec<String>,
+    /// Repository of a model on the Hugging Face hub, with --hf-file (-hf, -hfr)
+    #[arg(long, value_name = "ORG/REPO", value_delimiter = ',', conflicts_with = "model")]
+    hf_repo: Vec<String>,
+    /// Its file (-hff)
+    #[arg(long, value_name = "FILE", value_delimiter = ',', requires = "hf_repo")]
+    hf_file: Vec<String>,
+    /// Prompt lengths to measure; 0 for none
+    #[arg(short = 'p', long, value_name = "N", default_value = "512")]
+    n_prompt: Vec<Numbers>,
+    /// Generated lengths to measure; 0 for none
+    #[arg(short = 'n', long, value_name = "N", default_value = "128")]
+    n_gen: Vec<Numbers>,
+    /// Prompt followed by generation, timed as one (-pg)
+    #[arg(long, value_name = "PP,TG")]
+    pg: Vec<Pair>,
+    /// Tokens that are in the KV cache before the timed ones
+    #[arg(short = 'd', long, value_name = "N", default_value = "0")]
+    n_depth: Vec<Numbers>,
+    /// Bounds --ubatch-size from above, as in llama.cpp
+    #[arg(short = 'b', long, value_name = "N", default_value = "2048")]
+    batch_size: Vec<Numbers>,
+    /// Prompt tokens computed at once (-ub)
+    #[arg(long, value_name = "N", default_value = "512")]
+    ubatch_size: Vec<Numbers>,
+    /// Threads that compute [default: all processors]
+    #[arg(short, long, value_name = "N")]
+    threads: Vec<Numbers>,
+    /// Repetitions of each test
+    #[arg(short, long, value_name = "N", default_value = "5")]
+    repetitions: NonZeroUsize,
+    /// Seconds to wait before each test
+    #[arg(long, value_name = "S", default_value = "0")]
+    delay: u64,
+    /// Count from the first run on
+    #[arg(long)]
+    no_warmup: bool,
+    /// Format on standard output
+    #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = formats(&[]))]
+    output: String,
+    /// Format on standard error (-oe)
+    #[arg(long, value_name = "FORMAT", default_value = "none", value_parser = formats(&["none"]))]
+    output_err: String,
+    /// Say on standard error what is being done, a line for each step
+    #[arg(long)]
+    progress: bool,
+    /// Tell about each model and warm-up on standard error
+    #[arg(short, long)]
+    verbose: bool,
+    /// Show what can compute, and exit
+    #[arg(long)]
+    list_devices: bool,
+    #[command(flatten)]
+    compat: CompatFlags,
+}
+
+fn formats(others: &[&'static str]) -> PossibleValuesParser {
+    let names = RENDERERS.iter().map(|renderer| renderer.name).chain(others.iter().copied());
+    PossibleValuesParser::new(names.collect::<Vec<_>>())
+}
+
+/// All that is to be measured.
+struct Plan {
+    tests: Vec<Params>,
+    /// Parameters with several values or another than llama-bench's default.
+    varied: Vec<&'static str>,
+}
+
+/// Runs `pacemark bench`.
+pub fn run(args: Args) -> Result<Exit> {
+    if args.list_devices {
+        let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
+        println!("Available devices:\n  CPU: {cpu}");
+        return Ok(Exit::Fine);
+    }
+    let plan = args.plan()?;
+    if plan.tests.is_empty() {
+        return Err(UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into());
+    }
+    runner::run(&args, &plan)
+}
+
+impl Args {
+    fn plan(&self) -> Result<Plan> {
+        let all_threads = NativeOptions::default().n_threads;
+        let mut n_threads = numbers(&self.threads);
+        if n_threads.is_empty() {
+            n_threads = vec![all_threads];
+        }
+        let own = [
+            ("n_batch", "-b", numbers(&self.batch_size), 2048),
+            ("n_ubatch", "-ub", numbers(&self.ubatch_size), 512),
+            ("n_threads", "-t", n_threads, all_threads),
+        ];
+        if let Some((_, flag, ..)) = own.iter().find(|(_, _, values, _)| values.contains(&0)) {
+            return Err(UsageError(format!("{flag} 0: at least 1 is needed")).into());
+        }
+        let mut axes = vec![Axis { name: "model", values: self.models()?.into_iter().map(Value::from).collect() }];
+        let mut varied = Vec::new();
+        for (name, _, values, default) in own {
+            if values != [default] {
+                varied.push(name);
+            }
+            axes.push(Axis { name, values: values.into_iter().map(Value::from).collect() });
+        }
+        let depths = numbers(&self.n_depth).into_iter().map(Value::from).collect();
+        axes.push(Axis { name: "n_depth", values: depths });
+        for (axis, is_varied) in self.compat.axes()? {
+            if is_varied {
+                varied.push(axis.name);
+            }
+            axes.push(axis);
+        }
+        axes.sort_by_key(|axis| compat::ORDER.iter().position(|name| *name == axis.name));
+        let shapes = Shapes {
+            n_prompt: numbers(&self.n_prompt),
+            n_gen: numbers(&self.n_gen),
+            n_pg: self.pg.iter().map(|pair| (pair.0, pair.1)).collect(),
+        };
+        let n_tests = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
+        if n_tests > lists::MAX_VALUES {
+            let most = lists::MAX_VALUES;
+            return Err(UsageError(format!("the lists make {n_tests} combinations, at most {most} can be run")).into());
+        }
+        Ok(Plan { tests: cases(&axes, &shapes), varied })
+    }
+
+    /// What is typed after `-m`, or made of `-hf` and `-hff`.
+    fn models(&self) -> Result<Vec<String>> {
+        if self.hf_repo.is_empty() {
+            return Ok(self.model.clone());
+        }
+        let (repos, files) = (self.hf_repo.len(), self.hf_file.len());
+        if repos != files {
+            return Err(UsageError(format!(
+                "{repos} times -hf but {files} times -hff: Pacemark does not choose a file of a repository, so give each"
+            ))
+            .into());
+        }
+        Ok(self.hf_repo.iter().zip(&self.hf_file).map(|(repo, file)| format!("hf:{repo}/{file}")).collect())
+    }
+}
+
+fn numbers(lists: &[Numbers]) -> Vec<usize> {
+    lists.iter().flat_map(|list| list.0.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests;

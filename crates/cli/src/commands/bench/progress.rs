@@ -1,0 +1,94 @@
+//! What is being done, on stderr: one line that is overwritten, on a terminal only; with `--progress` a line for each step,
+//! in llama-bench's words.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pacemark_bench::{Observer, Params, Phase};
+use pacemark_record::{Sample, Warmup, test_name};
+
+/// Watches a benchmark.
+pub struct Progress {
+    bar: ProgressBar,
+    lines: bool,
+    verbose: bool,
+    /// Number of the test, from 1.
+    test: usize,
+    of: usize,
+    repetitions: usize,
+    name: String,
+    n_tokens: u64,
+    rates: Vec<f64>,
+}
+
+impl Progress {
+    /// For `of` tests.
+    pub fn new(of: usize, repetitions: usize, lines: bool, verbose: bool) -> Progress {
+        // indicatif draws nothing when stderr is not a terminal; lines of our own would break its line.
+        let target = if lines || verbose { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        let (name, rates) = (String::new(), Vec::new());
+        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, rates }
+    }
+
+    /// Shows `what` until something else is shown.
+    pub fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        self.bar.tick();
+    }
+
+    /// Prints with the line out of the way.
+    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
+    fn line(&self, what: &str) {
+        if self.lines {
+            eprintln!("pacemark bench: benchmark {}/{}: {what}", self.test, self.of);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn trial_started(&mut self, params: &Params) {
+        let count = |name| params.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        self.test += 1;
+        self.name = test_name(params);
+        self.n_tokens = count("n_prompt") + count("n_gen");
+        self.rates.clear();
+        self.line(&format!("{}: starting", self.name));
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        let what = match phase {
+            Phase::Depth => "depth run".to_owned(),
+            Phase::Warmup(run) => format!("warmup run {run}"),
+            Phase::Repetition(run) => format!("run {run}/{}", self.repetitions),
+        };
+        self.line(&what);
+        let so_far = match self.rates[..] {
+            [] => String::new(),
+            ref rates => format!(", {:.1} t/s so far", rates.iter().sum::<f64>() / rates.len() as f64),
+        };
+        self.say(&format!("[{}/{}] {}: {what}{so_far}", self.test, self.of, self.name));
+    }
+
+    fn warmed_up(&mut self, warmup: &Warmup) {
+        if self.verbose {
+            let times: Vec<_> = warmup.elapsed_ns.iter().map(|ns| format!("{:.1}", *ns as f64 / 1e6)).collect();
+            let verdict = if warmup.settled { "settled" } else { "not settled" };
+            eprintln!("{}: warm-up of {} tokens: {} ms, {verdict}", self.name, warmup.n_tokens, times.join(", "));
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        self.rates.push(1e9 * self.n_tokens as f64 / sample.elapsed_ns.max(1) as f64);
+    }
+}

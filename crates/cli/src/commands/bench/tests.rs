@@ -1,0 +1,90 @@
+//! From the command line to the list of tests.
+
+use super::*;
+use clap::Parser;
+use std::ffi::OsString;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn plan(line: &str) -> Result<Plan> {
+    let words = ["pacemark", "bench"].into_iter().chain(line.split_whitespace()).map(OsString::from);
+    let words = long_options(words).into_iter().skip(1);
+    Line::try_parse_from(words)?.args.plan()
+}
+
+fn names(line: &str) -> Vec<String> {
+    plan(line).unwrap().tests.iter().map(pacemark_record::test_name).collect()
+}
+
+#[test]
+fn defaults_are_llama_benchs() {
+    let plan = plan("").unwrap();
+    assert_eq!(plan.varied, [] as [&str; 0]);
+    assert_eq!(names(""), ["pp512", "tg128"]);
+    let test = &plan.tests[0];
+    for (name, expected) in
+        [("n_batch", 2048), ("n_ubatch", 512), ("poll", 50), ("n_gpu_layers", -1), ("flash_attn", -1)]
+    {
+        assert_eq!(test[name], expected, "{name}");
+    }
+    assert_eq!(test["model"], hub::DEFAULT_MODEL);
+}
+
+#[test]
+fn lists_ranges_and_order() {
+    assert_eq!(names("-p 8,16 -n 4-6+2 -pg 8,4"), ["pp8", "pp16", "tg4", "tg6", "pp8+tg4"]);
+    assert_eq!(names("-p 0 -n 4 -n 5 -d 0,64"), ["tg4", "tg5", "tg4 @ d64", "tg5 @ d64"]);
+    let plan = plan("-p 8 -n 0 -m a.gguf,b.gguf -t 1,2 -ub 64 -fa on,auto --no-kv-offload 1").unwrap();
+    let order = |name: &str| plan.tests.iter().map(|test| test[name].to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(order("n_threads"), "1 2 1 2 1 2 1 2");
+    assert_eq!(order("flash_attn"), "1 1 -1 -1 1 1 -1 -1");
+    assert!(order("model").starts_with(r#""a.gguf" "a.gguf" "a.gguf" "a.gguf" "b.gguf""#));
+    assert_eq!(plan.varied, ["n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
+}
+
+#[test]
+fn flags_of_other_hardware() {
+    assert!(plan("-ngl 0 -sm none -mg 0 -nkvo 1 -fa auto -mmp 1 -dio 0 -ctk f16 -ctv f16 -lm mmap --prio 0").is_ok());
+    assert!(plan("-ngl -1 -ncmoe 12 -dev none -ts 0 -embd 0 -C 0x0 --cpu-strict 0 --poll 50 --numa_x").is_err());
+    for (line, says) in [
+        ("-ngl 99", "-ngl 99: the native backend computes on the CPU"),
+        ("-ngl 0,99", "Here it may be -1 or 0. The llama-cpp backend will take it"),
+        ("-fa off", "-fa off: the native backend has fused attention only"),
+        ("-ctk q8_0", "-ctk q8_0: the native backend's KV cache is f16"),
+        ("--numa distribute", "--numa distribute: "),
+        ("-rpc host:1", "-rpc host:1: the native backend computes on this machine only"),
+        ("-hft secret", "set HF_TOKEN in the environment"),
+        ("--offline", "--offline: set HF_HUB_OFFLINE=1"),
+        ("-hf org/repo", "give each"),
+        ("-t 0", "-t 0: at least 1"),
+        ("-ub 64,0", "-ub 0: at least 1"),
+        ("-p 1-5000 -t 1-500 -d 1-500", "combinations"),
+    ] {
+        let error = plan(line).err().unwrap_or_else(|| panic!("{line} was accepted"));
+        assert!(error.is::<UsageError>() && error.to_string().contains(says), "{line}: {error}");
+    }
+}
+
+#[test]
+fn every_recorded_flag_has_its_place_in_the_order() {
+    for (axis, _) in CompatFlags::default().axes().unwrap() {
+        assert!(compat::ORDER.contains(&axis.name), "{}", axis.name);
+    }
+    let recorded = compat::FLAGS.iter().filter_map(|flag| flag.field);
+    for (field, default) in recorded {
+        assert!(compat::ORDER.contains(&field), "{field}");
+        let value = Value::from(default);
+        let in_report = pacemark_report::fields::LLAMA_BENCH.iter().any(|f| f.name == field);
+        assert!(in_report && !value.is_null(), "{field}");
+    }
+}
+
+#[test]
+fn a_hub_file_is_named_by_two_flags() {
+    let plan = plan("-hf org/repo -hff m.gguf").unwrap();
+    assert_eq!(plan.tests[0]["model"], "hf:org/repo/m.gguf");
+}

@@ -1,0 +1,195 @@
+//! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's recipe.
+
+use crate::exit::{Exit, UsageError};
+use crate::{hub, input, interrupt};
+use anyhow::{Result, bail};
+use clap::{Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use pacemark_backend::Backend;
+use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_bench::{BenchError, Observer, Perplexity, PerplexityResult};
+use pacemark_modelfile::ModelFile;
+use pacemark_modelfile::summary::Summary;
+use pacemark_tokenizer::{EncodeOptions, Tokenizer};
+use serde_json::json;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Measure how well the model predicts a text: the lower, the better
+    ///
+    /// The text is cut to chunks of -c tokens. The first half of each is context, the tokens of the second half are scored:
+    /// perplexity is e to the mean of their negative log-probabilities, as in llama.cpp. It can be compared between files of
+    /// one model only; bits per byte of text can be compared between all models.
+    #[command(after_help = "Examples:\n  pacemark eval perplexity -f book.txt\n  \
+        pacemark eval perplexity -m model.gguf -f wiki.test.raw -c 2048\n  \
+        pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl")]
+    Perplexity(PerplexityArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct PerplexityArgs {
+    /// File, catalog name or hf:ORG/REPO/FILE
+    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
+    model: String,
+    /// Text to predict, UTF-8
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Tokens of a chunk; even
+    #[arg(short = 'c', long, value_name = "N", default_value_t = 512)]
+    ctx_size: usize,
+    /// Chunks at most [default: all]
+    #[arg(long, value_name = "N")]
+    chunks: Option<NonZeroUsize>,
+    /// Threads that compute [default: all processors]
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// As llama.cpp prints it, then more
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Runs `pacemark eval`.
+pub fn run(args: Args) -> Result<Exit> {
+    match args.command {
+        Command::Perplexity(args) => perplexity(&args),
+    }
+}
+
+fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
+    let n_ctx = args.ctx_size;
+    if n_ctx < 4 || n_ctx % 2 == 1 {
+        return Err(UsageError(format!("-c {n_ctx}: a chunk has two halves, so it must be even and at least 4")).into());
+    }
+    let stop = interrupt::flag();
+    let mut text = input::read_file(&args.file)?;
+    if text.ends_with('\n') {
+        text.pop(); // as llama.cpp does with a file's last line
+    }
+    let path = hub::resolve(&args.model)?;
+    let tokenizer = check_model(&path, n_ctx)?;
+    let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
+    if tokens.len() < n_ctx {
+        bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found: tokens.len(), n_ctx });
+    }
+    let mut options = NativeOptions { n_ctx: Some(n_ctx), ..NativeOptions::default() };
+    options.n_threads = args.threads.map_or(options.n_threads, usize::from);
+    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    let experiment = Perplexity { n_ctx, max_chunks: args.chunks.map(usize::from) };
+    let mut running = Running { show: args.output == Output::Text, bar: None };
+    let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
+    let result = experiment.run(&backend, &tokens, &n_bytes, &mut running, stop);
+    drop(running);
+    let result = result?;
+    match args.output {
+        Output::Text => write_text(&result)?,
+        Output::Json => write_json(&result, tokens.len(), n_ctx, &backend)?,
+    }
+    if result.running.len() < result.n_chunks {
+        eprintln!("interrupted: {} of {} chunks are scored", result.running.len(), result.n_chunks);
+        return Ok(Exit::Failed);
+    }
+    Ok(Exit::Fine)
+}
+
+/// The model's tokenizer; refuses a chunk that is longer than the model can attend to.
+fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
+    let file = ModelFile::open(path)?;
+    let longest = Summary::of(&file)?.context_length;
+    if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {
+        return Err(UsageError(format!("-c {n_ctx}: {} has a context of {longest} tokens", path.display())).into());
+    }
+    Ok(Tokenizer::from_metadata(file.metadata())?)
+}
+
+/// The perplexity after each chunk: llama.cpp's line on stdout, or a bar on stderr beside JSON.
+struct Running {
+    show: bool,
+    bar: Option<ProgressBar>,
+}
+
+impl Observer for Running {
+    fn chunk(&mut self, done: usize, of: usize, running: f64) {
+        if self.show {
+            let mut out = std::io::stdout().lock();
+            // A reader that has gone is noticed when the result is written.
+            let _ = write!(out, "[{done}]{running:.4},").and_then(|()| out.flush());
+            return;
+        }
+        let bar = self
+            .bar
+            .get_or_insert_with(|| ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr()));
+        bar.set_position(done as u64);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn write_text(result: &PerplexityResult) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let optional = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
+    let ppl = result.ppl().unwrap_or(f64::NAN);
+    writeln!(out, "\nFinal estimate: PPL = {ppl:.4} +/- {}", optional(result.ppl_error))?;
+    writeln!(
+        out,
+        "bits per byte: {}, over {} tokens of {} bytes",
+        optional(result.bits_per_byte),
+        result.n_scored,
+        result.n_bytes
+    )?;
+    writeln!(
+        out,
+        "{} tokens computed in {:.2} s: {:.2} t/s",
+        result.n_computed,
+        result.elapsed.as_secs_f64(),
+        result.rate_ts()
+    )?;
+    Ok(())
+}
+
+fn write_json(result: &PerplexityResult, n_tokens: usize, n_ctx: usize, backend: &NativeBackend) -> Result<()> {
+    let info = backend.info();
+    let object = json!({
+        "ppl": result.ppl(),
+        "ppl_error": result.ppl_error,
+        "bits_per_byte": result.bits_per_byte,
+        "running": result.running,
+        "n_tokens": n_tokens,
+        "n_ctx": n_ctx,
+        "n_chunks": result.running.len(),
+        "n_scored": result.n_scored,
+        "n_bytes_scored": result.n_bytes,
+        "n_computed": result.n_computed,
+        "duration_s": result.elapsed.as_secs_f64(),
+        "rate_ts": result.rate_ts(),
+        "model": info.model_path,
+        "model_type": info.model_type,
+        "isa": info.isa,
+        "n_threads": info.n_threads,
+    });
+    writeln!(std::io::stdout().lock(), "{object:#}")?;
+    Ok(())
+}
