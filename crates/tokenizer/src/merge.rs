@@ -93,10 +93,14 @@ impl Merger {
         let link = |at: u32| Link { previous: at.wrapping_sub(1), next: if at == last { NONE } else { at + 1 } };
         self.links.clear();
         self.links.extend((0..=last).map(link));
-        let mut seeds = std::mem::take(&mut self.heap).into_vec();
-        seeds.extend((0..last).filter_map(|left| candidate(symbols, left, left + 1)));
-        self.heap = BinaryHeap::from(seeds);
-        while let Some(Reverse(Candidate { left, len, id, .. })) = self.heap.pop() {
+        // Most pairs that are there at the start go stale, and a sorted list is passed over faster than a heap is emptied.
+        let mut seeds: Vec<_> = (0..last).filter_map(|left| candidate(symbols, left, left + 1)).collect();
+        seeds.sort_unstable_by(|a, b| b.cmp(a));
+        let mut seeds = seeds.into_iter().peekable();
+        loop {
+            let is_seed = seeds.peek().is_some_and(|seed| self.heap.peek().is_none_or(|top| seed > top));
+            let next = if is_seed { seeds.next() } else { self.heap.pop() };
+            let Some(Reverse(Candidate { left, len, id, .. })) = next else { break };
             let (l, right) = (left as usize, self.links[left as usize].next);
             if symbols[l].len == 0 || right == NONE || symbols[l].len + symbols[right as usize].len != len {
                 continue;

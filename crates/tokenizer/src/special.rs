@@ -101,8 +101,17 @@ impl SpecialTokens {
         }
         let end = cluster.iter().map(|found| found.range().end).max().unwrap_or(first.start);
         let mut taken = vec![false; end - first.start];
-        let mut queue: BinaryHeap<Reverse<Found>> = cluster.drain(..).map(Reverse).collect();
-        while let Some(Reverse(found)) = queue.pop() {
+        // In order: those of the cluster, and from `shorter` what steps in for a find whose end was taken.
+        cluster.sort_unstable();
+        let mut queue = cluster.drain(..).peekable();
+        let mut shorter = BinaryHeap::new();
+        loop {
+            let next = match (queue.peek(), shorter.peek()) {
+                (Some(found), Some(Reverse(other))) if other < found => shorter.pop().map(|Reverse(found)| found),
+                (Some(_), _) => queue.next(),
+                (None, _) => shorter.pop().map(|Reverse(found)| found),
+            };
+            let Some(found) = next else { break };
             let Range { start, end } = found.range();
             let (start, end) = (start - first.start, end - first.start);
             if taken[start] {
@@ -110,12 +119,13 @@ impl SpecialTokens {
             }
             // What was taken before is at least as long, so it covers this one's last byte if it covers any.
             if taken[end - 1] {
-                queue.extend(self.longest(text, found.start, found.len.0 - 1).map(Reverse));
+                shorter.extend(self.longest(text, found.start, found.len.0 - 1).map(Reverse));
                 continue;
             }
             taken[start..end].fill(true);
             settled.push(found);
         }
+        drop(queue);
         settled[n_settled..].sort_unstable_by_key(|found| found.start);
     }
 
@@ -133,9 +143,17 @@ impl SpecialTokens {
             }
             let Some(&byte) = text.get(start + len).filter(|_| len < max_len) else { break };
             let tokens = &self.tokens[range.clone()];
-            let from = tokens.partition_point(|(token, _)| token.as_bytes()[len] < byte);
-            let n = tokens[from..].partition_point(|(token, _)| token.as_bytes()[len] == byte);
-            range = range.start + from..range.start + from + n;
+            let at = |(token, _): &(Box<str>, u32)| token.as_bytes()[len];
+            // Most often all go on with the byte (a run of newlines) or none does.
+            let is_all = |tokens: &[(Box<str>, u32)]| {
+                tokens.first().is_none_or(|first| at(first) == byte)
+                    && tokens.last().is_none_or(|last| at(last) == byte)
+            };
+            if !is_all(tokens) {
+                let from = tokens.partition_point(|token| at(token) < byte);
+                let n = tokens[from..].partition_point(|token| at(token) == byte);
+                range = range.start + from..range.start + from + n;
+            }
             len += 1;
         }
         found.filter(|found| found.len.0 <= max_len)
