@@ -20,8 +20,8 @@ pub use config::{GatedActivation, LayerKind, ModelConfig, NormPlacement, RopeSty
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
 pub use kv::{KvCache, SequenceKv};
-pub use pacemark_kernels::KV_BLOCK;
 pub use model::{LoadOptions, LoadTimes, Model};
+pub use pacemark_kernels::KV_BLOCK;
 pub use sampler::{Sampler, SamplerConfig, TokenLogprobs};
 
 /// A token's number in the vocabulary.

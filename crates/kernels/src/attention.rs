@@ -123,7 +123,7 @@ pub fn attention(
 
 fn check(shape: &AttentionShape, lanes: &[KvLane<'_>], sequences: &[SequenceSpan<'_>], q: &[f32], out: &[f32]) {
     assert!((1..=MAX_HEAD_DIM).contains(&shape.head_dim), "attention: head_dim {}", shape.head_dim);
-    assert!(shape.n_kv_heads > 0 && shape.n_heads % shape.n_kv_heads == 0, "attention: heads do not divide");
+    assert!(shape.n_kv_heads > 0 && shape.n_heads.is_multiple_of(shape.n_kv_heads), "attention: heads do not divide");
     assert_eq!(lanes.len(), shape.n_kv_heads, "attention: one lane a KV head");
     let (k_block, v_block) = (shape.head_dim * KV_BLOCK, value_dim(shape.head_dim) * KV_BLOCK);
     let n_blocks = lanes.iter().map(|lane| (lane.k.len() / k_block).min(lane.v.len() / v_block)).min().unwrap_or(0);

@@ -115,7 +115,7 @@ impl Activations {
         self.n_cols = n_cols;
         self.floats.resize(n_tokens * n_cols, 0.0);
         // Rows that are no whole number of blocks can only meet float weights.
-        self.blocks.resize(if n_cols % QK == 0 { n_tokens * (n_cols / QK) } else { 0 }, ActBlock::ZERO);
+        self.blocks.resize(if n_cols.is_multiple_of(QK) { n_tokens * (n_cols / QK) } else { 0 }, ActBlock::ZERO);
     }
 
     /// Rows held.

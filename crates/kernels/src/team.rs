@@ -37,6 +37,9 @@ struct Shared {
     sleepers: AtomicUsize,
 }
 
+/// What [`Team::rows2`] calls: row number and a row of each array.
+type RowPair<'a, T, U> = dyn Fn(usize, &mut [T], &mut [U]) + Sync + 'a;
+
 /// A fixed number of threads, the caller of [`Team::run`] included.
 pub struct Team {
     shared: Arc<Shared>,
@@ -119,7 +122,7 @@ impl Team {
         &self,
         (a, a_len): (&mut [T], usize),
         (b, b_len): (&mut [U], usize),
-        f: &(dyn Fn(usize, &mut [T], &mut [U]) + Sync),
+        f: &RowPair<'_, T, U>,
     ) {
         let n_rows = a.len() / a_len.max(1);
         assert_eq!(n_rows, b.len() / b_len.max(1), "rows2: as many rows in both");
@@ -159,7 +162,7 @@ fn take_tasks(shared: &Shared, job: &Job<'_>) {
 
 fn wait_a_little(turns: &mut u32) {
     *turns += 1;
-    if *turns % 1024 == 0 {
+    if turns.is_multiple_of(1024) {
         std::thread::yield_now(); // more threads than cores: let the one we wait for run
     } else {
         std::hint::spin_loop();

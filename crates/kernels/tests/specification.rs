@@ -276,11 +276,11 @@ fn attention_agrees_with_plain_softmax() {
             let mut out = vec![f32::NAN; q.len()];
             let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
             attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
-            for row in 0..n_rows {
+            for (row, &position) in rows.iter().enumerate() {
                 for head in 0..n_heads {
                     let at = (row * n_heads + head) * head_dim;
                     let kv = head / (n_heads / n_kv);
-                    let exact = plain_attention(&q[at..][..head_dim], &k[kv], &v[kv], rows[row], 0.3, window);
+                    let exact = plain_attention(&q[at..][..head_dim], &k[kv], &v[kv], position, 0.3, window);
                     for (found, exact) in out[at..][..head_dim].iter().zip(&exact) {
                         assert!((f64::from(*found) - exact).abs() < 1e-5, "{}: {found} {exact}", kernels.isa.name());
                     }

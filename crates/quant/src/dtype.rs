@@ -28,6 +28,9 @@ pub enum Activation {
     Int8,
 }
 
+/// Packs the floats of one block.
+pub type Quantize = fn(&[f32], &mut [u8]);
+
 /// One row of [`DTYPES`].
 pub struct DTypeInfo {
     /// The type.
@@ -45,7 +48,7 @@ pub struct DTypeInfo {
     /// Expands one block (`block_bytes` bytes) to `block_len` floats.
     pub dequantize: fn(&[u8], &mut [f32]),
     /// Packs `block_len` floats to one block; `None` where Pacemark only reads the type.
-    pub quantize: Option<fn(&[f32], &mut [u8])>,
+    pub quantize: Option<Quantize>,
     /// Largest error of quantize → dequantize on values in [-1, 1], for the round-trip test.
     pub max_roundtrip_err: f32,
 }
@@ -87,7 +90,7 @@ impl DType {
     /// Bytes of `n` elements; `None` when `n` is not a whole number of blocks or the size overflows.
     pub fn bytes_for(self, n: usize) -> Option<usize> {
         let info = self.info();
-        if n % info.block_len != 0 {
+        if !n.is_multiple_of(info.block_len) {
             return None;
         }
         (n / info.block_len).checked_mul(info.block_bytes)

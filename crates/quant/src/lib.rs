@@ -15,5 +15,5 @@ mod legacy;
 
 pub use activation::{ActBlock, QK, act_dot, quantize_activations};
 pub use block::{QuantError, dequantize_row, dot_row, quantize_row};
-pub use dtype::{Activation, DTYPES, DType, DTypeInfo};
+pub use dtype::{Activation, DTYPES, DType, DTypeInfo, Quantize};
 pub use k_quants::scale_min;

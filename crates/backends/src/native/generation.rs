@@ -55,15 +55,14 @@ impl<'a> Generation<'a> {
     /// Takes over kept KV as far as it agrees, and makes sure that there is room.
     fn start(&mut self) {
         let mut state = self.backend.state.borrow_mut();
-        if self.request.reuse_prefix {
-            if let Some((mut kv, tokens)) = state.kept.take() {
-                let prompt = &self.request.prompt;
-                let same = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-                // The last prompt token is always computed: its logits are wanted.
-                self.cached_tokens = same.min(prompt.len() - 1);
-                state.decoder.kv_mut().truncate(&mut kv, self.cached_tokens);
-                self.kv = kv;
-            }
+        let kept = if self.request.reuse_prefix { state.kept.take() } else { None };
+        if let Some((mut kv, tokens)) = kept {
+            let prompt = &self.request.prompt;
+            let same = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+            // The last prompt token is always computed: its logits are wanted.
+            self.cached_tokens = same.min(prompt.len() - 1);
+            state.decoder.kv_mut().truncate(&mut kv, self.cached_tokens);
+            self.kv = kv;
         }
         let room = state.decoder.kv().n_free_blocks() * pacemark_engine::KV_BLOCK;
         if room < self.tokens.len() + self.request.max_tokens - self.kv.len() {

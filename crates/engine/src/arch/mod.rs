@@ -108,11 +108,11 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
     within("attention.head_count", c.n_heads, 1 << 12)?;
     within("attention.key_length", c.head_dim, MAX_HEAD_DIM)?;
     within("context_length", c.n_ctx_train, i32::MAX as usize)?;
-    if c.n_heads % c.n_kv_heads != 0 {
+    if !c.n_heads.is_multiple_of(c.n_kv_heads) {
         let expected = format!("a divisor of the {} query heads", c.n_heads);
         return Err(invalid(metadata, &format!("{arch}.attention.head_count_kv"), &expected, c.n_kv_heads));
     }
-    if c.rope_dim > c.head_dim || c.rope_dim % 2 != 0 {
+    if c.rope_dim > c.head_dim || !c.rope_dim.is_multiple_of(2) {
         let expected = format!("an even number up to the head's {}", c.head_dim);
         return Err(invalid(metadata, &format!("{arch}.rope.dimension_count"), &expected, c.rope_dim));
     }

@@ -9,6 +9,7 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
 
 use super::math::exp;
+use super::unrolled;
 use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, MAX_TILE_ROWS};
 use crate::kernel_set::AttentionArgs;
 use crate::simd::Simd;
@@ -128,9 +129,9 @@ unsafe fn block_scores<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut S
         let mut sums = [V::splat(0.0); R];
         for d in 0..a.head_dim {
             let key = V::load_f16(keys.add(d * KV_BLOCK + lane));
-            for (r, sum) in sums.iter_mut().enumerate() {
-                *sum = key.fma(V::splat(*q.add(d * R + r)), *sum);
-            }
+            unrolled!(r in R => {
+                sums[r] = key.fma(V::splat(*q.add(d * R + r)), sums[r]);
+            });
         }
         for (r, sum) in sums.iter().enumerate() {
             sum.store(out.add(r * CHUNK + lane));
@@ -199,24 +200,22 @@ unsafe fn values<V: Simd, const R: usize, const D: usize>(
 ) {
     let probabilities = s.scores.as_ptr().cast::<f32>();
     let base = s.sums.as_mut_ptr().cast::<f32>().add(d);
-    let mut sums: [[V; D]; R] =
-        std::array::from_fn(|r| std::array::from_fn(|i| unsafe { V::load(base.add(r * a.value_dim + i * V::LANES)) }));
+    let mut sums = [[V::splat(0.0); D]; R];
+    unrolled!(r in R => {
+        unrolled!(i in D => { sums[r][i] = V::load(base.add(r * a.value_dim + i * V::LANES)); });
+    });
     for (n, &block) in blocks.iter().enumerate() {
         let values = a.v.add(block as usize * a.value_dim * KV_BLOCK + d);
         for key in 0..KV_BLOCK {
-            let value: [V; D] =
-                std::array::from_fn(|i| unsafe { V::load_f16(values.add(key * a.value_dim + i * V::LANES)) });
-            for (r, sums) in sums.iter_mut().enumerate() {
+            let mut value = [V::splat(0.0); D];
+            unrolled!(i in D => { value[i] = V::load_f16(values.add(key * a.value_dim + i * V::LANES)); });
+            unrolled!(r in R => {
                 let p = V::splat(*probabilities.add(r * CHUNK + n * KV_BLOCK + key));
-                for (sum, value) in sums.iter_mut().zip(value) {
-                    *sum = value.fma(p, *sum);
-                }
-            }
+                unrolled!(i in D => { sums[r][i] = value[i].fma(p, sums[r][i]); });
+            });
         }
     }
-    for (r, sums) in sums.iter().enumerate() {
-        for (i, sum) in sums.iter().enumerate() {
-            sum.store(base.add(r * a.value_dim + i * V::LANES));
-        }
-    }
+    unrolled!(r in R => {
+        unrolled!(i in D => { sums[r][i].store(base.add(r * a.value_dim + i * V::LANES)); });
+    });
 }

@@ -9,19 +9,26 @@ use super::math::sigmoid;
 use crate::kernel_set::{MulArgs, RopeArgs, ToF16Args};
 use crate::simd::Simd;
 
-/// Runs `f` over `n` elements of two inputs, in vectors and then, for what is left, in a padded vector.
+/// A function of two elements. A trait and not a closure: a closure would not be compiled for the ISA of the kernel
+/// around it.
+trait Zip {
+    unsafe fn apply<V: Simd>(a: V, b: V) -> V;
+}
+
+/// Runs `F` over `n` elements of two inputs, in vectors and then, for what is left, in a padded vector.
 #[inline(always)]
-unsafe fn zip<V: Simd>(n: usize, a: *const f32, b: *const f32, out: *mut f32, f: impl Fn(V, V) -> V) {
+unsafe fn zip<V: Simd, F: Zip>(args: MulArgs) {
+    let MulArgs { a, b, out, n } = args;
     let mut i = 0;
     while i + V::LANES <= n {
-        f(V::load(a.add(i)), V::load(b.add(i))).store(out.add(i));
+        F::apply(V::load(a.add(i)), V::load(b.add(i))).store(out.add(i));
         i += V::LANES;
     }
     if i < n {
         let (mut x, mut y) = ([0.0f32; 16], [0.0f32; 16]);
         std::ptr::copy_nonoverlapping(a.add(i), x.as_mut_ptr(), n - i);
         std::ptr::copy_nonoverlapping(b.add(i), y.as_mut_ptr(), n - i);
-        f(V::load(x.as_ptr()), V::load(y.as_ptr())).store(x.as_mut_ptr());
+        F::apply(V::load(x.as_ptr()), V::load(y.as_ptr())).store(x.as_mut_ptr());
         std::ptr::copy_nonoverlapping(x.as_ptr(), out.add(i), n - i);
     }
 }
@@ -45,22 +52,39 @@ impl Activation for GeluTanh {
     /// `x/2 (1 + tanh u) = x sigmoid(2u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and Gimpel, 2016).
     #[inline(always)]
     unsafe fn apply<V: Simd>(x: V) -> V {
-        const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+        const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_2;
         let cubic = x.mul(x).fma(V::splat(0.044_715), V::splat(1.0));
         x.mul(sigmoid(x.mul(cubic).mul(V::splat(TWICE_SQRT_2_OVER_PI))))
+    }
+}
+
+struct Gated<A>(std::marker::PhantomData<A>);
+struct Add;
+
+impl<A: Activation> Zip for Gated<A> {
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(a: V, b: V) -> V {
+        A::apply(a).mul(b)
+    }
+}
+
+impl Zip for Add {
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(a: V, b: V) -> V {
+        a.add(b)
     }
 }
 
 /// `out = activation(a) * b`.
 #[inline(always)]
 pub(crate) unsafe fn gated<V: Simd, A: Activation>(args: MulArgs) {
-    zip::<V>(args.n, args.a, args.b, args.out, |a, b| unsafe { A::apply(a).mul(b) });
+    zip::<V, Gated<A>>(args);
 }
 
 /// `out = a + b`.
 #[inline(always)]
 pub(crate) unsafe fn add<V: Simd>(args: MulArgs) {
-    zip::<V>(args.n, args.a, args.b, args.out, |a, b| unsafe { a.add(b) });
+    zip::<V, Add>(args);
 }
 
 /// Rotates the pairs `(x[i], x[i + half])` of one head by the angles whose cosines and sines are given.

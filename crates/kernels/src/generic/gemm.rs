@@ -7,6 +7,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: GemmArgs describes valid memory")]
 
+use super::unrolled;
 use crate::kernel_set::GemmArgs;
 use crate::panel::decode::{Quants, Scales, scales_at};
 use crate::simd::{Int8, Simd};
@@ -64,19 +65,19 @@ unsafe fn tokens<K: Tile, const P: usize>(a: &GemmArgs, panel: usize, max_tile: 
 /// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has rows.
 #[inline(always)]
 unsafe fn store<V: Simd, const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize, sums: [[V; T]; P]) {
-    for (p, sums) in sums.iter().enumerate() {
+    unrolled!(p in P => {
         let row = (panel + p) * V::LANES;
-        for (t, sum) in sums.iter().enumerate() {
+        unrolled!(t in T => {
             let out = a.out.add((token + t) * a.out_stride + row);
             if row + V::LANES <= a.n_rows {
-                sum.store(out);
+                sums[p][t].store(out);
             } else {
                 let mut lanes = [0.0; 16];
-                sum.store(lanes.as_mut_ptr());
+                sums[p][t].store(lanes.as_mut_ptr());
                 std::ptr::copy_nonoverlapping(lanes.as_ptr(), out, a.n_rows - row);
             }
-        }
-    }
+        });
+    });
 }
 
 /// Quantized weights times [`ActBlock`]s.
@@ -94,18 +95,17 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
     #[inline(always)]
     unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
         let n_blocks = a.k / 32;
-        let quants: [*const u8; P] = std::array::from_fn(|p| unsafe { a.weights.add((panel + p) * a.panel_bytes) });
-        let acts: [*const ActBlock; T] = std::array::from_fn(|t| unsafe { a.blocks.add((token + t) * n_blocks) });
+        let quants: [*const u8; P] = std::array::from_fn(|p| a.weights.wrapping_add((panel + p) * a.panel_bytes));
+        let acts = a.blocks.add(token * n_blocks);
         let mut sums = [[V::splat(0.0); T]; P];
         for b in 0..n_blocks {
-            for p in 0..P {
+            unrolled!(p in P => {
                 let w = Q::slices::<V>(quants[p].add(b * crate::panel::quants_bytes(Q::BITS, V::LANES)));
                 let scales = S::load::<V>(quants[p].add(scales_at::<Q>(n_blocks, V::LANES)), b);
-                for t in 0..T {
-                    let act = acts[t].add(b);
-                    sums[p][t] = block::<V, Q, S>(&w, &scales, act, sums[p][t]);
-                }
-            }
+                unrolled!(t in T => {
+                    sums[p][t] = block::<V, Q, S>(&w, &scales, acts.add(t * n_blocks + b), sums[p][t]);
+                });
+            });
         }
         store(a, panel, token, sums);
     }
@@ -195,16 +195,16 @@ struct FloatTile<V, E>(std::marker::PhantomData<(V, E)>);
 impl<V: Simd, E: Element> Tile for FloatTile<V, E> {
     #[inline(always)]
     unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
-        let weights: [*const u8; P] = std::array::from_fn(|p| unsafe { a.weights.add((panel + p) * a.panel_bytes) });
-        let x: [*const f32; T] = std::array::from_fn(|t| unsafe { a.floats.add((token + t) * a.k) });
+        let weights: [*const u8; P] = std::array::from_fn(|p| a.weights.wrapping_add((panel + p) * a.panel_bytes));
+        let x = a.floats.add(token * a.k);
         let mut sums = [[V::splat(0.0); T]; P];
         for i in 0..a.k {
-            for p in 0..P {
+            unrolled!(p in P => {
                 let w: V = E::load(weights[p].add(i * V::LANES * E::BYTES));
-                for t in 0..T {
-                    sums[p][t] = w.fma(V::splat(*x[t].add(i)), sums[p][t]);
-                }
-            }
+                unrolled!(t in T => {
+                    sums[p][t] = w.fma(V::splat(*x.add(t * a.k + i)), sums[p][t]);
+                });
+            });
         }
         store(a, panel, token, sums);
     }

@@ -23,7 +23,8 @@ impl Quants for Bits4 {
 
     #[inline(always)]
     unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let w: [V::W; 4] = std::array::from_fn(|g| unsafe { V::load_w(p.add(g * 4 * V::LANES)) });
+        let slice = 4 * V::LANES;
+        let w = [V::load_w(p), V::load_w(p.add(slice)), V::load_w(p.add(2 * slice)), V::load_w(p.add(3 * slice))];
         [
             V::low_nibbles(w[0]),
             V::low_nibbles(w[1]),
@@ -71,7 +72,12 @@ impl Quants for Bits8 {
 
     #[inline(always)]
     unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        std::array::from_fn(|g| unsafe { V::load_w(p.add(g * 4 * V::LANES)) })
+        let slice = 4 * V::LANES;
+        let mut w = [V::load_w(p); 8];
+        for (g, w) in w.iter_mut().enumerate().skip(1) {
+            *w = V::load_w(p.add(g * slice));
+        }
+        w
     }
 }
 

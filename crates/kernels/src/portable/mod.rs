@@ -22,6 +22,15 @@ fn map(a: Portable, f: impl Fn(f32) -> f32) -> Portable {
     Portable(a.0.map(f))
 }
 
+/// Every byte through `f(index, byte)`. A loop: `array::map` of 32 elements is not inlined.
+#[inline(always)]
+fn bytes(mut w: [u8; 4 * N], f: impl Fn(usize, u8) -> u8) -> [u8; 4 * N] {
+    for (i, b) in w.iter_mut().enumerate() {
+        *b = f(i, *b);
+    }
+    w
+}
+
 /// Reads `M` items. SAFETY of callers: `p` is valid for `M` items, as the trait's contract demands.
 #[inline(always)]
 unsafe fn read<T: Copy, const M: usize>(p: *const T) -> [T; M] {
@@ -132,20 +141,20 @@ impl Int8 for Portable {
     }
     #[inline(always)]
     unsafe fn low_nibbles(w: Self::W) -> Self::W {
-        w.map(|b| b & 15)
+        bytes(w, |_, b| b & 15)
     }
     #[inline(always)]
     unsafe fn high_nibbles(w: Self::W) -> Self::W {
-        w.map(|b| b >> 4)
+        bytes(w, |_, b| b >> 4)
     }
     #[inline(always)]
     unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W {
         let bits = u32::from_le_bytes(read(bits));
-        std::array::from_fn(|i| w[i] + ((bits >> i & 1) as u8) * 16)
+        bytes(w, |i, b| b + ((bits >> i & 1) as u8) * 16)
     }
     #[inline(always)]
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
-        std::array::from_fn(|i| w[i] + (pairs[i] >> (2 * j) & 3) * 16)
+        bytes(w, |i, b| b + (pairs[i] >> (2 * j) & 3) * 16)
     }
     #[inline(always)]
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
