@@ -3,34 +3,15 @@
 use pacemark_record::{Env, Trial, stats};
 use std::fmt;
 
-/// Something about a measurement that a figure alone does not show.
+/// Something about a measurement that a figure alone does not show. Shares and changes are ratios.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {
-    /// Repetitions far from the others.
-    Outliers {
-        /// The test.
-        test: String,
-        /// How many.
-        n: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// The rate changed from the first to the last repetitions.
-    Drift {
-        /// The test.
-        test: String,
-        /// Relative change of the rate.
-        change: f64,
-    },
-    /// The bound ended the warm-up, not agreement.
-    Unsettled {
-        /// The test.
-        test: String,
-        /// Runs made.
-        runs: usize,
-        /// Relative change of the time that remained.
-        drift: f64,
-    },
+    /// Tests with repetitions far from the others.
+    Outliers(Vec<String>),
+    /// Tests whose rate changed from the first to the last repetitions, with the largest change.
+    Drift(Vec<String>, f64),
+    /// Tests whose warm-up was ended by the bound, not by agreement, with the largest change of time that remained.
+    Unsettled(Vec<String>, f64),
     /// The hypervisor ran others.
     Steal {
         /// Share of processor time.
@@ -47,6 +28,9 @@ pub enum Warning {
 
 /// Drift of the rate below this is noise.
 const DRIFT: f64 = 0.05;
+
+/// With fewer repetitions, first and last third are one sample each, and differ by chance.
+const MIN_FOR_DRIFT: usize = 6;
 
 /// Remaining drift of the warm-up below this is of no consequence.
 const UNSETTLED: f64 = 0.05;
@@ -66,45 +50,57 @@ pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     if let Some(load) = env.load_average_1m.filter(|load| *load > BUSY * env.logical_cpus as f64) {
         warnings.push(Warning::Busy { load, cpus: env.logical_cpus });
     }
-    for trial in trials {
-        let (test, rates) = (trial.test_name(), trial.rates_ts());
-        let n = stats::outliers(&rates).len();
-        if n > 0 {
-            warnings.push(Warning::Outliers { test: test.clone(), n, of: rates.len() });
-        }
-        if let Some(change) = stats::drift(&rates).filter(|change| change.abs() > DRIFT) {
-            warnings.push(Warning::Drift { test: test.clone(), change });
-        }
-        let unsettled = trial.warmup.drift().filter(|drift| !trial.warmup.settled && drift.abs() > UNSETTLED);
-        if let Some(drift) = unsettled {
-            warnings.push(Warning::Unsettled { test, runs: trial.warmup.elapsed_ns.len(), drift });
-        }
-    }
+    let outliers = |t: &Trial| (!stats::outliers(&t.rates_ts()).is_empty()).then_some(0.0);
+    let drift = |t: &Trial| {
+        let rates = t.rates_ts();
+        stats::drift(&rates).filter(|change| rates.len() >= MIN_FOR_DRIFT && change.abs() > DRIFT)
+    };
+    let unsettled = |t: &Trial| t.warmup.drift().filter(|change| !t.warmup.settled && change.abs() > UNSETTLED);
+    warnings.extend(concerned(trials, outliers).map(|(tests, _)| Warning::Outliers(tests)));
+    warnings.extend(concerned(trials, drift).map(|(tests, change)| Warning::Drift(tests, change)));
+    warnings.extend(concerned(trials, unsettled).map(|(tests, change)| Warning::Unsettled(tests, change)));
     warnings
+}
+
+/// The tests that `check` finds something in, with the value furthest from zero.
+fn concerned(trials: &[Trial], check: impl Fn(&Trial) -> Option<f64>) -> Option<(Vec<String>, f64)> {
+    let found: Vec<_> = trials.iter().filter_map(|trial| Some((trial.test_name(), check(trial)?))).collect();
+    let worst = found.iter().map(|(_, value)| *value).max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
+    Some((found.into_iter().map(|(test, _)| test).collect(), worst))
+}
+
+/// The first few names.
+fn names(tests: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = tests.len().saturating_sub(SHOWN);
+    let shown = tests[..tests.len() - more].join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::Outliers { test, n, of } => write!(
+            Warning::Outliers(tests) => write!(
                 f,
-                "{test}: {n} of {of} repetitions lie far from the others: something else ran on this machine. \
-                 Run again when it is quiet, or with more repetitions (-r {})",
-                of * 4
+                "{}: some repetitions lie far from the others: something else ran on this machine. \
+                 Run again when it is quiet, or with more repetitions (-r)",
+                names(tests)
             ),
-            Warning::Drift { test, change } => write!(
+            Warning::Drift(tests, change) => write!(
                 f,
-                "{test}: the last repetitions were {:.0} % {} than the first: the machine {}. \
+                "{}: the last repetitions were up to {:.0} % {} than the first: the machine {}. \
                  Run with more repetitions (-r), or pause between tests (--delay)",
+                names(tests),
                 change.abs() * 100.0,
                 if *change < 0.0 { "slower" } else { "faster" },
                 if *change < 0.0 { "got busier or hotter" } else { "was not warm yet, or got quieter" },
             ),
-            Warning::Unsettled { test, runs, drift } => write!(
+            Warning::Unsettled(tests, change) => write!(
                 f,
-                "{test}: after {runs} warm-up runs the time still changed by {:.0} % from one to the next: \
+                "{}: when the warm-up ended the time still changed by up to {:.0} % from run to run: \
                  the machine is not quiet, so trust the interval rather than the mean",
-                drift.abs() * 100.0
+                names(tests),
+                change.abs() * 100.0
             ),
             Warning::Steal { share } => write!(
                 f,
@@ -134,13 +130,19 @@ mod tests {
             ..Trial::default()
         };
         let quiet = Env { logical_cpus: 2, load_average_1m: Some(0.3), steal_share: Some(0.0), ..Env::default() };
-        assert_eq!(warnings(&quiet, &[trial(&[100, 101, 99, 100, 100, 99], &[150, 101])]).len(), 1);
-        assert_eq!(warnings(&quiet, &[trial(&[100, 101, 99, 100, 100, 99], &[100, 101])]), []);
+        let steady = [100, 101, 99, 100, 100, 99];
+        assert_eq!(warnings(&quiet, &[trial(&steady, &[100, 101])]), []);
+        assert_eq!(
+            warnings(&quiet, &[trial(&steady[..5], &[200, 100])]),
+            [Warning::Unsettled(vec!["tg8".into()], -0.5)]
+        );
         let noisy = Env { load_average_1m: Some(1.7), steal_share: Some(0.1), ..quiet };
-        let texts: Vec<String> =
-            warnings(&noisy, &[trial(&[100, 101, 99, 100, 101, 300], &[])]).iter().map(Warning::to_string).collect();
+        let drifting = vec![trial(&[100, 101, 99, 100, 200, 200], &[]); 5];
+        let mut trials = drifting;
+        trials.push(trial(&[100, 101, 99, 100, 101, 300, 100], &[]));
+        let texts: Vec<String> = warnings(&noisy, &trials).iter().map(Warning::to_string).collect();
         assert_eq!(texts.len(), 4, "{texts:#?}");
-        assert!(texts[2].starts_with("tg8: 1 of 6 repetitions") && texts[2].contains("-r 24"), "{texts:#?}");
-        assert!(texts[3].contains("33 % slower"), "{texts:#?}");
+        assert!(texts[2].starts_with("tg8: some repetitions"), "{texts:#?}");
+        assert!(texts[3].starts_with("tg8, tg8, tg8 and 3 more: ") && texts[3].contains("50 % slower"), "{texts:#?}");
     }
 }
