@@ -10,7 +10,7 @@ use pacemark_backend::{
     Backend, BackendError, BackendInfo, Capabilities, Event, EventStream, GenerateRequest, MemoryUsage, TokenId,
 };
 use pacemark_engine::{BatchItem, Decoder, DecoderOptions, EngineError, LoadOptions, LogitRows, Model, SequenceKv};
-use pacemark_tokenizer::Tokenizer;
+use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 use std::cell::RefCell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -117,6 +117,13 @@ impl NativeBackend {
     /// The model's tokenizer, if its file has one.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         self.tokenizer.as_ref()
+    }
+
+    /// The model's chat template, or ChatML if it brings none; `None` without a tokenizer.
+    pub fn chat_template(&self) -> Option<Result<ChatTemplate, TemplateError>> {
+        let state = self.state.borrow();
+        let metadata = state.decoder.model().file().metadata();
+        self.tokenizer.as_ref().map(|tokenizer| ChatTemplate::from_metadata(metadata, tokenizer))
     }
 
     /// Time of all load stages.

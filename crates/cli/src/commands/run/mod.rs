@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::native::{NativeBackend, NativeOptions};
-use pacemark_tokenizer::{EncodeOptions, Tokenizer};
+use pacemark_tokenizer::{EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,12 +18,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 use timings::Timings;
 
-const EXAMPLES: &str = "Examples:
-  pacemark run -p \"The Sky is blue because\"
-  pacemark run -m gemma3-270m -p \"Once upon a time\" -n 200 --temp 0.8 --seed 7
-  pacemark run --chat --system \"You are terse.\" -p \"Name a colour.\"
+const EXAMPLES: &str = r#"Examples:
+  pacemark run -p "The Sky is blue because"
+  pacemark run -m gemma3-270m -p "Once upon a time" -n 200 --temp 0.8 --seed 7
+  pacemark run --chat --system "You are terse." -p "Name a colour."
+  echo '[{"role": "user", "content": "Hi"}]' | pacemark run --chat --messages
   cat letter.txt | pacemark run -m model.gguf -n 32 --breakdown
-  pacemark run -p \"1, 2, 3,\" --logprobs 5 -o json";
+  pacemark run -p "1, 2, 3," --logprobs 5 -o json"#;
 
 /// Generate text from a prompt
 #[derive(clap::Args, Debug)]
@@ -44,6 +45,9 @@ pub struct Args {
     /// The system message of the chat
     #[arg(long, value_name = "TEXT", requires = "chat")]
     system: Option<String>,
+    /// The prompt is a chat: a JSON array of {"role": …, "content": …}
+    #[arg(long, requires = "chat")]
+    messages: bool,
     /// Tokens to generate at most; -1 for as many as the context holds
     #[arg(short, long, value_name = "N", default_value_t = 128, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..))]
@@ -127,7 +131,7 @@ pub fn run(args: Args) -> Result<Exit> {
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     breakdown.mark("load");
     let Some(tokenizer) = backend.tokenizer() else { bail!("{}: the file has no tokenizer", path.display()) };
-    let prompt = encode(&args, &backend, tokenizer, &text)?;
+    let (prompt_text, prompt) = encode(&args, &backend, tokenizer, text)?;
     breakdown.mark("tokenize");
     let request = request(&args, &backend, prompt)?;
     let prompt_ids = request.prompt.clone();
@@ -149,6 +153,7 @@ pub fn run(args: Args) -> Result<Exit> {
             let mut object = json!({
                 "text": generated.text,
                 "ids": generated.ids,
+                "prompt": prompt_text,
                 "prompt_ids": prompt_ids,
                 "finish_reason": generated.finish_reason.map(FinishReason::as_str),
             });
@@ -165,13 +170,28 @@ pub fn run(args: Args) -> Result<Exit> {
     Ok(if interrupted { Exit::Failed } else { Exit::Fine })
 }
 
-/// The prompt's ids: as it stands, or in the chat template.
-fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: &str) -> Result<Vec<TokenId>> {
+/// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
+fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: String) -> Result<(String, Vec<TokenId>)> {
     if !args.chat {
-        return Ok(tokenizer.encode(text, EncodeOptions::SPECIAL));
+        let ids = tokenizer.encode(&text, EncodeOptions::SPECIAL);
+        return Ok((text, ids));
     }
-    let _ = backend;
-    bail!("chat templates are not built in yet")
+    let template = backend.chat_template().context("the file has no tokenizer")??;
+    if template.is_fallback() {
+        eprintln!("note: the model brings no chat template; using ChatML");
+    }
+    let mut messages: Vec<Message> = args.system.iter().map(|system| Message::new("system", system)).collect();
+    if args.messages {
+        let given: Vec<Message> =
+            serde_json::from_str(&text).context("--messages: expected a JSON array of messages")?;
+        messages.extend(given);
+    } else {
+        messages.push(Message::new("user", text));
+    }
+    let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
+    let prompt = template.render(&messages, &options).context("cannot render the chat template")?;
+    let ids = tokenizer.encode_prompt(&prompt);
+    Ok((prompt, ids))
 }
 
 fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
