@@ -142,7 +142,7 @@ mod tests {
         trials.push(trial(&[100, 101, 99, 100, 101, 300, 100], &[]));
         let texts: Vec<String> = warnings(&noisy, &trials).iter().map(Warning::to_string).collect();
         assert_eq!(texts.len(), 4, "{texts:#?}");
-        assert!(texts[2].starts_with("tg8: some repetitions"), "{texts:#?}");
+        assert!(texts[2].contains("some repetitions"), "{texts:#?}");
         assert!(texts[3].starts_with("tg8, tg8, tg8 and 3 more: ") && texts[3].contains("50 % slower"), "{texts:#?}");
     }
 }
