@@ -78,7 +78,6 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     if n_ctx < 4 || n_ctx % 2 == 1 {
         return Err(UsageError(format!("-c {n_ctx}: a chunk has two halves, so it must be even and at least 4")).into());
     }
-    let stop = interrupt::flag();
     let mut text = input::read_file(&args.file)?;
     if text.ends_with('\n') {
         text.pop(); // as llama.cpp does with a file's last line
@@ -91,6 +90,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     }
     let mut options = NativeOptions { n_ctx: Some(n_ctx), ..NativeOptions::default() };
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
+    let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     let experiment = Perplexity { n_ctx, max_chunks: args.chunks.map(usize::from) };
     let mut running = Running { show: args.output == Output::Text, bar: None };

@@ -22,6 +22,9 @@ use pacemark_report::RENDERERS;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 
+/// More threads than any machine has; llama.cpp's bound.
+const MAX_THREADS: usize = 512;
+
 const EXAMPLES: &str = "\
 Examples:
   pacemark bench                                 the default model: 512 prompt tokens, 128 generated
@@ -31,9 +34,10 @@ Examples:
   pacemark bench -p 0 -n 0 -pg 1000,200          a prompt and its answer, timed as one
   pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
 
-Lists are separated by commas or made by giving a flag again; ranges are first-last, first-last+step and
-first-last*factor. Every combination is measured. Commands written for llama-bench work as they are:
-its short options (-ngl, -fa, ...) too, where they don't ask for what only a GPU can do.";
+Lists are separated by commas or made by giving a flag again; ranges are first-last,
+first-last+step and first-last*factor. Every combination is measured. Commands written for
+llama-bench work as they are, its short options (-ngl, -fa, ...) too, where they do not ask for
+what only a GPU can do.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -48,25 +52,25 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_delimiter = ',', requires = "hf_repo")]
     hf_file: Vec<String>,
     /// Prompt lengths to measure; 0 for none
-    #[arg(short = 'p', long, value_name = "N", default_value = "512")]
+    #[arg(short = 'p', long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
     n_prompt: Vec<Numbers>,
     /// Generated lengths to measure; 0 for none
-    #[arg(short = 'n', long, value_name = "N", default_value = "128")]
+    #[arg(short = 'n', long, value_name = "N", default_value = "128", allow_negative_numbers = true)]
     n_gen: Vec<Numbers>,
     /// Prompt followed by generation, timed as one (-pg)
     #[arg(long, value_name = "PP,TG")]
     pg: Vec<Pair>,
     /// Tokens that are in the KV cache before the timed ones
-    #[arg(short = 'd', long, value_name = "N", default_value = "0")]
+    #[arg(short = 'd', long, value_name = "N", default_value = "0", allow_negative_numbers = true)]
     n_depth: Vec<Numbers>,
     /// Bounds --ubatch-size from above, as in llama.cpp
-    #[arg(short = 'b', long, value_name = "N", default_value = "2048")]
+    #[arg(short = 'b', long, value_name = "N", default_value = "2048", allow_negative_numbers = true)]
     batch_size: Vec<Numbers>,
     /// Prompt tokens computed at once (-ub)
-    #[arg(long, value_name = "N", default_value = "512")]
+    #[arg(long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
     ubatch_size: Vec<Numbers>,
     /// Threads that compute [default: all processors]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     threads: Vec<Numbers>,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value = "5")]
@@ -136,6 +140,9 @@ impl Args {
         ];
         if let Some((_, flag, ..)) = own.iter().find(|(_, _, values, _)| values.contains(&0)) {
             return Err(UsageError(format!("{flag} 0: at least 1 is needed")).into());
+        }
+        if let Some(n) = own[2].2.iter().find(|&&n| n > MAX_THREADS) {
+            return Err(UsageError(format!("-t {n}: at most {MAX_THREADS}")).into());
         }
         let mut axes = vec![Axis { name: "model", values: self.models()?.into_iter().map(Value::from).collect() }];
         let mut varied = Vec::new();

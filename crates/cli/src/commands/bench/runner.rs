@@ -43,7 +43,6 @@ fn count(test: &Params, name: &str) -> usize {
 
 /// Runs every test of `plan`.
 pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
-    let stop = interrupt::flag();
     if cfg!(debug_assertions) {
         eprintln!("warning: debug build, performance may be affected: cargo run --release -- bench");
     }
@@ -56,6 +55,8 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
             paths.insert(model, path);
         }
     }
+    // From here on Ctrl-C keeps what was measured; until here it just ends the process.
+    let stop = interrupt::flag();
     let layout = Layout { varied: &plan.varied, metrics: METRICS };
     let mut output = Output::new(args, layout, machine());
     let before = CpuTime::now();
@@ -65,7 +66,8 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     if let (Some(before), Some(now)) = (before, CpuTime::now()) {
         output.env.steal_share = before.steal_share_until(now);
     }
-    for warning in warnings(&output.env, &output.trials) {
+    let worth_telling = if output.trials.is_empty() { Vec::new() } else { warnings(&output.env, &output.trials) };
+    for warning in worth_telling {
         eprintln!("warning: {warning}");
     }
     if !stop.load(Ordering::Relaxed) {

@@ -49,7 +49,7 @@ fn lists_ranges_and_order() {
 #[test]
 fn flags_of_other_hardware() {
     assert!(plan("-ngl 0 -sm none -mg 0 -nkvo 1 -fa auto -mmp 1 -dio 0 -ctk f16 -ctv f16 -lm mmap --prio 0").is_ok());
-    assert!(plan("-ngl -1 -ncmoe 12 -dev none -ts 0 -embd 0 -C 0x0 --cpu-strict 0 --poll 50 --numa_x").is_err());
+    assert!(plan("-ngl -1 -ncmoe 12 -dev none -ts 0 -embd 0 -C 0x0 --cpu_strict 0 --poll 50 -fitt off").is_ok());
     for (line, says) in [
         ("-ngl 99", "-ngl 99: the native backend computes on the CPU"),
         ("-ngl 0,99", "Here it may be -1 or 0. The llama-cpp backend will take it"),

@@ -1,0 +1,89 @@
+//! The commands `bench` and `eval` through the real binary, as far as no model is needed: what is refused, and how.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn pacemark(line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    command.args(line.split_whitespace()).output().unwrap()
+}
+
+/// Exit code 2, nothing on stdout, and all of `says` on stderr.
+fn refused(line: &str, says: &[&str]) {
+    let output = pacemark(line);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{line}: {stderr}");
+    // clap wraps its messages.
+    let text = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(says.iter().all(|part| text.contains(part)), "{line}: {stderr}");
+}
+
+#[test]
+fn flags_of_other_hardware_are_refused_with_the_backend_that_will_take_them() {
+    refused("bench -ngl 99", &["-ngl 99: ", "Here it may be -1 or 0", "llama-cpp backend", "not built yet"]);
+    refused("bench -m x.gguf -ngl 99 -fa off", &["-ngl 99"]);
+    refused("bench -fa off", &["-fa off: ", "fused attention"]);
+    refused("bench --cache_type_k q8_0", &["-ctk q8_0: ", "f16"]);
+    refused("bench -sm row", &["-sm row: ", "none or layer"]);
+    refused("bench -ot blk=CPU", &["-ot blk=CPU: ", "GPU"]);
+}
+
+#[test]
+fn bad_lists_name_the_flag() {
+    refused("bench -p 5-2", &["'5-2'", "--n-prompt", "ends before it begins"]);
+    refused("bench -n x", &["--n-gen", "expected a number"]);
+    refused("bench -p -5", &["'-5'", "--n-prompt"]);
+    refused("bench -pg 512", &["--pg", "two numbers"]);
+    refused("bench -d 1-9*1", &["--n-depth", "never reaches its end"]);
+    refused("bench -t 0", &["-t 0"]);
+    refused("bench -r 0", &["--repetitions"]);
+    refused("bench -o xml", &["--output", "csv, json, jsonl, md, sql"]);
+    refused("bench --n-prompts 1", &["--n-prompts", "--n-prompt"]);
+    refused("bench -p 0 -n 0", &["nothing to measure"]);
+    refused("bench -hf org/repo", &["-hff"]);
+}
+
+#[test]
+fn an_unknown_model_is_found_before_anything_runs() {
+    refused("bench -m no-such-model -ngl 0 -mmp 1", &["no-such-model", "smollm2-135m"]);
+}
+
+#[test]
+fn help_teaches_by_example() {
+    let output = pacemark("bench -h");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("pacemark bench -m a.gguf,b.gguf"), "{text}");
+    assert!(!text.contains("--n-gpu-layers"), "flags that change nothing are for --help only");
+    let text = String::from_utf8(pacemark("bench --help").stdout).unwrap();
+    assert!(text.contains("--n-gpu-layers"), "{text}");
+    let text = String::from_utf8(pacemark("eval perplexity -h").stdout).unwrap();
+    assert!(text.contains("pacemark eval perplexity -f book.txt"), "{text}");
+}
+
+#[test]
+fn devices_are_listed_without_a_model() {
+    let output = pacemark("bench --list-devices");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.starts_with("Available devices:\n  CPU: "), "{text}");
+}
+
+#[test]
+fn chunks_that_cannot_be_scored() {
+    refused("eval perplexity -f x.txt -c 7", &["-c 7", "even"]);
+    refused("eval perplexity -f x.txt -c 2", &["-c 2", "at least 4"]);
+    refused("eval perplexity -f x.txt --chunks 0", &["--chunks"]);
+    refused("eval perplexity", &["--file"]);
+}
+
+#[test]
+fn a_text_that_is_no_text_is_located() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("broken.txt");
+    std::fs::write(&path, b"ab\xffc").unwrap();
+    let output = pacemark(&format!("eval perplexity -m no-such-model -f {}", path.display()));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("broken.txt") && stderr.contains("0xff at offset 2"), "{stderr}");
+    let output = pacemark("eval perplexity -f no/such/file.txt");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && stderr.contains("no/such/file.txt"), "{stderr}");
+}
