@@ -13,6 +13,7 @@ use pacemark_record::{Env, Trial};
 use pacemark_report::{Layout, Render, Row, render};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -50,9 +51,9 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let mut paths = HashMap::new();
     for test in &plan.tests {
         let model = Load::of(test).model;
-        if !paths.contains_key(&model) {
-            let path = hub::resolve(&model)?;
-            paths.insert(model, path);
+        if let Entry::Vacant(unknown) = paths.entry(model) {
+            let path = hub::resolve(unknown.key())?;
+            unknown.insert(path);
         }
     }
     // From here on Ctrl-C keeps what was measured; until here it just ends the process.
