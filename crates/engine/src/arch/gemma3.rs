@@ -11,7 +11,7 @@ pub const GEMMA3: Arch = Arch {
         let keys = Keys::new(metadata, "gemma3");
         let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let n_layers = keys.size("block_count")?.min(1 << 16);
-        let head_dim = keys.opt_size("attention.key_length")?.unwrap_or(256);
+        let head_dim = keys.head_dim(256)?;
         let window = keys.opt_size("attention.sliding_window")?;
         let global = LayerKind {
             window: None,

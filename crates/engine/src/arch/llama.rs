@@ -9,7 +9,7 @@ pub const LLAMA: Arch = Arch {
     config: |metadata| {
         let keys = Keys::new(metadata, "llama");
         let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
-        let head_dim = keys.opt_size("attention.key_length")?.unwrap_or(n_embd / n_heads);
+        let head_dim = keys.head_dim(n_embd / n_heads)?;
         let layer = LayerKind {
             window: None,
             rope_theta: keys.opt_f32("rope.freq_base")?.unwrap_or(10_000.0),

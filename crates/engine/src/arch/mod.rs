@@ -78,6 +78,18 @@ impl<'a> Keys<'a> {
         Ok(self.metadata.opt_f32(&self.key(key))?)
     }
 
+    /// Elements of a head, `default` where the file does not say; keys and values must have the same.
+    pub(crate) fn head_dim(&self, default: usize) -> Result<usize, EngineError> {
+        let key = self.opt_size("attention.key_length")?.unwrap_or(default);
+        match self.opt_size("attention.value_length")? {
+            Some(value) if value != key => {
+                let expected = format!("the keys' {key}");
+                Err(invalid(self.metadata, &self.key("attention.value_length"), &expected, value))
+            }
+            _ => Ok(key),
+        }
+    }
+
     /// The divisor of positions: 1 without scaling; only linear scaling is known.
     pub(crate) fn rope_factor(&self) -> Result<f32, EngineError> {
         match self.metadata.opt_string(&self.key("rope.scaling.type"))? {

@@ -1,0 +1,138 @@
+//! What must hold of any model, whatever it answers: shown on tiny models of every architecture.
+
+use pacemark_engine::*;
+use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
+use std::path::PathBuf;
+
+/// Relative to logits whose spread is about one: the int8 rounding of an activation may fall the other way when sums are
+/// taken in another order, which moves a logit by some thousandths.
+const TOLERANCE: f32 = 0.05;
+
+fn models() -> [(&'static str, TestModel); 2] {
+    [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())]
+}
+
+fn decoder(name: &str, model: &TestModel) -> Decoder {
+    let path = file(name);
+    model.write(&path).unwrap();
+    let loaded = Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX }, &mut |_, _| {}).unwrap();
+    Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX })
+}
+
+fn file(name: &str) -> PathBuf {
+    let unique = format!("pacemark-engine-{}-{:?}-{name}.gguf", std::process::id(), std::thread::current().id());
+    std::env::temp_dir().join(unique)
+}
+
+fn tokens(n: usize, seed: usize) -> Vec<TokenId> {
+    (0..n).map(|i| ((i * 7919 + seed * 104729) % N_VOCAB) as TokenId).collect()
+}
+
+/// Logits of all tokens, computed in chunks of the given sizes.
+fn chunked(decoder: &mut Decoder, tokens: &[TokenId], sizes: &[usize]) -> Vec<f32> {
+    let mut kv = SequenceKv::default();
+    let mut logits = Vec::new();
+    let mut rest = tokens;
+    for &size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (chunk, after) = rest.split_at(size.min(rest.len()));
+        let item = BatchItem { kv: &mut kv, tokens: chunk, logits: LogitRows::From(0) };
+        logits.extend_from_slice(decoder.forward(&mut [item]).unwrap());
+        rest = after;
+    }
+    decoder.kv_mut().release(&mut kv);
+    logits
+}
+
+fn assert_close(what: &str, a: &[f32], b: &[f32]) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= TOLERANCE, "{what}: logits differ by {worst}");
+    assert!(a.iter().any(|x| x.abs() > 0.1), "{what}: all logits are about zero, which compares nothing");
+}
+
+#[test]
+fn prefill_equals_decode_however_it_is_cut() {
+    for (name, model) in models() {
+        let mut decoder = decoder(name, &model);
+        let tokens = tokens(70, 1); // longer than gemma3's window of 24 and than several KV blocks
+        let whole = chunked(&mut decoder, &tokens, &[70]);
+        assert_close(name, &whole, &chunked(&mut decoder, &tokens, &[1]));
+        assert_close(name, &whole, &chunked(&mut decoder, &tokens, &[33, 1, 5]));
+    }
+}
+
+#[test]
+fn a_batch_equals_its_sequences_alone() {
+    for (name, model) in models() {
+        let mut decoder = decoder(name, &model);
+        let sequences = [tokens(5, 1), tokens(1, 2), tokens(19, 3)];
+        let alone: Vec<Vec<f32>> = sequences.iter().map(|s| chunked(&mut decoder, s, &[64])).collect();
+        let mut kvs: Vec<SequenceKv> = sequences.iter().map(|_| SequenceKv::default()).collect();
+        let mut items: Vec<BatchItem> = kvs
+            .iter_mut()
+            .zip(&sequences)
+            .map(|(kv, tokens)| BatchItem { kv, tokens, logits: LogitRows::From(0) })
+            .collect();
+        let together = decoder.forward(&mut items).unwrap().to_vec();
+        assert_close(name, &together, &alone.concat());
+        for mut kv in kvs {
+            decoder.kv_mut().release(&mut kv);
+        }
+        assert_eq!(decoder.kv().used_bytes(), 0);
+    }
+}
+
+#[test]
+fn what_came_before_matters_and_what_is_outside_the_window_does_not() {
+    let mut model = TestModel::gemma3();
+    // All layers local: one position short of the sixth, which would be global.
+    model.set("gemma3.block_count", pacemark_modelfile::Value::U32(1));
+    model.tensors.retain(|(info, _)| !info.name.starts_with("blk.") || info.name.starts_with("blk.0."));
+    let mut decoder = decoder("window", &model);
+    let (mut a, mut b) = (tokens(60, 1), tokens(60, 1));
+    b[59 - 24] += 1; // the nearest position that the last token must not see
+    let last = |decoder: &mut Decoder, tokens: &[TokenId]| {
+        let logits = chunked(decoder, tokens, &[60]);
+        logits[logits.len() - N_VOCAB..].to_vec()
+    };
+    assert_eq!(last(&mut decoder, &a), last(&mut decoder, &b));
+    a[59 - 23] += 1;
+    assert_ne!(last(&mut decoder, &a), last(&mut decoder, &b));
+}
+
+#[test]
+fn logit_rows_are_those_asked_for() {
+    let mut decoder = decoder("rows", &TestModel::llama());
+    let tokens = tokens(9, 4);
+    let all = chunked(&mut decoder, &tokens, &[9]);
+    let mut rows = |logits| {
+        let mut kv = SequenceKv::default();
+        let item = BatchItem { kv: &mut kv, tokens: &tokens, logits };
+        let rows = decoder.forward(&mut [item]).unwrap().to_vec();
+        decoder.kv_mut().release(&mut kv);
+        rows
+    };
+    assert!(rows(LogitRows::None).is_empty());
+    assert_eq!(rows(LogitRows::Last), all[8 * N_VOCAB..]);
+    assert_eq!(rows(LogitRows::From(6)), all[6 * N_VOCAB..]);
+}
+
+#[test]
+fn an_error_changes_nothing() {
+    let mut decoder = decoder("errors", &TestModel::llama());
+    let (mut a, mut b) = (SequenceKv::default(), SequenceKv::default());
+    let (short, long) = (tokens(9, 1), tokens(N_CTX, 1));
+    let mut items = [
+        BatchItem { kv: &mut a, tokens: &short, logits: LogitRows::Last },
+        BatchItem { kv: &mut b, tokens: &long, logits: LogitRows::Last },
+    ];
+    assert!(matches!(decoder.forward(&mut items), Err(EngineError::KvFull { .. })));
+    assert_eq!((a.len(), b.len(), decoder.kv().used_bytes()), (0, 0, 0));
+    let unknown = [N_VOCAB as TokenId];
+    let mut items = [BatchItem { kv: &mut a, tokens: &unknown, logits: LogitRows::Last }];
+    assert!(matches!(decoder.forward(&mut items), Err(EngineError::Token { .. })));
+    assert_eq!(decoder.kv().used_bytes(), 0);
+}

@@ -1,0 +1,55 @@
+//! Seeded random weights of any type.
+
+use pacemark_quant::{DType, quantize_row};
+
+/// A linear congruential generator (Knuth's MMIX constants): the same weights on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 32) as u32
+    }
+
+    /// In -1..1.
+    fn unit(&mut self) -> f32 {
+        self.bits() as f32 / (1u64 << 31) as f32 - 1.0
+    }
+}
+
+/// The bytes of a tensor. Vectors are norms, around one; matrices keep the size of what they multiply.
+pub(crate) fn tensor(random: &mut Random, dims: &[u64], dtype: DType) -> Vec<u8> {
+    let n: usize = dims.iter().product::<u64>() as usize;
+    let (center, spread) = if dims.len() == 1 { (1.0, 0.2) } else { (0.0, (3.0 / dims[0] as f32).sqrt()) };
+    let mut bytes = vec![0; dtype.bytes_for(n).expect("test shapes are whole blocks")];
+    if dtype.info().quantize.is_some() {
+        let values: Vec<f32> = (0..n).map(|_| center + spread * random.unit()).collect();
+        quantize_row(dtype, &values, &mut bytes).expect("checked above");
+        return bytes;
+    }
+    // Types that are only read: random codes, with scales that give about the wanted spread.
+    for block in bytes.chunks_exact_mut(dtype.info().block_bytes) {
+        block.iter_mut().for_each(|b| *b = random.bits() as u8);
+        match dtype {
+            DType::Q6K => put_f16(block, 208, spread / (32.0 * 127.0)),
+            DType::Q4K => {
+                put_f16(block, 0, spread / (8.0 * 63.0));
+                put_f16(block, 2, spread / 63.0);
+            }
+            _ => {
+                put_f16(block, 0, spread / (16.0 * 63.0));
+                put_f16(block, 2, spread / 63.0);
+            }
+        }
+    }
+    bytes
+}
+
+/// Writes `value` as a half by way of the type that has that layout.
+fn put_f16(block: &mut [u8], at: usize, value: f32) {
+    quantize_row(DType::F16, &[value], &mut block[at..at + 2]).expect("a half is two bytes");
+}
