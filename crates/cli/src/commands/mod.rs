@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod bench;
+mod completions;
 mod eval;
 mod models;
 mod run;
@@ -10,9 +11,20 @@ use crate::exit::Exit;
 pub use bench::long_options;
 use clap::{Parser, Subcommand};
 
+const HELP: &str = "Examples:
+  pacemark bench                                     how fast the default model is here
+  pacemark bench -m model.gguf -p 512 -n 128 -t 1,2  llama-bench's flags work
+  pacemark run -p \"The Sky is blue because\"         text, and what it cost
+  pacemark eval perplexity -f text.txt               how good the answers are
+  pacemark models list                               the models it can get
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.
+Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|avx2|avx512 (force one set of kernels),
+HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
+
 /// Measure a language model on this machine, and run it as fast as the machine allows.
 #[derive(Parser, Debug)]
-#[command(name = "pacemark", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "pacemark", version, propagate_version = true, max_term_width = 100, after_help = HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +42,10 @@ enum Command {
     Run(Box<run::Args>),
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+    /// Print the manual pages, in roff
+    Man,
 }
 
 /// Runs the chosen subcommand.
@@ -40,5 +56,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
         Command::Tokenize(args) => tokenize::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => completions::man(),
     }
 }

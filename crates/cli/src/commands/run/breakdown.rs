@@ -13,9 +13,9 @@ pub struct Breakdown {
 }
 
 impl Breakdown {
-    /// Begins at the call; what the process did before is the stage `start`, by the CPU time the kernel charged for it.
+    /// Begins at the call; what passed since the process was created is the stage `start`, in steps of 10 ms.
     pub fn start() -> Breakdown {
-        let before = process::cpu_time();
+        let before = process::age();
         Breakdown { last: Instant::now(), stages: before.map(|time| ("start", time)).into_iter().collect() }
     }
 
@@ -55,7 +55,8 @@ impl Breakdown {
             let bar = "#".repeat((share * 40.0).round() as usize);
             let _ = writeln!(out, "  {stage:<12}{:>10.2} ms {:>5.1} %  {bar}", time.as_secs_f64() * 1e3, share * 100.0);
         }
-        let _ = writeln!(out, "  {:<12}{:>10.2} ms", "whole", total * 1e3);
+        let _ =
+            writeln!(out, "  {:<12}{:>10.2} ms  (start is told by the system in steps of 10 ms)", "whole", total * 1e3);
         out
     }
 

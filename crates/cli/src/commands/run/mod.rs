@@ -5,7 +5,7 @@ mod summary;
 mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, process};
+use crate::{hub, input};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
@@ -141,7 +141,7 @@ pub fn run(args: Args) -> Result<Exit> {
     drop(backend);
     breakdown.mark("exit");
     let interrupted = crate::interrupt::flag().load(Ordering::Relaxed);
-    let rss = process::peak_rss_bytes();
+    let rss = pacemark_record::env::peak_rss_bytes();
     match args.output {
         Output::Text => {
             eprint!("{}", summary::text(&info, load_time, &generated.timings, rss));

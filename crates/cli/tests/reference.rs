@@ -1,0 +1,128 @@
+//! The two real models against what llama.cpp answers for them: greedy continuations, log-probabilities, chat prompts and
+//! perplexity.
+//!
+//! The models are not in the repository: `PACEMARK_TEST_MODELS` names a directory with `smollm2-135m.gguf` and
+//! `gemma3-270m.gguf` (`pacemark models pull` makes one); without it these tests say that they are skipped. `tests/data`
+//! holds llama.cpp's answers and the first 20 kB of the texts, which is more than the eight chunks that are scored.
+//!
+//! Why the bounds are what they are: both engines quantize activations to int8, and a rounding that falls the other way
+//! is amplified through the layers. Perturbing one and the same engine's embeddings by one unit in the last place moves
+//! the log-probabilities of SmolLM2 by 0.09 on average, and llama.cpp's own answers lie 0.085 from those of exact
+//! arithmetic in single precision (docs/numerics.md). Two correct engines therefore differ by about that much, and a
+//! greedy continuation departs wherever the two best tokens are nearer than a few times it.
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+const MODELS: [&str; 2] = ["smollm2-135m", "gemma3-270m"];
+
+/// Gap of the reference's two best tokens above which no departure is excused: three standard deviations of the
+/// difference between two log-probabilities.
+const NEAR_TIE: f64 = 0.5;
+
+fn model(name: &str) -> Option<PathBuf> {
+    let Some(directory) = std::env::var_os("PACEMARK_TEST_MODELS") else {
+        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with {name}.gguf");
+        return None;
+    };
+    let path = PathBuf::from(directory).join(format!("{name}.gguf"));
+    assert!(path.is_file(), "PACEMARK_TEST_MODELS is set, but there is no {}", path.display());
+    Some(path)
+}
+
+fn data(file: &str) -> Value {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn pacemark(arguments: &[&str], isa: Option<&str>) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    command.args(arguments).args(["-o", "json"]);
+    if let Some(isa) = isa {
+        command.env("PACEMARK_ISA", isa);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// `[[id, log-probability], …]`
+fn pairs(top: &Value) -> Vec<(u64, f64)> {
+    let pair = |p: &Value| (p[0].as_u64().unwrap(), p[1].as_f64().unwrap());
+    top.as_array().unwrap().iter().map(pair).collect()
+}
+
+#[test]
+fn greedy_continuations_depart_only_at_near_ties() {
+    for name in MODELS {
+        let Some(path) = model(name) else { return };
+        let reference = data(&format!("{name}.json"));
+        let (mut identical, mut differences) = (0, Vec::new());
+        for case in reference["greedy"].as_array().unwrap() {
+            let prompt = case["prompt"].as_str().unwrap();
+            let arguments = ["run", "-m", path.to_str().unwrap(), "-p", prompt, "-n", "32", "--logprobs", "20"];
+            let found = pacemark(&arguments, None);
+            assert_eq!(found["prompt_ids"], case["prompt_ids"], "{name} {prompt:?}");
+            let (ids, expected) = (found["ids"].as_array().unwrap(), case["ids"].as_array().unwrap());
+            let departs = ids.iter().zip(expected).position(|(a, b)| a != b);
+            for at in 0..=departs.unwrap_or(expected.len() - 1) {
+                let ours = pairs(&found["top"][at]);
+                for (id, theirs) in pairs(&case["top"][at]) {
+                    differences.extend(ours.iter().find(|(i, _)| *i == id).map(|(_, l)| (l - theirs).abs()));
+                }
+            }
+            match departs {
+                None => identical += usize::from(ids.len() >= expected.len()),
+                Some(at) => {
+                    let top = pairs(&case["top"][at]);
+                    let gap = top[0].1 - top[1].1;
+                    assert!(gap < NEAR_TIE, "{name} {prompt:?} departs at {at}, where the reference's gap is {gap:.3}");
+                }
+            }
+        }
+        let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+        eprintln!("{name}: {identical} of 8 identical; log-probabilities differ by {mean:.3} on average");
+        assert!(identical >= 3, "{name}: only {identical} of 8 continuations are identical");
+        assert!(mean < 0.15, "{name}: log-probabilities differ by {mean:.3} on average");
+    }
+}
+
+#[test]
+fn chat_prompts_are_those_of_the_reference() {
+    for name in MODELS {
+        let Some(path) = model(name) else { return };
+        for case in data(&format!("{name}.json"))["chat"].as_array().unwrap() {
+            let file = std::env::temp_dir().join(format!("pacemark-chat-{}.json", std::process::id()));
+            std::fs::write(&file, case["messages"].to_string()).unwrap();
+            let arguments = ["run", "-m", path.to_str().unwrap(), "--chat", "--messages", "-n", "1", "-f"];
+            let found = pacemark(&[&arguments[..], &[file.to_str().unwrap()]].concat(), None);
+            assert_eq!(found["prompt"], case["prompt"], "{name}");
+        }
+    }
+}
+
+/// With the best instruction set of the machine and with AVX2; `PACEMARK_TEST_PORTABLE` adds the portable kernels, which
+/// take minutes.
+#[test]
+fn perplexity_is_that_of_the_reference() {
+    let mut sets = vec![None];
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        sets.push(Some("avx2"));
+    }
+    if std::env::var_os("PACEMARK_TEST_PORTABLE").is_some() {
+        sets.push(Some("portable"));
+    }
+    for run in data("perplexity.json")["runs"].as_array().unwrap() {
+        let Some(path) = model(run["model"].as_str().unwrap()) else { return };
+        let text = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(run["text"].as_str().unwrap());
+        for isa in &sets {
+            let arguments = ["eval", "perplexity", "-m", path.to_str().unwrap(), "-f", text.to_str().unwrap()];
+            let found = pacemark(&[&arguments[..], &["-c", "512", "--chunks", "8"]].concat(), *isa);
+            let off = found["ppl"].as_f64().unwrap() / run["ppl"].as_f64().unwrap() - 1.0;
+            eprintln!("{} {} {}: {:+.2} %", run["model"], run["text"], isa.unwrap_or("best"), off * 100.0);
+            assert!(off.abs() < 0.01, "{} {} {isa:?}: {:+.2} %", run["model"], run["text"], off * 100.0);
+        }
+    }
+}
