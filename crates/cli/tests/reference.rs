@@ -1,9 +1,8 @@
 //! The two real models against what llama.cpp answers for them: greedy continuations, log-probabilities, chat prompts and
 //! perplexity.
 //!
-//! The models are not in the repository: `PACEMARK_TEST_MODELS` names a directory with `smollm2-135m.gguf` and
-//! `gemma3-270m.gguf` (`pacemark models pull` makes one); without it these tests say that they are skipped. `tests/data`
-//! holds llama.cpp's answers and the first 20 kB of the texts, which is more than the eight chunks that are scored.
+//! The models are not in the repository: `PACEMARK_TEST_MODELS` names the directory where `pacemark models pull` puts
+//! them; without it these tests say that they are skipped. `tests/data` holds llama.cpp's answers and the first 20 kB of the texts, which is more than the eight chunks that are scored.
 //!
 //! Why the bounds are what they are: both engines quantize activations to int8, and a rounding that falls the other way
 //! is amplified through the layers. Perturbing one and the same engine's embeddings by one unit in the last place moves
@@ -22,11 +21,12 @@ const MODELS: [&str; 2] = ["smollm2-135m", "gemma3-270m"];
 const NEAR_TIE: f64 = 0.5;
 
 fn model(name: &str) -> Option<PathBuf> {
+    let file_name = pacemark_modelfile::catalog::find(name).unwrap().file_name;
     let Some(directory) = std::env::var_os("PACEMARK_TEST_MODELS") else {
-        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with {name}.gguf");
+        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with {file_name}");
         return None;
     };
-    let path = PathBuf::from(directory).join(format!("{name}.gguf"));
+    let path = PathBuf::from(directory).join(file_name);
     assert!(path.is_file(), "PACEMARK_TEST_MODELS is set, but there is no {}", path.display());
     Some(path)
 }

@@ -1,6 +1,5 @@
 //! `pacemark run` and its errors, through the real binary on tiny models.
 
-use pacemark_modelfile as _;
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::io::Write;

@@ -168,11 +168,7 @@ impl Decoder {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         let n = s.positions.len();
-        s.activations.reset(n, c.n_embd);
-        let x = &s.x;
-        s.activations.fill(team, kernels, &|t, row| {
-            kernels.rms_norm(&x[t * c.n_embd..][..c.n_embd], &layer.attn_norm, c.norm_eps, row);
-        });
+        normalize(&self.model, &s.x, 0..n, &layer.attn_norm, &mut s.activations);
         matmul(
             team,
             &s.activations,
@@ -221,11 +217,7 @@ impl Decoder {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         let n = s.positions.len();
-        s.activations.reset(n, c.n_embd);
-        let x = &s.x;
-        s.activations.fill(team, kernels, &|t, row| {
-            kernels.rms_norm(&x[t * c.n_embd..][..c.n_embd], &layer.ffn_norm, c.norm_eps, row);
-        });
+        normalize(&self.model, &s.x, 0..n, &layer.ffn_norm, &mut s.activations);
         matmul(
             team,
             &s.activations,
@@ -260,8 +252,8 @@ impl Decoder {
 
     /// Logits of the wanted rows.
     fn output(&mut self, items: &[BatchItem<'_>]) {
-        let Model { config: c, weights, kernels, team, .. } = &self.model;
-        let (kernels, s) = (*kernels, &mut self.scratch);
+        let Model { config: c, weights, team, .. } = &self.model;
+        let s = &mut self.scratch;
         let mut rows = Vec::new();
         let mut first = 0;
         for item in items {
@@ -274,14 +266,27 @@ impl Decoder {
             rows.extend(first + from..first + n);
             first += n;
         }
-        let x = &s.x;
-        s.activations.reset(rows.len(), c.n_embd);
-        s.activations.fill(team, kernels, &|i, row| {
-            kernels.rms_norm(&x[rows[i] * c.n_embd..][..c.n_embd], &weights.output_norm, c.norm_eps, row);
-        });
-        s.logits.resize(rows.len() * c.n_vocab, 0.0);
+        let n_rows = rows.len();
+        normalize(&self.model, &s.x, rows, &weights.output_norm, &mut s.activations);
+        s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(team, &s.activations, &mut [Product { weights: &weights.output, out: &mut s.logits }]);
     }
+}
+
+/// `activations[i] = norm(x[rows[i]])`, `x` being `[n, n_embd]`.
+fn normalize(
+    model: &Model,
+    x: &[f32],
+    rows: impl IntoIterator<Item = usize>,
+    weight: &[f32],
+    activations: &mut Activations,
+) {
+    let (width, eps, kernels) = (model.config.n_embd, model.config.norm_eps, model.kernels);
+    let rows: Vec<usize> = rows.into_iter().collect();
+    activations.reset(rows.len(), width);
+    activations.fill(&model.team, kernels, &|i, row| {
+        kernels.rms_norm(&x[rows[i] * width..][..width], weight, eps, row);
+    });
 }
 
 fn same_angles(a: &LayerKind, b: &LayerKind) -> bool {

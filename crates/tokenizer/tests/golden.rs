@@ -1,9 +1,9 @@
 //! Real vocabularies against ids and prompts that llama.cpp made of the same files (`data/*.json`).
 //!
-//! The models are not in the repository: `PACEMARK_TEST_MODELS` names a directory with `smollm2-135m.gguf` and
-//! `gemma3-270m.gguf`. Where it is set they must be there; where it is not, the tests say that they were skipped.
+//! The models are not in the repository: `PACEMARK_TEST_MODELS` names the directory where
+//! `pacemark models pull` puts them. Where it is set they must be there; where it is not, the tests say that they were skipped.
 
-use pacemark_modelfile::{Metadata, ModelFile};
+use pacemark_modelfile::{Metadata, ModelFile, catalog};
 use pacemark_tokenizer::{ChatTemplate, EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde::Deserialize;
 use std::path::Path;
@@ -29,11 +29,12 @@ struct Chat {
 
 /// The model and its reference; `None` without `PACEMARK_TEST_MODELS`.
 fn load(name: &str) -> Option<(Metadata, Tokenizer, Reference)> {
+    let file_name = catalog::find(name).unwrap().file_name;
     let Some(directory) = std::env::var_os("PACEMARK_TEST_MODELS") else {
-        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with {name}.gguf");
+        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with {file_name}");
         return None;
     };
-    let path = Path::new(&directory).join(format!("{name}.gguf"));
+    let path = Path::new(&directory).join(file_name);
     let model = ModelFile::open(&path).unwrap_or_else(|error| panic!("PACEMARK_TEST_MODELS is set, but {error:#}"));
     let tokenizer = Tokenizer::from_metadata(model.metadata()).unwrap();
     let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("{name}.json"));
