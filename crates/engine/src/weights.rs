@@ -77,7 +77,7 @@ impl<'a> Loader<'a> {
         let embedding_shape = [c.n_embd as u64, c.n_vocab as u64];
         let info = self.tensor("token_embd.weight", &embedding_shape)?;
         let embedding = Embedding {
-            bytes: self.file.bytes(info),
+            bytes: self.file.bytes(info)?,
             dtype: info.dtype,
             row_bytes: (info.n_bytes() / c.n_vocab as u64) as usize,
             scale: c.embed_scale,
@@ -135,7 +135,7 @@ impl<'a> Loader<'a> {
     /// A one-dimensional tensor of any type, as floats.
     fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
         let info = self.tensor(name, &[len as u64])?;
-        let (dtype, bytes) = (info.dtype, self.file.bytes(info));
+        let (dtype, bytes) = (info.dtype, self.file.bytes(info)?);
         let mut out = vec![0.0; len];
         dequantize_row(dtype, &bytes, &mut out).expect("modelfile checks a tensor's bytes against its shape");
         Ok(out)
@@ -150,7 +150,7 @@ impl<'a> Loader<'a> {
         reorder: Option<(usize, usize)>,
     ) -> Result<Matrix, EngineError> {
         let info = self.tensor(name, &[n_cols as u64, n_rows as u64])?;
-        let (dtype, bytes) = (info.dtype, self.file.bytes(info));
+        let (dtype, bytes) = (info.dtype, self.file.bytes(info)?);
         let order =
             move |row: usize| reorder.map_or(row, |(head_dim, rope_dim)| half_style_row(row, head_dim, rope_dim));
         let packed = Matrix::pack(self.team, self.kernels, &mut self.arena, dtype, (n_rows, n_cols), &bytes, &order);

@@ -2,7 +2,7 @@
 //!
 //! [`ModelFile::open`] maps a GGUF file (or all parts of a split one), checks every count, length and offset in it against
 //! the file, and hands out [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
-//! copied. [`GgufWriter`] writes such files, [`catalog`] lists the models that Pacemark knows by name, and [`summary`]
+//! copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes its tensors on demand. [`GgufWriter`] writes such files, [`catalog`] lists the models that Pacemark knows by name, and [`summary`]
 //! says what a model costs to run.
 //!
 //! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the fetching of a model to the
@@ -14,6 +14,7 @@ pub mod gguf;
 mod mapping;
 mod metadata;
 mod model;
+mod source;
 mod split;
 mod strings;
 pub mod summary;
@@ -25,6 +26,7 @@ pub use gguf::write::{GgufWriter, write_gguf, write_gguf_file};
 pub use metadata::Metadata;
 pub use model::ModelFile;
 pub use pacemark_quant::DType;
+pub use source::TensorSource;
 pub use strings::Strings;
 pub use tensor::{TensorBytes, TensorInfo};
 pub use value::{Value, ValueType};

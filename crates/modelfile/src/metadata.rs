@@ -43,6 +43,12 @@ impl Metadata {
         Metadata { file: file.to_owned(), ..Metadata::default() }
     }
 
+    /// The same keys, of the file (or other source) that error messages are to name.
+    pub(crate) fn named(mut self, file: &Path) -> Metadata {
+        self.file = file.to_owned();
+        self
+    }
+
     /// The file the metadata was read from; empty when it was not.
     pub fn file(&self) -> &Path {
         &self.file

@@ -1,19 +1,28 @@
-//! An open model: one file or all parts of a split one.
+//! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
 use crate::mapping::Mapping;
-use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, gguf, split};
+use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, split};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A model file mapped to memory, its header read and checked.
+/// A model, its description read and checked, its weights where they are until they are asked for.
 #[derive(Debug)]
 pub struct ModelFile {
     path: PathBuf,
     metadata: Metadata,
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
-    parts: Vec<Arc<Mapping>>,
+    storage: Storage,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Storage {
+    /// In mapped GGUF files; [`TensorInfo`] says in which, and where.
+    Mapped(Vec<Arc<Mapping>>),
+    /// Made on demand.
+    Source(Box<dyn TensorSource>),
 }
 
 impl ModelFile {
@@ -24,14 +33,9 @@ impl ModelFile {
         let mapping = Mapping::open(path)?;
         let first = gguf::read::parse(mapping.bytes(), path)?;
         let split = split::Split::of(&first.metadata, path)?;
-        let mut model = ModelFile {
-            path: path.to_owned(),
-            metadata: Metadata::new(),
-            tensors: Vec::new(),
-            by_name: HashMap::new(),
-            parts: Vec::new(),
-        };
-        model.add_part(path, mapping, first.tensors)?;
+        let mut model = ModelFile::empty(path);
+        let mut parts = vec![Arc::new(mapping)];
+        model.add_tensors(path, first.tensors, 0)?;
         model.metadata = first.metadata;
         if let Some(split) = split {
             for number in 1..split.count {
@@ -39,16 +43,46 @@ impl ModelFile {
                 let mapping = Mapping::open(&path)?;
                 let part = gguf::read::parse(mapping.bytes(), &path)?;
                 split.check_part(&part.metadata, number)?;
-                model.add_part(&path, mapping, part.tensors)?;
+                model.add_tensors(&path, part.tensors, parts.len())?;
+                parts.push(Arc::new(mapping));
             }
             split.check_total(model.tensors.len())?;
         }
+        model.storage = Storage::Mapped(parts);
         Ok(model)
     }
 
-    fn add_part(&mut self, path: &Path, mapping: Mapping, tensors: Vec<TensorInfo>) -> Result<()> {
+    /// A model whose tensors `source` makes, described as a GGUF file would describe it. `label` is what error messages
+    /// call it. The description is checked as a file's header is: names once, shapes that can be, a size that fits.
+    pub fn from_source(
+        label: impl AsRef<Path>,
+        metadata: Metadata,
+        tensors: Vec<TensorInfo>,
+        source: Box<dyn TensorSource>,
+    ) -> Result<ModelFile> {
+        let label = label.as_ref();
+        gguf::check_counts(tensors.len() as u64, metadata.len() as u64, label)?;
+        let mut model = ModelFile::empty(label);
+        model.metadata = metadata.named(label);
+        tensors.iter().try_for_each(|tensor| tensor.check(label))?;
+        model.add_tensors(label, tensors, 0)?;
+        model.storage = Storage::Source(source);
+        Ok(model)
+    }
+
+    fn empty(path: &Path) -> ModelFile {
+        ModelFile {
+            path: path.to_owned(),
+            metadata: Metadata::new(),
+            tensors: Vec::new(),
+            by_name: HashMap::new(),
+            storage: Storage::Mapped(Vec::new()),
+        }
+    }
+
+    fn add_tensors(&mut self, path: &Path, tensors: Vec<TensorInfo>, part: usize) -> Result<()> {
         for mut tensor in tensors {
-            tensor.part = self.parts.len();
+            tensor.part = part;
             if self.by_name.insert(tensor.name.clone(), self.tensors.len()).is_some() {
                 return Err(ModelFileError::invalid(
                     path,
@@ -59,7 +93,6 @@ impl ModelFile {
             }
             self.tensors.push(tensor);
         }
-        self.parts.push(Arc::new(mapping));
         Ok(())
     }
 
@@ -83,13 +116,27 @@ impl ModelFile {
         self.by_name.get(name).map(|&at| &self.tensors[at])
     }
 
-    /// The bytes of a tensor of this model.
+    /// The bytes of a tensor of this model. A mapped tensor is only pointed to; one of a [`TensorSource`] is made now, each
+    /// time anew, and can fail.
     ///
     /// # Panics
     /// When `tensor` belongs to another model and does not lie within this one.
-    pub fn bytes(&self, tensor: &TensorInfo) -> TensorBytes {
-        let end = tensor.start.saturating_add(tensor.n_bytes() as usize);
-        TensorBytes::new(self.parts[tensor.part].clone(), tensor.start..end)
+    pub fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
+        match &self.storage {
+            Storage::Mapped(parts) => {
+                let end = tensor.start.saturating_add(tensor.n_bytes() as usize);
+                Ok(TensorBytes::mapped(parts[tensor.part].clone(), tensor.start..end))
+            }
+            Storage::Source(source) => {
+                let bytes = source.bytes(tensor)?;
+                if bytes.len() as u64 != tensor.n_bytes() {
+                    let (expected, found) = (tensor.n_bytes(), bytes.len());
+                    let (expected, found) = (format!("{expected} bytes"), found.to_string());
+                    return Err(ModelFileError::invalid(&self.path, &tensor.name, expected, found));
+                }
+                Ok(bytes)
+            }
+        }
     }
 
     /// Number of parameters: the elements of all tensors.
@@ -102,13 +149,19 @@ impl ModelFile {
         self.tensors.iter().map(TensorInfo::n_bytes).sum()
     }
 
-    /// Size of the file on disk, all parts together.
+    /// Size of the file on disk, all parts together; 0 for weights that lie in no file.
     pub fn file_bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes().len() as u64).sum()
+        match &self.storage {
+            Storage::Mapped(parts) => parts.iter().map(|part| part.bytes().len() as u64).sum(),
+            Storage::Source(source) => source.file_bytes(),
+        }
     }
 
     /// Number of files the model is made of.
     pub fn n_parts(&self) -> usize {
-        self.parts.len()
+        match &self.storage {
+            Storage::Mapped(parts) => parts.len(),
+            Storage::Source(source) => source.n_parts(),
+        }
     }
 }

@@ -62,29 +62,45 @@ impl TensorInfo {
     }
 }
 
-/// The bytes of a tensor in a mapped file; cheap to clone, and keeps the mapping alive.
+/// The bytes of a tensor: a view of a mapped file, which it keeps alive, or bytes that a [`crate::TensorSource`] made. Cheap
+/// to clone.
 #[derive(Clone, Debug)]
-pub struct TensorBytes {
-    mapping: Arc<Mapping>,
-    range: Range<usize>,
+pub struct TensorBytes(Held);
+
+#[derive(Clone, Debug)]
+enum Held {
+    Mapped { mapping: Arc<Mapping>, range: Range<usize> },
+    Owned(Arc<Vec<u8>>),
 }
 
 impl TensorBytes {
-    pub(crate) fn new(mapping: Arc<Mapping>, range: Range<usize>) -> TensorBytes {
+    pub(crate) fn mapped(mapping: Arc<Mapping>, range: Range<usize>) -> TensorBytes {
         assert!(range.start <= range.end && range.end <= mapping.bytes().len(), "tensor of another file");
-        TensorBytes { mapping, range }
+        TensorBytes(Held::Mapped { mapping, range })
     }
 
     /// Drops the tensor's whole pages from this process's memory, so that resident memory falls after the weights have
-    /// been packed elsewhere. The bytes stay readable: an access brings them back from the file.
+    /// been packed elsewhere. The bytes stay readable: an access brings them back from the file. Bytes that were made go
+    /// when the last clone is dropped, and not here.
     pub fn release(&self) {
-        self.mapping.release(self.range.clone());
+        if let Held::Mapped { mapping, range } = &self.0 {
+            mapping.release(range.clone());
+        }
+    }
+}
+
+impl From<Vec<u8>> for TensorBytes {
+    fn from(bytes: Vec<u8>) -> TensorBytes {
+        TensorBytes(Held::Owned(Arc::new(bytes)))
     }
 }
 
 impl AsRef<[u8]> for TensorBytes {
     fn as_ref(&self) -> &[u8] {
-        &self.mapping.bytes()[self.range.clone()]
+        match &self.0 {
+            Held::Mapped { mapping, range } => &mapping.bytes()[range.clone()],
+            Held::Owned(bytes) => bytes,
+        }
     }
 }
 
