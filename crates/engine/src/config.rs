@@ -19,17 +19,29 @@ pub struct ModelConfig {
     pub n_vocab: usize,
     /// Context the model was trained for.
     pub n_ctx_train: usize,
-    /// Added to the mean square in RMS norms.
+    /// What a norm computes.
+    pub norm: NormKind,
+    /// Added to the mean square or the variance in norms.
     pub norm_eps: f32,
     /// Where norms stand.
     pub placement: NormPlacement,
+    /// Attention and feed-forward block both read the stream as it enters the layer, and both add to it (gptneox).
+    pub parallel_residual: bool,
+    /// The file stores Q, K and V as one matrix, in this order; the loader takes it apart.
+    pub fused_qkv: bool,
+    /// Q, K and V have biases (qwen2, gpt2, gptneox).
+    pub qkv_bias: bool,
+    /// The matrices after attention and of the feed-forward block have biases (gpt2, gptneox).
+    pub output_bias: bool,
+    /// A learned vector for each of `n_ctx_train` positions is added to the embedding (gpt2); there are no others.
+    pub learned_positions: bool,
     /// RMS norm of every query and key head before RoPE (gemma3, qwen3).
     pub qk_norm: bool,
-    /// The activation of `activation(gate) * up`.
-    pub activation: GatedActivation,
+    /// The feed-forward block.
+    pub ffn: Ffn,
     /// How the file pairs the elements that RoPE rotates; the loader reorders rows so that the decoder sees `Half` only.
     pub rope_style: RopeStyle,
-    /// Rotated elements of a head.
+    /// Rotated elements of a head, its first ones; 0 where positions are not rotated in.
     pub rope_dim: usize,
     /// Multiplies embeddings.
     pub embed_scale: f32,
@@ -50,6 +62,15 @@ pub struct LayerKind {
     pub rope_factor: f32,
 }
 
+/// What a norm computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// Division by the root of the mean square, and a weight.
+    Rms,
+    /// The distance from the mean divided by the standard deviation, a weight and a bias.
+    Layer,
+}
+
 /// Where the norms of a layer stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormPlacement {
@@ -59,13 +80,24 @@ pub enum NormPlacement {
     Sandwich,
 }
 
-/// The nonlinearity of the gated feed-forward block.
+/// The feed-forward block: how `up` and, where there is one, `gate` become what `down` multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatedActivation {
-    /// `x / (1 + e^-x)`.
-    Silu,
-    /// The tanh form of GELU.
+pub enum Ffn {
+    /// `silu(gate) * up`, where `silu(x) = x / (1 + e^-x)` (llama, qwen).
+    GatedSilu,
+    /// `gelu(gate) * up` by the tanh form of GELU (gemma).
+    GatedGeluTanh,
+    /// `gelu(up)` by its tanh form (gpt2).
     GeluTanh,
+    /// `gelu(up)` by the error function (gptneox).
+    GeluErf,
+}
+
+impl Ffn {
+    /// Whether it has a gate matrix.
+    pub fn is_gated(self) -> bool {
+        matches!(self, Ffn::GatedSilu | Ffn::GatedGeluTanh)
+    }
 }
 
 /// Which elements of a head RoPE rotates together.

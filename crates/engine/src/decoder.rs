@@ -5,8 +5,8 @@
 
 use crate::kv::Slot;
 use crate::rope::RopeAngles;
-use crate::weights::Layer;
-use crate::{EngineError, GatedActivation, KvCache, LayerKind, Model, SequenceKv, TokenId};
+use crate::weights::{Layer, Norm};
+use crate::{EngineError, Ffn, KvCache, LayerKind, Model, SequenceKv, TokenId};
 use pacemark_kernels::{Activations, AttentionShape, Product, SequenceSpan, attention, matmul};
 
 /// How to set up a decoder.
@@ -109,6 +109,13 @@ impl Decoder {
                 return Err(EngineError::Token { token, n_vocab });
             }
         }
+        if let Some(positions) = &self.model.weights.positions {
+            let n_positions = positions.len() / self.model.config.n_embd;
+            let longest = items.iter().map(|item| item.kv.len() + item.tokens.len()).max().unwrap_or(0);
+            if longest > n_positions {
+                return Err(EngineError::Positions { n_tokens: longest, n_positions });
+            }
+        }
         self.reserve(items)?;
         self.embed(items);
         for layer in 0..self.model.config.layers.len() {
@@ -152,18 +159,24 @@ impl Decoder {
         s.k.resize(n * c.n_kv_heads * c.head_dim, 0.0);
         s.v.resize(s.k.len(), 0.0);
         s.delta.resize(s.x.len(), 0.0);
-        s.gate.resize(n * c.n_ff, 0.0);
-        s.up.resize(s.gate.len(), 0.0);
+        s.gate.resize(if c.ffn.is_gated() { n * c.n_ff } else { 0 }, 0.0);
+        s.up.resize(n * c.n_ff, 0.0);
         let tokens: Vec<TokenId> = items.iter().flat_map(|item| item.tokens).copied().collect();
         let embedding = &self.model.weights.embedding;
-        self.model.team.rows(&mut s.x, c.n_embd, &|t, row| embedding.row(tokens[t], row));
+        let (kernels, learned, positions) = (self.model.kernels, &self.model.weights.positions, &s.positions);
+        self.model.team.rows(&mut s.x, c.n_embd, &|t, row| {
+            embedding.row(tokens[t], row);
+            if let Some(learned) = learned {
+                kernels.add(row, &learned[positions[t] as usize * c.n_embd..][..c.n_embd]);
+            }
+        });
         let factors = self.model.weights.rope_factors.as_deref();
         for (kind, angles) in &mut s.angles {
             angles.set(kind, c.rope_dim, factors, &s.positions);
         }
     }
 
-    /// `x += attention(norm(x))`
+    /// `x += attention(norm(x))`; of parallel blocks the sum is left in `delta`, to be added by [`Self::ffn_block`].
     fn attention_block(&mut self, index: usize, items: &[BatchItem<'_>]) {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
@@ -181,20 +194,22 @@ impl Decoder {
         let kind = &c.layers[index];
         let angles = s.angles.iter().find(|(other, _)| same_angles(kind, other)).map(|(_, angles)| angles);
         let angles = angles.expect("Decoder::new makes angles for every kind of layer");
-        let head = |norm: Option<&[f32]>, t: usize, row: &mut [f32]| {
+        let head = |norm: Option<&Norm>, t: usize, row: &mut [f32]| {
             let (cos, sin) = angles.of(t);
             for head in row.chunks_exact_mut(c.head_dim) {
                 if let Some(norm) = norm {
-                    kernels.rms_norm_in_place(head, norm, c.norm_eps);
+                    kernels.rms_norm_in_place(head, &norm.weight, c.norm_eps);
                 }
                 kernels.rope(head, cos, sin);
             }
         };
         let (q, k) = ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
-        team.rows2(q, k, &|t, q, k| {
-            head(layer.q_norm.as_deref(), t, q);
-            head(layer.k_norm.as_deref(), t, k);
-        });
+        if c.rope_dim > 0 || c.qk_norm {
+            team.rows2(q, k, &|t, q, k| {
+                head(layer.q_norm.as_ref(), t, q);
+                head(layer.k_norm.as_ref(), t, k);
+            });
+        }
         self.kv.write(team, kernels, index, &s.slots, &s.k, &s.v);
         let shape = AttentionShape {
             n_heads: c.n_heads,
@@ -209,42 +224,52 @@ impl Decoder {
         s.activations.reset(n, width);
         s.activations.fill(team, kernels, &|t, row| row.copy_from_slice(&mixed[t * width..][..width]));
         matmul(team, &s.activations, &mut [Product { weights: &layer.wo, out: &mut s.delta }]);
-        self.add_delta(|layer| layer.attn_post_norm.as_deref(), index);
+        if !c.parallel_residual {
+            self.add_delta(|layer| layer.attn_post_norm.as_ref(), index);
+        }
     }
 
-    /// `x += down(activation(gate(norm(x))) * up(norm(x)))`
+    /// `x += down(activation(gate(norm(x))) * up(norm(x)))`, or `x += down(activation(up(norm(x))))`.
     fn ffn_block(&mut self, index: usize) {
+        let (n, parallel) = (self.scratch.positions.len(), self.model.config.parallel_residual);
+        let s = &mut self.scratch;
+        normalize(&self.model, &s.x, 0..n, &self.model.weights.layers[index].ffn_norm, &mut s.activations);
+        if parallel {
+            // The stream as it entered the layer has been read: now it may take what attention found.
+            self.add_delta(|layer| layer.attn_post_norm.as_ref(), index);
+        }
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
-        let n = s.positions.len();
-        normalize(&self.model, &s.x, 0..n, &layer.ffn_norm, &mut s.activations);
-        matmul(
-            team,
-            &s.activations,
-            &mut [Product { weights: &layer.gate, out: &mut s.gate }, Product { weights: &layer.up, out: &mut s.up }],
-        );
+        let up = Product { weights: &layer.up, out: &mut s.up };
+        match &layer.gate {
+            Some(gate) => matmul(team, &s.activations, &mut [Product { weights: gate, out: &mut s.gate }, up]),
+            None => matmul(team, &s.activations, &mut [up]),
+        }
         let (gate, up) = (&s.gate, &s.up);
         s.activations.reset(n, c.n_ff);
         s.activations.fill(team, kernels, &|t, row| {
             let range = t * c.n_ff..(t + 1) * c.n_ff;
-            row.copy_from_slice(&gate[range.clone()]);
-            match c.activation {
-                GatedActivation::Silu => kernels.silu_mul(row, &up[range]),
-                GatedActivation::GeluTanh => kernels.gelu_mul(row, &up[range]),
+            let up = &up[range.clone()];
+            row.copy_from_slice(if c.ffn.is_gated() { &gate[range] } else { up });
+            match c.ffn {
+                Ffn::GatedSilu => kernels.silu_mul(row, up),
+                Ffn::GatedGeluTanh => kernels.gelu_mul(row, up),
+                Ffn::GeluTanh => kernels.gelu_tanh(row),
+                Ffn::GeluErf => kernels.gelu_erf(row),
             }
         });
         matmul(team, &s.activations, &mut [Product { weights: &layer.down, out: &mut s.delta }]);
-        self.add_delta(|layer| layer.ffn_post_norm.as_deref(), index);
+        self.add_delta(|layer| layer.ffn_post_norm.as_ref(), index);
     }
 
     /// `x += delta`, normalized first where the layer has such a norm.
-    fn add_delta(&mut self, post_norm: impl Fn(&Layer) -> Option<&[f32]>, index: usize) {
+    fn add_delta(&mut self, post_norm: impl Fn(&Layer) -> Option<&Norm>, index: usize) {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, norm) = (*kernels, post_norm(&weights.layers[index]));
         let s = &mut self.scratch;
         team.rows2((&mut s.x, c.n_embd), (&mut s.delta, c.n_embd), &|_, x, delta| {
             if let Some(norm) = norm {
-                kernels.rms_norm_in_place(delta, norm, c.norm_eps);
+                kernels.rms_norm_in_place(delta, &norm.weight, c.norm_eps);
             }
             kernels.add(x, delta);
         });
@@ -278,14 +303,18 @@ fn normalize(
     model: &Model,
     x: &[f32],
     rows: impl IntoIterator<Item = usize>,
-    weight: &[f32],
+    norm: &Norm,
     activations: &mut Activations,
 ) {
     let (width, eps, kernels) = (model.config.n_embd, model.config.norm_eps, model.kernels);
     let rows: Vec<usize> = rows.into_iter().collect();
     activations.reset(rows.len(), width);
     activations.fill(&model.team, kernels, &|i, row| {
-        kernels.rms_norm(&x[rows[i] * width..][..width], weight, eps, row);
+        let x = &x[rows[i] * width..][..width];
+        match &norm.bias {
+            None => kernels.rms_norm(x, &norm.weight, eps, row),
+            Some(bias) => kernels.layer_norm(x, &norm.weight, bias, eps, row),
+        }
     });
 }
 

@@ -97,6 +97,14 @@ pub enum EngineError {
         /// Blocks there are.
         n_blocks: usize,
     },
+    /// A sequence longer than there are learned positions.
+    #[error("the model has learned {n_positions} positions: a sequence of {n_tokens} tokens is too long for it")]
+    Positions {
+        /// Tokens of the sequence, the new ones included.
+        n_tokens: usize,
+        /// Positions there are.
+        n_positions: usize,
+    },
     /// A token that the model does not have.
     #[error("token {token} is outside the vocabulary of {n_vocab}")]
     Token {

@@ -1,7 +1,7 @@
 //! The engine: a model file becomes a decoder, a decoder turns tokens to logits, a sampler turns logits to a token.
 //!
 //! One [`Decoder`] runs every architecture. It is driven by the *features* in [`ModelConfig`] (norm placement, RoPE, windows,
-//! gated activation, …), never by a model's name; an architecture is one file in `arch` and one line in [`ARCHS`].
+//! feed-forward block, …), never by a model's name; an architecture is one file in `arch` and one line in [`ARCHS`].
 //! Arithmetic is left to `kernels`, text to `tokenizer`, and which sequence computes when to the caller.
 
 mod arch;
@@ -16,7 +16,7 @@ mod sampler;
 mod weights;
 
 pub use arch::{ARCHS, Arch};
-pub use config::{GatedActivation, LayerKind, ModelConfig, NormPlacement, RopeStyle};
+pub use config::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
 pub use kv::{KvCache, SequenceKv};

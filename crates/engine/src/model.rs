@@ -91,7 +91,7 @@ impl Model {
     /// Bytes of packed weights.
     pub fn packed_bytes(&self) -> u64 {
         let layers = self.weights.layers.iter();
-        let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.gate, &l.up, &l.down]);
+        let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.up, &l.down].into_iter().chain(&l.gate));
         matrices.chain([&self.weights.output]).map(|m| m.bytes() as u64).sum()
     }
 }

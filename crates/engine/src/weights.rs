@@ -3,7 +3,7 @@
 //! File quirks end here: rows of Q and K are reordered so that the decoder knows one style of RoPE, tied embeddings become
 //! an output matrix like any other, and a tensor that the configuration does not account for is an error.
 
-use crate::{EngineError, ModelConfig, NormPlacement, RopeStyle, TokenId};
+use crate::{EngineError, ModelConfig, NormKind, NormPlacement, RopeStyle, TokenId};
 use pacemark_kernels::{Arena, KernelSet, Matrix, Team};
 use pacemark_modelfile::{ModelFile, TensorBytes, TensorInfo};
 use pacemark_quant::{DType, dequantize_row};
@@ -13,31 +13,41 @@ use std::collections::HashSet;
 pub(crate) struct Weights {
     pub embedding: Embedding,
     pub layers: Vec<Layer>,
-    /// `[n_embd]`
-    pub output_norm: Vec<f32>,
+    /// `[n_ctx_train, n_embd]`, where [`ModelConfig::learned_positions`].
+    pub positions: Option<Vec<f32>>,
+    pub output_norm: Norm,
     /// `[n_vocab, n_embd]`
     pub output: Matrix,
     /// `[rope_dim / 2]`
     pub rope_factors: Option<Vec<f32>>,
 }
 
-/// One layer. Matrices are `[out, in]`.
+/// A norm's learned part.
+pub(crate) struct Norm {
+    /// As long as what is normalized.
+    pub weight: Vec<f32>,
+    /// Where the norm is a [`NormKind::Layer`]; as long.
+    pub bias: Option<Vec<f32>>,
+}
+
+/// One layer. Matrices are `[out, in]` and carry their biases.
 pub(crate) struct Layer {
-    pub attn_norm: Vec<f32>,
+    pub attn_norm: Norm,
     pub wq: Matrix,
     pub wk: Matrix,
     pub wv: Matrix,
     pub wo: Matrix,
-    /// `[head_dim]`, where [`ModelConfig::qk_norm`].
-    pub q_norm: Option<Vec<f32>>,
-    pub k_norm: Option<Vec<f32>>,
-    /// `[n_embd]`, where the placement is [`NormPlacement::Sandwich`].
-    pub attn_post_norm: Option<Vec<f32>>,
-    pub ffn_norm: Vec<f32>,
-    pub gate: Matrix,
+    /// Of a head, where [`ModelConfig::qk_norm`]; always an RMS norm, as the next two.
+    pub q_norm: Option<Norm>,
+    pub k_norm: Option<Norm>,
+    /// Where the placement is [`NormPlacement::Sandwich`].
+    pub attn_post_norm: Option<Norm>,
+    pub ffn_norm: Norm,
+    /// Where [`crate::Ffn::is_gated`].
+    pub gate: Option<Matrix>,
     pub up: Matrix,
     pub down: Matrix,
-    pub ffn_post_norm: Option<Vec<f32>>,
+    pub ffn_post_norm: Option<Norm>,
 }
 
 /// The token embedding, read row by row from the file.
@@ -58,6 +68,19 @@ impl Embedding {
             out.iter_mut().for_each(|x| *x *= self.scale);
         }
     }
+}
+
+/// What a matrix needs besides its shape.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// There is a `.bias` beside the `.weight`.
+    bias: bool,
+    /// (head_dim, rope_dim) where rows are for interleaved RoPE.
+    reorder: Option<(usize, usize)>,
+}
+
+impl Rows {
+    const AS_THEY_ARE: Rows = Rows { bias: false, reorder: None };
 }
 
 /// Reads and packs tensors, and remembers which were used.
@@ -82,14 +105,18 @@ impl<'a> Loader<'a> {
             row_bytes: (info.n_bytes() / c.n_vocab as u64) as usize,
             scale: c.embed_scale,
         };
-        let output_norm = self.vector("output_norm.weight", c.n_embd)?;
+        let positions = match c.learned_positions {
+            true => Some(self.floats("position_embd.weight", &[c.n_embd as u64, c.n_ctx_train as u64])?),
+            false => None,
+        };
+        let output_norm = self.norm("output_norm", c.n_embd)?;
         let rope_factors = match self.file.tensor("rope_freqs.weight") {
-            Some(_) => Some(self.vector("rope_freqs.weight", c.rope_dim / 2)?),
+            Some(_) => Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?),
             None => None,
         };
         let tied = self.file.tensor("output.weight").is_none();
         let output =
-            self.matrix(if tied { "token_embd.weight" } else { "output.weight" }, c.n_embd, c.n_vocab, None)?;
+            self.matrix(if tied { "token_embd" } else { "output" }, (c.n_embd, c.n_vocab), Rows::AS_THEY_ARE)?;
         let mut layers = Vec::with_capacity(c.layers.len());
         for i in 0..c.layers.len() {
             layers.push(self.layer(i)?);
@@ -101,65 +128,124 @@ impl<'a> Loader<'a> {
                 name: unknown.name.clone(),
                 architecture: c.architecture.to_string(),
             }),
-            None => Ok(Weights { embedding, layers, output_norm, output, rope_factors }),
+            None => Ok(Weights { embedding, positions, layers, output_norm, output, rope_factors }),
         }
     }
 
     fn layer(&mut self, i: usize) -> Result<Layer, EngineError> {
         let c = self.config;
-        let (d, q_width, kv_width) = (c.n_embd, c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim);
-        let name = |tensor: &str| format!("blk.{i}.{tensor}.weight");
+        let (d, q_width) = (c.n_embd, c.n_heads * c.head_dim);
+        let name = |tensor: &str| format!("blk.{i}.{tensor}");
         let sandwich = c.placement == NormPlacement::Sandwich;
-        let reorder = (c.rope_style == RopeStyle::Interleaved).then_some((c.head_dim, c.rope_dim));
+        let biased = Rows { bias: c.output_bias, ..Rows::AS_THEY_ARE };
+        let [wq, wk, wv] = self.qkv(i)?;
         Ok(Layer {
-            attn_norm: self.vector(&name("attn_norm"), d)?,
-            wq: self.matrix(&name("attn_q"), d, q_width, reorder)?,
-            wk: self.matrix(&name("attn_k"), d, kv_width, reorder)?,
-            wv: self.matrix(&name("attn_v"), d, kv_width, None)?,
-            wo: self.matrix(&name("attn_output"), q_width, d, None)?,
-            q_norm: self.vector_if(c.qk_norm, &name("attn_q_norm"), c.head_dim)?,
-            k_norm: self.vector_if(c.qk_norm, &name("attn_k_norm"), c.head_dim)?,
-            attn_post_norm: self.vector_if(sandwich, &name("post_attention_norm"), d)?,
-            ffn_norm: self.vector(&name("ffn_norm"), d)?,
-            gate: self.matrix(&name("ffn_gate"), d, c.n_ff, None)?,
-            up: self.matrix(&name("ffn_up"), d, c.n_ff, None)?,
-            down: self.matrix(&name("ffn_down"), c.n_ff, d, None)?,
-            ffn_post_norm: self.vector_if(sandwich, &name("post_ffw_norm"), d)?,
+            attn_norm: self.norm(&name("attn_norm"), d)?,
+            wq,
+            wk,
+            wv,
+            wo: self.matrix(&name("attn_output"), (q_width, d), biased)?,
+            q_norm: self.rms_norm_if(c.qk_norm, &name("attn_q_norm"), c.head_dim)?,
+            k_norm: self.rms_norm_if(c.qk_norm, &name("attn_k_norm"), c.head_dim)?,
+            attn_post_norm: self.rms_norm_if(sandwich, &name("post_attention_norm"), d)?,
+            ffn_norm: self.norm(&name("ffn_norm"), d)?,
+            gate: match c.ffn.is_gated() {
+                true => Some(self.matrix(&name("ffn_gate"), (d, c.n_ff), biased)?),
+                false => None,
+            },
+            up: self.matrix(&name("ffn_up"), (d, c.n_ff), biased)?,
+            down: self.matrix(&name("ffn_down"), (c.n_ff, d), biased)?,
+            ffn_post_norm: self.rms_norm_if(sandwich, &name("post_ffw_norm"), d)?,
         })
     }
 
-    fn vector_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Option<Vec<f32>>, EngineError> {
-        if wanted { self.vector(name, len).map(Some) } else { Ok(None) }
+    /// The matrices that make queries, keys and values.
+    fn qkv(&mut self, i: usize) -> Result<[Matrix; 3], EngineError> {
+        let c = self.config;
+        let (d, q_width, kv_width) = (c.n_embd, c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim);
+        let reorder = (c.rope_style == RopeStyle::Interleaved).then_some((c.head_dim, c.rope_dim));
+        let rows = Rows { bias: c.qkv_bias, reorder };
+        let plain = Rows { reorder: None, ..rows };
+        if !c.fused_qkv {
+            return Ok([
+                self.matrix(&format!("blk.{i}.attn_q"), (d, q_width), rows)?,
+                self.matrix(&format!("blk.{i}.attn_k"), (d, kv_width), rows)?,
+                self.matrix(&format!("blk.{i}.attn_v"), (d, kv_width), plain)?,
+            ]);
+        }
+        let name = format!("blk.{i}.attn_qkv");
+        let all = q_width + 2 * kv_width;
+        let (info, bytes) = self.weight(&name, (d, all))?;
+        let bias = self.bias_if(c.qkv_bias, &name, all)?;
+        let row_bytes = bytes.len() / all;
+        let mut part = |range: std::ops::Range<usize>, rows| {
+            let bias = bias.as_ref().map(|bias| bias[range.clone()].to_vec());
+            self.pack(info, (d, range.len()), &bytes[range.start * row_bytes..range.end * row_bytes], bias, rows)
+        };
+        let parts =
+            [part(0..q_width, rows)?, part(q_width..q_width + kv_width, rows)?, part(q_width + kv_width..all, plain)?];
+        bytes.release();
+        Ok(parts)
     }
 
-    /// A one-dimensional tensor of any type, as floats.
-    fn vector(&mut self, name: &str, len: usize) -> Result<Vec<f32>, EngineError> {
-        let info = self.tensor(name, &[len as u64])?;
-        let (dtype, bytes) = (info.dtype, self.file.bytes(info)?);
-        let mut out = vec![0.0; len];
-        dequantize_row(dtype, &bytes, &mut out).expect("modelfile checks a tensor's bytes against its shape");
+    fn norm(&mut self, name: &str, len: usize) -> Result<Norm, EngineError> {
+        let weight = self.floats(&format!("{name}.weight"), &[len as u64])?;
+        Ok(Norm { weight, bias: self.bias_if(self.config.norm == NormKind::Layer, name, len)? })
+    }
+
+    fn rms_norm_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Option<Norm>, EngineError> {
+        if !wanted {
+            return Ok(None);
+        }
+        Ok(Some(Norm { weight: self.floats(&format!("{name}.weight"), &[len as u64])?, bias: None }))
+    }
+
+    fn bias_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Option<Vec<f32>>, EngineError> {
+        if wanted { self.floats(&format!("{name}.bias"), &[len as u64]).map(Some) } else { Ok(None) }
+    }
+
+    /// A small tensor of any type, as floats.
+    fn floats(&mut self, name: &str, shape: &[u64]) -> Result<Vec<f32>, EngineError> {
+        let info = self.tensor(name, shape)?;
+        let bytes = self.file.bytes(info)?;
+        // The shape is the file's own, whose bytes are there: it cannot be absurd.
+        let mut out = vec![0.0; info.n_elements() as usize];
+        dequantize_row(info.dtype, &bytes, &mut out).expect("modelfile checks a tensor's bytes against its shape");
         Ok(out)
     }
 
-    /// A matrix of `n_rows` rows of `n_cols`; `reorder` is (head_dim, rope_dim) where rows are for interleaved RoPE.
-    fn matrix(
-        &mut self,
-        name: &str,
-        n_cols: usize,
-        n_rows: usize,
-        reorder: Option<(usize, usize)>,
-    ) -> Result<Matrix, EngineError> {
-        let info = self.tensor(name, &[n_cols as u64, n_rows as u64])?;
-        let (dtype, bytes) = (info.dtype, self.file.bytes(info)?);
-        let order =
-            move |row: usize| reorder.map_or(row, |(head_dim, rope_dim)| half_style_row(row, head_dim, rope_dim));
-        let packed = Matrix::pack(self.team, self.kernels, &mut self.arena, dtype, (n_rows, n_cols), &bytes, &order);
+    /// `{name}.weight`, a matrix of `(n_cols, n_rows)`, packed.
+    fn matrix(&mut self, name: &str, shape: (usize, usize), rows: Rows) -> Result<Matrix, EngineError> {
+        let (info, bytes) = self.weight(name, shape)?;
+        let bias = self.bias_if(rows.bias, name, shape.1)?;
+        let packed = self.pack(info, shape, &bytes, bias, rows);
         bytes.release();
-        packed.map_err(|source| EngineError::Pack {
-            file: self.file.path().display().to_string(),
-            name: name.to_string(),
-            source,
-        })
+        packed
+    }
+
+    fn weight(&mut self, name: &str, shape: (usize, usize)) -> Result<(&'a TensorInfo, TensorBytes), EngineError> {
+        let info = self.tensor(&format!("{name}.weight"), &[shape.0 as u64, shape.1 as u64])?;
+        Ok((info, self.file.bytes(info)?))
+    }
+
+    /// Packs `bytes`, rows of the tensor `info`. A bias is in the order of the file's rows.
+    fn pack(
+        &mut self,
+        info: &TensorInfo,
+        (n_cols, n_rows): (usize, usize),
+        bytes: &[u8],
+        bias: Option<Vec<f32>>,
+        rows: Rows,
+    ) -> Result<Matrix, EngineError> {
+        let order = |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
+        let bias = bias.map(|bias| (0..n_rows).map(|row| bias[order(row)]).collect());
+        Matrix::pack(self.team, self.kernels, &mut self.arena, info.dtype, (n_rows, n_cols), bytes, &order)
+            .map(|matrix| matrix.with_bias(bias))
+            .map_err(|source| EngineError::Pack {
+                file: self.file.path().display().to_string(),
+                name: info.name.clone(),
+                source,
+            })
     }
 
     /// A tensor of exactly this shape (ggml order: row length first).

@@ -62,6 +62,15 @@ pub(crate) struct RmsNormArgs {
     pub eps: f32,
 }
 
+pub(crate) struct LayerNormArgs {
+    pub x: *const f32,
+    pub weight: *const f32,
+    pub bias: *const f32,
+    pub out: *mut f32,
+    pub n: usize,
+    pub eps: f32,
+}
+
 pub(crate) struct QuantizeArgs {
     pub x: *const f32,
     pub out: *mut ActBlock,
@@ -107,9 +116,12 @@ pub struct KernelSet {
     pub(crate) gemm: [unsafe fn(&GemmArgs); DType::COUNT],
     pub(crate) attention: for<'a> unsafe fn(&mut AttentionArgs<'a>),
     pub(crate) rms_norm: unsafe fn(RmsNormArgs),
+    pub(crate) layer_norm: unsafe fn(LayerNormArgs),
     pub(crate) quantize: unsafe fn(QuantizeArgs),
     pub(crate) silu_mul: unsafe fn(MulArgs),
     pub(crate) gelu_mul: unsafe fn(MulArgs),
+    pub(crate) gelu_tanh: unsafe fn(MulArgs),
+    pub(crate) gelu_erf: unsafe fn(MulArgs),
     pub(crate) add: unsafe fn(MulArgs),
     pub(crate) rope: unsafe fn(RopeArgs),
     pub(crate) to_f16: unsafe fn(ToF16Args),
@@ -134,6 +146,17 @@ impl KernelSet {
         unsafe { (self.rms_norm)(args) }
     }
 
+    /// `out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias` (Ba, Kiros and Hinton, 2016). All slices have one
+    /// length.
+    pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let n = x.len();
+        assert!(n == weight.len() && n == bias.len() && n == out.len(), "layer_norm: lengths differ");
+        let (weight, bias) = (weight.as_ptr(), bias.as_ptr());
+        let args = LayerNormArgs { x: x.as_ptr(), weight, bias, out: out.as_mut_ptr(), n, eps };
+        // SAFETY: the set's ISA was detected; the lengths were checked.
+        unsafe { (self.layer_norm)(args) }
+    }
+
     /// Quantizes one row of activations.
     pub fn quantize(&self, x: &[f32], out: &mut [ActBlock]) {
         assert_eq!(x.len(), out.len() * QK, "quantize: row and block count disagree");
@@ -150,6 +173,22 @@ impl KernelSet {
     /// `gate = gelu(gate) * up`, the tanh form of GELU.
     pub fn gelu_mul(&self, gate: &mut [f32], up: &[f32]) {
         Self::in_place(self.gelu_mul, gate, up);
+    }
+
+    /// `x = gelu(x)`, the tanh form of GELU.
+    pub fn gelu_tanh(&self, x: &mut [f32]) {
+        Self::alone(self.gelu_tanh, x);
+    }
+
+    /// `x = gelu(x)`, by the error function.
+    pub fn gelu_erf(&self, x: &mut [f32]) {
+        Self::alone(self.gelu_erf, x);
+    }
+
+    fn alone(kernel: unsafe fn(MulArgs), x: &mut [f32]) {
+        let out = x.as_mut_ptr();
+        // SAFETY: the set's ISA was detected; one length; each element is read before it is written.
+        unsafe { kernel(MulArgs { a: out, b: out, out, n: x.len() }) }
     }
 
     /// `x += y`.

@@ -1,7 +1,7 @@
 //! A weight matrix packed for one ISA, and its product with activations.
 
 use crate::buffer::{Arena, Chunk};
-use crate::kernel_set::{GemmArgs, KernelSet};
+use crate::kernel_set::{GemmArgs, KernelSet, MulArgs};
 use crate::panel::{self, pack};
 use crate::team::{SharedRows, Team};
 use pacemark_quant::{ActBlock, Activation, DType, QK};
@@ -44,6 +44,8 @@ pub struct Matrix {
     n_cols: usize,
     panel_bytes: usize,
     data: Chunk,
+    /// Added to every output row.
+    bias: Option<Vec<f32>>,
     kernels: &'static KernelSet,
 }
 
@@ -75,7 +77,17 @@ impl Matrix {
             }
             pack::panel(dtype, n_cols, &rows[..n], lanes, out);
         });
-        Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data, kernels })
+        Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data, bias: None, kernels })
+    }
+
+    /// The same matrix with a vector that [`matmul`] adds to each output row.
+    ///
+    /// # Panics
+    /// If `bias` is not one element a row.
+    pub fn with_bias(mut self, bias: Option<Vec<f32>>) -> Matrix {
+        assert!(bias.as_ref().is_none_or(|bias| bias.len() == self.n_rows), "matrix: a bias of another length");
+        self.bias = bias;
+        self
     }
 
     /// Rows: the length of an output row.
@@ -137,7 +149,7 @@ impl Activations {
     }
 }
 
-/// One product of [`matmul`]: `out[t] = weights · activations[t]`.
+/// One product of [`matmul`]: `out[t] = weights · activations[t]`, plus the weights' bias if they have one.
 pub struct Product<'a> {
     /// The matrix.
     pub weights: &'a Matrix,
@@ -194,5 +206,23 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
         // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this crate for this type
         // and ISA.
         unsafe { (w.kernels.gemm[w.dtype as usize])(&args) }
+        if let Some(bias) = &w.bias {
+            add_bias(w.kernels, bias, &args);
+        }
     });
+}
+
+/// Adds to the outputs of the panels just computed, which are still in the cache. Apart from the product's kernels, so that
+/// none of them need know of biases.
+fn add_bias(kernels: &KernelSet, bias: &[f32], args: &GemmArgs) {
+    let columns = args.panels.start * kernels.lanes..(args.panels.end * kernels.lanes).min(args.n_rows);
+    let bias = &bias[columns.clone()];
+    for token in 0..args.n_tokens {
+        // SAFETY: `out` is `[n_tokens, out_stride]` with a column for each row of the matrix, of which there are as many as
+        // elements of the bias; these columns are this task's alone.
+        unsafe {
+            let out = args.out.add(token * args.out_stride + columns.start);
+            (kernels.add)(MulArgs { a: out, b: bias.as_ptr(), out, n: bias.len() });
+        }
+    }
 }

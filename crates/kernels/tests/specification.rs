@@ -177,16 +177,73 @@ fn elementwise_and_reducing_kernels_agree_with_plain_arithmetic() {
                 0.5 * x * (1.0 + u.tanh()) * y
             });
             let mut out = x.clone();
+            kernels.gelu_tanh(&mut out);
+            close("gelu alone", &out, &|i| {
+                let x = wide(i).0;
+                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
+            });
+            let mut out = x.clone();
+            kernels.gelu_erf(&mut out);
+            close("gelu erf", &out, &|i| 0.5 * wide(i).0 * (1.0 + erf(wide(i).0 / 2f64.sqrt())));
+            let mut out = x.clone();
             kernels.add(&mut out, &y);
             close("add", &out, &|i| wide(i).0 + wide(i).1);
             kernels.rms_norm(&x, &y, 1e-5, &mut out);
             let mean = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / n as f64;
             close("rms_norm", &out, &|i| wide(i).0 / (mean + 1e-5).sqrt() * wide(i).1);
+            // A mean far from zero: where sums of squares would lose what the distances keep.
+            let (far, bias): (Vec<f32>, Vec<f32>) = x.iter().map(|v| (v + 100.0, v * 0.5)).unzip();
+            kernels.layer_norm(&far, &y, &bias, 1e-5, &mut out);
+            let mean = far.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64;
+            let variance = far.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n as f64;
+            for (i, &found) in out.iter().enumerate() {
+                let unit = (f64::from(far[i]) - mean) / (variance + 1e-5).sqrt();
+                let exact = unit * f64::from(y[i]) + f64::from(bias[i]);
+                assert!((f64::from(found) - exact).abs() < 1e-4, "layer_norm {}: {found} {exact}", kernels.isa.name());
+            }
             let sum: f64 = x.iter().map(|&v| f64::from(v).exp()).sum();
             assert!((kernels.log_sum_exp(&x) - sum.ln()).abs() < 1e-5, "log_sum_exp {}", kernels.isa.name());
             let mut halves = vec![0; n];
             kernels.to_f16(&x, &mut halves);
             assert!(halves.iter().zip(&x).all(|(&h, &x)| h == f16::from_f32(x).to_bits()));
+        }
+    }
+}
+
+/// The error function by its series of positive terms (formula 7.1.6 of Abramowitz and Stegun).
+fn erf(z: f64) -> f64 {
+    let (mut term, mut sum) = (z, z);
+    for n in 1..400 {
+        term *= 2.0 * z * z / f64::from(2 * n + 1);
+        sum += term;
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-z * z).exp() * sum
+}
+
+#[test]
+fn a_bias_is_added_to_every_row_once() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(17);
+    let (n_rows, n_cols) = (83, 64);
+    for dtype in [DType::F32, DType::Q4_0] {
+        let bytes = random_rows(dtype, n_rows, n_cols, &mut random);
+        let bias = random.floats(n_rows);
+        for (kernels, n_tokens) in available().flat_map(|kernels| [1, 2, 9, 33].map(|n| (kernels, n))) {
+            let mut arena = Arena::default();
+            let mut pack =
+                || Matrix::pack(&team, kernels, &mut arena, dtype, (n_rows, n_cols), &bytes, &|i| i).unwrap();
+            let (plain, biased) = (pack(), pack().with_bias(Some(bias.clone())));
+            let x = random.floats(n_tokens * n_cols);
+            let mut activations = Activations::default();
+            activations.reset(n_tokens, n_cols);
+            activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+            let (mut without, mut with) = (vec![0.0; n_tokens * n_rows], vec![0.0; n_tokens * n_rows]);
+            let mut products =
+                [Product { weights: &plain, out: &mut without }, Product { weights: &biased, out: &mut with }];
+            matmul(&team, &activations, &mut products);
+            for (i, (with, without)) in with.iter().zip(&without).enumerate() {
+                assert_eq!(*with, without + bias[i % n_rows], "{} {n_tokens} tokens, {i}", kernels.isa.name());
+            }
         }
     }
 }
@@ -234,11 +291,15 @@ fn attention_agrees_with_plain_softmax() {
     let mut random = Random(13);
     /// heads, KV heads, head_dim, keys, query rows, window
     type Case = (usize, usize, usize, usize, usize, Option<usize>);
-    let cases: [Case; 4] = [
+    let cases: [Case; 7] = [
         (2, 2, 16, 33, 33, None),
         (9, 3, 64, 50, 1, None),
         (4, 1, 256, 700, 5, Some(40)),
         (8, 1, 80, 300, 3, Some(17)),
+        // Heads that are no whole number of vectors, or of pairs of them.
+        (2, 2, 80, 40, 40, None),
+        (4, 2, 100, 70, 9, None),
+        (3, 1, 8, 30, 1, None),
     ];
     let n_cases = if cfg!(miri) { 1 } else { cases.len() };
     for (n_heads, n_kv, head_dim, n_keys, n_rows, window) in cases.into_iter().take(n_cases) {

@@ -1,7 +1,7 @@
 //! `gemma3`: five layers with a sliding window for each one that sees everything.
 
 use super::{Arch, Keys};
-use crate::{GatedActivation, LayerKind, ModelConfig, NormPlacement, RopeStyle};
+use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// Every sixth layer is global; the others see `sliding_window` positions and rotate with base 10000 (the Gemma 3
 /// technical report, 2025). GGUF files have the `1 +` of Gemma's norms folded into their weights.
@@ -30,10 +30,16 @@ pub const GEMMA3: Arch = Arch {
             head_dim,
             n_vocab: 0,
             n_ctx_train: keys.size("context_length")?,
+            norm: NormKind::Rms,
             norm_eps: keys.f32("attention.layer_norm_rms_epsilon")?,
             placement: NormPlacement::Sandwich,
+            parallel_residual: false,
+            fused_qkv: false,
+            qkv_bias: false,
+            output_bias: false,
+            learned_positions: false,
             qk_norm: true,
-            activation: GatedActivation::GeluTanh,
+            ffn: Ffn::GatedGeluTanh,
             rope_style: RopeStyle::Half,
             rope_dim: head_dim,
             embed_scale: (n_embd as f32).sqrt(),

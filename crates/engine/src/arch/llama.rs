@@ -1,7 +1,7 @@
 //! `llama`: Llama 1–3, TinyLlama, SmolLM2, Mistral-shaped models.
 
 use super::{Arch, Keys};
-use crate::{GatedActivation, LayerKind, ModelConfig, NormPlacement, RopeStyle};
+use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// Pre-norm, SiLU-gated, grouped-query attention. GGUF files store Q and K for the interleaved RoPE of the original code.
 pub const LLAMA: Arch = Arch {
@@ -24,10 +24,16 @@ pub const LLAMA: Arch = Arch {
             head_dim,
             n_vocab: 0,
             n_ctx_train: keys.size("context_length")?,
+            norm: NormKind::Rms,
             norm_eps: keys.f32("attention.layer_norm_rms_epsilon")?,
             placement: NormPlacement::Pre,
+            parallel_residual: false,
+            fused_qkv: false,
+            qkv_bias: false,
+            output_bias: false,
+            learned_positions: false,
             qk_norm: false,
-            activation: GatedActivation::Silu,
+            ffn: Ffn::GatedSilu,
             rope_style: RopeStyle::Interleaved,
             rope_dim: keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim),
             embed_scale: 1.0,

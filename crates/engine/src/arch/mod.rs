@@ -1,9 +1,13 @@
 //! The architectures: each a file that reads its metadata to a [`ModelConfig`], and one line in [`ARCHS`].
 
 mod gemma3;
+mod gpt2;
+mod gptneox;
 mod llama;
+mod qwen2;
+mod qwen3;
 
-use crate::{EngineError, ModelConfig};
+use crate::{EngineError, Ffn, ModelConfig, NormKind};
 use pacemark_kernels::MAX_HEAD_DIM;
 use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
 
@@ -16,7 +20,7 @@ pub struct Arch {
 }
 
 /// Every supported architecture.
-pub const ARCHS: &[Arch] = &[llama::LLAMA, gemma3::GEMMA3];
+pub const ARCHS: &[Arch] = &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
 
 /// The configuration of an open model file, checked.
 pub(crate) fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
@@ -78,6 +82,34 @@ impl<'a> Keys<'a> {
         Ok(self.metadata.opt_f32(&self.key(key))?)
     }
 
+    pub(crate) fn bool(&self, key: &str) -> Result<bool, EngineError> {
+        Ok(self.metadata.bool(&self.key(key))?)
+    }
+
+    /// Elements of a head where the heads share out the stream evenly and the file does not say otherwise.
+    pub(crate) fn whole_heads(&self, n_embd: usize, n_heads: usize) -> Result<usize, EngineError> {
+        if !n_embd.is_multiple_of(n_heads) {
+            let expected = format!("a divisor of embedding_length {n_embd}");
+            return Err(invalid(self.metadata, &self.key("attention.head_count"), &expected, n_heads));
+        }
+        self.head_dim(n_embd / n_heads)
+    }
+
+    /// Which GELU a feed-forward block without a gate has: `default` where the file does not say, as GGUF files of these
+    /// architectures do not. The key and its values are those of Hugging Face's configurations, whose reader sets it.
+    pub(crate) fn gelu(&self, default: Ffn) -> Result<Ffn, EngineError> {
+        let key = self.key("hidden_activation");
+        match self.metadata.opt_string(&key)? {
+            None => Ok(default),
+            Some("gelu") => Ok(Ffn::GeluErf),
+            Some("gelu_new" | "gelu_fast" | "gelu_pytorch_tanh") => Ok(Ffn::GeluTanh),
+            Some(other) => {
+                let expected = "gelu, gelu_new, gelu_fast or gelu_pytorch_tanh";
+                Err(invalid(self.metadata, &key, expected, other))
+            }
+        }
+    }
+
     /// Elements of a head, `default` where the file does not say; keys and values must have the same.
     pub(crate) fn head_dim(&self, default: usize) -> Result<usize, EngineError> {
         let key = self.opt_size("attention.key_length")?.unwrap_or(default);
@@ -124,18 +156,19 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
         let expected = format!("a divisor of the {} query heads", c.n_heads);
         return Err(invalid(metadata, &format!("{arch}.attention.head_count_kv"), &expected, c.n_kv_heads));
     }
-    if c.rope_dim > c.head_dim || !c.rope_dim.is_multiple_of(2) {
+    // Learned positions are in place of a rotation; without either the model would not know the order of its tokens.
+    let no_rotation = c.rope_dim == 0 && !c.learned_positions;
+    if no_rotation || c.rope_dim > c.head_dim || !c.rope_dim.is_multiple_of(2) {
         let expected = format!("an even number up to the head's {}", c.head_dim);
         return Err(invalid(metadata, &format!("{arch}.rope.dimension_count"), &expected, c.rope_dim));
     }
     let finite = |x: f32| x.is_finite() && x > 0.0;
     if !(c.norm_eps.is_finite() && c.norm_eps >= 0.0) {
-        return Err(invalid(
-            metadata,
-            &format!("{arch}.attention.layer_norm_rms_epsilon"),
-            "a number >= 0",
-            c.norm_eps,
-        ));
+        let key = match c.norm {
+            NormKind::Rms => "attention.layer_norm_rms_epsilon",
+            NormKind::Layer => "attention.layer_norm_epsilon",
+        };
+        return Err(invalid(metadata, &format!("{arch}.{key}"), "a number >= 0", c.norm_eps));
     }
     match c.layers.iter().find(|l| !finite(l.rope_theta) || !finite(l.rope_factor)) {
         Some(l) => Err(invalid(metadata, &format!("{arch}.rope.freq_base"), "positive numbers", format!("{l:?}"))),

@@ -173,7 +173,7 @@ impl SequenceKv {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GatedActivation, LayerKind, NormPlacement, RopeStyle};
+    use crate::{Ffn, LayerKind, NormKind, NormPlacement, RopeStyle};
 
     fn config() -> ModelConfig {
         ModelConfig {
@@ -188,7 +188,13 @@ mod tests {
             norm_eps: 1e-5,
             placement: NormPlacement::Pre,
             qk_norm: false,
-            activation: GatedActivation::Silu,
+            ffn: Ffn::GatedSilu,
+            norm: NormKind::Rms,
+            parallel_residual: false,
+            fused_qkv: false,
+            qkv_bias: false,
+            output_bias: false,
+            learned_positions: false,
             rope_style: RopeStyle::Half,
             rope_dim: 16,
             embed_scale: 1.0,

@@ -5,7 +5,7 @@
     reason = "one contract for the whole file: the argument structs describe valid memory"
 )]
 
-use super::math::sigmoid;
+use super::math::{exp, sigmoid};
 use crate::kernel_set::{MulArgs, RopeArgs, ToF16Args};
 use crate::simd::Simd;
 
@@ -40,6 +40,7 @@ pub(crate) trait Activation {
 
 pub(crate) struct Silu;
 pub(crate) struct GeluTanh;
+pub(crate) struct GeluErf;
 
 impl Activation for Silu {
     #[inline(always)]
@@ -58,13 +59,38 @@ impl Activation for GeluTanh {
     }
 }
 
+impl Activation for GeluErf {
+    /// `x/2 (1 + erf(x / sqrt 2))`: with `q = 1 - erf(|x| / sqrt 2)` it is `max(x, 0) - |x| q / 2` on both sides of zero.
+    /// `q` by formula 7.1.26 of Abramowitz and Stegun, whose error is at most 1.5e-7.
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(x: V) -> V {
+        let size = x.abs();
+        let z = size.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let t = V::splat(1.0).div(z.fma(V::splat(0.327_591_1), V::splat(1.0)));
+        let mut p = V::splat(1.061_405_4);
+        for c in [-1.453_152, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+            p = p.fma(t, V::splat(c));
+        }
+        let q = p.mul(t).mul(exp(V::splat(0.0).sub(z.mul(z))));
+        x.max(V::splat(0.0)).sub(size.mul(q).mul(V::splat(0.5)))
+    }
+}
+
 struct Gated<A>(std::marker::PhantomData<A>);
+struct Alone<A>(std::marker::PhantomData<A>);
 struct Add;
 
 impl<A: Activation> Zip for Gated<A> {
     #[inline(always)]
     unsafe fn apply<V: Simd>(a: V, b: V) -> V {
         A::apply(a).mul(b)
+    }
+}
+
+impl<A: Activation> Zip for Alone<A> {
+    #[inline(always)]
+    unsafe fn apply<V: Simd>(a: V, _: V) -> V {
+        A::apply(a)
     }
 }
 
@@ -79,6 +105,12 @@ impl Zip for Add {
 #[inline(always)]
 pub(crate) unsafe fn gated<V: Simd, A: Activation>(args: MulArgs) {
     zip::<V, Gated<A>>(args);
+}
+
+/// `out = activation(a)`; `b` is not looked at, but points to as many elements.
+#[inline(always)]
+pub(crate) unsafe fn plain<V: Simd, A: Activation>(args: MulArgs) {
+    zip::<V, Alone<A>>(args);
 }
 
 /// `out = a + b`.

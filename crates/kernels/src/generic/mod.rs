@@ -58,9 +58,12 @@ macro_rules! instantiate_kernels {
             instance!(bf16(a: &GemmArgs) gemm::floats::<$vector, gemm::Brain>(a));
             instance!(attention(a: &mut AttentionArgs) attention::tile::<$vector>(a));
             instance!(rms_norm(a: RmsNormArgs) reduce::rms_norm::<$vector>(a));
+            instance!(layer_norm(a: LayerNormArgs) reduce::layer_norm::<$vector>(a));
             instance!(quantize(a: QuantizeArgs) reduce::quantize::<$vector>(a));
             instance!(silu_mul(a: MulArgs) elementwise::gated::<$vector, elementwise::Silu>(a));
             instance!(gelu_mul(a: MulArgs) elementwise::gated::<$vector, elementwise::GeluTanh>(a));
+            instance!(gelu_tanh(a: MulArgs) elementwise::plain::<$vector, elementwise::GeluTanh>(a));
+            instance!(gelu_erf(a: MulArgs) elementwise::plain::<$vector, elementwise::GeluErf>(a));
             instance!(add(a: MulArgs) elementwise::add::<$vector>(a));
             instance!(rope(a: RopeArgs) elementwise::rope_half::<$vector>(a));
             instance!(to_f16(a: ToF16Args) elementwise::to_f16::<$vector>(a));
@@ -86,9 +89,12 @@ macro_rules! instantiate_kernels {
             ],
             attention: instances::attention,
             rms_norm: instances::rms_norm,
+            layer_norm: instances::layer_norm,
             quantize: instances::quantize,
             silu_mul: instances::silu_mul,
             gelu_mul: instances::gelu_mul,
+            gelu_tanh: instances::gelu_tanh,
+            gelu_erf: instances::gelu_erf,
             add: instances::add,
             rope: instances::rope,
             to_f16: instances::to_f16,

@@ -6,7 +6,7 @@
 )]
 
 use super::math::exp;
-use crate::kernel_set::{LogSumExpArgs, QuantizeArgs, RmsNormArgs};
+use crate::kernel_set::{LayerNormArgs, LogSumExpArgs, QuantizeArgs, RmsNormArgs};
 use crate::simd::Simd;
 use pacemark_quant::{ActBlock, QK};
 
@@ -33,6 +33,67 @@ pub(crate) unsafe fn rms_norm<V: Simd>(a: RmsNormArgs) {
     }
     for i in whole..a.n {
         *a.out.add(i) = *a.x.add(i) * scale * *a.weight.add(i);
+    }
+}
+
+/// Sums `F` of every element: in vectors, then what is left one by one.
+trait Term {
+    unsafe fn of<V: Simd>(x: V, center: V) -> V;
+}
+
+struct Itself;
+struct SquaredDistance;
+
+impl Term for Itself {
+    #[inline(always)]
+    unsafe fn of<V: Simd>(x: V, _: V) -> V {
+        x
+    }
+}
+
+impl Term for SquaredDistance {
+    #[inline(always)]
+    unsafe fn of<V: Simd>(x: V, center: V) -> V {
+        let distance = x.sub(center);
+        distance.mul(distance)
+    }
+}
+
+#[inline(always)]
+unsafe fn sum<V: Simd, F: Term>(x: *const f32, n: usize, center: f32) -> f32 {
+    let whole = n / V::LANES * V::LANES;
+    let center_lanes = V::splat(center);
+    let mut sums = [V::splat(0.0); 2];
+    let mut i = 0;
+    while i < whole {
+        sums[i / V::LANES % 2] = sums[i / V::LANES % 2].add(F::of(V::load(x.add(i)), center_lanes));
+        i += V::LANES;
+    }
+    let mut total = sums[0].add(sums[1]).reduce_add();
+    if whole < n {
+        // Lanes beyond the row hold the center, whose distance is zero; a center of zero adds nothing to a sum either.
+        let mut rest = [center; 16];
+        std::ptr::copy_nonoverlapping(x.add(whole), rest.as_mut_ptr(), n - whole);
+        total += F::of(V::load(rest.as_ptr()), center_lanes).reduce_add();
+    }
+    total
+}
+
+/// `out = (x - mean) / sqrt(variance + eps) * weight + bias`. Rows need not be whole vectors.
+#[inline(always)]
+pub(crate) unsafe fn layer_norm<V: Simd>(a: LayerNormArgs) {
+    let mean = sum::<V, Itself>(a.x, a.n, 0.0) / a.n as f32;
+    let variance = sum::<V, SquaredDistance>(a.x, a.n, mean) / a.n as f32;
+    let scale = 1.0 / (variance + a.eps).sqrt();
+    let whole = a.n / V::LANES * V::LANES;
+    let mut i = 0;
+    while i < whole {
+        let x = V::load(a.x.add(i)).sub(V::splat(mean)).mul(V::splat(scale));
+        x.fma(V::load(a.weight.add(i)), V::load(a.bias.add(i))).store(a.out.add(i));
+        i += V::LANES;
+    }
+    for i in whole..a.n {
+        *a.out.add(i) = (*a.x.add(i) - mean) * scale * *a.weight.add(i) + *a.bias.add(i);
     }
 }
 

@@ -1,0 +1,43 @@
+//! `qwen2`: Qwen 1.5, 2 and 2.5 without experts.
+
+use super::{Arch, Keys};
+use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
+
+/// As llama, with biases on Q, K and V, and rows in the order of rotate-half (the Qwen2 technical report, 2024).
+pub const QWEN2: Arch = Arch { name: "qwen2", config: |metadata| qwen(Keys::new(metadata, "qwen2"), "qwen2") };
+
+/// What the generations of Qwen have in common; the newer one's own features are set by its file.
+pub(super) fn qwen(keys: Keys<'_>, architecture: &'static str) -> Result<ModelConfig, crate::EngineError> {
+    let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
+    let head_dim = keys.head_dim(n_embd / n_heads)?;
+    let layer = LayerKind {
+        window: None,
+        rope_theta: keys.opt_f32("rope.freq_base")?.unwrap_or(10_000.0),
+        rope_factor: keys.rope_factor()?,
+    };
+    Ok(ModelConfig {
+        architecture,
+        n_embd,
+        n_ff: keys.size("feed_forward_length")?,
+        n_heads,
+        n_kv_heads: keys.opt_size("attention.head_count_kv")?.unwrap_or(n_heads),
+        head_dim,
+        n_vocab: 0,
+        n_ctx_train: keys.size("context_length")?,
+        norm: NormKind::Rms,
+        norm_eps: keys.f32("attention.layer_norm_rms_epsilon")?,
+        placement: NormPlacement::Pre,
+        parallel_residual: false,
+        fused_qkv: false,
+        qkv_bias: true,
+        output_bias: false,
+        learned_positions: false,
+        qk_norm: false,
+        ffn: Ffn::GatedSilu,
+        rope_style: RopeStyle::Half,
+        rope_dim: head_dim,
+        embed_scale: 1.0,
+        attn_scale: 1.0 / (head_dim as f32).sqrt(),
+        layers: vec![layer; keys.size("block_count")?.min(1 << 16)],
+    })
+}
