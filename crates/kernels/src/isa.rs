@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 /// An instruction set with kernels of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// What the build target guarantees.
+    /// Plain arrays, for every target.
     Portable,
+    /// What every x86-64 has.
+    Sse2,
     /// AVX2, FMA and F16C.
     Avx2,
     /// AVX-512 F, BW, VL, DQ and VNNI.
@@ -19,6 +21,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
+            Isa::Sse2 => "sse2",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
         }
@@ -27,7 +30,8 @@ impl Isa {
 
 /// All kernel sets, best first.
 #[cfg(target_arch = "x86_64")]
-static SETS: &[&KernelSet] = &[&crate::avx512::KERNELS, &crate::avx2::KERNELS, &crate::portable::KERNELS];
+static SETS: &[&KernelSet] =
+    &[&crate::avx512::KERNELS, &crate::avx2::KERNELS, &crate::sse2::KERNELS, &crate::portable::KERNELS];
 /// All kernel sets, best first.
 #[cfg(not(target_arch = "x86_64"))]
 static SETS: &[&KernelSet] = &[&crate::portable::KERNELS];
@@ -35,6 +39,7 @@ static SETS: &[&KernelSet] = &[&crate::portable::KERNELS];
 fn detected(isa: Isa) -> bool {
     match isa {
         Isa::Portable => true,
+        Isa::Sse2 => cfg!(target_arch = "x86_64"),
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         Isa::Avx2 => has_avx2(),
         #[cfg(all(target_arch = "x86_64", not(miri)))]

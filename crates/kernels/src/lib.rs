@@ -20,6 +20,8 @@ mod matrix;
 mod panel;
 mod portable;
 mod simd;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
 mod team;
 
 pub use attention::{AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim};

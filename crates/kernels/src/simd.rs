@@ -77,3 +77,14 @@ pub trait Int8: Simd {
     /// Loads `LANES` signed bytes as floats.
     unsafe fn load_i8(p: *const i8) -> Self;
 }
+
+/// How many slices of `bits`-bit weights times activations can be summed in 16 bits, two products a lane and slice:
+/// `slices * 2 * (2^bits - 1) * 127 <= 32767`. Eight-bit weights are signed, `2 * 128 * 127`.
+pub const fn slices_within_16_bits(bits: u32) -> usize {
+    match bits {
+        4 => 8,
+        5 => 4,
+        6 => 2,
+        _ => 1,
+    }
+}

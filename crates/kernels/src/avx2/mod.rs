@@ -1,11 +1,11 @@
 //! AVX2 with FMA and F16C: eight rows a panel, `maddubs` on unsigned weights and broadcast activations.
 //!
 //! `maddubs` saturates at 16 bits. Weights of up to six bits cannot reach that for as many slices as are summed before
-//! widening (`SLICES` below); eight-bit weights go by sign and magnitude, where |w| <= 128 and |q| <= 127.
+//! widening (`slices_within_16_bits`); eight-bit weights go by sign and magnitude, where |w| <= 128 and |q| <= 127.
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
 
-use crate::simd::{Int8, Simd};
+use crate::simd::{Int8, Simd, slices_within_16_bits};
 use std::arch::x86_64::*;
 
 /// Eight floats.
@@ -102,16 +102,6 @@ impl Simd for Avx2 {
     }
 }
 
-/// How many products of `BITS`-bit weights fit 16 bits: `slices * 2 * (2^BITS - 1) * 127 <= 32767`.
-const fn slices(bits: u32) -> usize {
-    match bits {
-        4 => 8,
-        5 => 4,
-        6 => 2,
-        _ => 1,
-    }
-}
-
 impl Int8 for Avx2 {
     type W = __m256i;
 
@@ -163,7 +153,7 @@ impl Int8 for Avx2 {
         let mut g = FROM;
         while g < TO {
             let mut narrow = _mm256_setzero_si256();
-            let until = if g + slices(BITS) < TO { g + slices(BITS) } else { TO };
+            let until = if g + slices_within_16_bits(BITS) < TO { g + slices_within_16_bits(BITS) } else { TO };
             while g < until {
                 let q = _mm256_set1_epi32(q.add(g).read_unaligned());
                 let product = if BITS == 8 {
