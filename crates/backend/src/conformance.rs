@@ -9,6 +9,7 @@ pub fn check(backend: &dyn Backend) -> Result<(), String> {
     greedy_is_deterministic(backend)?;
     refusals(backend)?;
     dropping_aborts(backend)?;
+    batches(backend)?;
     scores(backend)
 }
 
@@ -67,9 +68,7 @@ fn prompt_only(backend: &dyn Backend) -> Result<(), String> {
 
 /// The same request gives the same ids, with or without a kept prefix.
 fn greedy_is_deterministic(backend: &dyn Backend) -> Result<(), String> {
-    let ids = |r: GenerateRequest| -> Vec<TokenId> {
-        backend.generate(r).filter_map(|e| if let Event::Token { id, .. } = e { Some(id) } else { None }).collect()
-    };
+    let ids = |r: GenerateRequest| ids(backend.generate(r));
     let plain = ids(request(9, 6));
     expect(plain == ids(request(9, 6)), "the same request gave other ids")?;
     for round in 0..2 {
@@ -94,6 +93,55 @@ fn dropping_aborts(backend: &dyn Backend) -> Result<(), String> {
     let before = backend.memory().map(|m| m.kv_used_bytes);
     drop(backend.generate(request(5, 50)).take(4).collect::<Vec<_>>());
     expect(backend.memory().map(|m| m.kv_used_bytes) <= before, "a dropped stream kept its KV")
+}
+
+/// Requests computed together give, each in the order of a single stream, the ids of single requests; one that is refused
+/// does not concern the others; a dropped batch leaves nothing behind.
+fn batches(backend: &dyn Backend) -> Result<(), String> {
+    let n_seqs = backend.info().n_seqs.min(3);
+    let requests: Vec<_> = (0..n_seqs).map(|i| request(5 + 4 * i, 6 - i)).collect();
+    if !backend.capabilities().batch {
+        let events: Vec<_> = backend.generate_batch(requests).collect();
+        let refused = |e: &(usize, Event)| matches!(e.1, Event::Failed(BackendError::Unsupported { .. }));
+        return expect(
+            events.len() == n_seqs && events.iter().all(refused),
+            "an ability that is denied was not refused",
+        );
+    }
+    let before = backend.memory().map(|m| m.kv_used_bytes);
+    drop(backend.generate_batch(requests.clone()).take(3 * n_seqs).collect::<Vec<_>>());
+    expect(backend.memory().map(|m| m.kv_used_bytes) <= before, "a dropped batch kept its KV")?;
+    let mut with_refused = requests.clone();
+    with_refused.insert(1, request(0, 1));
+    let events: Vec<_> = backend.generate_batch(with_refused).collect();
+    for (i, alone) in requests.into_iter().enumerate() {
+        let index = if i == 0 { 0 } else { i + 1 };
+        let of_request = || events.iter().filter(|(of, _)| *of == index).map(|(_, event)| event);
+        let kinds: String = of_request().map(letter).collect();
+        let expected = format!("QS{}F", "T".repeat(alone.max_tokens));
+        expect(kinds == expected, &format!("request {index} of a batch: expected {expected}, found {kinds}"))?;
+        let single = ids(backend.generate(alone));
+        let batched = ids(of_request().cloned());
+        expect(single == batched, &format!("request {index} of a batch gave {batched:?}, alone {single:?}"))?;
+    }
+    let refused: Vec<_> = events.iter().filter(|(of, _)| *of == 1).collect();
+    expect(matches!(refused[..], [(_, Event::Failed(_))]), "a bad request of a batch was not refused alone")
+}
+
+fn ids(events: impl Iterator<Item = Event>) -> Vec<TokenId> {
+    events.filter_map(|e| if let Event::Token { id, .. } = e { Some(id) } else { None }).collect()
+}
+
+/// One for each kind of event; none for progress, which may or may not come.
+fn letter(event: &Event) -> &'static str {
+    match event {
+        Event::Queued { .. } => "Q",
+        Event::Started { .. } => "S",
+        Event::Prefill { .. } => "",
+        Event::Token { .. } => "T",
+        Event::Finished { .. } => "F",
+        Event::Failed(_) => "X",
+    }
 }
 
 /// As many scores as promised, all log-probabilities; or a refusal that names the ability.

@@ -25,6 +25,8 @@ pub struct BackendInfo {
     pub backend: String,
     /// What computes, as llama-bench prints it, e.g. `CPU`.
     pub device: String,
+    /// The engine and its version, e.g. `pacemark 0.1.0 native`.
+    pub engine: String,
     /// Instruction set in use, e.g. `avx512`.
     pub isa: String,
     /// File the model came from.
@@ -43,6 +45,8 @@ pub struct BackendInfo {
     pub vocab_size: usize,
     /// Longest sequence this instance accepts.
     pub n_ctx: usize,
+    /// Sequences of that length that it holds at once, in one batch or in several streams.
+    pub n_seqs: usize,
     /// Threads that compute.
     pub n_threads: usize,
     /// Load time split into named stages, in order.
@@ -60,6 +64,8 @@ pub struct Capabilities {
     pub logprobs: bool,
     /// [`GenerateRequest::reuse_prefix`] has an effect.
     pub prefix_reuse: bool,
+    /// [`Backend::generate_batch`] works.
+    pub batch: bool,
 }
 
 /// Memory of the engine process, in bytes.
@@ -107,6 +113,12 @@ pub enum BackendError {
 /// The last event is [`Event::Finished`] or [`Event::Failed`]; nothing follows it.
 pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 
+/// The events of several requests, each with the index of its request; dropping it aborts all of them.
+///
+/// For each request they are those of an [`EventStream`], in the same order; those of different requests are interleaved as
+/// they happen.
+pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
+
 /// Anything that generates.
 pub trait Backend {
     /// What runs.
@@ -117,6 +129,16 @@ pub trait Backend {
 
     /// Starts a request. Errors that concern the request arrive as [`Event::Failed`].
     fn generate(&self, request: GenerateRequest) -> EventStream<'_>;
+
+    /// Starts several requests that are computed together, as far as the backend can; each gives what it would give alone,
+    /// within rounding. A request that is refused does not concern the others.
+    ///
+    /// Whether all prompts come before the first generated tokens is the backend's choice: a scheduler may mix them.
+    fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+        let refusal =
+            BackendError::Unsupported { backend: "this backend", ability: "compute several requests together" };
+        Box::new((0..requests.len()).map(move |index| (index, Event::Failed(refusal.clone()))))
+    }
 
     /// Log-probabilities (natural) of `tokens[i + 1]` given `tokens[..=i]`, for `i` in `first..tokens.len() - 1`.
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {

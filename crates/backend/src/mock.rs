@@ -1,8 +1,8 @@
 //! A backend without a model: fixed times per token on a virtual clock, for tests of everything above the seam.
 
 use crate::{
-    Backend, BackendError, BackendInfo, Capabilities, Event, EventStream, FinishReason, GenerateRequest, MemoryUsage,
-    Phases, TokenId, Usage,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, Event, EventStream, FinishReason, GenerateRequest,
+    MemoryUsage, Phases, TokenId, Usage,
 };
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -34,6 +34,27 @@ impl MockBackend {
         self.clock.set(self.clock.get() + by);
         self.clock.get()
     }
+
+    /// Why the request cannot be served.
+    fn refusal(&self, request: &GenerateRequest) -> Option<BackendError> {
+        let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.n_ctx);
+        if prompt == 0 {
+            return Some(BackendError::InvalidRequest("the prompt is empty".into()));
+        }
+        (prompt + max_tokens > n_ctx).then_some(BackendError::ContextExceeded { prompt, max_tokens, n_ctx })
+    }
+
+    /// Output token `i` of `request`.
+    fn token(&self, request: &GenerateRequest, i: usize, at: Instant) -> Event {
+        let n_top = request.top_logprobs.unwrap_or(0);
+        Event::Token {
+            id: ((request.prompt.len() + i) % 1000) as TokenId,
+            text: format!(" {i}"),
+            logprob: request.top_logprobs.map(|_| self.logprob),
+            top: (0..n_top).map(|k| (k as TokenId, self.logprob - k as f32)).collect(),
+            at,
+        }
+    }
 }
 
 impl Backend for MockBackend {
@@ -41,6 +62,7 @@ impl Backend for MockBackend {
         BackendInfo {
             backend: "mock".into(),
             device: "mock".into(),
+            engine: "mock".into(),
             isa: "none".into(),
             model_path: "mock.gguf".into(),
             model_type: "mock 1M F32".into(),
@@ -50,25 +72,21 @@ impl Backend for MockBackend {
             kv_bytes_per_token: 64,
             vocab_size: 1000,
             n_ctx: self.n_ctx,
+            n_seqs: 64,
             n_threads: 1,
             ..BackendInfo::default()
         }
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true }
+        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
+        if let Some(error) = self.refusal(&request) {
+            return Box::new(std::iter::once(Event::Failed(error)));
+        }
         let prompt = request.prompt.len();
-        if prompt == 0 {
-            let error = BackendError::InvalidRequest("the prompt is empty".into());
-            return Box::new(std::iter::once(Event::Failed(error)));
-        }
-        if prompt + request.max_tokens > self.n_ctx {
-            let error = BackendError::ContextExceeded { prompt, max_tokens: request.max_tokens, n_ctx: self.n_ctx };
-            return Box::new(std::iter::once(Event::Failed(error)));
-        }
         let mut cached = 0;
         if request.reuse_prefix {
             let kept = self.kept.replace(request.prompt.clone());
@@ -80,13 +98,8 @@ impl Backend for MockBackend {
         let usage = Usage { prompt_tokens: prompt, cached_tokens: cached, output_tokens: request.max_tokens };
         let opening =
             [Event::Queued { at: self.clock.get() }, Event::Started { at: self.clock.get(), cached_tokens: cached }];
-        let tokens = (0..request.max_tokens).map(move |i| Event::Token {
-            id: ((prompt + i) % 1000) as TokenId,
-            text: format!(" {i}"),
-            logprob: request.top_logprobs.map(|_| self.logprob),
-            top: (0..request.top_logprobs.unwrap_or(0)).map(|k| (k as TokenId, self.logprob - k as f32)).collect(),
-            at: self.advance(if i == 0 { prefill } else { self.per_token }),
-        });
+        let tokens = (0..request.max_tokens)
+            .map(move |i| self.token(&request, i, self.advance(if i == 0 { prefill } else { self.per_token })));
         let closing = std::iter::once_with(move || Event::Finished {
             reason: FinishReason::Length,
             text: String::new(),
@@ -95,6 +108,40 @@ impl Backend for MockBackend {
             at: self.advance(if usage.output_tokens == 0 { prefill } else { Duration::ZERO }),
         });
         Box::new(opening.into_iter().chain(tokens).chain(closing))
+    }
+
+    /// All prompts one after the other, then a token of each in [`Self::per_token`], however many they are.
+    fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+        let mut events = Vec::new();
+        let mut accepted = Vec::new();
+        for (index, request) in requests.iter().enumerate() {
+            match self.refusal(request) {
+                Some(error) => events.push((index, Event::Failed(error))),
+                None => accepted.push((index, request)),
+            }
+        }
+        for &(index, _) in &accepted {
+            let at = self.clock.get();
+            events.extend([(index, Event::Queued { at }), (index, Event::Started { at, cached_tokens: 0 })]);
+        }
+        let prompts: usize = accepted.iter().map(|(_, request)| request.prompt.len()).sum();
+        self.advance(self.prefill_per_token * prompts as u32);
+        let longest = accepted.iter().map(|(_, request)| request.max_tokens).max().unwrap_or(0);
+        for i in 0..=longest {
+            let at = if i == 0 || i == longest { self.clock.get() } else { self.advance(self.per_token) };
+            for &(index, request) in &accepted {
+                if i < request.max_tokens {
+                    events.push((index, self.token(request, i, at)));
+                }
+                if i == request.max_tokens {
+                    let (prompt_tokens, output_tokens) = (request.prompt.len(), request.max_tokens);
+                    let usage = Usage { prompt_tokens, output_tokens, cached_tokens: 0 };
+                    let (reason, text) = (FinishReason::Length, String::new());
+                    events.push((index, Event::Finished { reason, text, usage, phases: Phases::default(), at }));
+                }
+            }
+        }
+        Box::new(events.into_iter())
     }
 
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {

@@ -1,12 +1,14 @@
 //! Concrete backends, one module each, all behind the trait of `backend`.
 //!
-//! [`native`] runs Pacemark's own engine. A new backend is one module here and one line in [`BACKENDS`]; it must pass
-//! `backend::conformance`.
+//! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare with. A new backend is one
+//! module here and one line in [`BACKENDS`]; it must pass `backend::conformance`.
 
+mod generation;
+#[cfg(feature = "llama-cpp")]
+pub mod llama_cpp;
 mod model_type;
 pub mod native;
-
-/// Names of the backends, for help and error messages.
-pub const BACKENDS: &[&str] = &[native::NAME];
+mod table;
 
 pub use model_type::model_type;
+pub use table::{BACKENDS, BackendEntry, Load, LoadError, LoadOptions, find};

@@ -2,23 +2,140 @@
 
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, TokenId, conformance};
 use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_testmodel::{N_CTX, TestModel};
+use std::path::PathBuf;
+
+/// A model's file, removed at the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, model: &TestModel) -> File {
+        let unique = format!("pacemark-backend-{}-{:?}-{name}.gguf", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(unique);
+        model.write(&path).unwrap();
+        File(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
 
 fn native(name: &str, model: &TestModel, n_ubatch: usize) -> NativeBackend {
-    let unique = format!("pacemark-backend-{}-{:?}-{name}.gguf", std::process::id(), std::thread::current().id());
-    let path = std::env::temp_dir().join(unique);
-    model.write(&path).unwrap();
-    let options = NativeOptions { n_threads: 2, n_ctx: None, n_ubatch };
-    let backend = NativeBackend::load(&path, options, &mut |_, _| {}).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    backend
+    let options = NativeOptions { n_threads: 2, n_ctx: None, n_seqs: 3, n_ubatch };
+    NativeBackend::load(&File::new(name, model).0, options, &mut |_, _| {}).unwrap()
+}
+
+/// Calls `check` with every backend that this build has and every architecture.
+fn each(name: &str, n_seqs: usize, check: impl Fn(&str, &dyn Backend)) {
+    for (architecture, model) in [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())] {
+        let file = File::new(&format!("{name}-{architecture}"), &model);
+        for entry in BACKENDS {
+            let Ok(load) = entry.load else { continue };
+            let n_ctx = Some(2 * N_CTX);
+            let options = LoadOptions { n_threads: 2, n_ctx, n_seqs, n_ubatch: 32, ..LoadOptions::default() };
+            let backend = load(&file.0, &options, &mut |_, _| {}).unwrap();
+            assert_eq!(backend.info().backend, entry.name);
+            check(&format!("{} on {architecture}", entry.name), &*backend);
+        }
+    }
 }
 
 #[test]
-fn native_conforms_on_every_architecture() {
-    for (name, model) in [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())] {
-        conformance::check(&native(name, &model, 512)).unwrap_or_else(|error| panic!("{name}: {error}"));
+fn every_backend_conforms_on_every_architecture() {
+    for n_seqs in [1, 3] {
+        each("conforms", n_seqs, |name, backend| {
+            conformance::check(backend).unwrap_or_else(|error| panic!("{name}, {n_seqs} sequences: {error}"));
+        });
     }
+}
+
+/// Longer than what a cache keeps of gemma3's window (256 cells in llama.cpp), so that what left it must be put back.
+#[test]
+fn a_kept_prefix_is_found_again_and_changes_nothing() {
+    each("prefix", 1, |name, backend| {
+        let depth: Vec<TokenId> = (0..200).map(|i| i * 7 % 300).collect();
+        let run = |tail: u32, n_tail: u32, reuse_prefix| {
+            let prompt = depth.iter().copied().chain((0..n_tail).map(|i| (tail + i * 11) % 300)).collect();
+            let request =
+                GenerateRequest { prompt, max_tokens: 5, ignore_eos: true, reuse_prefix, ..GenerateRequest::default() };
+            let mut found = (0, Vec::new());
+            for event in backend.generate(request) {
+                match event {
+                    Event::Started { cached_tokens, .. } => found.0 = cached_tokens,
+                    Event::Token { id, .. } => found.1.push(id),
+                    Event::Failed(error) => panic!("{name}: {error}"),
+                    _ => {}
+                }
+            }
+            found
+        };
+        let alone: Vec<_> = (0..3).map(|tail| run(tail, 280, false).1).collect();
+        let prompt = depth.clone();
+        backend.generate(GenerateRequest { prompt, reuse_prefix: true, ..GenerateRequest::default() }).for_each(drop);
+        for (tail, alone) in alone.into_iter().enumerate() {
+            assert_eq!(run(tail as u32, 280, true), (200, alone), "{name}, tail {tail}");
+        }
+    });
+}
+
+#[test]
+fn more_sequences_than_were_set_up_are_refused() {
+    each("seqs", 2, |name, backend| {
+        let request = GenerateRequest { prompt: vec![3; 4], max_tokens: 2, ..GenerateRequest::default() };
+        let events: Vec<_> = backend.generate_batch(vec![request; 3]).collect();
+        let failed: Vec<_> = events.iter().filter(|(_, e)| matches!(e, Event::Failed(_))).map(|(i, _)| *i).collect();
+        assert_eq!(failed, [2], "{name}");
+        let refused = GenerateRequest { prompt: vec![100_000], max_tokens: 1, ..GenerateRequest::default() };
+        let Some(Event::Failed(error)) = backend.generate(refused).last() else { panic!("{name}") };
+        assert!(error.to_string().contains("token 100000 is outside the vocabulary of 320"), "{name}: {error}");
+    });
+}
+
+/// Two engines, one file: what they say of the same tokens may differ by quantized arithmetic only.
+#[test]
+#[cfg(feature = "llama-cpp")]
+fn llama_cpp_and_native_agree() {
+    for (name, model) in [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())] {
+        let file = File::new(&format!("agree-{name}"), &model);
+        let tokens: Vec<TokenId> = (0..40).map(|i| (i * 37 % 300) as TokenId).collect();
+        let scores: Vec<Vec<f32>> = BACKENDS
+            .iter()
+            .map(|entry| {
+                let backend = entry.load.unwrap()(&file.0, &LoadOptions::default(), &mut |_, _| {}).unwrap();
+                backend.score(&tokens, 0).unwrap()
+            })
+            .collect();
+        let mean = |of: &[f32]| of.iter().sum::<f32>() / of.len() as f32;
+        assert!(
+            (mean(&scores[0]) - mean(&scores[1])).abs() < 0.05,
+            "{name}: {} {}",
+            mean(&scores[0]),
+            mean(&scores[1])
+        );
+    }
+}
+
+#[test]
+#[cfg(feature = "llama-cpp")]
+fn llama_cpp_says_why_it_refuses() {
+    let load = pacemark_backends::find("llama-cpp").unwrap().load.unwrap();
+    let mut model = TestModel::llama();
+    model.tensors.retain(|(tensor, _)| tensor.name != "blk.3.ffn_up.weight");
+    let file = File::new("refuses", &model);
+    let load = |options: LoadOptions| match load(&file.0, &options, &mut |_, _| {}) {
+        Ok(_) => panic!("{options:?} was accepted"),
+        Err(error) => error.to_string(),
+    };
+    let error = load(LoadOptions::default());
+    assert!(error.contains("llama.cpp cannot load the model") && error.contains("blk.3.ffn_up.weight"), "{error}");
+    let error = load(LoadOptions { kv_types: ("f16".into(), "q9".into()), ..LoadOptions::default() });
+    assert!(error.contains("KV cache type q9"), "{error}");
+    let error = load(LoadOptions { n_threads: usize::MAX, ..LoadOptions::default() });
+    assert!(error.contains("n_threads") || error.contains("cannot load"), "{error}");
 }
 
 #[test]

@@ -126,6 +126,11 @@ impl Decoder {
         Ok(&self.scratch.logits)
     }
 
+    /// What the last [`Decoder::forward`] returned.
+    pub fn logits(&self) -> &[f32] {
+        &self.scratch.logits
+    }
+
     /// Extends the sequences and notes where each token goes.
     fn reserve(&mut self, items: &mut [BatchItem<'_>]) -> Result<(), EngineError> {
         for i in 0..items.len() {

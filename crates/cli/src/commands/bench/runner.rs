@@ -122,7 +122,7 @@ fn open(args: &Args, load: &Load, path: &Path, tests: &[Params], progress: &Prog
     let lengths =
         tests.iter().map(|t| ["n_depth", "n_prompt", "n_gen"].map(|name| count(t, name)).iter().sum::<usize>());
     let n_ctx = lengths.max().unwrap_or(0) + 1;
-    let options = NativeOptions { n_threads: load.n_threads, n_ctx: Some(n_ctx), n_ubatch: load.n_ubatch };
+    let options = NativeOptions { n_threads: load.n_threads, n_ctx: Some(n_ctx), n_seqs: 1, n_ubatch: load.n_ubatch };
     // Where this does not work, the peak is that of the whole process.
     env::reset_peak_rss();
     let backend = NativeBackend::load(path, options, &mut |done, of| {

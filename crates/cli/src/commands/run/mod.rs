@@ -127,6 +127,7 @@ pub fn run(args: Args) -> Result<Exit> {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
         n_ubatch: args.ubatch_size as usize,
+        ..NativeOptions::default()
     };
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     breakdown.mark("load");

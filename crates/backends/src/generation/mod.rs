@@ -1,0 +1,248 @@
+//! What is the same for every engine that lives in this process: requests become streams of events.
+//!
+//! An [`Engine`] computes tokens of sequences and nothing else; a [`Host`] holds it with its tokenizer, checks requests,
+//! keeps a prefix where asked to and hands out [`stream::Stream`]s. A stream is lazy: every `next()` computes one step (a chunk of
+//! the prompts, or one token of each sequence), so whoever drives it sets the pace, and dropping it frees what it held.
+
+mod stream;
+
+use pacemark_backend::{
+    BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, SamplingParams, TokenId,
+};
+use pacemark_engine::{SamplerConfig, TokenLogprobs};
+use pacemark_tokenizer::Tokenizer;
+use std::cell::RefCell;
+use stream::Stream;
+
+/// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a lot of memory.
+const SCORE_CHUNK: usize = 128;
+
+/// Tokens of one sequence in a step; they follow what the sequence holds.
+pub(crate) struct Item<'a, S> {
+    pub sequence: &'a mut S,
+    pub tokens: &'a [TokenId],
+    pub wanted: Wanted,
+}
+
+/// Which tokens of an item need logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    None,
+    Last,
+    All,
+}
+
+/// Something in this process that computes sequences of tokens.
+pub(crate) trait Engine {
+    /// One sequence's keys and values.
+    type Sequence;
+
+    /// An empty sequence. [`Host`] never has more than it was told.
+    fn open(&mut self) -> Self::Sequence;
+
+    /// Forgets all but the first `len` tokens, or more where the engine can't cut there; says how many are left.
+    fn truncate(&mut self, sequence: &mut Self::Sequence, len: usize) -> usize;
+
+    /// Told that the sequence will be continued by a later request, from a prefix of what it holds.
+    fn keep(&mut self, sequence: &mut Self::Sequence) {
+        let _ = sequence;
+    }
+
+    /// Takes back everything `sequence` holds.
+    fn close(&mut self, sequence: Self::Sequence);
+
+    /// Computes the items' tokens.
+    fn forward(&mut self, items: &mut [Item<'_, Self::Sequence>]) -> Result<(), BackendError>;
+
+    /// Wanted logits of the last [`Engine::forward`], `[n_vocab]`; `row` counts them in order of items and tokens.
+    fn logits(&self, row: usize) -> &[f32];
+
+    /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens.
+    fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs;
+
+    /// No stream computes for now: threads should not wait for the next step.
+    fn rest(&mut self) {}
+
+    /// Memory held, where it can be known.
+    fn memory(&self) -> Option<MemoryUsage>;
+}
+
+/// An engine that serves requests.
+pub(crate) struct Host<E: Engine> {
+    state: RefCell<State<E>>,
+    tokenizer: Option<Tokenizer>,
+    limits: Limits,
+}
+
+/// What a host may ask of its engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Tokens of the longest sequence.
+    pub n_ctx: usize,
+    /// Sequences at once.
+    pub n_seqs: usize,
+    /// Tokens of a step.
+    pub n_step: usize,
+    /// Tokens of the vocabulary.
+    pub n_vocab: usize,
+}
+
+/// What a step needs exclusively.
+struct State<E: Engine> {
+    engine: E,
+    /// Sequences that exist, the kept one included.
+    n_open: usize,
+    /// The sequence of the last request that asked to keep it, with its tokens.
+    kept: Option<(E::Sequence, Vec<TokenId>)>,
+}
+
+impl<E: Engine> Host<E> {
+    pub fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
+        Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), tokenizer, limits }
+    }
+
+    /// The model's tokenizer, if its file has one that can be used.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
+    /// Looks at the engine.
+    pub fn with_engine<T>(&self, look: impl FnOnce(&E) -> T) -> T {
+        look(&self.state.borrow().engine)
+    }
+
+    /// As `Backend::generate`.
+    pub fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
+        Box::new(Stream::new(self, vec![request]).map(|(_, event)| event))
+    }
+
+    /// As `Backend::generate_batch`.
+    pub fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+        Box::new(Stream::new(self, requests))
+    }
+
+    /// As `Backend::score`.
+    pub fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
+        let n_ctx = self.limits.n_ctx;
+        if tokens.len() > n_ctx {
+            return Err(BackendError::ContextExceeded { prompt: tokens.len(), max_tokens: 0, n_ctx });
+        }
+        self.check_tokens(tokens)?;
+        let mut state = self.state.borrow_mut();
+        state.drop_kept();
+        let mut sequence = state.open(&self.limits)?;
+        let scores = self.score_in(&mut state.engine, &mut sequence, tokens, first);
+        state.close(sequence);
+        state.engine.rest();
+        scores
+    }
+
+    fn score_in(
+        &self,
+        engine: &mut E,
+        sequence: &mut E::Sequence,
+        tokens: &[TokenId],
+        first: usize,
+    ) -> Result<Vec<f32>, BackendError> {
+        // The last token predicts nothing that is asked for, so it is not computed.
+        let n_inputs = tokens.len().saturating_sub(1);
+        let first = first.min(n_inputs);
+        let mut scores = Vec::with_capacity(n_inputs - first);
+        for tokens in tokens[..first].chunks(self.limits.n_step) {
+            engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
+        }
+        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.limits.n_step)) {
+            let end = (start + SCORE_CHUNK.min(self.limits.n_step)).min(n_inputs);
+            engine.forward(&mut [Item { sequence, tokens: &tokens[start..end], wanted: Wanted::All }])?;
+            for (row, &next) in tokens[start + 1..=end].iter().enumerate() {
+                scores.push(engine.logprobs(engine.logits(row), next, 0).chosen);
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Memory held.
+    pub fn memory(&self) -> Option<MemoryUsage> {
+        self.state.borrow().engine.memory()
+    }
+
+    /// Why the request cannot be served.
+    fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
+        let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.limits.n_ctx);
+        if prompt == 0 {
+            return Err(BackendError::InvalidRequest("the prompt is empty".into()));
+        }
+        if prompt.saturating_add(max_tokens) > n_ctx {
+            return Err(BackendError::ContextExceeded { prompt, max_tokens, n_ctx });
+        }
+        self.check_tokens(&request.prompt)?;
+        let s = &request.sampling;
+        let numbers = [
+            ("temperature", s.temperature, 0.0, f32::MAX),
+            ("top_p", s.top_p, 0.0, 1.0),
+            ("min_p", s.min_p, 0.0, 1.0),
+            ("repetition_penalty", s.repetition_penalty, f32::MIN_POSITIVE, f32::MAX),
+            ("presence_penalty", s.presence_penalty, f32::MIN, f32::MAX),
+            ("frequency_penalty", s.frequency_penalty, f32::MIN, f32::MAX),
+        ];
+        match numbers.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
+            Some((name, value, ..)) => Err(BackendError::InvalidRequest(format!("{name}: {value} is out of range"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), BackendError> {
+        let n_vocab = self.limits.n_vocab;
+        match tokens.iter().find(|&&token| token as usize >= n_vocab) {
+            Some(token) => {
+                Err(BackendError::InvalidRequest(format!("token {token} is outside the vocabulary of {n_vocab}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl<E: Engine> State<E> {
+    /// An empty sequence; the kept one goes if there is no other room.
+    fn open(&mut self, limits: &Limits) -> Result<E::Sequence, BackendError> {
+        if self.n_open == limits.n_seqs {
+            self.drop_kept();
+        }
+        if self.n_open == limits.n_seqs {
+            let n = limits.n_seqs;
+            return Err(BackendError::InvalidRequest(format!("no room: {n} at a time is what was set up (n_seqs)")));
+        }
+        self.n_open += 1;
+        Ok(self.engine.open())
+    }
+
+    fn close(&mut self, sequence: E::Sequence) {
+        self.n_open -= 1;
+        self.engine.close(sequence);
+    }
+
+    fn drop_kept(&mut self) {
+        if let Some((sequence, _)) = self.kept.take() {
+            self.close(sequence);
+        }
+    }
+}
+
+/// The engine's spelling of the same numbers.
+fn sampler_config(p: &SamplingParams) -> SamplerConfig {
+    SamplerConfig {
+        temperature: p.temperature,
+        top_k: p.top_k,
+        top_p: p.top_p,
+        min_p: p.min_p,
+        repetition_penalty: p.repetition_penalty,
+        presence_penalty: p.presence_penalty,
+        frequency_penalty: p.frequency_penalty,
+        seed: p.seed,
+    }
+}
+
+/// The event of a request that ends without a result.
+fn failed(error: &BackendError) -> Event {
+    Event::Failed(error.clone())
+}

@@ -1,0 +1,238 @@
+//! Requests in progress: one, or several that are computed together.
+//!
+//! All prompts come first, several in one step as far as they fit; then each step computes one token of every sequence.
+
+use super::{Engine, Host, Item, State, Wanted, failed, sampler_config};
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage};
+use pacemark_engine::Sampler;
+use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// The stream of a batch: state between two events.
+pub(super) struct Stream<'a, E: Engine> {
+    host: &'a Host<E>,
+    slots: Vec<Slot<'a, E::Sequence>>,
+    started: bool,
+    /// Events that are known and not yet taken.
+    ready: VecDeque<(usize, Event)>,
+}
+
+/// One request.
+struct Slot<'a, S> {
+    index: usize,
+    request: GenerateRequest,
+    sampler: Sampler,
+    detokenizer: Option<Detokenizer<&'a Tokenizer>>,
+    /// `None` before it starts and after it ended.
+    sequence: Option<S>,
+    /// Tokens in `sequence`.
+    n_computed: usize,
+    /// Prompt and generated tokens.
+    tokens: Vec<TokenId>,
+    phases: Phases,
+    cached_tokens: usize,
+}
+
+impl<S> Slot<'_, S> {
+    fn n_output(&self) -> usize {
+        self.tokens.len() - self.request.prompt.len()
+    }
+
+    fn in_prompt(&self) -> bool {
+        self.n_output() == 0
+    }
+}
+
+impl<'a, E: Engine> Stream<'a, E> {
+    pub fn new(host: &'a Host<E>, requests: Vec<GenerateRequest>) -> Self {
+        let mut stream = Stream { host, slots: Vec::new(), started: false, ready: VecDeque::new() };
+        for (index, request) in requests.into_iter().enumerate() {
+            if let Err(error) = host.check(&request) {
+                stream.ready.push_back((index, failed(&error)));
+                continue;
+            }
+            stream.ready.push_back((index, Event::Queued { at: Instant::now() }));
+            let options = DecodeOptions { special: false, start_of_text: false };
+            stream.slots.push(Slot {
+                index,
+                sampler: Sampler::new(sampler_config(&request.sampling), &request.prompt),
+                detokenizer: host.tokenizer.as_ref().map(|t| Detokenizer::new(t, options)),
+                sequence: None,
+                n_computed: 0,
+                tokens: request.prompt.clone(),
+                phases: Phases::default(),
+                cached_tokens: 0,
+                request,
+            });
+        }
+        stream
+    }
+
+    /// Gives each request a sequence: the kept one as far as it agrees, else an empty one.
+    fn start(&mut self) {
+        self.started = true;
+        let mut guard = self.host.state.borrow_mut();
+        let state = &mut *guard;
+        let ready = &mut self.ready;
+        self.slots.retain_mut(|slot| {
+            let kept = if slot.request.reuse_prefix { state.kept.take() } else { None };
+            if let Some((mut sequence, tokens)) = kept {
+                let prompt = &slot.request.prompt;
+                let same = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+                // The last prompt token is always computed: its logits are wanted.
+                slot.n_computed = state.engine.truncate(&mut sequence, same.min(prompt.len() - 1));
+                slot.cached_tokens = slot.n_computed;
+                slot.sequence = Some(sequence);
+            } else {
+                match state.open(&self.host.limits) {
+                    Ok(sequence) => slot.sequence = Some(sequence),
+                    Err(error) => {
+                        ready.push_back((slot.index, failed(&error)));
+                        return false;
+                    }
+                }
+            }
+            true
+        });
+        let at = Instant::now();
+        for slot in &self.slots {
+            ready.push_back((slot.index, Event::Started { at, cached_tokens: slot.cached_tokens }));
+        }
+    }
+
+    /// Computes one step, and samples where a sequence has caught up with its tokens.
+    fn step(&mut self) -> Result<(), BackendError> {
+        let started = Instant::now();
+        let mut guard = self.host.state.borrow_mut();
+        let state = &mut *guard;
+        // Prompts first; then those that have generated least.
+        let prompts = self.slots.iter().any(Slot::in_prompt);
+        self.slots.sort_by_key(|slot| slot.tokens.len() - slot.request.prompt.len());
+        let mut left = self.host.limits.n_step;
+        let mut items = Vec::with_capacity(self.slots.len());
+        for slot in self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt()) {
+            let n = left.min(slot.tokens.len() - slot.n_computed);
+            let Some(sequence) = slot.sequence.as_mut().filter(|_| n > 0) else { break };
+            let to = slot.n_computed + n;
+            let wanted = to == slot.tokens.len() && slot.request.max_tokens > 0;
+            let wanted = if wanted { Wanted::Last } else { Wanted::None };
+            items.push(Item { sequence, tokens: &slot.tokens[slot.n_computed..to], wanted });
+            left -= n;
+        }
+        state.engine.forward(&mut items)?;
+        let counts: Vec<_> = items.iter().map(|item| (item.tokens.len(), item.wanted)).collect();
+        drop(items);
+        let computed = Instant::now();
+        let mut row = 0;
+        let slots = self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt());
+        for (slot, (n, wanted)) in slots.zip(counts) {
+            slot.n_computed += n;
+            *(if slot.in_prompt() { &mut slot.phases.prefill } else { &mut slot.phases.decode }) += computed - started;
+            if slot.n_computed < slot.tokens.len() {
+                let (computed_tokens, of) = (slot.n_computed, slot.tokens.len());
+                self.ready.push_back((slot.index, Event::Prefill { computed: computed_tokens, of, at: computed }));
+            } else if wanted == Wanted::None {
+                finish(state, slot, FinishReason::Length, computed, &mut self.ready);
+            } else {
+                sample(self.host, state, slot, row, &mut self.ready);
+                row += 1;
+            }
+        }
+        self.slots.retain(|slot| slot.sequence.is_some());
+        if self.slots.is_empty() {
+            state.engine.rest();
+        }
+        Ok(())
+    }
+
+    /// Ends every request that is left, with `error`, or silently.
+    fn abort(&mut self, error: Option<&BackendError>) {
+        let mut state = self.host.state.borrow_mut();
+        for mut slot in self.slots.drain(..) {
+            if let Some(sequence) = slot.sequence.take() {
+                state.close(sequence);
+            }
+            if let Some(error) = error {
+                self.ready.push_back((slot.index, failed(error)));
+            }
+        }
+        state.engine.rest();
+    }
+}
+
+/// Chooses the next token of `slot` from logits row `row`, and ends the request if it was the last.
+fn sample<E: Engine>(
+    host: &Host<E>,
+    state: &mut State<E>,
+    slot: &mut Slot<'_, E::Sequence>,
+    row: usize,
+    ready: &mut VecDeque<(usize, Event)>,
+) {
+    let started = Instant::now();
+    let logits = state.engine.logits(row);
+    let id = slot.sampler.sample(logits);
+    let at = Instant::now();
+    slot.phases.sample += at - started;
+    let logprobs = slot.request.top_logprobs.map(|n_top| state.engine.logprobs(logits, id, n_top));
+    slot.tokens.push(id);
+    // An id beyond the tokenizer (padding rows of the embedding) has no text.
+    let text = slot.detokenizer.as_mut().and_then(|d| d.push(id).ok().map(str::to_string)).unwrap_or_default();
+    slot.phases.detokenize += at.elapsed();
+    let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
+    ready.push_back((slot.index, Event::Token { id, text, logprob, top, at }));
+    let ended = host.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id));
+    if ended && !slot.request.ignore_eos {
+        finish(state, slot, FinishReason::Stop, Instant::now(), ready);
+    } else if slot.n_output() == slot.request.max_tokens {
+        finish(state, slot, FinishReason::Length, Instant::now(), ready);
+    }
+}
+
+fn finish<E: Engine>(
+    state: &mut State<E>,
+    slot: &mut Slot<'_, E::Sequence>,
+    reason: FinishReason,
+    at: Instant,
+    ready: &mut VecDeque<(usize, Event)>,
+) {
+    let usage = Usage {
+        prompt_tokens: slot.request.prompt.len(),
+        cached_tokens: slot.cached_tokens,
+        output_tokens: slot.n_output(),
+    };
+    let text = slot.detokenizer.take().map(Detokenizer::finish).unwrap_or_default();
+    ready.push_back((slot.index, Event::Finished { reason, text, usage, phases: slot.phases, at }));
+    let Some(mut sequence) = slot.sequence.take() else { return };
+    if slot.request.reuse_prefix {
+        state.drop_kept();
+        state.engine.keep(&mut sequence);
+        slot.tokens.truncate(slot.n_computed);
+        state.kept = Some((sequence, std::mem::take(&mut slot.tokens)));
+    } else {
+        state.close(sequence);
+    }
+}
+
+impl<E: Engine> Iterator for Stream<'_, E> {
+    type Item = (usize, Event);
+
+    fn next(&mut self) -> Option<(usize, Event)> {
+        while self.ready.is_empty() && !self.slots.is_empty() {
+            if !self.started {
+                self.start();
+            } else if let Err(error) = self.step() {
+                self.abort(Some(&error));
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+impl<E: Engine> Drop for Stream<'_, E> {
+    fn drop(&mut self) {
+        if !self.slots.is_empty() {
+            self.abort(None);
+        }
+    }
+}

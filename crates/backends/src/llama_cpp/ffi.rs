@@ -1,0 +1,310 @@
+//! llama.cpp's C interface made safe: a model, a context over it with its threads, and the batch it computes.
+//!
+//! Everything unsafe of the backend is here. llama.cpp ends the process (`GGML_ABORT`) where one of its own assertions fails;
+//! callers therefore read the file with `modelfile` first, whose checks are stricter. Objects of this module stay on
+//! the thread that made them: their raw pointers are not `Send`.
+
+#![allow(unsafe_code, reason = "a C library can only be called by unsafe code")]
+
+use llama_cpp_sys_2 as sys;
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::{Mutex, Once, PoisonError};
+
+/// What llama.cpp complained of since [`take_errors`]; it reports reasons by its log only.
+static ERRORS: Mutex<String> = Mutex::new(String::new());
+
+/// Longest text kept in [`ERRORS`].
+const MAX_ERRORS: usize = 2000;
+
+/// How a context is set up; the names are llama.cpp's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ContextParams {
+    /// Tokens of all sequences together.
+    pub n_ctx: u32,
+    pub n_batch: u32,
+    pub n_ubatch: u32,
+    pub n_seq_max: u32,
+    pub n_threads: i32,
+    /// -1 to let llama.cpp choose, 0 off, 1 on.
+    pub flash_attn: i32,
+    pub type_k: sys::ggml_type,
+    pub type_v: sys::ggml_type,
+}
+
+/// One token to compute.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    pub id: i32,
+    pub position: i32,
+    pub sequence: i32,
+    /// Its logits are wanted.
+    pub wanted: bool,
+}
+
+/// Loaded weights.
+pub(super) struct Model(NonNull<sys::llama_model>);
+
+/// A KV cache with threads and buffers over a model.
+pub(super) struct Context {
+    context: NonNull<sys::llama_context>,
+    pool: NonNull<sys::ggml_threadpool>,
+    /// What `context` points into; dropped after it.
+    model: Model,
+    batch: Batch,
+}
+
+/// The arrays of a `llama_batch`, kept from step to step.
+#[derive(Default)]
+struct Batch {
+    ids: Vec<i32>,
+    positions: Vec<i32>,
+    n_sequences: Vec<i32>,
+    sequences: Vec<i32>,
+    sequence_pointers: Vec<*mut i32>,
+    wanted: Vec<i8>,
+    /// Where the wanted tokens are.
+    rows: Vec<i32>,
+}
+
+extern "C" fn log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+    if level != sys::GGML_LOG_LEVEL_ERROR || text.is_null() {
+        return;
+    }
+    // SAFETY: llama.cpp passes a NUL-terminated string that lives for the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let mut errors = ERRORS.lock().unwrap_or_else(PoisonError::into_inner);
+    if errors.len() + text.len() <= MAX_ERRORS {
+        errors.push_str(&text);
+    }
+}
+
+/// What llama.cpp complained of, and forgets it.
+pub(super) fn take_errors() -> String {
+    let text = std::mem::take(&mut *ERRORS.lock().unwrap_or_else(PoisonError::into_inner));
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.is_empty() { "llama.cpp gave no reason".to_owned() } else { lines.join("; ") }
+}
+
+/// llama.cpp's version.
+pub(super) fn version() -> String {
+    // SAFETY: the function returns a static NUL-terminated string.
+    unsafe { CStr::from_ptr(sys::llama_version()) }.to_string_lossy().into_owned()
+}
+
+fn initialize() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `log` is a function of the right type and needs no data; initialization has no other condition.
+        unsafe {
+            sys::llama_log_set(Some(log), ptr::null_mut());
+            sys::llama_backend_init();
+        }
+    });
+}
+
+impl Model {
+    /// Loads a file onto the CPU, as llama-bench does by default: mapped, with weights repacked where ggml does so.
+    pub fn load(path: &CString) -> Option<Model> {
+        initialize();
+        take_errors();
+        // SAFETY: the parameters are llama.cpp's defaults with one number changed; `path` is NUL-terminated. A null result is
+        // the failure.
+        let model = unsafe {
+            let mut params = sys::llama_model_default_params();
+            params.n_gpu_layers = 0;
+            sys::llama_model_load_from_file(path.as_ptr(), params)
+        };
+        NonNull::new(model).map(Model)
+    }
+
+    /// Tokens in the vocabulary.
+    pub fn n_vocab(&self) -> usize {
+        // SAFETY: the model is loaded, and its vocabulary lives as long as it does.
+        unsafe { sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())).max(0) as usize }
+    }
+
+    /// Context that the model was trained for.
+    pub fn n_ctx_train(&self) -> usize {
+        // SAFETY: the model is loaded.
+        unsafe { sys::llama_model_n_ctx_train(self.0.as_ptr()).max(0) as usize }
+    }
+
+    /// Tokens that a layer with a window sees; 0 for models without.
+    pub fn window(&self) -> usize {
+        // SAFETY: the model is loaded.
+        unsafe { sys::llama_model_n_swa(self.0.as_ptr()).max(0) as usize }
+    }
+
+    /// The token that starts a sequence, where the model wants one.
+    pub fn bos(&self) -> Option<u32> {
+        // SAFETY: the model is loaded, and its vocabulary lives as long as it does.
+        let (adds, bos) = unsafe {
+            let vocab = sys::llama_model_get_vocab(self.0.as_ptr());
+            (sys::llama_vocab_get_add_bos(vocab), sys::llama_vocab_bos(vocab))
+        };
+        u32::try_from(bos).ok().filter(|_| adds)
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: loaded by `load`, freed once, and no context over it is left.
+        unsafe { sys::llama_model_free(self.0.as_ptr()) }
+    }
+}
+
+impl Context {
+    /// A context over `model`; `None` if llama.cpp refuses.
+    pub fn new(model: Model, params: &ContextParams) -> Option<Context> {
+        take_errors();
+        // SAFETY: the parameters are llama.cpp's defaults with numbers changed; the model is loaded. Null is the failure.
+        let context = unsafe {
+            let mut p = sys::llama_context_default_params();
+            p.n_ctx = params.n_ctx;
+            p.n_batch = params.n_batch;
+            p.n_ubatch = params.n_ubatch;
+            p.n_seq_max = params.n_seq_max;
+            p.n_threads = params.n_threads;
+            p.n_threads_batch = params.n_threads;
+            p.flash_attn_type = params.flash_attn;
+            p.type_k = params.type_k;
+            p.type_v = params.type_v;
+            // As llama-bench: the window's cache only as long as the window.
+            p.swa_full = false;
+            sys::llama_init_from_model(model.0.as_ptr(), p)
+        };
+        let context = NonNull::new(context)?;
+        // llama-bench's threads: they poll for the next graph (level 50). Paused until the first one, and again by `rest`.
+        // SAFETY: the parameters are those that ggml itself fills in; the threads are checked for null.
+        let pool = unsafe {
+            let mut p = sys::ggml_threadpool_params_default(params.n_threads);
+            p.poll = 50;
+            p.paused = true;
+            sys::ggml_threadpool_new(&raw mut p)
+        };
+        let Some(pool) = NonNull::new(pool) else {
+            // SAFETY: made above, freed once.
+            unsafe { sys::llama_free(context.as_ptr()) };
+            return None;
+        };
+        // SAFETY: both are valid; the pool is freed after the context (`drop`).
+        unsafe { sys::llama_attach_threadpool(context.as_ptr(), pool.as_ptr(), pool.as_ptr()) };
+        Some(Context { context, pool, model, batch: Batch::default() })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Tokens that one sequence may hold: what was asked for, rounded up.
+    pub fn n_ctx_seq(&self) -> usize {
+        // SAFETY: the context is valid.
+        unsafe { sys::llama_n_ctx_seq(self.context.as_ptr()) as usize }
+    }
+
+    /// Computes `tokens`, whose ids, positions and sequences the caller has checked. The error is llama.cpp's code.
+    pub fn decode(&mut self, tokens: &[Token]) -> Result<(), i32> {
+        self.batch.fill(tokens);
+        let batch = self.batch.raw();
+        // SAFETY: the arrays of `batch` have `n_tokens` elements, and live in `self.batch` until the call returns.
+        let code = unsafe {
+            let code = sys::llama_decode(self.context.as_ptr(), batch);
+            sys::llama_synchronize(self.context.as_ptr());
+            code
+        };
+        if code == 0 { Ok(()) } else { Err(code) }
+    }
+
+    /// Logits of the `row`-th wanted token of the last [`Context::decode`], `[n_vocab]`; `None` if there is no such row.
+    pub fn logits(&self, row: usize) -> Option<&[f32]> {
+        let index = *self.batch.rows.get(row)?;
+        // SAFETY: null for an index without logits; otherwise `n_vocab` floats that stay until the next decode, which needs
+        // `&mut self`. The call may sort llama.cpp's rows, which nobody else sees: a context is not shared between threads.
+        unsafe {
+            let logits = sys::llama_get_logits_ith(self.context.as_ptr(), index);
+            (!logits.is_null()).then(|| std::slice::from_raw_parts(logits, self.model.n_vocab()))
+        }
+    }
+
+    /// Forgets `sequence` from position `from` on; false where only all of it can be forgotten.
+    pub fn remove(&mut self, sequence: i32, from: i32) -> bool {
+        // SAFETY: the context is valid, and so is its memory as long as it lives.
+        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), sequence, from, -1) }
+    }
+
+    /// First position of `sequence` that every layer still holds; -1 if it is empty.
+    pub fn first_position(&self, sequence: i32) -> i32 {
+        // SAFETY: as in `remove`.
+        unsafe { sys::llama_memory_seq_pos_min(sys::llama_get_memory(self.context.as_ptr()), sequence) }
+    }
+
+    /// A copy of what `sequence` holds; `None` if llama.cpp cannot make one.
+    pub fn save(&mut self, sequence: i32) -> Option<Vec<u8>> {
+        // SAFETY: the context is valid; `state` is as long as llama.cpp says it must be.
+        unsafe {
+            let mut state = vec![0u8; sys::llama_state_seq_get_size(self.context.as_ptr(), sequence)];
+            let n = sys::llama_state_seq_get_data(self.context.as_ptr(), state.as_mut_ptr(), state.len(), sequence);
+            (n > 0 && n == state.len()).then_some(state)
+        }
+    }
+
+    /// Puts a copy made by [`Context::save`] in place of what `sequence` holds.
+    pub fn restore(&mut self, sequence: i32, state: &[u8]) -> bool {
+        // SAFETY: the context is valid; llama.cpp reads at most `state.len()` bytes, which it wrote itself.
+        unsafe { sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), sequence) > 0 }
+    }
+
+    /// Parks the threads, which otherwise look for the next graph for a while; the next one wakes them.
+    pub fn rest(&mut self) {
+        // SAFETY: the pool is valid, and no graph is being computed: `decode` has returned.
+        unsafe { sys::ggml_threadpool_pause(self.pool.as_ptr()) }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: both were made by `new` and are freed once, the user of the threads first; the model follows as a field.
+        unsafe {
+            sys::llama_free(self.context.as_ptr());
+            sys::ggml_threadpool_free(self.pool.as_ptr());
+        }
+    }
+}
+
+impl Batch {
+    fn fill(&mut self, tokens: &[Token]) {
+        self.ids.clear();
+        self.positions.clear();
+        self.n_sequences.clear();
+        self.sequences.clear();
+        self.wanted.clear();
+        self.rows.clear();
+        for (index, token) in tokens.iter().enumerate() {
+            self.ids.push(token.id);
+            self.positions.push(token.position);
+            self.n_sequences.push(1);
+            self.sequences.push(token.sequence);
+            self.wanted.push(i8::from(token.wanted));
+            if token.wanted {
+                self.rows.push(index as i32);
+            }
+        }
+        // Only now: a vector that grows moves.
+        self.sequence_pointers.clear();
+        self.sequence_pointers.extend(self.sequences.iter_mut().map(ptr::from_mut));
+    }
+
+    fn raw(&mut self) -> sys::llama_batch {
+        sys::llama_batch {
+            n_tokens: self.ids.len() as i32,
+            token: self.ids.as_mut_ptr(),
+            embd: ptr::null_mut(),
+            pos: self.positions.as_mut_ptr(),
+            n_seq_id: self.n_sequences.as_mut_ptr(),
+            seq_id: self.sequence_pointers.as_mut_ptr(),
+            logits: self.wanted.as_mut_ptr(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The table of backends: what there is, whether this build has it, and how each loads a model with the same options.
+
+use crate::native::{NativeBackend, NativeOptions};
+use pacemark_backend::Backend;
+use std::error::Error;
+use std::path::Path;
+
+/// How to run a model, in any backend that can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Threads that compute.
+    pub n_threads: usize,
+    /// Tokens of the longest sequence; `None` for the backend's default.
+    pub n_ctx: Option<usize>,
+    /// Sequences of that length at once.
+    pub n_seqs: usize,
+    /// Prompt tokens handed over at once.
+    pub n_batch: usize,
+    /// Prompt tokens computed at once; at most `n_batch`.
+    pub n_ubatch: usize,
+    /// Flash attention; `None` for the backend's choice.
+    pub flash_attn: Option<bool>,
+    /// Types of keys and values in the KV cache, by llama.cpp's names.
+    pub kv_types: (String, String),
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        let native = NativeOptions::default();
+        LoadOptions {
+            n_threads: native.n_threads,
+            n_ctx: None,
+            n_seqs: 1,
+            n_batch: 2048,
+            n_ubatch: native.n_ubatch,
+            flash_attn: None,
+            kv_types: ("f16".into(), "f16".into()),
+        }
+    }
+}
+
+/// Why a backend could not be set up.
+pub type LoadError = Box<dyn Error + Send + Sync>;
+
+/// Loads a model; `progress(done, of)` is told of steps where there are any.
+pub type Load = fn(&Path, &LoadOptions, &mut dyn FnMut(usize, usize)) -> Result<Box<dyn Backend>, LoadError>;
+
+/// A row of [`BACKENDS`].
+pub struct BackendEntry {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line on what it is.
+    pub help: &'static str,
+    /// Loads a model; or why this build cannot.
+    pub load: Result<Load, &'static str>,
+}
+
+/// Every backend, the default first.
+pub const BACKENDS: &[BackendEntry] = &[
+    BackendEntry { name: crate::native::NAME, help: "Pacemark's own engine", load: Ok(native) },
+    BackendEntry { name: "llama-cpp", help: "llama.cpp, to compare with", load: LLAMA_CPP },
+];
+
+/// The backend of that name.
+pub fn find(name: &str) -> Option<&'static BackendEntry> {
+    BACKENDS.iter().find(|entry| entry.name == name)
+}
+
+fn native(
+    path: &Path,
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Box<dyn Backend>, LoadError> {
+    if options.flash_attn == Some(false) {
+        return Err("the native backend has fused attention only".into());
+    }
+    if options.kv_types != ("f16".into(), "f16".into()) {
+        return Err("the native backend's KV cache is f16".into());
+    }
+    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, .. } = *options;
+    let options = NativeOptions { n_threads, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch) };
+    Ok(Box::new(NativeBackend::load(path, options, progress)?))
+}
+
+#[cfg(not(feature = "llama-cpp"))]
+const LLAMA_CPP: Result<Load, &str> = Err("it was left out of this build: build with --features llama-cpp");
+
+#[cfg(feature = "llama-cpp")]
+const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
+    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, ref kv_types } = *options;
+    let kv_types = kv_types.clone();
+    let options =
+        crate::llama_cpp::LlamaCppOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, kv_types };
+    progress(0, 1);
+    Ok(Box::new(crate::llama_cpp::LlamaCppBackend::load(path, &options)?))
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_default_is_always_there() {
+        for (i, entry) in BACKENDS.iter().enumerate() {
+            assert!(BACKENDS[..i].iter().all(|other| other.name != entry.name), "{}", entry.name);
+            assert!(find(entry.name).is_some_and(|found| found.help == entry.help));
+        }
+        assert!(BACKENDS[0].load.is_ok());
+        assert_eq!(find("llama-cpp").unwrap().load.is_ok(), cfg!(feature = "llama-cpp"));
+    }
+}
