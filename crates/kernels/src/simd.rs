@@ -63,6 +63,12 @@ pub trait Int8: Simd {
     unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W;
     /// Adds sixteen times bits `2 * j` and `2 * j + 1` of every byte of `pairs`, `j` in 0..4.
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W;
+    /// Bits `2 * J` and `2 * J + 1` of every byte.
+    unsafe fn bit_pair<const J: usize>(pairs: Self::W) -> Self::W;
+    /// Adds 4 to byte `i` where bit `i` of the `LANES / 2` bytes at `bits` is set.
+    unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W;
+    /// Every byte, which is below 16, replaced by that entry of `table`.
+    unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W;
     /// Per row: `Σ (w - offset) * q` over slices `FROM..TO`, as floats.
     ///
     /// `q` are the 32 activations of the block. The weights use `BITS` bits; `SIGNED` types have the offset
@@ -74,6 +80,8 @@ pub trait Int8: Simd {
     ) -> Self;
     /// Loads `LANES` unsigned bytes as floats.
     unsafe fn load_u8(p: *const u8) -> Self;
+    /// Loads `LANES` bytes: their low and their high nibbles as floats.
+    unsafe fn load_nibbles(p: *const u8) -> (Self, Self);
     /// Loads `LANES` signed bytes as floats.
     unsafe fn load_i8(p: *const i8) -> Self;
 }
@@ -82,7 +90,7 @@ pub trait Int8: Simd {
 /// `slices * 2 * (2^bits - 1) * 127 <= 32767`. Eight-bit weights are signed, `2 * 128 * 127`.
 pub const fn slices_within_16_bits(bits: u32) -> usize {
     match bits {
-        4 => 8,
+        2..=4 => 8,
         5 => 4,
         6 => 2,
         _ => 1,

@@ -1,6 +1,6 @@
 //! The table of types: one row each, and everything that can be derived from a row.
 
-use crate::{float, k_quants, legacy};
+use crate::{codebook, float, k_quants, legacy};
 
 /// A storage type of a tensor's elements. The discriminant indexes [`DTYPES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,9 +14,14 @@ pub enum DType {
     Q5_0,
     Q5_1,
     Q8_0,
+    Q2K,
+    Q3K,
     Q4K,
     Q5K,
     Q6K,
+    IQ4NL,
+    IQ4XS,
+    MXFP4,
 }
 
 /// What a row of this type is multiplied with.
@@ -47,8 +52,8 @@ pub struct DTypeInfo {
     pub activation: Activation,
     /// Expands one block (`block_bytes` bytes) to `block_len` floats.
     pub dequantize: fn(&[u8], &mut [f32]),
-    /// Packs `block_len` floats to one block; `None` where Pacemark only reads the type.
-    pub quantize: Option<Quantize>,
+    /// Packs `block_len` floats to one block. Whatever the floats, it gives a block and does not panic.
+    pub quantize: Quantize,
     /// Largest error of quantize → dequantize on values in [-1, 1], for the round-trip test.
     pub max_roundtrip_err: f32,
 }
@@ -63,9 +68,14 @@ pub const DTYPES: &[DTypeInfo] = &[
     legacy::Q5_0,
     legacy::Q5_1,
     legacy::Q8_0,
+    k_quants::Q2_K,
+    k_quants::Q3_K,
     k_quants::Q4_K,
     k_quants::Q5_K,
     k_quants::Q6_K,
+    codebook::IQ4_NL,
+    codebook::IQ4_XS,
+    codebook::MXFP4,
 ];
 
 impl DType {

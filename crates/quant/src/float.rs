@@ -12,7 +12,7 @@ pub const F32: DTypeInfo = DTypeInfo {
     block_bytes: 4,
     activation: Activation::F32,
     dequantize: |b, out| out[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
-    quantize: Some(|x, b| b.copy_from_slice(&x[0].to_le_bytes())),
+    quantize: |x, b| b.copy_from_slice(&x[0].to_le_bytes()),
     max_roundtrip_err: 0.0,
 };
 
@@ -25,7 +25,7 @@ pub const F16: DTypeInfo = DTypeInfo {
     block_bytes: 2,
     activation: Activation::F32,
     dequantize: |b, out| out[0] = f16::from_le_bytes([b[0], b[1]]).to_f32(),
-    quantize: Some(|x, b| b.copy_from_slice(&f16::from_f32(x[0]).to_le_bytes())),
+    quantize: |x, b| b.copy_from_slice(&f16::from_f32(x[0]).to_le_bytes()),
     max_roundtrip_err: 0.0005,
 };
 
@@ -38,6 +38,6 @@ pub const BF16: DTypeInfo = DTypeInfo {
     block_bytes: 2,
     activation: Activation::F32,
     dequantize: |b, out| out[0] = bf16::from_le_bytes([b[0], b[1]]).to_f32(),
-    quantize: Some(|x, b| b.copy_from_slice(&bf16::from_f32(x[0]).to_le_bytes())),
+    quantize: |x, b| b.copy_from_slice(&bf16::from_f32(x[0]).to_le_bytes()),
     max_roundtrip_err: 0.004,
 };

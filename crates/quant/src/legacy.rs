@@ -101,7 +101,6 @@ const fn row(
     quantize: fn(&[f32], &mut [u8]),
     max_roundtrip_err: f32,
 ) -> DTypeInfo {
-    let quantize = Some(quantize);
     DTypeInfo {
         dtype,
         name,

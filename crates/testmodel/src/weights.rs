@@ -26,30 +26,7 @@ pub(crate) fn tensor(random: &mut Random, dims: &[u64], dtype: DType) -> Vec<u8>
     let n: usize = dims.iter().product::<u64>() as usize;
     let (center, spread) = if dims.len() == 1 { (1.0, 0.2) } else { (0.0, (3.0 / dims[0] as f32).sqrt()) };
     let mut bytes = vec![0; dtype.bytes_for(n).expect("test shapes are whole blocks")];
-    if dtype.info().quantize.is_some() {
-        let values: Vec<f32> = (0..n).map(|_| center + spread * random.unit()).collect();
-        quantize_row(dtype, &values, &mut bytes).expect("checked above");
-        return bytes;
-    }
-    // Types that are only read: random codes, with scales that give about the wanted spread.
-    for block in bytes.chunks_exact_mut(dtype.info().block_bytes) {
-        block.iter_mut().for_each(|b| *b = random.bits() as u8);
-        match dtype {
-            DType::Q6K => put_f16(block, 208, spread / (32.0 * 127.0)),
-            DType::Q4K => {
-                put_f16(block, 0, spread / (8.0 * 63.0));
-                put_f16(block, 2, spread / 63.0);
-            }
-            _ => {
-                put_f16(block, 0, spread / (16.0 * 63.0));
-                put_f16(block, 2, spread / 63.0);
-            }
-        }
-    }
+    let values: Vec<f32> = (0..n).map(|_| center + spread * random.unit()).collect();
+    quantize_row(dtype, &values, &mut bytes).expect("the size was computed for this type");
     bytes
-}
-
-/// Writes `value` as a half by way of the type that has that layout.
-fn put_f16(block: &mut [u8], at: usize, value: f32) {
-    quantize_row(DType::F16, &[value], &mut block[at..at + 2]).expect("a half is two bytes");
 }

@@ -102,6 +102,21 @@ impl Simd for Avx2 {
     }
 }
 
+/// Adds `VALUE`, a power of two above all of `w`, to byte `i` where bit `i` of the four bytes at `bits` is set.
+#[inline(always)]
+unsafe fn add_bit<const VALUE: i8>(w: __m256i, bits: *const u8) -> __m256i {
+    // Byte i gets the mask byte i / 8 (the shuffle works within 128-bit lanes, each of which holds all four), then keeps
+    // bit i % 8 of it.
+    let all = _mm256_set1_epi32(bits.cast::<i32>().read_unaligned());
+    let spread = _mm256_setr_epi8(
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
+    );
+    let select = _mm256_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
+    let bytes = _mm256_and_si256(_mm256_shuffle_epi8(all, spread), select);
+    let set = _mm256_cmpeq_epi8(bytes, select);
+    _mm256_or_si256(w, _mm256_and_si256(set, _mm256_set1_epi8(VALUE)))
+}
+
 impl Int8 for Avx2 {
     type W = __m256i;
 
@@ -119,16 +134,7 @@ impl Int8 for Avx2 {
     }
     #[inline(always)]
     unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W {
-        // Byte i gets the mask byte i / 8 (the shuffle works within 128-bit lanes, each of which holds all four), then
-        // keeps bit i % 8 of it.
-        let all = _mm256_set1_epi32(bits.cast::<i32>().read_unaligned());
-        let spread = _mm256_setr_epi8(
-            0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
-        );
-        let select = _mm256_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
-        let bytes = _mm256_and_si256(_mm256_shuffle_epi8(all, spread), select);
-        let set = _mm256_cmpeq_epi8(bytes, select);
-        _mm256_or_si256(w, _mm256_and_si256(set, _mm256_set1_epi8(16)))
+        add_bit::<16>(w, bits)
     }
     #[inline(always)]
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
@@ -139,6 +145,25 @@ impl Int8 for Avx2 {
             _ => _mm256_srli_epi16::<2>(pairs),
         };
         _mm256_or_si256(w, _mm256_and_si256(moved, _mm256_set1_epi8(0x30)))
+    }
+    #[inline(always)]
+    unsafe fn bit_pair<const J: usize>(pairs: Self::W) -> Self::W {
+        let moved = match J {
+            0 => pairs,
+            1 => _mm256_srli_epi16::<2>(pairs),
+            2 => _mm256_srli_epi16::<4>(pairs),
+            _ => _mm256_srli_epi16::<6>(pairs),
+        };
+        _mm256_and_si256(moved, _mm256_set1_epi8(3))
+    }
+    #[inline(always)]
+    unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W {
+        add_bit::<4>(w, bits)
+    }
+    #[inline(always)]
+    unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W {
+        let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+        _mm256_shuffle_epi8(table, w)
     }
     #[inline(always)]
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
@@ -172,6 +197,12 @@ impl Int8 for Avx2 {
     #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> Self {
         Avx2(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()))))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
+        let wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast()));
+        let low = _mm256_and_si256(wide, _mm256_set1_epi32(15));
+        (Avx2(_mm256_cvtepi32_ps(low)), Avx2(_mm256_cvtepi32_ps(_mm256_srli_epi32::<4>(wide))))
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {

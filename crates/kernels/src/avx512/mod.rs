@@ -126,6 +126,26 @@ impl Int8 for Avx512 {
         _mm512_ternarylogic_epi32::<0xF8>(w, moved, _mm512_set1_epi8(0x30))
     }
     #[inline(always)]
+    unsafe fn bit_pair<const J: usize>(pairs: Self::W) -> Self::W {
+        let moved = match J {
+            0 => pairs,
+            1 => _mm512_srli_epi16::<2>(pairs),
+            2 => _mm512_srli_epi16::<4>(pairs),
+            _ => _mm512_srli_epi16::<6>(pairs),
+        };
+        _mm512_and_si512(moved, _mm512_set1_epi8(3))
+    }
+    #[inline(always)]
+    unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W {
+        let mask = bits.cast::<u64>().read_unaligned();
+        _mm512_mask_add_epi8(w, mask, w, _mm512_set1_epi8(4))
+    }
+    #[inline(always)]
+    unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W {
+        let table = _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+        _mm512_shuffle_epi8(table, w)
+    }
+    #[inline(always)]
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
         w: &[Self::W; 8],
         q: *const i8,
@@ -135,6 +155,7 @@ impl Int8 for Avx512 {
         if SIGNED {
             let start = _mm512_set1_epi32(neg_sum);
             sum = match BITS {
+                3 => _mm512_slli_epi32::<2>(start),
                 4 => _mm512_slli_epi32::<3>(start),
                 5 => _mm512_slli_epi32::<4>(start),
                 6 => _mm512_slli_epi32::<5>(start),
@@ -152,6 +173,12 @@ impl Int8 for Avx512 {
     #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> Self {
         Avx512(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()))))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
+        let wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(p.cast()));
+        let low = _mm512_and_si512(wide, _mm512_set1_epi32(15));
+        (Avx512(_mm512_cvtepi32_ps(low)), Avx512(_mm512_cvtepi32_ps(_mm512_srli_epi32::<4>(wide))))
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {

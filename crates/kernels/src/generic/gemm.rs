@@ -120,10 +120,12 @@ unsafe fn block<V: Int8, Q: Quants, S: Scales>(
     sum: V,
 ) -> V {
     let q = (&raw const (*act).q).cast::<i8>();
-    // Only the fourth width has bit patterns that need the sign; BITS is a constant, so one arm remains.
+    // Widths that occur signed and unsigned have two arms; CODE_BITS is a constant, so one of all remains.
     macro_rules! dot {
         ($from:literal, $to:literal, $neg_sum:expr) => {
-            match (Q::BITS, S::SIGNED) {
+            match (Q::CODE_BITS, S::SIGNED) {
+                (2, _) => V::dot::<2, false, $from, $to>(w, q, $neg_sum),
+                (3, _) => V::dot::<3, true, $from, $to>(w, q, $neg_sum),
                 (4, true) => V::dot::<4, true, $from, $to>(w, q, $neg_sum),
                 (4, false) => V::dot::<4, false, $from, $to>(w, q, $neg_sum),
                 (5, true) => V::dot::<5, true, $from, $to>(w, q, $neg_sum),
@@ -138,7 +140,12 @@ unsafe fn block<V: Int8, Q: Quants, S: Scales>(
         let (all, lo) = ((*act).neg_sum, (*act).neg_sum_lo);
         let first = dot!(0, 4, lo).mul(scales.scale);
         let both = dot!(4, 8, all - lo).fma(scales.second, first);
-        return both.fma(step, sum);
+        let sum = both.fma(step, sum);
+        if S::SIGNED {
+            return sum;
+        }
+        let mins = scales.min.mul(V::splat(-lo as f32));
+        return scales.second_min.fma(V::splat((lo - all) as f32), mins).fma(step, sum);
     }
     let mut sum = dot!(0, 8, (*act).neg_sum).fma(scales.scale.mul(step), sum);
     if !S::SIGNED {

@@ -50,9 +50,14 @@ macro_rules! instantiate_kernels {
             instance!(q5_0(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Plain>(a));
             instance!(q5_1(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Affine>(a));
             instance!(q8_0(a: &GemmArgs) gemm::quantized::<$vector, Bits8, Plain>(a));
+            instance!(q2_k(a: &GemmArgs) gemm::quantized::<$vector, Bits2, SuperMin16>(a));
+            instance!(q3_k(a: &GemmArgs) gemm::quantized::<$vector, Bits3, Super16>(a));
             instance!(q4_k(a: &GemmArgs) gemm::quantized::<$vector, Bits4, Super>(a));
             instance!(q5_k(a: &GemmArgs) gemm::quantized::<$vector, Bits5, Super>(a));
             instance!(q6_k(a: &GemmArgs) gemm::quantized::<$vector, Bits6, Super16>(a));
+            instance!(iq4_nl(a: &GemmArgs) gemm::quantized::<$vector, Iq4, Plain>(a));
+            instance!(iq4_xs(a: &GemmArgs) gemm::quantized::<$vector, Iq4, SuperSigned>(a));
+            instance!(mxfp4(a: &GemmArgs) gemm::quantized::<$vector, Fp4, Exponent>(a));
             instance!(f32(a: &GemmArgs) gemm::floats::<$vector, gemm::Single>(a));
             instance!(f16(a: &GemmArgs) gemm::floats::<$vector, gemm::Half>(a));
             instance!(bf16(a: &GemmArgs) gemm::floats::<$vector, gemm::Brain>(a));
@@ -83,9 +88,14 @@ macro_rules! instantiate_kernels {
                 instances::q5_0,
                 instances::q5_1,
                 instances::q8_0,
+                instances::q2_k,
+                instances::q3_k,
                 instances::q4_k,
                 instances::q5_k,
                 instances::q6_k,
+                instances::iq4_nl,
+                instances::iq4_xs,
+                instances::mxfp4,
             ],
             attention: instances::attention,
             rms_norm: instances::rms_norm,

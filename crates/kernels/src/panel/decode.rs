@@ -2,21 +2,64 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: pointers into a panel made by pack.rs")]
 
-use super::{quants_bytes, super_bytes, super16_bytes};
+use super::{quants_bytes, super_bytes, super_min_bytes, super_signed_bytes, super16_bytes};
 use crate::simd::Int8;
+use pacemark_quant::{IQ4_VALUES, MXFP4_VALUES};
 
 /// How a block's quants are stored.
 pub(crate) trait Quants {
+    /// Bits of a quant in the panel.
     const BITS: u32;
+    /// Bits of a slice's bytes in the product; signed ones have half of that range added.
+    const CODE_BITS: u32 = Self::BITS;
 
     /// The eight slices of the block at `p`, unsigned.
     unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8];
 }
 
+pub(crate) struct Bits2;
+pub(crate) struct Bits3;
 pub(crate) struct Bits4;
+/// Four bits that index a table: IQ4_NL's and IQ4_XS's.
+pub(crate) struct Iq4;
+/// Four bits that are a float: MXFP4's.
+pub(crate) struct Fp4;
 pub(crate) struct Bits5;
 pub(crate) struct Bits6;
 pub(crate) struct Bits8;
+
+impl Quants for Bits2 {
+    const BITS: u32 = 2;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        let (first, second) = (V::load_w(p), V::load_w(p.add(4 * V::LANES)));
+        [
+            V::bit_pair::<0>(first),
+            V::bit_pair::<1>(first),
+            V::bit_pair::<2>(first),
+            V::bit_pair::<3>(first),
+            V::bit_pair::<0>(second),
+            V::bit_pair::<1>(second),
+            V::bit_pair::<2>(second),
+            V::bit_pair::<3>(second),
+        ]
+    }
+}
+
+impl Quants for Bits3 {
+    const BITS: u32 = 3;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        let mut w = Bits2::slices::<V>(p);
+        let bits = p.add(8 * V::LANES);
+        for (g, w) in w.iter_mut().enumerate() {
+            *w = V::add_third_bit(*w, bits.add(g * V::LANES / 2));
+        }
+        w
+    }
+}
 
 impl Quants for Bits4 {
     const BITS: u32 = 4;
@@ -35,6 +78,48 @@ impl Quants for Bits4 {
             V::high_nibbles(w[2]),
             V::high_nibbles(w[3]),
         ]
+    }
+}
+
+/// `values` with half the range of `1 << bits` added, so that they are unsigned.
+const fn biased(values: &[i8; 16], bits: u32) -> [u8; 16] {
+    let mut table = [0; 16];
+    let mut i = 0;
+    while i < 16 {
+        table[i] = (values[i] as i16 + (1 << (bits - 1))) as u8;
+        i += 1;
+    }
+    table
+}
+
+/// Nibbles looked up in a table of sixteen.
+#[inline(always)]
+unsafe fn looked_up<V: Int8>(p: *const u8, table: &[u8; 16]) -> [V::W; 8] {
+    let mut w = Bits4::slices::<V>(p);
+    for w in &mut w {
+        *w = V::look_up(*w, table);
+    }
+    w
+}
+
+impl Quants for Iq4 {
+    const BITS: u32 = 4;
+    const CODE_BITS: u32 = 8;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        looked_up::<V>(p, const { &biased(&IQ4_VALUES, 8) })
+    }
+}
+
+impl Quants for Fp4 {
+    const BITS: u32 = 4;
+    // -12..=12 fit five, for which AVX2 has a shorter way.
+    const CODE_BITS: u32 = 5;
+
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        looked_up::<V>(p, const { &biased(&MXFP4_VALUES, 5) })
     }
 }
 
@@ -89,6 +174,8 @@ pub(crate) struct BlockScales<V> {
     pub second: V,
     /// What one unit of activation adds; unused where [`Scales::SIGNED`].
     pub min: V,
+    /// What one unit of activation of the second half adds; `min` then is of the first. Used where [`Scales::HALVES`].
+    pub second_min: V,
 }
 
 /// How a panel's scales are stored.
@@ -105,7 +192,10 @@ pub(crate) trait Scales {
 pub(crate) struct Plain;
 pub(crate) struct Affine;
 pub(crate) struct Super;
+pub(crate) struct SuperSigned;
 pub(crate) struct Super16;
+pub(crate) struct SuperMin16;
+pub(crate) struct Exponent;
 
 impl Scales for Plain {
     const SIGNED: bool = true;
@@ -114,7 +204,7 @@ impl Scales for Plain {
     #[inline(always)]
     unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
         let scale = V::load_f16(p.add(b * V::LANES * 2).cast());
-        BlockScales { scale, second: scale, min: scale }
+        BlockScales { scale, second: scale, min: scale, second_min: scale }
     }
 }
 
@@ -126,7 +216,8 @@ impl Scales for Affine {
     unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
         let p = p.add(b * V::LANES * 4);
         let scale = V::load_f16(p.cast());
-        BlockScales { scale, second: scale, min: V::load_f16(p.add(V::LANES * 2).cast()) }
+        let min = V::load_f16(p.add(V::LANES * 2).cast());
+        BlockScales { scale, second: scale, min, second_min: min }
     }
 }
 
@@ -141,7 +232,49 @@ impl Scales for Super {
         let small = p.add(V::LANES * (4 + b % 8 * 2));
         let scale = d.mul(V::load_u8(small));
         let min = V::splat(0.0).sub(dmin.mul(V::load_u8(small.add(V::LANES))));
-        BlockScales { scale, second: scale, min }
+        BlockScales { scale, second: scale, min, second_min: min }
+    }
+}
+
+impl Scales for SuperSigned {
+    const SIGNED: bool = true;
+    const HALVES: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let p = p.add(b / 8 * super_signed_bytes(V::LANES));
+        let small = p.add(V::LANES * (2 + b % 8)).cast::<i8>();
+        let scale = V::load_f16(p.cast()).mul(V::load_i8(small));
+        BlockScales { scale, second: scale, min: scale, second_min: scale }
+    }
+}
+
+impl Scales for SuperMin16 {
+    const SIGNED: bool = false;
+    const HALVES: bool = true;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        let p = p.add(b / 8 * super_min_bytes(V::LANES));
+        let (d, dmin) = (V::load_f16(p.cast()), V::load_f16(p.add(V::LANES * 2).cast()));
+        let dmin = V::splat(0.0).sub(dmin);
+        let small = p.add(V::LANES * (4 + b % 8 * 2));
+        let (scale, min) = V::load_nibbles(small);
+        let (second, second_min) = V::load_nibbles(small.add(V::LANES));
+        BlockScales { scale: d.mul(scale), second: d.mul(second), min: dmin.mul(min), second_min: dmin.mul(second_min) }
+    }
+}
+
+impl Scales for Exponent {
+    const SIGNED: bool = true;
+    const HALVES: bool = false;
+
+    #[inline(always)]
+    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+        // Half of 2^(e - 127). The two exponents below the normal numbers are taken for the smallest normal one.
+        let exponent = V::load_u8(p.add(b * V::LANES)).sub(V::splat(128.0));
+        let scale = exponent.max(V::splat(-126.0)).exp2i();
+        BlockScales { scale, second: scale, min: scale, second_min: scale }
     }
 }
 
@@ -155,7 +288,7 @@ impl Scales for Super16 {
         let d = V::load_f16(p.cast());
         let small = p.add(V::LANES * (2 + b % 8 * 2)).cast::<i8>();
         let scale = d.mul(V::load_i8(small));
-        BlockScales { scale, second: d.mul(V::load_i8(small.add(V::LANES))), min: scale }
+        BlockScales { scale, second: d.mul(V::load_i8(small.add(V::LANES))), min: scale, second_min: scale }
     }
 }
 

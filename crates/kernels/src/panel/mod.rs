@@ -8,13 +8,17 @@
 //!
 //! where a block is 32 consecutive k of all rows. Within a block's quants, slice `g` (k = 4g..4g+4) stores row after row:
 //!
+//! - **2 bits**: bit pairs: slices 0..4 in `4 * R` bytes, slices 4..8 in `4 * R` more,
+//! - **3 bits**: those, then for each slice one bit for each byte (`R / 2` bytes),
 //! - **4 bits**: slices 0..4 in low nibbles and 4..8 in high nibbles of `16 * R` bytes,
 //! - **5 bits**: those, then for each slice one bit for each byte (`R / 2` bytes),
-//! - **6 bits**: those, then bit pairs: slices 0..4 in `4 * R` bytes, slices 4..8 in `4 * R` more,
+//! - **6 bits**: the 4-bit layout, then the 2-bit one,
 //! - **8 bits**: `4 * R` bytes a slice, signed values stored plus 128.
 //!
 //! A file's type maps to a width and a kind of scales ([`format`]); decode reads no more than a few per cent over the
-//! file's bytes. Packing is in [`pack`], reading in [`decode`]; the arithmetic is in `generic/gemm.rs`.
+//! file's bytes. Per weight: Q2_K 2.625 bits, as in the file; Q3_K 3.5625 for 3.4375 (its 6-bit scales become bytes);
+//! Q4_K 4.625 for 4.5; Q5_K 5.625 for 5.5; IQ4_XS 4.3125 for 4.25; all others as in the file. Codes that index a table
+//! (IQ4_NL, IQ4_XS, MXFP4) stay four bits: a shuffle looks them up when they are in registers. Packing is in [`pack`], reading in [`decode`]; the arithmetic is in `generic/gemm.rs`.
 
 pub(crate) mod decode;
 pub(crate) mod pack;
@@ -32,6 +36,12 @@ pub(crate) enum ScaleKind {
     Super,
     /// A superblock of 256: f16 d a row, then sixteen int8 scales, one for every 16 k; weights are signed.
     Super16,
+    /// A superblock of 256: f16 d a row, then an int8 scale for each of its eight blocks; weights are signed.
+    SuperSigned,
+    /// A superblock of 256: f16 d and dmin a row, then for every 16 k a byte with a 4-bit scale and minimum.
+    SuperMin16,
+    /// One byte a row and block: the exponent of a power of two; weights are signed.
+    Exponent,
 }
 
 /// Width and scales of a quantized type's panels.
@@ -50,9 +60,14 @@ pub(crate) const fn format(dtype: DType) -> Option<Format> {
         DType::Q5_0 => (5, ScaleKind::Plain),
         DType::Q5_1 => (5, ScaleKind::Affine),
         DType::Q8_0 => (8, ScaleKind::Plain),
+        DType::Q2K => (2, ScaleKind::SuperMin16),
+        DType::Q3K => (3, ScaleKind::Super16),
         DType::Q4K => (4, ScaleKind::Super),
         DType::Q5K => (5, ScaleKind::Super),
         DType::Q6K => (6, ScaleKind::Super16),
+        DType::IQ4NL => (4, ScaleKind::Plain),
+        DType::IQ4XS => (4, ScaleKind::SuperSigned),
+        DType::MXFP4 => (4, ScaleKind::Exponent),
     };
     Some(Format { bits, scales })
 }
@@ -69,6 +84,9 @@ pub(crate) const fn scales_bytes(kind: ScaleKind, n_blocks: usize, rows: usize) 
         ScaleKind::Affine => n_blocks * rows * 4,
         ScaleKind::Super => n_blocks / 8 * super_bytes(rows),
         ScaleKind::Super16 => n_blocks / 8 * super16_bytes(rows),
+        ScaleKind::SuperSigned => n_blocks / 8 * super_signed_bytes(rows),
+        ScaleKind::SuperMin16 => n_blocks / 8 * super_min_bytes(rows),
+        ScaleKind::Exponent => n_blocks * rows,
     }
 }
 
@@ -80,6 +98,16 @@ pub(crate) const fn super_bytes(rows: usize) -> usize {
 /// Bytes of a superblock's scales, `ScaleKind::Super16`.
 pub(crate) const fn super16_bytes(rows: usize) -> usize {
     rows * (2 + 16)
+}
+
+/// Bytes of a superblock's scales, `ScaleKind::SuperSigned`.
+pub(crate) const fn super_signed_bytes(rows: usize) -> usize {
+    rows * (2 + 8)
+}
+
+/// Bytes of a superblock's scales, `ScaleKind::SuperMin16`: d and dmin, then two rows of bytes for each block.
+pub(crate) const fn super_min_bytes(rows: usize) -> usize {
+    rows * (4 + 16)
 }
 
 /// Bytes of one panel of `rows` rows with `k` elements each; `None` on overflow.

@@ -1,7 +1,7 @@
 //! Making panels from the rows of a model file. Safe code: speed comes from working on whole blocks.
 
-use super::{Format, ScaleKind, format, quants_bytes, super_bytes, super16_bytes};
-use pacemark_quant::{DType, scale_min};
+use super::{Format, ScaleKind, format, quants_bytes, super_bytes, super_min_bytes, super_signed_bytes, super16_bytes};
+use pacemark_quant::{DType, iq4_xs_scale, q3_scale, scale_min};
 
 /// Widest panel of any ISA.
 pub(crate) const MAX_ROWS: usize = 16;
@@ -46,13 +46,22 @@ fn quantized(dtype: DType, format: Format, k: usize, rows: &[&[u8]], n_lanes: us
 /// The unsigned codes of 32 weights: sub-block `sub` of a file block.
 fn unpack(dtype: DType, b: &[u8], sub: usize, out: &mut [u8; 32]) {
     match dtype {
-        DType::Q4_0 => nibbles(&b[2..18], out),
+        DType::Q4_0 | DType::IQ4NL => nibbles(&b[2..18], out),
+        DType::IQ4XS => nibbles(&b[8 + sub * 16..][..16], out),
+        DType::MXFP4 => nibbles(&b[1..17], out),
         DType::Q4_1 => nibbles(&b[4..20], out),
         DType::Q5_0 => fives(&b[2..6], &b[6..22], out),
         DType::Q5_1 => fives(&b[4..8], &b[8..24], out),
         DType::Q8_0 => {
             for (out, &q) in out.iter_mut().zip(&b[2..34]) {
                 *out = q ^ 0x80;
+            }
+        }
+        DType::Q2K => pairs(&b[16 + sub / 4 * 32..][..32], sub % 4, out),
+        DType::Q3K => {
+            pairs(&b[32 + sub / 4 * 32..][..32], sub % 4, out);
+            for (out, &high) in out.iter_mut().zip(&b[..32]) {
+                *out |= (high >> sub & 1) << 2;
             }
         }
         DType::Q4K => side(&b[16 + sub / 2 * 32..][..32], sub % 2, out),
@@ -98,6 +107,13 @@ fn side(b: &[u8], side: usize, out: &mut [u8; 32]) {
     }
 }
 
+/// Thirty-two bytes, of which bits `2 * quarter` and the next are wanted.
+fn pairs(b: &[u8], quarter: usize, out: &mut [u8; 32]) {
+    for (out, &b) in out.iter_mut().zip(b) {
+        *out = b >> (2 * quarter) & 3;
+    }
+}
+
 /// Writes the scales that block `b` of one row brings.
 fn put_scales(dtype: DType, kind: ScaleKind, bytes: &[u8], b: usize, lane: usize, n_lanes: usize, scales: &mut [u8]) {
     let mut put16 = |at: usize, half: &[u8]| scales[at + lane * 2..][..2].copy_from_slice(half);
@@ -117,13 +133,32 @@ fn put_scales(dtype: DType, kind: ScaleKind, bytes: &[u8], b: usize, lane: usize
             scales[small + n_lanes + lane] = min;
         }
         ScaleKind::Super16 => {
-            debug_assert_eq!(dtype, DType::Q6K);
             let at = b / 8 * super16_bytes(n_lanes);
-            put16(at, &bytes[208..210]);
-            let small = at + n_lanes * (2 + b % 8 * 2);
-            scales[small + lane] = bytes[192 + b % 8 * 2];
-            scales[small + n_lanes + lane] = bytes[192 + b % 8 * 2 + 1];
+            let small = at + n_lanes * (2 + b % 8 * 2) + lane;
+            for half in 0..2 {
+                let sixteen = b % 8 * 2 + half;
+                scales[small + half * n_lanes] = match dtype {
+                    DType::Q3K => q3_scale(sixteen, &bytes[96..108]) as u8,
+                    _ => bytes[192 + sixteen],
+                };
+            }
+            let d = if dtype == DType::Q3K { 108 } else { 208 };
+            scales[at + lane * 2..][..2].copy_from_slice(&bytes[d..d + 2]);
         }
+        ScaleKind::SuperSigned => {
+            let at = b / 8 * super_signed_bytes(n_lanes);
+            put16(at, &bytes[..2]);
+            scales[at + n_lanes * (2 + b % 8) + lane] = iq4_xs_scale(b % 8, bytes) as u8;
+        }
+        ScaleKind::SuperMin16 => {
+            let at = b / 8 * super_min_bytes(n_lanes);
+            put16(at, &bytes[80..82]);
+            put16(at + n_lanes * 2, &bytes[82..84]);
+            let small = at + n_lanes * (4 + b % 8 * 2) + lane;
+            scales[small] = bytes[b % 8 * 2];
+            scales[small + n_lanes] = bytes[b % 8 * 2 + 1];
+        }
+        ScaleKind::Exponent => scales[b * n_lanes + lane] = bytes[0],
     }
 }
 
@@ -143,6 +178,14 @@ fn interleave(bits: u32, codes: &[[u8; 32]], out: &mut [u8]) {
         }
         return;
     }
+    if bits < 4 {
+        let (low, high) = out.split_at_mut(8 * rows);
+        bit_pairs(codes, 0, low);
+        if bits == 3 {
+            single_bits(codes, 2, high);
+        }
+        return;
+    }
     let (low, high) = out.split_at_mut(16 * rows);
     for (g, slice) in low.chunks_exact_mut(4 * rows).enumerate() {
         for (bytes, codes) in slice.chunks_exact_mut(4).zip(codes) {
@@ -151,30 +194,32 @@ fn interleave(bits: u32, codes: &[[u8; 32]], out: &mut [u8]) {
         }
     }
     match bits {
-        5 => fifth_bits(codes, high),
-        6 => bit_pairs(codes, high),
+        5 => single_bits(codes, 4, high),
+        6 => bit_pairs(codes, 4, high),
         _ => {}
     }
 }
 
-fn fifth_bits(codes: &[[u8; 32]], out: &mut [u8]) {
+/// Bit `at` of every code, a bit a byte of the slice.
+fn single_bits(codes: &[[u8; 32]], at: u32, out: &mut [u8]) {
     let rows = codes.len();
     for (g, bits) in out.chunks_exact_mut(rows / 2).enumerate() {
         for (pair, byte) in bits.iter_mut().enumerate() {
             *byte = 0;
             for i in 0..8 {
                 let row = pair * 2 + i / 4;
-                *byte |= (codes[row][4 * g + i % 4] >> 4 & 1) << i;
+                *byte |= (codes[row][4 * g + i % 4] >> at & 1) << i;
             }
         }
     }
 }
 
-fn bit_pairs(codes: &[[u8; 32]], out: &mut [u8]) {
+/// Bits `at` and `at + 1` of every code, four slices to a byte.
+fn bit_pairs(codes: &[[u8; 32]], at: u32, out: &mut [u8]) {
     let rows = codes.len();
     for (half, slice) in out.chunks_exact_mut(4 * rows).enumerate() {
         for (bytes, codes) in slice.chunks_exact_mut(4).zip(codes) {
-            let word = (0..4).fold(0, |word, j| word | (four(codes, 4 * half + j) >> 4 & 0x0303_0303) << (2 * j));
+            let word = (0..4).fold(0, |word, j| word | (four(codes, 4 * half + j) >> at & 0x0303_0303) << (2 * j));
             bytes.copy_from_slice(&word.to_le_bytes());
         }
     }

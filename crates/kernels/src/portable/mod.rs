@@ -209,6 +209,19 @@ impl Int8 for Portable {
         bytes(w, |i, b| b + (pairs[i] >> (2 * j) & 3) * 16)
     }
     #[inline(always)]
+    unsafe fn bit_pair<const J: usize>(pairs: Self::W) -> Self::W {
+        bytes(pairs, |_, b| b >> (2 * J) & 3)
+    }
+    #[inline(always)]
+    unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W {
+        let bits = u32::from_le_bytes(read(bits));
+        bytes(w, |i, b| b + ((bits >> i & 1) as u8) * 4)
+    }
+    #[inline(always)]
+    unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W {
+        bytes(w, |_, b| table[usize::from(b & 15)])
+    }
+    #[inline(always)]
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
         w: &[Self::W; 8],
         q: *const i8,
@@ -220,6 +233,11 @@ impl Int8 for Portable {
     unsafe fn load_u8(p: *const u8) -> Self {
         let items: [u8; N] = read(p);
         Portable(lanes!(i => f32::from(items[i])))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
+        let items: [u8; N] = read(p);
+        (Portable(lanes!(i => f32::from(items[i] & 15))), Portable(lanes!(i => f32::from(items[i] >> 4))))
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {

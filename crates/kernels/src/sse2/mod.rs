@@ -167,16 +167,16 @@ unsafe fn high(w: __m128i) -> __m128i {
     _mm_and_si128(_mm_srli_epi16::<4>(w), _mm_set1_epi8(15))
 }
 
-/// 16 in byte `i` where bit `i` of the two bytes in `mask` is set.
+/// `VALUE` in byte `i` where bit `i` of the two bytes in `mask` is set.
 #[inline(always)]
-unsafe fn sixteens(mask: u16) -> __m128i {
+unsafe fn spread<const VALUE: i8>(mask: u16) -> __m128i {
     // Each of the two bytes eight times, then bit i % 8 of it.
     let twice = _mm_cvtsi32_si128((i32::from(mask & 255) * 0x101) | ((i32::from(mask >> 8) * 0x101) << 16));
     let first = _mm_shufflelo_epi16::<0>(twice);
     let second = _mm_shufflelo_epi16::<0b01_01_01_01>(twice);
     let select = _mm_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
     let set = _mm_cmpeq_epi8(_mm_and_si128(_mm_unpacklo_epi64(first, second), select), select);
-    _mm_and_si128(set, _mm_set1_epi8(16))
+    _mm_and_si128(set, _mm_set1_epi8(VALUE))
 }
 
 #[inline(always)]
@@ -188,6 +188,17 @@ unsafe fn pair(pairs: __m128i, j: usize) -> __m128i {
         _ => _mm_srli_epi16::<2>(pairs),
     };
     _mm_and_si128(moved, _mm_set1_epi8(0x30))
+}
+
+#[inline(always)]
+unsafe fn low_pair<const J: usize>(pairs: __m128i) -> __m128i {
+    let moved = match J {
+        0 => pairs,
+        1 => _mm_srli_epi16::<2>(pairs),
+        2 => _mm_srli_epi16::<4>(pairs),
+        _ => _mm_srli_epi16::<6>(pairs),
+    };
+    _mm_and_si128(moved, _mm_set1_epi8(3))
 }
 
 /// Adds four rows' products of one slice to `sum`; `even` and `odd` are the activations of even and odd bytes.
@@ -220,11 +231,32 @@ impl Int8 for Sse2 {
     #[inline(always)]
     unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W {
         let bits = bits.cast::<u32>().read_unaligned();
-        [_mm_or_si128(w[0], sixteens(bits as u16)), _mm_or_si128(w[1], sixteens((bits >> 16) as u16))]
+        [_mm_or_si128(w[0], spread::<16>(bits as u16)), _mm_or_si128(w[1], spread::<16>((bits >> 16) as u16))]
     }
     #[inline(always)]
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
         [_mm_or_si128(w[0], pair(pairs[0], j)), _mm_or_si128(w[1], pair(pairs[1], j))]
+    }
+    #[inline(always)]
+    unsafe fn bit_pair<const J: usize>(pairs: Self::W) -> Self::W {
+        [low_pair::<J>(pairs[0]), low_pair::<J>(pairs[1])]
+    }
+    #[inline(always)]
+    unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W {
+        let bits = bits.cast::<u32>().read_unaligned();
+        [_mm_or_si128(w[0], spread::<4>(bits as u16)), _mm_or_si128(w[1], spread::<4>((bits >> 16) as u16))]
+    }
+    #[inline(always)]
+    unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W {
+        // No byte shuffle before SSSE3: every entry goes where its number stands.
+        let mut found = [_mm_setzero_si128(); 2];
+        for (number, &entry) in table.iter().enumerate() {
+            let (number, entry) = (_mm_set1_epi8(number as i8), _mm_set1_epi8(entry as i8));
+            for (found, w) in found.iter_mut().zip(w) {
+                *found = _mm_or_si128(*found, _mm_and_si128(_mm_cmpeq_epi8(w, number), entry));
+            }
+        }
+        found
     }
     #[inline(always)]
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
@@ -251,6 +283,15 @@ impl Int8 for Sse2 {
     #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> Self {
         floats_from_u16(_mm_unpacklo_epi8(_mm_loadl_epi64(p.cast()), _mm_setzero_si128()))
+    }
+    #[inline(always)]
+    unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
+        let bytes = _mm_loadl_epi64(p.cast());
+        let zero = _mm_setzero_si128();
+        (
+            floats_from_u16(_mm_unpacklo_epi8(low(bytes), zero)),
+            floats_from_u16(_mm_unpacklo_epi8(high(bytes), zero)),
+        )
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {
