@@ -288,10 +288,7 @@ impl Int8 for Sse2 {
     unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
         let bytes = _mm_loadl_epi64(p.cast());
         let zero = _mm_setzero_si128();
-        (
-            floats_from_u16(_mm_unpacklo_epi8(low(bytes), zero)),
-            floats_from_u16(_mm_unpacklo_epi8(high(bytes), zero)),
-        )
+        (floats_from_u16(_mm_unpacklo_epi8(low(bytes), zero)), floats_from_u16(_mm_unpacklo_epi8(high(bytes), zero)))
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {
