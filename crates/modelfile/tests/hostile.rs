@@ -135,8 +135,8 @@ fn absurd_tensors_are_refused() {
         "t: expected rows of whole Q8_0 blocks of 32 elements, found rows of 31",
     );
     refused(
-        &raw(1, 0, &[&tensor(&[256], 23, 0)]),
-        "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, found IQ4_XS",
+        &raw(1, 0, &[&tensor(&[256], 22, 0)]),
+        "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, found IQ2_S",
     );
     refused(&raw(1, 0, &[&tensor(&[256], 777, 0)]), "found unknown type 777");
     refused(&raw(1, 0, &[&tensor(&[8], 0, 33)]), "t: expected an offset that is a multiple of 32, found 33");
