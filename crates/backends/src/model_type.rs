@@ -1,6 +1,6 @@
 //! A model in three words, as llama-bench prints it: architecture, size, quantization.
 
-use pacemark_modelfile::{Metadata, ModelFile};
+use pacemark_modelfile::{Metadata, ModelFile, synth};
 
 /// llama.cpp's names of `general.file_type` (`llama_ftype` in llama.h).
 const FILE_TYPES: &[(u32, &str)] = &[
@@ -24,7 +24,7 @@ const FILE_TYPES: &[(u32, &str)] = &[
 ];
 
 /// E.g. `llama 135M Q4_1`. Size by the file's own label, else by its parameters; quantization by the file type, else by the
-/// type of most weights.
+/// type of most weights; synthetic weights are called so.
 pub fn model_type(file: &ModelFile) -> String {
     let metadata = file.metadata();
     let architecture = metadata.architecture().unwrap_or("unknown");
@@ -32,7 +32,8 @@ pub fn model_type(file: &ModelFile) -> String {
         Ok(Some(label)) if label.len() <= 12 => label.to_string(),
         _ => size_label(file.n_params()),
     };
-    format!("{architecture} {size} {}", quantization(metadata, file))
+    let synthetic = if synth::is_synthetic(metadata) { ", synthetic" } else { "" };
+    format!("{architecture} {size} {}{synthetic}", quantization(metadata, file))
 }
 
 fn quantization(metadata: &Metadata, file: &ModelFile) -> String {

@@ -153,6 +153,19 @@ fn the_summary_and_the_breakdown_name_every_stage() {
 }
 
 #[test]
+fn synthetic_models_of_every_architecture_run_and_have_no_quality() {
+    for architecture in ["llama", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox"] {
+        let shape = format!(
+            r#"synth:{{"architecture":"{architecture}","n_embd":64,"n_ff":96,"n_layers":2,"n_heads":4,"n_vocab":300}}:Q8_0"#
+        );
+        let output = run(Path::new(&shape), &["-n", "3", "-p", "the", "--ignore-eos", "-o", "json"], b"");
+        assert_eq!(json(&output)["ids"].as_array().map(Vec::len), Some(3), "{architecture}");
+        let (code, text) = failure(&pacemark(&["eval", "perplexity", "-m", &shape, "-f", "Cargo.toml"], b""));
+        assert!(code == 2 && text.contains("synthetic model"), "{text}");
+    }
+}
+
+#[test]
 fn bad_command_lines_are_usage_errors() {
     let folder = Folder::new("usage");
     let model = folder.model(&TestModel::llama());

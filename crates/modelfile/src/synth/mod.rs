@@ -1,0 +1,75 @@
+//! Synthetic models: the shape and the types of a real model, weights from a seed.
+//!
+//! How fast a model runs and how much memory it takes depend on its shape and types, not on what its weights say. A
+//! synthetic model has the exact tensors of the real one and the mixture of types that quantizing it gives, so speed and
+//! memory measured with it are the real model's; its text is noise, and what measures quality refuses it
+//! ([`is_synthetic`]). Nothing is read or downloaded: `synth:SHAPE[:TYPE]` is made tensor by tensor while it is loaded.
+
+mod describe;
+mod shape;
+mod weights;
+
+use crate::{DType, Metadata, ModelFile, ModelFileError, Result, TensorInfo};
+use describe::MIN_VOCAB;
+pub use shape::{SHAPES, Shape};
+use std::path::Path;
+
+/// What a model's name starts with when it is synthetic.
+pub const PREFIX: &str = "synth:";
+/// The key that marks a file as synthetic.
+pub const SYNTHETIC_KEY: &str = "pacemark.synthetic";
+/// The types of weights where none is named.
+pub const DEFAULT_TYPE: &str = "Q4_K_M";
+/// Architectures that can be made.
+const ARCHITECTURES: &[&str] = &["llama", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox"];
+
+/// Whether the weights of a model mean nothing.
+pub fn is_synthetic(metadata: &Metadata) -> bool {
+    matches!(metadata.opt_bool(SYNTHETIC_KEY), Ok(Some(true)))
+}
+
+/// Makes `synth:SHAPE[:TYPE]`, where SHAPE is a name of [`SHAPES`], a JSON object of dimensions ([`Shape`]'s fields), or
+/// the path of a file that holds one.
+pub fn open(model: &str) -> Result<ModelFile> {
+    let label = Path::new(model);
+    let rest = model.strip_prefix(PREFIX).unwrap_or(model);
+    let (shape, type_name) = match rest.rsplit_once(':') {
+        // A colon of a JSON object is no separator.
+        Some((shape, name)) if !name.contains('}') => (shape, name),
+        _ => (rest, DEFAULT_TYPE),
+    };
+    let shape = if shape.starts_with('{') {
+        Shape::from_json(shape, label)?
+    } else if let Some(shape) = Shape::named(shape) {
+        shape
+    } else if shape.ends_with(".json") {
+        let path = Path::new(shape);
+        let text = std::fs::read_to_string(path).map_err(|e| ModelFileError::io(path, "read the shape", e))?;
+        Shape::from_json(&text, path)?
+    } else {
+        let names: Vec<_> = SHAPES.iter().map(|row| row.0).collect();
+        let expected = format!("one of {}, a JSON object or a .json file", names.join(", "));
+        return Err(ModelFileError::invalid(label, "shape", &expected, shape.to_string()));
+    };
+    build(label, shape, type_name)
+}
+
+fn build(label: &Path, shape: Shape, type_name: &str) -> Result<ModelFile> {
+    let mut tensors = describe::tensors(&shape);
+    let metadata = describe::metadata(&shape, type_name);
+    choose_types(label, type_name, &mut tensors)?;
+    let source = weights::Weights::new(label.to_owned(), shape);
+    ModelFile::from_source(label, metadata, tensors, Box::new(source))
+}
+
+/// One type for every matrix; vectors stay F32.
+fn choose_types(label: &Path, type_name: &str, tensors: &mut [TensorInfo]) -> Result<()> {
+    let found = pacemark_quant::DTYPES.iter().find(|info| info.name.eq_ignore_ascii_case(type_name));
+    let Some(info) = found else {
+        return Err(ModelFileError::invalid(label, "type", DType::names(), type_name.to_string()));
+    };
+    for tensor in tensors.iter_mut().filter(|tensor| tensor.dims.len() > 1) {
+        tensor.dtype = info.dtype;
+    }
+    Ok(())
+}

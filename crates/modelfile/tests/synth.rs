@@ -1,0 +1,74 @@
+//! Synthetic models: as many parameters as the real ones, valid blocks, the same bytes each time.
+
+use pacemark_modelfile::{ModelFile, synth, write_gguf_file};
+use pacemark_quant::{DTYPES, dequantize_row};
+
+/// What Hugging Face's hub shows for each model; Llama 3.2's GGUF files have half a head of rotation factors more.
+const PARAMETERS: &[(&str, u64)] = &[
+    ("smollm2-135m", 134_515_008),
+    ("gemma3-270m", 268_098_176),
+    ("qwen2.5-0.5b", 494_032_768),
+    ("qwen3-0.6b", 596_049_920),
+    ("tinyllama-1.1b", 1_100_048_384),
+    ("llama3.2-1b", 1_235_814_400 + 32),
+    ("llama3.2-3b", 3_212_749_824 + 64),
+    ("openllama-7b", 6_738_415_616),
+    ("pythia-2.8b", 2_775_208_960),
+    ("gpt2", 124_439_808),
+    ("gpt2-medium", 354_823_168),
+];
+
+const TINY: &str =
+    r#"{"architecture": "llama", "n_embd": 256, "n_ff": 256, "n_layers": 1, "n_heads": 4, "n_vocab": 300}"#;
+
+#[test]
+fn shapes_have_the_parameters_of_the_real_models() {
+    assert_eq!(PARAMETERS.len(), synth::SHAPES.len());
+    for &(name, n_params) in PARAMETERS {
+        let model = ModelFile::open(format!("synth:{name}:Q8_0")).unwrap();
+        assert_eq!(model.n_params(), n_params, "{name}");
+        assert!(synth::is_synthetic(model.metadata()), "{name}");
+    }
+}
+
+#[test]
+fn weights_are_small_finite_and_repeatable() {
+    for info in DTYPES.iter().filter(|info| info.quantize.is_some()) {
+        let model = ModelFile::open(format!("synth:{TINY}:{}", info.name)).unwrap();
+        let tensor = model.tensor("blk.0.ffn_up.weight").unwrap();
+        let bytes = model.bytes(tensor).unwrap();
+        assert_eq!(bytes.as_ref(), model.bytes(tensor).unwrap().as_ref(), "{}", info.name);
+        assert_ne!(bytes.as_ref(), model.bytes(model.tensor("blk.0.ffn_gate.weight").unwrap()).unwrap().as_ref());
+        let mut values = vec![0.0; tensor.n_elements() as usize];
+        dequantize_row(info.dtype, &bytes, &mut values).unwrap();
+        let deviation = (values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32).sqrt();
+        assert!((0.018..0.022).contains(&deviation), "{}: {deviation}", info.name);
+    }
+}
+
+#[test]
+fn a_written_one_reads_back_the_same() {
+    let model = ModelFile::open(format!("synth:{TINY}:Q4_0")).unwrap();
+    let tensors: Vec<_> = model.tensors().iter().map(|t| (t.clone(), model.bytes(t).unwrap())).collect();
+    let path = std::env::temp_dir().join(format!("pacemark-synth-{}.gguf", std::process::id()));
+    write_gguf_file(&path, model.metadata(), &tensors).unwrap();
+    let read = ModelFile::open(&path).unwrap();
+    assert_eq!(read.metadata(), model.metadata());
+    for (tensor, bytes) in &tensors {
+        assert_eq!(read.bytes(read.tensor(&tensor.name).unwrap()).unwrap().as_ref(), bytes.as_ref());
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_by_name() {
+    for (model, part) in [
+        ("synth:nope", "shape: expected one of smollm2-135m"),
+        ("synth:gpt2:Q9", "type: expected"),
+        ("synth:{\"architecture\"}", "shape: expected an object of dimensions"),
+        ("synth:absent.json", "absent.json"),
+    ] {
+        let error = ModelFile::open(model).unwrap_err().to_string();
+        assert!(error.contains(part), "{model}: {error}");
+    }
+}
