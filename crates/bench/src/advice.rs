@@ -1,6 +1,6 @@
 //! What the reader of a result should know about its quality, and do about it.
 
-use pacemark_record::{Env, Trial, stats};
+use pacemark_record::{Env, Flag, Trial};
 use std::fmt;
 
 /// Something about a measurement that a figure alone does not show. Shares and changes are ratios.
@@ -12,7 +12,9 @@ pub enum Warning {
     Drift(Vec<String>, f64),
     /// Tests whose warm-up was ended by the bound, not by agreement, with the largest change of time that remained.
     Unsettled(Vec<String>, f64),
-    /// The hypervisor ran others.
+    /// Tests during which the hypervisor ran others, with the largest share of processor time.
+    Stolen(Vec<String>, f64),
+    /// The hypervisor ran others during the whole run.
     Steal {
         /// Share of processor time.
         share: f64,
@@ -26,15 +28,6 @@ pub enum Warning {
     },
 }
 
-/// Drift of the rate below this is noise.
-const DRIFT: f64 = 0.05;
-
-/// With fewer repetitions, first and last third are one sample each, and differ by chance.
-const MIN_FOR_DRIFT: usize = 6;
-
-/// Remaining drift of the warm-up below this is of no consequence.
-const UNSETTLED: f64 = 0.05;
-
 /// Steal below this share is of no consequence.
 const STEAL: f64 = 0.02;
 
@@ -44,27 +37,36 @@ const BUSY: f64 = 0.5;
 /// What to say about a run: first the machine, then each trial.
 pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if let Some(share) = env.steal_share.filter(|share| *share > STEAL) {
+    let by_test = trials.iter().any(|trial| trial.flags().iter().any(|flag| matches!(flag, Flag::Steal(_))));
+    if let Some(share) = env.steal_share.filter(|share| *share > STEAL && !by_test) {
         warnings.push(Warning::Steal { share });
     }
     if let Some(load) = env.load_average_1m.filter(|load| *load > BUSY * env.logical_cpus as f64) {
         warnings.push(Warning::Busy { load, cpus: env.logical_cpus });
     }
-    let outliers = |t: &Trial| (!stats::outliers(&t.rates_ts()).is_empty()).then_some(0.0);
-    let drift = |t: &Trial| {
-        let rates = t.rates_ts();
-        stats::drift(&rates).filter(|change| rates.len() >= MIN_FOR_DRIFT && change.abs() > DRIFT)
-    };
-    let unsettled = |t: &Trial| t.warmup.drift().filter(|change| !t.warmup.settled && change.abs() > UNSETTLED);
-    warnings.extend(concerned(trials, outliers).map(|(tests, _)| Warning::Outliers(tests)));
-    warnings.extend(concerned(trials, drift).map(|(tests, change)| Warning::Drift(tests, change)));
-    warnings.extend(concerned(trials, unsettled).map(|(tests, change)| Warning::Unsettled(tests, change)));
+    let several = trials.windows(2).any(|pair| pair[0].model.backend != pair[1].model.backend);
+    let found: Vec<(String, Flag)> = trials
+        .iter()
+        .flat_map(|trial| {
+            let name = trial.test_name();
+            let name = if several { format!("{name} ({})", trial.model.backend) } else { name };
+            trial.flags().into_iter().map(move |flag| (name.clone(), flag))
+        })
+        .collect();
+    let outliers = |flag| matches!(flag, Flag::Outliers).then_some(0.0);
+    let drift = |flag| if let Flag::Drift(change) = flag { Some(change) } else { None };
+    let unsettled = |flag| if let Flag::Unsettled(change) = flag { Some(change) } else { None };
+    let steal = |flag| if let Flag::Steal(share) = flag { Some(share) } else { None };
+    warnings.extend(concerned(&found, outliers).map(|(tests, _)| Warning::Outliers(tests)));
+    warnings.extend(concerned(&found, drift).map(|(tests, change)| Warning::Drift(tests, change)));
+    warnings.extend(concerned(&found, unsettled).map(|(tests, change)| Warning::Unsettled(tests, change)));
+    warnings.extend(concerned(&found, steal).map(|(tests, share)| Warning::Stolen(tests, share)));
     warnings
 }
 
-/// The tests that `check` finds something in, with the value furthest from zero.
-fn concerned(trials: &[Trial], check: impl Fn(&Trial) -> Option<f64>) -> Option<(Vec<String>, f64)> {
-    let found: Vec<_> = trials.iter().filter_map(|trial| Some((trial.test_name(), check(trial)?))).collect();
+/// The tests with a flag of one kind, and its value furthest from zero.
+fn concerned(found: &[(String, Flag)], value: impl Fn(Flag) -> Option<f64>) -> Option<(Vec<String>, f64)> {
+    let found: Vec<_> = found.iter().filter_map(|(test, flag)| Some((test.clone(), value(*flag)?))).collect();
     let worst = found.iter().map(|(_, value)| *value).max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
     Some((found.into_iter().map(|(test, _)| test).collect(), worst))
 }
@@ -88,7 +90,7 @@ impl fmt::Display for Warning {
             ),
             Warning::Drift(tests, change) => write!(
                 f,
-                "{}: the last repetitions were up to {:.0} % {} than the first: the machine {}. \
+                "{}: the machine changed speed: the last repetitions were up to {:.0} % {} than the first: it {}. \
                  Run with more repetitions (-r), or pause between tests (--delay)",
                 names(tests),
                 change.abs() * 100.0,
@@ -101,6 +103,12 @@ impl fmt::Display for Warning {
                  the machine is not quiet, so trust the interval rather than the mean",
                 names(tests),
                 change.abs() * 100.0
+            ),
+            Warning::Stolen(tests, share) => write!(
+                f,
+                "{}: up to {:.1} % of the processor time went to other machines: these figures are too low",
+                names(tests),
+                share * 100.0
             ),
             Warning::Steal { share } => write!(
                 f,
@@ -136,13 +144,19 @@ mod tests {
             warnings(&quiet, &[trial(&steady[..5], &[200, 100])]),
             [Warning::Unsettled(vec!["tg8".into()], -0.5)]
         );
+        let stolen = Trial { steal_share: Some(0.08), ..trial(&steady, &[]) };
+        assert_eq!(warnings(&quiet, &[stolen.clone()]), [Warning::Stolen(vec!["tg8".into()], 0.08)]);
+        let mut other = stolen;
+        other.model.backend = "other".into();
+        let names = vec!["tg8 (other)".into()];
+        assert_eq!(warnings(&quiet, &[trial(&steady, &[]), other]), [Warning::Stolen(names, 0.08)]);
         let noisy = Env { load_average_1m: Some(1.7), steal_share: Some(0.1), ..quiet };
-        let drifting = vec![trial(&[100, 101, 99, 100, 200, 200], &[]); 5];
+        let drifting = vec![trial(&[100, 101, 99, 100, 199, 200, 201, 200], &[]); 5];
         let mut trials = drifting;
         trials.push(trial(&[100, 101, 99, 100, 101, 300, 100], &[]));
         let texts: Vec<String> = warnings(&noisy, &trials).iter().map(Warning::to_string).collect();
         assert_eq!(texts.len(), 4, "{texts:#?}");
         assert!(texts[2].contains("some repetitions"), "{texts:#?}");
-        assert!(texts[3].starts_with("tg8, tg8, tg8 and 3 more: ") && texts[3].contains("50 % slower"), "{texts:#?}");
+        assert!(texts[3].starts_with("tg8, tg8, tg8 and 2 more: ") && texts[3].contains("50 % slower"), "{texts:#?}");
     }
 }

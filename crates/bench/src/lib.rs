@@ -5,20 +5,28 @@
 //! [`METRICS`]. Schema and statistics live in `record`, tables and files in `report`, concrete backends nowhere here.
 
 mod advice;
+mod compared;
 mod error;
 mod grid;
 mod metrics;
 mod observer;
 pub mod perplexity;
+mod repeat;
 mod throughput;
+mod warmup;
 
 pub use advice::{Warning, warnings};
+pub use compared::{COMPARED, compare};
 pub use error::BenchError;
 pub use grid::{Axis, Params, Shapes, cases};
 pub use metrics::METRICS;
 pub use observer::{Observer, Phase, Silent};
 pub use perplexity::{Perplexity, PerplexityResult};
-pub use throughput::{CutShort, Throughput, describe};
+pub use repeat::CutShort;
+pub use throughput::Throughput;
+
+use pacemark_backend::BackendInfo;
+use pacemark_record::Model;
 
 /// A kind of measurement that Pacemark can make.
 pub struct Experiment {
@@ -30,6 +38,22 @@ pub struct Experiment {
 
 /// Every experiment.
 pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, perplexity::EXPERIMENT];
+
+/// What the record keeps of a backend.
+pub fn describe(info: &BackendInfo) -> Model {
+    Model {
+        path: info.model_path.clone(),
+        model_type: info.model_type.clone(),
+        bytes: info.model_bytes,
+        n_params: info.model_params,
+        bytes_per_token: info.bytes_per_token,
+        backend: info.backend.clone(),
+        engine: info.engine.clone(),
+        device: info.device.clone(),
+        isa: info.isa.clone(),
+        load_ns: info.load.iter().map(|(stage, time)| ((*stage).to_owned(), time.as_nanos() as u64)).collect(),
+    }
+}
 
 #[cfg(test)]
 mod tests {

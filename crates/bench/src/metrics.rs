@@ -81,12 +81,12 @@ const fn metric(
 }
 
 /// Time to first token of each repetition.
-fn ttft_ms(trial: &Trial) -> Vec<f64> {
+pub(crate) fn ttft_ms(trial: &Trial) -> Vec<f64> {
     trial.samples.iter().filter_map(|s| Some(s.ttft_ns? as f64 / 1e6)).collect()
 }
 
 /// `(last − first) / (N − 1)` of each repetition with at least two tokens.
-fn tpot_ms(trial: &Trial) -> Vec<f64> {
+pub(crate) fn tpot_ms(trial: &Trial) -> Vec<f64> {
     let with_gaps = trial.samples.iter().filter(|s| !s.gaps_ns.is_empty());
     with_gaps.map(|s| s.gaps_ns.iter().sum::<u64>() as f64 / s.gaps_ns.len() as f64 / 1e6).collect()
 }

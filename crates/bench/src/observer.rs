@@ -20,6 +20,10 @@ pub trait Observer {
     fn trial_started(&mut self, params: &Params) {
         let _ = params;
     }
+    /// What comes next is of this backend; told only where a test has several.
+    fn turn(&mut self, backend: &str) {
+        let _ = backend;
+    }
     /// It does the next thing.
     fn phase(&mut self, phase: Phase) {
         let _ = phase;

@@ -19,10 +19,11 @@ fn refused(line: &str, says: &[&str]) {
 }
 
 #[test]
-fn flags_of_other_hardware_are_refused_with_the_backend_that_will_take_them() {
-    refused("bench -ngl 99", &["-ngl 99: ", "Here it may be -1 or 0", "llama-cpp backend", "not built yet"]);
+fn flags_of_other_hardware_are_refused_with_the_backend_that_takes_them() {
+    refused("bench -ngl 99", &["-ngl 99: ", "Here it may be -1 or 0"]);
     refused("bench -m x.gguf -ngl 99 -fa off", &["-ngl 99"]);
-    refused("bench -fa off", &["-fa off: ", "fused attention"]);
+    refused("bench -fa off", &["-fa off: ", "fused attention", "--backend llama-cpp"]);
+    refused("bench --backend vllm", &["--backend vllm: ", "no such backend", "llama-cpp (llama.cpp, to compare with)"]);
     refused("bench --cache_type_k q8_0", &["-ctk q8_0: ", "f16"]);
     refused("bench -sm row", &["-sm row: ", "none or layer"]);
     refused("bench -ot blk=CPU", &["-ot blk=CPU: ", "GPU"]);

@@ -5,11 +5,13 @@
 //! only module that looks at the machine is [`env`], which reads `/proc`. How a run is made is left to `bench`, how it is
 //! shown to `report`.
 
+mod comparison;
 pub mod env;
 pub mod metric;
 pub mod rng;
 mod schema;
 pub mod stats;
 
+pub use comparison::{Compared, Comparison, Verdict, compare};
 pub use metric::{Better, Metric, Unit};
-pub use schema::{Env, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};
+pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};

@@ -1,5 +1,6 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
+use crate::stats;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -88,6 +89,9 @@ pub struct Model {
     pub bytes_per_token: u64,
     /// Name of the backend.
     pub backend: String,
+    /// The engine and its version.
+    #[serde(default)]
+    pub engine: String,
     /// What computes, e.g. `CPU`.
     pub device: String,
     /// Instruction set in use.
@@ -116,7 +120,41 @@ pub struct Trial {
     /// Peak resident memory of the process up to the end of this trial, counted from the load of its model where the system
     /// allows, else from the start of the process.
     pub peak_rss_bytes: Option<u64>,
+    /// Share of processor time that the hypervisor gave to others during this trial, 0 to 1.
+    #[serde(default)]
+    pub steal_share: Option<f64>,
 }
+
+/// Something about a trial that its figures alone do not show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flag {
+    /// Repetitions lie far from the others.
+    Outliers,
+    /// The rate changed from the first to the last repetitions by this ratio, more than the spread explains.
+    Drift(f64),
+    /// The warm-up was ended by its bound while the time still changed by this ratio.
+    Unsettled(f64),
+    /// This share of processor time went to other machines.
+    Steal(f64),
+}
+
+impl Flag {
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Flag::Outliers => "outliers",
+            Flag::Drift(_) => "drift",
+            Flag::Unsettled(_) => "unsettled",
+            Flag::Steal(_) => "steal",
+        }
+    }
+}
+
+/// Remaining drift of the warm-up below this is of no consequence.
+const UNSETTLED: f64 = 0.05;
+
+/// Steal below this share is of no consequence.
+const STEAL: f64 = 0.02;
 
 impl Trial {
     /// A whole-number parameter; 0 if there is none of that name.
@@ -133,6 +171,16 @@ impl Trial {
     pub fn rates_ts(&self) -> Vec<f64> {
         let n_tokens = self.tokens_per_repetition() as f64;
         self.samples.iter().map(|s| 1e9 * n_tokens / s.elapsed_ns.max(1) as f64).collect()
+    }
+
+    /// What should make a reader look twice.
+    pub fn flags(&self) -> Vec<Flag> {
+        let rates = self.rates_ts();
+        let outliers = (!stats::outliers(&rates).is_empty()).then_some(Flag::Outliers);
+        let drift = stats::changed_speed(&rates, stats::CONFIDENCE).map(Flag::Drift);
+        let unsettled = self.warmup.drift().filter(|change| !self.warmup.settled && change.abs() > UNSETTLED);
+        let steal = self.steal_share.filter(|share| *share > STEAL);
+        [outliers, drift, unsettled.map(Flag::Unsettled), steal.map(Flag::Steal)].into_iter().flatten().collect()
     }
 
     /// The test in llama-bench's words.

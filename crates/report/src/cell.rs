@@ -15,6 +15,8 @@ pub enum Cell {
     Int(i64),
     /// A number.
     Float(f64),
+    /// A list or an object, as JSON text.
+    Json(String),
 }
 
 impl Cell {
@@ -23,7 +25,7 @@ impl Cell {
     pub fn plain(&self) -> String {
         match self {
             Cell::Absent => String::new(),
-            Cell::Text(text) => text.clone(),
+            Cell::Text(text) | Cell::Json(text) => text.clone(),
             Cell::Bool(yes) => u8::from(*yes).to_string(),
             Cell::Int(n) => n.to_string(),
             Cell::Float(x) => format!("{x:.6}"),
@@ -37,7 +39,7 @@ impl Cell {
             Cell::Text(text) => Value::from(text.as_str()).to_string(),
             Cell::Bool(yes) => yes.to_string(),
             Cell::Float(x) if !x.is_finite() => "null".to_owned(),
-            Cell::Int(_) | Cell::Float(_) => self.plain(),
+            Cell::Int(_) | Cell::Float(_) | Cell::Json(_) => self.plain(),
         }
     }
 }
@@ -73,6 +75,7 @@ mod tests {
             (Cell::Int(-1), "-1", "-1"),
             (Cell::Float(0.5), "0.500000", "0.500000"),
             (Cell::Float(f64::NAN), "NaN", "null"),
+            (Cell::Json("[1]".into()), "[1]", "[1]"),
         ];
         for (cell, plain, json) in cells {
             assert_eq!((cell.plain().as_str(), cell.json().as_str()), (plain, json));

@@ -6,7 +6,7 @@
 use crate::Cell;
 use jiff::Timestamp;
 use pacemark_record::stats::{self, BOOTSTRAP};
-use pacemark_record::{Env, Metric, Trial, Unit};
+use pacemark_record::{Comparison, Env, Metric, Trial, Unit};
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]
@@ -15,6 +15,8 @@ pub struct Row<'a> {
     pub env: &'a Env,
     /// What was measured.
     pub trial: &'a Trial,
+    /// The first backend of the test against this row's, by each figure; empty in the first one's own row.
+    pub comparisons: &'a [Comparison],
 }
 
 /// What a renderer shows, the same for all rows.
@@ -129,12 +131,15 @@ pub const LLAMA_BENCH: &[Field] = &[
 /// Our fields before the metrics.
 pub const OWN: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
-    field("engine", Text, |r, _| Cell::Text(format!("pacemark {} {}", r.env.version, r.trial.model.backend))),
+    field("engine", Text, |r, _| text(&r.trial.model.engine)),
     field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
     field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),
     field("repetitions", Int, |r, _| Cell::Int(r.trial.samples.len() as i64)),
     field("warmup_settled", Bool, |r, _| Cell::Bool(r.trial.warmup.settled)),
     field("ci_method", Text, |_, _| text(BOOTSTRAP)),
+    field("steal_share", Float, |r, _| r.trial.steal_share.into()),
+    field("flags", Text, |r, _| Cell::Text(r.trial.flags().iter().map(|f| f.name()).collect::<Vec<_>>().join(","))),
+    field("comparisons", Text, |r, _| serde_json::to_string(r.comparisons).map_or(Cell::Absent, Cell::Json)),
 ];
 
 /// A column of the formats for programs.

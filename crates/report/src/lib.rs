@@ -10,4 +10,4 @@ pub mod render;
 
 pub use cell::Cell;
 pub use fields::{Layout, Row};
-pub use render::{RENDERERS, Render, Renderer};
+pub use render::{Closing, RENDERERS, Render, Renderer};

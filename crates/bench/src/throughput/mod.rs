@@ -11,14 +11,13 @@
 //! Tokens are random (seeded), at the start of the sequence BOS where the model wants one. Unlike llama-bench, which feeds
 //! random tokens, generation feeds the most likely token back: choosing it and turning it to text are within the time.
 
-mod warmup;
 mod workload;
 
-use crate::{BenchError, Experiment, Observer, Params, Phase};
-use pacemark_backend::{Backend, BackendInfo};
-use pacemark_record::{Model, Sample, Trial, env};
+use crate::repeat::{self, CutShort, Plan};
+use crate::{Experiment, Observer, Params};
+use pacemark_backend::Backend;
+use pacemark_record::Trial;
 use std::sync::atomic::AtomicBool;
-use std::time::{SystemTime, UNIX_EPOCH};
 use workload::Workload;
 
 /// Its row in [`crate::EXPERIMENTS`].
@@ -36,84 +35,21 @@ pub struct Throughput {
     pub seed: u64,
 }
 
-/// A test that ended early.
-#[derive(Debug)]
-pub struct CutShort {
-    /// What was measured until then; `None` if not a single repetition was complete.
-    pub partial: Option<Box<Trial>>,
-    /// Why it ended.
-    pub error: BenchError,
-}
-
 impl Throughput {
-    /// Measures one test. `params` are kept in the record; `n_prompt`, `n_gen` and `n_depth` among them say what to compute.
+    /// Measures one test on every backend, in turn; a trial for each, in their order. `params` are kept in the record;
+    /// `n_prompt`, `n_gen` and `n_depth` among them say what to compute.
     ///
     /// `stop` is looked at between the events of a request.
     pub fn run(
         &self,
-        backend: &dyn Backend,
+        backends: &[&dyn Backend],
         params: &Params,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
-    ) -> Result<Trial, CutShort> {
-        observer.trial_started(params);
-        let mut trial = Trial {
-            experiment: EXPERIMENT.name.to_owned(),
-            started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            model: describe(&backend.info()),
-            params: params.clone(),
-            repetitions: self.repetitions,
-            ..Trial::default()
-        };
-        let result = self.measure(backend, &mut trial, observer, stop);
-        trial.peak_rss_bytes = env::peak_rss_bytes();
-        if !trial.samples.is_empty() {
-            observer.trial_finished(&trial);
-        }
-        match result {
-            Ok(()) => Ok(trial),
-            Err(error) => {
-                let partial = (!trial.samples.is_empty()).then(|| Box::new(trial));
-                Err(CutShort { partial, error })
-            }
-        }
-    }
-
-    fn measure(
-        &self,
-        backend: &dyn Backend,
-        trial: &mut Trial,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-    ) -> Result<(), BenchError> {
-        let mut workload = Workload::new(backend, trial, self.seed, stop)?;
-        if self.warmup {
-            trial.warmup = warmup::run(&mut workload, observer)?;
-        }
-        observer.warmed_up(&trial.warmup);
-        for repetition in 1..=self.repetitions {
-            workload.fill(observer)?;
-            observer.phase(Phase::Repetition(repetition));
-            let sample: Sample = workload.once(observer, usize::MAX)?;
-            observer.sample(&sample);
-            trial.samples.push(sample);
-        }
-        Ok(())
-    }
-}
-
-/// What the record keeps of a backend.
-pub fn describe(info: &BackendInfo) -> Model {
-    Model {
-        path: info.model_path.clone(),
-        model_type: info.model_type.clone(),
-        bytes: info.model_bytes,
-        n_params: info.model_params,
-        bytes_per_token: info.bytes_per_token,
-        backend: info.backend.clone(),
-        device: info.device.clone(),
-        isa: info.isa.clone(),
-        load_ns: info.load.iter().map(|(stage, time)| ((*stage).to_owned(), time.as_nanos() as u64)).collect(),
+    ) -> Result<Vec<Trial>, CutShort> {
+        let trial = Trial { experiment: EXPERIMENT.name.to_owned(), params: params.clone(), ..Trial::default() };
+        let plan = Plan { repetitions: self.repetitions, warmup: self.warmup };
+        repeat::measure(plan, backends, &trial, observer, |backend| Workload::new(backend, &trial, self.seed, stop))
     }
 }
 

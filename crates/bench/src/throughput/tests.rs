@@ -1,9 +1,9 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
-use crate::METRICS;
-use pacemark_backend::MockBackend;
-use pacemark_record::Warmup;
+use crate::{BenchError, METRICS, Phase, compare};
+use pacemark_backend::{BackendInfo, MockBackend};
+use pacemark_record::{Verdict, Warmup};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ fn params(n_prompt: u64, n_gen: u64, n_depth: u64) -> Params {
 struct Log(Vec<String>);
 
 impl Observer for Log {
+    fn turn(&mut self, backend: &str) {
+        self.0.push(format!("{backend}:"));
+    }
     fn phase(&mut self, phase: Phase) {
         self.0.push(format!("{phase:?}"));
     }
@@ -35,8 +38,8 @@ impl Observer for Log {
 fn run(n_prompt: u64, n_gen: u64, n_depth: u64) -> (Trial, Vec<String>) {
     let mut log = Log::default();
     let stop = AtomicBool::new(false);
-    let trial = SETTINGS.run(&mock(), &params(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
-    (trial, log.0)
+    let trials = SETTINGS.run(&[&mock()], &params(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
+    (trials.into_iter().next().unwrap(), log.0)
 }
 
 fn figure(trial: &Trial, name: &str) -> Option<f64> {
@@ -100,8 +103,8 @@ fn a_warm_up_that_does_not_settle_is_bounded_and_says_so() {
             Box::new(mock.generate(request).collect::<Vec<_>>().into_iter())
         }
     }
-    let trial =
-        SETTINGS.run(&Slowing(1.into()), &params(4, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap();
+    let (slowing, stop) = (Slowing(1.into()), AtomicBool::new(false));
+    let trial = &SETTINGS.run(&[&slowing], &params(4, 0, 0), &mut Log::default(), &stop).unwrap()[0];
     assert_eq!((trial.warmup.elapsed_ns.len(), trial.warmup.settled, trial.warmup.drift()), (6, false, Some(1.0)));
 }
 
@@ -114,13 +117,61 @@ fn an_interrupt_keeps_what_was_measured() {
         }
     }
     let stop = AtomicBool::new(false);
-    let cut = SETTINGS.run(&mock(), &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
+    let cut = SETTINGS.run(&[&mock()], &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
     assert_eq!(cut.error, BenchError::Interrupted);
-    assert_eq!(cut.partial.unwrap().samples.len(), 2);
+    assert_eq!(cut.partial[0].samples.len(), 2);
 }
 
 #[test]
 fn a_refusal_is_an_error_and_leaves_nothing() {
-    let cut = SETTINGS.run(&mock(), &params(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap_err();
-    assert!(matches!(cut.error, BenchError::Backend(_)) && cut.partial.is_none());
+    let cut = SETTINGS.run(&[&mock()], &params(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap_err();
+    assert!(matches!(cut.error, BenchError::Backend(_)) && cut.partial.is_empty());
+}
+
+#[test]
+fn two_backends_take_turns_and_are_compared() {
+    let slow = MockBackend::new(Duration::from_millis(2), Duration::from_millis(5));
+    let (fast, mut log, stop) = (mock(), Log::default(), AtomicBool::new(false));
+    let settings = Throughput { repetitions: 5, warmup: false, seed: 1 };
+    let trials = settings.run(&[&fast, &slow], &params(8, 4, 0), &mut log, &stop).unwrap();
+    let turns: String = log.0.join(" ").replace("mock: Repetition", "");
+    // One of each before the first repetition; a turn each in the order A B B A A B B A A B.
+    assert_eq!(turns, "mock: mock: (1) (1) (2) (2) (3) (3) (4) (4) (5) (5) pp8+tg4 done pp8+tg4 done");
+    assert!(trials.iter().all(|trial| trial.samples.len() == 5 && trial.peak_rss_bytes.is_none()));
+    let found = compare(&trials);
+    assert!(found[0].is_empty());
+    // 8 + 20 against 16 + 20 ms; the prompt alone 8 against 16; generated tokens alike.
+    let expected = [
+        ("avg_ts", 36.0 / 28.0, Verdict::Faster),
+        ("ttft_ms", 0.5, Verdict::Faster),
+        ("tpot_ms", 1.0, Verdict::NotDistinguishable),
+    ];
+    for (comparison, (metric, ratio, verdict)) in found[1].iter().zip(expected) {
+        assert_eq!((comparison.metric, comparison.verdict), (metric, verdict));
+        assert!((comparison.ratio - ratio).abs() < 1e-9 && comparison.pairs == 5, "{comparison:?}");
+        assert_eq!((comparison.first.as_str(), comparison.second.as_str()), ("mock (1)", "mock (2)"));
+    }
+}
+
+#[test]
+fn the_order_is_a_b_b_a() {
+    /// Writes down when it is asked.
+    struct Named<'a>(&'static str, MockBackend, &'a std::cell::RefCell<String>);
+    impl Backend for Named<'_> {
+        fn info(&self) -> BackendInfo {
+            BackendInfo { backend: self.0.into(), ..self.1.info() }
+        }
+        fn capabilities(&self) -> pacemark_backend::Capabilities {
+            self.1.capabilities()
+        }
+        fn generate(&self, request: pacemark_backend::GenerateRequest) -> pacemark_backend::EventStream<'_> {
+            self.2.borrow_mut().push_str(self.0);
+            self.1.generate(request)
+        }
+    }
+    let order = std::cell::RefCell::default();
+    let (a, b, c) = (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
+    let settings = Throughput { repetitions: 4, warmup: false, seed: 1 };
+    settings.run(&[&a, &b, &c], &params(8, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap();
+    assert_eq!(order.take(), "ABCCBAABCCBA");
 }

@@ -1,5 +1,7 @@
 //! One test as requests to a backend, and its time from their events.
 
+use crate::repeat::Repeat;
+use crate::warmup::MAX_GENERATED;
 use crate::{BenchError, Observer, Phase};
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
 use pacemark_record::rng::SplitMix64;
@@ -62,40 +64,8 @@ impl<'a> Workload<'a> {
         Ok(workload)
     }
 
-    /// Tokens that a run computes when it generates at most `max_gen`.
-    pub(super) fn n_tokens(&self, max_gen: usize) -> usize {
-        self.n_prompt + self.n_gen.min(max_gen)
-    }
-
-    /// Puts the test's depth into the KV cache, unless it is there.
-    pub(super) fn fill(&mut self, observer: &mut dyn Observer) -> Result<(), BenchError> {
-        if self.depth.is_empty() || self.filled {
-            return Ok(());
-        }
-        observer.phase(Phase::Depth);
-        self.request(self.depth.clone(), 0)?;
-        self.filled = true;
-        self.last_first = None;
-        Ok(())
-    }
-
-    /// Runs and times the test once, generating at most `max_gen` tokens.
-    pub(super) fn once(&mut self, observer: &mut dyn Observer, max_gen: usize) -> Result<Sample, BenchError> {
-        let n_gen = self.n_gen.min(max_gen);
-        // The first token comes out of the prompt's last logits: it costs no forward pass of its own.
-        let max_tokens = if self.n_prompt == 0 { n_gen } else { n_gen + 1 };
-        let expected = self.depth.len();
-        let mut stamps = self.timed(max_tokens)?;
-        if stamps.cached_tokens != expected && expected > 0 {
-            // The backend kept other KV than this test's: once more from a known state.
-            self.filled = false;
-            self.fill(observer)?;
-            stamps = self.timed(max_tokens)?;
-        }
-        if stamps.cached_tokens != expected {
-            return Err(BenchError::CachedTokens { expected, found: stamps.cached_tokens });
-        }
-        sample(&stamps, max_tokens)
+    fn n_gen(&self, brief: bool) -> usize {
+        if brief { self.n_gen.min(MAX_GENERATED) } else { self.n_gen }
     }
 
     fn timed(&mut self, max_tokens: usize) -> Result<Stamps, BenchError> {
@@ -144,6 +114,42 @@ impl<'a> Workload<'a> {
             return Err(BenchError::TooFewTokens { expected: max_tokens, found: tokens.len() });
         };
         Ok(Stamps { started, cached_tokens, tokens })
+    }
+}
+
+impl Repeat for Workload<'_> {
+    fn n_tokens(&self, brief: bool) -> usize {
+        self.n_prompt + self.n_gen(brief)
+    }
+
+    /// Puts the test's depth into the KV cache, unless it is there.
+    fn prepare(&mut self, observer: &mut dyn Observer) -> Result<(), BenchError> {
+        if self.depth.is_empty() || self.filled {
+            return Ok(());
+        }
+        observer.phase(Phase::Depth);
+        self.request(self.depth.clone(), 0)?;
+        self.filled = true;
+        self.last_first = None;
+        Ok(())
+    }
+
+    fn once(&mut self, observer: &mut dyn Observer, brief: bool) -> Result<Sample, BenchError> {
+        let n_gen = self.n_gen(brief);
+        // The first token comes out of the prompt's last logits: it costs no forward pass of its own.
+        let max_tokens = if self.n_prompt == 0 { n_gen } else { n_gen + 1 };
+        let expected = self.depth.len();
+        let mut stamps = self.timed(max_tokens)?;
+        if stamps.cached_tokens != expected && expected > 0 {
+            // The backend kept other KV than this test's: once more from a known state.
+            self.filled = false;
+            self.prepare(observer)?;
+            stamps = self.timed(max_tokens)?;
+        }
+        if stamps.cached_tokens != expected {
+            return Err(BenchError::CachedTokens { expected, found: stamps.cached_tokens });
+        }
+        sample(&stamps, max_tokens)
     }
 }
 

@@ -6,11 +6,13 @@ mod bootstrap;
 mod describe;
 mod flags;
 mod order;
+mod paired;
 
 pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
 pub use describe::{mean, median, quantile, sample_sd};
-pub use flags::{OUTLIER_SCORE, drift, outliers};
+pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};
 pub use order::{quantile_interval, supported_quantile};
+pub use paired::{PAIRED_RATIO, PairedRatio, paired_ratio};
 
 /// The level of every interval that is not asked for otherwise.
 pub const CONFIDENCE: f64 = 0.95;

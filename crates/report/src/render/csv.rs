@@ -5,7 +5,7 @@ use crate::fields::{Column, llama_bench_columns, own_columns};
 use crate::{Layout, Row};
 
 pub(super) const RENDERER: Renderer =
-    Renderer { name: "csv", help: "comma-separated values", streams: true, new: || Box::new(Csv) };
+    Renderer { name: "csv", help: "comma-separated values", streams: true, tells: false, new: || Box::new(Csv) };
 
 struct Csv;
 

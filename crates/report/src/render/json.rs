@@ -1,20 +1,25 @@
 //! JSON: one array of objects, or one object a line. llama-bench's fields and samples come first, then our own. A value that
 //! is absent is null.
 
-use super::{Render, Renderer};
+use super::{Closing, Render, Renderer};
 use crate::fields::{llama_bench_columns, own_columns};
 use crate::{Layout, Row};
-use pacemark_record::Env;
 
 pub(super) const JSON: Renderer = Renderer {
     name: "json",
     help: "one JSON array, written when all tests are done",
     streams: false,
+    tells: false,
     new: || Box::new(Json { first: true }),
 };
 
-pub(super) const JSONL: Renderer =
-    Renderer { name: "jsonl", help: "one JSON object a line", streams: true, new: || Box::new(JsonLines) };
+pub(super) const JSONL: Renderer = Renderer {
+    name: "jsonl",
+    help: "one JSON object a line",
+    streams: true,
+    tells: false,
+    new: || Box::new(JsonLines),
+};
 
 struct Json {
     first: bool,
@@ -32,7 +37,7 @@ impl Render for Json {
         format!("{before}  {{\n{}\n  }}", lines.join(",\n"))
     }
 
-    fn end(&mut self, _: &Env) -> String {
+    fn end(&mut self, _: &Layout<'_>, _: &Closing<'_>) -> String {
         "\n]\n".to_owned()
     }
 }

@@ -1,12 +1,12 @@
 //! llama-bench's table to the character, with our columns to its right: a Markdown table that reads well as it is.
 
-use super::{Render, Renderer};
+use super::{Closing, Render, Renderer, compared};
 use crate::fields::LLAMA_BENCH;
 use crate::{Layout, Row};
 use pacemark_record::{Env, Metric, Unit, stats};
 
 pub(super) const RENDERER: Renderer =
-    Renderer { name: "md", help: "a Markdown table", streams: true, new: || Box::new(Markdown) };
+    Renderer { name: "md", help: "a Markdown table", streams: true, tells: true, new: || Box::new(Markdown) };
 
 struct Markdown;
 
@@ -56,7 +56,8 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
         row("model", -30, |r| r.trial.model.model_type.clone()),
         row("size", 10, |r| size(r.trial.model.bytes)),
         row("params", 10, |r| n_params(r.trial.model.n_params)),
-        row("backend", -10, |r| r.trial.model.device.clone()),
+        // Wide enough for names that llama-bench does not have, where there are several.
+        row("backend", if layout.varied.contains(&"backend") { -13 } else { -10 }, |r| r.trial.model.device.clone()),
         Column { title: "threads", width: 7, of: Of::Field("n_threads") },
     ];
     let varied = VARIED.iter().filter(|(field, ..)| layout.varied.contains(field));
@@ -90,22 +91,25 @@ impl Render for Markdown {
         }))
     }
 
-    fn end(&mut self, env: &Env) -> String {
-        format!("\nbuild: {} ({})\n", env.commit, env.build_number)
+    fn end(&mut self, layout: &Layout<'_>, closing: &Closing<'_>) -> String {
+        let notes: String = closing.notes.iter().map(|note| format!("\nnote: {note}\n")).collect();
+        let Env { commit, build_number, .. } = closing.env;
+        format!("{}{notes}\nbuild: {commit} ({build_number})\n", compared::table(layout, closing.comparisons))
     }
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
+pub(super) fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: String = cells.map(|cell| format!(" {cell} |")).collect();
     format!("|{cells}\n")
 }
 
 /// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±` one more: the same.
-fn pad(text: &str, width: isize) -> String {
+pub(super) fn pad(text: &str, width: isize) -> String {
     let columns = width.unsigned_abs();
     if width < 0 { format!("{text:columns$}") } else { format!("{text:>columns$}") }
 }
 
+/// A parameter's value as the table shows it.
 fn field(row: &Row<'_>, name: &str) -> String {
     LLAMA_BENCH.iter().find(|field| field.name == name).map_or(String::new(), |field| (field.of)(row, name).plain())
 }

@@ -4,8 +4,13 @@ use super::{Render, Renderer};
 use crate::fields::{Column, llama_bench_columns, own_columns};
 use crate::{Cell, Layout, Row};
 
-pub(super) const RENDERER: Renderer =
-    Renderer { name: "sql", help: "a table and inserts for SQLite", streams: true, new: || Box::new(Sql) };
+pub(super) const RENDERER: Renderer = Renderer {
+    name: "sql",
+    help: "a table and inserts for SQLite",
+    streams: true,
+    tells: false,
+    new: || Box::new(Sql),
+};
 
 struct Sql;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fields::LLAMA_BENCH;
-use pacemark_record::{Better, Metric, Model, Sample, Trial, Unit};
+use pacemark_record::{Better, Compared, Metric, Model, Sample, Trial, Unit, compare};
 use serde_json::{Value, json};
 
 const METRICS: &[Metric] = &[
@@ -48,6 +48,7 @@ fn trial(n_prompt: u64, n_gen: u64, n_depth: u64, elapsed_ns: &[u64]) -> Trial {
             bytes: 485_452_288,
             n_params: 630_167_424,
             backend: "native".into(),
+            engine: "pacemark 0.1.0 native".into(),
             device: "CPU".into(),
             isa: "avx512".into(),
             ..Model::default()
@@ -70,9 +71,9 @@ fn render(name: &str, varied: &[&'static str]) -> String {
         trial(0, 16, 0, &[109_117_216]),
         trial(512, 128, 4096, &[4_000_000_000, 5_000_000_000]),
     ] {
-        text += &renderer.row(&layout, &Row { env: &env, trial: &trial });
+        text += &renderer.row(&layout, &Row { env: &env, trial: &trial, comparisons: &[] });
     }
-    text + &renderer.end(&env)
+    text + &renderer.end(&layout, &Closing { env: &env, comparisons: &[], notes: &[] })
 }
 
 #[test]
@@ -112,6 +113,34 @@ fn json_reads_back_and_keeps_llama_benchs_order() {
     assert_eq!(names[..expected.len()], expected);
     assert_eq!(lines[0]["avg_ns"], 98_978_370);
     assert_eq!(lines[1]["tpot_ms_p50"], Value::Null);
+}
+
+/// Two backends, the second 2.5 times as slow, and a note.
+#[test]
+fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
+    let figure = Compared { name: "avg_ts", title: "t/s", better: Better::Higher, each: Trial::rates_ts };
+    let first = trial(64, 0, 0, &[100, 101, 99, 100, 102]);
+    let mut second = trial(64, 0, 0, &[250, 253, 247, 251, 255]);
+    second.model.backend = "llama-cpp".into();
+    second.model.device = "llama.cpp CPU".into();
+    let comparisons = vec![compare(&first, &second, &figure).unwrap()];
+    let layout = Layout { varied: &["backend", "n_threads"], metrics: METRICS };
+    let env = env();
+    let render = |name: &str| {
+        let mut renderer = (find(name).unwrap().new)();
+        let mut text = renderer.begin(&layout);
+        text += &renderer.row(&layout, &Row { env: &env, trial: &first, comparisons: &[] });
+        text += &renderer.row(&layout, &Row { env: &env, trial: &second, comparisons: &comparisons });
+        let notes = ["pp64: it was noisy".to_owned()];
+        text + &renderer.end(&layout, &Closing { env: &env, comparisons: &comparisons, notes: &notes })
+    };
+    insta::assert_snapshot!("markdown_compared", render("md"));
+    let rows: Value = serde_json::from_str(&render("json")).unwrap();
+    assert_eq!(rows[0]["comparisons"], json!([]));
+    let found = &rows[1]["comparisons"][0];
+    assert_eq!((&found["metric"], &found["verdict"], &found["pairs"]), (&json!("avg_ts"), &json!("faster"), &json!(5)));
+    assert!(found["ci95_low"].as_f64() < Some(2.5) && found["ci95_high"].as_f64() > Some(2.5), "{found}");
+    assert!(render("csv").contains(r#"[{""metric"":""avg_ts"""#), "{}", render("csv"));
 }
 
 #[test]

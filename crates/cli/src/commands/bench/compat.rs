@@ -16,6 +16,8 @@ pub struct Flag {
     pub field: Option<(&'static str, Lit)>,
     /// What may be given, and what is recorded for it.
     pub accepts: Accepts,
+    /// What may be given besides where llama.cpp alone computes, which does as it is told.
+    pub llama_cpp: &'static [(&'static str, Lit)],
     /// Why nothing else may; completes "…: ".
     pub why: &'static str,
     /// A switch without a value.
@@ -46,14 +48,28 @@ pub enum Accepts {
 use Accepts::{AnyCount, Nothing, Only};
 use Lit::{Bool, Int, Str};
 
-const GPU: &str = "the native backend computes on the CPU, there is no GPU to use";
+const GPU: &str = "Pacemark computes on the CPU, there is no GPU to use";
 const KV: &str = "the native backend's KV cache is f16";
-const LOAD: &str = "the native backend maps the file and packs the weights from it";
-const THREADS: &str = "the native backend's threads cannot be steered that way";
+const LOAD: &str = "the file is mapped, and the weights are packed from there";
+const THREADS: &str = "threads cannot be steered that way here";
+
+/// Its name in the table of backends.
+const LLAMA_CPP: &str = "llama-cpp";
 
 const OFF: &[(&str, Lit)] = &[("0", Bool(false))];
 const EITHER: &[(&str, Lit)] = &[("0", Bool(false)), ("1", Bool(true))];
 const F16: &[(&str, Lit)] = &[("f16", Str("f16"))];
+/// The other types of llama.cpp's KV cache.
+const KV_TYPES: &[(&str, Lit)] = &[
+    ("f32", Str("f32")),
+    ("bf16", Str("bf16")),
+    ("q8_0", Str("q8_0")),
+    ("q4_0", Str("q4_0")),
+    ("q4_1", Str("q4_1")),
+    ("q5_0", Str("q5_0")),
+    ("q5_1", Str("q5_1")),
+    ("iq4_nl", Str("iq4_nl")),
+];
 
 const fn flag(
     long: &'static str,
@@ -64,18 +80,25 @@ const fn flag(
     why: &'static str,
 ) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
-    Flag { long, short, field: Some((field, default)), accepts, why, switch: false }
+    Flag { long, short, field: Some((field, default)), accepts, llama_cpp: &[], why, switch: false }
+}
+
+impl Flag {
+    const fn or_llama_cpp(mut self, values: &'static [(&'static str, Lit)]) -> Flag {
+        self.llama_cpp = values;
+        self
+    }
 }
 
 const fn unrecorded(long: &'static str, short: &'static str, accepts: Accepts, why: &'static str) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
-    Flag { long, short, field: None, accepts, why, switch: false }
+    Flag { long, short, field: None, accepts, llama_cpp: &[], why, switch: false }
 }
 
 /// Every such flag.
 pub const FLAGS: &[Flag] = &[
-    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(F16), KV),
-    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(F16), KV),
+    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(F16), KV).or_llama_cpp(KV_TYPES),
+    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(F16), KV).or_llama_cpp(KV_TYPES),
     flag("cpu-mask", "-C", "cpu_mask", Str("0x0"), Only(&[("0x0", Str("0x0")), ("0", Str("0x0"))]), THREADS),
     flag("cpu-strict", "", "cpu_strict", Bool(false), Only(OFF), THREADS),
     flag("poll", "", "poll", Int(50), Only(&[("50", Int(50))]), THREADS),
@@ -100,24 +123,25 @@ pub const FLAGS: &[Flag] = &[
         Int(-1),
         Only(&[("auto", Int(-1)), ("on", Int(1)), ("1", Int(1)), ("-1", Int(-1))]),
         "the native backend has fused attention only",
-    ),
+    )
+    .or_llama_cpp(&[("off", Int(0)), ("0", Int(0))]),
     flag("device", "-dev", "devices", Str("auto"), Only(&[("auto", Str("auto")), ("none", Str("none"))]), GPU),
     flag("load-mode", "-lm", "load_mode", Str("auto"), Only(&[("auto", Str("auto")), ("mmap", Str("mmap"))]), LOAD),
     unrecorded("mmap", "-mmp", Only(&[("1", Int(1))]), LOAD),
     unrecorded("direct-io", "-dio", Only(&[("0", Int(0))]), LOAD),
     flag("lazy-mode", "-lzm", "lazy_mode", Str("auto"), Only(&[("auto", Str("auto")), ("off", Str("off"))]), LOAD),
-    flag("embeddings", "-embd", "embeddings", Bool(false), Only(OFF), "the native backend computes logits only"),
+    flag("embeddings", "-embd", "embeddings", Bool(false), Only(OFF), "generation needs logits, not embeddings"),
     flag("tensor-split", "-ts", "tensor_split", Str("0.00"), Only(&[("0", Str("0.00")), ("0.00", Str("0.00"))]), GPU),
     flag("override-tensor", "-ot", "tensor_buft_overrides", Str("none"), Only(&[("none", Str("none"))]), GPU),
     // There is no other device that operations could go to.
     flag("no-op-offload", "-nopo", "no_op_offload", Int(0), Only(&[("0", Int(0)), ("1", Int(1))]), "expected 0 or 1"),
-    flag("no-host", "", "no_host", Bool(false), Only(OFF), "the native backend has no other buffers"),
-    flag("repack", "", "repack", Bool(true), Only(&[("1", Bool(true))]), "the native backend always packs the weights"),
+    flag("no-host", "", "no_host", Bool(false), Only(OFF), "there are no other buffers"),
+    flag("repack", "", "repack", Bool(true), Only(&[("1", Bool(true))]), "weights are always packed"),
     flag("fit-target", "-fitt", "fit_target", Int(0), Only(&[("off", Int(0)), ("0", Int(0))]), GPU),
     flag("fit-ctx", "-fitc", "fit_min_ctx", Int(4096), Only(&[("4096", Int(4096))]), GPU),
     unrecorded("numa", "", Nothing, THREADS),
     unrecorded("prio", "", Only(&[("0", Int(0))]), THREADS),
-    unrecorded("rpc", "-rpc", Nothing, "the native backend computes on this machine only"),
+    unrecorded("rpc", "-rpc", Nothing, "Pacemark computes on this machine only"),
     unrecorded(
         "hf-token",
         "-hft",
@@ -166,11 +190,11 @@ pub struct CompatFlags {
 
 impl CompatFlags {
     /// An axis for each recorded flag, and whether it has several values or another than the default. Refuses the first
-    /// value that would change something.
-    pub fn axes(&self) -> Result<Vec<(Axis, bool)>, UsageError> {
+    /// value that would not happen on one of `backends`.
+    pub fn axes(&self, backends: &[String]) -> Result<Vec<(Axis, bool)>, UsageError> {
         let mut axes = Vec::new();
         for (flag, given) in FLAGS.iter().zip(&self.given) {
-            let values = given.iter().map(|value| flag.check(value)).collect::<Result<Vec<Value>, _>>()?;
+            let values = given.iter().map(|value| flag.check(value, backends)).collect::<Result<Vec<Value>, _>>()?;
             let Some((name, default)) = flag.field else { continue };
             let default = Value::from(default);
             let is_varied = values.len() > 1 || values.first().is_some_and(|value| *value != default);
@@ -183,7 +207,11 @@ impl CompatFlags {
 
 impl Flag {
     /// The value to record, or why there is none.
-    fn check(&self, given: &str) -> Result<Value, UsageError> {
+    fn check(&self, given: &str, backends: &[String]) -> Result<Value, UsageError> {
+        let by_llama_cpp = self.llama_cpp.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value));
+        if let Some(value) = by_llama_cpp.clone().filter(|_| backends.iter().all(|backend| backend == LLAMA_CPP)) {
+            return Ok(value);
+        }
         let accepted = match self.accepts {
             Only(values) => values.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value)),
             AnyCount => given.parse::<u32>().ok().map(Value::from),
@@ -199,9 +227,9 @@ impl Flag {
                 }
                 AnyCount | Nothing => String::new(),
             };
-            let hub = self.long == "hf-token" || self.long == "offline";
-            let later = if hub { "" } else { " The llama-cpp backend will take it; it is not built yet." };
-            UsageError(format!("{what}: {}.{instead}{later}", self.why))
+            let elsewhere =
+                if by_llama_cpp.is_some() { " The llama-cpp backend takes it (--backend llama-cpp)." } else { "" };
+            UsageError(format!("{what}: {}.{instead}{elsewhere}", self.why))
         })
     }
 }
@@ -247,7 +275,10 @@ impl Flag {
         match self.accepts {
             Only(values) => {
                 let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-                format!("{}{short}", names.join(" or "))
+                let others: Vec<_> = self.llama_cpp.iter().map(|(name, _)| *name).collect();
+                let others =
+                    if others.is_empty() { String::new() } else { format!("; llama-cpp: {} too", others.join(", ")) };
+                format!("{}{others}{short}", names.join(" or "))
             }
             AnyCount => format!("any number{short}"),
             Nothing => format!("refused: {}{short}", self.why),

@@ -4,6 +4,7 @@
 //! `report` formats what comes out. The flags of llama-bench that have no meaning on a CPU are in [`compat`].
 
 mod argv;
+mod backends;
 mod compat;
 mod lists;
 mod progress;
@@ -16,7 +17,7 @@ pub use argv::long_options;
 use clap::builder::PossibleValuesParser;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
-use pacemark_backends::native::NativeOptions;
+use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_bench::{Axis, Params, Shapes, cases};
 use pacemark_report::RENDERERS;
 use serde_json::Value;
@@ -33,6 +34,7 @@ Examples:
   pacemark bench -p 0 -n 32 -d 0,1024,4096       generation after 0, 1024 and 4096 tokens of context
   pacemark bench -p 0 -n 0 -pg 1000,200          a prompt and its answer, timed as one
   pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
+  pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
 
 Lists are separated by commas or made by giving a flag again; ranges are first-last,
 first-last+step and first-last*factor. Every combination is measured. Commands written for
@@ -51,6 +53,9 @@ pub struct Args {
     /// Its file (-hff)
     #[arg(long, value_name = "FILE", value_delimiter = ',', requires = "hf_repo")]
     hf_file: Vec<String>,
+    /// Backends to measure, in turn where there are several: native, llama-cpp
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = BACKENDS[0].name)]
+    backend: Vec<String>,
     /// Prompt lengths to measure; 0 for none
     #[arg(short = 'p', long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
     n_prompt: Vec<Numbers>,
@@ -119,6 +124,7 @@ pub fn run(args: Args) -> Result<Exit> {
         println!("Available devices:\n  CPU: {cpu}");
         return Ok(Exit::Fine);
     }
+    backends::check(&args.backend)?;
     let plan = args.plan()?;
     if plan.tests.is_empty() {
         return Err(UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into());
@@ -128,7 +134,7 @@ pub fn run(args: Args) -> Result<Exit> {
 
 impl Args {
     fn plan(&self) -> Result<Plan> {
-        let all_threads = NativeOptions::default().n_threads;
+        let all_threads = LoadOptions::default().n_threads;
         let mut n_threads = numbers(&self.threads);
         if n_threads.is_empty() {
             n_threads = vec![all_threads];
@@ -154,7 +160,10 @@ impl Args {
         }
         let depths = numbers(&self.n_depth).into_iter().map(Value::from).collect();
         axes.push(Axis { name: "n_depth", values: depths });
-        for (axis, is_varied) in self.compat.axes()? {
+        if self.backend.len() > 1 {
+            varied.push("backend");
+        }
+        for (axis, is_varied) in self.compat.axes(&self.backend)? {
             if is_varied {
                 varied.push(axis.name);
             }

@@ -4,6 +4,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::{Observer, Params, Phase};
 use pacemark_record::{Sample, Warmup, test_name};
+use std::collections::HashMap;
 
 /// Watches a benchmark.
 pub struct Progress {
@@ -16,7 +17,10 @@ pub struct Progress {
     repetitions: usize,
     name: String,
     n_tokens: u64,
-    rates: Vec<f64>,
+    /// Whose turn it is, where there are several.
+    backend: String,
+    /// Rates so far, by backend.
+    rates: HashMap<String, Vec<f64>>,
 }
 
 impl Progress {
@@ -28,14 +32,19 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
-        let (name, rates) = (String::new(), Vec::new());
-        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, rates }
+        let (name, backend, rates) = (String::new(), String::new(), HashMap::new());
+        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, backend, rates }
     }
 
     /// Shows `what` until something else is shown.
     pub fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         self.bar.tick();
+    }
+
+    /// Asked to tell about each model.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Prints with the line out of the way.
@@ -66,16 +75,22 @@ impl Observer for Progress {
         self.line(&format!("{}: starting", self.name));
     }
 
+    fn turn(&mut self, backend: &str) {
+        backend.clone_into(&mut self.backend);
+    }
+
     fn phase(&mut self, phase: Phase) {
+        let who = if self.backend.is_empty() { String::new() } else { format!("{}: ", self.backend) };
         let what = match phase {
             Phase::Depth => "depth run".to_owned(),
             Phase::Warmup(run) => format!("warmup run {run}"),
             Phase::Repetition(run) => format!("run {run}/{}", self.repetitions),
         };
+        let what = who + &what;
         self.line(&what);
-        let so_far = match self.rates[..] {
-            [] => String::new(),
-            ref rates => format!(", {:.1} t/s so far", rates.iter().sum::<f64>() / rates.len() as f64),
+        let so_far = match self.rates.get(&self.backend) {
+            None => String::new(),
+            Some(rates) => format!(", {:.1} t/s so far", rates.iter().sum::<f64>() / rates.len() as f64),
         };
         self.say(&format!("[{}/{}] {}: {what}{so_far}", self.test, self.of, self.name));
     }
@@ -89,6 +104,7 @@ impl Observer for Progress {
     }
 
     fn sample(&mut self, sample: &Sample) {
-        self.rates.push(1e9 * self.n_tokens as f64 / sample.elapsed_ns.max(1) as f64);
+        let rates = self.rates.entry(self.backend.clone()).or_default();
+        rates.push(1e9 * self.n_tokens as f64 / sample.elapsed_ns.max(1) as f64);
     }
 }

@@ -1,46 +1,22 @@
 //! Loads the models, runs the tests and writes each row when it is measured, so that no later failure loses it.
 
+use super::backends::{Load, count, open};
 use super::progress::Progress;
 use super::{Args, Plan};
 use crate::exit::Exit;
 use crate::{hub, interrupt};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
-use pacemark_backends::native::{NativeBackend, NativeOptions};
-use pacemark_bench::{BenchError, METRICS, Params, Throughput, warnings};
+use pacemark_bench::{BenchError, METRICS, Params, Throughput, Warning, compare, warnings};
 use pacemark_record::env::{self, CpuTime};
-use pacemark_record::{Env, Trial};
-use pacemark_report::{Layout, Render, Row, render};
-use serde_json::Value;
+use pacemark_record::{Comparison, Env, Trial};
+use pacemark_report::{Closing, Layout, Render, Row, render};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// What one load of a model serves.
-#[derive(Clone, PartialEq, Eq)]
-struct Load {
-    model: String,
-    n_ubatch: usize,
-    n_threads: usize,
-}
-
-impl Load {
-    fn of(test: &Params) -> Load {
-        Load {
-            model: test.get("model").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            // llama.cpp's rule: a micro-batch is not larger than a batch.
-            n_ubatch: count(test, "n_ubatch").min(count(test, "n_batch")),
-            n_threads: count(test, "n_threads"),
-        }
-    }
-}
-
-fn count(test: &Params, name: &str) -> usize {
-    test.get(name).and_then(Value::as_u64).unwrap_or(0) as usize
-}
 
 /// Runs every test of `plan`.
 pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
@@ -63,22 +39,22 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let before = CpuTime::now();
     let progress = Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
     let result = measure(args, plan, &paths, &mut output, progress);
+    output.env.steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
     output.end()?;
-    if let (Some(before), Some(now)) = (before, CpuTime::now()) {
-        output.env.steal_share = before.steal_share_until(now);
-    }
-    let worth_telling = if output.trials.is_empty() { Vec::new() } else { warnings(&output.env, &output.trials) };
-    for warning in worth_telling {
-        eprintln!("warning: {warning}");
-    }
     if !stop.load(Ordering::Relaxed) {
         return result.map(|()| Exit::Fine);
     }
-    let asked = plan.tests.len();
+    let asked = plan.tests.len() * args.backend.len();
     let done = output.trials.iter().filter(|trial| trial.samples.len() == trial.repetitions).count();
-    eprintln!("interrupted: {done} of {asked} tests are complete");
+    eprintln!("interrupted: {done} of {asked} rows are complete");
     for trial in output.trials.iter().filter(|trial| trial.samples.len() < trial.repetitions) {
-        eprintln!("{}: {} of {} repetitions", trial.test_name(), trial.samples.len(), trial.repetitions);
+        eprintln!(
+            "{} ({}): {} of {} repetitions",
+            trial.test_name(),
+            trial.model.backend,
+            trial.samples.len(),
+            trial.repetitions
+        );
     }
     Ok(Exit::Failed)
 }
@@ -97,17 +73,16 @@ fn measure(
         if stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted.into());
         }
-        let backend = open(args, &load, &paths[&load.model], tests, &progress)?;
+        let opened = open(&args.backend, &load, &paths[&load.model], (longest(tests), 1), &progress)?;
+        let backends: Vec<&dyn Backend> = opened.iter().map(|backend| &**backend).collect();
         for test in tests {
             pause(args.delay);
-            let result = experiment.run(&backend, test, &mut progress, stop);
-            let (trial, error) = match result {
-                Ok(trial) => (Some(trial), None),
-                Err(cut) => (cut.partial.map(|trial| *trial), Some(cut.error)),
+            let result = experiment.run(&backends, test, &mut progress, stop);
+            let (trials, error) = match result {
+                Ok(trials) => (trials, None),
+                Err(cut) => (cut.partial, Some(cut.error)),
             };
-            if let Some(trial) = trial {
-                progress.suspend(|| output.row(trial))?;
-            }
+            progress.suspend(|| output.rows(trials))?;
             if let Some(error) = error {
                 return Err(error).with_context(|| format!("{}: {}", load.model, pacemark_record::test_name(test)));
             }
@@ -116,33 +91,11 @@ fn measure(
     Ok(())
 }
 
-/// Loads a model with room for the longest of `tests`.
-fn open(args: &Args, load: &Load, path: &Path, tests: &[Params], progress: &Progress) -> Result<NativeBackend> {
-    // One more than the tokens of a test: the token that a prompt gives (bench's throughput module).
+/// Tokens of the longest of `tests`. One more than they compute: the token that a prompt gives (bench's throughput module).
+fn longest(tests: &[Params]) -> usize {
     let lengths =
         tests.iter().map(|t| ["n_depth", "n_prompt", "n_gen"].map(|name| count(t, name)).iter().sum::<usize>());
-    let n_ctx = lengths.max().unwrap_or(0) + 1;
-    let options = NativeOptions { n_threads: load.n_threads, n_ctx: Some(n_ctx), n_seqs: 1, n_ubatch: load.n_ubatch };
-    // Where this does not work, the peak is that of the whole process.
-    env::reset_peak_rss();
-    let backend = NativeBackend::load(path, options, &mut |done, of| {
-        progress.say(&format!("loading {}: layer {done}/{of}", load.model));
-    })?;
-    if args.verbose {
-        let info = backend.info();
-        let stages: Vec<_> =
-            info.load.iter().map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3)).collect();
-        eprintln!(
-            "{}: {}, {} threads, {}, n_ctx {n_ctx}, n_ubatch {}, load: {}",
-            info.model_path,
-            info.model_type,
-            info.n_threads,
-            info.isa,
-            load.n_ubatch,
-            stages.join(", ")
-        );
-    }
-    Ok(backend)
+    lengths.max().unwrap_or(0) + 1
 }
 
 /// Waits, but not past an interrupt.
@@ -178,6 +131,7 @@ struct Output<'a> {
     sinks: Vec<Sink>,
     env: Env,
     trials: Vec<Trial>,
+    comparisons: Vec<Comparison>,
 }
 
 /// One format on one stream.
@@ -186,6 +140,8 @@ struct Sink {
     to_stderr: bool,
     /// Rows are written as they come; otherwise all at the end.
     streams: bool,
+    /// It shows comparisons and notes.
+    tells: bool,
     text: String,
 }
 
@@ -207,32 +163,44 @@ impl<'a> Output<'a> {
         let sinks = wanted.into_iter().filter_map(|(name, to_stderr)| {
             let renderer = render::find(name)?;
             let text = String::new();
-            Some(Sink { render: (renderer.new)(), to_stderr, streams: renderer.streams, text })
+            Some(Sink { render: (renderer.new)(), to_stderr, streams: renderer.streams, tells: renderer.tells, text })
         });
-        Output { layout, sinks: sinks.collect(), env, trials: Vec::new() }
+        Output { layout, sinks: sinks.collect(), env, trials: Vec::new(), comparisons: Vec::new() }
     }
 
-    fn row(&mut self, trial: Trial) -> io::Result<()> {
-        for sink in &mut self.sinks {
-            if self.trials.is_empty() {
-                sink.text += &sink.render.begin(&self.layout);
+    /// Writes the rows of one test, a trial for each backend.
+    fn rows(&mut self, trials: Vec<Trial>) -> io::Result<()> {
+        let comparisons = compare(&trials);
+        for (trial, comparisons) in trials.into_iter().zip(comparisons) {
+            for sink in &mut self.sinks {
+                if self.trials.is_empty() {
+                    sink.text += &sink.render.begin(&self.layout);
+                }
+                let row = Row { env: &self.env, trial: &trial, comparisons: &comparisons };
+                sink.text += &sink.render.row(&self.layout, &row);
+                if sink.streams {
+                    sink.write()?;
+                }
             }
-            sink.text += &sink.render.row(&self.layout, &Row { env: &self.env, trial: &trial });
-            if sink.streams {
-                sink.write()?;
-            }
+            self.trials.push(trial);
+            self.comparisons.extend(comparisons);
         }
-        self.trials.push(trial);
         Ok(())
     }
 
-    /// Completes what was begun; without a row nothing was.
+    /// Completes what was begun; without a row nothing was. What no format tells its reader goes to stderr.
     fn end(&mut self) -> io::Result<()> {
+        let warnings = if self.trials.is_empty() { Vec::new() } else { warnings(&self.env, &self.trials) };
+        let notes: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+        let closing = Closing { env: &self.env, comparisons: &self.comparisons, notes: &notes };
         for sink in &mut self.sinks {
             if !self.trials.is_empty() {
-                sink.text += &sink.render.end(&self.env);
+                sink.text += &sink.render.end(&self.layout, &closing);
             }
             sink.write()?;
+        }
+        if !self.sinks.iter().any(|sink| sink.tells) {
+            notes.iter().for_each(|note| eprintln!("warning: {note}"));
         }
         Ok(())
     }

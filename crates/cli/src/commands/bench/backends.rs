@@ -1,0 +1,103 @@
+//! Which backends a command asks for, and a model loaded in each of them.
+
+use super::progress::Progress;
+use crate::exit::UsageError;
+use anyhow::{Context, Result, anyhow};
+use pacemark_backend::Backend;
+use pacemark_backends::{BACKENDS, LoadOptions};
+use pacemark_bench::Params;
+use pacemark_record::env;
+use serde_json::Value;
+use std::path::Path;
+
+/// What one load of a model serves.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Load {
+    /// As it was typed.
+    pub model: String,
+    options: LoadOptions,
+}
+
+impl Load {
+    /// What `test` needs, but for the room in the KV cache.
+    pub fn of(test: &Params) -> Load {
+        let text = |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let n_batch = count(test, "n_batch");
+        let flash_attn = test.get("flash_attn").and_then(Value::as_i64).filter(|&value| value >= 0);
+        let options = LoadOptions {
+            n_threads: count(test, "n_threads"),
+            n_batch,
+            // llama.cpp's rule: a micro-batch is not larger than a batch.
+            n_ubatch: count(test, "n_ubatch").min(n_batch),
+            flash_attn: flash_attn.map(|value| value == 1),
+            kv_types: (text("type_k"), text("type_v")),
+            ..LoadOptions::default()
+        };
+        Load { model: text("model"), options }
+    }
+}
+
+/// A whole-number parameter; 0 if there is none.
+pub fn count(test: &Params, name: &str) -> usize {
+    test.get(name).and_then(Value::as_u64).unwrap_or(0) as usize
+}
+
+/// Refuses names that there are not, and backends that this build has not.
+pub fn check(names: &[String]) -> Result<(), UsageError> {
+    for name in names {
+        let Some(entry) = pacemark_backends::find(name) else {
+            let known: Vec<_> = BACKENDS.iter().map(|entry| format!("{} ({})", entry.name, entry.help)).collect();
+            return Err(UsageError(format!("--backend {name}: there is no such backend, only {}", known.join(", "))));
+        };
+        if let Err(why) = entry.load {
+            return Err(UsageError(format!("--backend {name}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+/// Loads a model in each of `backends`, with room for `n_seqs` sequences of `n_ctx` tokens.
+pub fn open(
+    backends: &[String],
+    load: &Load,
+    path: &Path,
+    (n_ctx, n_seqs): (usize, usize),
+    progress: &Progress,
+) -> Result<Vec<Box<dyn Backend>>> {
+    let options = LoadOptions { n_ctx: Some(n_ctx), n_seqs, ..load.options.clone() };
+    // Where this does not work, the peak is that of the whole process.
+    env::reset_peak_rss();
+    let mut opened = Vec::new();
+    for name in backends {
+        let entry = pacemark_backends::find(name).context("a backend of that name")?;
+        let open = entry.load.map_err(|why| anyhow!("{name}: {why}"))?;
+        let loaded = open(path, &options, &mut |done, of| {
+            progress.say(&format!("loading {} ({name}): {done}/{of}", load.model));
+        });
+        // The error of a library names the file.
+        let backend = loaded.map_err(|error| anyhow!(error))?;
+        if progress.is_verbose() {
+            tell(&*backend, &options);
+        }
+        opened.push(backend);
+    }
+    Ok(opened)
+}
+
+fn tell(backend: &dyn Backend, options: &LoadOptions) {
+    let info = backend.info();
+    let stages: Vec<_> =
+        info.load.iter().map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3)).collect();
+    eprintln!(
+        "{}: {}, {}, {} threads, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
+        info.model_path,
+        info.model_type,
+        info.engine,
+        info.n_threads,
+        if info.isa.is_empty() { "its own kernels" } else { &info.isa },
+        info.n_ctx,
+        info.n_seqs,
+        options.n_ubatch,
+        stages.join(", ")
+    );
+}
