@@ -68,7 +68,7 @@ impl TensorSource for Weights {
                     while let Some((number, bytes)) = work.lock().ok().and_then(|mut rest| rest.next()) {
                         let mut random = Random(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                         for out in bytes.chunks_exact_mut(block) {
-                            let at = (random.next() >> 32) * n_blocks >> 32;
+                            let at = ((random.next() >> 32) * n_blocks) >> 32;
                             out.copy_from_slice(&pool[at as usize * block..][..block]);
                         }
                     }
