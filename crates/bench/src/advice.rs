@@ -145,7 +145,7 @@ mod tests {
             [Warning::Unsettled(vec!["tg8".into()], -0.5)]
         );
         let stolen = Trial { steal_share: Some(0.08), ..trial(&steady, &[]) };
-        assert_eq!(warnings(&quiet, &[stolen.clone()]), [Warning::Stolen(vec!["tg8".into()], 0.08)]);
+        assert_eq!(warnings(&quiet, std::slice::from_ref(&stolen)), [Warning::Stolen(vec!["tg8".into()], 0.08)]);
         let mut other = stolen;
         other.model.backend = "other".into();
         let names = vec!["tg8 (other)".into()];
