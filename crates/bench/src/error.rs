@@ -33,6 +33,12 @@ pub enum BenchError {
         /// The backend.
         backend: String,
     },
+    /// A batch on a backend that computes one sequence at a time.
+    #[error("{backend} cannot compute several requests together")]
+    NoBatches {
+        /// The backend.
+        backend: String,
+    },
     /// Perplexity of a text shorter than one chunk.
     #[error("the text has {found} tokens, perplexity with n_ctx {n_ctx} needs at least {n_ctx}")]
     TextTooShort {

@@ -25,9 +25,8 @@ pub struct Shapes {
     pub n_pg: Vec<(usize, usize)>,
 }
 
-/// All tests: the last axis changes fastest; within a combination all `pp`, then all `tg`, then all `pp+tg`; a length of
-/// zero (for `pp+tg`: both) asks for nothing and is left out.
-pub fn cases(axes: &[Axis], shapes: &Shapes) -> Vec<Params> {
+/// Every combination of the axes' values; the last axis changes fastest.
+pub fn combinations(axes: &[Axis]) -> Vec<Params> {
     let mut combinations = vec![Params::new()];
     for axis in axes {
         let extended = combinations.iter().flat_map(|params| {
@@ -39,6 +38,13 @@ pub fn cases(axes: &[Axis], shapes: &Shapes) -> Vec<Params> {
         });
         combinations = extended.collect();
     }
+    combinations
+}
+
+/// All tests: for each of the [`combinations`] all `pp`, then all `tg`, then all `pp+tg`; a length of zero (for `pp+tg`:
+/// both) asks for nothing and is left out.
+pub fn cases(axes: &[Axis], shapes: &Shapes) -> Vec<Params> {
+    let combinations = combinations(axes);
     let prompts = shapes.n_prompt.iter().map(|&n| (n, 0));
     let generations = shapes.n_gen.iter().map(|&n| (0, n));
     let both = shapes.n_pg.iter().copied();

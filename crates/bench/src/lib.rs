@@ -5,6 +5,7 @@
 //! [`METRICS`]. Schema and statistics live in `record`, tables and files in `report`, concrete backends nowhere here.
 
 mod advice;
+mod batched;
 mod compared;
 mod error;
 mod grid;
@@ -16,10 +17,11 @@ mod throughput;
 mod warmup;
 
 pub use advice::{Warning, warnings};
-pub use compared::{COMPARED, compare};
+pub use batched::Batched;
+pub use compared::{BATCH_COMPARED, COMPARED, compare};
 pub use error::BenchError;
-pub use grid::{Axis, Params, Shapes, cases};
-pub use metrics::METRICS;
+pub use grid::{Axis, Params, Shapes, cases, combinations};
+pub use metrics::{BATCH_METRICS, METRICS};
 pub use observer::{Observer, Phase, Silent};
 pub use perplexity::{Perplexity, PerplexityResult};
 pub use repeat::CutShort;
@@ -37,7 +39,7 @@ pub struct Experiment {
 }
 
 /// Every experiment.
-pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, perplexity::EXPERIMENT];
+pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, batched::EXPERIMENT, perplexity::EXPERIMENT];
 
 /// What the record keeps of a backend.
 pub fn describe(info: &BackendInfo) -> Model {

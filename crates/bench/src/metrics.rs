@@ -65,6 +65,53 @@ pub const METRICS: &[Metric] = &[
     .shown(),
 ];
 
+/// Every figure of a batch beyond llama-batched-bench's own, in the order of the columns.
+pub const BATCH_METRICS: &[Metric] = &[
+    metric("speed_pp_ci95_low", "S_PP from", TPS, Higher, "lower end of the mean prompt rate's 95 % interval", |t| {
+        Some(stats::mean_interval(&t.prefill_rates_ts(), CONFIDENCE)?.low)
+    }),
+    metric("speed_pp_ci95_high", "to", TPS, Higher, "upper end of the mean prompt rate's 95 % interval", |t| {
+        Some(stats::mean_interval(&t.prefill_rates_ts(), CONFIDENCE)?.high)
+    }),
+    metric(
+        "speed_tg_ci95_low",
+        "S_TG from",
+        TPS,
+        Higher,
+        "lower end of the mean generation rate's 95 % interval",
+        |t| Some(stats::mean_interval(&t.decode_rates_ts(), CONFIDENCE)?.low),
+    )
+    .shown(),
+    metric("speed_tg_ci95_high", "to t/s", TPS, Higher, "upper end of the mean generation rate's 95 % interval", |t| {
+        Some(stats::mean_interval(&t.decode_rates_ts(), CONFIDENCE)?.high)
+    })
+    .shown(),
+    metric("itl_ms_p50", "itl p50", MS, Lower, "median gap between tokens of a sequence, pooled", |t| {
+        at(itl_ms(t), 0.5)
+    }),
+    metric("itl_ms_p90", "itl p90", MS, Lower, "its 90th percentile; needs 29 gaps", |t| at(itl_ms(t), 0.9)),
+    metric("itl_ms_p99", "itl ms p99", MS, Lower, "its 99th percentile; needs 299 gaps", |t| at(itl_ms(t), 0.99))
+        .shown(),
+    metric(
+        "early_tokens",
+        "early",
+        Unit::Count,
+        Neither,
+        "generated while others were in their prompts; not in S_TG",
+        |t| t.samples.first().map(|s| s.early_tokens as f64),
+    ),
+    metric("drift", "drift", Unit::Ratio, Neither, "rate, last third of the repetitions against the first", |t| {
+        stats::drift(&t.rates_ts())
+    }),
+    metric("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {
+        Some(t.warmup.elapsed_ns.len() as f64)
+    }),
+    metric("peak_rss_bytes", "peak RSS", Unit::Bytes, Lower, "highest resident memory of the process", |t| {
+        t.peak_rss_bytes.map(|bytes| bytes as f64)
+    })
+    .shown(),
+];
+
 use Better::{Higher, Lower, Neither};
 const MS: Unit = Unit::Milliseconds;
 const TPS: Unit = Unit::TokensPerSecond;

@@ -85,6 +85,20 @@ fn the_table_is_followed_by_the_ratios() {
 }
 
 #[test]
+fn batches_of_several_sequences() {
+    let model = Model::new("batches");
+    let text = model.text("-npp 8 -ntg 4 -npl 1,3 -r 1 --no-warmup");
+    assert!(text.starts_with("|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |"), "{text}");
+    assert!(text.contains("\n|     8 |      4 |    3 |     36 | "), "{text}");
+    let rows = model.json("--backend native,native -npp 8 -ntg 4 -npl 1,3 -r 5 --no-warmup");
+    let found: Vec<_> = rows.iter().map(|r| (r["pl"].as_u64(), r["n_kv"].as_u64())).collect();
+    assert_eq!(found, [(1, 12), (1, 12), (3, 36), (3, 36)].map(|(pl, n_kv)| (Some(pl), Some(n_kv))));
+    assert_eq!(checked(&rows[3], 5), ["speed_pp", "speed_tg", "speed"]);
+    assert_eq!((&rows[3]["early_tokens"], &rows[3]["n_kv_max"]), (&0.into(), &(3 * 13).into()));
+    assert!(rows.iter().all(|row| row["speed_tg"].as_f64() > Some(0.0)), "{rows:?}");
+}
+
+#[test]
 #[cfg(feature = "llama-cpp")]
 fn llama_cpp_beside_native() {
     let model = Model::new("llama-cpp");
@@ -93,6 +107,8 @@ fn llama_cpp_beside_native() {
     assert_eq!(backends, ["CPU", "llama.cpp CPU", "CPU", "llama.cpp CPU"]);
     assert!(rows[1]["engine"].as_str().unwrap().starts_with("llama.cpp "), "{}", rows[1]);
     assert_eq!(rows[1]["comparisons"][0]["second"], "llama-cpp");
+    let rows = model.json("--backend native,llama-cpp -npp 8 -ntg 4 -npl 1,3 -r 2 --no-warmup");
+    assert_eq!((rows.len(), &rows[3]["comparisons"][1]["metric"]), (4, &"speed_tg".into()));
     let rows = model.json("--backend llama-cpp -p 8 -n 4 -r 2 --no-warmup -fa off -ctk q8_0 -ub 4");
     assert_eq!((rows.len(), &rows[0]["flash_attn"], &rows[0]["type_k"]), (2, &0.into(), &"q8_0".into()));
     // llama.cpp quantizes values with flash attention only, and its refusal is told.

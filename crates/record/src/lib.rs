@@ -5,6 +5,7 @@
 //! only module that looks at the machine is [`env`], which reads `/proc`. How a run is made is left to `bench`, how it is
 //! shown to `report`.
 
+mod batch;
 mod comparison;
 pub mod env;
 pub mod metric;
@@ -12,6 +13,7 @@ pub mod rng;
 mod schema;
 pub mod stats;
 
+pub use batch::BatchTimes;
 pub use comparison::{Compared, Comparison, Verdict, compare};
 pub use metric::{Better, Metric, Unit};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};

@@ -164,7 +164,7 @@ impl Trial {
 
     /// Tokens that one repetition computes: what a rate divides by time.
     pub fn tokens_per_repetition(&self) -> u64 {
-        self.count("n_prompt") + self.count("n_gen")
+        self.n_parallel() * (self.count("n_prompt") + self.count("n_gen"))
     }
 
     /// Tokens per second of each repetition.
@@ -189,7 +189,7 @@ impl Trial {
     }
 }
 
-/// A throughput test in llama-bench's words, e.g. `pp512`, `tg128`, `pp512+tg128 @ d4096`.
+/// A throughput test in llama-bench's words, e.g. `pp512`, `tg128`, `pp512+tg128 @ d4096`; ` x8` for a batch of eight.
 pub fn test_name(params: &Map<String, Value>) -> String {
     let count = |name| params.get(name).and_then(Value::as_u64).unwrap_or(0);
     let shape = match (count("n_prompt"), count("n_gen")) {
@@ -197,6 +197,7 @@ pub fn test_name(params: &Map<String, Value>) -> String {
         (0, n_gen) => format!("tg{n_gen}"),
         (n_prompt, n_gen) => format!("pp{n_prompt}+tg{n_gen}"),
     };
+    let shape = if params.contains_key("n_parallel") { format!("{shape} x{}", count("n_parallel")) } else { shape };
     match count("n_depth") {
         0 => shape,
         depth => format!("{shape} @ d{depth}"),
@@ -237,6 +238,9 @@ pub struct Sample {
     pub gaps_ns: Vec<u64>,
     /// Prompt tokens that were not computed, because their KV was there.
     pub cached_tokens: u64,
+    /// Of a batch: tokens after a sequence's first that came before every sequence had its first.
+    #[serde(default)]
+    pub early_tokens: u64,
 }
 
 #[cfg(test)]

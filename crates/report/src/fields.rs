@@ -1,4 +1,4 @@
-//! What there is to show of a trial: llama-bench's 42 fields, then our own.
+//! What there is to show of a trial: llama-bench's 42 fields or llama-batched-bench's 18, then our own.
 //!
 //! Names, order and kinds are those of llama-bench's `test::get_fields` and `get_field_type` (tools/llama-bench of
 //! llama.cpp, 2026-09), so that compare-llama-bench.py and other readers of its output take ours.
@@ -26,6 +26,35 @@ pub struct Layout<'a> {
     pub varied: &'a [&'static str],
     /// Our own figures.
     pub metrics: &'static [Metric],
+    /// Whose fields and table come first.
+    pub form: Form,
+}
+
+/// The tool that ours is a drop-in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// llama-bench.
+    LlamaBench,
+    /// llama-batched-bench.
+    BatchedBench,
+}
+
+impl Form {
+    /// Its fields.
+    fn fields(self) -> &'static [Field] {
+        match self {
+            Form::LlamaBench => LLAMA_BENCH,
+            Form::BatchedBench => BATCHED_BENCH,
+        }
+    }
+
+    /// Its table's name in SQL.
+    pub fn table(self) -> &'static str {
+        match self {
+            Form::LlamaBench => "llama_bench",
+            Form::BatchedBench => "llama_batched_bench",
+        }
+    }
 }
 
 /// The type of a field in SQL, as llama-bench declares it.
@@ -128,6 +157,41 @@ pub const LLAMA_BENCH: &[Field] = &[
     field("stddev_ts", Float, |r, _| Cell::Float(stats::sample_sd(&r.trial.rates_ts()).unwrap_or(0.0))),
 ];
 
+/// llama-batched-bench's keys (tools/batched-bench of llama.cpp, 2026-09), then those of llama-bench that say what ran where:
+/// its own output does not.
+pub const BATCHED_BENCH: &[Field] = &[
+    field("n_kv_max", Int, param),
+    field("n_batch", Int, param),
+    field("n_ubatch", Int, param),
+    field("flash_attn", Int, param),
+    // Each sequence computes a prompt of its own.
+    field("is_pp_shared", Int, |_, _| Cell::Int(0)),
+    field("n_gpu_layers", Int, param),
+    field("n_threads", Int, param),
+    field("n_threads_batch", Int, |r, _| param(r, "n_threads")),
+    field("pp", Int, |r, _| param(r, "n_prompt")),
+    field("tg", Int, |r, _| param(r, "n_gen")),
+    field("pl", Int, |r, _| param(r, "n_parallel")),
+    field("n_kv", Int, |r, _| Cell::Int(r.trial.tokens_per_repetition() as i64)),
+    field("t_pp", Float, |r, _| r.trial.batch_times().map(|t| t.t_pp).into()),
+    field("speed_pp", Float, |r, _| r.trial.batch_times().map(|t| t.speed_pp).into()),
+    field("t_tg", Float, |r, _| r.trial.batch_times().map(|t| t.t_tg).into()),
+    field("speed_tg", Float, |r, _| r.trial.batch_times().map(|t| t.speed_tg).into()),
+    field("t", Float, |r, _| r.trial.batch_times().map(|t| t.t).into()),
+    field("speed", Float, |r, _| r.trial.batch_times().map(|t| t.speed).into()),
+    field("build_commit", Text, |r, _| text(&r.env.commit)),
+    field("build_number", Int, |r, _| Cell::Int(r.env.build_number as i64)),
+    field("cpu_info", Text, |r, _| text(r.env.cpu_model.as_deref().unwrap_or(""))),
+    field("backends", Text, |r, _| text(&r.trial.model.device)),
+    field("model_filename", Text, |r, _| text(&r.trial.model.path)),
+    field("model_type", Text, |r, _| text(&r.trial.model.model_type)),
+    field("model_size", Int, |r, _| Cell::Int(r.trial.model.bytes as i64)),
+    field("model_n_params", Int, |r, _| Cell::Int(r.trial.model.n_params as i64)),
+    field("type_k", Text, param),
+    field("type_v", Text, param),
+    field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
+];
+
 /// Our fields before the metrics.
 pub const OWN: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
@@ -169,9 +233,9 @@ impl Column {
     }
 }
 
-/// llama-bench's columns.
-pub fn llama_bench_columns() -> impl Iterator<Item = Column> {
-    LLAMA_BENCH.iter().map(from_field)
+/// The columns of the tool that ours is a drop-in for.
+pub fn drop_in_columns(layout: &Layout<'_>) -> impl Iterator<Item = Column> + use<> {
+    layout.form.fields().iter().map(from_field)
 }
 
 /// Our own columns, which come after them.

@@ -9,5 +9,5 @@ pub mod fields;
 pub mod render;
 
 pub use cell::Cell;
-pub use fields::{Layout, Row};
+pub use fields::{Form, Layout, Row};
 pub use render::{Closing, RENDERERS, Render, Renderer};

@@ -163,5 +163,6 @@ fn sample(stamps: &Stamps, max_tokens: usize) -> Result<Sample, BenchError> {
         ttft_ns: Some(ns(stamps.started, *first)),
         gaps_ns: stamps.tokens.windows(2).map(|pair| ns(pair[0], pair[1])).collect(),
         cached_tokens: stamps.cached_tokens as u64,
+        early_tokens: 0,
     })
 }

@@ -1,7 +1,7 @@
 //! Comma-separated values: a line of names, then each value in quotes, as llama-bench writes it. An absent value is empty.
 
 use super::{Render, Renderer};
-use crate::fields::{Column, llama_bench_columns, own_columns};
+use crate::fields::{Column, drop_in_columns, own_columns};
 use crate::{Layout, Row};
 
 pub(super) const RENDERER: Renderer =
@@ -10,7 +10,7 @@ pub(super) const RENDERER: Renderer =
 struct Csv;
 
 fn columns(layout: &Layout<'_>) -> impl Iterator<Item = Column> {
-    llama_bench_columns().chain(own_columns(layout))
+    drop_in_columns(layout).chain(own_columns(layout))
 }
 
 impl Render for Csv {

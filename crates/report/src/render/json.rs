@@ -2,8 +2,8 @@
 //! is absent is null.
 
 use super::{Closing, Render, Renderer};
-use crate::fields::{llama_bench_columns, own_columns};
-use crate::{Layout, Row};
+use crate::fields::{drop_in_columns, own_columns};
+use crate::{Form, Layout, Row};
 
 pub(super) const JSON: Renderer = Renderer {
     name: "json",
@@ -59,8 +59,12 @@ impl Render for JsonLines {
 /// Names and values, in order.
 fn members(layout: &Layout<'_>, row: &Row<'_>) -> Vec<(&'static str, String)> {
     let list = |values: Vec<String>| format!("[ {} ]", values.join(", "));
-    let mut members: Vec<_> = llama_bench_columns().map(|c| (c.name, c.of(row).json())).collect();
+    let mut members: Vec<_> = drop_in_columns(layout).map(|c| (c.name, c.of(row).json())).collect();
     members.push(("samples_ns", list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect())));
+    if layout.form == Form::BatchedBench {
+        let first = row.trial.samples.iter().map(|s| s.ttft_ns.map_or("null".to_owned(), |ns| ns.to_string()));
+        members.push(("samples_pp_ns", list(first.collect())));
+    }
     members.push(("samples_ts", list(row.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")).collect())));
     members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
     members

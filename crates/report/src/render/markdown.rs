@@ -2,8 +2,8 @@
 
 use super::{Closing, Render, Renderer, compared};
 use crate::fields::LLAMA_BENCH;
-use crate::{Layout, Row};
-use pacemark_record::{Env, Metric, Unit, stats};
+use crate::{Form, Layout, Row};
+use pacemark_record::{BatchTimes, Env, Metric, Unit, stats};
 
 pub(super) const RENDERER: Renderer =
     Renderer { name: "md", help: "a Markdown table", streams: true, tells: true, new: || Box::new(Markdown) };
@@ -51,6 +51,53 @@ const VARIED: &[(&str, &str, isize)] = &[
 ];
 
 fn columns(layout: &Layout<'_>) -> Vec<Column> {
+    let mut columns = match layout.form {
+        Form::LlamaBench => llama_bench(layout),
+        Form::BatchedBench => batched_bench(layout),
+    };
+    let own = layout.metrics.iter().filter(|metric| metric.in_tables);
+    columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
+    columns
+}
+
+/// llama-batched-bench's columns, to the character; right of them what ran, which it does not say.
+fn batched_bench(layout: &Layout<'_>) -> Vec<Column> {
+    let row = |title, width, of| Column { title, width, of: Of::Row(of) };
+    let mut columns = vec![
+        // Its first cell has no space before it.
+        row("PP", 5, |r| r.trial.count("n_prompt").to_string()),
+        row("TG", 6, |r| r.trial.count("n_gen").to_string()),
+        row("B", 4, |r| r.trial.n_parallel().to_string()),
+        row("N_KV", 6, |r| r.trial.tokens_per_repetition().to_string()),
+        row("T_PP s", 8, |r| time(r, |t| t.t_pp)),
+        row("S_PP t/s", 8, |r| speed(r, |t| t.speed_pp)),
+        row("T_TG s", 8, |r| time(r, |t| t.t_tg)),
+        row("S_TG t/s", 8, |r| speed(r, |t| t.speed_tg)),
+        row("T s", 8, |r| time(r, |t| t.t)),
+        row("S t/s", 8, |r| speed(r, |t| t.speed)),
+        row("model", -30, |r| r.trial.model.model_type.clone()),
+        row("backend", -13, |r| r.trial.model.device.clone()),
+        Column { title: "threads", width: 7, of: Of::Field("n_threads") },
+    ];
+    columns.extend(varied(layout));
+    columns
+}
+
+fn time(row: &Row<'_>, of: fn(&BatchTimes) -> f64) -> String {
+    row.trial.batch_times().map_or(String::new(), |times| format!("{:.3}", of(&times)))
+}
+
+fn speed(row: &Row<'_>, of: fn(&BatchTimes) -> f64) -> String {
+    row.trial.batch_times().map_or(String::new(), |times| format!("{:.2}", of(&times)))
+}
+
+/// The parameters that were varied.
+fn varied(layout: &Layout<'_>) -> impl Iterator<Item = Column> {
+    let varied = VARIED.iter().filter(|(field, ..)| layout.varied.contains(field));
+    varied.map(|&(field, title, width)| Column { title, width, of: Of::Field(field) })
+}
+
+fn llama_bench(layout: &Layout<'_>) -> Vec<Column> {
     let row = |title, width, of| Column { title, width, of: Of::Row(of) };
     let mut columns = vec![
         row("model", -30, |r| r.trial.model.model_type.clone()),
@@ -60,24 +107,27 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
         row("backend", if layout.varied.contains(&"backend") { -13 } else { -10 }, |r| r.trial.model.device.clone()),
         Column { title: "threads", width: 7, of: Of::Field("n_threads") },
     ];
-    let varied = VARIED.iter().filter(|(field, ..)| layout.varied.contains(field));
-    columns.extend(varied.map(|&(field, title, width)| Column { title, width, of: Of::Field(field) }));
+    columns.extend(varied(layout));
     columns.push(row("test", 15, |r| r.trial.test_name()));
     columns.push(row("t/s", 20, rate));
-    let own = layout.metrics.iter().filter(|metric| metric.in_tables);
-    columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
     columns
 }
 
 impl Render for Markdown {
     fn begin(&mut self, layout: &Layout<'_>) -> String {
         let columns = columns(layout);
-        let titles = line(columns.iter().map(|c| pad(c.title, c.width)));
+        let titles = columns.iter().map(|c| pad(c.title, c.width));
+        if layout.form == Form::BatchedBench {
+            // Its rules fill the cells and align nothing.
+            let rules: String =
+                columns.iter().map(|c| format!("{}|", "-".repeat(c.width.unsigned_abs() + 2))).collect();
+            return format!("{}|{rules}\n", line(titles));
+        }
         let rules = columns.iter().map(|c| {
             let end = if c.width > 0 { ':' } else { '-' };
             format!("{}{end}", "-".repeat(c.width.unsigned_abs() - 1))
         });
-        titles + &line(rules)
+        line(titles) + &line(rules)
     }
 
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {

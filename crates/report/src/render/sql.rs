@@ -1,7 +1,7 @@
 //! SQL for SQLite: llama-bench's table and its inserts, with our columns after its own.
 
 use super::{Render, Renderer};
-use crate::fields::{Column, llama_bench_columns, own_columns};
+use crate::fields::{Column, drop_in_columns, own_columns};
 use crate::{Cell, Layout, Row};
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -15,20 +15,21 @@ pub(super) const RENDERER: Renderer = Renderer {
 struct Sql;
 
 fn columns(layout: &Layout<'_>) -> Vec<Column> {
-    llama_bench_columns().chain(own_columns(layout)).collect()
+    drop_in_columns(layout).chain(own_columns(layout)).collect()
 }
 
 impl Render for Sql {
     fn begin(&mut self, layout: &Layout<'_>) -> String {
         let lines: Vec<_> = columns(layout).iter().map(|c| format!("  {} {}", c.name, c.kind.sql())).collect();
-        format!("CREATE TABLE IF NOT EXISTS llama_bench (\n{}\n);\n\n", lines.join(",\n"))
+        format!("CREATE TABLE IF NOT EXISTS {} (\n{}\n);\n\n", layout.form.table(), lines.join(",\n"))
     }
 
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
         let columns = columns(layout);
         let names: Vec<_> = columns.iter().map(|column| column.name).collect();
         let values: Vec<_> = columns.iter().map(|column| literal(&column.of(row))).collect();
-        format!("INSERT INTO llama_bench ({}) VALUES ({});\n", names.join(", "), values.join(", "))
+        let table = layout.form.table();
+        format!("INSERT INTO {table} ({}) VALUES ({});\n", names.join(", "), values.join(", "))
     }
 }
 

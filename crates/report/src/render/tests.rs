@@ -1,6 +1,7 @@
 //! Every renderer on one fixed record. The figures were computed by hand from the samples below.
 
 use super::*;
+use crate::Form;
 use crate::fields::LLAMA_BENCH;
 use pacemark_record::{Better, Compared, Metric, Model, Sample, Trial, Unit, compare};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ fn trial(n_prompt: u64, n_gen: u64, n_depth: u64, elapsed_ns: &[u64]) -> Trial {
 
 /// All that a renderer writes for three rows.
 fn render(name: &str, varied: &[&'static str]) -> String {
-    let layout = Layout { varied, metrics: METRICS };
+    let layout = Layout { varied, metrics: METRICS, form: Form::LlamaBench };
     let mut renderer = (find(name).unwrap().new)();
     let env = env();
     let mut text = renderer.begin(&layout);
@@ -124,7 +125,7 @@ fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
     second.model.backend = "llama-cpp".into();
     second.model.device = "llama.cpp CPU".into();
     let comparisons = vec![compare(&first, &second, &figure).unwrap()];
-    let layout = Layout { varied: &["backend", "n_threads"], metrics: METRICS };
+    let layout = Layout { varied: &["backend", "n_threads"], metrics: METRICS, form: Form::LlamaBench };
     let env = env();
     let render = |name: &str| {
         let mut renderer = (find(name).unwrap().new)();
@@ -148,4 +149,43 @@ fn renderers_have_unique_names() {
     let mut names: Vec<_> = RENDERERS.iter().map(|renderer| renderer.name).collect();
     names.sort_unstable();
     assert_eq!(names, ["csv", "json", "jsonl", "md", "sql"]);
+}
+
+/// One batch of eight. By hand: 256 prompt tokens in 0.4 s, then 400 generated in 2 s.
+#[test]
+fn a_batch_is_llama_batched_benchs_table_then_ours() {
+    let mut batch = trial(32, 50, 0, &[2_400_000_000, 2_400_000_000]);
+    batch.params.insert("n_parallel".into(), 8.into());
+    batch.params.insert("n_kv_max".into(), 664.into());
+    for sample in &mut batch.samples {
+        sample.ttft_ns = Some(400_000_000);
+    }
+    let env = env();
+    let layout = Layout { varied: &[], metrics: METRICS, form: Form::BatchedBench };
+    let render = |name: &str| {
+        let mut renderer = (find(name).unwrap().new)();
+        let mut text = renderer.begin(&layout);
+        text += &renderer.row(&layout, &Row { env: &env, trial: &batch, comparisons: &[] });
+        text + &renderer.end(&layout, &Closing { env: &env, comparisons: &[], notes: &[] })
+    };
+    // Header, rule and row in its own format strings.
+    let theirs = "\
+|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |
+|-------|--------|------|--------|----------|----------|----------|----------|----------|----------|
+|    32 |     50 |    8 |    656 |    0.400 |   640.00 |    2.000 |   200.00 |    2.400 |   273.33 |
+";
+    for (ours, theirs) in render("md").lines().zip(theirs.lines()) {
+        assert!(ours.starts_with(theirs), "{ours}\n{theirs}");
+    }
+    let rows: Value = serde_json::from_str(&render("json")).unwrap();
+    let keys: Vec<_> = rows[0].as_object().unwrap().keys().take(18).map(String::as_str).collect();
+    assert_eq!(
+        keys.join(","),
+        "n_kv_max,n_batch,n_ubatch,flash_attn,is_pp_shared,n_gpu_layers,n_threads,n_threads_batch,pp,tg,pl,n_kv,t_pp,\
+         speed_pp,t_tg,speed_tg,t,speed"
+    );
+    assert_eq!((&rows[0]["pl"], &rows[0]["n_kv"], &rows[0]["speed_tg"]), (&json!(8), &json!(656), &json!(200.0)));
+    assert_eq!(rows[0]["samples_pp_ns"], json!([400_000_000, 400_000_000]));
+    assert!(render("sql").starts_with("CREATE TABLE IF NOT EXISTS llama_batched_bench (\n  n_kv_max INTEGER,"));
+    assert!(render("csv").starts_with("n_kv_max,n_batch,"));
 }

@@ -11,6 +11,9 @@ const SHORT: &[(&str, &str)] = &[
     ("-hfr", "--hf-repo"),
     ("-hff", "--hf-file"),
     ("-pg", "--pg"),
+    ("-npp", "--npp"),
+    ("-ntg", "--ntg"),
+    ("-npl", "--npl"),
     ("-ub", "--ubatch-size"),
     ("-oe", "--output-err"),
 ];

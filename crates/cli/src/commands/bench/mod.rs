@@ -18,13 +18,16 @@ use clap::builder::PossibleValuesParser;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::{BACKENDS, LoadOptions};
-use pacemark_bench::{Axis, Params, Shapes, cases};
+use pacemark_bench::{Axis, Params, Shapes, cases, combinations};
 use pacemark_report::RENDERERS;
 use serde_json::Value;
 use std::num::NonZeroUsize;
 
 /// More threads than any machine has; llama.cpp's bound.
 const MAX_THREADS: usize = 512;
+
+/// llama.cpp's bound of sequences in a context (`LLAMA_MAX_SEQ`).
+const MAX_PARALLEL: usize = 256;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +37,7 @@ Examples:
   pacemark bench -p 0 -n 32 -d 0,1024,4096       generation after 0, 1024 and 4096 tokens of context
   pacemark bench -p 0 -n 0 -pg 1000,200          a prompt and its answer, timed as one
   pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
+  pacemark bench -npp 32 -ntg 50 -npl 1,2,4,8    several sequences at once, llama-batched-bench's table
   pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
 
 Lists are separated by commas or made by giving a flag again; ranges are first-last,
@@ -65,6 +69,15 @@ pub struct Args {
     /// Prompt followed by generation, timed as one (-pg)
     #[arg(long, value_name = "PP,TG")]
     pg: Vec<Pair>,
+    /// Sequences computed together: llama-batched-bench's table in place of llama-bench's (-npl)
+    #[arg(long, value_name = "N", allow_negative_numbers = true, conflicts_with_all = ["n_prompt", "n_gen", "pg", "n_depth"])]
+    npl: Vec<Numbers>,
+    /// Prompt lengths of each sequence of --npl [default: 128] (-npp)
+    #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "npl")]
+    npp: Vec<Numbers>,
+    /// Generated lengths of each sequence of --npl [default: 128] (-ntg)
+    #[arg(long, value_name = "N", allow_negative_numbers = true, requires = "npl")]
+    ntg: Vec<Numbers>,
     /// Tokens that are in the KV cache before the timed ones
     #[arg(short = 'd', long, value_name = "N", default_value = "0", allow_negative_numbers = true)]
     n_depth: Vec<Numbers>,
@@ -113,6 +126,8 @@ fn formats(others: &[&'static str]) -> PossibleValuesParser {
 /// All that is to be measured.
 struct Plan {
     tests: Vec<Params>,
+    /// Tests are batches of `n_parallel` sequences.
+    batched: bool,
     /// Parameters with several values or another than llama-bench's default.
     varied: Vec<&'static str>,
 }
@@ -158,8 +173,11 @@ impl Args {
             }
             axes.push(Axis { name, values: values.into_iter().map(Value::from).collect() });
         }
-        let depths = numbers(&self.n_depth).into_iter().map(Value::from).collect();
-        axes.push(Axis { name: "n_depth", values: depths });
+        let batched = !self.npl.is_empty();
+        if !batched {
+            let depths = numbers(&self.n_depth).into_iter().map(Value::from).collect();
+            axes.push(Axis { name: "n_depth", values: depths });
+        }
         if self.backend.len() > 1 {
             varied.push("backend");
         }
@@ -170,6 +188,9 @@ impl Args {
             axes.push(axis);
         }
         axes.sort_by_key(|axis| compat::ORDER.iter().position(|name| *name == axis.name));
+        if batched {
+            axes.extend(self.batches()?);
+        }
         let shapes = Shapes {
             n_prompt: numbers(&self.n_prompt),
             n_gen: numbers(&self.n_gen),
@@ -180,7 +201,27 @@ impl Args {
             let most = lists::MAX_VALUES;
             return Err(UsageError(format!("the lists make {n_tests} combinations, at most {most} can be run")).into());
         }
-        Ok(Plan { tests: cases(&axes, &shapes), varied })
+        let tests = if batched { combinations(&axes) } else { cases(&axes, &shapes) };
+        Ok(Plan { tests, batched, varied })
+    }
+
+    /// The axes of batches, in llama-batched-bench's order.
+    fn batches(&self) -> Result<[Axis; 3]> {
+        let or_default = |lists: &[Numbers]| if lists.is_empty() { vec![128] } else { numbers(lists) };
+        let axes = [
+            ("n_prompt", "-npp", or_default(&self.npp), 1),
+            ("n_gen", "-ntg", or_default(&self.ntg), 0),
+            ("n_parallel", "-npl", numbers(&self.npl), 1),
+        ];
+        for (_, flag, values, least) in &axes {
+            if let Some(n) = values.iter().find(|n| *n < least) {
+                return Err(UsageError(format!("{flag} {n}: at least {least} is needed")).into());
+            }
+        }
+        if let Some(n) = axes[2].2.iter().find(|&&n| n > MAX_PARALLEL) {
+            return Err(UsageError(format!("-npl {n}: at most {MAX_PARALLEL}")).into());
+        }
+        Ok(axes.map(|(name, _, values, _)| Axis { name, values: values.into_iter().map(Value::from).collect() }))
     }
 
     /// What is typed after `-m`, or made of `-hf` and `-hff`.

@@ -70,7 +70,7 @@ impl Observer for Progress {
         let count = |name| params.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
         self.test += 1;
         self.name = test_name(params);
-        self.n_tokens = count("n_prompt") + count("n_gen");
+        self.n_tokens = (count("n_prompt") + count("n_gen")) * count("n_parallel").max(1);
         self.rates.clear();
         self.line(&format!("{}: starting", self.name));
     }

@@ -7,10 +7,10 @@ use crate::exit::Exit;
 use crate::{hub, interrupt};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
-use pacemark_bench::{BenchError, METRICS, Params, Throughput, Warning, compare, warnings};
+use pacemark_bench::{BATCH_METRICS, Batched, BenchError, METRICS, Params, Throughput, Warning, compare, warnings};
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{Comparison, Env, Trial};
-use pacemark_report::{Closing, Layout, Render, Row, render};
+use pacemark_report::{Closing, Form, Layout, Render, Row, render};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::{self, Write};
@@ -34,7 +34,11 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     }
     // From here on Ctrl-C keeps what was measured; until here it just ends the process.
     let stop = interrupt::flag();
-    let layout = Layout { varied: &plan.varied, metrics: METRICS };
+    let layout = if plan.batched {
+        Layout { varied: &plan.varied, metrics: BATCH_METRICS, form: Form::BatchedBench }
+    } else {
+        Layout { varied: &plan.varied, metrics: METRICS, form: Form::LlamaBench }
+    };
     let mut output = Output::new(args, layout, machine());
     let before = CpuTime::now();
     let progress = Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
@@ -67,17 +71,27 @@ fn measure(
     mut progress: Progress,
 ) -> Result<()> {
     let stop = interrupt::flag();
-    let experiment = Throughput { repetitions: args.repetitions.get(), warmup: !args.no_warmup, seed: 0 };
+    let (repetitions, warmup) = (args.repetitions.get(), !args.no_warmup);
+    let throughput = Throughput { repetitions, warmup, seed: 0 };
+    let batched = Batched { repetitions, warmup, seed: 0 };
     for tests in plan.tests.chunk_by(|a, b| Load::of(a) == Load::of(b)) {
         let load = Load::of(&tests[0]);
         if stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted.into());
         }
-        let opened = open(&args.backend, &load, &paths[&load.model], (longest(tests), 1), &progress)?;
+        let n_seqs = tests.iter().map(|test| count(test, "n_parallel")).max().unwrap_or(0).max(1);
+        let n_ctx = longest(tests);
+        let opened = open(&args.backend, &load, &paths[&load.model], (n_ctx, n_seqs), &progress)?;
         let backends: Vec<&dyn Backend> = opened.iter().map(|backend| &**backend).collect();
         for test in tests {
             pause(args.delay);
-            let result = experiment.run(&backends, test, &mut progress, stop);
+            let result = if plan.batched {
+                let mut test = test.clone();
+                test.insert("n_kv_max".to_owned(), (n_ctx * n_seqs).into());
+                batched.run(&backends, &test, &mut progress, stop)
+            } else {
+                throughput.run(&backends, test, &mut progress, stop)
+            };
             let (trials, error) = match result {
                 Ok(trials) => (trials, None),
                 Err(cut) => (cut.partial, Some(cut.error)),

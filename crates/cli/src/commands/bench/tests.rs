@@ -79,6 +79,24 @@ fn what_llama_cpp_alone_is_told_it_does() {
 }
 
 #[test]
+fn batches_are_in_llama_batched_benchs_order() {
+    assert_eq!(names("-npp 32,64 -ntg 50 -npl 1,2"), ["pp32+tg50 x1", "pp32+tg50 x2", "pp64+tg50 x1", "pp64+tg50 x2"]);
+    assert_eq!(names("-npl 3"), ["pp128+tg128 x3"]);
+    assert!(plan("-npl 2").unwrap().batched && !plan("-p 2").unwrap().batched);
+    for (line, says) in [
+        ("-npl 0", "-npl 0: at least 1"),
+        ("-npl 257", "-npl 257: at most 256"),
+        ("-npl 1 -npp 0", "-npp 0: at least 1"),
+        ("-npl 1 -p 5", "cannot be used with"),
+        ("-npl 1 -d 5", "cannot be used with"),
+        ("-npp 5", "--npl"),
+    ] {
+        let error = plan(line).err().unwrap_or_else(|| panic!("{line} was accepted"));
+        assert!(error.to_string().contains(says), "{line}: {error}");
+    }
+}
+
+#[test]
 fn every_recorded_flag_has_its_place_in_the_order() {
     for (axis, _) in CompatFlags::default().axes(&[]).unwrap() {
         assert!(compat::ORDER.contains(&axis.name), "{}", axis.name);
