@@ -78,7 +78,7 @@ fn errors_name_the_trouble_and_choose_the_exit_code() {
     std::fs::write(&damaged, b"GGUF\x03\0\0\0").unwrap();
     let directory = home.to_str().unwrap();
     for (model, code, message) in [
-        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, or hf:ORG/REPO/FILE"),
+        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, hf:ORG/REPO/FILE or synth:SHAPE"),
         ("hf:org/repo", 2, "ORG, REPO and FILE are needed"),
         (directory, 2, "is a directory"),
         (damaged.to_str().unwrap(), 1, "damaged.gguf: tensor count: expected at most 0 bytes"),
