@@ -2,8 +2,9 @@
 //!
 //! [`ModelFile::open`] maps a GGUF file (or all parts of a split one), checks every count, length and offset in it against
 //! the file, and hands out [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
-//! copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes its tensors on demand. [`GgufWriter`] writes such files, [`catalog`] lists the models that Pacemark knows by name, and [`summary`]
-//! says what a model costs to run.
+//! copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes its tensors on demand. [`GgufWriter`]
+//! writes such files, [`quantize`] makes one of another type, [`catalog`] lists the models that Pacemark knows by name, and
+//! [`summary`] says what a model costs to run.
 //!
 //! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the fetching of a model to the
 //! binary: nothing here opens a network connection or starts a process.
@@ -14,6 +15,7 @@ pub mod gguf;
 mod mapping;
 mod metadata;
 mod model;
+pub mod quantize;
 mod source;
 mod split;
 mod strings;
@@ -23,7 +25,7 @@ mod tensor;
 mod value;
 
 pub use error::ModelFileError;
-pub use gguf::write::{GgufWriter, write_gguf, write_gguf_file};
+pub use gguf::write::{GgufFile, GgufWriter, write_gguf, write_gguf_file};
 pub use metadata::Metadata;
 pub use model::ModelFile;
 pub use pacemark_quant::DType;

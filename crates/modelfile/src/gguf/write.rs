@@ -67,26 +67,54 @@ pub fn write_gguf<W: Write, B: AsRef<[u8]>>(out: W, metadata: &Metadata, tensors
 
 /// Writes a whole model to a file: under a temporary name beside it, renamed to `path` when complete.
 pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(temporary);
-    let written = write_and_sync(&temporary, metadata, tensors).and_then(|()| {
-        std::fs::rename(&temporary, path).map_err(|e| ModelFileError::io(path, "rename the finished file to it", e))
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary); // the first error is the one to tell
+    let mut file = GgufFile::create(path, metadata, infos(tensors))?;
+    for (_, bytes) in tensors {
+        file.write_tensor(bytes.as_ref())?;
     }
-    written
+    file.finish()
 }
 
-fn write_and_sync<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<()> {
-    let file = File::create(path).map_err(|e| ModelFileError::io(path, "create the file", e))?;
-    let mut writer = GgufWriter::named(BufWriter::new(file), path, metadata, infos(tensors))?;
-    for (_, bytes) in tensors {
-        writer.write_tensor(bytes.as_ref())?;
+/// A model file in the making: has a temporary name beside its own until [`GgufFile::finish`], and is removed when it is
+/// dropped before.
+pub struct GgufFile {
+    writer: GgufWriter<BufWriter<File>>,
+    temporary: Temporary,
+}
+
+/// Removes the file of this name when it goes; after a rename there is none.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0); // the error that led here is the one to tell
     }
-    let file = writer.finish()?;
-    file.get_ref().sync_all().map_err(|e| ModelFileError::io(path, "write", e))
+}
+
+impl GgufFile {
+    /// Creates the file and writes its header; see [`GgufWriter::new`].
+    pub fn create(path: &Path, metadata: &Metadata, tensors: Vec<TensorInfo>) -> Result<GgufFile> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}.tmp", std::process::id()));
+        let temporary = PathBuf::from(temporary);
+        let file = File::create(&temporary).map_err(|e| ModelFileError::io(&temporary, "create the file", e))?;
+        let temporary = Temporary(temporary);
+        let writer = GgufWriter::named(BufWriter::new(file), path, metadata, tensors)?;
+        Ok(GgufFile { writer, temporary })
+    }
+
+    /// Writes the bytes of the next tensor.
+    pub fn write_tensor(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.write_tensor(bytes)
+    }
+
+    /// Checks that all tensors have been written, brings the bytes to the disk and gives the file its name.
+    pub fn finish(self) -> Result<()> {
+        let path = self.writer.path.clone();
+        let file = self.writer.finish()?;
+        file.get_ref().sync_all().map_err(|e| ModelFileError::io(&path, "write", e))?;
+        let renamed = std::fs::rename(&self.temporary.0, &path);
+        renamed.map_err(|e| ModelFileError::io(&path, "rename the finished file to it", e))
+    }
 }
 
 fn infos<B>(tensors: &[(TensorInfo, B)]) -> Vec<TensorInfo> {
