@@ -90,3 +90,45 @@ fn errors_name_the_trouble_and_choose_the_exit_code() {
         assert!(stderr.contains(message) && output.stdout.is_empty(), "{stderr}");
     }
 }
+
+#[test]
+fn quantize_writes_a_model_and_says_what_it_did() {
+    let home = directory("models-quantize");
+    let (from, to) = (home.join("m.gguf"), home.join("q.gguf"));
+    let mut metadata = Metadata::new();
+    metadata.set("general.architecture", Value::String("llama".into()));
+    metadata.set("llama.block_count", Value::U32(1));
+    let halves = |n: usize| vec![0x38; 2 * n]; // 0x3838 is 0.527
+    let tensors = [
+        (TensorInfo::new("token_embd.weight", [256, 4], DType::F16), halves(1024)),
+        (TensorInfo::new("blk.0.ffn_up.weight", [96, 8], DType::F16), halves(768)),
+        (TensorInfo::new("blk.0.ffn_norm.weight", [96], DType::F32), vec![0; 384]),
+    ];
+    write_gguf_file(&from, &metadata, &tensors).unwrap();
+    let (from, to_text) = (from.to_str().unwrap(), to.to_str().unwrap());
+    let made = json(&pacemark(&home, &["models", "quantize", from, to_text, "--type", "q4_k_m", "-o", "json"]));
+    assert_eq!((&made["type"], &made["types"][0]["to"]), (&"Q4_K_M".into(), &"F32".into()));
+    assert_eq!(made["types"][2]["bytes_out"], 4 * 210, "the embeddings are the output too: Q6_K");
+    let fallback = serde_json::json!({
+        "tensor": "blk.0.ffn_up.weight", "row_length": 96, "wanted": "Q4_K", "used": "Q5_0",
+    });
+    assert_eq!(made["fallbacks"], serde_json::json!([fallback]));
+    let info = json(&pacemark(&home, &["models", "info", to_text, "-o", "json"]));
+    assert_eq!(made["file_bytes_out"], info["file_bytes"]);
+
+    let text =
+        pacemark(&home, &["models", "quantize", from, to_text, "--type", "Q8_0", "--token-embedding-type", "q2_k"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("F16    Q2_K") && text.contains("F16    Q8_0"), "{text}");
+
+    for (arguments, message) in [
+        (["models", "quantize", to_text, "x.gguf", "--type", "Q4_0"], "is Q2_K already"),
+        (["models", "quantize", from, from, "--type", "Q4_0"], "is the input too"),
+        (["models", "quantize", from, to_text, "--type", "Q9"], "not one of F32, F16"),
+    ] {
+        let output = pacemark(&home, &arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(message), "{stderr}");
+    }
+}

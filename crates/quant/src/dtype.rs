@@ -97,6 +97,11 @@ impl DType {
         DTYPES.iter().find(|info| info.ggml_id == id).map(|info| info.dtype)
     }
 
+    /// The type of this name, in upper or lower case.
+    pub fn from_name(name: &str) -> Option<DType> {
+        DTYPES.iter().find(|info| info.name.eq_ignore_ascii_case(name)).map(|info| info.dtype)
+    }
+
     /// Bytes of `n` elements; `None` when `n` is not a whole number of blocks or the size overflows.
     pub fn bytes_for(self, n: usize) -> Option<usize> {
         let info = self.info();
@@ -126,6 +131,7 @@ mod tests {
             assert!(ids.insert(info.ggml_id), "{} repeats id {}", info.name, info.ggml_id);
             assert!(names.insert(info.name));
             assert_eq!(DType::from_ggml_id(info.ggml_id), Some(info.dtype));
+            assert_eq!(DType::from_name(&info.name.to_lowercase()), Some(info.dtype));
         }
     }
 }

@@ -36,7 +36,7 @@ enum Command {
     Bench(Box<bench::Args>),
     /// Measure how good a model's answers are
     Eval(eval::Args),
-    /// Get, list and describe models
+    /// Get, list, describe and quantize models
     Models(models::Args),
     /// Generate text from a prompt
     Run(Box<run::Args>),

@@ -10,7 +10,7 @@ pub mod cache;
 mod hf;
 mod http;
 mod partial;
-mod progress;
+pub mod progress;
 #[cfg(test)]
 mod testing;
 mod wheels;
