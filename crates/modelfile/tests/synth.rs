@@ -1,5 +1,6 @@
 //! Synthetic models: as many parameters as the real ones, valid blocks, the same bytes each time.
 
+use pacemark_modelfile::quantize::RECIPES;
 use pacemark_modelfile::{ModelFile, synth, write_gguf_file};
 use pacemark_quant::{DTYPES, dequantize_row};
 
@@ -34,8 +35,11 @@ fn shapes_have_the_parameters_of_the_real_models() {
 #[test]
 fn weights_are_small_finite_and_repeatable() {
     for info in DTYPES {
-        let model = ModelFile::open(format!("synth:{TINY}:{}", info.name)).unwrap();
+        // The recipe whose rules leave this matrix in the type.
+        let recipe = RECIPES.iter().find(|recipe| recipe.dtype == info.dtype).unwrap();
+        let model = ModelFile::open(format!("synth:{TINY}:{}", recipe.name)).unwrap();
         let tensor = model.tensor("blk.0.ffn_up.weight").unwrap();
+        assert_eq!(tensor.dtype, info.dtype);
         let bytes = model.bytes(tensor).unwrap();
         assert_eq!(bytes.as_ref(), model.bytes(tensor).unwrap().as_ref(), "{}", info.name);
         assert_ne!(bytes.as_ref(), model.bytes(model.tensor("blk.0.ffn_gate.weight").unwrap()).unwrap().as_ref());
@@ -44,6 +48,15 @@ fn weights_are_small_finite_and_repeatable() {
         let deviation = (values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32).sqrt();
         assert!((0.018..0.022).contains(&deviation), "{}: {deviation}", info.name);
     }
+}
+
+#[test]
+fn types_are_those_of_the_real_files() {
+    let model = ModelFile::open("synth:qwen3-0.6b").unwrap();
+    let dtype = |name: &str| model.tensor(name).unwrap().dtype.name();
+    let first = ["token_embd", "blk.0.attn_v", "blk.0.ffn_down", "blk.0.attn_q", "blk.4.ffn_down"];
+    assert_eq!(first.map(|name| dtype(&format!("{name}.weight"))), ["Q6_K", "Q6_K", "Q6_K", "Q4_K", "Q4_K"]);
+    assert_eq!(model.metadata().u32("general.file_type").unwrap(), 15);
 }
 
 #[test]

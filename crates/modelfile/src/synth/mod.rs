@@ -9,7 +9,8 @@ mod describe;
 mod shape;
 mod weights;
 
-use crate::{DType, Metadata, ModelFile, ModelFileError, Result, TensorInfo};
+use crate::quantize::{self, Choices, ModelFacts, RECIPES, Recipe};
+use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
 use describe::MIN_VOCAB;
 pub use shape::{SHAPES, Shape};
 use std::path::Path;
@@ -56,20 +57,23 @@ pub fn open(model: &str) -> Result<ModelFile> {
 
 fn build(label: &Path, shape: Shape, type_name: &str) -> Result<ModelFile> {
     let mut tensors = describe::tensors(&shape);
-    let metadata = describe::metadata(&shape, type_name);
-    choose_types(label, type_name, &mut tensors)?;
+    let mut metadata = describe::metadata(&shape, type_name);
+    choose_types(label, type_name, &mut metadata, &mut tensors)?;
     let source = weights::Weights::new(label.to_owned(), shape);
     ModelFile::from_source(label, metadata, tensors, Box::new(source))
 }
 
-/// One type for every matrix; vectors stay F32.
-fn choose_types(label: &Path, type_name: &str, tensors: &mut [TensorInfo]) -> Result<()> {
-    let found = pacemark_quant::DTYPES.iter().find(|info| info.name.eq_ignore_ascii_case(type_name));
-    let Some(info) = found else {
-        return Err(ModelFileError::invalid(label, "type", DType::names(), type_name.to_string()));
+/// The types that quantizing the real model gives; vectors stay F32.
+fn choose_types(label: &Path, type_name: &str, metadata: &mut Metadata, tensors: &mut [TensorInfo]) -> Result<()> {
+    let Some(recipe) = Recipe::from_name(type_name) else {
+        let names: Vec<_> = RECIPES.iter().map(|info| info.name).collect();
+        return Err(ModelFileError::invalid(label, "type", names.join(", "), type_name.to_string()));
     };
-    for tensor in tensors.iter_mut().filter(|tensor| tensor.dims.len() > 1) {
-        tensor.dtype = info.dtype;
+    metadata.set("general.file_type", Value::U32(recipe.info().file_type));
+    let choices = Choices { recipe, pure: false, output: None, embedding: None };
+    let targets = quantize::targets(&choices, &ModelFacts::of(metadata)?, tensors);
+    for (tensor, target) in tensors.iter_mut().zip(targets) {
+        tensor.dtype = target.dtype;
     }
     Ok(())
 }
