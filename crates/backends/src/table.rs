@@ -2,6 +2,7 @@
 
 use crate::native::{NativeBackend, NativeOptions};
 use pacemark_backend::Backend;
+use pacemark_modelfile::DType;
 use std::error::Error;
 use std::path::Path;
 
@@ -22,6 +23,8 @@ pub struct LoadOptions {
     pub flash_attn: Option<bool>,
     /// Types of keys and values in the KV cache, by llama.cpp's names.
     pub kv_types: (String, String),
+    /// The type to convert the weights of a Hugging Face directory to, in backends that read such.
+    pub weights: Option<DType>,
 }
 
 impl Default for LoadOptions {
@@ -35,6 +38,7 @@ impl Default for LoadOptions {
             n_ubatch: native.n_ubatch,
             flash_attn: None,
             kv_types: ("f16".into(), "f16".into()),
+            weights: None,
         }
     }
 }
@@ -77,8 +81,8 @@ fn native(
     if options.kv_types != ("f16".into(), "f16".into()) {
         return Err("the native backend's KV cache is f16".into());
     }
-    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, .. } = *options;
-    let options = NativeOptions { n_threads, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch) };
+    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, weights, .. } = *options;
+    let options = NativeOptions { n_threads, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch), weights };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
 }
 
@@ -87,7 +91,10 @@ const LLAMA_CPP: Result<Load, &str> = Err("it was left out of this build: build 
 
 #[cfg(feature = "llama-cpp")]
 const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
-    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, ref kv_types } = *options;
+    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, ref kv_types, weights } = *options;
+    if weights.is_some() || path.is_dir() {
+        return Err("the llama-cpp backend reads GGUF files only".into());
+    }
     let kv_types = kv_types.clone();
     let options =
         crate::llama_cpp::LlamaCppOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, kv_types };

@@ -25,7 +25,7 @@ impl Drop for File {
 }
 
 fn native(name: &str, model: &TestModel, n_ubatch: usize) -> NativeBackend {
-    let options = NativeOptions { n_threads: 2, n_ctx: None, n_seqs: 3, n_ubatch };
+    let options = NativeOptions { n_threads: 2, n_seqs: 3, n_ubatch, ..NativeOptions::default() };
     NativeBackend::load(&File::new(name, model).0, options, &mut |_, _| {}).unwrap()
 }
 

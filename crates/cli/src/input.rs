@@ -1,9 +1,29 @@
-//! Text that a command is given: by flag, file or standard input.
+//! What a command is given: text by flag, file or standard input; the type that weights are to have.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use pacemark_modelfile::DType;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+
+/// The flag beside `-m` of every command that computes.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct WeightType {
+    /// Convert the weights of a Hugging Face directory to this type on load, e.g. Q8_0
+    #[arg(long = "type", value_name = "TYPE", value_parser = weight_type)]
+    weights: Option<DType>,
+}
+
+impl WeightType {
+    /// The type, if one was given.
+    pub fn get(self) -> Option<DType> {
+        self.weights
+    }
+}
+
+fn weight_type(name: &str) -> Result<DType, String> {
+    DType::from_name(name).ok_or_else(|| format!("not one of {}", DType::names()))
+}
 
 /// The prompt given by `-p` or `-f`, else standard input byte for byte.
 pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
@@ -40,6 +60,12 @@ fn utf8(bytes: Vec<u8>, source: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn types_go_by_the_names_of_the_table() {
+        assert_eq!(super::weight_type("q8_0"), Ok(super::DType::Q8_0));
+        assert!(super::weight_type("Q9_0").unwrap_err().contains("Q8_0, "));
+    }
+
     #[test]
     fn broken_text_is_located() {
         let error = super::utf8(b"ab\xffc".to_vec(), "prompt.txt").unwrap_err().to_string();

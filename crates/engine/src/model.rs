@@ -3,7 +3,7 @@
 use crate::weights::{Loader, Weights};
 use crate::{EngineError, KvCache, ModelConfig, arch, memory};
 use pacemark_kernels::{Arena, KernelSet, Team};
-use pacemark_modelfile::ModelFile;
+use pacemark_modelfile::{DType, ModelFile};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ pub struct LoadOptions {
     pub n_threads: usize,
     /// Tokens that the KV cache will hold, for the check against the memory there is.
     pub n_ctx: usize,
+    /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
+    pub weights: Option<DType>,
 }
 
 /// Where load time went.
@@ -44,7 +46,7 @@ impl Model {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Model, EngineError> {
         let started = Instant::now();
-        let file = ModelFile::open(path)?;
+        let file = ModelFile::open_as(path, options.weights)?;
         let config = arch::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;

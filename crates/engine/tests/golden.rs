@@ -3,6 +3,7 @@
 //! `data/golden/make_golden.py` made the tiny models and wrote the logits down once; it says with which versions.
 
 use pacemark_engine::*;
+use pacemark_modelfile::{DType, ModelFile};
 use std::path::{Path, PathBuf};
 
 /// Logits have a standard deviation of one. Weights are computed as they are stored, and sums differ in the last places of
@@ -56,8 +57,8 @@ fn expected(name: &str) -> Expected {
 }
 
 /// Logits of all positions, computed in chunks of `size` tokens.
-fn logits(path: &Path, tokens: &[TokenId], size: usize) -> Vec<Vec<f32>> {
-    let model = Model::load(path, LoadOptions { n_threads: 2, n_ctx: 64 }, &mut |_, _| {})
+fn logits(path: &Path, weights: Option<DType>, tokens: &[TokenId], size: usize) -> Vec<Vec<f32>> {
+    let model = Model::load(path, LoadOptions { n_threads: 2, n_ctx: 64, weights }, &mut |_, _| {})
         .unwrap_or_else(|error| panic!("{error}"));
     let n_vocab = model.config().n_vocab;
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64 });
@@ -70,14 +71,26 @@ fn logits(path: &Path, tokens: &[TokenId], size: usize) -> Vec<Vec<f32>> {
     all
 }
 
-/// The largest difference over the rows that were written down.
-fn worst(expected: &Expected, found: &[Vec<f32>]) -> f32 {
+/// Differences over the rows that were written down.
+fn differences(expected: &Expected, found: &[Vec<f32>]) -> Vec<f32> {
     let rows = expected.rows.iter().zip(&expected.logits);
-    let differences = rows.flat_map(|(&row, expected)| {
+    let of_row = |(&row, expected): (&usize, &Vec<f32>)| {
         assert_eq!(expected.len(), found[row].len(), "row {row}");
-        expected.iter().zip(&found[row]).map(|(a, b)| (a - b).abs())
-    });
-    differences.fold(0.0, |worst, difference| if difference <= worst { worst } else { difference })
+        assert!(found[row].iter().all(|logit| logit.is_finite()), "row {row}");
+        expected.iter().zip(&found[row]).map(|(a, b)| (a - b).abs()).collect::<Vec<f32>>()
+    };
+    rows.flat_map(of_row).collect()
+}
+
+/// The largest of them.
+fn worst(expected: &Expected, found: &[Vec<f32>]) -> f32 {
+    differences(expected, found).into_iter().fold(0.0, f32::max)
+}
+
+/// The root of their mean square.
+fn typical(expected: &Expected, found: &[Vec<f32>]) -> f32 {
+    let differences = differences(expected, found);
+    (differences.iter().map(|x| x * x).sum::<f32>() / differences.len() as f32).sqrt()
 }
 
 #[test]
@@ -86,7 +99,7 @@ fn every_architecture_has_a_golden_model() {
         assert!(CASES.iter().any(|case| case.architecture == arch.name), "{} has none", arch.name);
     }
     for case in CASES {
-        let file = pacemark_modelfile::ModelFile::open(data(&format!("{}.gguf", case.name))).unwrap();
+        let file = ModelFile::open(data(&format!("{}.gguf", case.name))).unwrap();
         assert_eq!(file.metadata().architecture().unwrap(), case.architecture);
     }
 }
@@ -96,9 +109,108 @@ fn gguf_files_give_the_logits_of_transformers() {
     for case in CASES {
         let expected = expected(case.name);
         for size in [expected.tokens.len(), 7, 1] {
-            let difference = worst(&expected, &logits(&data(&format!("{}.gguf", case.name)), &expected.tokens, size));
+            let difference =
+                worst(&expected, &logits(&data(&format!("{}.gguf", case.name)), None, &expected.tokens, size));
             println!("{} in chunks of {size}: {difference}", case.name);
             assert!(difference < TOLERANCE, "{} in chunks of {size}: off by {difference}", case.name);
         }
     }
+}
+
+#[test]
+fn directories_give_the_logits_of_transformers() {
+    for case in CASES {
+        let expected = expected(case.name);
+        let difference = worst(&expected, &logits(&data(case.name), None, &expected.tokens, 40));
+        println!("{}: {difference}", case.name);
+        assert!(difference < TOLERANCE, "{}: off by {difference}", case.name);
+    }
+}
+
+#[test]
+fn directories_hold_what_the_converted_files_hold() {
+    for case in CASES {
+        let gguf = ModelFile::open(data(&format!("{}.gguf", case.name))).unwrap();
+        let directory = ModelFile::open(data(case.name)).unwrap();
+        assert_eq!(gguf.tensors().len(), directory.tensors().len(), "{}", case.name);
+        for info in gguf.tensors() {
+            let own = directory.tensor(&info.name).unwrap_or_else(|| panic!("{}: no {}", case.name, info.name));
+            assert_eq!(info.dims, own.dims, "{}", info.name);
+            let floats = |file: &ModelFile| {
+                let mut out = vec![0.0; info.n_elements() as usize];
+                let info = file.tensor(&info.name).unwrap();
+                pacemark_quant::dequantize_row(info.dtype, &file.bytes(info).unwrap(), &mut out).unwrap();
+                out
+            };
+            let (ours, theirs) = (floats(&directory), floats(&gguf));
+            let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * b.abs();
+            assert!(ours.iter().zip(&theirs).all(close), "{}: {} differs", case.name, info.name);
+        }
+        // Where the converter's key is also ours, both say the same; floats to the last place but one.
+        for (key, theirs) in gguf.metadata().iter().filter(|(key, _)| key.starts_with(case.architecture)) {
+            let Some(ours) = directory.metadata().get(key) else { continue };
+            let same = match (ours, theirs) {
+                (pacemark_modelfile::Value::F32(a), pacemark_modelfile::Value::F32(b)) => {
+                    (a - b).abs() <= 1e-6 * b.abs()
+                }
+                _ => ours == theirs,
+            };
+            assert!(same, "{}: {key}: {} and {}", case.name, ours.describe(), theirs.describe());
+        }
+    }
+}
+
+#[test]
+fn directories_are_quantized_on_load() {
+    for case in CASES {
+        let expected = expected(case.name);
+        for (dtype, tolerance) in [(DType::F32, 2e-3), (DType::F16, 5e-3), (DType::Q8_0, 0.1), (DType::Q4_0, 0.9)] {
+            let found = logits(&data(case.name), Some(dtype), &expected.tokens, 40);
+            let difference = typical(&expected, &found);
+            println!("{} as {}: {difference}", case.name, dtype.name());
+            assert!(difference < tolerance, "{} as {}: off by {difference}", case.name, dtype.name());
+            let file = ModelFile::open_as(data(case.name), Some(dtype)).unwrap();
+            let n_rows_whole =
+                file.tensors().iter().filter(|info| info.dims.len() == 2 && info.dims[0].is_multiple_of(32));
+            for info in n_rows_whole.filter(|info| info.name != "position_embd.weight") {
+                assert_eq!(info.dtype, dtype, "{}: {}", case.name, info.name);
+            }
+        }
+    }
+    let error = ModelFile::open_as(data("llama.gguf"), Some(DType::Q8_0)).unwrap_err().to_string();
+    assert!(error.contains("llama.gguf: type: expected a Hugging Face directory"), "{error}");
+}
+
+#[test]
+fn configurations_that_contradict_the_weights_are_refused() {
+    let copy = std::env::temp_dir().join(format!("pacemark-golden-{}", std::process::id()));
+    std::fs::create_dir_all(&copy).unwrap();
+    for entry in std::fs::read_dir(data("qwen3")).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let config = std::fs::read_to_string(copy.join("config.json")).unwrap();
+    for (from, to, expected) in [
+        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "blk.2.attn_q.weight: no such tensor"),
+        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "not a tensor of architecture qwen3"),
+        (
+            "\"intermediate_size\": 64",
+            "\"intermediate_size\": 96",
+            "ffn_gate.weight: expected [32, 96], found [32, 64]",
+        ),
+        ("\"head_dim\": 16", "\"head_dim\": 1024", "attention.key_length: expected at most 512"),
+        ("\"head_dim\": 16", "\"head_dim\": 15", "an even number up to the head's 15"),
+        (
+            "\"num_attention_heads\": 4",
+            "\"num_attention_heads\": 2",
+            "attn_q.weight: expected [32, 32], found [32, 64]",
+        ),
+        ("\"model_type\": \"qwen3\"", "\"model_type\": \"qwen2\"", "attn_q.bias: no such tensor"),
+    ] {
+        assert!(config.contains(from), "{from}");
+        std::fs::write(copy.join("config.json"), config.replace(from, to)).unwrap();
+        let options = LoadOptions { n_threads: 1, n_ctx: 64, weights: None };
+        let error = Model::load(&copy, options, &mut |_, _| {}).err().expect(to).to_string();
+        assert!(error.contains(expected), "{to}: {error}");
+    }
+    std::fs::remove_dir_all(&copy).unwrap();
 }

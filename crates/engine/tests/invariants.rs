@@ -15,7 +15,7 @@ fn models() -> [(&'static str, TestModel); 2] {
 fn decoder(name: &str, model: &TestModel) -> Decoder {
     let path = file(name);
     model.write(&path).unwrap();
-    let loaded = Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX }, &mut |_, _| {}).unwrap();
+    let loaded = Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX, weights: None }, &mut |_, _| {}).unwrap();
     Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX })
 }
 

@@ -26,7 +26,7 @@ impl Mapping {
         let file = File::open(path).map_err(|e| ModelFileError::io(path, "open the file", e))?;
         let about = file.metadata().map_err(|e| ModelFileError::io(path, "read the file's size", e))?;
         if !about.is_file() {
-            return Err(ModelFileError::invalid(path, "path", "a GGUF file", "a directory or device"));
+            return Err(ModelFileError::invalid(path, "path", "a file", "a directory or device"));
         }
         // SAFETY: the mapping is read-only and private to this process. That nobody else changes the file meanwhile is the
         // assumption every user of memory maps makes; the module's documentation says what happens when it fails.

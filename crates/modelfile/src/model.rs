@@ -1,7 +1,7 @@
 //! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
 use crate::mapping::Mapping;
-use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, split, synth};
+use crate::{DType, Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,12 +27,27 @@ enum Storage {
 
 impl ModelFile {
     /// Maps the file and reads its header. Of a split model give the first part (`…-00001-of-0000N.gguf`); the others are
-    /// expected beside it. The weights themselves are not touched. A path that begins with `synth:` is no file but a
-    /// [synthetic](crate::synth) model.
+    /// expected beside it. A directory is read as Hugging Face lays models out ([`crate::hf`]); a path that begins with
+    /// `synth:` is no file but a [synthetic](crate::synth) model. The weights themselves are not touched.
     pub fn open(path: impl AsRef<Path>) -> Result<ModelFile> {
+        ModelFile::open_as(path, None)
+    }
+
+    /// As [`Self::open`], but the matrices of a directory are converted to `weights` when they are asked for. The weights of
+    /// a GGUF file are what they are: with a type for them it is an error.
+    pub fn open_as(path: impl AsRef<Path>, weights: Option<DType>) -> Result<ModelFile> {
         let path = path.as_ref();
-        if let Some(name) = path.to_str().filter(|name| name.starts_with(synth::PREFIX)) {
-            return synth::open(name);
+        let invalid = |weights: DType, found| {
+            let expected = format!("a Hugging Face directory, whose weights can become {} on load", weights.name());
+            Err(ModelFileError::invalid(path, "type", expected, found))
+        };
+        let synthetic = path.to_str().filter(|name| name.starts_with(synth::PREFIX));
+        match (synthetic, weights) {
+            (Some(_), Some(weights)) => return invalid(weights, "a synthetic model, whose type is part of its name"),
+            (Some(name), None) => return synth::open(name),
+            _ if path.is_dir() => return hf::open(path, weights),
+            (None, Some(weights)) => return invalid(weights, "a GGUF file, whose weights have their types"),
+            (None, None) => {}
         }
         let mapping = Mapping::open(path)?;
         let first = gguf::read::parse(mapping.bytes(), path)?;

@@ -167,7 +167,7 @@ fn damaged_files_on_disk_are_refused_with_their_path() {
     let error = ModelFile::open(&path).unwrap_err().to_string();
     assert!(error.contains("short.gguf: w: expected 256 bytes"), "{error}");
     let error = ModelFile::open(&directory).unwrap_err().to_string();
-    assert!(error.contains("expected a GGUF file, found a directory"), "{error}");
+    assert!(error.contains("expected a GGUF file, or a directory with config.json"), "{error}");
     assert!(ModelFile::open(directory.join("absent.gguf")).unwrap_err().to_string().contains("cannot open the file"));
     std::fs::write(directory.join("empty.gguf"), b"").unwrap();
     assert!(ModelFile::open(directory.join("empty.gguf")).unwrap_err().to_string().contains("an empty file"));

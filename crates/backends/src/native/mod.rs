@@ -10,6 +10,7 @@ use pacemark_backend::{
 use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
 };
+use pacemark_modelfile::DType;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct NativeOptions {
     pub n_seqs: usize,
     /// Prompt tokens computed at once.
     pub n_ubatch: usize,
+    /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
+    pub weights: Option<DType>,
 }
 
 impl NativeOptions {
@@ -38,7 +41,7 @@ impl NativeOptions {
 impl Default for NativeOptions {
     fn default() -> Self {
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-        NativeOptions { n_threads, n_ctx: None, n_seqs: 1, n_ubatch: 512 }
+        NativeOptions { n_threads, n_ctx: None, n_seqs: 1, n_ubatch: 512, weights: None }
     }
 }
 
@@ -82,7 +85,8 @@ impl NativeBackend {
         // The memory check wants the context, whose default only the opened file knows: the largest default is assumed.
         let n_seqs = options.n_seqs.max(1);
         let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
-        let model = Model::load(path, LoadOptions { n_threads, n_ctx: in_all(assumed, n_seqs) }, progress)?;
+        let loading = LoadOptions { n_threads, n_ctx: in_all(assumed, n_seqs), weights: options.weights };
+        let model = Model::load(path, loading, progress)?;
         let started = Instant::now();
         let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
         let tokenizer = if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };

@@ -37,9 +37,11 @@ enum Command {
 
 #[derive(clap::Args, Debug)]
 struct PerplexityArgs {
-    /// File, catalog name or hf:ORG/REPO/FILE
+    /// File, Hugging Face directory, catalog name or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
+    #[command(flatten)]
+    weights: input::WeightType,
     /// Text to predict, UTF-8
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
@@ -88,7 +90,8 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     if tokens.len() < n_ctx {
         bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found: tokens.len(), n_ctx });
     }
-    let mut options = NativeOptions { n_ctx: Some(n_ctx), ..NativeOptions::default() };
+    let weights = args.weights.get();
+    let mut options = NativeOptions { n_ctx: Some(n_ctx), weights, ..NativeOptions::default() };
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;

@@ -19,7 +19,7 @@ Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: file, catalog name or hf:ORG/REPO/FILE[@REV]
+    /// Model: file, Hugging Face directory, catalog name or hf:ORG/REPO/FILE[@REV]
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     /// The text, instead of standard input

@@ -34,7 +34,7 @@ pub enum ModelRef {
     Catalog(&'static CatalogModel),
     /// A file of a Hugging Face hub.
     Hub(HubFile),
-    /// A file that exists.
+    /// A file that exists, or a directory as on Hugging Face.
     File(PathBuf),
     /// `synth:…`, made while it is loaded; what stands in for its path.
     Synthetic(PathBuf),
@@ -53,13 +53,14 @@ impl ModelRef {
         if model.starts_with(synth::PREFIX) {
             return Ok(ModelRef::Synthetic(path.to_owned()));
         }
-        if path.is_file() {
+        if path.is_file() || path.join("config.json").is_file() {
             return Ok(ModelRef::File(path.to_owned()));
         }
-        let what = if path.is_dir() { "is a directory" } else { "is neither a file nor a known model" };
+        let what =
+            if path.is_dir() { "is a directory without config.json" } else { "is neither a file nor a known model" };
         let names: Vec<_> = CATALOG.iter().map(|model| model.name).collect();
         Err(UsageError(format!(
-            "{model:?} {what}. Give a GGUF file, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
+            "{model:?} {what}. Give a GGUF file, a Hugging Face directory, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
             names.join(", ")
         ))
         .into())

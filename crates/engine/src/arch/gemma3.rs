@@ -18,9 +18,12 @@ pub const GEMMA3: Arch = Arch {
             rope_theta: keys.opt_f32("rope.freq_base")?.unwrap_or(1_000_000.0),
             rope_factor: keys.rope_factor()?,
         };
-        let local = LayerKind { window, rope_theta: 10_000.0, rope_factor: 1.0 };
+        let local_theta = keys.opt_f32("rope.freq_base_swa")?.unwrap_or(10_000.0);
+        let local = LayerKind { window, rope_theta: local_theta, rope_factor: 1.0 };
         // The 27B model (62 layers) scales queries by its embedding's share of a head instead of the head's size.
         let scaled_by = if n_layers == 62 { n_embd / n_heads } else { head_dim };
+        let attn_scale = keys.opt_f32("attention.scale")?.unwrap_or(1.0 / (scaled_by as f32).sqrt());
+        let is_local = keys.window_pattern(6, n_layers)?;
         Ok(ModelConfig {
             architecture: "gemma3",
             n_embd,
@@ -43,8 +46,8 @@ pub const GEMMA3: Arch = Arch {
             rope_style: RopeStyle::Half,
             rope_dim: head_dim,
             embed_scale: (n_embd as f32).sqrt(),
-            attn_scale: 1.0 / (scaled_by as f32).sqrt(),
-            layers: (1..=n_layers).map(|l| if l % 6 == 0 { global } else { local }).collect(),
+            attn_scale,
+            layers: is_local.into_iter().map(|is_local| if is_local { local } else { global }).collect(),
         })
     },
 };

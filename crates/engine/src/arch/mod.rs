@@ -9,7 +9,7 @@ mod qwen3;
 
 use crate::{EngineError, Ffn, ModelConfig, NormKind};
 use pacemark_kernels::MAX_HEAD_DIM;
-use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
+use pacemark_modelfile::{Metadata, ModelFile, ModelFileError, Value};
 
 /// One architecture.
 pub struct Arch {
@@ -84,6 +84,21 @@ impl<'a> Keys<'a> {
 
     pub(crate) fn bool(&self, key: &str) -> Result<bool, EngineError> {
         Ok(self.metadata.bool(&self.key(key))?)
+    }
+
+    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file does not say otherwise
+    /// by another such number or by a list.
+    pub(crate) fn window_pattern(&self, default: usize, n_layers: usize) -> Result<Vec<bool>, EngineError> {
+        let key = self.key("attention.sliding_window_pattern");
+        let every = match self.metadata.get(&key) {
+            Some(Value::Bools(list)) if list.len() == n_layers => return Ok(list.clone()),
+            Some(Value::Bools(list)) => {
+                let expected = format!("an entry for each of {n_layers} layers");
+                return Err(invalid(self.metadata, &key, &expected, list.len()));
+            }
+            _ => self.opt_size("attention.sliding_window_pattern")?.unwrap_or(default),
+        };
+        Ok((1..=n_layers).map(|layer| !layer.is_multiple_of(every)).collect())
     }
 
     /// Elements of a head where the heads share out the stream evenly and the file does not say otherwise.
@@ -169,6 +184,9 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
             NormKind::Layer => "attention.layer_norm_epsilon",
         };
         return Err(invalid(metadata, &format!("{arch}.{key}"), "a number >= 0", c.norm_eps));
+    }
+    if !finite(c.attn_scale) {
+        return Err(invalid(metadata, &format!("{arch}.attention.scale"), "a number above 0", c.attn_scale));
     }
     match c.layers.iter().find(|l| !finite(l.rope_theta) || !finite(l.rope_factor)) {
         Some(l) => Err(invalid(metadata, &format!("{arch}.rope.freq_base"), "positive numbers", format!("{l:?}"))),

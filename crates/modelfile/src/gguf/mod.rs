@@ -16,7 +16,7 @@ pub(crate) const MAX_ALIGNMENT: u32 = 1 << 21;
 /// Known models have under a hundred keys and a few thousand tensors. Limits far above that keep the index that is built
 /// over them small, whatever the size of the file.
 const MAX_KEYS: u64 = 1 << 16;
-const MAX_TENSORS: u64 = 1 << 17;
+pub(crate) const MAX_TENSORS: u64 = 1 << 17;
 /// The format's limit on keys' length.
 pub(crate) const MAX_KEY_BYTES: u64 = 65535;
 /// Arrays in arrays; no known model nests at all.

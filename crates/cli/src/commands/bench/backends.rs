@@ -15,7 +15,8 @@ use std::path::Path;
 pub struct Load {
     /// As it was typed.
     pub model: String,
-    options: LoadOptions,
+    /// How.
+    pub options: LoadOptions,
 }
 
 impl Load {

@@ -11,7 +11,7 @@ mod progress;
 mod runner;
 
 use crate::exit::{Exit, UsageError};
-use crate::hub;
+use crate::{hub, input};
 use anyhow::Result;
 pub use argv::long_options;
 use clap::builder::PossibleValuesParser;
@@ -48,9 +48,11 @@ what only a GPU can do.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Models: files, catalog names or hf:ORG/REPO/FILE
+    /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", value_delimiter = ',', default_value = hub::DEFAULT_MODEL)]
     model: Vec<String>,
+    #[command(flatten)]
+    weights: input::WeightType,
     /// Repository of a model on the Hugging Face hub, with --hf-file (-hf, -hfr)
     #[arg(long, value_name = "ORG/REPO", value_delimiter = ',', conflicts_with = "model")]
     hf_repo: Vec<String>,

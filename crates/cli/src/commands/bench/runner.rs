@@ -75,7 +75,8 @@ fn measure(
     let throughput = Throughput { repetitions, warmup, seed: 0 };
     let batched = Batched { repetitions, warmup, seed: 0 };
     for tests in plan.tests.chunk_by(|a, b| Load::of(a) == Load::of(b)) {
-        let load = Load::of(&tests[0]);
+        let mut load = Load::of(&tests[0]);
+        load.options.weights = args.weights.get();
         if stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted.into());
         }

@@ -30,9 +30,11 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: a GGUF file, a name of `pacemark models list`, or hf:ORG/REPO/FILE
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
+    #[command(flatten)]
+    weights: input::WeightType,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -127,6 +129,7 @@ pub fn run(args: Args) -> Result<Exit> {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
         n_ubatch: args.ubatch_size as usize,
+        weights: args.weights.get(),
         ..NativeOptions::default()
     };
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;

@@ -55,14 +55,17 @@ def merges_of(words):
 
 
 def byte_level(pattern, specials):
-    """Byte-level BPE as GPT-2's; with `pattern` in a Split of its own as Llama 3's and Qwen's."""
+    """Byte-level BPE as GPT-2's; digits alone before as SmolLM's, or `pattern` in a Split of its own as Llama 3's and Qwen's."""
     vocab = {char: i for i, char in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     merges = merges_of(["the", "in", "Ġt", "en"])
     for a, b in merges:
         vocab.setdefault(a + b, len(vocab))
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=pattern == LLAMA3))
+    own = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     if pattern is None:
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+        tokenizer.pre_tokenizer = own
+    elif pattern == "digits":
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), own])
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -236,11 +239,11 @@ CASES = {
         {"bos": "<|start|>", "eos": "<|end|>"},
     ),
     "llama-grouped": (
-        llama(num_attention_heads=4, num_key_value_heads=2, head_dim=12),
+        llama(num_attention_heads=4, num_key_value_heads=2, head_dim=12, bos_token_id=262, eos_token_id=263),
         torch.float16,
-        lambda: sentence_piece(SPM, False),
-        "default",
-        {"shards": 3},
+        lambda: byte_level("digits", BPE),
+        "smollm",
+        {"bos": "<|start|>", "eos": "<|end|>", "shards": 3},
     ),
     "qwen2": (
         qwen("Qwen2ForCausalLM", "qwen2"),
@@ -309,6 +312,7 @@ def stored_tensors(model, dtype):
         if name in ("lm_head.weight", "embed_out.weight") and tied:
             continue
         name = name.removeprefix("transformer.") if kind == "gpt2" else name
+        name = "embed_out.weight" if kind == "gpt_neox" and name == "lm_head.weight" else name
         tensors[name] = tensor.detach().to(dtype).contiguous().clone()
     return tensors
 

@@ -1,0 +1,147 @@
+//! The model families that Hugging Face directories are read for: how `config.json` becomes GGUF's keys, and tensors' names
+//! GGUF's names. A family is one file and one line in [`FAMILIES`].
+
+mod gemma3;
+mod gpt2;
+mod gptneox;
+mod llama;
+mod qwen;
+mod rope;
+
+use super::json::Node;
+use super::tensors::Transform;
+use crate::{Metadata, Result, Value};
+
+/// One family.
+pub(crate) struct Family {
+    /// `model_type` of its configuration.
+    pub model_type: &'static str,
+    /// `general.architecture` of what it becomes.
+    pub architecture: &'static str,
+    /// Reads the configuration: sets keys, and says what the tensors' transforms need.
+    pub describe: fn(&Node<'_>, &mut Keys<'_>) -> Result<Shape>,
+    /// What some checkpoints put before every name, and others do not.
+    pub prefix: &'static str,
+    /// What the names of a layer's tensors begin with, before its number.
+    pub layers: &'static str,
+    /// Names without `.weight` and `.bias`, outside layers.
+    pub outside: &'static [Rule],
+    /// The same within a layer, after its number.
+    pub inside: &'static [Rule],
+    /// Whole names within a layer that old checkpoints have and the model does not need.
+    pub buffers: &'static [&'static str],
+    /// `tie_word_embeddings` where the configuration does not say.
+    pub tied: bool,
+}
+
+/// Every family.
+pub(crate) const FAMILIES: &[Family] =
+    &[llama::LLAMA, qwen::QWEN2, qwen::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
+
+/// A stored name, GGUF's, and what is between them.
+pub(crate) struct Rule {
+    pub stored: &'static str,
+    pub gguf: &'static str,
+    pub how: How,
+}
+
+/// Which [`Transform`] a tensor needs; its numbers come from the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    AsIs,
+    /// [`Transform::Interleave`].
+    Interleave,
+    /// [`Transform::SplitHeads`].
+    SplitHeads,
+    /// [`Transform::Transpose`], of the matrix; not of its bias.
+    Transpose,
+    /// [`Transform::AddOne`].
+    AddOne,
+    /// A table that is only looked up in, and stays as it is stored whatever type is asked for.
+    Table,
+}
+
+pub(crate) const fn rule(stored: &'static str, gguf: &'static str, how: How) -> Rule {
+    Rule { stored, gguf, how }
+}
+
+/// What the tensors' transforms need, and what the configuration implies besides.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub n_layers: u32,
+    pub n_heads: u32,
+    pub head_dim: u32,
+    /// Divisors of the rotation frequencies, `[head_dim / 2]`.
+    pub rope_factors: Option<Vec<f32>>,
+}
+
+impl How {
+    /// The transform of a tensor of `n_dims` dimensions.
+    pub(crate) fn transform(self, shape: &Shape, n_dims: usize) -> Transform {
+        let (n_heads, head_dim) = (shape.n_heads as usize, shape.head_dim as usize);
+        match self {
+            How::Interleave => Transform::Interleave { head_dim },
+            How::SplitHeads => Transform::SplitHeads { n_heads, head_dim },
+            How::Transpose if n_dims > 1 => Transform::Transpose,
+            How::AddOne => Transform::AddOne,
+            How::AsIs | How::Transpose | How::Table => Transform::AsIs,
+        }
+    }
+}
+
+/// Writes the keys of one architecture.
+pub(crate) struct Keys<'a> {
+    pub metadata: &'a mut Metadata,
+    pub architecture: &'static str,
+}
+
+impl Keys<'_> {
+    pub(crate) fn set(&mut self, key: &str, value: Value) {
+        self.metadata.set(format!("{}.{key}", self.architecture), value);
+    }
+
+    pub(crate) fn size(&mut self, key: &str, value: u32) {
+        self.set(key, Value::U32(value));
+    }
+
+    pub(crate) fn float(&mut self, key: &str, value: f32) {
+        self.set(key, Value::F32(value));
+    }
+}
+
+/// That a switch stands where the engine computes it.
+fn expect_bool(config: &Node<'_>, field: &str, expected: bool, default: bool) -> Result<()> {
+    if config.opt_bool(field)?.unwrap_or(default) == expected {
+        return Ok(());
+    }
+    Err(config.wrong(field, format!("{expected}: the other is not supported")))
+}
+
+/// That the activation is one of `known`; `field`'s name differs between families.
+fn expect_activation<'a>(config: &Node<'a>, field: &str, default: &'a str, known: &[&str]) -> Result<&'a str> {
+    let found = config.opt_str(field)?.unwrap_or(default);
+    if known.contains(&found) { Ok(found) } else { Err(config.wrong(field, known.join(" or "))) }
+}
+
+/// Elements of a head: said, or the stream's width shared out.
+fn head_dim(config: &Node<'_>, width: (&str, u32), heads: (&str, u32), said: Option<u32>) -> Result<u32> {
+    match said {
+        Some(said) => Ok(said),
+        None if width.1.is_multiple_of(heads.1) => Ok(width.1 / heads.1),
+        None => {
+            let expected = format!("a divisor of {} = {}", width.0, width.1);
+            Err(config.invalid(heads.0, expected, heads.1.to_string()))
+        }
+    }
+}
+
+/// Key and value heads: said, or as many as queries'; must divide those.
+fn kv_heads(config: &Node<'_>, n_heads: u32) -> Result<u32> {
+    let field = "num_key_value_heads";
+    match config.opt_size(field)? {
+        Some(n) if !n_heads.is_multiple_of(n) => {
+            Err(config.invalid(field, format!("a divisor of num_attention_heads = {n_heads}"), n.to_string()))
+        }
+        said => Ok(said.unwrap_or(n_heads)),
+    }
+}

@@ -1,0 +1,183 @@
+//! JSON documents of a model directory: read within bounds, and asked for fields by name so that every error says where.
+
+use crate::{ModelFileError, Result};
+use serde_json::{Map, Value};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A file of JSON whose top is an object.
+#[derive(Debug)]
+pub(crate) struct Document {
+    file: PathBuf,
+    fields: Map<String, Value>,
+}
+
+impl Document {
+    /// Reads `file`, of at most `max_bytes`.
+    pub(crate) fn open(file: &Path, max_bytes: u64) -> Result<Document> {
+        Document::parse(&read(file, max_bytes)?, file)
+    }
+
+    /// As [`Self::open`]; `None` where there is no such file.
+    pub(crate) fn open_if_there(file: &Path, max_bytes: u64) -> Result<Option<Document>> {
+        if file.exists() { Document::open(file, max_bytes).map(Some) } else { Ok(None) }
+    }
+
+    pub(crate) fn parse(bytes: &[u8], file: &Path) -> Result<Document> {
+        let object = |found: String| ModelFileError::invalid(file, "content", "a JSON object", found);
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields }),
+            Ok(other) => Err(object(describe(&other))),
+            Err(error) => Err(object(error.to_string())),
+        }
+    }
+
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node { file: &self.file, path: String::new(), fields: &self.fields }
+    }
+}
+
+/// A file's bytes, read only if there are at most `max` of them.
+pub(crate) fn read(file: &Path, max: u64) -> Result<Vec<u8>> {
+    let opened = File::open(file).map_err(|e| ModelFileError::io(file, "open the file", e))?;
+    let mut bytes = Vec::new();
+    let limit = max.saturating_add(1);
+    opened.take(limit).read_to_end(&mut bytes).map_err(|e| ModelFileError::io(file, "read the file", e))?;
+    if bytes.len() as u64 > max {
+        return Err(ModelFileError::invalid(file, "size", format!("at most {max} bytes"), "a larger file"));
+    }
+    Ok(bytes)
+}
+
+/// An object within a document. Fields that are `null` count as absent, as they do for Hugging Face's classes.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<'a> {
+    file: &'a Path,
+    /// Names down to here, with a dot behind each.
+    path: String,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Node<'a> {
+    /// The value of a field that is there and not `null`.
+    pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    /// An error about a field of this object.
+    pub(crate) fn invalid(&self, field: &str, expected: impl Into<String>, found: impl Into<String>) -> ModelFileError {
+        ModelFileError::invalid(self.file, format!("{}{field}", self.path), expected, found)
+    }
+
+    /// An error that says what is there.
+    pub(crate) fn wrong(&self, field: &str, expected: impl Into<String>) -> ModelFileError {
+        let found = self.get(field).map_or_else(|| "no such field".to_string(), describe);
+        self.invalid(field, expected, found)
+    }
+
+    fn typed<T>(&self, field: &str, expected: &str, convert: impl FnOnce(&'a Value) -> Option<T>) -> Result<Option<T>> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(value) => convert(value).map(Some).ok_or_else(|| self.wrong(field, expected)),
+        }
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T>(&self, field: &str, expected: &str, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| self.invalid(field, expected, "no such field"))
+    }
+
+    pub(crate) fn opt_str(&self, field: &str) -> Result<Option<&'a str>> {
+        self.typed(field, "a string", Value::as_str)
+    }
+
+    pub(crate) fn str(&self, field: &str) -> Result<&'a str> {
+        self.required(field, "a string", self.opt_str(field)?)
+    }
+
+    pub(crate) fn opt_bool(&self, field: &str) -> Result<Option<bool>> {
+        self.typed(field, "true or false", Value::as_bool)
+    }
+
+    /// A positive integer that fits `u32`.
+    pub(crate) fn opt_size(&self, field: &str) -> Result<Option<u32>> {
+        let size = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0);
+        self.typed(field, "an integer of at least 1 that fits u32", size)
+    }
+
+    pub(crate) fn size(&self, field: &str) -> Result<u32> {
+        self.required(field, "an integer of at least 1", self.opt_size(field)?)
+    }
+
+    pub(crate) fn opt_f32(&self, field: &str) -> Result<Option<f32>> {
+        let finite = |value: &Value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite());
+        self.typed(field, "a number", finite)
+    }
+
+    pub(crate) fn f32(&self, field: &str) -> Result<f32> {
+        self.required(field, "a number", self.opt_f32(field)?)
+    }
+
+    pub(crate) fn opt_array(&self, field: &str) -> Result<Option<&'a [Value]>> {
+        self.typed(field, "an array", |value| value.as_array().map(Vec::as_slice))
+    }
+
+    pub(crate) fn opt_map(&self, field: &str) -> Result<Option<&'a Map<String, Value>>> {
+        self.typed(field, "an object", Value::as_object)
+    }
+
+    pub(crate) fn opt_node(&self, field: &str) -> Result<Option<Node<'a>>> {
+        let path = format!("{}{field}.", self.path);
+        Ok(self.opt_map(field)?.map(|fields| Node { file: self.file, path, fields }))
+    }
+
+    pub(crate) fn node(&self, field: &str) -> Result<Node<'a>> {
+        self.required(field, "an object", self.opt_node(field)?)
+    }
+
+    /// The objects of an array; none where the field is absent.
+    pub(crate) fn nodes(&self, field: &str) -> Result<Vec<Node<'a>>> {
+        let entries = self.opt_array(field)?.unwrap_or_default().iter().enumerate();
+        let node = |(at, value): (usize, &'a Value)| {
+            let name = format!("{field}[{at}]");
+            let fields = value.as_object().ok_or_else(|| self.invalid(&name, "an object", describe(value)))?;
+            Ok(Node { file: self.file, path: format!("{}{name}.", self.path), fields })
+        };
+        entries.map(node).collect()
+    }
+}
+
+/// What an error message says was found.
+pub(crate) fn describe(value: &Value) -> String {
+    const SHOWN: usize = 60;
+    match value {
+        Value::Array(entries) => format!("an array of {}", entries.len()),
+        Value::Object(fields) => format!("an object of {} fields", fields.len()),
+        Value::String(text) if text.len() > SHOWN => format!("a string of {} bytes", text.len()),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_way_to_the_field() {
+        let text = br#"{"a": {"b": [{"c": "x"}, 3], "n": null, "big": 5000000000, "zero": 0}}"#;
+        let document = Document::parse(text, Path::new("f.json")).unwrap();
+        let a = document.root().node("a").unwrap();
+        let message = |result: ModelFileError| result.to_string();
+        assert_eq!(message(a.nodes("b").unwrap_err()), "f.json: a.b[1]: expected an object, found 3");
+        assert_eq!(a.opt_str("n").unwrap(), None);
+        assert!(
+            message(a.size("n").unwrap_err()).ends_with("a.n: expected an integer of at least 1, found no such field")
+        );
+        assert!(a.size("big").is_err() && a.size("zero").is_err());
+        for broken in ["", "[1]", "{", "{\"a\": 1} x", &"[".repeat(100_000)] {
+            let message = message(Document::parse(broken.as_bytes(), Path::new("f.json")).unwrap_err());
+            assert!(message.starts_with("f.json: content: expected a JSON object"), "{message}");
+        }
+    }
+}

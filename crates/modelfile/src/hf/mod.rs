@@ -1,0 +1,203 @@
+//! A Hugging Face directory as a model file: `config.json`, safetensors and `tokenizer.json` under GGUF's keys and names.
+//!
+//! What a directory holds is translated, once, to what a GGUF file of the same model would hold, so that nothing above this
+//! crate knows the difference. Tensors are reordered, converted and quantized when they are asked for ([`tensors`]).
+//! What is in a directory and not understood is an error, except buffers that a family is known to carry along.
+
+mod family;
+mod json;
+pub mod safetensors;
+mod shards;
+mod tensors;
+mod tokenizer;
+
+use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
+use family::{FAMILIES, Family, How, Keys, Shape};
+use json::{Document, Node};
+use pacemark_quant::{DType, quantize_row};
+use safetensors::Entry;
+use shards::Shards;
+use std::collections::HashMap;
+use std::path::Path;
+use tensors::{Origin, Tensors};
+
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// Opens a directory. Matrices become `weights` where it is given, and stay what they are stored as where not.
+pub(crate) fn open(directory: &Path, weights: Option<DType>) -> Result<ModelFile> {
+    let Some(config) = Document::open_if_there(&directory.join("config.json"), MAX_CONFIG_BYTES)? else {
+        let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
+        return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
+    };
+    let config = config.root();
+    if let Some(weights) = weights {
+        check_writable(weights, directory)?;
+    }
+    let family = family_of(&config)?;
+    let mut metadata = Metadata::new();
+    metadata.set("general.architecture", Value::String(family.architecture.into()));
+    metadata.set("general.name", Value::String(name(directory)));
+    let shape = (family.describe)(&config, &mut Keys { metadata: &mut metadata, architecture: family.architecture })?;
+    let shards = Shards::open(directory)?;
+    let mut plan = Plan { family, shape: &shape, weights, directory, infos: Vec::new(), origins: HashMap::new() };
+    let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(family.tied);
+    for (file, entry) in shards.tensors {
+        plan.add(&shards.files[file], entry, tied)?;
+    }
+    plan.check_output(&config, tied)?;
+    plan.add_rope_factors();
+    let n_vocab = plan.vocabulary(&config)?;
+    tokenizer::describe(directory, &config, n_vocab, &mut metadata)?;
+    let source = Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
+    ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))
+}
+
+/// What the model is called: the directory's name.
+fn name(directory: &Path) -> String {
+    let full = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    full.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
+}
+
+fn family_of(config: &Node<'_>) -> Result<&'static Family> {
+    let found = config.str("model_type")?;
+    FAMILIES.iter().find(|family| family.model_type == found).ok_or_else(|| {
+        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
+        config.wrong("model_type", format!("one of {}", known.join(", ")))
+    })
+}
+
+/// That weights can be written as `dtype`, shown on one block.
+fn check_writable(dtype: DType, directory: &Path) -> Result<()> {
+    let info = dtype.info();
+    let written = quantize_row(dtype, &vec![0.0; info.block_len], &mut vec![0; info.block_bytes]);
+    written.map_err(|why| ModelFileError::invalid(directory, "type", "a type that can be written", why.to_string()))
+}
+
+/// The tensors of the model to be, as they are collected.
+struct Plan<'a> {
+    family: &'static Family,
+    shape: &'a Shape,
+    weights: Option<DType>,
+    directory: &'a Path,
+    infos: Vec<TensorInfo>,
+    origins: HashMap<String, Origin>,
+}
+
+impl Plan<'_> {
+    /// Finds out what a stored tensor is, and how it becomes GGUF's.
+    fn add(&mut self, mapping: &std::sync::Arc<crate::mapping::Mapping>, entry: Entry, tied: bool) -> Result<()> {
+        let invalid = |expected: String, found: String| {
+            Err(ModelFileError::invalid(self.directory, &entry.name, expected, found))
+        };
+        let (name, how) = match self.translate(&entry.name) {
+            Name::Tensor(name, how) => (name, how),
+            Name::Buffer => return Ok(()),
+            Name::Unknown => {
+                return invalid(format!("a tensor of {}", self.family.model_type), "an unknown name".into());
+            }
+        };
+        if tied && name == "output.weight" {
+            return Ok(()); // a copy of the embedding, which some checkpoints hold all the same
+        }
+        let Some(stored) = entry.weight_type() else {
+            return invalid("a dtype of F32, F16 or BF16".into(), entry.dtype.into());
+        };
+        let transform = how.transform(self.shape, entry.shape.len());
+        let dims = match transform.dims(&entry.shape) {
+            Ok(dims) => dims,
+            Err(expected) => return invalid(expected, format!("{:?}", entry.shape)),
+        };
+        let dtype = self.dtype(how, &dims, stored);
+        self.infos.push(TensorInfo::new(name.clone(), dims, dtype));
+        let origin = Origin::Stored { mapping: mapping.clone(), entry, dtype: stored, transform };
+        if let Some(Origin::Stored { entry, .. }) = self.origins.insert(name, origin) {
+            let found = "another tensor that means the same";
+            return Err(ModelFileError::invalid(self.directory, &entry.name, "each tensor once", found));
+        }
+        Ok(())
+    }
+
+    /// What a stored name means.
+    fn translate(&self, stored: &str) -> Name {
+        let family = self.family;
+        let name = stored.strip_prefix(family.prefix).unwrap_or(stored);
+        let find = |rules: &'static [family::Rule], name: &str| {
+            let (stem, suffix) = name.rsplit_once('.')?;
+            let rule = rules.iter().find(|rule| rule.stored == stem && matches!(suffix, "weight" | "bias"))?;
+            Some((format!("{}.{suffix}", rule.gguf), rule.how))
+        };
+        let in_layer = name.strip_prefix(family.layers).and_then(|rest| rest.split_once('.'));
+        let found = match in_layer {
+            // A number has one way to be written.
+            Some((number, rest)) if number.parse::<u32>().is_ok_and(|n| n.to_string() == number) => {
+                if family.buffers.contains(&rest) {
+                    return Name::Buffer;
+                }
+                find(family.inside, rest).map(|(name, how)| (format!("blk.{number}.{name}"), how))
+            }
+            _ => find(family.outside, name),
+        };
+        found.map_or(Name::Unknown, |(name, how)| Name::Tensor(name, how))
+    }
+
+    /// The type a tensor is to have. As in GGUF files vectors are floats; so is a matrix whose rows are no whole blocks.
+    fn dtype(&self, how: How, dims: &[u64], stored: DType) -> DType {
+        match self.weights {
+            _ if dims.len() < 2 => DType::F32,
+            Some(wanted) if how != How::Table => {
+                let whole = dims[0].is_multiple_of(wanted.info().block_len as u64);
+                if whole { wanted } else { DType::F16 }
+            }
+            _ => stored,
+        }
+    }
+
+    /// That there is an output matrix where the configuration does not say that the embedding is it.
+    fn check_output(&self, config: &Node<'_>, tied: bool) -> Result<()> {
+        if tied || self.origins.contains_key("output.weight") {
+            return Ok(());
+        }
+        let output = self.family.outside.iter().find(|rule| rule.gguf == "output").map_or("", |rule| rule.stored);
+        let expected = format!("true, since there is no tensor {output}.weight");
+        Err(config.invalid("tie_word_embeddings", expected, "false, or no such field"))
+    }
+
+    /// The tensor in which GGUF keeps llama3's scaling.
+    fn add_rope_factors(&mut self) {
+        if let Some(factors) = &self.shape.rope_factors {
+            let name = "rope_freqs.weight".to_string();
+            self.infos.push(TensorInfo::new(name.clone(), [factors.len() as u64], DType::F32));
+            self.origins.insert(name, Origin::Made(factors.clone()));
+        }
+    }
+
+    /// Rows of the embedding, which the configuration must agree with. The file holds them, so the number is no absurd one.
+    fn vocabulary(&self, config: &Node<'_>) -> Result<usize> {
+        let said = u64::from(config.size("vocab_size")?);
+        let embedding = self.infos.iter().find(|info| info.name == "token_embd.weight");
+        match embedding.map(|info| info.dims.as_slice()) {
+            Some(&[_, rows]) if rows == said => Ok(rows as usize),
+            Some(dims) => {
+                let found = format!("an embedding of {:?}", dims.iter().rev().collect::<Vec<_>>());
+                Err(config.invalid("vocab_size", format!("the rows of the embedding, {said}"), found))
+            }
+            None => {
+                let embedding = self.family.outside[0].stored;
+                Err(ModelFileError::invalid(
+                    self.directory,
+                    format!("{embedding}.weight"),
+                    "a matrix",
+                    "no such tensor",
+                ))
+            }
+        }
+    }
+}
+
+enum Name {
+    /// GGUF's name.
+    Tensor(String, How),
+    /// Not needed.
+    Buffer,
+    Unknown,
+}

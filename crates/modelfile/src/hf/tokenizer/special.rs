@@ -1,0 +1,171 @@
+//! What stands beside `tokenizer.json`: which tokens start and end a text, and the chat template.
+
+use super::{Vocab, check_id};
+use crate::hf::json::{Document, Node, describe, read};
+use crate::{Metadata, ModelFileError, Result, Value};
+use serde_json::Value as Json;
+use std::path::Path;
+
+const MAX_CONFIG_BYTES: u64 = 16 << 20;
+const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
+
+/// The files beside the tokenizer, each of which may be missing.
+pub(super) struct Beside {
+    tokenizer_config: Option<Document>,
+    generation_config: Option<Document>,
+    /// `chat_template.jinja`.
+    template: Option<String>,
+}
+
+impl Beside {
+    pub(super) fn open(directory: &Path) -> Result<Beside> {
+        let json = |name: &str| Document::open_if_there(&directory.join(name), MAX_CONFIG_BYTES);
+        let path = directory.join("chat_template.jinja");
+        let template = if path.exists() { Some(read(&path, MAX_TEMPLATE_BYTES)?) } else { None };
+        let text = |bytes| {
+            String::from_utf8(bytes).map_err(|error| {
+                ModelFileError::invalid(&path, "content", "UTF-8 text", error.utf8_error().to_string())
+            })
+        };
+        Ok(Beside {
+            tokenizer_config: json("tokenizer_config.json")?,
+            generation_config: json("generation_config.json")?,
+            template: template.map(text).transpose()?,
+        })
+    }
+
+    /// Sets the keys of special tokens and the template.
+    pub(super) fn describe(
+        &self,
+        root: &Node<'_>,
+        config: &Node<'_>,
+        vocab: &Vocab<'_>,
+        metadata: &mut Metadata,
+    ) -> Result<()> {
+        let n_vocab = vocab.texts.len();
+        let mut starts = ids(config, "bos_token_id", n_vocab)?;
+        let mut ends = ids(config, "eos_token_id", n_vocab)?;
+        if let Some(generation) = self.generation_config.as_ref().map(Document::root) {
+            let more = ids(&generation, "eos_token_id", n_vocab)?;
+            ends.extend(more);
+            starts.extend(ids(&generation, "bos_token_id", n_vocab)?);
+        }
+        let tokenizer = self.tokenizer_config.as_ref().map(Document::root);
+        let named = |field: &str| tokenizer.as_ref().map_or(Ok(None), |node| named(node, field, vocab));
+        // The tokenizer's own configuration comes first; the others add what also ends a generation.
+        let bos = named("bos_token")?.or(starts.first().copied());
+        if let Some(eos) = named("eos_token")? {
+            ends.insert(0, eos);
+        }
+        let mut seen = Vec::new();
+        ends.retain(|id| {
+            !seen.contains(id) && {
+                seen.push(*id);
+                true
+            }
+        });
+        let eos = ends.first().copied();
+        let mut set = |name: &str, id: Option<u32>| {
+            if let Some(id) = id {
+                metadata.set(format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
+            }
+        };
+        set("bos", bos);
+        set("eos", eos);
+        set("eot", ends.get(1).copied());
+        set("eom", ends.get(2).copied());
+        set("unknown", named("unk_token")?);
+        set("padding", named("pad_token")?);
+        let (add_bos, add_eos) = match added(root, vocab, bos, eos)? {
+            Some(added) => added,
+            None => {
+                let said = |field: &str| tokenizer.as_ref().map_or(Ok(None), |node| node.opt_bool(field));
+                (said("add_bos_token")?.unwrap_or(false), said("add_eos_token")?.unwrap_or(false))
+            }
+        };
+        metadata.set("tokenizer.ggml.add_bos_token", Value::Bool(add_bos && bos.is_some()));
+        metadata.set("tokenizer.ggml.add_eos_token", Value::Bool(add_eos && eos.is_some()));
+        let template = match &self.template {
+            Some(template) => Some(template.as_str()),
+            None => tokenizer.as_ref().map_or(Ok(None), chat_template)?,
+        };
+        if let Some(template) = template {
+            metadata.set("tokenizer.chat_template", Value::String(template.into()));
+        }
+        Ok(())
+    }
+}
+
+/// A field that is one id or a list of them.
+fn ids(node: &Node<'_>, field: &str, n_vocab: usize) -> Result<Vec<u32>> {
+    let id = |value: &Json| {
+        let id = value.as_u64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
+        check_id(node, field, id, n_vocab)
+    };
+    match node.get(field) {
+        None => Ok(Vec::new()),
+        Some(Json::Array(list)) => list.iter().map(id).collect(),
+        Some(value) => Ok(vec![id(value)?]),
+    }
+}
+
+/// A token that is given by its text, alone or as the `content` of an object.
+fn named(node: &Node<'_>, field: &str, vocab: &Vocab<'_>) -> Result<Option<u32>> {
+    let text = match node.get(field) {
+        None => return Ok(None),
+        Some(Json::Object(_)) => node.node(field)?.str("content")?,
+        Some(_) => node.str(field)?,
+    };
+    match vocab.ids.get(text) {
+        Some(&id) => Ok(Some(id)),
+        None => Err(node.invalid(field, "a token of the vocabulary", format!("{text:?}"))),
+    }
+}
+
+/// Whether the post-processor adds BOS and EOS to a text; `None` where it adds nothing by template.
+fn added(root: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>) -> Result<Option<(bool, bool)>> {
+    let Some(processor) = root.opt_node("post_processor")? else { return Ok(None) };
+    let sequence = processor.str("type")? == "Sequence";
+    let mut found = None;
+    for part in if sequence { processor.nodes("processors")? } else { vec![processor] } {
+        match part.str("type")? {
+            "ByteLevel" => {} // moves offsets, which nobody asks for here
+            "TemplateProcessing" if found.is_none() => found = Some(template(&part, vocab, bos, eos)?),
+            _ => return Err(part.wrong("type", "ByteLevel or one TemplateProcessing")),
+        }
+    }
+    Ok(found)
+}
+
+/// The tokens around the text in a template for one text: BOS before it, EOS behind it, and no others.
+fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>) -> Result<(bool, bool)> {
+    let (mut add_bos, mut add_eos, mut text_seen) = (false, false, false);
+    for piece in part.nodes("single")? {
+        if piece.get("Sequence").is_some() {
+            text_seen = true;
+            continue;
+        }
+        let name = piece.node("SpecialToken")?.str("id")?;
+        let id = vocab.ids.get(name).copied();
+        let (wanted, adds, place) =
+            if text_seen { (eos, &mut add_eos, "EOS behind") } else { (bos, &mut add_bos, "BOS before") };
+        if id.is_none() || id != wanted || *adds {
+            return Err(piece.invalid("SpecialToken.id", format!("{place} the text, once"), format!("{name:?}")));
+        }
+        *adds = true;
+    }
+    Ok((add_bos, add_eos))
+}
+
+/// The template: a text, or of a list of named ones the default.
+fn chat_template<'a>(node: &Node<'a>) -> Result<Option<&'a str>> {
+    if !matches!(node.get("chat_template"), Some(Json::Array(_))) {
+        return node.opt_str("chat_template");
+    }
+    for entry in node.nodes("chat_template")? {
+        if entry.str("name")? == "default" {
+            return entry.str("template").map(Some);
+        }
+    }
+    Ok(None)
+}

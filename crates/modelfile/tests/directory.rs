@@ -1,0 +1,270 @@
+//! Hugging Face directories that are not whole: each gets an error that names the file and the field, and no panic.
+
+mod common;
+
+use pacemark_modelfile::{DType, ModelFile};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// A copy of one of the engine's golden directories, to be spoilt.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of(name: &str) -> Copy {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(name);
+        let unique = std::thread::current().name().unwrap_or("main").to_owned();
+        let to = common::directory(&format!("directory-{unique}")).join(name);
+        std::fs::create_dir_all(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        Copy(to)
+    }
+
+    fn write(&self, file: &str, bytes: impl AsRef<[u8]>) -> &Copy {
+        std::fs::write(self.0.join(file), bytes).unwrap();
+        self
+    }
+
+    fn remove(&self, file: &str) -> &Copy {
+        std::fs::remove_file(self.0.join(file)).unwrap();
+        self
+    }
+
+    /// Sets a field by its JSON pointer; the last part may be new.
+    fn set(&self, file: &str, pointer: &str, value: Value) -> &Copy {
+        let mut json: Value = serde_json::from_slice(&std::fs::read(self.0.join(file)).unwrap()).unwrap();
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        match json.pointer_mut(parent).unwrap() {
+            Value::Array(list) => list[field.parse::<usize>().unwrap()] = value,
+            parent => parent[field] = value,
+        }
+        self.write(file, json.to_string())
+    }
+
+    fn refused(&self, parts: &[&str]) {
+        let message = ModelFile::open(&self.0).expect_err("a broken directory was read").to_string();
+        for part in parts {
+            assert!(message.contains(part), "{part:?} is not in {message:?}");
+        }
+    }
+}
+
+/// Setting a field of a golden directory's file is refused, with the field and a part of the message.
+fn all_refused(name: &str, file: &str, cases: &[(&str, Value, &str)]) {
+    for (pointer, value, part) in cases {
+        let field = pointer.rsplit('/').next().unwrap();
+        let copy = Copy::of(name);
+        copy.set(file, pointer, value.clone()).refused(&[file, field, part]);
+    }
+}
+
+#[test]
+fn missing_and_contradictory_configurations_are_refused() {
+    let integer = "an integer of at least 1";
+    for field in
+        ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings"]
+    {
+        for value in [Value::Null, json!(0), json!(-1), json!("x"), json!(1.5), json!(1u64 << 32), json!([1])] {
+            all_refused("llama", "config.json", &[(&format!("/{field}"), value, integer)]);
+        }
+    }
+    all_refused(
+        "llama",
+        "config.json",
+        &[
+            ("/model_type", Value::Null, "a string"),
+            ("/model_type", json!("mamba"), "one of llama, qwen2, qwen3, gemma3_text, gpt2, gpt_neox"),
+            ("/num_attention_heads", json!(3), "a divisor of hidden_size = 32"),
+            ("/num_key_value_heads", json!(3), "a divisor of num_attention_heads = 2"),
+            ("/hidden_act", json!("relu"), "silu"),
+            ("/attention_bias", json!(true), "not supported"),
+            ("/mlp_bias", json!("yes"), "true or false"),
+            ("/rms_norm_eps", Value::Null, "a number"),
+            ("/rms_norm_eps", json!(1e300), "a number"),
+            ("/vocab_size", json!(287), "the rows of the embedding, 287"),
+            ("/rope_scaling", json!({"rope_type": "yarn", "factor": 4}), ""),
+        ],
+    );
+    let scaling = |field: &str, value: Value| {
+        let copy = Copy::of("llama-rope3");
+        copy.set("config.json", &format!("/rope_scaling/{field}"), value).refused(&["rope_scaling", field]);
+    };
+    scaling("rope_type", json!("yarn"));
+    scaling("factor", Value::Null);
+    scaling("factor", json!(0));
+    scaling("high_freq_factor", json!(1.0));
+    scaling("original_max_position_embeddings", json!("x"));
+    Copy::of("llama-rope3").set("config.json", "/tie_word_embeddings", json!(false)).refused(&[
+        "config.json",
+        "tie_word_embeddings",
+        "lm_head.weight",
+    ]);
+}
+
+#[test]
+fn what_other_families_need_is_checked() {
+    let types = json!(["full_attention"]);
+    all_refused("gemma3", "config.json", &[("/layer_types", types, "num_hidden_layers = 7")]);
+    all_refused("gemma3", "config.json", &[("/hidden_activation", json!("silu"), "gelu_pytorch_tanh")]);
+    for (field, value) in [("final_logit_softcapping", json!(30.0)), ("query_pre_attn_scalar", json!(0))] {
+        Copy::of("gemma3").set("config.json", &format!("/{field}"), value).refused(&["config.json", field]);
+    }
+    Copy::of("gemma3").set("config.json", "/layer_types/3", json!("linear")).refused(&["layer_types", "\"linear\""]);
+    all_refused(
+        "gptneox",
+        "config.json",
+        &[
+            ("/rotary_pct", json!(0), "a share"),
+            ("/rotary_pct", json!(1.5), "a share"),
+            ("/hidden_act", json!("x"), "gelu"),
+        ],
+    );
+    // Heads that the fused matrix was not made for.
+    Copy::of("gptneox")
+        .set("config.json", "/hidden_size", json!(64))
+        .refused(&["query_key_value", "3 * 2 heads of 32"]);
+    all_refused(
+        "gpt2",
+        "config.json",
+        &[("/n_head", json!(3), "n_embd = 32"), ("/activation_function", json!("relu"), "gelu_new")],
+    );
+    all_refused("qwen2", "config.json", &[("/use_sliding_window", json!(true), "not supported")]);
+}
+
+#[test]
+fn files_that_are_missing_or_no_json_are_named() {
+    Copy::of("llama").remove("config.json").refused(&["a directory with config.json"]);
+    Copy::of("llama").remove("tokenizer.json").refused(&["tokenizer.json", "cannot open"]);
+    Copy::of("llama").remove("model.safetensors").refused(&["model.safetensors or model.safetensors.index.json"]);
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        for content in ["", "[]", "{\"a\":", "\u{0}", &"[".repeat(10_000)] {
+            Copy::of("llama").write(file, content).refused(&[file, "a JSON object"]);
+        }
+    }
+    Copy::of("llama")
+        .write("config.json", vec![b' '; (1 << 20) + 1])
+        .refused(&["config.json", "at most 1048576 bytes"]);
+    Copy::of("llama").write("chat_template.jinja", b"\xff").refused(&["chat_template.jinja", "UTF-8"]);
+}
+
+#[test]
+fn shard_indexes_are_checked() {
+    let index = "model.safetensors.index.json";
+    for name in ["../x.safetensors", "/etc/passwd", "a/b.safetensors", "", "..", ".", "a\\b"] {
+        let copy = Copy::of("llama-grouped");
+        copy.set(index, "/weight_map/lm_head.weight", json!(name)).refused(&[
+            index,
+            "lm_head.weight",
+            "same directory",
+        ]);
+    }
+    let copy = Copy::of("llama-grouped");
+    copy.set(index, "/weight_map/lm_head.weight", json!("absent.safetensors")).refused(&["absent.safetensors"]);
+    let copy = Copy::of("llama-grouped");
+    copy.set(index, "/weight_map/more.weight", json!("model-00001-of-00003.safetensors"));
+    copy.refused(&[index, "more.weight", "no such tensor"]);
+    let copy = Copy::of("llama-grouped");
+    copy.remove("model-00002-of-00003.safetensors").refused(&["model-00002-of-00003.safetensors", "cannot open"]);
+    // The same bytes under two names: every tensor of the second is in the first already.
+    let copy = Copy::of("llama-grouped");
+    std::fs::copy(copy.0.join("model-00001-of-00003.safetensors"), copy.0.join("model-00003-of-00003.safetensors"))
+        .unwrap();
+    copy.refused(&[index, "weight_map"]);
+    Copy::of("llama-grouped").set(index, "/weight_map", json!([1])).refused(&[index, "weight_map", "an object"]);
+}
+
+/// The weight file with one piece of its header replaced by another, padded to the same length.
+fn with_header(copy: &Copy, from: &str, to: &str) {
+    let bytes = std::fs::read(copy.0.join("model.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+    assert!(header.contains(from), "{from} is not in {header}");
+    let header = header.replacen(from, to, 1);
+    let mut changed = (header.len() as u64).to_le_bytes().to_vec();
+    changed.extend(header.bytes());
+    changed.extend(&bytes[8 + length..]);
+    copy.write("model.safetensors", changed);
+}
+
+#[test]
+fn unknown_tensors_and_types_are_named() {
+    let copy = Copy::of("llama");
+    with_header(&copy, "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.lora_A");
+    copy.refused(&["model.layers.1.mlp.up_proj.lora_A", "a tensor of llama"]);
+    let copy = Copy::of("llama");
+    with_header(&copy, "model.layers.1.", "model.layers.01.");
+    copy.refused(&["model.layers.01.", "an unknown name"]);
+    let copy = Copy::of("llama");
+    with_header(&copy, "\"lm_head.weight\":{\"dtype\":\"F32\"", "\"lm_head.weight\":{\"dtype\":\"I32\"");
+    copy.refused(&["lm_head.weight", "F32, F16 or BF16", "I32"]);
+    let copy = Copy::of("llama");
+    with_header(&copy, "model.embed_tokens.weight", "model.layers.0.mlp.x.bias");
+    copy.refused(&["model.layers.0.mlp.x.bias"]);
+}
+
+#[test]
+fn tokenizers_of_other_kinds_are_refused() {
+    let file = "tokenizer.json";
+    all_refused(
+        "qwen2",
+        file,
+        &[
+            ("/model/type", json!("Unigram"), "BPE"),
+            ("/model/type", json!("WordPiece"), "BPE"),
+            ("/model/continuing_subword_prefix", json!("##"), "none"),
+            ("/model/end_of_word_suffix", json!("</w>"), "none"),
+            ("/model/dropout", json!(0.1), "none"),
+            ("/model/ignore_merges", json!(true), "false"),
+            ("/model/vocab/A", json!(288), "below vocab_size = 288"),
+            ("/model/vocab/A", json!(-1), "below vocab_size = 288"),
+            ("/model/vocab/A", json!(1), "an id of its own"),
+            ("/model/merges", json!({}), "an array"),
+            ("/model/merges", json!([["a"]]), "two tokens"),
+            ("/model/merges", json!(["ab"]), "two tokens"),
+            ("/model/merges", json!([["a", "b c"]]), "two tokens"),
+            ("/normalizer", json!({"type": "Lowercase"}), "NFC"),
+            ("/pre_tokenizer", json!({"type": "Whitespace"}), "ByteLevel"),
+            ("/pre_tokenizer", json!({"type": "Sequence", "pretokenizers": []}), "qwen2"),
+            ("/pre_tokenizer", Value::Null, "an object"),
+        ],
+    );
+    let refused = |pointer: &str, value: Value, parts: &[&str]| {
+        Copy::of("qwen2").set(file, pointer, value).refused(parts);
+    };
+    refused("/pre_tokenizer/pretokenizers/0/pattern", json!({"Regex": "."}), &[file, "pre_tokenizer", "Split(\".\")"]);
+    refused("/pre_tokenizer/pretokenizers/0/behavior", json!("Removed"), &[file, "pretokenizers[0].behavior"]);
+    refused("/added_tokens/0/lstrip", json!(true), &[file, "added_tokens[0].lstrip"]);
+    refused("/added_tokens/0/content", json!("A"), &[file, "added_tokens[0].content"]);
+    refused("/post_processor", json!({"type": "BertProcessing"}), &[file, "post_processor.type"]);
+    let llama = |pointer: &str, value: Value, parts: &[&str]| {
+        Copy::of("llama").set(file, pointer, value).refused(parts);
+    };
+    llama("/normalizer", Value::Null, &[file, "normalizer"]);
+    llama("/normalizer", json!({"type": "NFKC"}), &[file, "normalizer.type"]);
+    llama("/post_processor/single/0/SpecialToken/id", json!("<unk>"), &[file, "single[0].SpecialToken.id", "BOS"]);
+    Copy::of("llama").set("config.json", "/eos_token_id", json!([2, 9999])).refused(&["config.json", "eos_token_id"]);
+    Copy::of("llama").set("config.json", "/bos_token_id", json!("x")).refused(&["config.json", "bos_token_id"]);
+    let copy = Copy::of("llama");
+    copy.set("tokenizer_config.json", "/eos_token", json!("</x>")).refused(&[
+        "tokenizer_config.json",
+        "eos_token",
+        "</x>",
+    ]);
+}
+
+#[test]
+fn a_directory_tells_its_size_and_parts() {
+    let copy = Copy::of("llama-grouped");
+    let model = ModelFile::open_as(&copy.0, Some(DType::Q8_0)).unwrap();
+    assert_eq!(model.n_parts(), 3);
+    assert_eq!(model.path(), copy.0);
+    let on_disk: u64 = std::fs::read_dir(&copy.0)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".safetensors"))
+        .map(|entry| entry.metadata().unwrap().len())
+        .sum();
+    assert_eq!(model.file_bytes(), on_disk);
+    assert_eq!(model.metadata().string("general.name").unwrap(), "llama-grouped");
+}
