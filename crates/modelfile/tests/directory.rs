@@ -204,6 +204,15 @@ fn unknown_tensors_and_types_are_named() {
 }
 
 #[test]
+fn an_embedding_of_many_rows_and_no_bytes_is_refused() {
+    let copy = Copy::of("llama");
+    let empty =
+        r#""model.embed_tokens.weight":{"dtype":"F32","shape":[4294967295,0],"data_offsets":[0,0]},"x.weight":"#;
+    with_header(&copy, r#""model.embed_tokens.weight":"#, empty);
+    copy.set("config.json", "/vocab_size", json!(u32::MAX)).refused(&["token_embd.weight", "at least 1"]);
+}
+
+#[test]
 fn tokenizers_of_other_kinds_are_refused() {
     let file = "tokenizer.json";
     all_refused(

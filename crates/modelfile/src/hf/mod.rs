@@ -108,7 +108,10 @@ impl Plan<'_> {
             Err(expected) => return invalid(expected, format!("{:?}", entry.shape)),
         };
         let dtype = self.dtype(how, &dims, stored);
-        self.infos.push(TensorInfo::new(name.clone(), dims, dtype));
+        let info = TensorInfo::new(name.clone(), dims, dtype);
+        // Now, and not when the list is whole: the number of rows is about to be believed.
+        info.check(self.directory)?;
+        self.infos.push(info);
         let origin = Origin::Stored { mapping: mapping.clone(), entry, dtype: stored, transform };
         if let Some(Origin::Stored { entry, .. }) = self.origins.insert(name, origin) {
             let found = "another tensor that means the same";
