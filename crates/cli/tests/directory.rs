@@ -30,7 +30,8 @@ fn failure(arguments: &[&str]) -> (i32, String) {
 
 #[test]
 fn a_directory_runs_as_the_file_made_of_it() {
-    for name in ["llama", "gpt2", "gptneox", "qwen3"] {
+    // Not those with SentencePiece's vocabulary: without tokenizer.model the converter gives all its tokens one score.
+    for name in ["gpt2", "gptneox", "qwen2", "qwen3"] {
         let line =
             |model: &str| json(&["run", "-m", model, "-p", "the thing", "-n", "12", "--ignore-eos", "-o", "json"]);
         let (directory, file) = (line(&golden(name)), line(&golden(&format!("{name}.gguf"))));
