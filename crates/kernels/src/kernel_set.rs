@@ -7,6 +7,10 @@ use crate::Isa;
 use pacemark_quant::{ActBlock, DType, QK};
 use std::ops::Range;
 
+/// Tokens whose activation blocks lie side by side: as many as a tile has at most. A tile then reads one stream, and finds
+/// every token at a constant distance from it.
+pub(crate) const ACT_GROUP: usize = 16;
+
 /// Arguments of a matrix kernel. Everything is row-major.
 #[derive(Clone)]
 pub(crate) struct GemmArgs {
@@ -20,7 +24,7 @@ pub(crate) struct GemmArgs {
     pub n_rows: usize,
     /// Length of a weight row.
     pub k: usize,
-    /// `[n_tokens, k / 32]`, for quantized weights.
+    /// For quantized weights: groups of [`ACT_GROUP`] tokens, of which the last may have fewer; `[k / 32, tokens]` in each.
     pub blocks: *const ActBlock,
     /// `[n_tokens, k]`, for float weights.
     pub floats: *const f32,
@@ -74,7 +78,18 @@ pub(crate) struct LayerNormArgs {
 pub(crate) struct QuantizeArgs {
     pub x: *const f32,
     pub out: *mut ActBlock,
+    /// Distance between the row's blocks.
+    pub stride: usize,
     pub n_blocks: usize,
+}
+
+/// Arguments of the kernels of [`crate::generic::peak`].
+pub(crate) struct PeakArgs {
+    pub memory: *const u8,
+    /// Steps, or bytes where a step is a byte.
+    pub steps: usize,
+    /// What came out, so that nothing is left out.
+    pub sum: f32,
 }
 
 pub(crate) struct MulArgs {
@@ -126,6 +141,10 @@ pub struct KernelSet {
     pub(crate) rope: unsafe fn(RopeArgs),
     pub(crate) to_f16: unsafe fn(ToF16Args),
     pub(crate) log_sum_exp: unsafe fn(&mut LogSumExpArgs),
+    pub(crate) read_1: unsafe fn(&mut PeakArgs),
+    pub(crate) read_4: unsafe fn(&mut PeakArgs),
+    pub(crate) int8_peak: unsafe fn(&mut PeakArgs),
+    pub(crate) f32_peak: unsafe fn(&mut PeakArgs),
 }
 
 impl KernelSet {
@@ -160,7 +179,7 @@ impl KernelSet {
     /// Quantizes one row of activations.
     pub fn quantize(&self, x: &[f32], out: &mut [ActBlock]) {
         assert_eq!(x.len(), out.len() * QK, "quantize: row and block count disagree");
-        let args = QuantizeArgs { x: x.as_ptr(), out: out.as_mut_ptr(), n_blocks: out.len() };
+        let args = QuantizeArgs { x: x.as_ptr(), out: out.as_mut_ptr(), stride: 1, n_blocks: out.len() };
         // SAFETY: the set's ISA was detected; the lengths were checked.
         unsafe { (self.quantize)(args) }
     }

@@ -19,6 +19,7 @@ mod kernel_set;
 mod matrix;
 mod panel;
 mod portable;
+mod roof;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -29,4 +30,5 @@ pub use buffer::{Arena, Chunk};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use matrix::{Activations, Matrix, MatrixError, Product, matmul};
+pub use roof::Roof;
 pub use team::Team;

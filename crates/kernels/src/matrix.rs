@@ -1,7 +1,7 @@
 //! A weight matrix packed for one ISA, and its product with activations.
 
 use crate::buffer::{Arena, Chunk};
-use crate::kernel_set::{GemmArgs, KernelSet, MulArgs};
+use crate::kernel_set::{ACT_GROUP, GemmArgs, KernelSet, MulArgs, QuantizeArgs};
 use crate::panel::{self, pack};
 use crate::team::{SharedRows, Team};
 use pacemark_quant::{ActBlock, Activation, DType, QK};
@@ -117,6 +117,7 @@ pub struct Activations {
     n_tokens: usize,
     n_cols: usize,
     floats: Vec<f32>,
+    /// In the groups that [`GemmArgs::blocks`] describes.
     blocks: Vec<ActBlock>,
 }
 
@@ -142,9 +143,17 @@ impl Activations {
             team.rows(&mut self.floats, n_cols, f);
             return;
         }
-        team.rows2((&mut self.floats, n_cols), (&mut self.blocks, n_cols / QK), &|t, row, blocks| {
+        let (n_tokens, n_blocks) = (self.n_tokens, n_cols / QK);
+        let blocks = SharedRows::new(&mut self.blocks, 1);
+        team.rows(&mut self.floats, n_cols, &|t, row| {
             f(t, row);
-            kernels.quantize(row, blocks);
+            let group = t / ACT_GROUP * ACT_GROUP;
+            let stride = (n_tokens - group).min(ACT_GROUP);
+            // SAFETY: block b of token t lies at group * n_blocks + b * stride + (t - group), for b below n_blocks: within
+            // the n_tokens * n_blocks of the array, and at a place of its own.
+            let out = unsafe { blocks.row_ptr(group * n_blocks + (t - group)) };
+            // SAFETY: the set's ISA was detected; the row has n_blocks blocks.
+            unsafe { (kernels.quantize)(QuantizeArgs { x: row.as_ptr(), out, stride, n_blocks }) };
         });
     }
 }

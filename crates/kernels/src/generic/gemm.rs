@@ -8,7 +8,7 @@
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: GemmArgs describes valid memory")]
 
 use super::unrolled;
-use crate::kernel_set::GemmArgs;
+use crate::kernel_set::{ACT_GROUP, GemmArgs};
 use crate::panel::decode::{Quants, Scales, scales_at};
 use crate::simd::{Int8, Simd};
 use pacemark_quant::ActBlock;
@@ -32,33 +32,36 @@ unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
     }
 }
 
-/// All tokens of `P` panels.
+/// All tokens of `P` panels, a group of activations after the other: a group is small enough to stay in the cache while it
+/// meets all panels, and long rows are fetched from memory once for `P` panels.
 #[inline(always)]
 unsafe fn tokens<K: Tile, const P: usize>(a: &GemmArgs, panel: usize, max_tile: usize) {
-    for p in 0..P {
-        let mut token = 0;
-        while max_tile >= 16 && token + 16 <= a.n_tokens {
-            K::run::<1, 16>(a, panel + p, token);
-            token += 16;
-        }
-        while max_tile >= 8 && token + 8 <= a.n_tokens {
-            K::run::<1, 8>(a, panel + p, token);
-            token += 8;
-        }
-        while token + 4 <= a.n_tokens {
-            K::run::<1, 4>(a, panel + p, token);
-            token += 4;
-        }
-    }
-    let mut token = a.n_tokens / 4 * 4;
-    if token + 2 <= a.n_tokens {
+    let mut group = 0;
+    while group < a.n_tokens {
+        let end = (group + ACT_GROUP).min(a.n_tokens);
+        let whole = group + (end - group) / 4 * 4;
         for p in 0..P {
-            K::run::<1, 2>(a, panel + p, token);
+            let mut token = group;
+            while max_tile >= 16 && token + 16 <= end {
+                K::run::<1, 16>(a, panel + p, token);
+                token += 16;
+            }
+            while max_tile >= 8 && token + 8 <= end {
+                K::run::<1, 8>(a, panel + p, token);
+                token += 8;
+            }
+            while token < whole {
+                K::run::<1, 4>(a, panel + p, token);
+                token += 4;
+            }
+            if token + 2 <= end {
+                K::run::<1, 2>(a, panel + p, token);
+            }
         }
-        token += 2;
-    }
-    if token < a.n_tokens {
-        K::run::<P, 1>(a, panel, token);
+        if (end - group) % 2 == 1 {
+            K::run::<P, 1>(a, panel, end - 1);
+        }
+        group = end;
     }
 }
 
@@ -96,14 +99,16 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
     unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
         let n_blocks = a.k / 32;
         let quants: [*const u8; P] = std::array::from_fn(|p| a.weights.wrapping_add((panel + p) * a.panel_bytes));
-        let acts = a.blocks.add(token * n_blocks);
+        let group = token / ACT_GROUP * ACT_GROUP;
+        let width = (a.n_tokens - group).min(ACT_GROUP);
+        let acts = a.blocks.add(group * n_blocks + (token - group));
         let mut sums = [[V::splat(0.0); T]; P];
         for b in 0..n_blocks {
             unrolled!(p in P => {
                 let w = Q::slices::<V>(quants[p].add(b * crate::panel::quants_bytes(Q::BITS, V::LANES)));
                 let scales = S::load::<V>(quants[p].add(scales_at::<Q>(n_blocks, V::LANES)), b);
                 unrolled!(t in T => {
-                    sums[p][t] = block::<V, Q, S>(&w, &scales, acts.add(t * n_blocks + b), sums[p][t]);
+                    sums[p][t] = block::<V, Q, S>(&w, &scales, acts.add(b * width + t), sums[p][t]);
                 });
             });
         }

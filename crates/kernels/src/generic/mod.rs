@@ -7,6 +7,7 @@ pub(crate) mod attention;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod math;
+pub(crate) mod peak;
 pub(crate) mod reduce;
 
 /// Runs the block once for each `i` below a constant of at most sixteen, written out: the compiler gives up unrolling loops
@@ -31,7 +32,7 @@ macro_rules! instantiate_kernels {
         #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
         mod instances {
             use super::*;
-            use $crate::generic::{attention, elementwise, gemm, reduce};
+            use $crate::generic::{attention, elementwise, gemm, peak, reduce};
             use $crate::panel::decode::*;
             use $crate::kernel_set::*;
 
@@ -72,6 +73,10 @@ macro_rules! instantiate_kernels {
             instance!(add(a: MulArgs) elementwise::add::<$vector>(a));
             instance!(rope(a: RopeArgs) elementwise::rope_half::<$vector>(a));
             instance!(to_f16(a: ToF16Args) elementwise::to_f16::<$vector>(a));
+            instance!(read_1(a: &mut PeakArgs) peak::read::<$vector, 1>(a));
+            instance!(read_4(a: &mut PeakArgs) peak::read::<$vector, 4>(a));
+            instance!(int8_peak(a: &mut PeakArgs) peak::int8::<$vector>(a));
+            instance!(f32_peak(a: &mut PeakArgs) peak::f32::<$vector>(a));
             instance!(log_sum_exp(a: &mut LogSumExpArgs) reduce::log_sum_exp::<$vector>(a));
         }
 
@@ -109,6 +114,10 @@ macro_rules! instantiate_kernels {
             rope: instances::rope,
             to_f16: instances::to_f16,
             log_sum_exp: instances::log_sum_exp,
+            read_1: instances::read_1,
+            read_4: instances::read_4,
+            int8_peak: instances::int8_peak,
+            f32_peak: instances::f32_peak,
         };
     };
 }

@@ -102,7 +102,7 @@ pub(crate) unsafe fn layer_norm<V: Simd>(a: LayerNormArgs) {
 #[inline(always)]
 pub(crate) unsafe fn quantize<V: Simd>(a: QuantizeArgs) {
     for b in 0..a.n_blocks {
-        let (x, out) = (a.x.add(b * QK), a.out.add(b));
+        let (x, out) = (a.x.add(b * QK), a.out.add(b * a.stride));
         let mut largest = V::splat(0.0);
         let mut i = 0;
         while i < QK {
