@@ -1,6 +1,6 @@
 //! `pacemark models` as a user runs it, on a model made here and a cache of its own.
 
-use pacemark_modelfile::{DType, Metadata, TensorInfo, Value, write_gguf_file};
+use pacemark_modelfile::{DType, Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -131,4 +131,53 @@ fn quantize_writes_a_model_and_says_what_it_did() {
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         assert!(stderr.contains(message), "{stderr}");
     }
+}
+
+const TINY: &str =
+    r#"{"architecture": "llama", "n_embd": 256, "n_ff": 512, "n_layers": 2, "n_heads": 4, "n_vocab": 300}"#;
+
+#[test]
+fn synth_writes_the_model_that_its_name_makes_in_memory() {
+    let home = directory("models-synth");
+    let path = home.join("s.gguf");
+    let file = path.to_str().unwrap();
+    for (arguments, type_name) in [
+        (vec![TINY.to_string(), "--type".into(), "q5_k_m".into()], "Q5_K_M"),
+        (vec![format!("{TINY}:Q8_0")], "Q8_0"),
+        (vec![format!("synth:{TINY}")], "Q4_K_M"),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = pacemark(&home, &[&["models", "synth", "-o", file], &arguments[..]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && text.contains("bits a weight"), "{text}");
+        let (made, read) =
+            (ModelFile::open(format!("synth:{TINY}:{type_name}")).unwrap(), ModelFile::open(&path).unwrap());
+        assert_eq!(read.metadata(), made.metadata());
+        assert_eq!(read.tensors().len(), made.tensors().len());
+        for (a, b) in made.tensors().iter().zip(read.tensors()) {
+            assert_eq!((&a.name, &a.dims, a.dtype), (&b.name, &b.dims, b.dtype));
+            assert!(made.bytes(a).unwrap().as_ref() == read.bytes(b).unwrap().as_ref(), "{}", a.name);
+        }
+    }
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 1, "a temporary file is left");
+}
+
+#[test]
+fn synth_refuses_what_it_cannot_write_and_leaves_nothing() {
+    let home = directory("models-synth-errors");
+    let both = format!("{TINY}:Q8_0");
+    let inside = home.join("absent/s.gguf");
+    for (shape, more, code, message) in [
+        ("nope", ["-o", "s.gguf"].as_slice(), 1, "shape: expected one of smollm2-135m"),
+        (&both, &["--type", "Q4_0", "-o", "s.gguf"], 2, "names a type, and --type Q4_0 another"),
+        (TINY, &["--type", "Q9", "-o", "s.gguf"], 2, "not one of F32, F16"),
+        (TINY, &["-o", inside.to_str().unwrap()], 1, "cannot create the file"),
+        (TINY, &["-o", home.to_str().unwrap()], 1, "expected a new name, or that of a file to replace"),
+    ] {
+        let output = pacemark(&home, &[&["models", "synth", shape], more].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(message) && output.stdout.is_empty(), "{stderr}");
+    }
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "something was written");
 }

@@ -1,8 +1,11 @@
 //! Synthetic models: as many parameters as the real ones, valid blocks, the same bytes each time.
 
-use pacemark_modelfile::quantize::RECIPES;
-use pacemark_modelfile::{ModelFile, synth, write_gguf_file};
+mod common;
+
+use pacemark_modelfile::quantize::{Plan, QuantizeError, RECIPES, write};
+use pacemark_modelfile::{ModelFile, synth};
 use pacemark_quant::{DTYPES, dequantize_row};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What Hugging Face's hub shows for each model; Llama 3.2's GGUF files have half a head of rotation factors more.
 const PARAMETERS: &[(&str, u64)] = &[
@@ -61,16 +64,43 @@ fn types_are_those_of_the_real_files() {
 
 #[test]
 fn a_written_one_reads_back_the_same() {
-    let model = ModelFile::open(format!("synth:{TINY}:Q4_0")).unwrap();
-    let tensors: Vec<_> = model.tensors().iter().map(|t| (t.clone(), model.bytes(t).unwrap())).collect();
-    let path = std::env::temp_dir().join(format!("pacemark-synth-{}.gguf", std::process::id()));
-    write_gguf_file(&path, model.metadata(), &tensors).unwrap();
+    let directory = common::directory("synth");
+    let (model, path) = (ModelFile::open(format!("synth:{TINY}:Q4_0")).unwrap(), directory.join("s.gguf"));
+    write(&model, &Plan::copy(&model), &path, 1, &mut |_| {}, &AtomicBool::new(false)).unwrap();
     let read = ModelFile::open(&path).unwrap();
     assert_eq!(read.metadata(), model.metadata());
-    for (tensor, bytes) in &tensors {
-        assert_eq!(read.bytes(read.tensor(&tensor.name).unwrap()).unwrap().as_ref(), bytes.as_ref());
+    assert_eq!(read.tensors().len(), model.tensors().len());
+    for tensor in model.tensors() {
+        let same = read.tensor(&tensor.name).unwrap();
+        assert_eq!(read.bytes(same).unwrap().as_ref(), model.bytes(tensor).unwrap().as_ref());
     }
-    std::fs::remove_file(&path).unwrap();
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "a temporary file is left");
+}
+
+#[test]
+fn an_interrupt_leaves_no_file() {
+    let directory = common::directory("synth-stop");
+    let model = ModelFile::open(format!("synth:{TINY}")).unwrap();
+    let stop = AtomicBool::new(false);
+    let mut after_first = |_| stop.store(true, Ordering::Relaxed);
+    let error = write(&model, &Plan::copy(&model), &directory.join("s.gguf"), 1, &mut after_first, &stop).unwrap_err();
+    assert!(matches!(error, QuantizeError::Interrupted), "{error}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "a file is left");
+}
+
+/// A device that is always full. The temporary file is a link to it, made before the writer opens that name.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_nothing_behind() {
+    let directory = common::directory("synth-full");
+    let model = ModelFile::open(format!("synth:{TINY}")).unwrap();
+    let temporary = directory.join(format!("s.gguf.{}.tmp", std::process::id()));
+    std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
+    let stop = AtomicBool::new(false);
+    let error = write(&model, &Plan::copy(&model), &directory.join("s.gguf"), 1, &mut |_| {}, &stop).unwrap_err();
+    let QuantizeError::File(error) = error else { panic!("{error}") };
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("No space left"), "{error}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "a file is left");
 }
 
 #[test]

@@ -91,8 +91,13 @@ impl Drop for Temporary {
 }
 
 impl GgufFile {
-    /// Creates the file and writes its header; see [`GgufWriter::new`].
+    /// Creates the file and writes its header; see [`GgufWriter::new`]. What is at `path` and no file, a directory or a
+    /// device, is refused: a finished file could not or should not replace it.
     pub fn create(path: &Path, metadata: &Metadata, tensors: Vec<TensorInfo>) -> Result<GgufFile> {
+        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            let expected = "a new name, or that of a file to replace";
+            return Err(ModelFileError::invalid(path, "output", expected, "a directory or device"));
+        }
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(format!(".{}.tmp", std::process::id()));
         let temporary = PathBuf::from(temporary);

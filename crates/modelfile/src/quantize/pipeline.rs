@@ -31,6 +31,23 @@ pub struct Plan {
     pub jobs: Vec<Job>,
 }
 
+impl Plan {
+    /// Every tensor as it is: writes what a [`crate::TensorSource`] makes to a file.
+    pub fn copy(model: &ModelFile) -> Plan {
+        let same = |tensor: &TensorInfo| Target { dtype: tensor.dtype, instead_of: None };
+        let jobs = model.tensors().iter().map(|tensor| Job { tensor: tensor.clone(), target: same(tensor) }).collect();
+        Plan { metadata: whole(model.metadata()), jobs }
+    }
+}
+
+/// Keys and values of a model that is one file, whatever number it was read from.
+fn whole(metadata: &Metadata) -> Metadata {
+    let mut copied = Metadata::new();
+    let keys = metadata.iter().filter(|(key, _)| !key.starts_with("split."));
+    keys.for_each(|(key, value)| _ = copied.set(key, value.clone()));
+    copied
+}
+
 /// Chooses types for a model's tensors. Refuses to quantize what is quantized, unless `allow_requantize`.
 pub fn plan(model: &ModelFile, choices: &Choices, allow_requantize: bool) -> Result<Plan, QuantizeError> {
     let targets = targets(choices, &ModelFacts::of(model.metadata())?, model.tensors());
@@ -46,9 +63,7 @@ pub fn plan(model: &ModelFile, choices: &Choices, allow_requantize: bool) -> Res
             });
         }
     }
-    let mut metadata = Metadata::new();
-    let keys = model.metadata().iter().filter(|(key, _)| !key.starts_with("split."));
-    keys.for_each(|(key, value)| _ = metadata.set(key, value.clone()));
+    let mut metadata = whole(model.metadata());
     metadata.set("general.quantization_version", Value::U32(QUANTIZATION_VERSION));
     metadata.set("general.file_type", Value::U32(choices.recipe.info().file_type));
     Ok(Plan { metadata, jobs })

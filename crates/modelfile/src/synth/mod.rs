@@ -29,16 +29,22 @@ pub fn is_synthetic(metadata: &Metadata) -> bool {
     matches!(metadata.opt_bool(SYNTHETIC_KEY), Ok(Some(true)))
 }
 
+/// The shape and, where it is named, the type of `[synth:]SHAPE[:TYPE]`.
+pub fn split(model: &str) -> (&str, Option<&str>) {
+    let rest = model.strip_prefix(PREFIX).unwrap_or(model);
+    match rest.rsplit_once(':') {
+        // A colon of a JSON object is no separator.
+        Some((shape, name)) if !name.contains('}') => (shape, Some(name)),
+        _ => (rest, None),
+    }
+}
+
 /// Makes `synth:SHAPE[:TYPE]`, where SHAPE is a name of [`SHAPES`], a JSON object of dimensions ([`Shape`]'s fields), or
 /// the path of a file that holds one.
 pub fn open(model: &str) -> Result<ModelFile> {
     let label = Path::new(model);
-    let rest = model.strip_prefix(PREFIX).unwrap_or(model);
-    let (shape, type_name) = match rest.rsplit_once(':') {
-        // A colon of a JSON object is no separator.
-        Some((shape, name)) if !name.contains('}') => (shape, name),
-        _ => (rest, DEFAULT_TYPE),
-    };
+    let (shape, type_name) = split(model);
+    let type_name = type_name.unwrap_or(DEFAULT_TYPE);
     let shape = if shape.starts_with('{') {
         Shape::from_json(shape, label)?
     } else if let Some(shape) = Shape::named(shape) {

@@ -1,9 +1,10 @@
-//! `pacemark models`: gets, lists, describes and quantizes models.
+//! `pacemark models`: gets, lists, describes, quantizes and makes models.
 //!
 //! The figures of a model are computed by `modelfile::summary`, the fetching is done by `hub`; here they are only shown.
 
 mod info;
 mod quantize;
+mod synth;
 
 use crate::exit::Exit;
 use crate::hub::{self, cache::Cache};
@@ -77,6 +78,13 @@ enum Action {
     /// nearest type that fits, and the summary says so. The output appears under its name when it is complete.
     #[command(after_help = quantize::examples())]
     Quantize(quantize::Args),
+    /// Write a synthetic model to a GGUF file: a real model's shape and types, weights from a seed
+    ///
+    /// What -m synth:SHAPE:TYPE makes in memory, for programs that need a file: as fast and as large as the real model, while
+    /// its text is noise. The file is marked as synthetic (pacemark.synthetic), and appears under its name when it is
+    /// complete.
+    #[command(after_help = synth::examples())]
+    Synth(synth::Args),
 }
 
 /// How results are printed.
@@ -114,6 +122,7 @@ pub fn run(args: Args) -> Result<Exit> {
             }
         }
         Action::Quantize(args) => return quantize::run(&args),
+        Action::Synth(args) => return synth::run(&args),
     }
     Ok(Exit::Fine)
 }

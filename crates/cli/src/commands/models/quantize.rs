@@ -58,7 +58,7 @@ pub(super) fn examples() -> String {
     )
 }
 
-fn recipe(name: &str) -> Result<Recipe, String> {
+pub(super) fn recipe(name: &str) -> Result<Recipe, String> {
     let names = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     Recipe::from_name(name).ok_or_else(|| format!("not one of {}", names()))
 }
