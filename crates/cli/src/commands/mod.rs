@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod doctor;
 mod eval;
 mod models;
 mod run;
@@ -34,6 +35,8 @@ pub struct Cli {
 enum Command {
     /// Measure how fast a model is on this machine: llama-bench's tests, flags and formats
     Bench(Box<bench::Args>),
+    /// Show what this machine is, and measure its limits
+    Doctor(doctor::Args),
     /// Measure how good a model's answers are
     Eval(eval::Args),
     /// Get, list, describe and quantize models
@@ -52,6 +55,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Bench(args) => bench::run(*args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
