@@ -42,6 +42,10 @@ pub trait Simd: Copy {
     unsafe fn exp2i(self) -> Self;
     unsafe fn reduce_add(self) -> f32;
     unsafe fn reduce_max(self) -> f32;
+    /// Asks for the cache line at `p`, which need not be valid memory.
+    unsafe fn prefetch(p: *const u8) {
+        let _ = p;
+    }
     /// Rounds to the nearest integer, ties to even, and stores `LANES` signed bytes.
     unsafe fn store_i8(self, p: *mut i8);
 }

@@ -88,6 +88,10 @@ impl Simd for Avx512 {
         _mm512_reduce_max_ps(self.0)
     }
     #[inline(always)]
+    unsafe fn prefetch(p: *const u8) {
+        _mm_prefetch::<_MM_HINT_T0>(p.cast())
+    }
+    #[inline(always)]
     unsafe fn store_i8(self, p: *mut i8) {
         _mm_storeu_si128(p.cast(), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(self.0)))
     }

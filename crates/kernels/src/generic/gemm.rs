@@ -92,6 +92,11 @@ pub(crate) unsafe fn quantized<V: Int8, Q: Quants, S: Scales>(a: &GemmArgs) {
     cover::<QuantizedTile<V, Q, S>>(a, V::MAX_TILE);
 }
 
+/// How far ahead of the block at hand weights are asked for: a few tokens compute
+/// long enough to hide the memory's latency, but only if it is asked in time. One token is bound by bandwidth and gains nothing, and
+/// large batches find the panel in the cache.
+const AHEAD: usize = 2048;
+
 struct QuantizedTile<V, Q, S>(std::marker::PhantomData<(V, Q, S)>);
 
 impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
@@ -105,6 +110,15 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
         let mut sums = [[V::splat(0.0); T]; P];
         for b in 0..n_blocks {
             unrolled!(p in P => {
+                if T > 1 && T <= 8 {
+                    let bytes = crate::panel::quants_bytes(Q::BITS, V::LANES);
+                    let ahead = quants[p].wrapping_add(b * bytes + AHEAD);
+                    let mut line = 0;
+                    while line < bytes {
+                        V::prefetch(ahead.wrapping_add(line));
+                        line += 64;
+                    }
+                }
                 let w = Q::slices::<V>(quants[p].add(b * crate::panel::quants_bytes(Q::BITS, V::LANES)));
                 let scales = S::load::<V>(quants[p].add(scales_at::<Q>(n_blocks, V::LANES)), b);
                 unrolled!(t in T => {

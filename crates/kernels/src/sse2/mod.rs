@@ -148,6 +148,10 @@ impl Simd for Sse2 {
         _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
     }
     #[inline(always)]
+    unsafe fn prefetch(p: *const u8) {
+        _mm_prefetch::<_MM_HINT_T0>(p.cast())
+    }
+    #[inline(always)]
     unsafe fn store_i8(self, p: *mut i8) {
         let words = _mm_packs_epi32(_mm_cvtps_epi32(self.0), _mm_cvtps_epi32(self.1));
         _mm_storel_epi64(p.cast(), _mm_packs_epi16(words, words))
