@@ -92,9 +92,9 @@ pub(crate) unsafe fn quantized<V: Int8, Q: Quants, S: Scales>(a: &GemmArgs) {
     cover::<QuantizedTile<V, Q, S>>(a, V::MAX_TILE);
 }
 
-/// How far ahead of the block at hand weights are asked for: a few tokens compute
-/// long enough to hide the memory's latency, but only if it is asked in time. One token is bound by bandwidth and gains nothing, and
-/// large batches find the panel in the cache.
+/// How far ahead of the block at hand weights are asked for: a few tokens compute long enough to hide the memory's latency,
+/// but only if it is asked in time. One token is bound by bandwidth and gains nothing, and large batches find the panel in
+/// the cache.
 const AHEAD: usize = 2048;
 
 struct QuantizedTile<V, Q, S>(std::marker::PhantomData<(V, Q, S)>);
