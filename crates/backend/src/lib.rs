@@ -47,8 +47,10 @@ pub struct BackendInfo {
     pub n_ctx: usize,
     /// Sequences of that length that it holds at once, in one batch or in several streams.
     pub n_seqs: usize,
-    /// Threads that compute.
+    /// Threads that compute one token.
     pub n_threads: usize,
+    /// Threads that compute prompts and batches.
+    pub n_threads_batch: usize,
     /// Load time split into named stages, in order.
     pub load: Vec<(&'static str, Duration)>,
     /// The token that starts a sequence, where the model wants one.

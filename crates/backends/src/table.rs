@@ -9,8 +9,10 @@ use std::path::Path;
 /// How to run a model, in any backend that can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Threads that compute.
+    /// Threads that compute one token.
     pub n_threads: usize,
+    /// Threads that compute several tokens at once; `None` for as many as `n_threads`.
+    pub n_threads_batch: Option<usize>,
     /// Tokens of the longest sequence; `None` for the backend's default.
     pub n_ctx: Option<usize>,
     /// Sequences of that length at once.
@@ -32,6 +34,7 @@ impl Default for LoadOptions {
         let native = NativeOptions::default();
         LoadOptions {
             n_threads: native.n_threads,
+            n_threads_batch: None,
             n_ctx: None,
             n_seqs: 1,
             n_batch: 2048,
@@ -81,8 +84,8 @@ fn native(
     if options.kv_types != ("f16".into(), "f16".into()) {
         return Err("the native backend's KV cache is f16".into());
     }
-    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, weights, .. } = *options;
-    let options = NativeOptions { n_threads, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch), weights };
+    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, weights, .. } = *options;
+    let options = NativeOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch), weights };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
 }
 
@@ -91,13 +94,20 @@ const LLAMA_CPP: Result<Load, &str> = Err("it was left out of this build: build 
 
 #[cfg(feature = "llama-cpp")]
 const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
-    let LoadOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, ref kv_types, weights } = *options;
-    if weights.is_some() || path.is_dir() {
+    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, .. } = *options;
+    if options.weights.is_some() || path.is_dir() {
         return Err("the llama-cpp backend reads GGUF files only".into());
     }
-    let kv_types = kv_types.clone();
-    let options =
-        crate::llama_cpp::LlamaCppOptions { n_threads, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, kv_types };
+    let options = crate::llama_cpp::LlamaCppOptions {
+        n_threads,
+        n_threads_batch,
+        n_ctx,
+        n_seqs,
+        n_batch,
+        n_ubatch,
+        flash_attn,
+        kv_types: options.kv_types.clone(),
+    };
     progress(0, 1);
     Ok(Box::new(crate::llama_cpp::LlamaCppBackend::load(path, &options)?))
 });

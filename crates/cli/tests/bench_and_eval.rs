@@ -37,6 +37,9 @@ fn bad_lists_name_the_flag() {
     refused("bench -pg 512", &["--pg", "two numbers"]);
     refused("bench -d 1-9*1", &["--n-depth", "never reaches its end"]);
     refused("bench -t 0", &["-t 0"]);
+    refused("bench -tb 0", &["-tb 0"]);
+    refused("bench -tb 1,513", &["-tb 513: from 1 to 512"]);
+    refused("run -tb 0 -p x", &["--threads-batch"]);
     refused("bench -r 0", &["--repetitions"]);
     refused("bench -o xml", &["--output", "csv, json, jsonl, md, sql"]);
     refused("bench --n-prompts 1", &["--n-prompts", "--n-prompt"]);

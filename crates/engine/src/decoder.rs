@@ -117,6 +117,7 @@ impl Decoder {
             }
         }
         self.reserve(items)?;
+        self.model.set_threads_for(self.scratch.positions.len());
         self.embed(items);
         for layer in 0..self.model.config.layers.len() {
             self.attention_block(layer, items);

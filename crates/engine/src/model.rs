@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 /// What to load a model with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoadOptions {
-    /// Threads that compute; at least 1.
+    /// Threads that compute a pass over one token; at least 1.
     pub n_threads: usize,
+    /// Threads that compute a pass over several tokens, and pack the weights; `None` for as many as `n_threads`.
+    pub n_threads_batch: Option<usize>,
     /// Tokens that the KV cache will hold, for the check against the memory there is.
     pub n_ctx: usize,
     /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
@@ -34,6 +36,8 @@ pub struct Model {
     pub(crate) weights: Weights,
     pub(crate) kernels: &'static KernelSet,
     pub(crate) team: Team,
+    n_threads: usize,
+    n_threads_batch: usize,
     file: ModelFile,
     times: LoadTimes,
 }
@@ -51,7 +55,9 @@ impl Model {
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
         check_memory(&file, &config, options.n_ctx)?;
-        let team = Team::new(options.n_threads).map_err(EngineError::Threads)?;
+        let n_threads = options.n_threads.max(1);
+        let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
+        let team = Team::new(n_threads.max(n_threads_batch)).map_err(EngineError::Threads)?;
         let loader = Loader {
             file: &file,
             config: &config,
@@ -62,7 +68,7 @@ impl Model {
         };
         let weights = loader.load(progress)?;
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
-        Ok(Model { config, weights, kernels, team, file, times })
+        Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file, times })
     }
 
     /// Dimensions and features.
@@ -80,9 +86,19 @@ impl Model {
         self.kernels
     }
 
-    /// Threads that compute.
+    /// Threads that compute a pass over one token.
     pub fn n_threads(&self) -> usize {
-        self.team.n_threads()
+        self.n_threads
+    }
+
+    /// Threads that compute a pass over several tokens.
+    pub fn n_threads_batch(&self) -> usize {
+        self.n_threads_batch
+    }
+
+    /// Has the right number of threads compute the next pass, over `n_tokens` tokens of all sequences together.
+    pub(crate) fn set_threads_for(&self, n_tokens: usize) {
+        self.team.set_active(if n_tokens > 1 { self.n_threads_batch } else { self.n_threads });
     }
 
     /// Where load time went.

@@ -58,8 +58,9 @@ fn expected(name: &str) -> Expected {
 
 /// Logits of all positions, computed in chunks of `size` tokens.
 fn logits(path: &Path, weights: Option<DType>, tokens: &[TokenId], size: usize) -> Vec<Vec<f32>> {
-    let model = Model::load(path, LoadOptions { n_threads: 2, n_ctx: 64, weights }, &mut |_, _| {})
-        .unwrap_or_else(|error| panic!("{error}"));
+    let model =
+        Model::load(path, LoadOptions { n_threads: 2, n_ctx: 64, weights, ..LoadOptions::default() }, &mut |_, _| {})
+            .unwrap_or_else(|error| panic!("{error}"));
     let n_vocab = model.config().n_vocab;
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64 });
     let mut kv = SequenceKv::default();
@@ -208,7 +209,7 @@ fn configurations_that_contradict_the_weights_are_refused() {
     ] {
         assert!(config.contains(from), "{from}");
         std::fs::write(copy.join("config.json"), config.replace(from, to)).unwrap();
-        let options = LoadOptions { n_threads: 1, n_ctx: 64, weights: None };
+        let options = LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() };
         let error = Model::load(&copy, options, &mut |_, _| {}).err().expect(to).to_string();
         assert!(error.contains(expected), "{to}: {error}");
     }

@@ -9,7 +9,7 @@ fn load(model: &TestModel) -> Result<(), String> {
     let unique = format!("pacemark-hostile-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(unique);
     model.write(&path).unwrap();
-    let loaded = Model::load(&path, LoadOptions { n_threads: 1, n_ctx: 64, weights: None }, &mut |_, _| {});
+    let loaded = Model::load(&path, LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() }, &mut |_, _| {});
     std::fs::remove_file(&path).unwrap();
     loaded.map(|_| ()).map_err(|error| error.to_string())
 }

@@ -15,7 +15,9 @@ fn models() -> [(&'static str, TestModel); 2] {
 fn decoder(name: &str, model: &TestModel) -> Decoder {
     let path = file(name);
     model.write(&path).unwrap();
-    let loaded = Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX, weights: None }, &mut |_, _| {}).unwrap();
+    let loaded =
+        Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX, ..LoadOptions::default() }, &mut |_, _| {})
+            .unwrap();
     Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX })
 }
 
@@ -51,6 +53,22 @@ fn assert_close(what: &str, a: &[f32], b: &[f32]) {
     let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst <= TOLERANCE, "{what}: logits differ by {worst}");
     assert!(a.iter().any(|x| x.abs() > 0.1), "{what}: all logits are about zero, which compares nothing");
+}
+
+#[test]
+fn the_numbers_of_threads_do_not_change_the_answer() {
+    let path = file("threads");
+    TestModel::llama().write(&path).unwrap();
+    let mut all = Vec::new();
+    for (n_threads, n_threads_batch) in [(1, None), (1, Some(3)), (3, Some(2))] {
+        let options = LoadOptions { n_threads, n_threads_batch, n_ctx: N_CTX, ..LoadOptions::default() };
+        let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
+        assert_eq!((model.n_threads(), model.n_threads_batch()), (n_threads, n_threads_batch.unwrap_or(n_threads)));
+        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX });
+        all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
+    }
+    assert!(all.iter().all(|logits| *logits == all[0]));
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]

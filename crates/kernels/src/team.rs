@@ -5,6 +5,7 @@
 //! operation follows the other within microseconds, none of them sleeps; then they park. A worker that is late (descheduled, or
 //! still waking) is not waited for: it can join a job only while the job is open, and the leader closes it first.
 //! Uneven cores are evened out by the counter. No rayon here: see research on per-operation overhead.
+//! A team may work with fewer threads than it has ([`Team::set_active`]): the others sleep until they are wanted again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,8 +34,10 @@ struct Shared {
     next: AtomicUsize,
     panicked: AtomicBool,
     stop: AtomicBool,
-    /// Workers that are parked or about to park.
+    /// Workers that are parked or about to park, of those that may take part.
     sleepers: AtomicUsize,
+    /// Threads that may take part, the leader included: workers with a number below this.
+    n_active: AtomicUsize,
 }
 
 /// What [`Team::rows2`] calls: row number and a row of each array.
@@ -59,20 +62,30 @@ impl Team {
             panicked: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
+            n_active: AtomicUsize::new(n_threads.max(1)),
         });
         let mut team = Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false) };
         for i in 1..n_threads.max(1) {
             let shared = team.shared.clone();
-            let handle = std::thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared))?;
+            let handle = std::thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared, i))?;
             team.threads.push(handle.thread().clone());
             team.handles.push(handle);
         }
         Ok(team)
     }
 
-    /// Threads that compute, the leader included.
+    /// Threads that compute, the leader included: all, or as many as [`Self::set_active`] said.
     pub fn n_threads(&self) -> usize {
-        self.threads.len() + 1
+        self.shared.n_active.load(Ordering::Relaxed)
+    }
+
+    /// From the next job on, `n_threads` of the team's threads compute: at least the leader, at most all.
+    pub fn set_active(&self, n_threads: usize) {
+        let n_threads = n_threads.clamp(1, self.threads.len() + 1);
+        if self.shared.n_active.swap(n_threads, Ordering::SeqCst) != n_threads {
+            // Those that sleep for want of jobs are counted among the sleepers: they learn which kind of sleep theirs is.
+            self.threads.iter().for_each(Thread::unpark);
+        }
     }
 
     /// Calls `run` once for every task number below `n_tasks`, spread over the team; returns when all are done.
@@ -80,7 +93,8 @@ impl Team {
     /// # Panics
     /// If a task panicked, or if it is called from within a task of the same team.
     pub fn run(&self, n_tasks: usize, run: &(dyn Fn(usize) + Sync)) {
-        if n_tasks <= 1 || self.threads.is_empty() {
+        let n_workers = self.n_threads() - 1;
+        if n_tasks <= 1 || n_workers == 0 {
             (0..n_tasks).for_each(run);
             return;
         }
@@ -92,7 +106,7 @@ impl Team {
         let epoch = (s.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) & 0xffff_ffff;
         s.state.store(epoch << 32 | OPEN, Ordering::SeqCst);
         if s.sleepers.load(Ordering::SeqCst) > 0 {
-            self.threads.iter().for_each(Thread::unpark);
+            self.threads[..n_workers].iter().for_each(Thread::unpark);
         }
         let finished = catch_unwind(AssertUnwindSafe(|| take_tasks(s, &job)));
         s.state.fetch_and(!OPEN, Ordering::AcqRel);
@@ -169,11 +183,17 @@ fn wait_a_little(turns: &mut u32) {
     }
 }
 
-fn worker(shared: &Shared) {
+fn worker(shared: &Shared, number: usize) {
     let mut seen = 0u64;
     let mut turns = 0u32;
-    while !shared.stop.load(Ordering::Relaxed) {
-        let state = shared.state.load(Ordering::Acquire);
+    while !shared.stop.load(Ordering::SeqCst) {
+        // In this order: who sees a job sees how many threads it is for.
+        let state = shared.state.load(Ordering::SeqCst);
+        if number >= shared.n_active.load(Ordering::SeqCst) {
+            // `set_active` and `drop` change what was just read and unpark then: parking after that returns at once.
+            std::thread::park();
+            continue;
+        }
         if state >> 32 != seen && state & OPEN != 0 {
             // Joining fails if the leader has closed the job meanwhile: then its data may be gone.
             if shared.state.compare_exchange_weak(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
@@ -256,6 +276,31 @@ mod tests {
                 assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "round {round}");
             }
         }
+    }
+
+    #[test]
+    fn only_active_threads_take_part_and_the_others_come_back() {
+        let team = Team::new(4).unwrap();
+        for round in 0..if cfg!(miri) { 8 } else { 400 } {
+            let n_active = [4, 1, 2, 3, 9, 0][round % 6];
+            team.set_active(n_active);
+            assert_eq!(team.n_threads(), n_active.clamp(1, 4));
+            let counts: Vec<AtomicUsize> = (0..16).map(|_| AtomicUsize::new(0)).collect();
+            let names = std::sync::Mutex::new(std::collections::HashSet::new());
+            team.run(counts.len(), &|i| {
+                counts[i].fetch_add(1, Ordering::Relaxed);
+                names.lock().unwrap().insert(std::thread::current().id());
+            });
+            assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "round {round}");
+            let took_part = names.into_inner().unwrap().len();
+            assert!(took_part <= n_active.clamp(1, 4), "round {round}: {took_part} of {n_active}");
+        }
+        // Tasks that wait for each other: all four threads have to be there.
+        team.set_active(4);
+        let barrier = std::sync::Barrier::new(4);
+        team.run(4, &|_| {
+            barrier.wait();
+        });
     }
 
     #[test]

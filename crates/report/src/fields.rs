@@ -96,6 +96,11 @@ fn param(row: &Row<'_>, name: &str) -> Cell {
     row.trial.params.get(name).map_or(Cell::Absent, Cell::from)
 }
 
+/// Where it was not asked for, as many as compute one token.
+fn n_threads_batch(row: &Row<'_>, name: &str) -> Cell {
+    param(row, if row.trial.params.contains_key(name) { name } else { "n_threads" })
+}
+
 fn text(value: &str) -> Cell {
     Cell::Text(value.to_owned())
 }
@@ -168,7 +173,7 @@ pub const BATCHED_BENCH: &[Field] = &[
     field("is_pp_shared", Int, |_, _| Cell::Int(0)),
     field("n_gpu_layers", Int, param),
     field("n_threads", Int, param),
-    field("n_threads_batch", Int, |r, _| param(r, "n_threads")),
+    field("n_threads_batch", Int, n_threads_batch),
     field("pp", Int, |r, _| param(r, "n_prompt")),
     field("tg", Int, |r, _| param(r, "n_gen")),
     field("pl", Int, |r, _| param(r, "n_parallel")),
@@ -192,9 +197,10 @@ pub const BATCHED_BENCH: &[Field] = &[
     field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
 ];
 
-/// Our fields before the metrics.
+/// Our fields before the metrics, but for those that the tool has as well.
 pub const OWN: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
+    field("n_threads_batch", Int, n_threads_batch),
     field("engine", Text, |r, _| text(&r.trial.model.engine)),
     field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
     field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),
@@ -244,7 +250,8 @@ pub fn own_columns(layout: &Layout<'_>) -> impl Iterator<Item = Column> + use<> 
         let kind = if matches!(metric.unit, Unit::Count | Unit::Bytes) { Int } else { Float };
         Column { name: metric.name, kind, source: Source::Metric(metric) }
     });
-    OWN.iter().map(from_field).chain(metrics)
+    let theirs = layout.form.fields();
+    OWN.iter().filter(|own| theirs.iter().all(|field| field.name != own.name)).map(from_field).chain(metrics)
 }
 
 fn from_field(field: &'static Field) -> Column {

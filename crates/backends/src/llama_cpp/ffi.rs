@@ -26,6 +26,7 @@ pub(super) struct ContextParams {
     pub n_ubatch: u32,
     pub n_seq_max: u32,
     pub n_threads: i32,
+    pub n_threads_batch: i32,
     /// -1 to let llama.cpp choose, 0 off, 1 on.
     pub flash_attn: i32,
     pub type_k: sys::ggml_type,
@@ -166,7 +167,7 @@ impl Context {
             p.n_ubatch = params.n_ubatch;
             p.n_seq_max = params.n_seq_max;
             p.n_threads = params.n_threads;
-            p.n_threads_batch = params.n_threads;
+            p.n_threads_batch = params.n_threads_batch;
             p.flash_attn_type = params.flash_attn;
             p.type_k = params.type_k;
             p.type_v = params.type_v;
@@ -178,7 +179,7 @@ impl Context {
         // llama-bench's threads: they poll for the next graph (level 50). Paused until the first one, and again by `rest`.
         // SAFETY: the parameters are those that ggml itself fills in; the threads are checked for null.
         let pool = unsafe {
-            let mut p = sys::ggml_threadpool_params_default(params.n_threads);
+            let mut p = sys::ggml_threadpool_params_default(params.n_threads.max(params.n_threads_batch));
             p.poll = 50;
             p.paused = true;
             sys::ggml_threadpool_new(&raw mut p)

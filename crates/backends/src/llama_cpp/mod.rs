@@ -39,8 +39,10 @@ const KV_TYPES: &[(&str, sys::ggml_type)] = &[
 /// How to run a model.
 #[derive(Clone, Debug)]
 pub struct LlamaCppOptions {
-    /// Threads that compute.
+    /// Threads that compute one token.
     pub n_threads: usize,
+    /// Threads that compute several tokens at once; `None` for as many as `n_threads`.
+    pub n_threads_batch: Option<usize>,
     /// Tokens of the longest sequence; `None` for the model's training context, at most
     /// [`crate::native::NativeOptions::DEFAULT_MAX_CTX`].
     pub n_ctx: Option<usize>,
@@ -61,6 +63,7 @@ impl Default for LlamaCppOptions {
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
         LlamaCppOptions {
             n_threads,
+            n_threads_batch: None,
             n_ctx: None,
             n_seqs: 1,
             n_batch: 2048,
@@ -133,13 +136,16 @@ impl LlamaCppBackend {
         let n_ctx = options.n_ctx.unwrap_or(default_ctx).max(1);
         let n_seqs = options.n_seqs.max(1);
         let (n_batch, n_ubatch) = (options.n_batch.max(1), options.n_ubatch.max(1));
+        let n_threads = options.n_threads.max(1);
+        let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
         let params = ContextParams {
             // A sequence's share is rounded up to 256 by llama.cpp; what is asked for must be so for each of them.
             n_ctx: number("n_ctx", n_ctx.div_ceil(256).saturating_mul(256).saturating_mul(n_seqs))?,
             n_batch: number("n_batch", n_batch.max(n_seqs))?,
             n_ubatch: number("n_ubatch", n_ubatch)?,
             n_seq_max: number("n_seqs", n_seqs)?,
-            n_threads: number("n_threads", options.n_threads.max(1))? as i32,
+            n_threads: number("n_threads", n_threads)? as i32,
+            n_threads_batch: number("n_threads_batch", n_threads_batch)? as i32,
             flash_attn: options.flash_attn.map_or(-1, i32::from),
             type_k,
             type_v,
@@ -150,7 +156,8 @@ impl LlamaCppBackend {
         let mut info = describe(&file, path, &context);
         info.n_ctx = n_ctx.min(context.n_ctx_seq());
         info.n_seqs = n_seqs;
-        info.n_threads = options.n_threads.max(1);
+        info.n_threads = n_threads;
+        info.n_threads_batch = n_threads_batch;
         info.bos = bos;
         let mut engine = LlamaEngine::new(context, n_seqs);
         let ready = Instant::now();

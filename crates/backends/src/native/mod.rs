@@ -21,8 +21,10 @@ pub const NAME: &str = "native";
 /// How to run a model.
 #[derive(Clone, Copy, Debug)]
 pub struct NativeOptions {
-    /// Threads that compute.
+    /// Threads that compute one token.
     pub n_threads: usize,
+    /// Threads that compute several tokens at once: prompts and batches; `None` for as many as `n_threads`.
+    pub n_threads_batch: Option<usize>,
     /// Tokens of the longest sequence; `None` for the model's training context, at most [`Self::DEFAULT_MAX_CTX`].
     pub n_ctx: Option<usize>,
     /// Sequences of that length that the KV cache holds at once.
@@ -41,7 +43,7 @@ impl NativeOptions {
 impl Default for NativeOptions {
     fn default() -> Self {
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-        NativeOptions { n_threads, n_ctx: None, n_seqs: 1, n_ubatch: 512, weights: None }
+        NativeOptions { n_threads, n_threads_batch: None, n_ctx: None, n_seqs: 1, n_ubatch: 512, weights: None }
     }
 }
 
@@ -85,7 +87,12 @@ impl NativeBackend {
         // The memory check wants the context, whose default only the opened file knows: the largest default is assumed.
         let n_seqs = options.n_seqs.max(1);
         let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
-        let loading = LoadOptions { n_threads, n_ctx: in_all(assumed, n_seqs), weights: options.weights };
+        let loading = LoadOptions {
+            n_threads,
+            n_threads_batch: options.n_threads_batch,
+            n_ctx: in_all(assumed, n_seqs),
+            weights: options.weights,
+        };
         let model = Model::load(path, loading, progress)?;
         let started = Instant::now();
         let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
@@ -140,6 +147,7 @@ fn describe(model: &Model, path: &Path) -> BackendInfo {
         kv_bytes_per_token: model.config().kv_bytes_per_token(),
         vocab_size: model.config().n_vocab,
         n_threads: model.n_threads(),
+        n_threads_batch: model.n_threads_batch(),
         ..BackendInfo::default()
     }
 }

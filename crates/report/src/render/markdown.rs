@@ -55,6 +55,10 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
         Form::LlamaBench => llama_bench(layout),
         Form::BatchedBench => batched_bench(layout),
     };
+    if layout.varied.contains(&"n_threads_batch") {
+        let of = |row: &Row<'_>| row.trial.count("n_threads_batch").to_string();
+        columns.push(Column { title: "t batch", width: 7, of: Of::Row(of) });
+    }
     let own = layout.metrics.iter().filter(|metric| metric.in_tables);
     columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
     columns

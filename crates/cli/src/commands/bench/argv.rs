@@ -1,4 +1,4 @@
-//! llama-bench's spelling of options: short options of several letters, and `_` for `-` in long ones.
+//! llama.cpp's spelling of options: short options of several letters, and `_` for `-` in long ones of llama-bench.
 //!
 //! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees them.
 
@@ -18,17 +18,27 @@ const SHORT: &[(&str, &str)] = &[
     ("-oe", "--output-err"),
 ];
 
-/// The command line with the long names of options that clap can't read; nothing is changed for other subcommands.
+/// Those of every command that computes.
+const ENGINE: &[(&str, &str)] = &[("-tb", "--threads-batch")];
+
+/// The command line with the long names of options that clap can't read; nothing is changed for commands without such.
 pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if args.get(1).is_some_and(|command| command == "bench") {
-        for arg in &mut args[2..] {
-            if let Some(long) = arg.to_str().and_then(long_option) {
-                *arg = OsStr::new(&long).to_owned();
-            }
+    let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
+        Some("bench") => long_option,
+        Some("run" | "eval") => |arg| find(ENGINE, arg),
+        _ => return args,
+    };
+    for arg in &mut args[2..] {
+        if let Some(long) = arg.to_str().and_then(long) {
+            *arg = OsStr::new(&long).to_owned();
         }
     }
     args
+}
+
+fn find(options: &[(&str, &str)], arg: &str) -> Option<String> {
+    options.iter().find(|(short, _)| *short == arg).map(|(_, long)| (*long).to_owned())
 }
 
 fn long_option(arg: &str) -> Option<String> {
@@ -36,8 +46,9 @@ fn long_option(arg: &str) -> Option<String> {
         let (name, value) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
         return name.contains('_').then(|| format!("--{}{value}", name.replace('_', "-")));
     }
-    let own = SHORT.iter().find(|(short, _)| *short == arg).map(|(_, long)| (*long).to_owned());
-    own.or_else(|| FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long)))
+    find(SHORT, arg)
+        .or_else(|| find(ENGINE, arg))
+        .or_else(|| FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long)))
 }
 
 #[cfg(test)]
@@ -56,7 +67,9 @@ mod tests {
             ("pacemark bench --n_prompt 1 --n_gen=2", "pacemark bench --n-prompt 1 --n-gen=2"),
             ("pacemark bench -m a_b.gguf -p512", "pacemark bench -m a_b.gguf -p512"),
             ("pacemark bench --model=a_b.gguf -n -1", "pacemark bench --model=a_b.gguf -n -1"),
-            ("pacemark run -ngl 0", "pacemark run -ngl 0"),
+            ("pacemark bench -t 1 -tb 2", "pacemark bench -t 1 --threads-batch 2"),
+            ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
+            ("pacemark tokenize -tb", "pacemark tokenize -tb"),
             ("pacemark", "pacemark"),
         ] {
             assert_eq!(convert(typed), expected);

@@ -27,6 +27,7 @@ impl Load {
         let flash_attn = test.get("flash_attn").and_then(Value::as_i64).filter(|&value| value >= 0);
         let options = LoadOptions {
             n_threads: count(test, "n_threads"),
+            n_threads_batch: Some(count(test, "n_threads_batch")).filter(|&n| n > 0),
             n_batch,
             // llama.cpp's rule: a micro-batch is not larger than a batch.
             n_ubatch: count(test, "n_ubatch").min(n_batch),

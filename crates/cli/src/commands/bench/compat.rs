@@ -176,6 +176,7 @@ pub const ORDER: &[&str] = &[
     "no_kv_offload",
     "flash_attn",
     "n_threads",
+    "n_threads_batch",
     "cpu_mask",
     "cpu_strict",
     "n_depth",

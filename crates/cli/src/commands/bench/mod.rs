@@ -89,9 +89,12 @@ pub struct Args {
     /// Prompt tokens computed at once (-ub)
     #[arg(long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
     ubatch_size: Vec<Numbers>,
-    /// Threads that compute [default: all processors]
+    /// Threads that compute one token [default: all processors]
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     threads: Vec<Numbers>,
+    /// Threads that compute prompts and batches [default: as many as -t] (-tb)
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads_batch: Vec<Numbers>,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,
@@ -164,8 +167,11 @@ impl Args {
         if let Some((_, flag, ..)) = own.iter().find(|(_, _, values, _)| values.contains(&0)) {
             return Err(UsageError(format!("{flag} 0: at least 1 is needed")).into());
         }
-        if let Some(n) = own[2].2.iter().find(|&&n| n > MAX_THREADS) {
-            return Err(UsageError(format!("-t {n}: at most {MAX_THREADS}")).into());
+        let n_threads_batch = numbers(&self.threads_batch);
+        for (flag, values) in [("-t", &own[2].2), ("-tb", &n_threads_batch)] {
+            if let Some(n) = values.iter().find(|n| !(1..=MAX_THREADS).contains(*n)) {
+                return Err(UsageError(format!("{flag} {n}: from 1 to {MAX_THREADS}")).into());
+            }
         }
         let mut axes = vec![Axis { name: "model", values: self.models()?.into_iter().map(Value::from).collect() }];
         let mut varied = Vec::new();
@@ -174,6 +180,11 @@ impl Args {
                 varied.push(name);
             }
             axes.push(Axis { name, values: values.into_iter().map(Value::from).collect() });
+        }
+        if !n_threads_batch.is_empty() {
+            varied.push("n_threads_batch");
+            let values = n_threads_batch.into_iter().map(Value::from).collect();
+            axes.push(Axis { name: "n_threads_batch", values });
         }
         let batched = !self.npl.is_empty();
         if !batched {

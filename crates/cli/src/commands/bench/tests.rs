@@ -1,5 +1,6 @@
 //! From the command line to the list of tests.
 
+use super::backends::Load;
 use super::*;
 use clap::Parser;
 use std::ffi::OsString;
@@ -44,6 +45,16 @@ fn lists_ranges_and_order() {
     assert_eq!(order("flash_attn"), "1 1 -1 -1 1 1 -1 -1");
     assert!(order("model").starts_with(r#""a.gguf" "a.gguf" "a.gguf" "a.gguf" "b.gguf""#));
     assert_eq!(plan.varied, ["n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
+    assert!(plan.tests.iter().all(|test| !test.contains_key("n_threads_batch")));
+}
+
+#[test]
+fn threads_of_batches_are_an_axis_of_their_own() {
+    let plan = plan("-p 8 -n 0 -t 1,2 -tb 2,3").unwrap();
+    let load = |test| Load::of(test).options;
+    let threads: Vec<_> = plan.tests.iter().map(load).map(|o| (o.n_threads, o.n_threads_batch)).collect();
+    assert_eq!(threads, [(1, Some(2)), (1, Some(3)), (2, Some(2)), (2, Some(3))]);
+    assert_eq!(plan.varied.last(), Some(&"n_threads_batch"));
 }
 
 #[test]

@@ -81,9 +81,12 @@ pub struct Args {
     /// Go on when the model ends its answer
     #[arg(long)]
     ignore_eos: bool,
-    /// Threads that compute [default: all cores]
+    /// Threads that compute one token [default: all cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Threads that compute the prompt [default: as many as -t] (-tb)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads_batch: Option<u16>,
     /// Context in tokens [default: what the model was trained for, at most 8192]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
@@ -127,6 +130,7 @@ pub fn run(args: Args) -> Result<Exit> {
     breakdown.mark("read");
     let options = NativeOptions {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
+        n_threads_batch: args.threads_batch.map(usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
         n_ubatch: args.ubatch_size as usize,
         weights: args.weights.get(),

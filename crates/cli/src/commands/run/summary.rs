@@ -17,7 +17,12 @@ pub fn text(info: &BackendInfo, load: Duration, t: &Timings, peak_rss: Option<u6
         let _ = writeln!(out, "{name:<14}{value}");
     };
     let stages: Vec<String> = info.load.iter().map(|(stage, time)| format!("{stage} {:.1}", ms(*time))).collect();
-    line("model", format!("{}, {} threads, {}", info.model_type, info.n_threads, info.isa));
+    let batch = if info.n_threads_batch == info.n_threads {
+        String::new()
+    } else {
+        format!(" ({} for the prompt)", info.n_threads_batch)
+    };
+    line("model", format!("{}, {} threads{batch}, {}", info.model_type, info.n_threads, info.isa));
     line("load", format!("{:.1} ms ({})", ms(load), stages.join(", ")));
     let cached = if t.cached_tokens > 0 { format!(", {} cached", t.cached_tokens) } else { String::new() };
     line("prompt", format!("{} tokens{cached}", t.prompt_tokens));
@@ -54,6 +59,7 @@ pub fn json(info: &BackendInfo, t: &Timings, peak_rss: Option<u64>) -> Value {
         "total_ms": t.total().map(ms),
         "peak_rss_bytes": peak_rss,
         "n_threads": info.n_threads,
+        "n_threads_batch": info.n_threads_batch,
         "isa": info.isa,
     })
 }
