@@ -14,6 +14,10 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, VL, DQ and VNNI.
     Avx512,
+    /// What every 64-bit ARM has.
+    Neon,
+    /// NEON and the dot product extension.
+    NeonDotprod,
 }
 
 impl Isa {
@@ -24,6 +28,8 @@ impl Isa {
             Isa::Sse2 => "sse2",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Neon => "neon",
+            Isa::NeonDotprod => "neon-dotprod",
         }
     }
 }
@@ -33,7 +39,10 @@ impl Isa {
 static SETS: &[&KernelSet] =
     &[&crate::avx512::KERNELS, &crate::avx2::KERNELS, &crate::sse2::KERNELS, &crate::portable::KERNELS];
 /// All kernel sets, best first.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+static SETS: &[&KernelSet] = &[&crate::neon::dotprod::KERNELS, &crate::neon::plain::KERNELS, &crate::portable::KERNELS];
+/// All kernel sets, best first.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static SETS: &[&KernelSet] = &[&crate::portable::KERNELS];
 
 fn detected(isa: Isa) -> bool {
@@ -53,6 +62,12 @@ fn detected(isa: Isa) -> bool {
         }
         #[cfg(not(all(target_arch = "x86_64", not(miri))))]
         Isa::Avx2 | Isa::Avx512 => false,
+        #[cfg(all(target_arch = "aarch64", not(miri)))]
+        Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+        #[cfg(all(target_arch = "aarch64", not(miri)))]
+        Isa::NeonDotprod => detected(Isa::Neon) && std::arch::is_aarch64_feature_detected!("dotprod"),
+        #[cfg(not(all(target_arch = "aarch64", not(miri))))]
+        Isa::Neon | Isa::NeonDotprod => false,
     }
 }
 
@@ -110,5 +125,13 @@ mod tests {
             assert_eq!(choose(Some(set.isa.name().into())).unwrap().isa, set.isa);
         }
         assert!(choose(Some("avx1024".into())).is_err());
+    }
+
+    /// `PACEMARK_TEST_ISAS` names the sets that a machine or emulator is meant to test; all other tests take what there is.
+    #[test]
+    fn sets_that_this_run_is_for_are_available() {
+        for name in std::env::var("PACEMARK_TEST_ISAS").iter().flat_map(|list| list.split(',')) {
+            assert_eq!(choose(Some(name.into())).map(|set| set.isa.name()), Ok(name));
+        }
     }
 }

@@ -17,6 +17,8 @@ mod generic;
 mod isa;
 mod kernel_set;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod panel;
 mod portable;
 mod roof;

@@ -20,8 +20,8 @@ const HELP: &str = "Examples:
   pacemark models list                               the models it can get
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.
-Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512 (force one set of kernels),
-HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
+Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
+(force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
 
 /// Measure a language model on this machine, and run it as fast as the machine allows.
 #[derive(Parser, Debug)]
