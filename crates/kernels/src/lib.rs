@@ -25,6 +25,7 @@ mod roof;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
+mod sync;
 mod team;
 
 pub use attention::{AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim};

@@ -5,15 +5,13 @@
 //! operation follows the other within microseconds, none of them sleeps; then they park. A worker that is late (descheduled, or
 //! still waking) is not waited for: it can join a job only while the job is open, and the leader closes it first.
 //! Uneven cores are evened out by the counter. No rayon here: see research on per-operation overhead.
+//! All interleavings of small teams are checked by a model checker (`loom/` at the top).
 //! A team may work with fewer threads than it has ([`Team::set_active`]): the others sleep until they are wanted again.
 
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::thread::{self, JoinHandle, Thread};
+use crate::sync::{Arc, SPINS, spin_loop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::thread::{JoinHandle, Thread};
-
-/// Turns of the waiting loop before a worker parks: about 100 µs.
-const SPINS: u32 = 4000;
 
 /// A published job: `run` is called with every task number below `n_tasks`.
 struct Job<'a> {
@@ -67,7 +65,7 @@ impl Team {
         let mut team = Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false) };
         for i in 1..n_threads.max(1) {
             let shared = team.shared.clone();
-            let handle = std::thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared, i))?;
+            let handle = thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared, i))?;
             team.threads.push(handle.thread().clone());
             team.handles.push(handle);
         }
@@ -104,8 +102,10 @@ impl Team {
         s.next.store(0, Ordering::Relaxed);
         s.job.store((&raw mut job).cast(), Ordering::Relaxed);
         let epoch = (s.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) & 0xffff_ffff;
-        s.state.store(epoch << 32 | OPEN, Ordering::SeqCst);
-        if s.sleepers.load(Ordering::SeqCst) > 0 {
+        s.state.store(epoch << 32 | OPEN, Ordering::Release);
+        // Pairs with the fence of a worker that is about to park: we see it among the sleepers, or it sees the job.
+        fence(Ordering::SeqCst);
+        if s.sleepers.load(Ordering::Relaxed) > 0 {
             self.threads[..n_workers].iter().for_each(Thread::unpark);
         }
         let finished = catch_unwind(AssertUnwindSafe(|| take_tasks(s, &job)));
@@ -177,9 +177,9 @@ fn take_tasks(shared: &Shared, job: &Job<'_>) {
 fn wait_a_little(turns: &mut u32) {
     *turns += 1;
     if turns.is_multiple_of(1024) {
-        std::thread::yield_now(); // more threads than cores: let the one we wait for run
+        thread::yield_now(); // more threads than cores: let the one we wait for run
     } else {
-        std::hint::spin_loop();
+        spin_loop();
     }
 }
 
@@ -191,7 +191,7 @@ fn worker(shared: &Shared, number: usize) {
         let state = shared.state.load(Ordering::SeqCst);
         if number >= shared.n_active.load(Ordering::SeqCst) {
             // `set_active` and `drop` change what was just read and unpark then: parking after that returns at once.
-            std::thread::park();
+            thread::park();
             continue;
         }
         if state >> 32 != seen && state & OPEN != 0 {
@@ -210,13 +210,14 @@ fn worker(shared: &Shared, number: usize) {
         } else if turns < SPINS {
             wait_a_little(&mut turns);
         } else {
-            shared.sleepers.fetch_add(1, Ordering::SeqCst);
+            shared.sleepers.fetch_add(1, Ordering::Relaxed);
             // Between announcing sleep and parking a job may have come: its leader saw us or we see it.
-            let state = shared.state.load(Ordering::SeqCst);
-            if (state >> 32 == seen || state & OPEN == 0) && !shared.stop.load(Ordering::SeqCst) {
-                std::thread::park();
+            fence(Ordering::SeqCst);
+            let state = shared.state.load(Ordering::Relaxed);
+            if (state >> 32 == seen || state & OPEN == 0) && !shared.stop.load(Ordering::Relaxed) {
+                thread::park();
             }
-            shared.sleepers.fetch_sub(1, Ordering::SeqCst);
+            shared.sleepers.fetch_sub(1, Ordering::Relaxed);
             turns = 0;
         }
     }
@@ -257,72 +258,5 @@ impl<'a, T> SharedRows<'a, T> {
     pub(crate) unsafe fn row(&self, i: usize) -> &mut [T] {
         // SAFETY: in bounds by `row_ptr`; exclusive by the caller's contract.
         unsafe { std::slice::from_raw_parts_mut(self.row_ptr(i), self.row_len) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_task_runs_exactly_once_in_every_round() {
-        for n_threads in [1, 2, 5] {
-            let team = Team::new(n_threads).unwrap();
-            for round in 0..if cfg!(miri) { 20 } else { 2000 } {
-                let counts: Vec<AtomicUsize> = (0..round % 37).map(|_| AtomicUsize::new(0)).collect();
-                team.run(counts.len(), &|i| {
-                    counts[i].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "round {round}");
-            }
-        }
-    }
-
-    #[test]
-    fn only_active_threads_take_part_and_the_others_come_back() {
-        let team = Team::new(4).unwrap();
-        for round in 0..if cfg!(miri) { 8 } else { 400 } {
-            let n_active = [4, 1, 2, 3, 9, 0][round % 6];
-            team.set_active(n_active);
-            assert_eq!(team.n_threads(), n_active.clamp(1, 4));
-            let counts: Vec<AtomicUsize> = (0..16).map(|_| AtomicUsize::new(0)).collect();
-            let names = std::sync::Mutex::new(std::collections::HashSet::new());
-            team.run(counts.len(), &|i| {
-                counts[i].fetch_add(1, Ordering::Relaxed);
-                names.lock().unwrap().insert(std::thread::current().id());
-            });
-            assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1), "round {round}");
-            let took_part = names.into_inner().unwrap().len();
-            assert!(took_part <= n_active.clamp(1, 4), "round {round}: {took_part} of {n_active}");
-        }
-        // Tasks that wait for each other: all four threads have to be there.
-        team.set_active(4);
-        let barrier = std::sync::Barrier::new(4);
-        team.run(4, &|_| {
-            barrier.wait();
-        });
-    }
-
-    #[test]
-    fn workers_that_slept_still_work() {
-        let team = Team::new(3).unwrap();
-        for _ in 0..3 {
-            let mut data = vec![0usize; 64];
-            team.rows(&mut data, 4, &|i, row| row.fill(i));
-            assert!(data.iter().enumerate().all(|(i, &v)| v == i / 4));
-            std::thread::sleep(std::time::Duration::from_millis(if cfg!(miri) { 1 } else { 30 }));
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_task_reaches_the_caller_and_the_team_lives_on() {
-        let team = Team::new(2).unwrap();
-        let failed = catch_unwind(AssertUnwindSafe(|| {
-            team.run(8, &|i| assert_ne!(i, 5));
-        }));
-        assert!(failed.is_err());
-        let mut data = vec![0u8; 8];
-        team.rows(&mut data, 1, &|_, row| row[0] = 1);
-        assert_eq!(data, [1; 8]);
     }
 }

@@ -1,0 +1,1 @@
+//! Nothing: what is here to be run is in `tests/`.
