@@ -9,7 +9,14 @@
 //! through a [`crate::KernelSet`], and `isa.rs` hands out a set only after detecting its features. Pointer arguments must
 //! be valid for the lanes they name; no alignment is required.
 
+#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the module's Safety section")]
 #![allow(clippy::missing_safety_doc, reason = "one contract for all methods: the module's Safety section")]
+
+use crate::generic::unrolled;
+use pacemark_quant::ActBlock;
+
+/// Tokens of [`Int8::dot4`].
+pub(crate) const FOUR: usize = 4;
 
 /// A vector of [`Simd::LANES`] floats.
 pub trait Simd: Copy {
@@ -82,6 +89,19 @@ pub trait Int8: Simd {
         q: *const i8,
         neg_sum: i32,
     ) -> Self;
+    /// [`Int8::dot`] for the blocks of four tokens that lie side by side at `acts`.
+    #[inline(always)]
+    unsafe fn dot4<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
+        w: &[Self::W; 8],
+        acts: *const ActBlock,
+        neg_sums: [i32; 4],
+    ) -> [Self; 4] {
+        let mut sums = [Self::splat(0.0); 4];
+        unrolled!(t in FOUR => {
+            sums[t] = Self::dot::<BITS, SIGNED, FROM, TO>(w, acts.add(t).cast(), neg_sums[t]);
+        });
+        sums
+    }
     /// Loads `LANES` unsigned bytes as floats.
     unsafe fn load_u8(p: *const u8) -> Self;
     /// Loads `LANES` bytes: their low and their high nibbles as floats.

@@ -1,86 +1,99 @@
 //! Weight panels times activations: one token, eight sequences and a 512-token prompt by the same code.
 //!
 //! An outer product: the eight slices of a weight block are decoded to registers once and meet each token's activations,
-//! four of which are broadcast. There is one float accumulator for each (panel, token) of a tile and no horizontal sum.
-//! One token takes several panels at once, because a single chain of sums would wait for its own latency and a single
-//! stream of memory does not fill the bus; many tokens take one panel, because its decoding is then spread over them.
+//! four of which are broadcast. There is one float accumulator for each token of a tile and no horizontal sum. Few tokens
+//! are bound by memory: their panels are walked in the order in which they lie, and asked for well before they are needed.
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: GemmArgs describes valid memory")]
 
 use super::unrolled;
 use crate::kernel_set::{ACT_GROUP, GemmArgs};
-use crate::panel::decode::{Quants, Scales, scales_at};
-use crate::simd::{Int8, Simd};
+use crate::panel::decode::{BlockScales, Quants, Scales, scales_at};
+use crate::simd::{FOUR, Int8, Simd};
 use pacemark_quant::ActBlock;
 
-/// A kernel over a tile of `P` panels and `T` tokens.
+/// A kernel over one panel and a tile of `T` tokens.
 trait Tile {
-    unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize);
+    unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize);
 }
 
-/// Covers panels × tokens with tiles no larger than `max_tile` tokens.
+/// Covers panels × tokens with tiles no larger than `max_tile` tokens, [`PANELS`] at a time: a group of activations is small
+/// enough to stay in the cache while it meets them, and rows longer than the cache are fetched from memory once for all.
 #[inline(always)]
 unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
     let mut panel = a.panels.start;
-    while panel + 4 <= a.panels.end {
-        tokens::<K, 4>(a, panel, max_tile);
-        panel += 4;
-    }
     while panel < a.panels.end {
-        tokens::<K, 1>(a, panel, max_tile);
-        panel += 1;
+        let end = (panel + PANELS).min(a.panels.end);
+        let mut group = 0;
+        while group < a.n_tokens {
+            for panel in panel..end {
+                tokens::<K>(a, panel, group..(group + ACT_GROUP).min(a.n_tokens), max_tile);
+            }
+            group += ACT_GROUP;
+        }
+        panel = end;
     }
 }
 
-/// All tokens of `P` panels, a group of activations after the other: a group is small enough to stay in the cache while it
-/// meets all panels, and long rows are fetched from memory once for `P` panels.
+/// Panels that meet a group of activations before the next group's turn.
+const PANELS: usize = 4;
+
+/// One panel times one group of activations.
 #[inline(always)]
-unsafe fn tokens<K: Tile, const P: usize>(a: &GemmArgs, panel: usize, max_tile: usize) {
-    let mut group = 0;
-    while group < a.n_tokens {
-        let end = (group + ACT_GROUP).min(a.n_tokens);
-        let whole = group + (end - group) / 4 * 4;
-        for p in 0..P {
-            let mut token = group;
-            while max_tile >= 16 && token + 16 <= end {
-                K::run::<1, 16>(a, panel + p, token);
-                token += 16;
-            }
-            while max_tile >= 8 && token + 8 <= end {
-                K::run::<1, 8>(a, panel + p, token);
-                token += 8;
-            }
-            while token < whole {
-                K::run::<1, 4>(a, panel + p, token);
-                token += 4;
-            }
-            if token + 2 <= end {
-                K::run::<1, 2>(a, panel + p, token);
-            }
-        }
-        if (end - group) % 2 == 1 {
-            K::run::<P, 1>(a, panel, end - 1);
-        }
-        group = end;
+unsafe fn tokens<K: Tile>(a: &GemmArgs, panel: usize, group: std::ops::Range<usize>, max_tile: usize) {
+    let mut token = group.start;
+    while max_tile >= 16 && token + 16 <= group.end {
+        K::run::<16>(a, panel, token);
+        token += 16;
+    }
+    while max_tile >= 8 && token + 8 <= group.end {
+        K::run::<8>(a, panel, token);
+        token += 8;
+    }
+    while token + 4 <= group.end {
+        K::run::<4>(a, panel, token);
+        token += 4;
+    }
+    if token + 2 <= group.end {
+        K::run::<2>(a, panel, token);
+        token += 2;
+    }
+    if token < group.end {
+        K::run::<1>(a, panel, token);
     }
 }
 
 /// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has rows.
 #[inline(always)]
-unsafe fn store<V: Simd, const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize, sums: [[V; T]; P]) {
-    unrolled!(p in P => {
-        let row = (panel + p) * V::LANES;
-        unrolled!(t in T => {
-            let out = a.out.add((token + t) * a.out_stride + row);
-            if row + V::LANES <= a.n_rows {
-                sums[p][t].store(out);
-            } else {
-                let mut lanes = [0.0; 16];
-                sums[p][t].store(lanes.as_mut_ptr());
-                std::ptr::copy_nonoverlapping(lanes.as_ptr(), out, a.n_rows - row);
-            }
-        });
+unsafe fn store<V: Simd, const T: usize>(a: &GemmArgs, panel: usize, token: usize, sums: [V; T]) {
+    let row = panel * V::LANES;
+    unrolled!(t in T => {
+        let out = a.out.add((token + t) * a.out_stride + row);
+        if row + V::LANES <= a.n_rows {
+            sums[t].store(out);
+        } else {
+            let mut lanes = [0.0; 16];
+            sums[t].store(lanes.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), out, a.n_rows - row);
+        }
     });
+}
+
+/// How far ahead of what a tile reads memory is asked for. Far enough for the memory's latency at full rate, and beyond the
+/// pages at which the processor's own prefetching stops; the next panel lies behind this one, so nothing is asked in vain.
+const AHEAD: usize = 8192;
+
+/// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`; the tile of a long prompt finds its panel in the cache.
+#[inline(always)]
+unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
+    if T > 8 {
+        return;
+    }
+    let mut line = 0;
+    while line < bytes {
+        V::prefetch(p.wrapping_add(AHEAD + line));
+        line += 64;
+    }
 }
 
 /// Quantized weights times [`ActBlock`]s.
@@ -92,85 +105,127 @@ pub(crate) unsafe fn quantized<V: Int8, Q: Quants, S: Scales>(a: &GemmArgs) {
     cover::<QuantizedTile<V, Q, S>>(a, V::MAX_TILE);
 }
 
-/// How far ahead of the block at hand weights are asked for: a few tokens compute long enough to hide the memory's latency,
-/// but only if it is asked in time. One token is bound by bandwidth and gains nothing, and large batches find the panel in
-/// the cache.
-const AHEAD: usize = 2048;
-
 struct QuantizedTile<V, Q, S>(std::marker::PhantomData<(V, Q, S)>);
 
 impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
     #[inline(always)]
-    unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
+    unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
         let n_blocks = a.k / 32;
-        let quants: [*const u8; P] = std::array::from_fn(|p| a.weights.wrapping_add((panel + p) * a.panel_bytes));
+        let quants = a.weights.wrapping_add(panel * a.panel_bytes);
+        let scales = quants.wrapping_add(scales_at::<Q>(n_blocks, V::LANES));
         let group = token / ACT_GROUP * ACT_GROUP;
         let width = (a.n_tokens - group).min(ACT_GROUP);
         let acts = a.blocks.add(group * n_blocks + (token - group));
-        let mut sums = [[V::splat(0.0); T]; P];
+        let block_bytes = a.panel_bytes / n_blocks;
+        let mut sums = [V::splat(0.0); T];
         for b in 0..n_blocks {
-            unrolled!(p in P => {
-                if T > 1 && T <= 8 {
-                    let bytes = crate::panel::quants_bytes(Q::BITS, V::LANES);
-                    let ahead = quants[p].wrapping_add(b * bytes + AHEAD);
-                    let mut line = 0;
-                    while line < bytes {
-                        V::prefetch(ahead.wrapping_add(line));
-                        line += 64;
+            let bytes = crate::panel::quants_bytes(Q::BITS, V::LANES);
+            // A line more than the quants is what a block's share of the scales amounts to.
+            prefetch::<V, T>(quants.wrapping_add(b * block_bytes), bytes + 64);
+            let w = Q::slices::<V>(quants.add(b * bytes));
+            let scales = S::load::<V>(scales, b);
+            let acts = acts.add(b * width);
+            if T.is_multiple_of(FOUR) {
+                unrolled!(four in FOUR => {
+                    let t = four * FOUR;
+                    // By elements, not by slices, which would send the sums through memory.
+                    if t < T {
+                        let four = [sums[t], sums[t + 1], sums[t + 2], sums[t + 3]];
+                        let four = blocks4::<V, Q, S>(&w, &scales, acts.add(t), four);
+                        (sums[t], sums[t + 1], sums[t + 2], sums[t + 3]) = (four[0], four[1], four[2], four[3]);
                     }
-                }
-                let w = Q::slices::<V>(quants[p].add(b * crate::panel::quants_bytes(Q::BITS, V::LANES)));
-                let scales = S::load::<V>(quants[p].add(scales_at::<Q>(n_blocks, V::LANES)), b);
-                unrolled!(t in T => {
-                    sums[p][t] = block::<V, Q, S>(&w, &scales, acts.add(b * width + t), sums[p][t]);
                 });
-            });
+            } else {
+                unrolled!(t in T => {
+                    sums[t] = block::<V, Q, S>(&w, &scales, acts.add(t), sums[t]);
+                });
+            }
         }
         store(a, panel, token, sums);
     }
+}
+
+/// Calls `V::$dot` with the widths of `Q` and `S`. Widths that occur signed and unsigned have two arms; `CODE_BITS` is a
+/// constant, so one of all remains.
+macro_rules! dot {
+    ($dot:ident, $from:literal, $to:literal, $($argument:expr),*) => {
+        match (Q::CODE_BITS, S::SIGNED) {
+            (2, _) => V::$dot::<2, false, $from, $to>($($argument),*),
+            (3, _) => V::$dot::<3, true, $from, $to>($($argument),*),
+            (4, true) => V::$dot::<4, true, $from, $to>($($argument),*),
+            (4, false) => V::$dot::<4, false, $from, $to>($($argument),*),
+            (5, true) => V::$dot::<5, true, $from, $to>($($argument),*),
+            (5, false) => V::$dot::<5, false, $from, $to>($($argument),*),
+            (6, _) => V::$dot::<6, true, $from, $to>($($argument),*),
+            _ => V::$dot::<8, true, $from, $to>($($argument),*),
+        }
+    };
 }
 
 /// Adds one block of one token to `sum`.
 #[inline(always)]
 unsafe fn block<V: Int8, Q: Quants, S: Scales>(
     w: &[V::W; 8],
-    scales: &crate::panel::decode::BlockScales<V>,
+    scales: &BlockScales<V>,
     act: *const ActBlock,
     sum: V,
 ) -> V {
-    let q = (&raw const (*act).q).cast::<i8>();
-    // Widths that occur signed and unsigned have two arms; CODE_BITS is a constant, so one of all remains.
-    macro_rules! dot {
-        ($from:literal, $to:literal, $neg_sum:expr) => {
-            match (Q::CODE_BITS, S::SIGNED) {
-                (2, _) => V::dot::<2, false, $from, $to>(w, q, $neg_sum),
-                (3, _) => V::dot::<3, true, $from, $to>(w, q, $neg_sum),
-                (4, true) => V::dot::<4, true, $from, $to>(w, q, $neg_sum),
-                (4, false) => V::dot::<4, false, $from, $to>(w, q, $neg_sum),
-                (5, true) => V::dot::<5, true, $from, $to>(w, q, $neg_sum),
-                (5, false) => V::dot::<5, false, $from, $to>(w, q, $neg_sum),
-                (6, _) => V::dot::<6, true, $from, $to>(w, q, $neg_sum),
-                _ => V::dot::<8, true, $from, $to>(w, q, $neg_sum),
-            }
-        };
+    let (q, all, lo) = ((&raw const (*act).q).cast::<i8>(), (*act).neg_sum, (*act).neg_sum_lo);
+    if S::HALVES {
+        let (first, second) = (dot!(dot, 0, 4, w, q, lo), dot!(dot, 4, 8, w, q, all - lo));
+        scaled::<V, S>(scales, act, first, second, sum)
+    } else {
+        let dot = dot!(dot, 0, 8, w, q, all);
+        scaled::<V, S>(scales, act, dot, dot, sum)
     }
+}
+
+/// Adds one block of each of four tokens, which lie side by side, to their sums: the same arithmetic as [`block`], so that a
+/// token's result does not depend on its neighbours.
+#[inline(always)]
+unsafe fn blocks4<V: Int8, Q: Quants, S: Scales>(
+    w: &[V::W; 8],
+    scales: &BlockScales<V>,
+    acts: *const ActBlock,
+    mut sums: [V; 4],
+) -> [V; 4] {
+    let mut all = [0; 4];
+    let mut lo = [0; 4];
+    unrolled!(t in FOUR => {
+        (all[t], lo[t]) = ((*acts.add(t)).neg_sum, (*acts.add(t)).neg_sum_lo);
+    });
+    let (first, second) = if S::HALVES {
+        let mut hi = [0; 4];
+        unrolled!(t in FOUR => { hi[t] = all[t] - lo[t]; });
+        (dot!(dot4, 0, 4, w, acts, lo), dot!(dot4, 4, 8, w, acts, hi))
+    } else {
+        let dots = dot!(dot4, 0, 8, w, acts, all);
+        (dots, dots)
+    };
+    unrolled!(t in FOUR => {
+        sums[t] = scaled::<V, S>(scales, acts.add(t), first[t], second[t], sums[t]);
+    });
+    sums
+}
+
+/// Adds to `sum` a block's dot product, or the products of its halves, times weight scales and activation scale.
+#[inline(always)]
+unsafe fn scaled<V: Int8, S: Scales>(scales: &BlockScales<V>, act: *const ActBlock, first: V, second: V, sum: V) -> V {
     let step = V::splat((*act).scale);
+    let mut dot = first.mul(scales.scale);
+    if S::HALVES {
+        dot = second.fma(scales.second, dot);
+    }
+    let sum = dot.fma(step, sum);
+    if S::SIGNED {
+        return sum;
+    }
     if S::HALVES {
         let (all, lo) = ((*act).neg_sum, (*act).neg_sum_lo);
-        let first = dot!(0, 4, lo).mul(scales.scale);
-        let both = dot!(4, 8, all - lo).fma(scales.second, first);
-        let sum = both.fma(step, sum);
-        if S::SIGNED {
-            return sum;
-        }
         let mins = scales.min.mul(V::splat(-lo as f32));
         return scales.second_min.fma(V::splat((lo - all) as f32), mins).fma(step, sum);
     }
-    let mut sum = dot!(0, 8, (*act).neg_sum).fma(scales.scale.mul(step), sum);
-    if !S::SIGNED {
-        sum = scales.min.fma(V::splat((*act).scaled_sum), sum);
-    }
-    sum
+    scales.min.fma(V::splat((*act).scaled_sum), sum)
 }
 
 /// How a float panel stores its elements.
@@ -220,16 +275,17 @@ struct FloatTile<V, E>(std::marker::PhantomData<(V, E)>);
 
 impl<V: Simd, E: Element> Tile for FloatTile<V, E> {
     #[inline(always)]
-    unsafe fn run<const P: usize, const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
-        let weights: [*const u8; P] = std::array::from_fn(|p| a.weights.wrapping_add((panel + p) * a.panel_bytes));
+    unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
+        let weights = a.weights.wrapping_add(panel * a.panel_bytes);
         let x = a.floats.add(token * a.k);
-        let mut sums = [[V::splat(0.0); T]; P];
+        let row_bytes = V::LANES * E::BYTES;
+        let mut sums = [V::splat(0.0); T];
         for i in 0..a.k {
-            unrolled!(p in P => {
-                let w: V = E::load(weights[p].add(i * V::LANES * E::BYTES));
-                unrolled!(t in T => {
-                    sums[p][t] = w.fma(V::splat(*x.add(t * a.k + i)), sums[p][t]);
-                });
+            // Half a line a step where elements are halves: every line is asked for at most twice.
+            prefetch::<V, T>(weights.wrapping_add(i * row_bytes), row_bytes);
+            let w: V = E::load(weights.add(i * row_bytes));
+            unrolled!(t in T => {
+                sums[t] = w.fma(V::splat(*x.add(t * a.k + i)), sums[t]);
             });
         }
         store(a, panel, token, sums);
