@@ -2,6 +2,7 @@
 
 use crate::native::{NativeBackend, NativeOptions};
 use pacemark_backend::Backend;
+use pacemark_engine::{KvType, KvTypes};
 use pacemark_modelfile::DType;
 use std::error::Error;
 use std::path::Path;
@@ -81,11 +82,14 @@ fn native(
     if options.flash_attn == Some(false) {
         return Err("the native backend has fused attention only".into());
     }
-    if options.kv_types != ("f16".into(), "f16".into()) {
-        return Err("the native backend's KV cache is f16".into());
-    }
+    let kv_type = |name: &str| {
+        let names = KvType::ALL.map(KvType::name).join(", ");
+        KvType::from_name(name).ok_or_else(|| format!("KV cache type {name}: the native backend has {names}"))
+    };
+    let kv = KvTypes::new(kv_type(&options.kv_types.0)?, kv_type(&options.kv_types.1)?)?;
     let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, weights, .. } = *options;
-    let options = NativeOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_ubatch: n_ubatch.min(n_batch), weights };
+    let options =
+        NativeOptions { n_threads, n_threads_batch, n_ctx, n_seqs, kv, n_ubatch: n_ubatch.min(n_batch), weights };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use pacemark_backends::native::{KvType, KvTypes};
 use pacemark_modelfile::DType;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,28 @@ impl WeightType {
 
 fn weight_type(name: &str) -> Result<DType, String> {
     DType::from_name(name).ok_or_else(|| format!("not one of {}", DType::names()))
+}
+
+/// The types of the KV cache, of every command that computes.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct KvArgs {
+    /// Store keys as f32, f16, q8_0 or q4_0 (-ctk)
+    #[arg(long, value_name = "TYPE", default_value = KvType::F16.name(), value_parser = kv_type)]
+    cache_type_k: KvType,
+    /// Store values as f32, f16, q8_0 or q4_0 (-ctv)
+    #[arg(long, value_name = "TYPE", default_value = KvType::F16.name(), value_parser = kv_type)]
+    cache_type_v: KvType,
+}
+
+impl KvArgs {
+    /// The types; a usage error if they do not go together.
+    pub fn get(self) -> Result<KvTypes, UsageError> {
+        KvTypes::new(self.cache_type_k, self.cache_type_v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))
+    }
+}
+
+fn kv_type(name: &str) -> Result<KvType, String> {
+    KvType::from_name(name).ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
 /// The prompt given by `-p` or `-f`, else standard input byte for byte.

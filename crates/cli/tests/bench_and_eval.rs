@@ -24,7 +24,11 @@ fn flags_of_other_hardware_are_refused_with_the_backend_that_takes_them() {
     refused("bench -m x.gguf -ngl 99 -fa off", &["-ngl 99"]);
     refused("bench -fa off", &["-fa off: ", "fused attention", "--backend llama-cpp"]);
     refused("bench --backend vllm", &["--backend vllm: ", "no such backend", "llama-cpp (llama.cpp, to compare with)"]);
-    refused("bench --cache_type_k q8_0", &["-ctk q8_0: ", "f16"]);
+    refused("bench --cache_type_k q4_1", &["-ctk q4_1: ", "f32 or f16 or q8_0 or q4_0", "--backend llama-cpp"]);
+    refused("run -p x -ctk q9", &["--cache-type-k", "q9", "f32, f16, q8_0, q4_0"]);
+    refused("eval perplexity -f x.txt -ctv q5_0", &["--cache-type-v", "q5_0"]);
+    refused("run -p x -ctk f32", &["-ctk, -ctv: ", "keys in f32 and values in f16", "f32/f32, f16/f16"]);
+    refused("bench -ctk q4_0", &["keys in q4_0 and values in f16"]);
     refused("bench -sm row", &["-sm row: ", "none or layer"]);
     refused("bench -ot blk=CPU", &["-ot blk=CPU: ", "GPU"]);
 }

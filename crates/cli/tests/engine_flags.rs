@@ -22,6 +22,15 @@ impl Model {
         process.output().unwrap()
     }
 
+    /// Perplexity as JSON.
+    fn eval(&self, line: &str) -> Value {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        process.args(["eval", "perplexity", "-m", self.0.to_str().unwrap(), "-o", "json"]);
+        let output = process.args(line.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     fn json(&self, command: &str, line: &str) -> Value {
         let output = self.pacemark(command, &format!("{line} -o json"));
         assert!(output.status.success(), "{command} {line}: {}", String::from_utf8_lossy(&output.stderr));
@@ -52,4 +61,32 @@ fn prompts_and_decoding_have_threads_of_their_own() {
     assert!(String::from_utf8(text).unwrap().contains("| t batch |"));
     let rows = model.json("bench", "-npp 8 -ntg 2 -npl 2 -r 1 --no-warmup -t 1 -tb 2");
     assert_eq!(rows[0]["n_threads_batch"], 2);
+}
+
+#[test]
+fn keys_and_values_are_stored_as_asked() {
+    let model = Model::new("kv");
+    let text = std::env::temp_dir().join(format!("pacemark-flags-{}-kv.txt", std::process::id()));
+    std::fs::write(&text, "in the on in the ".repeat(12)).unwrap();
+    let ppl = |kv: &str| model.eval(&format!("-f {} -c 64 {kv}", text.display()));
+    let exact = ppl("-ctk f32 -ctv f32");
+    // Two KV heads of 64 elements in six layers.
+    for (kv, bytes, tolerance) in [
+        ("-ctk f32 -ctv f32", 4 * 64 + 4 * 64, 0.0),
+        ("", 2 * 64 + 2 * 64, 0.02),
+        ("-ctk q8_0 -ctv q8_0", 2 * 34 + 2 * 34, 0.02),
+        ("-ctk q8_0 -ctv q4_0", 2 * 34 + 2 * 18, 0.2),
+        ("-ctk f16 -ctv q4_0", 2 * 64 + 2 * 18, 0.2),
+    ] {
+        let found = ppl(kv);
+        assert_eq!(found["kv_bytes_per_token"], 6 * 2 * bytes, "{kv}");
+        let off = found["ppl"].as_f64().unwrap() / exact["ppl"].as_f64().unwrap() - 1.0;
+        assert!(off.abs() <= tolerance, "{kv}: {off}");
+    }
+    std::fs::remove_file(text).unwrap();
+    let run = model.json("run", "-p in_the -n 4 --ignore-eos -ctk q8_0 -ctv q4_0");
+    assert_eq!(run["timings"]["kv_bytes_per_token"], 6 * 2 * (2 * 34 + 2 * 18));
+    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup -ctk f16,q8_0 -ctv q4_0");
+    let types: Vec<_> = rows.as_array().unwrap().iter().map(|r| (r["type_k"].as_str(), r["type_v"].as_str())).collect();
+    assert_eq!(types, ["f16", "f16", "q8_0", "q8_0"].map(|k| (Some(k), Some("q4_0"))));
 }

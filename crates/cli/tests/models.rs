@@ -47,6 +47,8 @@ fn info_describes_a_file() {
     assert_eq!((&info["n_params"], &info["context_length"]), (&256.into(), &128.into()));
     assert_eq!(info["bytes_per_token"], 256);
     assert_eq!(info["kv_bytes_per_token_f16"], 2 * 2 * (16 + 16) * 2);
+    assert_eq!(info["kv_bytes_per_token"]["f32"], 2 * 2 * (16 + 16) * 4);
+    assert_eq!(info["kv_bytes_per_token"]["q4_0"], 2 * 2 * (18 + 18));
     assert_eq!(
         info["quantization"][0],
         serde_json::json!({"type": "F16", "n_tensors": 1, "n_params": 128, "bytes": 256})

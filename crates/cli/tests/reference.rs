@@ -102,6 +102,29 @@ fn chat_prompts_are_those_of_the_reference() {
     }
 }
 
+/// What narrower keys and values cost: nothing to speak of in q8_0, a little in q4_0.
+#[test]
+fn perplexity_with_quantized_keys_and_values() {
+    let runs = data("perplexity.json");
+    for run in runs["runs"].as_array().unwrap().iter().filter(|run| run["model"] == MODELS[0]).take(1) {
+        let Some(path) = model(MODELS[0]) else { return };
+        let text = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(run["text"].as_str().unwrap());
+        let ppl = |kv: &[&str]| {
+            let arguments = ["eval", "perplexity", "-m", path.to_str().unwrap(), "-f", text.to_str().unwrap()];
+            let found = pacemark(&[&arguments[..], &["-c", "512", "--chunks", "8"], kv].concat(), None);
+            found["ppl"].as_f64().unwrap()
+        };
+        let f16 = ppl(&[]);
+        for (k, v, tolerance) in
+            [("f32", "f32", 0.005), ("q8_0", "q8_0", 0.005), ("q8_0", "q4_0", 0.05), ("q4_0", "q4_0", 0.3)]
+        {
+            let off = ppl(&["-ctk", k, "-ctv", v]) / f16 - 1.0;
+            eprintln!("{} keys {k}, values {v}: {:+.2} %", MODELS[0], off * 100.0);
+            assert!(off.abs() < tolerance, "keys {k}, values {v}: {:+.2} %", off * 100.0);
+        }
+    }
+}
+
 /// With the best instruction set of the machine and with AVX2; `PACEMARK_TEST_PORTABLE` adds the portable kernels, which
 /// take minutes.
 #[test]

@@ -1,5 +1,7 @@
 //! What a model is, as features: everything that the decoder asks about a model is a field here.
 
+use pacemark_kernels::{KV_BLOCK, KvTypes};
+
 /// A model's dimensions and features. Shapes are `[slow, fast]`, as in the rest of the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -110,8 +112,9 @@ pub enum RopeStyle {
 }
 
 impl ModelConfig {
-    /// KV bytes of one token over all layers, at two bytes an element.
-    pub fn kv_bytes_per_token(&self) -> u64 {
-        (self.layers.len() * self.n_kv_heads * self.head_dim * 2 * 2) as u64
+    /// KV bytes of one token over all layers.
+    pub fn kv_bytes_per_token(&self, types: KvTypes) -> u64 {
+        let head = [types.k(), types.v()].map(|kv_type| kv_type.page_bytes(self.head_dim) / KV_BLOCK);
+        (self.layers.len() * self.n_kv_heads * (head[0] + head[1])) as u64
     }
 }

@@ -6,14 +6,16 @@
 use crate::kv::Slot;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
-use crate::{EngineError, Ffn, KvCache, LayerKind, Model, SequenceKv, TokenId};
+use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, SequenceKv, TokenId};
 use pacemark_kernels::{Activations, AttentionShape, Product, SequenceSpan, attention, matmul};
 
 /// How to set up a decoder.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct DecoderOptions {
     /// Tokens that the KV cache holds, over all sequences.
     pub n_ctx: usize,
+    /// How it stores them.
+    pub kv: KvTypes,
 }
 
 /// Which rows of an item need logits.
@@ -74,7 +76,7 @@ struct Scratch {
 impl Decoder {
     /// A decoder with an empty cache. [`Model::load`] has checked that the cache fits the memory.
     pub fn new(model: Model, options: DecoderOptions) -> Decoder {
-        let kv = KvCache::new(&model.config, options.n_ctx);
+        let kv = KvCache::new(&model.config, options.kv, options.n_ctx);
         let mut angles: Vec<(LayerKind, RopeAngles)> = Vec::new();
         for layer in &model.config.layers {
             if !angles.iter().any(|(kind, _)| same_angles(kind, layer)) {
@@ -223,6 +225,7 @@ impl Decoder {
             head_dim: c.head_dim,
             scale: c.attn_scale,
             window: kind.window,
+            kv: self.kv.types(),
         };
         let spans = spans(items, &s.positions);
         attention(team, kernels, &shape, &self.kv.lanes(index), &spans, &s.q, &mut s.mixed);

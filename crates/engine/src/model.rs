@@ -1,7 +1,7 @@
 //! Loading: a file becomes a configuration and packed weights, with the time of each stage.
 
 use crate::weights::{Loader, Weights};
-use crate::{EngineError, KvCache, ModelConfig, arch, memory};
+use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch, memory};
 use pacemark_kernels::{Arena, KernelSet, Team};
 use pacemark_modelfile::{DType, ModelFile};
 use std::collections::HashSet;
@@ -17,6 +17,8 @@ pub struct LoadOptions {
     pub n_threads_batch: Option<usize>,
     /// Tokens that the KV cache will hold, for the check against the memory there is.
     pub n_ctx: usize,
+    /// How it will store them.
+    pub kv: KvTypes,
     /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
     pub weights: Option<DType>,
 }
@@ -54,7 +56,7 @@ impl Model {
         let config = arch::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
-        check_memory(&file, &config, options.n_ctx)?;
+        check_memory(&file, &config, options)?;
         let n_threads = options.n_threads.max(1);
         let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
         let team = Team::new(n_threads.max(n_threads_batch)).map_err(EngineError::Threads)?;
@@ -115,8 +117,9 @@ impl Model {
 }
 
 /// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's within a few per cent.
-fn check_memory(file: &ModelFile, config: &ModelConfig, n_ctx: usize) -> Result<(), EngineError> {
-    let kv = KvCache::bytes_for(config, n_ctx).unwrap_or(u64::MAX);
+fn check_memory(file: &ModelFile, config: &ModelConfig, options: LoadOptions) -> Result<(), EngineError> {
+    let n_ctx = options.n_ctx;
+    let kv = KvCache::bytes_for(config, options.kv, n_ctx).unwrap_or(u64::MAX);
     let needed = file.n_bytes().saturating_add(file.n_bytes() / 16).saturating_add(kv);
     match memory::available_bytes() {
         Some(available) if needed > available => Err(EngineError::Memory {

@@ -18,7 +18,7 @@ fn decoder(name: &str, model: &TestModel) -> Decoder {
     let loaded =
         Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX, ..LoadOptions::default() }, &mut |_, _| {})
             .unwrap();
-    Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX })
+    Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() })
 }
 
 fn file(name: &str) -> PathBuf {
@@ -64,7 +64,7 @@ fn the_numbers_of_threads_do_not_change_the_answer() {
         let options = LoadOptions { n_threads, n_threads_batch, n_ctx: N_CTX, ..LoadOptions::default() };
         let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
         assert_eq!((model.n_threads(), model.n_threads_batch()), (n_threads, n_threads_batch.unwrap_or(n_threads)));
-        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX });
+        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
         all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
     }
     assert!(all.iter().all(|logits| *logits == all[0]));

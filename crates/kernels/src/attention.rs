@@ -1,9 +1,10 @@
 //! Attention over the paged KV cache: validates what it is given, cuts it to tiles, hands tiles to the team.
 //!
-//! Where keys and values live is the engine's business (`engine::kv`); this module only states the layout of a lane.
+//! Where keys and values live is the engine's business (`engine::kv`); how a page of them looks is `kv_page.rs`'s.
 
 use crate::KernelSet;
 use crate::kernel_set::AttentionArgs;
+use crate::kv_page::KvTypes;
 use crate::team::{SharedRows, Team};
 
 /// Tokens in a KV block: one AVX-512 vector of keys.
@@ -31,15 +32,17 @@ pub struct AttentionShape {
     pub scale: f32,
     /// How many positions a token sees, itself included; `None` for all.
     pub window: Option<usize>,
+    /// How keys and values are stored.
+    pub kv: KvTypes,
 }
 
 /// Keys and values of one (layer, KV head) lane, all blocks.
 #[derive(Clone, Copy)]
 pub struct KvLane<'a> {
-    /// `[block][head_dim][KV_BLOCK]` halves.
-    pub k: &'a [u16],
-    /// `[block][KV_BLOCK][value_dim(head_dim)]` halves.
-    pub v: &'a [u16],
+    /// Pages of keys, `[block][KvTypes::page_bytes.0]`.
+    pub k: &'a [u8],
+    /// Pages of values, `[block][KvTypes::page_bytes.1]`.
+    pub v: &'a [u8],
 }
 
 /// The tokens of one sequence within a batch.
@@ -84,6 +87,9 @@ pub fn attention(
         })
         .collect();
     let out = SharedRows::new(out, shape.head_dim);
+    let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
+    let kernel = kernels.attention[shape.kv.k() as usize][shape.kv.v() as usize];
+    let kernel = kernel.expect("KvTypes are the pairs of the table");
     // Later rows see more keys: longest tiles first keeps the threads level at the end.
     team.run(tiles.len(), &|i| {
         let (s, head, first) = tiles[tiles.len() - 1 - i];
@@ -112,12 +118,14 @@ pub fn attention(
             positions: span.positions,
             k: lanes[head].k.as_ptr(),
             v: lanes[head].v.as_ptr(),
+            k_page,
+            v_page,
             head_dim: shape.head_dim,
             value_dim: value_dim(shape.head_dim),
             scale: shape.scale,
         };
         // SAFETY: the set's ISA was detected; `check` bounded every row, block and length that the kernel derives.
-        unsafe { (kernels.attention)(&mut args) }
+        unsafe { kernel(&mut args) }
     });
 }
 
@@ -125,7 +133,7 @@ fn check(shape: &AttentionShape, lanes: &[KvLane<'_>], sequences: &[SequenceSpan
     assert!((1..=MAX_HEAD_DIM).contains(&shape.head_dim), "attention: head_dim {}", shape.head_dim);
     assert!(shape.n_kv_heads > 0 && shape.n_heads.is_multiple_of(shape.n_kv_heads), "attention: heads do not divide");
     assert_eq!(lanes.len(), shape.n_kv_heads, "attention: one lane a KV head");
-    let (k_block, v_block) = (shape.head_dim * KV_BLOCK, value_dim(shape.head_dim) * KV_BLOCK);
+    let (k_block, v_block) = shape.kv.page_bytes(shape.head_dim);
     let n_blocks = lanes.iter().map(|lane| (lane.k.len() / k_block).min(lane.v.len() / v_block)).min().unwrap_or(0);
     let width = shape.n_heads * shape.head_dim;
     assert_eq!(q.len(), out.len(), "attention: queries and output differ");

@@ -48,10 +48,14 @@ pub(crate) struct AttentionArgs<'a> {
     pub block_table: &'a [u32],
     /// Position stored in each slot of the sequence's blocks.
     pub positions: &'a [i32],
-    /// Keys of this lane, `[block][head_dim][KV_BLOCK]`.
-    pub k: *const u16,
-    /// Values of this lane, `[block][KV_BLOCK][value_dim]`.
-    pub v: *const u16,
+    /// Keys of this lane, `[block]` pages (`kv_page.rs`).
+    pub k: *const u8,
+    /// Values of this lane, likewise.
+    pub v: *const u8,
+    /// Bytes of a page of keys.
+    pub k_page: usize,
+    /// Bytes of a page of values.
+    pub v_page: usize,
     pub head_dim: usize,
     /// `head_dim` rounded up to whole vectors.
     pub value_dim: usize,
@@ -118,6 +122,9 @@ pub(crate) struct LogSumExpArgs {
     pub result: f64,
 }
 
+/// Attention over pages of one pair of types.
+pub(crate) type Attention = for<'a> unsafe fn(&mut AttentionArgs<'a>);
+
 /// The kernels of one ISA.
 ///
 /// Every pointer is a function that needs the ISA's CPU features and valid arguments; [`crate::available`] hands out a
@@ -129,7 +136,8 @@ pub struct KernelSet {
     pub lanes: usize,
     /// Indexed by [`DType`].
     pub(crate) gemm: [unsafe fn(&GemmArgs); DType::COUNT],
-    pub(crate) attention: for<'a> unsafe fn(&mut AttentionArgs<'a>),
+    /// Indexed by [`crate::KvType`] of keys, then of values.
+    pub(crate) attention: [[Option<Attention>; 4]; 4],
     pub(crate) rms_norm: unsafe fn(RmsNormArgs),
     pub(crate) layer_norm: unsafe fn(LayerNormArgs),
     pub(crate) quantize: unsafe fn(QuantizeArgs),

@@ -16,6 +16,7 @@ mod buffer;
 mod generic;
 mod isa;
 mod kernel_set;
+mod kv_page;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -32,6 +33,7 @@ pub use attention::{AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan
 pub use buffer::{Arena, Chunk};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
+pub use kv_page::{KvPairError, KvType, KvTypes, write_key, write_value};
 pub use matrix::{Activations, Matrix, MatrixError, Product, matmul};
 pub use roof::Roof;
 pub use team::Team;

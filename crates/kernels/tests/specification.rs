@@ -2,7 +2,9 @@
 
 use half::f16;
 use pacemark_kernels::*;
-use pacemark_quant::{ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations};
+use pacemark_quant::{
+    ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations, quantize_row,
+};
 
 /// A small deterministic generator (Knuth's MMIX constants); quality does not matter here.
 struct Random(u64);
@@ -294,68 +296,100 @@ fn plain_attention(q: &[f32], k: &[Vec<f32>], v: &[Vec<f32>], row: i32, scale: f
     (0..q.len()).map(|d| scores.iter().zip(v).map(|(s, v)| (s - max).exp() / total * f64::from(v[d])).sum()).collect()
 }
 
+/// heads, KV heads, head_dim, keys, query rows, window
+type AttentionCase = (usize, usize, usize, usize, usize, Option<usize>);
+
+const ATTENTION_CASES: [AttentionCase; 7] = [
+    (2, 2, 16, 33, 33, None),
+    (9, 3, 64, 50, 1, None),
+    (4, 1, 256, 700, 5, Some(40)),
+    (8, 1, 80, 300, 3, Some(17)),
+    // Heads that are no whole number of vectors, or of pairs of them.
+    (2, 2, 80, 40, 40, None),
+    (4, 2, 100, 70, 9, None),
+    (3, 1, 8, 30, 1, None),
+];
+
+/// What is left of `x` in the cache: the specification's word, in groups of 32 filled up with zeros.
+fn stored(kv_type: KvType, x: &[f32]) -> Vec<f32> {
+    let dtype = DType::from_name(kv_type.name()).unwrap();
+    let mut padded = x.to_vec();
+    padded.resize(x.len().next_multiple_of(32), 0.0);
+    let mut bytes = vec![0; dtype.bytes_for(padded.len()).unwrap()];
+    quantize_row(dtype, &padded, &mut bytes).unwrap();
+    dequantize_row(dtype, &bytes, &mut padded).unwrap();
+    padded.truncate(x.len());
+    padded
+}
+
+/// Keys or values of one head, `[position][head_dim]`.
+type Head = Vec<Vec<f32>>;
+
+/// Writes a vector to a slot of a page.
+type WriteSlot<'a> = dyn Fn(&[f32], &mut [u8], usize) + 'a;
+
+/// The pages of one head: every position in its block of `table`.
+fn pages(n_blocks: usize, page: usize, table: &[u32], head: &Head, write: &WriteSlot<'_>) -> Vec<u8> {
+    let mut pages = vec![0; n_blocks * page];
+    for (p, x) in head.iter().enumerate() {
+        write(x, &mut pages[table[p / KV_BLOCK] as usize * page..][..page], p % KV_BLOCK);
+    }
+    pages
+}
+
+fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionCase, kv: KvTypes, random: &mut Random) {
+    let team = Team::new(2).unwrap();
+    let mut heads =
+        || -> Vec<Head> { (0..n_kv).map(|_| (0..n_keys).map(|_| random.floats(head_dim)).collect()).collect() };
+    let (k, v) = (heads(), heads());
+    let as_stored = |heads: &[Head], kv_type: KvType| -> Vec<Head> {
+        heads.iter().map(|head| head.iter().map(|x| stored(kv_type, x)).collect()).collect()
+    };
+    let (exact_k, exact_v) = (as_stored(&k, kv.k()), as_stored(&v, kv.v()));
+    let n_blocks = n_keys.div_ceil(KV_BLOCK);
+    // Blocks are not in order, as in a cache that was used before.
+    let table: Vec<u32> = (0..n_blocks as u32).rev().collect();
+    let positions: Vec<i32> = (0..n_keys as i32).collect();
+    let rows: Vec<i32> = (n_keys as i32 - n_rows as i32..n_keys as i32).collect();
+    let q = random.floats(n_rows * n_heads * head_dim);
+    let exact: Vec<f64> = (0..n_rows * n_heads)
+        .flat_map(|i| {
+            let (row, head) = (i / n_heads, i % n_heads / (n_heads / n_kv));
+            plain_attention(&q[i * head_dim..][..head_dim], &exact_k[head], &exact_v[head], rows[row], 0.3, window)
+        })
+        .collect();
+    let shape = AttentionShape { n_heads, n_kv_heads: n_kv, head_dim, scale: 0.3, window, kv };
+    let (k_page, v_page) = kv.page_bytes(head_dim);
+    for kernels in available() {
+        let key = |x: &[f32], page: &mut [u8], slot: usize| write_key(kernels, kv.k(), x, page, slot);
+        let value = |x: &[f32], page: &mut [u8], slot: usize| write_value(kernels, kv.v(), x, page, slot);
+        let lanes_k: Vec<_> = k.iter().map(|head| pages(n_blocks, k_page, &table, head, &key)).collect();
+        let lanes_v: Vec<_> = v.iter().map(|head| pages(n_blocks, v_page, &table, head, &value)).collect();
+        let lanes: Vec<KvLane> = lanes_k.iter().zip(&lanes_v).map(|(k, v)| KvLane { k, v }).collect();
+        let mut out = vec![f32::NAN; q.len()];
+        let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
+        attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
+        for (found, exact) in out.iter().zip(&exact) {
+            assert!((f64::from(*found) - exact).abs() < 1e-5, "{} {kv:?}: {found} {exact}", kernels.isa.name());
+        }
+    }
+}
+
 #[test]
 fn attention_agrees_with_plain_softmax() {
-    let team = Team::new(2).unwrap();
     let mut random = Random(13);
-    /// heads, KV heads, head_dim, keys, query rows, window
-    type Case = (usize, usize, usize, usize, usize, Option<usize>);
-    let cases: [Case; 7] = [
-        (2, 2, 16, 33, 33, None),
-        (9, 3, 64, 50, 1, None),
-        (4, 1, 256, 700, 5, Some(40)),
-        (8, 1, 80, 300, 3, Some(17)),
-        // Heads that are no whole number of vectors, or of pairs of them.
-        (2, 2, 80, 40, 40, None),
-        (4, 2, 100, 70, 9, None),
-        (3, 1, 8, 30, 1, None),
-    ];
-    let n_cases = if cfg!(miri) { 1 } else { cases.len() };
-    for (n_heads, n_kv, head_dim, n_keys, n_rows, window) in cases.into_iter().take(n_cases) {
-        let half = |x: f32| f16::from_f32(x).to_f32();
-        let tokens = |random: &mut Random| -> Vec<Vec<Vec<f32>>> {
-            (0..n_kv)
-                .map(|_| (0..n_keys).map(|_| random.floats(head_dim).into_iter().map(half).collect()).collect())
-                .collect()
-        };
-        let (k, v) = (tokens(&mut random), tokens(&mut random));
-        let n_blocks = n_keys.div_ceil(KV_BLOCK);
-        // Blocks are not in order, as in a cache that was used before.
-        let table: Vec<u32> = (0..n_blocks as u32).rev().collect();
-        let width = value_dim(head_dim);
-        let (mut lanes_k, mut lanes_v) = (Vec::new(), Vec::new());
-        for head in 0..n_kv {
-            let (mut pages_k, mut pages_v) =
-                (vec![0u16; n_blocks * KV_BLOCK * head_dim], vec![0u16; n_blocks * KV_BLOCK * width]);
-            for p in 0..n_keys {
-                let (block, slot) = (table[p / KV_BLOCK] as usize, p % KV_BLOCK);
-                for d in 0..head_dim {
-                    pages_k[(block * head_dim + d) * KV_BLOCK + slot] = f16::from_f32(k[head][p][d]).to_bits();
-                    pages_v[(block * KV_BLOCK + slot) * width + d] = f16::from_f32(v[head][p][d]).to_bits();
-                }
-            }
-            lanes_k.push(pages_k);
-            lanes_v.push(pages_v);
-        }
-        let lanes: Vec<KvLane> = lanes_k.iter().zip(&lanes_v).map(|(k, v)| KvLane { k, v }).collect();
-        let positions: Vec<i32> = (0..n_keys as i32).collect();
-        let rows: Vec<i32> = (n_keys as i32 - n_rows as i32..n_keys as i32).collect();
-        let q = random.floats(n_rows * n_heads * head_dim);
-        let shape = AttentionShape { n_heads, n_kv_heads: n_kv, head_dim, scale: 0.3, window };
-        for kernels in available() {
-            let mut out = vec![f32::NAN; q.len()];
-            let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
-            attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
-            for (row, &position) in rows.iter().enumerate() {
-                for head in 0..n_heads {
-                    let at = (row * n_heads + head) * head_dim;
-                    let kv = head / (n_heads / n_kv);
-                    let exact = plain_attention(&q[at..][..head_dim], &k[kv], &v[kv], position, 0.3, window);
-                    for (found, exact) in out[at..][..head_dim].iter().zip(&exact) {
-                        assert!((f64::from(*found) - exact).abs() < 1e-5, "{}: {found} {exact}", kernels.isa.name());
-                    }
-                }
-            }
+    for case in ATTENTION_CASES.into_iter().take(if cfg!(miri) { 1 } else { ATTENTION_CASES.len() }) {
+        check_attention(case, KvTypes::default(), &mut random);
+    }
+}
+
+#[test]
+fn attention_reads_every_pair_of_types_as_the_specification_stores_them() {
+    let mut random = Random(29);
+    let n_cases = if cfg!(miri) { 1 } else { ATTENTION_CASES.len() };
+    for kv in KvTypes::all() {
+        for case in ATTENTION_CASES.into_iter().take(n_cases) {
+            check_attention(case, kv, &mut random);
         }
     }
 }

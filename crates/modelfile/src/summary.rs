@@ -41,8 +41,20 @@ pub struct Summary {
     pub tied_embeddings: bool,
     /// Weight bytes that one decoded token reads: see [`bytes_per_token`].
     pub bytes_per_token: u64,
+    /// Key and value heads of all layers together.
+    pub n_head_kv_total: Option<u64>,
     /// Bytes that one token adds to a KV cache of f16, all layers together.
     pub kv_bytes_per_token_f16: Option<u64>,
+}
+
+impl Summary {
+    /// Bytes that one token adds to a KV cache of that type, all layers together; a head fills whole blocks.
+    pub fn kv_bytes_per_token(&self, dtype: DType) -> Option<u64> {
+        let info = dtype.info();
+        let bytes = |length: u64| length.div_ceil(info.block_len as u64).checked_mul(info.block_bytes as u64);
+        let head = bytes(self.key_length?)?.checked_add(bytes(self.value_length?)?)?;
+        self.n_head_kv_total?.checked_mul(head)
+    }
 }
 
 /// The tensors of one type.
@@ -95,6 +107,7 @@ impl Summary {
             n_vocab: metadata.opt_strings("tokenizer.ggml.tokens")?.map(|tokens| tokens.len() as u64),
             tied_embeddings: tied_embeddings(model),
             bytes_per_token: bytes_per_token(model)?,
+            n_head_kv_total: kv_heads,
             kv_bytes_per_token_f16: kv_heads.zip(kv_length).and_then(|(heads, length)| {
                 heads.checked_mul(length)?.checked_mul(2) // bytes of an f16
             }),

@@ -35,6 +35,9 @@ fn a_tied_model_reads_its_embeddings_as_output() {
     assert!(found.tied_embeddings);
     assert_eq!(found.bytes_per_token, 680 + 512 + 256 + 2048);
     assert_eq!(found.kv_bytes_per_token_f16, Some(2 * 4 * (16 + 16) * 2));
+    assert_eq!(found.kv_bytes_per_token(DType::F16), found.kv_bytes_per_token_f16);
+    // Half a block of 32 elements is a whole one.
+    assert_eq!(found.kv_bytes_per_token(DType::Q8_0), Some(2 * 4 * (34 + 34)));
     assert_eq!((found.n_params, found.tensor_bytes), (640 + 256 + 64 + 512, 3496));
     let types: Vec<_> = found.types.iter().map(|t| (t.dtype, t.n_tensors, t.n_bytes)).collect();
     assert_eq!(types, [(DType::F32, 2, 2304), (DType::Q8_0, 1, 680), (DType::F16, 1, 512)]);

@@ -10,6 +10,7 @@ use pacemark_backend::{
 use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
 };
+pub use pacemark_engine::{KvType, KvTypes};
 use pacemark_modelfile::DType;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 use std::path::Path;
@@ -29,6 +30,8 @@ pub struct NativeOptions {
     pub n_ctx: Option<usize>,
     /// Sequences of that length that the KV cache holds at once.
     pub n_seqs: usize,
+    /// How the KV cache stores keys and values.
+    pub kv: KvTypes,
     /// Prompt tokens computed at once.
     pub n_ubatch: usize,
     /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
@@ -43,7 +46,15 @@ impl NativeOptions {
 impl Default for NativeOptions {
     fn default() -> Self {
         let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-        NativeOptions { n_threads, n_threads_batch: None, n_ctx: None, n_seqs: 1, n_ubatch: 512, weights: None }
+        NativeOptions {
+            n_threads,
+            n_threads_batch: None,
+            n_ctx: None,
+            n_seqs: 1,
+            kv: KvTypes::default(),
+            n_ubatch: 512,
+            weights: None,
+        }
     }
 }
 
@@ -91,6 +102,7 @@ impl NativeBackend {
             n_threads,
             n_threads_batch: options.n_threads_batch,
             n_ctx: in_all(assumed, n_seqs),
+            kv: options.kv,
             weights: options.weights,
         };
         let model = Model::load(path, loading, progress)?;
@@ -103,10 +115,10 @@ impl NativeBackend {
         }
         let tokenizer_time = started.elapsed();
         let n_ctx = options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
-        let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, path) };
+        let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
         info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
         let times = model.times();
-        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: in_all(n_ctx, n_seqs) });
+        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: in_all(n_ctx, n_seqs), kv: options.kv });
         let started = Instant::now();
         warm(&mut decoder)?;
         info.load =
@@ -132,7 +144,7 @@ impl NativeBackend {
     }
 }
 
-fn describe(model: &Model, path: &Path) -> BackendInfo {
+fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
     let file = model.file();
     BackendInfo {
         backend: NAME.into(),
@@ -144,7 +156,7 @@ fn describe(model: &Model, path: &Path) -> BackendInfo {
         model_bytes: file.n_bytes(),
         model_params: file.n_params(),
         bytes_per_token: pacemark_modelfile::summary::bytes_per_token(file).unwrap_or(0),
-        kv_bytes_per_token: model.config().kv_bytes_per_token(),
+        kv_bytes_per_token: model.config().kv_bytes_per_token(kv),
         vocab_size: model.config().n_vocab,
         n_threads: model.n_threads(),
         n_threads_batch: model.n_threads_batch(),

@@ -54,6 +54,8 @@ struct PerplexityArgs {
     /// Threads that compute [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    kv: input::KvArgs,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -91,7 +93,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
         bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found: tokens.len(), n_ctx });
     }
     let weights = args.weights.get();
-    let mut options = NativeOptions { n_ctx: Some(n_ctx), weights, ..NativeOptions::default() };
+    let mut options = NativeOptions { n_ctx: Some(n_ctx), weights, kv: args.kv.get()?, ..NativeOptions::default() };
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
@@ -103,7 +105,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     let result = result?;
     match args.output {
         Output::Text => write_text(&result)?,
-        Output::Json => write_json(&result, tokens.len(), n_ctx, &backend)?,
+        Output::Json => write_json(&result, tokens.len(), args, &backend)?,
     }
     if result.running.len() < result.n_chunks {
         eprintln!("interrupted: {} of {} chunks are scored", result.running.len(), result.n_chunks);
@@ -177,7 +179,12 @@ fn write_text(result: &PerplexityResult) -> Result<()> {
     Ok(())
 }
 
-fn write_json(result: &PerplexityResult, n_tokens: usize, n_ctx: usize, backend: &NativeBackend) -> Result<()> {
+fn write_json(
+    result: &PerplexityResult,
+    n_tokens: usize,
+    args: &PerplexityArgs,
+    backend: &NativeBackend,
+) -> Result<()> {
     let info = backend.info();
     let object = json!({
         "ppl": result.ppl(),
@@ -185,7 +192,10 @@ fn write_json(result: &PerplexityResult, n_tokens: usize, n_ctx: usize, backend:
         "bits_per_byte": result.bits_per_byte,
         "running": result.running,
         "n_tokens": n_tokens,
-        "n_ctx": n_ctx,
+        "n_ctx": args.ctx_size,
+        "type_k": args.kv.get()?.k().name(),
+        "type_v": args.kv.get()?.v().name(),
+        "kv_bytes_per_token": info.kv_bytes_per_token,
         "n_chunks": result.running.len(),
         "n_scored": result.n_scored,
         "n_bytes_scored": result.n_bytes,

@@ -1,20 +1,21 @@
-//! The KV cache: pages of [`KV_BLOCK`] tokens in half precision.
+//! The KV cache: pages of [`KV_BLOCK`] tokens, keys and values each in a type of their own ([`KvTypes`]).
 //!
 //! A block number names the same place in every (layer, KV head) lane. A sequence holds a table of blocks and the position
-//! stored in each slot; attention masks by that position. What a lane's bytes mean is stated in `kernels::attention`.
+//! stored in each slot; attention masks by that position. What a page's bytes mean is the business of `kernels` (`kv_page.rs`).
 
 use crate::{EngineError, ModelConfig};
-use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, Team, value_dim};
+use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, KvTypes, Team, write_key, write_value};
 
 /// All lanes of all layers, and which blocks are free.
 pub struct KvCache {
     n_kv_heads: usize,
     head_dim: usize,
+    types: KvTypes,
     n_blocks: usize,
-    /// A layer each: `[n_kv_heads][n_blocks][head_dim][KV_BLOCK]`. Zeroed memory that the system commits on first use.
-    keys: Vec<Vec<u16>>,
-    /// A layer each: `[n_kv_heads][n_blocks][KV_BLOCK][value_dim]`.
-    values: Vec<Vec<u16>>,
+    /// A layer each: `[n_kv_heads][n_blocks]` pages. Zeroed memory that the system commits on first use.
+    keys: Vec<Vec<u8>>,
+    /// Likewise.
+    values: Vec<Vec<u8>>,
     free: Vec<u32>,
 }
 
@@ -46,32 +47,37 @@ impl SequenceKv {
 }
 
 impl KvCache {
-    /// Bytes that a cache for `n_ctx` tokens reserves; `None` on overflow.
-    pub fn bytes_for(config: &ModelConfig, n_ctx: usize) -> Option<u64> {
-        let slots = (n_ctx.div_ceil(KV_BLOCK) as u64).checked_mul(KV_BLOCK as u64)?;
-        let elements = (config.head_dim + value_dim(config.head_dim)) * config.n_kv_heads * config.layers.len();
-        slots.checked_mul(elements as u64)?.checked_mul(2)
+    /// Bytes that a cache of those types for `n_ctx` tokens reserves; `None` on overflow.
+    pub fn bytes_for(config: &ModelConfig, types: KvTypes, n_ctx: usize) -> Option<u64> {
+        let (k_page, v_page) = types.page_bytes(config.head_dim);
+        let block = (k_page + v_page) * config.n_kv_heads * config.layers.len();
+        (n_ctx.div_ceil(KV_BLOCK) as u64).checked_mul(block as u64)
     }
 
     /// An empty cache for `n_ctx` tokens in all. The caller has checked [`Self::bytes_for`] against the memory there is.
-    pub fn new(config: &ModelConfig, n_ctx: usize) -> KvCache {
+    pub fn new(config: &ModelConfig, types: KvTypes, n_ctx: usize) -> KvCache {
         let n_blocks = n_ctx.div_ceil(KV_BLOCK);
-        let slots = n_blocks * KV_BLOCK * config.n_kv_heads;
-        let lanes = |dim: usize| config.layers.iter().map(|_| vec![0u16; slots * dim]).collect();
+        let (k_page, v_page) = types.page_bytes(config.head_dim);
+        let lanes = |page: usize| config.layers.iter().map(|_| vec![0; n_blocks * config.n_kv_heads * page]).collect();
         KvCache {
             n_kv_heads: config.n_kv_heads,
             head_dim: config.head_dim,
             n_blocks,
-            keys: lanes(config.head_dim),
-            values: lanes(value_dim(config.head_dim)),
+            types,
+            keys: lanes(k_page),
+            values: lanes(v_page),
             free: (0..n_blocks as u32).rev().collect(),
         }
     }
 
+    /// How keys and values are stored.
+    pub fn types(&self) -> KvTypes {
+        self.types
+    }
+
     /// Bytes reserved over all layers.
     pub fn allocated_bytes(&self) -> u64 {
-        let elements: usize = self.keys.iter().chain(&self.values).map(Vec::len).sum();
-        elements as u64 * 2
+        self.keys.iter().chain(&self.values).map(|lanes| lanes.len() as u64).sum()
     }
 
     /// Bytes of the blocks in use over all layers.
@@ -112,16 +118,14 @@ impl KvCache {
 
     /// The lanes of one layer, a KV head each.
     pub(crate) fn lanes(&self, layer: usize) -> Vec<KvLane<'_>> {
-        let (k, v) = (self.key_lane(), self.value_lane());
+        let (k, v) = self.lane_bytes();
         self.keys[layer].chunks_exact(k).zip(self.values[layer].chunks_exact(v)).map(|(k, v)| KvLane { k, v }).collect()
     }
 
-    fn key_lane(&self) -> usize {
-        self.n_blocks * KV_BLOCK * self.head_dim
-    }
-
-    fn value_lane(&self) -> usize {
-        self.n_blocks * KV_BLOCK * value_dim(self.head_dim)
+    /// Bytes of a lane of keys and of one of values.
+    fn lane_bytes(&self) -> (usize, usize) {
+        let (k_page, v_page) = self.types.page_bytes(self.head_dim);
+        (self.n_blocks * k_page, self.n_blocks * v_page)
     }
 
     /// Stores keys and values of a batch, `[n_tokens, n_kv_heads * head_dim]` each; token `t` goes to `slots[t]`.
@@ -135,22 +139,18 @@ impl KvCache {
         v: &[f32],
     ) {
         let (head_dim, width) = (self.head_dim, self.n_kv_heads * self.head_dim);
-        let value_dim = value_dim(head_dim);
-        let (key_lane, value_lane) = (self.key_lane(), self.value_lane());
+        let types = self.types;
+        let (k_page, v_page) = types.page_bytes(head_dim);
+        let (key_lane, value_lane) = self.lane_bytes();
         let keys = (&mut self.keys[layer][..], key_lane);
         let values = (&mut self.values[layer][..], value_lane);
         team.rows2(keys, values, &|head, keys, values| {
-            let mut halves = [0u16; pacemark_kernels::MAX_HEAD_DIM];
-            let halves = &mut halves[..head_dim];
             for (t, slot) in slots.iter().enumerate() {
                 let from = t * width + head * head_dim;
-                kernels.to_f16(&k[from..from + head_dim], halves);
-                let block = &mut keys[slot.block as usize * KV_BLOCK * head_dim..][..KV_BLOCK * head_dim];
-                for (column, &half) in block.chunks_exact_mut(KV_BLOCK).zip(halves.iter()) {
-                    column[slot.offset] = half;
-                }
-                let row = (slot.block as usize * KV_BLOCK + slot.offset) * value_dim;
-                kernels.to_f16(&v[from..from + head_dim], &mut values[row..row + head_dim]);
+                let page = &mut keys[slot.block as usize * k_page..][..k_page];
+                write_key(kernels, types.k(), &k[from..from + head_dim], page, slot.offset);
+                let page = &mut values[slot.block as usize * v_page..][..v_page];
+                write_value(kernels, types.v(), &v[from..from + head_dim], page, slot.offset);
             }
         });
     }
@@ -173,6 +173,8 @@ impl SequenceKv {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pacemark_kernels::KvType;
+
     use crate::{Ffn, LayerKind, NormKind, NormPlacement, RopeStyle};
 
     fn config() -> ModelConfig {
@@ -205,9 +207,8 @@ mod tests {
 
     #[test]
     fn blocks_are_neither_lost_nor_given_twice() {
-        let mut cache = KvCache::new(&config(), 100);
+        let mut cache = KvCache::new(&config(), KvTypes::default(), 100);
         assert_eq!(cache.n_free_blocks(), 7);
-        assert_eq!(Some(cache.allocated_bytes()), KvCache::bytes_for(&config(), 100));
         let (mut a, mut b) = (SequenceKv::default(), SequenceKv::default());
         for step in 0..200usize {
             let sequence = if step % 2 == 0 { &mut a } else { &mut b };
@@ -225,8 +226,26 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_those_of_the_types() {
+        // Two layers of two heads of 16 dimensions, seven blocks of 16 positions.
+        let heads = 2 * 2 * 7;
+        for (k, v, bytes) in [
+            (KvType::F16, KvType::F16, heads * 16 * (16 + 16) * 2),
+            (KvType::F16, KvType::Q8_0, heads * 16 * (16 * 2 + 34)),
+            // A group of 32 dimensions and a scale of two bytes for each position.
+            (KvType::Q8_0, KvType::Q4_0, heads * 16 * (34 + 18)),
+        ] {
+            let types = KvTypes::new(k, v).unwrap();
+            let cache = KvCache::new(&config(), types, 100);
+            assert_eq!((cache.allocated_bytes(), cache.types()), (bytes, types));
+            assert_eq!(KvCache::bytes_for(&config(), types, 100), Some(bytes));
+        }
+        assert_eq!(KvCache::bytes_for(&config(), KvTypes::default(), usize::MAX), None);
+    }
+
+    #[test]
     fn a_full_cache_refuses_and_changes_nothing() {
-        let mut cache = KvCache::new(&config(), 32);
+        let mut cache = KvCache::new(&config(), KvTypes::default(), 32);
         let mut a = SequenceKv::default();
         cache.extend(&mut a, 20).unwrap();
         assert!(matches!(cache.extend(&mut a, 13), Err(EngineError::KvFull { n_blocks: 2 })));

@@ -4,37 +4,42 @@
 //! value is read and widened once for all of them. Keys lie transposed in their block (`[head_dim][KV_BLOCK]`): a vector
 //! holds one dimension of many keys and meets a broadcast query element, without horizontal sums. Scores of up to
 //! [`CHUNK`] keys are kept, then folded to the running maximum, sum and output (Milakov and Gimelshein, 2018; Dao et al.,
-//! 2022). A key is masked by the position stored in its slot, never by the slot's number.
+//! 2022). A key is masked by the position stored in its slot, never by the slot's number. How keys and values are stored is the
+//! business of [`Format`].
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
 
+use super::kv::Format;
 use super::math::exp;
 use super::unrolled;
 use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, MAX_TILE_ROWS};
 use crate::kernel_set::AttentionArgs;
-use crate::simd::Simd;
+use crate::simd::{Int8, Simd};
+use pacemark_quant::QK;
 use std::mem::MaybeUninit;
 
 /// Keys whose scores are held at once.
 const CHUNK: usize = 256;
 
-/// Runs the tile with the number of rows as a constant; sizes in between are padded with copies of the last row.
+/// Runs the tile with the number of rows as a constant; sizes in between are padded with copies of the last row. `K` and `W`
+/// are the formats of keys and values.
 ///
 /// # Safety
 /// The pointers of `a` are valid for the shapes it states; 1 to `MAX_TILE_ROWS` rows.
 #[inline(always)]
-pub(crate) unsafe fn tile<V: Simd>(a: &mut AttentionArgs<'_>) {
+pub(crate) unsafe fn tile<V: Int8, K: Format, W: Format>(a: &mut AttentionArgs<'_>) {
+    let every = K::EVERY_TILE && W::EVERY_TILE;
     match a.q.len() {
-        1 => rows::<V, 1>(a),
-        2 => rows::<V, 2>(a),
-        3 => rows::<V, 3>(a),
-        4 => rows::<V, 4>(a),
-        _ => rows::<V, MAX_TILE_ROWS>(a),
+        1 => rows::<V, K, W, 1>(a),
+        2 if every => rows::<V, K, W, 2>(a),
+        3 if every => rows::<V, K, W, 3>(a),
+        2..=4 => rows::<V, K, W, 4>(a),
+        _ => rows::<V, K, W, MAX_TILE_ROWS>(a),
     }
 }
 
 struct Scratch<const R: usize> {
-    /// Scaled queries, `[head_dim][R]`.
+    /// Scaled queries, `[head_dim][R]`, then zeros up to a multiple of 32 dimensions.
     q: MaybeUninit<[f32; MAX_TILE_ROWS * MAX_HEAD_DIM]>,
     /// Scores, then probabilities, `[R][CHUNK]`.
     scores: MaybeUninit<[f32; MAX_TILE_ROWS * CHUNK]>,
@@ -47,7 +52,7 @@ struct Scratch<const R: usize> {
 }
 
 #[inline(always)]
-unsafe fn rows<V: Simd, const R: usize>(a: &AttentionArgs<'_>) {
+unsafe fn rows<V: Int8, K: Format, W: Format, const R: usize>(a: &AttentionArgs<'_>) {
     let last = a.q.len() - 1;
     let mut s = Scratch::<R> {
         q: MaybeUninit::uninit(),
@@ -65,12 +70,13 @@ unsafe fn rows<V: Simd, const R: usize>(a: &AttentionArgs<'_>) {
             *q.add(d * R + r) = *row.add(d) * a.scale;
         }
     }
+    q.add(a.head_dim * R).write_bytes(0, (a.head_dim.next_multiple_of(QK) - a.head_dim) * R);
     sums.write_bytes(0, R * a.value_dim);
     let per_chunk = CHUNK / KV_BLOCK;
     let n_blocks = a.positions.len().div_ceil(KV_BLOCK);
     let mut from = 0;
     while from < n_blocks {
-        chunk::<V, R>(a, &mut s, from..n_blocks.min(from + per_chunk));
+        chunk::<V, K, W, R>(a, &mut s, from..n_blocks.min(from + per_chunk));
         from += per_chunk;
     }
     for (r, out) in a.out.iter().enumerate() {
@@ -83,7 +89,11 @@ unsafe fn rows<V: Simd, const R: usize>(a: &AttentionArgs<'_>) {
 
 /// Scores of the visible blocks in `range`, folded into the running softmax.
 #[inline(always)]
-unsafe fn chunk<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, range: std::ops::Range<usize>) {
+unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
+    a: &AttentionArgs<'_>,
+    s: &mut Scratch<R>,
+    range: std::ops::Range<usize>,
+) {
     let scores = s.scores.as_mut_ptr().cast::<f32>();
     let (newest, oldest) = (s.positions.iter().max().copied(), s.positions.iter().min().copied());
     let (newest, oldest) = (newest.unwrap_or(0), oldest.unwrap_or(0));
@@ -99,7 +109,7 @@ unsafe fn chunk<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<
         }
         let block = a.block_table[index];
         visible[n] = block;
-        block_scores::<V, R>(a, s, block, scores.add(n * KV_BLOCK));
+        block_scores::<V, K, R>(a, s, block, scores.add(n * KV_BLOCK));
         if slots.len() < KV_BLOCK || last > oldest || newest - first >= a.window {
             mask(slots, &s.positions, a.window, scores.add(n * KV_BLOCK));
         }
@@ -110,29 +120,28 @@ unsafe fn chunk<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<
     }
     let mut d = 0;
     while d + 2 * V::LANES <= a.value_dim {
-        values::<V, R, 2>(a, s, &visible[..n], d);
+        values::<V, W, R, 2>(a, s, &visible[..n], d);
         d += 2 * V::LANES;
     }
     while d < a.value_dim {
-        values::<V, R, 1>(a, s, &visible[..n], d);
+        values::<V, W, R, 1>(a, s, &visible[..n], d);
         d += V::LANES;
     }
 }
 
 /// `scores[r][0..KV_BLOCK] = q[r] · k`.
 #[inline(always)]
-unsafe fn block_scores<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, block: u32, out: *mut f32) {
+unsafe fn block_scores<V: Int8, K: Format, const R: usize>(
+    a: &AttentionArgs<'_>,
+    s: &mut Scratch<R>,
+    block: u32,
+    out: *mut f32,
+) {
     let q = s.q.as_ptr().cast::<f32>();
-    let keys = a.k.add(block as usize * a.head_dim * KV_BLOCK);
+    let page = a.k.add(block as usize * a.k_page);
     let mut lane = 0;
     while lane < KV_BLOCK {
-        let mut sums = [V::splat(0.0); R];
-        for d in 0..a.head_dim {
-            let key = V::load_f16(keys.add(d * KV_BLOCK + lane));
-            unrolled!(r in R => {
-                sums[r] = key.fma(V::splat(*q.add(d * R + r)), sums[r]);
-            });
-        }
+        let sums = K::scores::<V, R>(page, lane, a.head_dim, q);
         for (r, sum) in sums.iter().enumerate() {
             sum.store(out.add(r * CHUNK + lane));
         }
@@ -192,7 +201,7 @@ unsafe fn fold<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R
 
 /// Adds probability-weighted values to `D` vectors of every row's sums, from dimension `d`.
 #[inline(always)]
-unsafe fn values<V: Simd, const R: usize, const D: usize>(
+unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(
     a: &AttentionArgs<'_>,
     s: &mut Scratch<R>,
     blocks: &[u32],
@@ -205,10 +214,11 @@ unsafe fn values<V: Simd, const R: usize, const D: usize>(
         unrolled!(i in D => { sums[r][i] = V::load(base.add(r * a.value_dim + i * V::LANES)); });
     });
     for (n, &block) in blocks.iter().enumerate() {
-        let values = a.v.add(block as usize * a.value_dim * KV_BLOCK + d);
+        let page = a.v.add(block as usize * a.v_page);
+        let scales = W::value_scales::<V>(page, d);
         for key in 0..KV_BLOCK {
             let mut value = [V::splat(0.0); D];
-            unrolled!(i in D => { value[i] = V::load_f16(values.add(key * a.value_dim + i * V::LANES)); });
+            unrolled!(i in D => { value[i] = W::value(page, &scales, key, a.value_dim, d + i * V::LANES); });
             unrolled!(r in R => {
                 let p = V::splat(*probabilities.add(r * CHUNK + n * KV_BLOCK + key));
                 unrolled!(i in D => { sums[r][i] = value[i].fma(p, sums[r][i]); });

@@ -6,6 +6,7 @@
 pub(crate) mod attention;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+pub(crate) mod kv;
 pub(crate) mod math;
 pub(crate) mod peak;
 pub(crate) mod reduce;
@@ -32,7 +33,7 @@ macro_rules! instantiate_kernels {
         #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
         mod instances {
             use super::*;
-            use $crate::generic::{attention, elementwise, gemm, peak, reduce};
+            use $crate::generic::{attention, elementwise, gemm, kv, peak, reduce};
             use $crate::panel::decode::*;
             use $crate::kernel_set::*;
 
@@ -62,7 +63,14 @@ macro_rules! instantiate_kernels {
             instance!(f32(a: &GemmArgs) gemm::floats::<$vector, gemm::Single>(a));
             instance!(f16(a: &GemmArgs) gemm::floats::<$vector, gemm::Half>(a));
             instance!(bf16(a: &GemmArgs) gemm::floats::<$vector, gemm::Brain>(a));
-            instance!(attention(a: &mut AttentionArgs) attention::tile::<$vector>(a));
+            instance!(attention_f32_f32(a: &mut AttentionArgs) attention::tile::<$vector, kv::Single, kv::Single>(a));
+            instance!(attention_f16_f16(a: &mut AttentionArgs) attention::tile::<$vector, kv::Half, kv::Half>(a));
+            instance!(attention_f16_q8_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Half, kv::Bytes>(a));
+            instance!(attention_f16_q4_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Half, kv::Nibbles>(a));
+            instance!(attention_q8_0_f16(a: &mut AttentionArgs) attention::tile::<$vector, kv::Bytes, kv::Half>(a));
+            instance!(attention_q8_0_q8_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Bytes, kv::Bytes>(a));
+            instance!(attention_q8_0_q4_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Bytes, kv::Nibbles>(a));
+            instance!(attention_q4_0_q4_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Nibbles, kv::Nibbles>(a));
             instance!(rms_norm(a: RmsNormArgs) reduce::rms_norm::<$vector>(a));
             instance!(layer_norm(a: LayerNormArgs) reduce::layer_norm::<$vector>(a));
             instance!(quantize(a: QuantizeArgs) reduce::quantize::<$vector>(a));
@@ -102,7 +110,12 @@ macro_rules! instantiate_kernels {
                 instances::iq4_xs,
                 instances::mxfp4,
             ],
-            attention: instances::attention,
+            attention: [
+                [Some(instances::attention_f32_f32), None, None, None],
+                [None, Some(instances::attention_f16_f16), Some(instances::attention_f16_q8_0), Some(instances::attention_f16_q4_0)],
+                [None, Some(instances::attention_q8_0_f16), Some(instances::attention_q8_0_q8_0), Some(instances::attention_q8_0_q4_0)],
+                [None, None, None, Some(instances::attention_q4_0_q4_0)],
+            ],
             rms_norm: instances::rms_norm,
             layer_norm: instances::layer_norm,
             quantize: instances::quantize,

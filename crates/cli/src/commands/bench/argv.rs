@@ -19,7 +19,7 @@ const SHORT: &[(&str, &str)] = &[
 ];
 
 /// Those of every command that computes.
-const ENGINE: &[(&str, &str)] = &[("-tb", "--threads-batch")];
+const ENGINE: &[(&str, &str)] = &[("-tb", "--threads-batch"), ("-ctk", "--cache-type-k"), ("-ctv", "--cache-type-v")];
 
 /// The command line with the long names of options that clap can't read; nothing is changed for commands without such.
 pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -68,6 +68,7 @@ mod tests {
             ("pacemark bench -m a_b.gguf -p512", "pacemark bench -m a_b.gguf -p512"),
             ("pacemark bench --model=a_b.gguf -n -1", "pacemark bench --model=a_b.gguf -n -1"),
             ("pacemark bench -t 1 -tb 2", "pacemark bench -t 1 --threads-batch 2"),
+            ("pacemark eval perplexity -ctk q8_0", "pacemark eval perplexity --cache-type-k q8_0"),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
             ("pacemark tokenize -tb", "pacemark tokenize -tb"),
             ("pacemark", "pacemark"),

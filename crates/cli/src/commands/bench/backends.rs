@@ -4,6 +4,7 @@ use super::progress::Progress;
 use crate::exit::UsageError;
 use anyhow::{Context, Result, anyhow};
 use pacemark_backend::Backend;
+use pacemark_backends::native::{self, KvType, KvTypes};
 use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_bench::Params;
 use pacemark_record::env;
@@ -53,6 +54,20 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
         };
         if let Err(why) = entry.load {
             return Err(UsageError(format!("--backend {name}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses pairs of KV types that the native backend, if it is among them, cannot read.
+pub fn check_kv_types(backends: &[String], tests: &[Params]) -> Result<(), UsageError> {
+    if !backends.iter().any(|name| name == native::NAME) {
+        return Ok(());
+    }
+    for test in tests {
+        let kv_type = |name: &str| test.get(name).and_then(Value::as_str).and_then(KvType::from_name);
+        if let (Some(k), Some(v)) = (kv_type("type_k"), kv_type("type_v")) {
+            KvTypes::new(k, v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))?;
         }
     }
     Ok(())

@@ -49,7 +49,7 @@ use Accepts::{AnyCount, Nothing, Only};
 use Lit::{Bool, Int, Str};
 
 const GPU: &str = "Pacemark computes on the CPU, there is no GPU to use";
-const KV: &str = "the native backend's KV cache is f16";
+const KV: &str = "the native backend's KV cache has four types";
 const LOAD: &str = "the file is mapped, and the weights are packed from there";
 const THREADS: &str = "threads cannot be steered that way here";
 
@@ -58,13 +58,11 @@ const LLAMA_CPP: &str = "llama-cpp";
 
 const OFF: &[(&str, Lit)] = &[("0", Bool(false))];
 const EITHER: &[(&str, Lit)] = &[("0", Bool(false)), ("1", Bool(true))];
-const F16: &[(&str, Lit)] = &[("f16", Str("f16"))];
+const KV_TYPES: &[(&str, Lit)] =
+    &[("f32", Str("f32")), ("f16", Str("f16")), ("q8_0", Str("q8_0")), ("q4_0", Str("q4_0"))];
 /// The other types of llama.cpp's KV cache.
-const KV_TYPES: &[(&str, Lit)] = &[
-    ("f32", Str("f32")),
+const OTHER_KV_TYPES: &[(&str, Lit)] = &[
     ("bf16", Str("bf16")),
-    ("q8_0", Str("q8_0")),
-    ("q4_0", Str("q4_0")),
     ("q4_1", Str("q4_1")),
     ("q5_0", Str("q5_0")),
     ("q5_1", Str("q5_1")),
@@ -97,8 +95,8 @@ const fn unrecorded(long: &'static str, short: &'static str, accepts: Accepts, w
 
 /// Every such flag.
 pub const FLAGS: &[Flag] = &[
-    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(F16), KV).or_llama_cpp(KV_TYPES),
-    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(F16), KV).or_llama_cpp(KV_TYPES),
+    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
+    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
     flag("cpu-mask", "-C", "cpu_mask", Str("0x0"), Only(&[("0x0", Str("0x0")), ("0", Str("0x0"))]), THREADS),
     flag("cpu-strict", "", "cpu_strict", Bool(false), Only(OFF), THREADS),
     flag("poll", "", "poll", Int(50), Only(&[("50", Int(50))]), THREADS),

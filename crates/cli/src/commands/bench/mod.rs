@@ -215,6 +215,7 @@ impl Args {
             return Err(UsageError(format!("the lists make {n_tests} combinations, at most {most} can be run")).into());
         }
         let tests = if batched { combinations(&axes) } else { cases(&axes, &shapes) };
+        backends::check_kv_types(&self.backend, &tests)?;
         Ok(Plan { tests, batched, varied })
     }
 

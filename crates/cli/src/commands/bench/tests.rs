@@ -59,14 +59,14 @@ fn threads_of_batches_are_an_axis_of_their_own() {
 
 #[test]
 fn flags_of_other_hardware() {
-    assert!(plan("-ngl 0 -sm none -mg 0 -nkvo 1 -fa auto -mmp 1 -dio 0 -ctk f16 -ctv f16 -lm mmap --prio 0").is_ok());
+    assert!(plan("-ngl 0 -sm none -mg 0 -nkvo 1 -fa auto -mmp 1 -dio 0 -ctk f16 -ctv q4_0 -lm mmap --prio 0").is_ok());
     assert!(plan("-ngl -1 -ncmoe 12 -dev none -ts 0 -embd 0 -C 0x0 --cpu_strict 0 --poll 50 -fitt off").is_ok());
     for (line, says) in [
         ("-ngl 99", "-ngl 99: Pacemark computes on the CPU"),
         ("-ngl 0,99", "Here it may be -1 or 0."),
         ("-fa off", "-fa off: the native backend has fused attention only"),
         ("-fa off --backend native,llama-cpp", "The llama-cpp backend takes it (--backend llama-cpp)."),
-        ("-ctk q8_0", "-ctk q8_0: the native backend's KV cache is f16"),
+        ("-ctk q5_0", "Here it may be f32 or f16 or q8_0 or q4_0. The llama-cpp backend takes it"),
         ("-ctk q9 --backend llama-cpp", "-ctk q9: "),
         ("--numa distribute", "--numa distribute: "),
         ("-rpc host:1", "-rpc host:1: Pacemark computes on this machine only"),
@@ -84,9 +84,9 @@ fn flags_of_other_hardware() {
 
 #[test]
 fn what_llama_cpp_alone_is_told_it_does() {
-    let plan = plan("--backend llama-cpp -fa off,on -ctk q8_0 -ctv q8_0").unwrap();
+    let plan = plan("--backend llama-cpp -fa off,on -ctk q5_1 -ctv q8_0").unwrap();
     let values: Vec<_> = plan.tests.iter().map(|t| (t["flash_attn"].as_i64(), t["type_k"].as_str())).collect();
-    assert!(values.contains(&(Some(0), Some("q8_0"))) && values.contains(&(Some(1), Some("q8_0"))), "{values:?}");
+    assert!(values.contains(&(Some(0), Some("q5_1"))) && values.contains(&(Some(1), Some("q5_1"))), "{values:?}");
 }
 
 #[test]

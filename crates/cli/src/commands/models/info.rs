@@ -1,9 +1,11 @@
 //! `pacemark models info`: the figures of `modelfile::summary`, shown.
 
 use indicatif::DecimalBytes;
-use pacemark_modelfile::ModelFile;
+use pacemark_backends::native::KvType;
 use pacemark_modelfile::summary::Summary;
+use pacemark_modelfile::{DType, ModelFile};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 pub(super) fn json(file: &ModelFile, summary: &Summary, tensors: bool) -> Value {
@@ -35,6 +37,7 @@ pub(super) fn json(file: &ModelFile, summary: &Summary, tensors: bool) -> Value 
         "tied_embeddings": summary.tied_embeddings,
         "bytes_per_token": summary.bytes_per_token,
         "kv_bytes_per_token_f16": summary.kv_bytes_per_token_f16,
+        "kv_bytes_per_token": kv_types().map(|(name, dtype)| (name, summary.kv_bytes_per_token(dtype))).collect::<BTreeMap<_, _>>(),
     });
     if tensors {
         let each = file.tensors().iter().map(|tensor| {
@@ -72,7 +75,11 @@ pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, t
         ("read per token", bytes(summary.bytes_per_token)),
         ("KV per token, f16", summary.kv_bytes_per_token_f16.map_or("not stated".into(), bytes)),
     ];
-    for (label, value) in rows {
+    let kv = kv_types().filter(|(name, _)| *name != "f16").map(|(name, dtype)| {
+        let value = summary.kv_bytes_per_token(dtype).map_or("not stated".into(), bytes);
+        (format!("KV per token, {name}"), value)
+    });
+    for (label, value) in rows.into_iter().map(|(label, value)| (label.to_owned(), value)).chain(kv) {
         writeln!(out, "{label:18} {value}")?;
     }
     writeln!(out, "\n{:6} {:>7} {:>14} {:>14}", "type", "tensors", "parameters", "bytes")?;
@@ -89,6 +96,11 @@ pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, t
         }
     }
     Ok(())
+}
+
+/// The types of the native backend's KV cache.
+fn kv_types() -> impl Iterator<Item = (&'static str, DType)> {
+    KvType::ALL.into_iter().filter_map(|kv_type| Some((kv_type.name(), DType::from_name(kv_type.name())?)))
 }
 
 fn bits_per_weight(summary: &Summary) -> f64 {

@@ -90,6 +90,8 @@ pub struct Args {
     /// Context in tokens [default: what the model was trained for, at most 8192]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
+    #[command(flatten)]
+    kv: input::KvArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -132,6 +134,7 @@ pub fn run(args: Args) -> Result<Exit> {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
         n_threads_batch: args.threads_batch.map(usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
+        kv: args.kv.get()?,
         n_ubatch: args.ubatch_size as usize,
         weights: args.weights.get(),
         ..NativeOptions::default()

@@ -61,6 +61,7 @@ pub fn json(info: &BackendInfo, t: &Timings, peak_rss: Option<u64>) -> Value {
         "n_threads": info.n_threads,
         "n_threads_batch": info.n_threads_batch,
         "isa": info.isa,
+        "kv_bytes_per_token": info.kv_bytes_per_token,
     })
 }
 

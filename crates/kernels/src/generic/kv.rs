@@ -1,0 +1,169 @@
+//! How attention reads a page of keys or values of each type: what [`super::attention`] is generic over.
+//!
+//! The layout is stated in `kv_page.rs`. Quantized codes become floats in registers; a scale belongs to 32 dimensions of one
+//! position, so it multiplies a sum of 32 products of the keys, and the vectors of a value.
+
+#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
+
+use super::unrolled;
+use crate::attention::KV_BLOCK;
+use crate::kv_page::{GROUP_Q4_0, GROUP_Q8_0, SCALES};
+use crate::simd::Int8;
+use pacemark_quant::QK;
+
+/// A type of keys and values.
+///
+/// # Safety
+/// Every method requires a page of its type with the dimensions named, and the CPU features of `V`.
+pub(crate) trait Format {
+    /// Whether any number of rows has a kernel of its own; the others are rounded up to 1, 4 or 8 rows.
+    const EVERY_TILE: bool = false;
+
+    /// `q[r] · k` of the `LANES` keys from slot `lane`. `q` is `[head_dim rounded up to 32][R]`, zeros beyond the head.
+    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R];
+
+    /// The scales of the page's values at dimension `d`, of every slot.
+    #[inline(always)]
+    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
+        let _ = (page, d);
+        [0.0; KV_BLOCK]
+    }
+
+    /// Dimensions `d..d + LANES` of the value in `slot`.
+    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V;
+}
+
+/// Single precision.
+pub(crate) struct Single;
+/// Half precision.
+pub(crate) struct Half;
+/// Signed bytes.
+pub(crate) struct Bytes;
+/// Nibbles.
+pub(crate) struct Nibbles;
+
+impl Format for Half {
+    const EVERY_TILE: bool = true;
+
+    #[inline(always)]
+    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+        let keys = page.cast::<u16>().add(lane);
+        let mut sums = [V::splat(0.0); R];
+        for d in 0..head_dim {
+            let key = V::load_f16(keys.add(d * KV_BLOCK));
+            unrolled!(r in R => {
+                sums[r] = key.fma(V::splat(*q.add(d * R + r)), sums[r]);
+            });
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn value<V: Int8>(page: *const u8, _: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V {
+        V::load_f16(page.cast::<u16>().add(slot * value_dim + d))
+    }
+}
+
+impl Format for Single {
+    #[inline(always)]
+    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+        let keys = page.cast::<f32>().add(lane);
+        let mut sums = [V::splat(0.0); R];
+        for d in 0..head_dim {
+            let key = V::load(keys.add(d * KV_BLOCK));
+            unrolled!(r in R => {
+                sums[r] = key.fma(V::splat(*q.add(d * R + r)), sums[r]);
+            });
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn value<V: Int8>(page: *const u8, _: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V {
+        V::load(page.cast::<f32>().add(slot * value_dim + d))
+    }
+}
+
+impl Format for Bytes {
+    #[inline(always)]
+    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+        let mut sums = [V::splat(0.0); R];
+        for g in 0..head_dim.div_ceil(QK) {
+            let group = page.add(g * GROUP_Q8_0);
+            let codes = group.add(SCALES).cast::<i8>().add(lane);
+            let q = q.add(g * QK * R);
+            let mut part = [V::splat(0.0); R];
+            for d in 0..QK {
+                let key = V::load_i8(codes.add(d * KV_BLOCK));
+                unrolled!(r in R => {
+                    part[r] = key.fma(V::splat(*q.add(d * R + r)), part[r]);
+                });
+            }
+            let scale = V::load_f16(group.cast::<u16>().add(lane));
+            unrolled!(r in R => { sums[r] = part[r].fma(scale, sums[r]); });
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
+        scales::<V>(page.add(d / QK * GROUP_Q8_0))
+    }
+
+    #[inline(always)]
+    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, _: usize, d: usize) -> V {
+        let codes = page.add(d / QK * GROUP_Q8_0 + SCALES).cast::<i8>();
+        V::load_i8(codes.add(slot * QK + d % QK)).mul(V::splat(scales[slot]))
+    }
+}
+
+impl Format for Nibbles {
+    #[inline(always)]
+    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+        let mut sums = [V::splat(0.0); R];
+        let offset = V::splat(8.0);
+        for g in 0..head_dim.div_ceil(QK) {
+            let group = page.add(g * GROUP_Q4_0);
+            let codes = group.add(SCALES + lane);
+            let q = q.add(g * QK * R);
+            let mut part = [V::splat(0.0); R];
+            for d in 0..QK / 2 {
+                let (low, high) = V::load_nibbles(codes.add(d * KV_BLOCK));
+                let (low, high) = (low.sub(offset), high.sub(offset));
+                unrolled!(r in R => {
+                    part[r] = low.fma(V::splat(*q.add(d * R + r)), part[r]);
+                    part[r] = high.fma(V::splat(*q.add((d + QK / 2) * R + r)), part[r]);
+                });
+            }
+            let scale = V::load_f16(group.cast::<u16>().add(lane));
+            unrolled!(r in R => { sums[r] = part[r].fma(scale, sums[r]); });
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
+        scales::<V>(page.add(d / QK * GROUP_Q4_0))
+    }
+
+    #[inline(always)]
+    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, _: usize, d: usize) -> V {
+        let codes = page.add(d / QK * GROUP_Q4_0 + SCALES + slot * QK / 2);
+        // `d` is a multiple of LANES, which divides 16: a vector lies in one half of the group.
+        let (low, high) = V::load_nibbles(codes.add(d % (QK / 2)));
+        let value = if d % QK < QK / 2 { low } else { high };
+        value.sub(V::splat(8.0)).mul(V::splat(scales[slot]))
+    }
+}
+
+/// The scales of a group as floats.
+#[inline(always)]
+unsafe fn scales<V: Int8>(group: *const u8) -> [f32; KV_BLOCK] {
+    let mut out = [0.0; KV_BLOCK];
+    let mut i = 0;
+    while i < KV_BLOCK {
+        V::load_f16(group.cast::<u16>().add(i)).store(out.as_mut_ptr().add(i));
+        i += V::LANES;
+    }
+    out
+}
