@@ -26,6 +26,8 @@ pub struct LoadOptions {
     pub flash_attn: Option<bool>,
     /// Types of keys and values in the KV cache, by llama.cpp's names.
     pub kv_types: (String, String),
+    /// Lock the weights in memory, in backends that can.
+    pub mlock: bool,
     /// The type to convert the weights of a Hugging Face directory to, in backends that read such.
     pub weights: Option<DType>,
 }
@@ -42,6 +44,7 @@ impl Default for LoadOptions {
             n_ubatch: native.n_ubatch,
             flash_attn: None,
             kv_types: ("f16".into(), "f16".into()),
+            mlock: false,
             weights: None,
         }
     }
@@ -87,9 +90,17 @@ fn native(
         KvType::from_name(name).ok_or_else(|| format!("KV cache type {name}: the native backend has {names}"))
     };
     let kv = KvTypes::new(kv_type(&options.kv_types.0)?, kv_type(&options.kv_types.1)?)?;
-    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, weights, .. } = *options;
-    let options =
-        NativeOptions { n_threads, n_threads_batch, n_ctx, n_seqs, kv, n_ubatch: n_ubatch.min(n_batch), weights };
+    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, mlock, weights, .. } = *options;
+    let options = NativeOptions {
+        n_threads,
+        n_threads_batch,
+        n_ctx,
+        n_seqs,
+        kv,
+        n_ubatch: n_ubatch.min(n_batch),
+        mlock,
+        weights,
+    };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
 }
 
@@ -99,6 +110,9 @@ const LLAMA_CPP: Result<Load, &str> = Err("it was left out of this build: build 
 #[cfg(feature = "llama-cpp")]
 const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
     let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, .. } = *options;
+    if options.mlock {
+        return Err("--mlock: only the native backend locks its weights".into());
+    }
     if options.weights.is_some() || path.is_dir() {
         return Err("the llama-cpp backend reads GGUF files only".into());
     }

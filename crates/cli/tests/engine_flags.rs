@@ -90,3 +90,20 @@ fn keys_and_values_are_stored_as_asked() {
     let types: Vec<_> = rows.as_array().unwrap().iter().map(|r| (r["type_k"].as_str(), r["type_v"].as_str())).collect();
     assert_eq!(types, ["f16", "f16", "q8_0", "q8_0"].map(|k| (Some(k), Some("q4_0"))));
 }
+
+/// `ulimit` is the shell's, so the limit is set by one.
+#[cfg(target_os = "linux")]
+#[test]
+fn weights_are_locked_or_the_limit_is_named() {
+    let model = Model::new("mlock");
+    let run = |limit: &str, flags: &str| {
+        let binary = env!("CARGO_BIN_EXE_pacemark");
+        let line = format!("ulimit -l {limit} && exec {binary} run -m {} -p in_the -n 1 {flags}", model.0.display());
+        Command::new("sh").args(["-c", &line]).output().unwrap()
+    };
+    assert!(run("0", "").status.success());
+    let locked = run("0", "--mlock");
+    let text = String::from_utf8_lossy(&locked.stderr).into_owned();
+    // Who may lock without a limit (CAP_IPC_LOCK) does.
+    assert!(locked.status.success() || text.contains("(--mlock)") && text.contains("may lock 0 KiB"), "{text}");
+}

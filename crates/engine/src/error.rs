@@ -88,6 +88,19 @@ pub enum EngineError {
         /// Why.
         source: pacemark_kernels::MatrixError,
     },
+    /// The system does not let the weights be locked in memory.
+    #[error(
+        "cannot lock {weights_mib} MiB of weights in memory (--mlock): {source}; this process may lock {limit} (RLIMIT_MEMLOCK, \
+         shown and raised by ulimit -l)"
+    )]
+    Lock {
+        /// Packed weights.
+        weights_mib: u64,
+        /// What the process may lock, with its unit.
+        limit: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Compute threads could not be started.
     #[error("cannot start compute threads: {0}")]
     Threads(std::io::Error),

@@ -19,6 +19,8 @@ pub struct LoadOptions {
     pub n_ctx: usize,
     /// How it will store them.
     pub kv: KvTypes,
+    /// Lock the packed weights in memory, so that they are never swapped out.
+    pub mlock: bool,
     /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
     pub weights: Option<DType>,
 }
@@ -60,15 +62,13 @@ impl Model {
         let n_threads = options.n_threads.max(1);
         let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
         let team = Team::new(n_threads.max(n_threads_batch)).map_err(EngineError::Threads)?;
-        let loader = Loader {
-            file: &file,
-            config: &config,
-            team: &team,
-            kernels,
-            arena: Arena::default(),
-            used: HashSet::new(),
-        };
+        let mut arena = Arena::default();
+        let loader =
+            Loader { file: &file, config: &config, team: &team, kernels, arena: &mut arena, used: HashSet::new() };
         let weights = loader.load(progress)?;
+        if options.mlock {
+            lock(&arena)?;
+        }
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
         Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file, times })
     }
@@ -114,6 +114,15 @@ impl Model {
         let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.up, &l.down].into_iter().chain(&l.gate));
         matrices.chain([&self.weights.output]).map(|m| m.bytes() as u64).sum()
     }
+}
+
+/// Locks the packed weights; the error says how much was to be locked, and how much may be.
+fn lock(arena: &Arena) -> Result<(), EngineError> {
+    arena.lock().map_err(|source| EngineError::Lock {
+        weights_mib: arena.used_bytes() >> 20,
+        limit: pacemark_kernels::memlock_limit().map_or("any amount".into(), |bytes| format!("{} KiB", bytes >> 10)),
+        source,
+    })
 }
 
 /// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's within a few per cent.

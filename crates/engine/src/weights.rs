@@ -89,7 +89,7 @@ pub(crate) struct Loader<'a> {
     pub config: &'a ModelConfig,
     pub team: &'a Team,
     pub kernels: &'static KernelSet,
-    pub arena: Arena,
+    pub arena: &'a mut Arena,
     pub used: HashSet<String>,
 }
 
@@ -239,7 +239,7 @@ impl<'a> Loader<'a> {
     ) -> Result<Matrix, EngineError> {
         let order = |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
         let bias = bias.map(|bias| (0..n_rows).map(|row| bias[order(row)]).collect());
-        Matrix::pack(self.team, self.kernels, &mut self.arena, info.dtype, (n_rows, n_cols), bytes, &order)
+        Matrix::pack(self.team, self.kernels, self.arena, info.dtype, (n_rows, n_cols), bytes, &order)
             .map(|matrix| matrix.with_bias(bias))
             .map_err(|source| EngineError::Pack {
                 file: self.file.path().display().to_string(),

@@ -72,8 +72,8 @@ impl Chunk {
 /// Hands out zeroed chunks from large mappings, so that small matrices share huge pages.
 #[derive(Default)]
 pub struct Arena {
-    pages: Option<Arc<Pages>>,
-    used: usize,
+    /// Every mapping and how much of it is given out; the last one has room.
+    mappings: Vec<(Arc<Pages>, usize)>,
 }
 
 impl Arena {
@@ -82,22 +82,58 @@ impl Arena {
 
     /// A zeroed chunk of `len` bytes, aligned to a cache line.
     pub fn alloc(&mut self, len: usize) -> io::Result<Chunk> {
-        let room = self.pages.as_ref().map_or(0, |pages| pages.len - self.used);
+        let room = self.mappings.last().map_or(0, |(pages, used)| pages.len - used);
         let reserved = len.checked_next_multiple_of(Self::ALIGN).ok_or(io::ErrorKind::OutOfMemory)?.max(Self::ALIGN);
         if reserved > room {
-            self.pages = Some(Arc::new(Pages::new(reserved.max(Self::MAPPING))?));
-            self.used = 0;
+            self.mappings.push((Arc::new(Pages::new(reserved.max(Self::MAPPING))?), 0));
         }
-        let pages = self.pages.clone().ok_or(io::ErrorKind::OutOfMemory)?;
-        let chunk = Chunk { pages, offset: self.used, len };
-        self.used += reserved;
+        let (pages, used) = self.mappings.last_mut().ok_or(io::ErrorKind::OutOfMemory)?;
+        let chunk = Chunk { pages: pages.clone(), offset: *used, len };
+        *used += reserved;
         Ok(chunk)
     }
+
+    /// Bytes given out.
+    pub fn used_bytes(&self) -> u64 {
+        self.mappings.iter().map(|(_, used)| *used as u64).sum()
+    }
+
+    /// Keeps what was given out in memory: the system will not swap it out until it is freed. Fails where the process may
+    /// not lock so much ([`memlock_limit`]).
+    pub fn lock(&self) -> io::Result<()> {
+        for (pages, used) in &self.mappings {
+            // SAFETY: the range lies in a mapping of ours; locking changes nothing that can be read.
+            if unsafe { libc::mlock(pages.start.cast(), *used) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that this process may lock in memory (`ulimit -l`); `None` for as many as it likes.
+pub fn memlock_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the struct is ours and of the type that the call fills.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(miri))]
+    #[test]
+    fn what_was_given_out_is_locked_or_refused() {
+        let mut arena = Arena::default();
+        let chunk = arena.alloc(100).unwrap();
+        assert_eq!(arena.used_bytes(), 128);
+        if let Err(error) = arena.lock() {
+            assert!(memlock_limit().is_some_and(|limit| limit < 4096), "{error}");
+        }
+        assert_eq!(chunk.as_slice()[0], 0);
+    }
 
     #[test]
     fn chunks_are_zeroed_aligned_and_apart() {

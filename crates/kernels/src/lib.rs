@@ -30,7 +30,7 @@ mod sync;
 mod team;
 
 pub use attention::{AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim};
-pub use buffer::{Arena, Chunk};
+pub use buffer::{Arena, Chunk, memlock_limit};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use kv_page::{KvPairError, KvType, KvTypes, write_key, write_value};

@@ -34,6 +34,8 @@ pub struct NativeOptions {
     pub kv: KvTypes,
     /// Prompt tokens computed at once.
     pub n_ubatch: usize,
+    /// Lock the packed weights in memory.
+    pub mlock: bool,
     /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
     pub weights: Option<DType>,
 }
@@ -53,6 +55,7 @@ impl Default for NativeOptions {
             n_seqs: 1,
             kv: KvTypes::default(),
             n_ubatch: 512,
+            mlock: false,
             weights: None,
         }
     }
@@ -103,6 +106,7 @@ impl NativeBackend {
             n_threads_batch: options.n_threads_batch,
             n_ctx: in_all(assumed, n_seqs),
             kv: options.kv,
+            mlock: options.mlock,
             weights: options.weights,
         };
         let model = Model::load(path, loading, progress)?;

@@ -95,6 +95,9 @@ pub struct Args {
     /// Threads that compute prompts and batches [default: as many as -t] (-tb)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads_batch: Vec<Numbers>,
+    /// Lock the weights in memory: never swapped out, refused where the process may not
+    #[arg(long)]
+    mlock: bool,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,

@@ -92,6 +92,9 @@ pub struct Args {
     ctx_size: Option<u32>,
     #[command(flatten)]
     kv: input::KvArgs,
+    /// Lock the weights in memory: never swapped out, refused where the process may not
+    #[arg(long)]
+    mlock: bool,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -135,6 +138,7 @@ pub fn run(args: Args) -> Result<Exit> {
         n_threads_batch: args.threads_batch.map(usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
         kv: args.kv.get()?,
+        mlock: args.mlock,
         n_ubatch: args.ubatch_size as usize,
         weights: args.weights.get(),
         ..NativeOptions::default()
