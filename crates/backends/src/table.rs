@@ -62,14 +62,16 @@ pub struct BackendEntry {
     pub name: &'static str,
     /// One line on what it is.
     pub help: &'static str,
+    /// Reads GGUF files only: a synthetic model has to be written to one first.
+    pub files_only: bool,
     /// Loads a model; or why this build cannot.
     pub load: Result<Load, &'static str>,
 }
 
 /// Every backend, the default first.
 pub const BACKENDS: &[BackendEntry] = &[
-    BackendEntry { name: crate::native::NAME, help: "Pacemark's own engine", load: Ok(native) },
-    BackendEntry { name: "llama-cpp", help: "llama.cpp, to compare with", load: LLAMA_CPP },
+    BackendEntry { name: crate::native::NAME, help: "Pacemark's own engine", files_only: false, load: Ok(native) },
+    BackendEntry { name: "llama-cpp", help: "llama.cpp, to compare with", files_only: true, load: LLAMA_CPP },
 ];
 
 /// The backend of that name.

@@ -12,7 +12,7 @@ mod http;
 mod partial;
 pub mod progress;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod wheels;
 
 use crate::exit::UsageError;

@@ -9,6 +9,7 @@ mod compat;
 mod lists;
 mod progress;
 mod runner;
+mod synthetic;
 
 use crate::exit::{Exit, UsageError};
 use crate::{hub, input};

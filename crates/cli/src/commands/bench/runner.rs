@@ -2,7 +2,7 @@
 
 use super::backends::{Load, count, open};
 use super::progress::Progress;
-use super::{Args, Plan};
+use super::{Args, Plan, synthetic};
 use crate::exit::Exit;
 use crate::{hub, interrupt};
 use anyhow::{Context, Result};
@@ -32,6 +32,7 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
             unknown.insert(path);
         }
     }
+    let _files = synthetic::write_needed(&args.backend, &mut paths, hub::cache::Cache::from_env)?;
     // From here on Ctrl-C keeps what was measured; until here it just ends the process.
     let stop = interrupt::flag();
     let layout = if plan.batched {
@@ -94,10 +95,11 @@ fn measure(
             } else {
                 throughput.run(&backends, test, &mut progress, stop)
             };
-            let (trials, error) = match result {
+            let (mut trials, error) = match result {
                 Ok(trials) => (trials, None),
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
+            synthetic::restore_name(&load.model, &mut trials);
             progress.suspend(|| output.rows(trials))?;
             if let Some(error) = error {
                 return Err(error).with_context(|| format!("{}: {}", load.model, pacemark_record::test_name(test)));

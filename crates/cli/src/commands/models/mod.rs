@@ -4,7 +4,7 @@
 
 mod info;
 mod quantize;
-mod synth;
+pub(in crate::commands) mod synth;
 
 use crate::exit::Exit;
 use crate::hub::{self, cache::Cache};

@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 }
 
 /// Writes a model to a file with a bar on a terminal. An error or Ctrl-C leaves no file.
-pub(super) fn write_file(model: &ModelFile, path: &Path) -> Result<()> {
+pub(in crate::commands) fn write_file(model: &ModelFile, path: &Path) -> Result<()> {
     let stop = interrupt::flag();
     let bar = Progress::new(Some(model.n_bytes()));
     let written: Result<(), QuantizeError> = write(model, &Plan::copy(model), path, 1, &mut |done| bar.set(done), stop);
