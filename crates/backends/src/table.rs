@@ -2,7 +2,7 @@
 
 use crate::native::{NativeBackend, NativeOptions};
 use pacemark_backend::Backend;
-use pacemark_engine::{KvType, KvTypes};
+use pacemark_engine::{KvType, KvTypes, Place};
 use pacemark_modelfile::DType;
 use std::error::Error;
 use std::path::Path;
@@ -26,6 +26,10 @@ pub struct LoadOptions {
     pub flash_attn: Option<bool>,
     /// Types of keys and values in the KV cache, by llama.cpp's names.
     pub kv_types: (String, String),
+    /// Where the threads run, in backends that can choose.
+    pub place: Place,
+    /// Read the file instead of mapping it.
+    pub no_mmap: bool,
     /// Lock the weights in memory, in backends that can.
     pub mlock: bool,
     /// The type to convert the weights of a Hugging Face directory to, in backends that read such.
@@ -44,6 +48,8 @@ impl Default for LoadOptions {
             n_ubatch: native.n_ubatch,
             flash_attn: None,
             kv_types: ("f16".into(), "f16".into()),
+            place: Place::Anywhere,
+            no_mmap: false,
             mlock: false,
             weights: None,
         }
@@ -92,16 +98,17 @@ fn native(
         KvType::from_name(name).ok_or_else(|| format!("KV cache type {name}: the native backend has {names}"))
     };
     let kv = KvTypes::new(kv_type(&options.kv_types.0)?, kv_type(&options.kv_types.1)?)?;
-    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, mlock, weights, .. } = *options;
     let options = NativeOptions {
-        n_threads,
-        n_threads_batch,
-        n_ctx,
-        n_seqs,
+        n_threads: options.n_threads,
+        n_threads_batch: options.n_threads_batch,
+        n_ctx: options.n_ctx,
+        n_seqs: options.n_seqs,
         kv,
-        n_ubatch: n_ubatch.min(n_batch),
-        mlock,
-        weights,
+        n_ubatch: options.n_ubatch.min(options.n_batch),
+        place: options.place,
+        no_mmap: options.no_mmap,
+        mlock: options.mlock,
+        weights: options.weights,
     };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
 }
@@ -114,6 +121,12 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
     let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, .. } = *options;
     if options.mlock {
         return Err("--mlock: only the native backend locks its weights".into());
+    }
+    if options.place != Place::Anywhere {
+        return Err("--cpu-mask, --numa: only the native backend places its threads; taskset places both alike".into());
+    }
+    if options.no_mmap {
+        return Err("--no-mmap: the llama-cpp backend maps the file".into());
     }
     if options.weights.is_some() || path.is_dir() {
         return Err("the llama-cpp backend reads GGUF files only".into());

@@ -2,7 +2,7 @@
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
-use pacemark_backends::native::{KvType, KvTypes};
+use pacemark_backends::native::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::DType;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,72 @@ impl KvArgs {
     pub fn get(self) -> Result<KvTypes, UsageError> {
         KvTypes::new(self.cache_type_k, self.cache_type_v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))
     }
+}
+
+/// Where threads run and how weights are kept, of commands that run one model.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct HostArgs {
+    /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1 [default: any]
+    #[arg(short = 'C', long, value_name = "HEX", value_parser = cpu_mask, conflicts_with = "numa")]
+    cpu_mask: Option<Processors>,
+    /// 1 for each thread on a processor of its own, of those of -C
+    #[arg(long, value_name = "0|1", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1))]
+    cpu_strict: u8,
+    /// Place threads by memory nodes: distribute, isolate or numactl
+    #[arg(long, value_name = "HOW", value_parser = numa)]
+    numa: Option<Numa>,
+    /// Read the file instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// Lock the weights in memory: never swapped out, refused where the process may not
+    #[arg(long)]
+    pub mlock: bool,
+}
+
+/// Those of a mask; none for 0, which is for any.
+#[derive(Clone, Copy, Debug)]
+struct Processors(Option<Cpus>);
+
+impl HostArgs {
+    fn cpus(self) -> Option<Cpus> {
+        self.cpu_mask.and_then(|mask| mask.0)
+    }
+
+    /// Where threads run.
+    pub fn place(self) -> Result<Place, UsageError> {
+        match (self.numa, self.cpus(), self.cpu_strict == 1) {
+            (Some(numa), ..) => Ok(Place::Nodes(numa)),
+            (None, Some(cpus), strict) => Ok(Place::Mask { cpus, strict }),
+            (None, None, false) => Ok(Place::Anywhere),
+            (None, None, true) => Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into())),
+        }
+    }
+
+    /// As they are recorded: fields that were not asked for are missing.
+    pub fn record(self, into: &mut serde_json::Map<String, serde_json::Value>) {
+        if let Some(cpus) = self.cpus() {
+            into.insert("cpu_mask".into(), cpus.mask().into());
+            into.insert("cpu_strict".into(), (self.cpu_strict == 1).into());
+        }
+        if let Some(numa) = self.numa {
+            into.insert("numa".into(), numa.name().into());
+        }
+        for (name, given) in [("no_mmap", self.no_mmap), ("mlock", self.mlock)] {
+            if given {
+                into.insert(name.into(), true.into());
+            }
+        }
+    }
+}
+
+fn cpu_mask(mask: &str) -> Result<Processors, String> {
+    Cpus::from_mask(mask).map(|cpus| Processors((cpus.count() > 0).then_some(cpus)))
+}
+
+/// A way to place threads on memory nodes, by its name.
+pub fn numa(name: &str) -> Result<Numa, String> {
+    let names = Numa::ALL.map(Numa::name);
+    Numa::ALL.into_iter().find(|numa| numa.name() == name).ok_or_else(|| format!("not one of {}", names.join(", ")))
 }
 
 fn kv_type(name: &str) -> Result<KvType, String> {

@@ -107,3 +107,82 @@ fn weights_are_locked_or_the_limit_is_named() {
     // Who may lock without a limit (CAP_IPC_LOCK) does.
     assert!(locked.status.success() || text.contains("(--mlock)") && text.contains("may lock 0 KiB"), "{text}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_run_on_the_processors_of_the_mask() {
+    let model = Model::new("mask");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned();
+    let first: usize = allowed.split([',', '-']).next().unwrap().parse().unwrap();
+    let mask = format!("0x{}{}", 1 << (first % 4), "0".repeat(first / 4));
+    let anywhere = model.json("run", "-p in_the -n 4 --ignore-eos -t 1");
+    let placed = model.json("run", &format!("-p in_the -n 4 --ignore-eos -t 1 -C {mask} --cpu-strict 1"));
+    assert_eq!(anywhere["ids"], placed["ids"]);
+    assert_eq!(
+        (&placed["timings"]["cpu_mask"], &placed["timings"]["cpu_strict"]),
+        (&mask.clone().into(), &true.into())
+    );
+    assert!(anywhere["timings"].get("cpu_mask").is_none());
+
+    let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup -t 1 -C 0x0,{mask}"));
+    assert_eq!((&rows[0]["cpu_mask"], &rows[1]["cpu_mask"]), (&"0x0".into(), &mask.clone().into()));
+    let table = |line: &str| {
+        let output = model.pacemark("bench", &format!("-p 8 -n 0 -r 1 --no-warmup -t 1 {line}"));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(table(&format!("-C {mask}")).contains("| cpu_mask   |"));
+    assert!(!table("-C 0x0").contains("cpu_mask"));
+
+    for (line, parts) in [
+        (format!("-t 2 -C {mask}"), ["2 threads on 1 processor", "(-t)"]),
+        ("-t 1 -C 0x".to_owned() + &"f".repeat(256), ["names processors 0-1023", "this process may use"]),
+        ("-t 1 -C 0xg1".to_owned(), ["0xg1", "hexadecimal"]),
+        ("-t 1 --cpu-strict 1".to_owned(), ["--cpu-strict 1: ", "-C MASK"]),
+    ] {
+        for command in ["run -p in", "bench -p 8 -n 0"] {
+            let (command, rest) = command.split_once(' ').unwrap();
+            let output = model.pacemark(command, &format!("{rest} {line}"));
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(
+                !output.status.success() && parts.iter().all(|part| text.contains(part)),
+                "{command} {line}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn memory_nodes_are_used_where_there_are_several() {
+    let model = Model::new("numa");
+    let nodes = std::fs::read_dir("/sys/devices/system/node").map_or(0, |entries| {
+        entries.filter(|entry| entry.as_ref().is_ok_and(|e| e.path().join("cpulist").exists())).count()
+    });
+    for command in ["run -p in_the -n 1", "bench -p 8 -n 0 -r 1 --no-warmup -o json"] {
+        let (command, line) = command.split_once(' ').unwrap();
+        let output = model.pacemark(command, &format!("{line} -t 1 --numa distribute"));
+        let (text, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if nodes > 1 {
+            assert!(output.status.success(), "{error}");
+            assert!(command == "run" || text.contains(r#""numa": "distribute""#), "{text}");
+        } else {
+            assert!(!output.status.success() && error.contains("one memory node"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn files_are_read_without_a_mapping() {
+    let model = Model::new("no-mmap");
+    let run = |line: &str| model.json("run", &format!("-p in_the -n 4 --ignore-eos {line}"));
+    let (mapped, read) = (run(""), run("--no-mmap"));
+    assert_eq!((&mapped["ids"], &read["timings"]["no_mmap"]), (&read["ids"], &true.into()));
+    let modes = |line: &str| -> Vec<String> {
+        let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup {line}"));
+        rows.as_array().unwrap().iter().map(|row| row["load_mode"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(modes(""), ["auto"]);
+    assert_eq!(modes("--no-mmap"), ["none"]);
+    assert_eq!(modes("-mmp 0,1"), ["none", "mmap"]);
+    assert_eq!(modes("-lm none"), ["none"]);
+}

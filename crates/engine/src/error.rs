@@ -101,6 +101,9 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// Threads cannot run where they are to.
+    #[error(transparent)]
+    Place(#[from] pacemark_kernels::PlaceError),
     /// Compute threads could not be started.
     #[error("cannot start compute threads: {0}")]
     Threads(std::io::Error),

@@ -21,7 +21,7 @@ pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
 pub use kv::{KvCache, SequenceKv};
 pub use model::{LoadOptions, LoadTimes, Model};
-pub use pacemark_kernels::{KV_BLOCK, KvPairError, KvType, KvTypes};
+pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};
 pub use sampler::{Sampler, SamplerConfig, TokenLogprobs};
 
 /// A token's number in the vocabulary.

@@ -2,8 +2,8 @@
 
 use crate::weights::{Loader, Weights};
 use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch, memory};
-use pacemark_kernels::{Arena, KernelSet, Team};
-use pacemark_modelfile::{DType, ModelFile};
+use pacemark_kernels::{Arena, KernelSet, Place, Team};
+use pacemark_modelfile::{DType, ModelFile, OpenOptions};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,6 +19,10 @@ pub struct LoadOptions {
     pub n_ctx: usize,
     /// How it will store them.
     pub kv: KvTypes,
+    /// Where the threads run. The thread that loads the model is one of them until the model is dropped.
+    pub place: Place,
+    /// Read the file tensor by tensor instead of mapping it.
+    pub no_mmap: bool,
     /// Lock the packed weights in memory, so that they are never swapped out.
     pub mlock: bool,
     /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
@@ -54,14 +58,16 @@ impl Model {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Model, EngineError> {
         let started = Instant::now();
-        let file = ModelFile::open_as(path, options.weights)?;
+        let file = ModelFile::open_with(path, OpenOptions { weights: options.weights, no_mmap: options.no_mmap })?;
         let config = arch::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
         check_memory(&file, &config, options)?;
         let n_threads = options.n_threads.max(1);
         let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
-        let team = Team::new(n_threads.max(n_threads_batch)).map_err(EngineError::Threads)?;
+        let n_team = n_threads.max(n_threads_batch);
+        let places = options.place.of_threads(n_team)?;
+        let team = Team::placed(n_team, &places).map_err(EngineError::Threads)?;
         let mut arena = Arena::default();
         let loader =
             Loader { file: &file, config: &config, team: &team, kernels, arena: &mut arena, used: HashSet::new() };

@@ -21,6 +21,7 @@ mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod panel;
+mod place;
 mod portable;
 mod roof;
 mod simd;
@@ -35,5 +36,6 @@ pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use kv_page::{KvPairError, KvType, KvTypes, write_key, write_value};
 pub use matrix::{Activations, Matrix, MatrixError, Product, matmul};
+pub use place::{Cpus, Numa, Place, PlaceError};
 pub use roof::Roof;
 pub use team::Team;

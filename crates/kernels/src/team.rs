@@ -48,11 +48,21 @@ pub struct Team {
     handles: Vec<JoinHandle<()>>,
     /// Only one thread leads at a time.
     busy: AtomicBool,
+    /// What ends with the team (`place.rs`: the leader's return).
+    pub(crate) kept: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
 
 impl Team {
     /// A team of `n_threads` (at least one); one of them is the caller of [`Team::run`].
     pub fn new(n_threads: usize) -> std::io::Result<Team> {
+        Team::start(n_threads, &mut |_| Ok(()))
+    }
+
+    /// As [`Self::new`]; `before(i)` is called before worker `i` is started, which inherits what the caller then is.
+    pub(crate) fn start(
+        n_threads: usize,
+        before: &mut dyn FnMut(usize) -> std::io::Result<()>,
+    ) -> std::io::Result<Team> {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             job: AtomicPtr::new(std::ptr::null_mut()),
@@ -62,9 +72,11 @@ impl Team {
             sleepers: AtomicUsize::new(0),
             n_active: AtomicUsize::new(n_threads.max(1)),
         });
-        let mut team = Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false) };
+        let mut team =
+            Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false), kept: None };
         for i in 1..n_threads.max(1) {
             let shared = team.shared.clone();
+            before(i)?;
             let handle = thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared, i))?;
             team.threads.push(handle.thread().clone());
             team.handles.push(handle);

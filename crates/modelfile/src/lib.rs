@@ -23,12 +23,13 @@ mod strings;
 pub mod summary;
 pub mod synth;
 mod tensor;
+mod unmapped;
 mod value;
 
 pub use error::ModelFileError;
 pub use gguf::write::{GgufFile, GgufWriter, write_gguf, write_gguf_file};
 pub use metadata::Metadata;
-pub use model::ModelFile;
+pub use model::{ModelFile, OpenOptions};
 pub use pacemark_quant::DType;
 pub use source::TensorSource;
 pub use strings::Strings;

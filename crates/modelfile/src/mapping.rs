@@ -38,6 +38,14 @@ impl Mapping {
         &self.map
     }
 
+    /// Keeps all pages in memory until the mapping ends.
+    pub(crate) fn lock(&self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        return self.map.lock();
+        #[cfg(not(unix))]
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
     /// Lets the system drop the whole pages within `range` from memory; a later access reads them from the file again.
     pub(crate) fn release(&self, range: Range<usize>) {
         /// The smallest page of any system; larger ones are rounded by the system, harmlessly for the reason below.

@@ -1,6 +1,7 @@
 //! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
 use crate::mapping::Mapping;
+use crate::unmapped::Unmapped;
 use crate::{DType, Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,13 +17,48 @@ pub struct ModelFile {
     storage: Storage,
 }
 
+/// How to open a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// The type that matrices of a Hugging Face directory are converted to when they are asked for. The weights of a GGUF
+    /// file are what they are: with a type for them it is an error.
+    pub weights: Option<DType>,
+    /// Read tensors when they are asked for, instead of mapping the file. GGUF files only.
+    pub no_mmap: bool,
+}
+
 /// Where the bytes are.
 #[derive(Debug)]
 enum Storage {
-    /// In mapped GGUF files; [`TensorInfo`] says in which, and where.
-    Mapped(Vec<Arc<Mapping>>),
+    /// In GGUF files; [`TensorInfo`] says in which, and where.
+    Files(Vec<Part>),
     /// Made on demand.
     Source(Box<dyn TensorSource>),
+}
+
+/// One file of a model.
+#[derive(Debug)]
+enum Part {
+    Mapped(Arc<Mapping>),
+    Read(Unmapped),
+}
+
+impl Part {
+    fn open(path: &Path, no_mmap: bool) -> Result<(Part, gguf::read::Header)> {
+        if no_mmap {
+            return Unmapped::open(path).map(|(file, header)| (Part::Read(file), header));
+        }
+        let mapping = Mapping::open(path)?;
+        let header = gguf::read::parse(mapping.bytes(), path)?;
+        Ok((Part::Mapped(Arc::new(mapping)), header))
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Part::Mapped(mapping) => mapping.bytes().len() as u64,
+            Part::Read(file) => file.len(),
+        }
+    }
 }
 
 impl ModelFile {
@@ -30,13 +66,18 @@ impl ModelFile {
     /// expected beside it. A directory is read as Hugging Face lays models out ([`crate::hf`]); a path that begins with
     /// `synth:` is no file but a [synthetic](crate::synth) model. The weights themselves are not touched.
     pub fn open(path: impl AsRef<Path>) -> Result<ModelFile> {
-        ModelFile::open_as(path, None)
+        ModelFile::open_with(path, OpenOptions::default())
     }
 
-    /// As [`Self::open`], but the matrices of a directory are converted to `weights` when they are asked for. The weights of
-    /// a GGUF file are what they are: with a type for them it is an error.
+    /// As [`Self::open`], with the type that the matrices of a directory are to have.
     pub fn open_as(path: impl AsRef<Path>, weights: Option<DType>) -> Result<ModelFile> {
+        ModelFile::open_with(path, OpenOptions { weights, ..OpenOptions::default() })
+    }
+
+    /// As [`Self::open`], in another way.
+    pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<ModelFile> {
         let path = path.as_ref();
+        let OpenOptions { weights, no_mmap } = options;
         let invalid = |weights: DType, found| {
             let expected = format!("a Hugging Face directory, whose weights can become {} on load", weights.name());
             Err(ModelFileError::invalid(path, "type", expected, found))
@@ -45,29 +86,31 @@ impl ModelFile {
         match (synthetic, weights) {
             (Some(_), Some(weights)) => return invalid(weights, "a synthetic model, whose type is part of its name"),
             (Some(name), None) => return synth::open(name),
+            _ if path.is_dir() && no_mmap => {
+                let found = "a Hugging Face directory, whose files are mapped";
+                return Err(ModelFileError::invalid(path, "--no-mmap", "a GGUF file", found));
+            }
             _ if path.is_dir() => return hf::open(path, weights),
             (None, Some(weights)) => return invalid(weights, "a GGUF file, whose weights have their types"),
             (None, None) => {}
         }
-        let mapping = Mapping::open(path)?;
-        let first = gguf::read::parse(mapping.bytes(), path)?;
+        let (part, first) = Part::open(path, no_mmap)?;
         let split = split::Split::of(&first.metadata, path)?;
         let mut model = ModelFile::empty(path);
-        let mut parts = vec![Arc::new(mapping)];
+        let mut parts = vec![part];
         model.add_tensors(path, first.tensors, 0)?;
         model.metadata = first.metadata;
         if let Some(split) = split {
             for number in 1..split.count {
                 let path = split.part_path(number);
-                let mapping = Mapping::open(&path)?;
-                let part = gguf::read::parse(mapping.bytes(), &path)?;
-                split.check_part(&part.metadata, number)?;
-                model.add_tensors(&path, part.tensors, parts.len())?;
-                parts.push(Arc::new(mapping));
+                let (part, header) = Part::open(&path, no_mmap)?;
+                split.check_part(&header.metadata, number)?;
+                model.add_tensors(&path, header.tensors, parts.len())?;
+                parts.push(part);
             }
             split.check_total(model.tensors.len())?;
         }
-        model.storage = Storage::Mapped(parts);
+        model.storage = Storage::Files(parts);
         Ok(model)
     }
 
@@ -95,7 +138,7 @@ impl ModelFile {
             metadata: Metadata::new(),
             tensors: Vec::new(),
             by_name: HashMap::new(),
-            storage: Storage::Mapped(Vec::new()),
+            storage: Storage::Files(Vec::new()),
         }
     }
 
@@ -135,17 +178,20 @@ impl ModelFile {
         self.by_name.get(name).map(|&at| &self.tensors[at])
     }
 
-    /// The bytes of a tensor of this model. A mapped tensor is only pointed to; one of a [`TensorSource`] is made now, each
-    /// time anew, and can fail.
+    /// The bytes of a tensor of this model. A mapped tensor is only pointed to; one of a file that is not mapped is read
+    /// now, one of a [`TensorSource`] made now, each time anew, and both can fail.
     ///
     /// # Panics
     /// When `tensor` belongs to another model and does not lie within this one.
     pub fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
         match &self.storage {
-            Storage::Mapped(parts) => {
-                let end = tensor.start.saturating_add(tensor.n_bytes() as usize);
-                Ok(TensorBytes::mapped(parts[tensor.part].clone(), tensor.start..end))
-            }
+            Storage::Files(parts) => match &parts[tensor.part] {
+                Part::Mapped(mapping) => {
+                    let end = tensor.start.saturating_add(tensor.n_bytes() as usize);
+                    Ok(TensorBytes::mapped(mapping.clone(), tensor.start..end))
+                }
+                Part::Read(file) => file.bytes(tensor),
+            },
             Storage::Source(source) => {
                 let bytes = source.bytes(tensor)?;
                 if bytes.len() as u64 != tensor.n_bytes() {
@@ -171,7 +217,7 @@ impl ModelFile {
     /// Size of the file on disk, all parts together; 0 for weights that lie in no file.
     pub fn file_bytes(&self) -> u64 {
         match &self.storage {
-            Storage::Mapped(parts) => parts.iter().map(|part| part.bytes().len() as u64).sum(),
+            Storage::Files(parts) => parts.iter().map(Part::len).sum(),
             Storage::Source(source) => source.file_bytes(),
         }
     }
@@ -179,8 +225,18 @@ impl ModelFile {
     /// Number of files the model is made of.
     pub fn n_parts(&self) -> usize {
         match &self.storage {
-            Storage::Mapped(parts) => parts.len(),
+            Storage::Files(parts) => parts.len(),
             Storage::Source(source) => source.n_parts(),
         }
+    }
+
+    /// Keeps the mapped files in memory: the system will not drop their pages until the model is closed. Fails where the
+    /// process may not lock so much, and where nothing is mapped.
+    pub fn lock(&self) -> std::io::Result<()> {
+        let Storage::Files(parts) = &self.storage else { return Err(std::io::ErrorKind::Unsupported.into()) };
+        parts.iter().try_for_each(|part| match part {
+            Part::Mapped(mapping) => mapping.lock(),
+            Part::Read(_) => Err(std::io::ErrorKind::Unsupported.into()),
+        })
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{directory, every_value, small_model, some_tensors};
 use pacemark_modelfile::{
-    GgufWriter, Metadata, ModelFile, Strings, TensorInfo, Value, gguf, write_gguf, write_gguf_file,
+    GgufWriter, Metadata, ModelFile, OpenOptions, Strings, TensorInfo, Value, gguf, write_gguf, write_gguf_file,
 };
 use pacemark_quant::{DTYPES, DType};
 use proptest::prelude::*;
@@ -40,6 +40,36 @@ fn released_bytes_stay_readable() {
     assert_eq!(*view, *bytes);
     view.release();
     assert_eq!(*view, *bytes);
+}
+
+#[test]
+fn files_are_read_without_a_mapping() {
+    let directory = directory("unmapped");
+    let (path, unmapped) = (directory.join("m.gguf"), OpenOptions { no_mmap: true, ..OpenOptions::default() });
+    // Longer than what is read at first.
+    for padding in [0, 3 << 20] {
+        let mut metadata = every_value();
+        metadata.set("padding", Value::String("x".repeat(padding)));
+        write_gguf_file(&path, &metadata, &some_tensors()).unwrap();
+        let (mapped, read) = (ModelFile::open(&path).unwrap(), ModelFile::open_with(&path, unmapped).unwrap());
+        assert_eq!((read.metadata(), read.tensors()), (mapped.metadata(), mapped.tensors()));
+        assert_eq!((read.file_bytes(), read.n_parts()), (mapped.file_bytes(), 1));
+        for tensor in mapped.tensors() {
+            assert_eq!(*read.bytes(tensor).unwrap(), *mapped.bytes(tensor).unwrap());
+        }
+        assert!(read.lock().is_err());
+    }
+    let whole = std::fs::read(&path).unwrap();
+    let read = ModelFile::open_with(&path, unmapped).unwrap();
+    for cut in [0, 3, 100, 2 << 20, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let error = |options| ModelFile::open_with(&path, options).unwrap_err().to_string();
+        assert_eq!(error(unmapped), error(OpenOptions::default()), "cut at {cut}");
+    }
+    let tensor = read.tensors().last().unwrap();
+    assert!(read.bytes(tensor).unwrap_err().to_string().ends_with("m.gguf: cannot read a tensor"));
+    let error = ModelFile::open_with(&directory, unmapped).unwrap_err().to_string();
+    assert!(error.contains("--no-mmap: expected a GGUF file"), "{error}");
 }
 
 #[test]

@@ -201,6 +201,7 @@ pub const BATCHED_BENCH: &[Field] = &[
 pub const OWN: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
     field("n_threads_batch", Int, n_threads_batch),
+    field("numa", Text, param),
     field("engine", Text, |r, _| text(&r.trial.model.engine)),
     field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
     field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),

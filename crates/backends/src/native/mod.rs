@@ -10,7 +10,7 @@ use pacemark_backend::{
 use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
 };
-pub use pacemark_engine::{KvType, KvTypes};
+pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::DType;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 use std::path::Path;
@@ -34,6 +34,10 @@ pub struct NativeOptions {
     pub kv: KvTypes,
     /// Prompt tokens computed at once.
     pub n_ubatch: usize,
+    /// Where the threads run. The thread that loads the model is one of them until the backend is dropped.
+    pub place: Place,
+    /// Read the file instead of mapping it.
+    pub no_mmap: bool,
     /// Lock the packed weights in memory.
     pub mlock: bool,
     /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
@@ -55,6 +59,8 @@ impl Default for NativeOptions {
             n_seqs: 1,
             kv: KvTypes::default(),
             n_ubatch: 512,
+            place: Place::Anywhere,
+            no_mmap: false,
             mlock: false,
             weights: None,
         }
@@ -106,6 +112,8 @@ impl NativeBackend {
             n_threads_batch: options.n_threads_batch,
             n_ctx: in_all(assumed, n_seqs),
             kv: options.kv,
+            place: options.place,
+            no_mmap: options.no_mmap,
             mlock: options.mlock,
             weights: options.weights,
         };

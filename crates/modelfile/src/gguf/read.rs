@@ -18,6 +18,11 @@ pub struct Header {
 
 /// Reads the header of the GGUF file whose bytes are given; `file` is what error messages call it.
 pub fn parse(bytes: &[u8], file: &Path) -> Result<Header> {
+    parse_start(bytes, bytes.len() as u64, file)
+}
+
+/// As [`parse`], of a file of `file_len` bytes whose first ones are given. Fails if the header does not end among them.
+pub(crate) fn parse_start(bytes: &[u8], file_len: u64, file: &Path) -> Result<Header> {
     let mut cursor = Cursor::new(bytes, file);
     check_magic(bytes, file)?;
     cursor.take(MAGIC.len() as u64, &"magic")?;
@@ -31,7 +36,7 @@ pub fn parse(bytes: &[u8], file: &Path) -> Result<Header> {
     let metadata = read_metadata(&mut cursor, n_keys, file)?;
     let alignment = alignment(&metadata)?;
     let infos = read_infos(&mut cursor, n_tensors, file)?;
-    let tensors = place(infos, cursor.position() as u64, alignment, bytes.len() as u64, file)?;
+    let tensors = place(infos, cursor.position() as u64, alignment, file_len, file)?;
     Ok(Header { metadata, tensors })
 }
 

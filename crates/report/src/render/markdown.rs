@@ -59,6 +59,10 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
         let of = |row: &Row<'_>| row.trial.count("n_threads_batch").to_string();
         columns.push(Column { title: "t batch", width: 7, of: Of::Row(of) });
     }
+    if layout.varied.contains(&"numa") {
+        let of = |row: &Row<'_>| row.trial.params.get("numa").and_then(|v| v.as_str()).unwrap_or("-").to_owned();
+        columns.push(Column { title: "numa", width: -10, of: Of::Row(of) });
+    }
     let own = layout.metrics.iter().filter(|metric| metric.in_tables);
     columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
     columns

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use crate::exit::UsageError;
 use anyhow::{Context, Result, anyhow};
 use pacemark_backend::Backend;
-use pacemark_backends::native::{self, KvType, KvTypes};
+use pacemark_backends::native::{self, Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_bench::Params;
 use pacemark_record::env;
@@ -25,6 +25,7 @@ impl Load {
     pub fn of(test: &Params) -> Load {
         let text = |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let n_batch = count(test, "n_batch");
+        let load_mode = text("load_mode");
         let flash_attn = test.get("flash_attn").and_then(Value::as_i64).filter(|&value| value >= 0);
         let options = LoadOptions {
             n_threads: count(test, "n_threads"),
@@ -34,9 +35,24 @@ impl Load {
             n_ubatch: count(test, "n_ubatch").min(n_batch),
             flash_attn: flash_attn.map(|value| value == 1),
             kv_types: (text("type_k"), text("type_v")),
+            place: place(test),
+            no_mmap: matches!(&*load_mode, "none" | "mlock"),
+            mlock: matches!(&*load_mode, "mlock" | "mmap+mlock"),
             ..LoadOptions::default()
         };
         Load { model: text("model"), options }
+    }
+}
+
+/// Where the threads of `test` run. Names and masks were checked when the command line was read.
+fn place(test: &Params) -> Place {
+    let text = |name: &str| test.get(name).and_then(Value::as_str);
+    if let Some(numa) = text("numa").and_then(|name| Numa::ALL.into_iter().find(|numa| numa.name() == name)) {
+        return Place::Nodes(numa);
+    }
+    match text("cpu_mask").and_then(|mask| Cpus::from_mask(mask).ok()).filter(|cpus| cpus.count() > 0) {
+        Some(cpus) => Place::Mask { cpus, strict: test.get("cpu_strict").and_then(Value::as_bool) == Some(true) },
+        None => Place::Anywhere,
     }
 }
 
@@ -55,6 +71,27 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
         if let Err(why) = entry.load {
             return Err(UsageError(format!("--backend {name}: {why}")));
         }
+    }
+    Ok(())
+}
+
+/// Refuses what only the native backend does where another is asked too, and a strict placement without processors.
+pub fn check_native_only(backends: &[String], tests: &[Params]) -> Result<(), UsageError> {
+    let others = backends.iter().find(|name| *name != native::NAME);
+    for test in tests {
+        let options = Load::of(test).options;
+        if test.get("cpu_strict").and_then(Value::as_bool) == Some(true) && !matches!(options.place, Place::Mask { .. })
+        {
+            return Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into()));
+        }
+        let what = match options {
+            _ if others.is_none() => continue,
+            LoadOptions { mlock: true, .. } => "--mlock: only the native backend locks its weights",
+            LoadOptions { no_mmap: true, .. } => "--no-mmap: only the native backend reads files without mapping them",
+            LoadOptions { place: Place::Anywhere, .. } => continue,
+            _ => "-C, --numa: only the native backend places its threads; taskset places those of every backend",
+        };
+        return Err(UsageError(what.into()));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use crate::exit::UsageError;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
+use pacemark_backends::native::Cpus;
 use pacemark_bench::Axis;
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub struct Flag {
     pub why: &'static str,
     /// A switch without a value.
     pub switch: bool,
+    /// The field of another flag, of which this is another name for some values.
+    pub sets: Option<&'static str>,
 }
 
 /// A value of a field.
@@ -41,21 +44,32 @@ pub enum Accepts {
     Only(&'static [(&'static str, Lit)]),
     /// Any whole number from 0.
     AnyCount,
+    /// A hexadecimal set of processors, recorded without leading zeros.
+    Mask,
     /// None at all.
     Nothing,
 }
 
-use Accepts::{AnyCount, Nothing, Only};
+use Accepts::{AnyCount, Mask, Nothing, Only};
 use Lit::{Bool, Int, Str};
 
 const GPU: &str = "Pacemark computes on the CPU, there is no GPU to use";
 const KV: &str = "the native backend's KV cache has four types";
-const LOAD: &str = "the file is mapped, and the weights are packed from there";
+const LOAD: &str = "the file is mapped or read, and the weights are packed from there";
 const THREADS: &str = "threads cannot be steered that way here";
 
 /// Its name in the table of backends.
 const LLAMA_CPP: &str = "llama-cpp";
 
+const NO_MMAP: &str = "read the file instead of mapping it";
+const LOAD_MODES: &[(&str, Lit)] = &[
+    ("auto", Str("auto")),
+    ("mmap", Str("mmap")),
+    ("none", Str("none")),
+    ("mlock", Str("mlock")),
+    ("mmap+mlock", Str("mmap+mlock")),
+];
+const MMAPS: &[(&str, Lit)] = &[("0", Str("none")), ("1", Str("mmap"))];
 const OFF: &[(&str, Lit)] = &[("0", Bool(false))];
 const EITHER: &[(&str, Lit)] = &[("0", Bool(false)), ("1", Bool(true))];
 const KV_TYPES: &[(&str, Lit)] =
@@ -78,7 +92,7 @@ const fn flag(
     why: &'static str,
 ) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
-    Flag { long, short, field: Some((field, default)), accepts, llama_cpp: &[], why, switch: false }
+    Flag { long, short, field: Some((field, default)), accepts, llama_cpp: &[], why, switch: false, sets: None }
 }
 
 impl Flag {
@@ -90,15 +104,22 @@ impl Flag {
 
 const fn unrecorded(long: &'static str, short: &'static str, accepts: Accepts, why: &'static str) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
-    Flag { long, short, field: None, accepts, llama_cpp: &[], why, switch: false }
+    Flag { long, short, field: None, accepts, llama_cpp: &[], why, switch: false, sets: None }
 }
 
 /// Every such flag.
 pub const FLAGS: &[Flag] = &[
     flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
     flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
-    flag("cpu-mask", "-C", "cpu_mask", Str("0x0"), Only(&[("0x0", Str("0x0")), ("0", Str("0x0"))]), THREADS),
-    flag("cpu-strict", "", "cpu_strict", Bool(false), Only(OFF), THREADS),
+    flag(
+        "cpu-mask",
+        "-C",
+        "cpu_mask",
+        Str("0x0"),
+        Mask,
+        "expected a hexadecimal mask, e.g. 0x3 for processors 0 and 1",
+    ),
+    flag("cpu-strict", "", "cpu_strict", Bool(false), Only(EITHER), "expected 0 or 1"),
     flag("poll", "", "poll", Int(50), Only(&[("50", Int(50))]), THREADS),
     flag("n-gpu-layers", "-ngl", "n_gpu_layers", Int(-1), Only(&[("-1", Int(-1)), ("0", Int(0))]), GPU),
     // Experts stay on the CPU whatever the number.
@@ -124,8 +145,9 @@ pub const FLAGS: &[Flag] = &[
     )
     .or_llama_cpp(&[("off", Int(0)), ("0", Int(0))]),
     flag("device", "-dev", "devices", Str("auto"), Only(&[("auto", Str("auto")), ("none", Str("none"))]), GPU),
-    flag("load-mode", "-lm", "load_mode", Str("auto"), Only(&[("auto", Str("auto")), ("mmap", Str("mmap"))]), LOAD),
-    unrecorded("mmap", "-mmp", Only(&[("1", Int(1))]), LOAD),
+    flag("load-mode", "-lm", "load_mode", Str("auto"), Only(LOAD_MODES), LOAD),
+    Flag { sets: Some("load_mode"), ..unrecorded("mmap", "-mmp", Only(MMAPS), "expected 0 or 1") },
+    Flag { sets: Some("load_mode"), switch: true, ..unrecorded("no-mmap", "", Only(&[("", Str("none"))]), NO_MMAP) },
     unrecorded("direct-io", "-dio", Only(&[("0", Int(0))]), LOAD),
     flag("lazy-mode", "-lzm", "lazy_mode", Str("auto"), Only(&[("auto", Str("auto")), ("off", Str("off"))]), LOAD),
     flag("embeddings", "-embd", "embeddings", Bool(false), Only(OFF), "generation needs logits, not embeddings"),
@@ -137,7 +159,6 @@ pub const FLAGS: &[Flag] = &[
     flag("repack", "", "repack", Bool(true), Only(&[("1", Bool(true))]), "weights are always packed"),
     flag("fit-target", "-fitt", "fit_target", Int(0), Only(&[("off", Int(0)), ("0", Int(0))]), GPU),
     flag("fit-ctx", "-fitc", "fit_min_ctx", Int(4096), Only(&[("4096", Int(4096))]), GPU),
-    unrecorded("numa", "", Nothing, THREADS),
     unrecorded("prio", "", Only(&[("0", Int(0))]), THREADS),
     unrecorded("rpc", "-rpc", Nothing, "Pacemark computes on this machine only"),
     unrecorded(
@@ -177,6 +198,7 @@ pub const ORDER: &[&str] = &[
     "n_threads_batch",
     "cpu_mask",
     "cpu_strict",
+    "numa",
     "n_depth",
     "poll",
 ];
@@ -191,10 +213,15 @@ impl CompatFlags {
     /// An axis for each recorded flag, and whether it has several values or another than the default. Refuses the first
     /// value that would not happen on one of `backends`.
     pub fn axes(&self, backends: &[String]) -> Result<Vec<(Axis, bool)>, UsageError> {
+        let check = |(flag, given): (&Flag, &Vec<String>)| -> Result<Vec<Value>, UsageError> {
+            given.iter().map(|value| flag.check(value, backends)).collect()
+        };
+        let checked: Vec<Vec<Value>> = FLAGS.iter().zip(&self.given).map(check).collect::<Result<_, _>>()?;
         let mut axes = Vec::new();
-        for (flag, given) in FLAGS.iter().zip(&self.given) {
-            let values = given.iter().map(|value| flag.check(value, backends)).collect::<Result<Vec<Value>, _>>()?;
+        for (flag, values) in FLAGS.iter().zip(&checked) {
             let Some((name, default)) = flag.field else { continue };
+            let others = FLAGS.iter().zip(&checked).filter(|(other, _)| other.sets == Some(name));
+            let values: Vec<Value> = values.iter().chain(others.flat_map(|(_, values)| values)).cloned().collect();
             let default = Value::from(default);
             let is_varied = values.len() > 1 || values.first().is_some_and(|value| *value != default);
             let values = if values.is_empty() { vec![default] } else { values };
@@ -214,6 +241,7 @@ impl Flag {
         let accepted = match self.accepts {
             Only(values) => values.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value)),
             AnyCount => given.parse::<u32>().ok().map(Value::from),
+            Mask => Cpus::from_mask(given).ok().map(|cpus| Value::from(cpus.mask())),
             Nothing => None,
         };
         accepted.ok_or_else(|| {
@@ -224,7 +252,7 @@ impl Flag {
                     let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
                     format!(" Here it may be {}.", names.join(" or "))
                 }
-                AnyCount | Nothing => String::new(),
+                AnyCount | Mask | Nothing => String::new(),
             };
             let elsewhere =
                 if by_llama_cpp.is_some() { " The llama-cpp backend takes it (--backend llama-cpp)." } else { "" };
@@ -272,6 +300,7 @@ impl Flag {
     fn help(&self) -> String {
         let short = self.short.map_or(String::new(), |short| format!(" ({short})"));
         match self.accepts {
+            Only(_) if self.switch => self.why.to_owned(),
             Only(values) => {
                 let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
                 let others: Vec<_> = self.llama_cpp.iter().map(|(name, _)| *name).collect();
@@ -280,6 +309,7 @@ impl Flag {
                 format!("{}{others}{short}", names.join(" or "))
             }
             AnyCount => format!("any number{short}"),
+            Mask => format!("processors to compute on, as a hexadecimal mask; 0x0 for any{short}"),
             Nothing => format!("refused: {}{short}", self.why),
         }
     }

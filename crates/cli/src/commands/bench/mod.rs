@@ -18,6 +18,7 @@ pub use argv::long_options;
 use clap::builder::PossibleValuesParser;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
+use pacemark_backends::native::Numa;
 use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_bench::{Axis, Params, Shapes, cases, combinations};
 use pacemark_report::RENDERERS;
@@ -99,6 +100,9 @@ pub struct Args {
     /// Lock the weights in memory: never swapped out, refused where the process may not
     #[arg(long)]
     mlock: bool,
+    /// Place threads by memory nodes: distribute, isolate or numactl
+    #[arg(long, value_name = "HOW", value_parser = input::numa)]
+    numa: Option<Numa>,
     /// Repetitions of each test
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,
@@ -198,11 +202,22 @@ impl Args {
         if self.backend.len() > 1 {
             varied.push("backend");
         }
-        for (axis, is_varied) in self.compat.axes(&self.backend)? {
-            if is_varied {
+        for (mut axis, is_varied) in self.compat.axes(&self.backend)? {
+            let locked = self.mlock && axis.name == "load_mode";
+            if locked {
+                axis.values.iter_mut().for_each(|mode| *mode = with_mlock(mode).into());
+            }
+            if is_varied || locked {
                 varied.push(axis.name);
             }
             axes.push(axis);
+        }
+        if let Some(numa) = self.numa {
+            if varied.contains(&"cpu_mask") {
+                return Err(UsageError("--numa: not together with -C, which names the processors itself".into()).into());
+            }
+            varied.push("numa");
+            axes.push(Axis { name: "numa", values: vec![numa.name().into()] });
         }
         axes.sort_by_key(|axis| compat::ORDER.iter().position(|name| *name == axis.name));
         if batched {
@@ -220,6 +235,7 @@ impl Args {
         }
         let tests = if batched { combinations(&axes) } else { cases(&axes, &shapes) };
         backends::check_kv_types(&self.backend, &tests)?;
+        backends::check_native_only(&self.backend, &tests)?;
         Ok(Plan { tests, batched, varied })
     }
 
@@ -256,6 +272,11 @@ impl Args {
         }
         Ok(self.hf_repo.iter().zip(&self.hf_file).map(|(repo, file)| format!("hf:{repo}/{file}")).collect())
     }
+}
+
+/// llama-bench's name of a way to load, with the weights locked.
+fn with_mlock(mode: &Value) -> &'static str {
+    if matches!(mode.as_str(), Some("none" | "mlock")) { "mlock" } else { "mmap+mlock" }
 }
 
 fn numbers(lists: &[Numbers]) -> Vec<usize> {

@@ -78,7 +78,6 @@ fn measure(
     for tests in plan.tests.chunk_by(|a, b| Load::of(a) == Load::of(b)) {
         let mut load = Load::of(&tests[0]);
         load.options.weights = args.weights.get();
-        load.options.mlock = args.mlock;
         if stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted.into());
         }

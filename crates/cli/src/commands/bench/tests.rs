@@ -3,6 +3,7 @@
 use super::backends::Load;
 use super::*;
 use clap::Parser;
+use pacemark_backends::native::{Cpus, Place};
 use std::ffi::OsString;
 
 #[derive(Parser)]
@@ -68,7 +69,14 @@ fn flags_of_other_hardware() {
         ("-fa off --backend native,llama-cpp", "The llama-cpp backend takes it (--backend llama-cpp)."),
         ("-ctk q5_0", "Here it may be f32 or f16 or q8_0 or q4_0. The llama-cpp backend takes it"),
         ("-ctk q9 --backend llama-cpp", "-ctk q9: "),
-        ("--numa distribute", "--numa distribute: "),
+        ("--numa distribute -C 0x1", "--numa: not together with -C"),
+        ("-C 0xg", "-C 0xg: expected a hexadecimal mask"),
+        ("--cpu-strict 1", "--cpu-strict 1: it needs processors"),
+        ("-t 1 -C 1 --backend native,llama-cpp", "only the native backend places its threads; taskset"),
+        ("-mmp 0 --backend llama-cpp", "only the native backend reads files without mapping"),
+        ("--mlock --backend llama-cpp", "only the native backend locks"),
+        ("-mmp 2", "-mmp 2: expected 0 or 1"),
+        ("-lm dio", "-lm dio: the file is mapped or read"),
         ("-rpc host:1", "-rpc host:1: Pacemark computes on this machine only"),
         ("-hft secret", "set HF_TOKEN in the environment"),
         ("--offline", "--offline: set HF_HUB_OFFLINE=1"),
@@ -80,6 +88,34 @@ fn flags_of_other_hardware() {
         let error = plan(line).err().unwrap_or_else(|| panic!("{line} was accepted"));
         assert!(error.is::<UsageError>() && error.to_string().contains(says), "{line}: {error}");
     }
+}
+
+#[test]
+fn places_and_ways_to_load() {
+    let plan = |line: &str| plan(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let options = |line: &str| Load::of(&plan(line).tests[0]).options;
+    assert_eq!(options("-C 0x0").place, Place::Anywhere);
+    let cpus = Cpus::from_mask("6").unwrap();
+    assert_eq!(options("-C 0x06").place, Place::Mask { cpus, strict: false });
+    assert_eq!(options("-C 6 --cpu-strict 1").place, Place::Mask { cpus, strict: true });
+    assert_eq!(options("--numa isolate").place, Place::Nodes(Numa::Isolate));
+    let load = |line: &str| {
+        let LoadOptions { no_mmap, mlock, .. } = options(line);
+        (plan(line).tests[0]["load_mode"].as_str().unwrap().to_owned(), no_mmap, mlock)
+    };
+    for (line, mode, no_mmap, mlock) in [
+        ("", "auto", false, false),
+        ("-lm mmap", "mmap", false, false),
+        ("-mmp 0", "none", true, false),
+        ("--no-mmap", "none", true, false),
+        ("--mlock", "mmap+mlock", false, true),
+        ("--mlock --no-mmap", "mlock", true, true),
+        ("-lm mlock", "mlock", true, true),
+    ] {
+        assert_eq!(load(line), (mode.to_owned(), no_mmap, mlock), "{line}");
+    }
+    assert_eq!(plan("-C 6 --cpu-strict 1 --no-mmap").varied, ["cpu_mask", "cpu_strict", "load_mode"]);
+    assert_eq!(plan("--mlock --numa isolate").varied, ["load_mode", "numa"]);
 }
 
 #[test]

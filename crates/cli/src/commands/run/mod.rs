@@ -92,9 +92,8 @@ pub struct Args {
     ctx_size: Option<u32>,
     #[command(flatten)]
     kv: input::KvArgs,
-    /// Lock the weights in memory: never swapped out, refused where the process may not
-    #[arg(long)]
-    mlock: bool,
+    #[command(flatten)]
+    host: input::HostArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -138,7 +137,9 @@ pub fn run(args: Args) -> Result<Exit> {
         n_threads_batch: args.threads_batch.map(usize::from),
         n_ctx: args.ctx_size.map(|n| n as usize),
         kv: args.kv.get()?,
-        mlock: args.mlock,
+        place: args.host.place()?,
+        no_mmap: args.host.no_mmap,
+        mlock: args.host.mlock,
         n_ubatch: args.ubatch_size as usize,
         weights: args.weights.get(),
         ..NativeOptions::default()
@@ -176,6 +177,9 @@ pub fn run(args: Args) -> Result<Exit> {
                 object["top"] = json!(generated.top);
             }
             object["timings"] = summary::json(&info, &generated.timings, rss);
+            if let Some(timings) = object["timings"].as_object_mut() {
+                args.host.record(timings);
+            }
             if args.breakdown {
                 object["breakdown"] = breakdown.json();
             }
