@@ -32,6 +32,8 @@ pub struct LoadOptions {
     pub no_mmap: bool,
     /// Lock the weights in memory, in backends that can.
     pub mlock: bool,
+    /// Compute from the file's rows instead of packing them, in backends that can.
+    pub no_pack: bool,
     /// The type to convert the weights of a Hugging Face directory to, in backends that read such.
     pub weights: Option<DType>,
 }
@@ -51,6 +53,7 @@ impl Default for LoadOptions {
             place: Place::Anywhere,
             no_mmap: false,
             mlock: false,
+            no_pack: false,
             weights: None,
         }
     }
@@ -108,6 +111,7 @@ fn native(
         place: options.place,
         no_mmap: options.no_mmap,
         mlock: options.mlock,
+        no_pack: options.no_pack,
         weights: options.weights,
     };
     Ok(Box::new(NativeBackend::load(path, options, progress)?))
@@ -127,6 +131,9 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
     }
     if options.no_mmap {
         return Err("--no-mmap: the llama-cpp backend maps the file".into());
+    }
+    if options.no_pack {
+        return Err("--no-pack: the llama-cpp backend repacks as it likes".into());
     }
     if options.weights.is_some() || path.is_dir() {
         return Err("the llama-cpp backend reads GGUF files only".into());

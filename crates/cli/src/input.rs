@@ -62,6 +62,9 @@ pub struct HostArgs {
     /// Lock the weights in memory: never swapped out, refused where the process may not
     #[arg(long)]
     pub mlock: bool,
+    /// Compute from the file's rows instead of packing them: less memory, slower
+    #[arg(long)]
+    pub no_pack: bool,
 }
 
 /// Those of a mask; none for 0, which is for any.
@@ -92,7 +95,7 @@ impl HostArgs {
         if let Some(numa) = self.numa {
             into.insert("numa".into(), numa.name().into());
         }
-        for (name, given) in [("no_mmap", self.no_mmap), ("mlock", self.mlock)] {
+        for (name, given) in [("no_mmap", self.no_mmap), ("mlock", self.mlock), ("no_pack", self.no_pack)] {
             if given {
                 into.insert(name.into(), true.into());
             }

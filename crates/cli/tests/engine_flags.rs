@@ -186,3 +186,19 @@ fn files_are_read_without_a_mapping() {
     assert_eq!(modes("-mmp 0,1"), ["none", "mmap"]);
     assert_eq!(modes("-lm none"), ["none"]);
 }
+
+#[test]
+fn weights_that_are_not_packed_give_the_same_answer() {
+    let model = Model::new("no-pack");
+    let line = "-p in_the_in_the -n 6 --ignore-eos --logprobs 3";
+    let (packed, in_place) = (model.json("run", line), model.json("run", &format!("{line} --no-pack")));
+    assert_eq!((&packed["ids"], &packed["top"]), (&in_place["ids"], &in_place["top"]));
+    assert_eq!(in_place["timings"]["no_pack"], true);
+    let read = model.json("run", &format!("{line} --no-pack --no-mmap"));
+    assert_eq!(packed["top"], read["top"]);
+    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup --repack 1,0");
+    let repack: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["repack"].as_bool().unwrap()).collect();
+    assert_eq!(repack, [true, true, false, false]);
+    let text = model.pacemark("bench", "-p 8 -n 0 -r 1 --no-warmup --no-pack").stdout;
+    assert!(String::from_utf8(text).unwrap().contains("| rpk |"));
+}

@@ -23,8 +23,10 @@ pub struct LoadOptions {
     pub place: Place,
     /// Read the file tensor by tensor instead of mapping it.
     pub no_mmap: bool,
-    /// Lock the packed weights in memory, so that they are never swapped out.
+    /// Lock the weights in memory, so that they are never swapped out.
     pub mlock: bool,
+    /// Compute from the file's rows instead of packing them: slower, without the memory that panels take.
+    pub no_pack: bool,
     /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
     pub weights: Option<DType>,
 }
@@ -69,11 +71,18 @@ impl Model {
         let places = options.place.of_threads(n_team)?;
         let team = Team::placed(n_team, &places).map_err(EngineError::Threads)?;
         let mut arena = Arena::default();
-        let loader =
-            Loader { file: &file, config: &config, team: &team, kernels, arena: &mut arena, used: HashSet::new() };
+        let loader = Loader {
+            file: &file,
+            config: &config,
+            team: &team,
+            kernels,
+            arena: &mut arena,
+            in_place: options.no_pack,
+            used: HashSet::new(),
+        };
         let weights = loader.load(progress)?;
         if options.mlock {
-            lock(&arena)?;
+            lock(&file, &arena, options.no_pack)?;
         }
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
         Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file, times })
@@ -114,7 +123,7 @@ impl Model {
         self.times
     }
 
-    /// Bytes of packed weights.
+    /// Bytes of all matrices, packed or as the file has them.
     pub fn packed_bytes(&self) -> u64 {
         let layers = self.weights.layers.iter();
         let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.up, &l.down].into_iter().chain(&l.gate));
@@ -122,10 +131,11 @@ impl Model {
     }
 }
 
-/// Locks the packed weights; the error says how much was to be locked, and how much may be.
-fn lock(arena: &Arena) -> Result<(), EngineError> {
-    arena.lock().map_err(|source| EngineError::Lock {
-        weights_mib: arena.used_bytes() >> 20,
+/// Locks the weights, packed or in the file; the error says how much was to be locked, and how much may be.
+fn lock(file: &ModelFile, arena: &Arena, in_place: bool) -> Result<(), EngineError> {
+    let (result, bytes) = if in_place { (file.lock(), file.file_bytes()) } else { (arena.lock(), arena.used_bytes()) };
+    result.map_err(|source| EngineError::Lock {
+        weights_mib: bytes >> 20,
         limit: pacemark_kernels::memlock_limit().map_or("any amount".into(), |bytes| format!("{} KiB", bytes >> 10)),
         source,
     })

@@ -8,6 +8,8 @@ use pacemark_kernels::{Arena, KernelSet, Matrix, Team};
 use pacemark_modelfile::{ModelFile, TensorBytes, TensorInfo};
 use pacemark_quant::{DType, dequantize_row};
 use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// All weights.
 pub(crate) struct Weights {
@@ -90,6 +92,8 @@ pub(crate) struct Loader<'a> {
     pub team: &'a Team,
     pub kernels: &'static KernelSet,
     pub arena: &'a mut Arena,
+    /// Matrices are left where the file has them ([`Matrix::in_place`]).
+    pub in_place: bool,
     pub used: HashSet<String>,
 }
 
@@ -178,13 +182,14 @@ impl<'a> Loader<'a> {
         let (info, bytes) = self.weight(&name, (d, all))?;
         let bias = self.bias_if(c.qkv_bias, &name, all)?;
         let row_bytes = bytes.len() / all;
-        let mut part = |range: std::ops::Range<usize>, rows| {
+        let mut part = |range: Range<usize>, rows| {
             let bias = bias.as_ref().map(|bias| bias[range.clone()].to_vec());
-            self.pack(info, (d, range.len()), &bytes[range.start * row_bytes..range.end * row_bytes], bias, rows)
+            let n_rows = range.len();
+            self.pack(info, (d, n_rows), (&bytes, range.start * row_bytes..range.end * row_bytes), bias, rows)
         };
         let parts =
             [part(0..q_width, rows)?, part(q_width..q_width + kv_width, rows)?, part(q_width + kv_width..all, plain)?];
-        bytes.release();
+        self.release(&bytes);
         Ok(parts)
     }
 
@@ -218,9 +223,16 @@ impl<'a> Loader<'a> {
     fn matrix(&mut self, name: &str, shape: (usize, usize), rows: Rows) -> Result<Matrix, EngineError> {
         let (info, bytes) = self.weight(name, shape)?;
         let bias = self.bias_if(rows.bias, name, shape.1)?;
-        let packed = self.pack(info, shape, &bytes, bias, rows);
-        bytes.release();
+        let packed = self.pack(info, shape, (&bytes, 0..bytes.len()), bias, rows);
+        self.release(&bytes);
         packed
+    }
+
+    /// Gives back the memory of what was packed.
+    fn release(&self, bytes: &TensorBytes) {
+        if !self.in_place {
+            bytes.release();
+        }
     }
 
     fn weight(&mut self, name: &str, shape: (usize, usize)) -> Result<(&'a TensorInfo, TensorBytes), EngineError> {
@@ -228,24 +240,29 @@ impl<'a> Loader<'a> {
         Ok((info, self.file.bytes(info)?))
     }
 
-    /// Packs `bytes`, rows of the tensor `info`. A bias is in the order of the file's rows.
+    /// Packs a range of `bytes`, rows of the tensor `info`; or only notes where they are. A bias is in the order of the file's
+    /// rows.
     fn pack(
         &mut self,
         info: &TensorInfo,
         (n_cols, n_rows): (usize, usize),
-        bytes: &[u8],
+        (bytes, range): (&TensorBytes, Range<usize>),
         bias: Option<Vec<f32>>,
         rows: Rows,
     ) -> Result<Matrix, EngineError> {
         let order = |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
         let bias = bias.map(|bias| (0..n_rows).map(|row| bias[order(row)]).collect());
-        Matrix::pack(self.team, self.kernels, self.arena, info.dtype, (n_rows, n_cols), bytes, &order)
-            .map(|matrix| matrix.with_bias(bias))
-            .map_err(|source| EngineError::Pack {
-                file: self.file.path().display().to_string(),
-                name: info.name.clone(),
-                source,
-            })
+        let matrix = if self.in_place {
+            let order: Option<&dyn Fn(usize) -> usize> = if rows.reorder.is_some() { Some(&order) } else { None };
+            Matrix::in_place(self.kernels, info.dtype, (n_rows, n_cols), Arc::new(bytes.clone()), range, order)
+        } else {
+            Matrix::pack(self.team, self.kernels, self.arena, info.dtype, (n_rows, n_cols), &bytes[range], &order)
+        };
+        matrix.map(|matrix| matrix.with_bias(bias)).map_err(|source| EngineError::Pack {
+            file: self.file.path().display().to_string(),
+            name: info.name.clone(),
+            source,
+        })
     }
 
     /// A tensor of exactly this shape (ggml order: row length first).

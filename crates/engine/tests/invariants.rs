@@ -72,6 +72,23 @@ fn the_numbers_of_threads_do_not_change_the_answer() {
 }
 
 #[test]
+fn weights_in_place_and_unmapped_files_do_not_change_the_answer() {
+    for (name, model) in models() {
+        let path = file(&format!("{name}-in-place"));
+        model.write(&path).unwrap();
+        let mut all = Vec::new();
+        for (no_pack, no_mmap) in [(false, false), (true, false), (false, true), (true, true)] {
+            let options = LoadOptions { n_threads: 2, n_ctx: N_CTX, no_pack, no_mmap, ..LoadOptions::default() };
+            let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
+            let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
+            all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
+        }
+        assert!(all.iter().all(|logits| *logits == all[0]), "{name}");
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
 fn prefill_equals_decode_however_it_is_cut() {
     for (name, model) in models() {
         let mut decoder = decoder(name, &model);

@@ -35,7 +35,7 @@ pub use buffer::{Arena, Chunk, memlock_limit};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use kv_page::{KvPairError, KvType, KvTypes, write_key, write_value};
-pub use matrix::{Activations, Matrix, MatrixError, Product, matmul};
+pub use matrix::{Activations, Matrix, MatrixError, Product, SharedBytes, matmul};
 pub use place::{Cpus, Numa, Place, PlaceError};
 pub use roof::Roof;
 pub use team::Team;

@@ -5,6 +5,9 @@ use crate::kernel_set::{ACT_GROUP, GemmArgs, KernelSet, MulArgs, QuantizeArgs};
 use crate::panel::{self, pack};
 use crate::team::{SharedRows, Team};
 use pacemark_quant::{ActBlock, Activation, DType, QK};
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Why a matrix cannot be packed.
 #[derive(Debug)]
@@ -37,16 +40,50 @@ impl std::fmt::Display for MatrixError {
 
 impl std::error::Error for MatrixError {}
 
-/// `[n_rows, n_cols]` weights in panels (see the `panel` module).
+/// Bytes of a file that live as long as who holds them.
+pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// `[n_rows, n_cols]` weights in panels (see the `panel` module): packed once, or from the file's rows each time anew.
 pub struct Matrix {
     dtype: DType,
     n_rows: usize,
     n_cols: usize,
     panel_bytes: usize,
-    data: Chunk,
+    data: Data,
     /// Added to every output row.
     bias: Option<Vec<f32>>,
     kernels: &'static KernelSet,
+}
+
+enum Data {
+    Panels(Chunk),
+    Rows(FileRows),
+}
+
+/// A file's rows, of which panels are made when they are needed.
+struct FileRows {
+    bytes: SharedBytes,
+    /// Where in `bytes` the matrix is.
+    range: Range<usize>,
+    /// The file's row of each row of the matrix, where they are not the same.
+    order: Option<Vec<u32>>,
+}
+
+/// What a matrix of some shape takes in the file and in panels.
+struct Sizes {
+    row_bytes: usize,
+    panel_bytes: usize,
+}
+
+impl Sizes {
+    fn of(dtype: DType, (n_rows, n_cols): (usize, usize), bytes: usize, lanes: usize) -> Result<Sizes, MatrixError> {
+        let wrong = || MatrixError::Shape { dtype, n_rows, n_cols, bytes };
+        let row_bytes = dtype.bytes_for(n_cols).ok_or_else(wrong)?;
+        if n_rows == 0 || n_cols == 0 || n_rows.checked_mul(row_bytes) != Some(bytes) {
+            return Err(wrong());
+        }
+        Ok(Sizes { row_bytes, panel_bytes: panel::panel_bytes(dtype, n_cols, lanes).ok_or_else(wrong)? })
+    }
 }
 
 impl Matrix {
@@ -60,14 +97,14 @@ impl Matrix {
         bytes: &[u8],
         row_order: &(dyn Fn(usize) -> usize + Sync),
     ) -> Result<Matrix, MatrixError> {
-        let wrong = || MatrixError::Shape { dtype, n_rows, n_cols, bytes: bytes.len() };
-        let row_bytes = dtype.bytes_for(n_cols).ok_or_else(wrong)?;
-        if n_rows == 0 || n_cols == 0 || n_rows.checked_mul(row_bytes) != Some(bytes.len()) {
-            return Err(wrong());
-        }
         let lanes = kernels.lanes;
-        let panel_bytes = panel::panel_bytes(dtype, n_cols, lanes).ok_or_else(wrong)?;
-        let total = panel_bytes.checked_mul(n_rows.div_ceil(lanes)).ok_or_else(wrong)?;
+        let Sizes { row_bytes, panel_bytes } = Sizes::of(dtype, (n_rows, n_cols), bytes.len(), lanes)?;
+        let total = panel_bytes.checked_mul(n_rows.div_ceil(lanes)).ok_or(MatrixError::Shape {
+            dtype,
+            n_rows,
+            n_cols,
+            bytes: bytes.len(),
+        })?;
         let mut data = arena.alloc(total).map_err(MatrixError::Memory)?;
         team.rows(data.as_mut_slice(), panel_bytes, &|p, out| {
             let mut rows: [&[u8]; pack::MAX_ROWS] = [&[]; pack::MAX_ROWS];
@@ -77,6 +114,30 @@ impl Matrix {
             }
             pack::panel(dtype, n_cols, &rows[..n], lanes, out);
         });
+        Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data: Data::Panels(data), bias: None, kernels })
+    }
+
+    /// The same matrix as [`Self::pack`] makes of `bytes[range]`, but nothing is packed now: each product makes the panels
+    /// it needs, a few at a time. Slower, and no memory besides the file's.
+    ///
+    /// # Panics
+    /// If the range is not within the bytes, or `row_order` leads out of the rows.
+    pub fn in_place(
+        kernels: &'static KernelSet,
+        dtype: DType,
+        (n_rows, n_cols): (usize, usize),
+        bytes: SharedBytes,
+        range: Range<usize>,
+        row_order: Option<&dyn Fn(usize) -> usize>,
+    ) -> Result<Matrix, MatrixError> {
+        let len = (*bytes).as_ref()[range.clone()].len();
+        let Sizes { panel_bytes, .. } = Sizes::of(dtype, (n_rows, n_cols), len, kernels.lanes)?;
+        let checked = |row: usize| {
+            assert!(row < n_rows, "matrix: row {row} of {n_rows}");
+            row as u32
+        };
+        let order = row_order.map(|order| (0..n_rows).map(|row| checked(order(row))).collect());
+        let data = Data::Rows(FileRows { bytes, range, order });
         Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data, bias: None, kernels })
     }
 
@@ -100,15 +161,83 @@ impl Matrix {
         self.n_cols
     }
 
-    /// Bytes held.
+    /// Bytes of the weights, as they are held.
     pub fn bytes(&self) -> usize {
-        self.data.as_slice().len()
+        match &self.data {
+            Data::Panels(panels) => panels.as_slice().len(),
+            Data::Rows(rows) => rows.range.len(),
+        }
+    }
+
+    /// Computes the panels that `args` names.
+    ///
+    /// # Safety
+    /// The set's ISA was detected, and `args` is of this matrix.
+    unsafe fn gemm(&self, args: &GemmArgs) {
+        let kernel = self.kernels.gemm[self.dtype as usize];
+        match &self.data {
+            // SAFETY: the caller's.
+            Data::Panels(_) => unsafe { kernel(args) },
+            Data::Rows(rows) => with_scratch(AT_ONCE * self.panel_bytes, |scratch| {
+                for from in args.panels.clone().step_by(AT_ONCE) {
+                    let n = AT_ONCE.min(args.panels.end - from);
+                    for (i, out) in scratch.chunks_exact_mut(self.panel_bytes).enumerate().take(n) {
+                        self.make_panel(rows, from + i, out);
+                    }
+                    let first_row = from * self.kernels.lanes;
+                    let args = GemmArgs {
+                        weights: scratch.as_ptr(),
+                        panels: 0..n,
+                        n_rows: args.n_rows - first_row,
+                        // The columns of these panels, as if they were the first.
+                        out: args.out.wrapping_add(first_row),
+                        ..args.clone()
+                    };
+                    // SAFETY: the caller's; the scratch holds the panels that are named now.
+                    unsafe { kernel(&args) }
+                }
+            }),
+        }
+    }
+
+    fn make_panel(&self, file: &FileRows, panel: usize, out: &mut [u8]) {
+        let lanes = self.kernels.lanes;
+        let bytes = &(*file.bytes).as_ref()[file.range.clone()];
+        let row_bytes = bytes.len() / self.n_rows;
+        let mut rows: [&[u8]; pack::MAX_ROWS] = [&[]; pack::MAX_ROWS];
+        let n = lanes.min(self.n_rows - panel * lanes);
+        for (lane, row) in rows.iter_mut().enumerate().take(n) {
+            let at = panel * lanes + lane;
+            let at = file.order.as_ref().map_or(at, |order| order[at] as usize);
+            *row = &bytes[at * row_bytes..][..row_bytes];
+        }
+        pack::panel(self.dtype, self.n_cols, &rows[..n], lanes, out);
     }
 
     /// What its activations must be.
     pub fn activation(&self) -> Activation {
         self.dtype.info().activation
     }
+}
+
+/// Panels that are made at a time of a matrix that is not packed: one pass of the single-token kernel.
+const AT_ONCE: usize = 4;
+
+thread_local! {
+    /// Kept from one operation to the next; as large as the widest matrix needs.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `f` with this thread's scratch memory, aligned to a cache line. What is in it is not defined.
+fn with_scratch(len: usize, f: impl FnOnce(&mut [u8])) {
+    const ALIGN: usize = 64;
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len + ALIGN {
+            scratch.resize(len + ALIGN, 0);
+        }
+        let start = scratch.as_ptr().align_offset(ALIGN);
+        f(&mut scratch[start..start + len]);
+    });
 }
 
 /// Activations of some tokens, in the forms that the matrices they meet want.
@@ -189,7 +318,10 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
         n_panels[i] = w.n_rows.div_ceil(w.kernels.lanes);
         let out = SharedRows::new(&mut *product.out, w.n_rows);
         let args = GemmArgs {
-            weights: w.data.as_slice().as_ptr(),
+            weights: match &w.data {
+                Data::Panels(panels) => panels.as_slice().as_ptr(),
+                Data::Rows(_) => std::ptr::null(),
+            },
             panel_bytes: w.panel_bytes,
             panels: 0..n_panels[i],
             n_rows: w.n_rows,
@@ -214,7 +346,7 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
         let args = GemmArgs { panels: from..(from + size).min(n_panels[i]), ..args.clone() };
         // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this crate for this type
         // and ISA.
-        unsafe { (w.kernels.gemm[w.dtype as usize])(&args) }
+        unsafe { w.gemm(&args) }
         if let Some(bias) = &w.bias {
             add_bias(w.kernels, bias, &args);
         }

@@ -114,6 +114,46 @@ fn every_isa_and_type_multiplies_as_specified() {
 }
 
 #[test]
+fn rows_in_place_give_what_packed_ones_give() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(31);
+    for info in DTYPES {
+        // Not all of the bytes, rows in another order, more panels than are made at a time, and one that is not full.
+        let (n_rows, n_cols, before) = (if cfg!(miri) { 17 } else { 150 }, info.block_len.max(32) * 2, 3);
+        let bytes = random_rows(info.dtype, n_rows + before, n_cols, &mut random);
+        let range = bytes.len() / (n_rows + before) * before..bytes.len();
+        let shared: SharedBytes = std::sync::Arc::new(bytes.clone());
+        let order = |row: usize| (row + 7) % n_rows;
+        for kernels in available() {
+            for order in [None, Some(&order as &(dyn Fn(usize) -> usize + Sync))] {
+                let in_order = |row: usize| order.map_or(row, |order| order(row));
+                let (dtype, shape) = (info.dtype, (n_rows, n_cols));
+                let (mut arena, rows) = (Arena::default(), &bytes[range.clone()]);
+                let packed = Matrix::pack(&team, kernels, &mut arena, dtype, shape, rows, &in_order).unwrap();
+                let unpacked: Option<&dyn Fn(usize) -> usize> = if order.is_some() { Some(&in_order) } else { None };
+                let in_place =
+                    Matrix::in_place(kernels, dtype, shape, shared.clone(), range.clone(), unpacked).unwrap();
+                assert_eq!(in_place.bytes(), rows.len());
+                let bias = Some(random.floats(n_rows));
+                let matrices = [packed.with_bias(bias.clone()), in_place.with_bias(bias)];
+                for n_tokens in [1, 3, 40] {
+                    let x = random.floats(n_tokens * n_cols);
+                    let mut activations = Activations::default();
+                    activations.reset(n_tokens, n_cols);
+                    activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+                    let [packed, in_place] = matrices.each_ref().map(|weights| {
+                        let mut out = vec![f32::NAN; n_tokens * n_rows];
+                        matmul(&team, &activations, &mut [Product { weights, out: &mut out }]);
+                        out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+                    });
+                    assert!(packed == in_place, "{} on {}, {n_tokens} tokens", info.name, kernels.isa.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_can_be_reordered_while_packing() {
     let team = Team::new(1).unwrap();
     let bytes: Vec<u8> = (0..20 * 32).flat_map(|i| (i as f32 / 32.0).floor().to_le_bytes()).collect();
@@ -135,6 +175,8 @@ fn wrong_sizes_are_refused() {
     for (shape, bytes) in [((4, 33), 4 * 18), ((4, 32), 3 * 18), ((0, 32), 0), ((usize::MAX, 32), 18)] {
         let packed = Matrix::pack(&team, kernels, &mut Arena::default(), DType::Q4_0, shape, &vec![0; bytes], &|i| i);
         assert!(packed.is_err(), "{shape:?}");
+        let shared = std::sync::Arc::new(vec![0; bytes]);
+        assert!(Matrix::in_place(kernels, DType::Q4_0, shape, shared, 0..bytes, None).is_err(), "{shape:?}");
     }
 }
 

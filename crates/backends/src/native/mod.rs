@@ -38,8 +38,10 @@ pub struct NativeOptions {
     pub place: Place,
     /// Read the file instead of mapping it.
     pub no_mmap: bool,
-    /// Lock the packed weights in memory.
+    /// Lock the weights in memory.
     pub mlock: bool,
+    /// Compute from the file's rows instead of packing them.
+    pub no_pack: bool,
     /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
     pub weights: Option<DType>,
 }
@@ -62,6 +64,7 @@ impl Default for NativeOptions {
             place: Place::Anywhere,
             no_mmap: false,
             mlock: false,
+            no_pack: false,
             weights: None,
         }
     }
@@ -115,6 +118,7 @@ impl NativeBackend {
             place: options.place,
             no_mmap: options.no_mmap,
             mlock: options.mlock,
+            no_pack: options.no_pack,
             weights: options.weights,
         };
         let model = Model::load(path, loading, progress)?;

@@ -6,9 +6,9 @@ use pacemark_quant::{DType, iq4_xs_scale, q3_scale, scale_min};
 /// Widest panel of any ISA.
 pub(crate) const MAX_ROWS: usize = 16;
 
-/// Fills `out` (zeroed, `panel_bytes` long) with `rows`, each the file's bytes of one weight row of `k` elements.
+/// Fills `out`, `panel_bytes` long, with `rows`, each the file's bytes of one weight row of `k` elements.
 ///
-/// `n_lanes` is the panel's width; lanes without a row stay zero.
+/// `n_lanes` is the panel's width; what lanes without a row hold is not defined, for their output is not stored.
 pub(crate) fn panel(dtype: DType, k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut [u8]) {
     match format(dtype) {
         Some(format) => quantized(dtype, format, k, rows, n_lanes, out),

@@ -38,6 +38,7 @@ impl Load {
             place: place(test),
             no_mmap: matches!(&*load_mode, "none" | "mlock"),
             mlock: matches!(&*load_mode, "mlock" | "mmap+mlock"),
+            no_pack: test.get("repack").and_then(Value::as_bool) == Some(false),
             ..LoadOptions::default()
         };
         Load { model: text("model"), options }
@@ -88,6 +89,7 @@ pub fn check_native_only(backends: &[String], tests: &[Params]) -> Result<(), Us
             _ if others.is_none() => continue,
             LoadOptions { mlock: true, .. } => "--mlock: only the native backend locks its weights",
             LoadOptions { no_mmap: true, .. } => "--no-mmap: only the native backend reads files without mapping them",
+            LoadOptions { no_pack: true, .. } => "--no-pack: only the native backend packs weights",
             LoadOptions { place: Place::Anywhere, .. } => continue,
             _ => "-C, --numa: only the native backend places its threads; taskset places those of every backend",
         };

@@ -61,6 +61,7 @@ const THREADS: &str = "threads cannot be steered that way here";
 /// Its name in the table of backends.
 const LLAMA_CPP: &str = "llama-cpp";
 
+const NO_PACK: &str = "compute from the file's rows instead of packing them: less memory, slower";
 const NO_MMAP: &str = "read the file instead of mapping it";
 const LOAD_MODES: &[(&str, Lit)] = &[
     ("auto", Str("auto")),
@@ -156,7 +157,8 @@ pub const FLAGS: &[Flag] = &[
     // There is no other device that operations could go to.
     flag("no-op-offload", "-nopo", "no_op_offload", Int(0), Only(&[("0", Int(0)), ("1", Int(1))]), "expected 0 or 1"),
     flag("no-host", "", "no_host", Bool(false), Only(OFF), "there are no other buffers"),
-    flag("repack", "", "repack", Bool(true), Only(&[("1", Bool(true))]), "weights are always packed"),
+    flag("repack", "-rpk", "repack", Bool(true), Only(EITHER), "expected 0 or 1"),
+    Flag { sets: Some("repack"), switch: true, ..unrecorded("no-pack", "", Only(&[("", Bool(false))]), NO_PACK) },
     flag("fit-target", "-fitt", "fit_target", Int(0), Only(&[("off", Int(0)), ("0", Int(0))]), GPU),
     flag("fit-ctx", "-fitc", "fit_min_ctx", Int(4096), Only(&[("4096", Int(4096))]), GPU),
     unrecorded("prio", "", Only(&[("0", Int(0))]), THREADS),

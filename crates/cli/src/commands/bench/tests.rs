@@ -75,6 +75,7 @@ fn flags_of_other_hardware() {
         ("-t 1 -C 1 --backend native,llama-cpp", "only the native backend places its threads; taskset"),
         ("-mmp 0 --backend llama-cpp", "only the native backend reads files without mapping"),
         ("--mlock --backend llama-cpp", "only the native backend locks"),
+        ("--no-pack --backend llama-cpp", "only the native backend packs"),
         ("-mmp 2", "-mmp 2: expected 0 or 1"),
         ("-lm dio", "-lm dio: the file is mapped or read"),
         ("-rpc host:1", "-rpc host:1: Pacemark computes on this machine only"),
@@ -116,6 +117,10 @@ fn places_and_ways_to_load() {
     }
     assert_eq!(plan("-C 6 --cpu-strict 1 --no-mmap").varied, ["cpu_mask", "cpu_strict", "load_mode"]);
     assert_eq!(plan("--mlock --numa isolate").varied, ["load_mode", "numa"]);
+    for (line, no_pack) in [("", false), ("--repack 1", false), ("-rpk 0", true), ("--no-pack", true)] {
+        assert_eq!(options(line).no_pack, no_pack, "{line}");
+        assert_eq!(plan(line).varied.contains(&"repack"), no_pack, "{line}");
+    }
 }
 
 #[test]

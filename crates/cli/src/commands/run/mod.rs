@@ -140,6 +140,7 @@ pub fn run(args: Args) -> Result<Exit> {
         place: args.host.place()?,
         no_mmap: args.host.no_mmap,
         mlock: args.host.mlock,
+        no_pack: args.host.no_pack,
         n_ubatch: args.ubatch_size as usize,
         weights: args.weights.get(),
         ..NativeOptions::default()
