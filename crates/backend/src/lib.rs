@@ -41,6 +41,12 @@ pub struct BackendInfo {
     pub bytes_per_token: u64,
     /// KV bytes one token occupies over all layers.
     pub kv_bytes_per_token: u64,
+    /// Of those, what layers have that see a window of positions only, and that window; the largest where they differ.
+    pub kv_windowed: Option<(u64, u64)>,
+    /// Operations of one token in the layers; all zero where they are not known.
+    pub layer_operations: Operations,
+    /// Operations of one token's logits.
+    pub output_operations: Operations,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
     /// Longest sequence this instance accepts.
@@ -55,6 +61,18 @@ pub struct BackendInfo {
     pub load: Vec<(&'static str, Duration)>,
     /// The token that starts a sequence, where the model wants one.
     pub bos: Option<TokenId>,
+}
+
+/// Operations of one token's products with weight matrices, a multiplication and an addition counting two, by the type they
+/// are done in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// On 8-bit integers.
+    pub int8: u64,
+    /// On bfloat16.
+    pub bf16: u64,
+    /// On 32-bit floats.
+    pub f32: u64,
 }
 
 /// What a backend can do; a report shows a dash with the reason for what it can't.

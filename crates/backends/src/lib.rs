@@ -3,6 +3,7 @@
 //! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare with. A new backend is one
 //! module here and one line in [`BACKENDS`]; it must pass `backend::conformance`.
 
+mod cost;
 mod generation;
 #[cfg(feature = "llama-cpp")]
 pub mod llama_cpp;

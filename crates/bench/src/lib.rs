@@ -41,6 +41,10 @@ pub struct Experiment {
 /// Every experiment.
 pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, batched::EXPERIMENT, perplexity::EXPERIMENT];
 
+fn operations(of: pacemark_backend::Operations) -> pacemark_record::Operations {
+    pacemark_record::Operations { int8: of.int8, bf16: of.bf16, f32: of.f32 }
+}
+
 /// What the record keeps of a backend.
 pub fn describe(info: &BackendInfo) -> Model {
     Model {
@@ -49,6 +53,10 @@ pub fn describe(info: &BackendInfo) -> Model {
         bytes: info.model_bytes,
         n_params: info.model_params,
         bytes_per_token: info.bytes_per_token,
+        kv_bytes_per_token: info.kv_bytes_per_token,
+        kv_windowed: info.kv_windowed,
+        layer_operations: operations(info.layer_operations),
+        output_operations: operations(info.output_operations),
         backend: info.backend.clone(),
         engine: info.engine.clone(),
         device: info.device.clone(),

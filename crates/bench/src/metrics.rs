@@ -55,10 +55,14 @@ pub const METRICS: &[Metric] = &[
     metric("cached_tokens", "cached", Unit::Count, Neither, "tokens found in the KV cache, not in the rate", |t| {
         t.samples.first().map(|s| s.cached_tokens as f64)
     }),
+    ROOF_SHARE,
     metric("load_ms", "load ms", MS, Lower, "from opening the file to ready to compute", |t| {
         let total: u64 = t.model.load_ns.iter().map(|(_, ns)| ns).sum();
         (total > 0).then_some(total as f64 / 1e6)
     }),
+    metric("load_map_ms", "map ms", MS, Lower, "of that: opening, mapping and checking the file", |t| stage(t, "map")),
+    metric("load_pack_ms", "pack ms", MS, Lower, "of that: packing the weights", |t| stage(t, "pack")),
+    metric("load_warm_ms", "warm ms", MS, Lower, "of that: the first token", |t| stage(t, "warm")),
     metric("peak_rss_bytes", "peak RSS", Unit::Bytes, Lower, "highest resident memory of the process", |t| {
         t.peak_rss_bytes.map(|bytes| bytes as f64)
     })
@@ -106,11 +110,27 @@ pub const BATCH_METRICS: &[Metric] = &[
     metric("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {
         Some(t.warmup.elapsed_ns.len() as f64)
     }),
+    ROOF_SHARE,
     metric("peak_rss_bytes", "peak RSS", Unit::Bytes, Lower, "highest resident memory of the process", |t| {
         t.peak_rss_bytes.map(|bytes| bytes as f64)
     })
     .shown(),
 ];
+
+const ROOF_SHARE: Metric = metric(
+    "roof_share",
+    "% roof",
+    Unit::Ratio,
+    Higher,
+    "least time that reads and operations take on this machine, over the time taken",
+    Trial::roof_share,
+)
+.shown();
+
+/// Time of one stage of loading.
+fn stage(trial: &Trial, name: &str) -> Option<f64> {
+    trial.model.load_ns.iter().find(|(stage, _)| stage == name).map(|(_, ns)| *ns as f64 / 1e6)
+}
 
 use Better::{Higher, Lower, Neither};
 const MS: Unit = Unit::Milliseconds;

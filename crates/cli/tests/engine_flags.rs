@@ -53,13 +53,13 @@ fn prompts_and_decoding_have_threads_of_their_own() {
     assert_eq!((&mixed["timings"]["n_threads"], &mixed["timings"]["n_threads_batch"]), (&1.into(), &3.into()));
     assert_eq!(one["ids"], mixed["ids"]);
 
-    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup -t 2 -tb 1,3");
+    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup --no-roof -t 2 -tb 1,3");
     let threads: Vec<_> = rows.as_array().unwrap().iter().map(|r| (&r["n_threads"], &r["n_threads_batch"])).collect();
     let expected = [1, 1, 3, 3].map(|n| (Value::from(2), Value::from(n)));
     assert_eq!(threads, expected.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>());
-    let text = model.pacemark("bench", "-p 8 -n 0 -r 1 --no-warmup -t 2 -tb 3").stdout;
+    let text = model.pacemark("bench", "-p 8 -n 0 -r 1 --no-warmup --no-roof -t 2 -tb 3").stdout;
     assert!(String::from_utf8(text).unwrap().contains("| t batch |"));
-    let rows = model.json("bench", "-npp 8 -ntg 2 -npl 2 -r 1 --no-warmup -t 1 -tb 2");
+    let rows = model.json("bench", "-npp 8 -ntg 2 -npl 2 -r 1 --no-warmup --no-roof -t 1 -tb 2");
     assert_eq!(rows[0]["n_threads_batch"], 2);
 }
 
@@ -86,7 +86,7 @@ fn keys_and_values_are_stored_as_asked() {
     std::fs::remove_file(text).unwrap();
     let run = model.json("run", "-p in_the -n 4 --ignore-eos -ctk q8_0 -ctv q4_0");
     assert_eq!(run["timings"]["kv_bytes_per_token"], 6 * 2 * (2 * 34 + 2 * 18));
-    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup -ctk f16,q8_0 -ctv q4_0");
+    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup --no-roof -ctk f16,q8_0 -ctv q4_0");
     let types: Vec<_> = rows.as_array().unwrap().iter().map(|r| (r["type_k"].as_str(), r["type_v"].as_str())).collect();
     assert_eq!(types, ["f16", "f16", "q8_0", "q8_0"].map(|k| (Some(k), Some("q4_0"))));
 }
@@ -125,10 +125,10 @@ fn threads_run_on_the_processors_of_the_mask() {
     );
     assert!(anywhere["timings"].get("cpu_mask").is_none());
 
-    let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup -t 1 -C 0x0,{mask}"));
+    let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup --no-roof -t 1 -C 0x0,{mask}"));
     assert_eq!((&rows[0]["cpu_mask"], &rows[1]["cpu_mask"]), (&"0x0".into(), &mask.clone().into()));
     let table = |line: &str| {
-        let output = model.pacemark("bench", &format!("-p 8 -n 0 -r 1 --no-warmup -t 1 {line}"));
+        let output = model.pacemark("bench", &format!("-p 8 -n 0 -r 1 --no-warmup --no-roof -t 1 {line}"));
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(table(&format!("-C {mask}")).contains("| cpu_mask   |"));
@@ -158,7 +158,7 @@ fn memory_nodes_are_used_where_there_are_several() {
     let nodes = std::fs::read_dir("/sys/devices/system/node").map_or(0, |entries| {
         entries.filter(|entry| entry.as_ref().is_ok_and(|e| e.path().join("cpulist").exists())).count()
     });
-    for command in ["run -p in_the -n 1", "bench -p 8 -n 0 -r 1 --no-warmup -o json"] {
+    for command in ["run -p in_the -n 1", "bench -p 8 -n 0 -r 1 --no-warmup --no-roof -o json"] {
         let (command, line) = command.split_once(' ').unwrap();
         let output = model.pacemark(command, &format!("{line} -t 1 --numa distribute"));
         let (text, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -178,7 +178,7 @@ fn files_are_read_without_a_mapping() {
     let (mapped, read) = (run(""), run("--no-mmap"));
     assert_eq!((&mapped["ids"], &read["timings"]["no_mmap"]), (&read["ids"], &true.into()));
     let modes = |line: &str| -> Vec<String> {
-        let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup {line}"));
+        let rows = model.json("bench", &format!("-p 8 -n 0 -r 1 --no-warmup --no-roof {line}"));
         rows.as_array().unwrap().iter().map(|row| row["load_mode"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(modes(""), ["auto"]);
@@ -196,9 +196,29 @@ fn weights_that_are_not_packed_give_the_same_answer() {
     assert_eq!(in_place["timings"]["no_pack"], true);
     let read = model.json("run", &format!("{line} --no-pack --no-mmap"));
     assert_eq!(packed["top"], read["top"]);
-    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup --repack 1,0");
+    let rows = model.json("bench", "-p 8 -n 2 -r 1 --no-warmup --no-roof --repack 1,0");
     let repack: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["repack"].as_bool().unwrap()).collect();
     assert_eq!(repack, [true, true, false, false]);
-    let text = model.pacemark("bench", "-p 8 -n 0 -r 1 --no-warmup --no-pack").stdout;
+    let text = model.pacemark("bench", "-p 8 -n 0 -r 1 --no-warmup --no-roof --no-pack").stdout;
     assert!(String::from_utf8(text).unwrap().contains("| rpk |"));
+}
+
+#[test]
+fn every_row_says_how_near_the_roof_it_is() {
+    let model = Model::new("roof");
+    let rows = model.json("bench", "-p 64 -n 4 -r 2 --no-warmup -t 1");
+    for row in rows.as_array().unwrap() {
+        let roofs = row["roofs"].as_array().unwrap();
+        assert_eq!(roofs.len(), 2, "before and after: {row}");
+        let limits = ["read_bytes_per_s", "int8_per_s", "f32_per_s"].map(|name| roofs[0][name].as_f64().unwrap());
+        assert!(limits.iter().all(|limit| *limit > 1e6), "{limits:?}");
+        assert!(row["roof_share"].as_f64().is_some_and(|share| share > 0.0), "{row}");
+        // The probe's memory is 256 MiB, the model a few.
+        assert!(row["peak_rss_bytes"].as_u64().is_none_or(|bytes| bytes < 200 << 20), "{row}");
+        let stages = ["load_map_ms", "load_pack_ms", "load_warm_ms"].map(|name| row[name].as_f64().unwrap());
+        assert!(stages.iter().sum::<f64>() <= row["load_ms"].as_f64().unwrap() * 1.001, "{stages:?}");
+    }
+    assert_eq!(rows[0]["roofs"][1], rows[1]["roofs"][0], "what was found after a row holds before the next");
+    let without = model.json("bench", "-p 64 -n 0 -r 1 --no-warmup -t 1 --no-roof");
+    assert_eq!((&without[0]["roofs"], &without[0]["roof_share"]), (&Value::Array(Vec::new()), &Value::Null));
 }

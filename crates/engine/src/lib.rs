@@ -15,7 +15,7 @@ mod rope;
 mod sampler;
 mod weights;
 
-pub use arch::{ARCHS, Arch};
+pub use arch::{ARCHS, Arch, config as model_config};
 pub use config::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;

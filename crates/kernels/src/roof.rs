@@ -57,6 +57,18 @@ impl Roof {
         self.operations_per_s(team, time, self.kernels.f32_peak, peak::f32_operations(self.kernels.lanes))
     }
 
+    /// Operations a second on pairs of bfloat16, summed in 32-bit floats, of all threads of the team together; `None` where
+    /// the instruction set has no such products.
+    pub fn bf16_operations_per_s(&self, team: &Team, time: Duration) -> Option<f64> {
+        #[cfg(target_arch = "x86_64")]
+        if self.kernels.isa == crate::Isa::Avx512 && crate::avx512::bf16::is_there() {
+            use crate::avx512::bf16;
+            return Some(self.operations_per_s(team, time, bf16::peak, bf16::OPERATIONS));
+        }
+        let _ = (team, time);
+        None
+    }
+
     fn operations_per_s(&self, team: &Team, time: Duration, kernel: unsafe fn(&mut PeakArgs), step: u64) -> f64 {
         let n_tasks = team.n_threads() * 8;
         let memory = self.memory.as_slice().as_ptr();
@@ -105,6 +117,8 @@ mod tests {
             ];
             // A machine that is slower than this does not run the test.
             assert!(found.iter().all(|x| x.is_finite() && *x > 1e6), "{:?}: {found:?}", kernels.isa);
+            let bf16 = roof.bf16_operations_per_s(&team, time);
+            assert!(bf16.is_none_or(|x| x.is_finite() && x > 1e6), "{:?}: {bf16:?}", kernels.isa);
         }
     }
 }

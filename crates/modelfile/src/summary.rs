@@ -115,12 +115,53 @@ impl Summary {
     }
 }
 
+/// Operations of a token's products with weight matrices, a multiplication and an addition counting two, by what they are
+/// done in: 8-bit integers for every quantized type, else floats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// On 8-bit integers.
+    pub int8: u64,
+    /// On bfloat16.
+    pub bf16: u64,
+    /// On 32-bit floats.
+    pub f32: u64,
+}
+
+/// The operations of one token in the layers, and those of its logits, which not every token needs. Of a mixture's experts
+/// the share that is used; attention's products of queries with keys and values are not among them.
+pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
+    let keys = Keys { metadata: model.metadata(), prefix: model.metadata().architecture()? };
+    let experts = keys.integer("expert_count")?.zip(keys.integer("expert_used_count")?);
+    let tied = tied_embeddings(model);
+    let (mut layers, mut output) = (Operations::default(), Operations::default());
+    for tensor in model.tensors().iter().filter(|tensor| tensor.dims.len() > 1) {
+        let is_output = tensor.name == "output.weight" || tied && tensor.name == LOOKED_UP[0];
+        if !is_output && LOOKED_UP.contains(&tensor.name.as_str()) {
+            continue;
+        }
+        let sum = if is_output { &mut output } else { &mut layers };
+        let kind = match tensor.dtype {
+            DType::F32 | DType::F16 => &mut sum.f32,
+            DType::BF16 => &mut sum.bf16,
+            _ => &mut sum.int8,
+        };
+        let share = match experts {
+            Some((count, used)) if tensor.name.contains("_exps.") && used < count => used as f64 / count as f64,
+            _ => 1.0,
+        };
+        *kind = kind.saturating_add((2.0 * tensor.n_elements() as f64 * share) as u64);
+    }
+    Ok((layers, output))
+}
+
+/// Tables of which one row is looked up for a token.
+const LOOKED_UP: [&str; 4] =
+    ["token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"];
+
 /// Weight bytes that decoding one token reads: every tensor once, but of the tables that only one row is looked up in
 /// nothing, and of a mixture's experts the share that is used. Token embeddings that are also the output matrix are read
 /// whole, as such.
 pub fn bytes_per_token(model: &ModelFile) -> Result<u64> {
-    const LOOKED_UP: [&str; 4] =
-        ["token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"];
     let keys = Keys { metadata: model.metadata(), prefix: model.metadata().architecture()? };
     let experts = keys.integer("expert_count")?.zip(keys.integer("expert_used_count")?);
     let tied = tied_embeddings(model);

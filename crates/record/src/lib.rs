@@ -11,10 +11,12 @@ pub mod env;
 pub mod host;
 pub mod metric;
 pub mod rng;
+mod roof;
 mod schema;
 pub mod stats;
 
 pub use batch::BatchTimes;
 pub use comparison::{Compared, Comparison, Verdict, compare};
 pub use metric::{Better, Metric, Unit};
+pub use roof::{Operations, Roof};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};

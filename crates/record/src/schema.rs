@@ -1,6 +1,6 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
-use crate::stats;
+use crate::{Operations, Roof, stats};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -87,6 +87,18 @@ pub struct Model {
     pub n_params: u64,
     /// Weight bytes read to generate one token.
     pub bytes_per_token: u64,
+    /// KV bytes of one token over all layers; 0 where that is not known.
+    #[serde(default)]
+    pub kv_bytes_per_token: u64,
+    /// Of those, what layers have that see a window of positions only, and that window.
+    #[serde(default)]
+    pub kv_windowed: Option<(u64, u64)>,
+    /// Operations of one token in the layers; all zero where they are not known.
+    #[serde(default)]
+    pub layer_operations: Operations,
+    /// Operations of one token's logits.
+    #[serde(default)]
+    pub output_operations: Operations,
     /// Name of the backend.
     pub backend: String,
     /// The engine and its version.
@@ -123,6 +135,9 @@ pub struct Trial {
     /// Share of processor time that the hypervisor gave to others during this trial, 0 to 1.
     #[serde(default)]
     pub steal_share: Option<f64>,
+    /// Limits of the machine, measured before and after this trial; empty where they were not.
+    #[serde(default)]
+    pub roofs: Vec<Roof>,
 }
 
 /// Something about a trial that its figures alone do not show.

@@ -210,6 +210,7 @@ pub const OWN: &[Field] = &[
     field("ci_method", Text, |_, _| text(BOOTSTRAP)),
     field("steal_share", Float, |r, _| r.trial.steal_share.into()),
     field("flags", Text, |r, _| Cell::Text(r.trial.flags().iter().map(|f| f.name()).collect::<Vec<_>>().join(","))),
+    field("roofs", Text, |r, _| serde_json::to_string(&r.trial.roofs).map_or(Cell::Absent, Cell::Json)),
     field("comparisons", Text, |r, _| serde_json::to_string(r.comparisons).map_or(Cell::Absent, Cell::Json)),
 ];
 

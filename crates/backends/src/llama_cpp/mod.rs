@@ -7,6 +7,7 @@
 mod engine;
 mod ffi;
 
+use crate::cost;
 use crate::generation::{Host, Item, Limits, Wanted};
 use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
@@ -14,7 +15,8 @@ use llama_cpp_sys_2 as sys;
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest, MemoryUsage, TokenId,
 };
-use pacemark_modelfile::{ModelFile, ModelFileError};
+use pacemark_modelfile::summary::Summary;
+use pacemark_modelfile::{DType, ModelFile, ModelFileError};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -153,7 +155,7 @@ impl LlamaCppBackend {
         let bos = model.bos();
         let context = Context::new(model, &params).ok_or_else(refused("set up a context"))?;
         let tokenizer = Tokenizer::from_metadata(file.metadata()).ok();
-        let mut info = describe(&file, path, &context);
+        let mut info = describe(&file, path, &context, &options.kv_types);
         info.n_ctx = n_ctx.min(context.n_ctx_seq());
         info.n_seqs = n_seqs;
         info.n_threads = n_threads;
@@ -174,8 +176,8 @@ fn number(name: &'static str, value: usize) -> Result<u32, LlamaCppError> {
     fits.ok_or(LlamaCppError::TooLarge { name, value })
 }
 
-fn describe(file: &ModelFile, path: &Path, context: &Context) -> BackendInfo {
-    BackendInfo {
+fn describe(file: &ModelFile, path: &Path, context: &Context, kv_types: &(String, String)) -> BackendInfo {
+    let info = BackendInfo {
         backend: NAME.into(),
         device: "llama.cpp CPU".into(),
         engine: format!("llama.cpp {}", ffi::version()),
@@ -183,10 +185,12 @@ fn describe(file: &ModelFile, path: &Path, context: &Context) -> BackendInfo {
         model_type: crate::model_type(file),
         model_bytes: file.n_bytes(),
         model_params: file.n_params(),
-        bytes_per_token: pacemark_modelfile::summary::bytes_per_token(file).unwrap_or(0),
         vocab_size: context.model().n_vocab(),
         ..BackendInfo::default()
-    }
+    };
+    // Half of what a token would take with both in one type: keys are as long as values.
+    let of = |name: &str| Summary::of(file).ok()?.kv_bytes_per_token(DType::from_name(name)?).map(|bytes| bytes / 2);
+    cost::with(info, file, of(&kv_types.0).zip(of(&kv_types.1)).map_or(0, |(k, v)| k + v))
 }
 
 /// One token through all layers, as the native backend does: the first request does not pay for page faults.

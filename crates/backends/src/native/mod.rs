@@ -2,6 +2,7 @@
 
 mod engine;
 
+use crate::cost;
 use crate::generation::{Host, Limits};
 use engine::NativeEngine;
 use pacemark_backend::{
@@ -162,7 +163,7 @@ impl NativeBackend {
 
 fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
     let file = model.file();
-    BackendInfo {
+    let info = BackendInfo {
         backend: NAME.into(),
         device: "CPU".into(),
         engine: format!("pacemark {} {NAME}", env!("CARGO_PKG_VERSION")),
@@ -171,13 +172,12 @@ fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
         model_type: crate::model_type(file),
         model_bytes: file.n_bytes(),
         model_params: file.n_params(),
-        bytes_per_token: pacemark_modelfile::summary::bytes_per_token(file).unwrap_or(0),
-        kv_bytes_per_token: model.config().kv_bytes_per_token(kv),
         vocab_size: model.config().n_vocab,
         n_threads: model.n_threads(),
         n_threads_batch: model.n_threads_batch(),
         ..BackendInfo::default()
-    }
+    };
+    cost::with(info, file, model.config().kv_bytes_per_token(kv))
 }
 
 /// One token through all layers: touches the packed weights and wakes the threads, so that the first request does not pay.

@@ -51,6 +51,8 @@ struct Roofs {
     threads: usize,
     read_gb_per_s: f64,
     int8_gops: f64,
+    /// Where the instruction set multiplies bfloat16.
+    bf16_gflops: Option<f64>,
     f32_gflops: f64,
 }
 
@@ -86,6 +88,7 @@ fn measure(threads: &[usize], time: Duration) -> Result<Vec<Roofs>> {
             threads,
             read_gb_per_s: roof.read_bytes_per_s(&team, time) / 1e9,
             int8_gops: roof.int8_operations_per_s(&team, time) / 1e9,
+            bf16_gflops: roof.bf16_operations_per_s(&team, time).map(|operations| operations / 1e9),
             f32_gflops: roof.f32_operations_per_s(&team, time) / 1e9,
         })
     };
@@ -123,7 +126,7 @@ fn as_json(roofs: &[Roofs], steal: Option<f64>) -> Result<Value> {
     let host = Host::read();
     let roofs = roofs.iter().map(|r| {
         json!({"threads": r.threads, "read_gb_per_s": r.read_gb_per_s, "int8_gops": r.int8_gops,
-            "f32_gflops": r.f32_gflops})
+            "bf16_gflops": r.bf16_gflops, "f32_gflops": r.f32_gflops})
     });
     Ok(json!({
         "cpu_model": env::cpu_model(),
@@ -166,15 +169,20 @@ fn as_text(roofs: &[Roofs], steal: Option<f64>) -> Result<String> {
     }
     let _ = writeln!(
         text,
-        "\n| threads |  read GB/s |  int8 GOPS | f32 GFLOPS |\n| ------: | ---------: | ---------: | ---------: |"
+        "\n| threads |  read GB/s |  int8 GOPS | bf16 GFLOPS | f32 GFLOPS |\n\
+         | ------: | ---------: | ---------: | ----------: | ---------: |"
     );
     for r in roofs {
         let (threads, read, int8, float) = (r.threads, r.read_gb_per_s, r.int8_gops, r.f32_gflops);
-        let _ = writeln!(text, "| {threads:7} | {read:10.1} | {int8:10.0} | {float:10.0} |");
+        let bf16 = r.bf16_gflops.map_or("-".into(), |gflops| format!("{gflops:.0}"));
+        let _ = writeln!(text, "| {threads:7} | {read:10.1} | {int8:10.0} | {bf16:>11} | {float:10.0} |");
     }
     let found = findings(&host, steal);
     if found.is_empty() {
         text.push_str("\nnothing was found that would make figures doubtful\n");
+    }
+    if roofs.iter().any(|r| r.bf16_gflops.is_none()) {
+        text.push_str("\nbf16: - because these kernels have no product of bfloat16 on this processor\n");
     }
     found.iter().for_each(|finding| {
         let _ = writeln!(text, "\nnote: {finding}");

@@ -23,7 +23,7 @@ pub struct Arch {
 pub const ARCHS: &[Arch] = &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
 
 /// The configuration of an open model file, checked.
-pub(crate) fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
+pub fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
     let metadata = file.metadata();
     let found = metadata.architecture()?;
     let arch = ARCHS.iter().find(|arch| arch.name == found).ok_or_else(|| EngineError::Architecture {

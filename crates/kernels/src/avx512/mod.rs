@@ -2,6 +2,8 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
 
+pub(crate) mod bf16;
+
 use crate::generic::unrolled;
 use crate::simd::{FOUR, Int8, Simd};
 use pacemark_quant::ActBlock;

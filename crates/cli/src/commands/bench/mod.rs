@@ -8,6 +8,7 @@ mod backends;
 mod compat;
 mod lists;
 mod progress;
+mod roof;
 mod runner;
 mod synthetic;
 
@@ -112,6 +113,9 @@ pub struct Args {
     /// Count from the first run on
     #[arg(long)]
     no_warmup: bool,
+    /// Do not measure what the machine allows beside the tests: no % roof
+    #[arg(long)]
+    no_roof: bool,
     /// Format on standard output
     #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = formats(&[]))]
     output: String,

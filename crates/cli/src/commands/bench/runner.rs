@@ -2,6 +2,7 @@
 
 use super::backends::{Load, count, open};
 use super::progress::Progress;
+use super::roof::Probe;
 use super::{Args, Plan, synthetic};
 use crate::exit::Exit;
 use crate::{hub, interrupt};
@@ -75,6 +76,7 @@ fn measure(
     let (repetitions, warmup) = (args.repetitions.get(), !args.no_warmup);
     let throughput = Throughput { repetitions, warmup, seed: 0 };
     let batched = Batched { repetitions, warmup, seed: 0 };
+    let mut probe = Probe::new(args.no_roof);
     for tests in plan.tests.chunk_by(|a, b| Load::of(a) == Load::of(b)) {
         let mut load = Load::of(&tests[0]);
         load.options.weights = args.weights.get();
@@ -83,10 +85,12 @@ fn measure(
         }
         let n_seqs = tests.iter().map(|test| count(test, "n_parallel")).max().unwrap_or(0).max(1);
         let n_ctx = longest(tests);
+        probe.next_load(&load.options)?;
         let opened = open(&args.backend, &load, &paths[&load.model], (n_ctx, n_seqs), &progress)?;
         let backends: Vec<&dyn Backend> = opened.iter().map(|backend| &**backend).collect();
         for test in tests {
             pause(args.delay);
+            probe.before(&load.options)?;
             let result = if plan.batched {
                 let mut test = test.clone();
                 test.insert("n_kv_max".to_owned(), (n_ctx * n_seqs).into());
@@ -99,6 +103,7 @@ fn measure(
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
             synthetic::restore_name(&load.model, &mut trials);
+            probe.after(&load.options, &mut trials)?;
             progress.suspend(|| output.rows(trials))?;
             if let Some(error) = error {
                 return Err(error).with_context(|| format!("{}: {}", load.model, pacemark_record::test_name(test)));

@@ -1,0 +1,29 @@
+//! What a token costs by the model's file alone, the same for every backend that runs the file.
+
+use pacemark_backend::{BackendInfo, Operations};
+use pacemark_modelfile::{ModelFile, summary};
+
+/// `info` with the bytes and operations of a token. What the file does not tell stays zero.
+pub(crate) fn with(info: BackendInfo, file: &ModelFile, kv_bytes_per_token: u64) -> BackendInfo {
+    let (layers, output) = summary::operations(file).unwrap_or_default();
+    BackendInfo {
+        bytes_per_token: summary::bytes_per_token(file).unwrap_or(0),
+        kv_bytes_per_token,
+        kv_windowed: windowed(file, kv_bytes_per_token),
+        layer_operations: operations(layers),
+        output_operations: operations(output),
+        ..info
+    }
+}
+
+fn operations(of: summary::Operations) -> Operations {
+    Operations { int8: of.int8, bf16: of.bf16, f32: of.f32 }
+}
+
+/// The share of the layers that have a window, and the largest window.
+fn windowed(file: &ModelFile, kv_bytes_per_token: u64) -> Option<(u64, u64)> {
+    let layers = pacemark_engine::model_config(file).ok()?.layers;
+    let windows: Vec<u64> = layers.iter().filter_map(|layer| layer.window).map(|window| window as u64).collect();
+    let largest = windows.iter().copied().max()?;
+    Some((kv_bytes_per_token / layers.len() as u64 * windows.len() as u64, largest))
+}
