@@ -188,14 +188,14 @@ pub enum PlaceError {
     /// The mask names a processor that the machine lacks, or that is closed to this process.
     NotAllowed {
         /// The mask.
-        asked: Cpus,
+        asked: Box<Cpus>,
         /// Processors that the process may use.
-        allowed: Cpus,
+        allowed: Box<Cpus>,
     },
     /// Fewer processors than threads.
     TooFew {
         /// The processors.
-        cpus: Cpus,
+        cpus: Box<Cpus>,
         /// Threads.
         n_threads: usize,
     },
@@ -253,10 +253,10 @@ impl Place {
 
 fn masked(cpus: Cpus, strict: bool, allowed: &Cpus, n_threads: usize) -> Result<Vec<Cpus>, PlaceError> {
     if cpus.and(allowed) != cpus {
-        return Err(PlaceError::NotAllowed { asked: cpus, allowed: *allowed });
+        return Err(PlaceError::NotAllowed { asked: cpus.into(), allowed: (*allowed).into() });
     }
     if cpus.count() < n_threads {
-        return Err(PlaceError::TooFew { cpus, n_threads });
+        return Err(PlaceError::TooFew { cpus: cpus.into(), n_threads });
     }
     let one = |cpu| Cpus::NONE.with(cpu);
     Ok(if strict { cpus.iter().take(n_threads).map(one).collect() } else { vec![cpus; n_threads] })
@@ -296,7 +296,7 @@ impl Machine {
         for set in &sets {
             let n = sets.iter().filter(|other| *other == set).count();
             if set.count() < n {
-                return Err(PlaceError::TooFew { cpus: *set, n_threads: n });
+                return Err(PlaceError::TooFew { cpus: (*set).into(), n_threads: n });
             }
         }
         Ok(sets)
