@@ -401,6 +401,8 @@ fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionC
         })
         .collect();
     let shape = AttentionShape { n_heads, n_kv_heads: n_kv, head_dim, scale: 0.3, window, kv };
+    // Q8_0 is quantized as activations are, by a reciprocal: where an element lies between two codes it may take the other.
+    let tolerance = if [kv.k(), kv.v()].contains(&KvType::Q8_0) { 1e-4 } else { 1e-5 };
     let (k_page, v_page) = kv.page_bytes(head_dim);
     for kernels in available() {
         let key = |x: &[f32], page: &mut [u8], slot: usize| write_key(kernels, kv.k(), x, page, slot);
@@ -412,7 +414,7 @@ fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionC
         let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
         attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
         for (found, exact) in out.iter().zip(&exact) {
-            assert!((f64::from(*found) - exact).abs() < 1e-5, "{} {kv:?}: {found} {exact}", kernels.isa.name());
+            assert!((f64::from(*found) - exact).abs() < tolerance, "{} {kv:?}: {found} {exact}", kernels.isa.name());
         }
     }
 }
