@@ -24,7 +24,9 @@ fn json_has_a_roof_for_each_number_of_threads() {
 fn text_names_what_was_measured() {
     let output = doctor(&["-t", "1", "--seconds", "0.01"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for part in ["processor", "caches", "huge pages", "| threads |  read GB/s |  int8 GOPS | bf16 GFLOPS | f32 GFLOPS |"] {
+    for part in
+        ["processor", "caches", "huge pages", "| threads |  read GB/s |  int8 GOPS | bf16 GFLOPS | f32 GFLOPS |"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
