@@ -7,11 +7,12 @@ use pacemark_modelfile::{DType, ModelFile};
 use std::path::{Path, PathBuf};
 
 /// Logits have a standard deviation of one. Weights are computed as they are stored, and with keys and values in f32 sums
-/// differ in the last places only.
+/// differ in the last places only: by 5.4e-6 at most where this was measured (`llama-rope3`, AVX-512).
 const TOLERANCE: f32 = 2e-5;
 
-/// What the KV cache's other types add to that.
-const KV_TOLERANCES: [(KvType, f32); 3] = [(KvType::F16, 7e-3), (KvType::Q8_0, 0.12), (KvType::Q4_0, 3.0)];
+/// What the KV cache's other types may make of that: twice the largest difference that was measured (`llama-rope3` and, in
+/// q4_0, `gemma3`; AVX-512). The models have random weights: trained ones lose far less.
+const KV_TOLERANCES: [(KvType, f32); 3] = [(KvType::F16, 7e-3), (KvType::Q8_0, 0.13), (KvType::Q4_0, 1.9)];
 
 struct Golden {
     name: &'static str,
