@@ -98,27 +98,43 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
     let (newest, oldest) = (s.positions.iter().max().copied(), s.positions.iter().min().copied());
     let (newest, oldest) = (newest.unwrap_or(0), oldest.unwrap_or(0));
     let mut visible = [0u32; CHUNK / KV_BLOCK];
+    let mut masked = [usize::MAX; CHUNK / KV_BLOCK];
     let mut n = 0;
     for index in range {
-        let slots = &a.positions[index * KV_BLOCK..a.positions.len().min((index + 1) * KV_BLOCK)];
+        let slots = slots(a, index);
         let first = slots.iter().copied().min().unwrap_or(i32::MAX);
         let last = slots.iter().copied().max().unwrap_or(i32::MAX);
         // Positions and windows are at most i32::MAX and never negative, so these differences cannot overflow.
         if first > newest || oldest - last >= a.window {
             continue;
         }
-        let block = a.block_table[index];
-        visible[n] = block;
-        block_scores::<V, K, R>(a, s, block, scores.add(n * KV_BLOCK));
+        visible[n] = a.block_table[index];
         if slots.len() < KV_BLOCK || last > oldest || newest - first >= a.window {
-            mask(slots, &s.positions, a.window, scores.add(n * KV_BLOCK));
+            masked[n] = index;
         }
         n += 1;
+    }
+    match R {
+        1 | 2 => all_scores::<V, K, R, 4>(a, s, &visible[..n]),
+        3 | 4 => all_scores::<V, K, R, 2>(a, s, &visible[..n]),
+        _ => all_scores::<V, K, R, 1>(a, s, &visible[..n]),
+    }
+    for (block, &index) in masked[..n].iter().enumerate().filter(|&(_, &index)| index != usize::MAX) {
+        mask(slots(a, index), &s.positions, a.window, scores.add(block * KV_BLOCK));
     }
     for r in 0..R {
         fold::<V, R>(a, s, r, n * KV_BLOCK);
     }
+    // Few rows take more dimensions at a time, for as many sums; scales must be the same for all of them.
     let mut d = 0;
+    while V::LANES >= 16 && R <= 2 && !W::SCALED && d + 8 * V::LANES <= a.value_dim {
+        values::<V, W, R, 8>(a, s, &visible[..n], d);
+        d += 8 * V::LANES;
+    }
+    while R * 16 <= V::LANES * 4 && !W::SCALED && d + 4 * V::LANES <= a.value_dim {
+        values::<V, W, R, 4>(a, s, &visible[..n], d);
+        d += 4 * V::LANES;
+    }
     while d + 2 * V::LANES <= a.value_dim {
         values::<V, W, R, 2>(a, s, &visible[..n], d);
         d += 2 * V::LANES;
@@ -129,22 +145,47 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
     }
 }
 
-/// `scores[r][0..KV_BLOCK] = q[r] · k`.
+/// The positions in the slots of the sequence's block `index`; the last block may be partly filled.
 #[inline(always)]
-unsafe fn block_scores<V: Int8, K: Format, const R: usize>(
+fn slots<'a>(a: &'a AttentionArgs<'_>, index: usize) -> &'a [i32] {
+    &a.positions[index * KV_BLOCK..a.positions.len().min((index + 1) * KV_BLOCK)]
+}
+
+/// `scores[r][i * KV_BLOCK..][..KV_BLOCK] = q[r] · k` for the keys of `blocks[i]`, `B` blocks at a time.
+#[inline(always)]
+unsafe fn all_scores<V: Int8, K: Format, const R: usize, const B: usize>(
     a: &AttentionArgs<'_>,
     s: &mut Scratch<R>,
-    block: u32,
+    blocks: &[u32],
+) {
+    let scores = s.scores.as_mut_ptr().cast::<f32>();
+    let mut done = 0;
+    while done + B <= blocks.len() {
+        block_scores::<V, K, R, B>(a, s, &blocks[done..], scores.add(done * KV_BLOCK));
+        done += B;
+    }
+    while done < blocks.len() {
+        block_scores::<V, K, R, 1>(a, s, &blocks[done..], scores.add(done * KV_BLOCK));
+        done += 1;
+    }
+}
+
+/// The scores of the first `B` of `blocks`.
+#[inline(always)]
+unsafe fn block_scores<V: Int8, K: Format, const R: usize, const B: usize>(
+    a: &AttentionArgs<'_>,
+    s: &mut Scratch<R>,
+    blocks: &[u32],
     out: *mut f32,
 ) {
     let q = s.q.as_ptr().cast::<f32>();
-    let page = a.k.add(block as usize * a.k_page);
+    let pages = std::array::from_fn(|b| a.k.wrapping_add(blocks[b] as usize * a.k_page));
     let mut lane = 0;
     while lane < KV_BLOCK {
-        let sums = K::scores::<V, R>(page, lane, a.head_dim, q);
-        for (r, sum) in sums.iter().enumerate() {
-            sum.store(out.add(r * CHUNK + lane));
-        }
+        let sums = K::scores_of::<V, R, B>(pages, lane, a.head_dim, q);
+        unrolled!(b in B => {
+            unrolled!(r in R => { sums[b][r].store(out.add(r * CHUNK + b * KV_BLOCK + lane)); });
+        });
         lane += V::LANES;
     }
 }
@@ -218,7 +259,7 @@ unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(
         let scales = W::value_scales::<V>(page, d);
         for key in 0..KV_BLOCK {
             let mut value = [V::splat(0.0); D];
-            unrolled!(i in D => { value[i] = W::value(page, &scales, key, a.value_dim, d + i * V::LANES); });
+            unrolled!(i in D => { value[i] = W::value::<V, R>(page, &scales, key, a.value_dim, d + i * V::LANES); });
             unrolled!(r in R => {
                 let p = V::splat(*probabilities.add(r * CHUNK + n * KV_BLOCK + key));
                 unrolled!(i in D => { sums[r][i] = value[i].fma(p, sums[r][i]); });

@@ -18,9 +18,25 @@ use pacemark_quant::QK;
 pub(crate) trait Format {
     /// Whether any number of rows has a kernel of its own; the others are rounded up to 1, 4 or 8 rows.
     const EVERY_TILE: bool = false;
+    /// Whether values have scales, one for 32 dimensions of a slot.
+    const SCALED: bool = false;
 
     /// `q[r] · k` of the `LANES` keys from slot `lane`. `q` is `[head_dim rounded up to 32][R]`, zeros beyond the head.
     unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R];
+
+    /// [`Self::scores`] of `B` pages. A format that is worth it takes them side by side: with few rows the sums of one page
+    /// are too few to hide the latency of an addition.
+    #[inline(always)]
+    unsafe fn scores_of<V: Int8, const R: usize, const B: usize>(
+        pages: [*const u8; B],
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [[V; R]; B] {
+        let mut sums = [[V::splat(0.0); R]; B];
+        unrolled!(b in B => { sums[b] = Self::scores::<V, R>(pages[b], lane, head_dim, q); });
+        sums
+    }
 
     /// The scales of the page's values at dimension `d`, of every slot.
     #[inline(always)]
@@ -30,7 +46,13 @@ pub(crate) trait Format {
     }
 
     /// Dimensions `d..d + LANES` of the value in `slot`.
-    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V;
+    unsafe fn value<V: Int8, const R: usize>(
+        page: *const u8,
+        scales: &[f32; KV_BLOCK],
+        slot: usize,
+        value_dim: usize,
+        d: usize,
+    ) -> V;
 }
 
 /// Single precision.
@@ -47,20 +69,43 @@ impl Format for Half {
 
     #[inline(always)]
     unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
-        let keys = page.cast::<u16>().add(lane);
-        let mut sums = [V::splat(0.0); R];
+        let [sums] = Self::scores_of::<V, R, 1>([page], lane, head_dim, q);
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn scores_of<V: Int8, const R: usize, const B: usize>(
+        pages: [*const u8; B],
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [[V; R]; B] {
+        let mut sums = [[V::splat(0.0); R]; B];
+        let next = B * head_dim * KV_BLOCK * size_of::<u16>();
         for d in 0..head_dim {
-            let key = V::load_f16(keys.add(d * KV_BLOCK));
-            unrolled!(r in R => {
-                sums[r] = key.fma(V::splat(*q.add(d * R + r)), sums[r]);
+            unrolled!(b in B => {
+                let key = pages[b].cast::<u16>().add(d * KV_BLOCK + lane);
+                prefetch::<V, R>(key.cast(), next);
+                let key = V::load_f16(key);
+                unrolled!(r in R => {
+                    sums[b][r] = key.fma(V::splat(*q.add(d * R + r)), sums[b][r]);
+                });
             });
         }
         sums
     }
 
     #[inline(always)]
-    unsafe fn value<V: Int8>(page: *const u8, _: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V {
-        V::load_f16(page.cast::<u16>().add(slot * value_dim + d))
+    unsafe fn value<V: Int8, const R: usize>(
+        page: *const u8,
+        _: &[f32; KV_BLOCK],
+        slot: usize,
+        value_dim: usize,
+        d: usize,
+    ) -> V {
+        let value = page.cast::<u16>().add(slot * value_dim + d);
+        prefetch::<V, R>(value.cast(), 2 * KV_BLOCK * value_dim * size_of::<u16>());
+        V::load_f16(value)
     }
 }
 
@@ -79,18 +124,27 @@ impl Format for Single {
     }
 
     #[inline(always)]
-    unsafe fn value<V: Int8>(page: *const u8, _: &[f32; KV_BLOCK], slot: usize, value_dim: usize, d: usize) -> V {
+    unsafe fn value<V: Int8, const R: usize>(
+        page: *const u8,
+        _: &[f32; KV_BLOCK],
+        slot: usize,
+        value_dim: usize,
+        d: usize,
+    ) -> V {
         V::load(page.cast::<f32>().add(slot * value_dim + d))
     }
 }
 
 impl Format for Bytes {
+    const SCALED: bool = true;
+
     #[inline(always)]
     unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
         for g in 0..head_dim.div_ceil(QK) {
             let group = page.add(g * GROUP_Q8_0);
             let codes = group.add(SCALES).cast::<i8>().add(lane);
+            prefetch_group::<V, R>(group.wrapping_add(2 * head_dim.div_ceil(QK) * GROUP_Q8_0), GROUP_Q8_0);
             let q = q.add(g * QK * R);
             let mut part = [V::splat(0.0); R];
             for d in 0..QK {
@@ -111,13 +165,21 @@ impl Format for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, _: usize, d: usize) -> V {
+    unsafe fn value<V: Int8, const R: usize>(
+        page: *const u8,
+        scales: &[f32; KV_BLOCK],
+        slot: usize,
+        _: usize,
+        d: usize,
+    ) -> V {
         let codes = page.add(d / QK * GROUP_Q8_0 + SCALES).cast::<i8>();
         V::load_i8(codes.add(slot * QK + d % QK)).mul(V::splat(scales[slot]))
     }
 }
 
 impl Format for Nibbles {
+    const SCALED: bool = true;
+
     #[inline(always)]
     unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
@@ -125,6 +187,7 @@ impl Format for Nibbles {
         for g in 0..head_dim.div_ceil(QK) {
             let group = page.add(g * GROUP_Q4_0);
             let codes = group.add(SCALES + lane);
+            prefetch_group::<V, R>(group.wrapping_add(2 * head_dim.div_ceil(QK) * GROUP_Q4_0), GROUP_Q4_0);
             let q = q.add(g * QK * R);
             let mut part = [V::splat(0.0); R];
             for d in 0..QK / 2 {
@@ -147,12 +210,37 @@ impl Format for Nibbles {
     }
 
     #[inline(always)]
-    unsafe fn value<V: Int8>(page: *const u8, scales: &[f32; KV_BLOCK], slot: usize, _: usize, d: usize) -> V {
+    unsafe fn value<V: Int8, const R: usize>(
+        page: *const u8,
+        scales: &[f32; KV_BLOCK],
+        slot: usize,
+        _: usize,
+        d: usize,
+    ) -> V {
         let codes = page.add(d / QK * GROUP_Q4_0 + SCALES + slot * QK / 2);
         // `d` is a multiple of LANES, which divides 16: a vector lies in one half of the group.
         let (low, high) = V::load_nibbles(codes.add(d % (QK / 2)));
         let value = if d % QK < QK / 2 { low } else { high };
         value.sub(V::splat(8.0)).mul(V::splat(scales[slot]))
+    }
+}
+
+/// Asks for what lies `ahead` of `p`, where few rows make waiting for memory most of the work. The pages of a sequence that grew
+/// undisturbed lie one after the other; where they do not, the wrong line is asked for and nothing else happens.
+#[inline(always)]
+unsafe fn prefetch<V: Int8, const R: usize>(p: *const u8, ahead: usize) {
+    if R <= 4 {
+        V::prefetch(p.wrapping_add(ahead));
+    }
+}
+
+/// [`prefetch`] of a whole group of codes.
+#[inline(always)]
+unsafe fn prefetch_group<V: Int8, const R: usize>(group: *const u8, bytes: usize) {
+    let mut line = 0;
+    while line < bytes {
+        prefetch::<V, R>(group, line);
+        line += 64;
     }
 }
 
