@@ -49,7 +49,8 @@ pub trait Simd: Copy {
     unsafe fn exp2i(self) -> Self;
     unsafe fn reduce_add(self) -> f32;
     unsafe fn reduce_max(self) -> f32;
-    /// Asks for the cache line at `p`, which need not be valid memory.
+    /// Asks for the cache line at `p`, which need not be valid memory, into the second level of cache: the first has too few
+    /// misses in flight for the memory's latency (Q8_0 at one token: 18-20 GB/s asked into the first, 27-33 into the second).
     unsafe fn prefetch(p: *const u8) {
         let _ = p;
     }

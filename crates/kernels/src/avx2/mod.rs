@@ -96,7 +96,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
-        _mm_prefetch::<_MM_HINT_T0>(p.cast())
+        _mm_prefetch::<_MM_HINT_T1>(p.cast())
     }
     #[inline(always)]
     unsafe fn store_i8(self, p: *mut i8) {
