@@ -102,7 +102,10 @@ fn chat_prompts_are_those_of_the_reference() {
     }
 }
 
-/// What narrower keys and values cost: nothing to speak of in q8_0, a little in q4_0.
+/// What the types of keys and values cost, beside f16: nothing to speak of in f32 and q8_0, a little in q4_0.
+///
+/// Measured with AVX-512: -0.5 %, -0.3 %, +1.4 %, +11 %. Half a percent over these 2048 tokens is what any difference in rounding makes
+/// (docs/numerics.md), so f32 is no closer; the bounds are about twice what was measured.
 #[test]
 fn perplexity_with_quantized_keys_and_values() {
     let runs = data("perplexity.json");
@@ -116,7 +119,7 @@ fn perplexity_with_quantized_keys_and_values() {
         };
         let f16 = ppl(&[]);
         for (k, v, tolerance) in
-            [("f32", "f32", 0.005), ("q8_0", "q8_0", 0.005), ("q8_0", "q4_0", 0.05), ("q4_0", "q4_0", 0.3)]
+            [("f32", "f32", 0.01), ("q8_0", "q8_0", 0.01), ("q8_0", "q4_0", 0.03), ("q4_0", "q4_0", 0.25)]
         {
             let off = ppl(&["-ctk", k, "-ctv", v]) / f16 - 1.0;
             eprintln!("{} keys {k}, values {v}: {:+.2} %", MODELS[0], off * 100.0);
