@@ -8,10 +8,12 @@ pub mod conformance;
 mod event;
 mod mock;
 mod request;
+mod service;
 
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
-pub use request::{GenerateRequest, SamplingParams};
+pub use request::{Constraint, GenerateRequest, Priority, SamplingParams};
+pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
 use std::time::Duration;
 
@@ -86,6 +88,10 @@ pub struct Capabilities {
     pub prefix_reuse: bool,
     /// [`Backend::generate_batch`] works.
     pub batch: bool,
+    /// [`GenerateRequest::constraint`] is kept to.
+    pub constraints: bool,
+    /// [`Service::embed`] works.
+    pub embeddings: bool,
 }
 
 /// Memory of the engine process, in bytes.

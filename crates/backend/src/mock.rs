@@ -79,7 +79,7 @@ impl Backend for MockBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true }
+        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true, ..Capabilities::default() }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {

@@ -15,8 +15,39 @@ pub struct GenerateRequest {
     pub ignore_eos: bool,
     /// How many alternatives each token event carries; `None` for no log-probabilities at all.
     pub top_logprobs: Option<usize>,
-    /// Keep this request's KV when it ends, and start from the kept KV as far as its tokens agree with this prompt.
+    /// Keep this request's KV when it ends, and start from kept KV as far as its tokens agree with this prompt.
     pub reuse_prefix: bool,
+    /// Go on after an end-of-sequence or stop token until so many tokens are generated.
+    pub min_tokens: usize,
+    /// Texts that end the output where they begin; they are not part of it.
+    pub stop: Vec<String>,
+    /// Tokens that end the output, as an end-of-sequence token does.
+    pub stop_tokens: Vec<TokenId>,
+    /// What the output must look like.
+    pub constraint: Option<Constraint>,
+    /// Who goes first when there is more to do than fits.
+    pub priority: Priority,
+}
+
+/// A form that the output is held to, token by token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that the schema allows (JSON Schema, as text).
+    JsonSchema(String),
+    /// Text that the regular expression matches as a whole.
+    Regex(String),
+}
+
+/// Classes of requests; within one, first come, first served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Somebody waits.
+    #[default]
+    Interactive,
+    /// Nobody waits: starts when nothing interactive does, or has waited long enough.
+    Batch,
 }
 
 /// How a token is chosen from the logits. The default is greedy.
@@ -36,6 +67,8 @@ pub struct SamplingParams {
     pub presence_penalty: f32,
     /// Subtracted as often as the token was generated.
     pub frequency_penalty: f32,
+    /// Added to the logits of these tokens, before anything else.
+    pub logit_bias: Vec<(TokenId, f32)>,
     /// Start of the random sequence; the same seed, prompt and engine give the same text.
     pub seed: u64,
 }
@@ -50,6 +83,7 @@ impl Default for SamplingParams {
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
+            logit_bias: Vec::new(),
             seed: 0,
         }
     }

@@ -199,7 +199,7 @@ impl Backend for NativeBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true }
+        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true, ..Capabilities::default() }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {

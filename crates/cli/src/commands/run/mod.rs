@@ -232,10 +232,11 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
             presence_penalty: args.presence_penalty,
             frequency_penalty: args.frequency_penalty,
             seed: args.seed,
+            ..SamplingParams::default()
         },
         ignore_eos: args.ignore_eos,
         top_logprobs: args.logprobs.map(usize::from),
-        reuse_prefix: false,
+        ..GenerateRequest::default()
     })
 }
 
