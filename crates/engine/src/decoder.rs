@@ -7,7 +7,7 @@ use crate::kv::Slot;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
 use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, SequenceKv, TokenId};
-use pacemark_kernels::{Activations, AttentionShape, Product, SequenceSpan, attention, matmul};
+use pacemark_kernels::{Activations, AttentionShape, KernelSet, Product, SequenceSpan, attention, matmul};
 
 /// How to set up a decoder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +66,8 @@ struct Scratch {
     activations: Activations,
     /// `[wanted rows, n_vocab]`
     logits: Vec<f32>,
+    /// `[n, n_embd]`, of [`Decoder::states`] only.
+    states: Vec<f32>,
     /// Position of each token.
     positions: Vec<i32>,
     slots: Vec<Slot>,
@@ -105,6 +107,26 @@ impl Decoder {
     ///
     /// On an error no sequence has changed.
     pub fn forward(&mut self, items: &mut [BatchItem<'_>]) -> Result<&[f32], EngineError> {
+        self.layers(items)?;
+        self.output(items);
+        Ok(&self.scratch.logits)
+    }
+
+    /// Computes the items' tokens as [`Decoder::forward`] does, but in place of logits returns the last layer's states after
+    /// the output norm, `[n_tokens, n_embd]`, of all tokens: what embeddings are made of.
+    pub fn states(&mut self, items: &mut [BatchItem<'_>]) -> Result<&[f32], EngineError> {
+        self.layers(items)?;
+        let (model, s) = (&self.model, &mut self.scratch);
+        let (width, norm, kernels) = (model.config.n_embd, &model.weights.output_norm, model.kernels);
+        s.states.resize(s.x.len(), 0.0);
+        for (x, out) in s.x.chunks_exact(width).zip(s.states.chunks_exact_mut(width)) {
+            norm_row(kernels, norm, model.config.norm_eps, x, out);
+        }
+        Ok(&s.states)
+    }
+
+    /// All layers over the items' tokens; what they make of them is in `x`.
+    fn layers(&mut self, items: &mut [BatchItem<'_>]) -> Result<(), EngineError> {
         let n_vocab = self.model.config.n_vocab;
         for &token in items.iter().flat_map(|item| item.tokens) {
             if token as usize >= n_vocab {
@@ -125,8 +147,7 @@ impl Decoder {
             self.attention_block(layer, items);
             self.ffn_block(layer);
         }
-        self.output(items);
-        Ok(&self.scratch.logits)
+        Ok(())
     }
 
     /// What the last [`Decoder::forward`] returned.
@@ -319,12 +340,15 @@ fn normalize(
     let rows: Vec<usize> = rows.into_iter().collect();
     activations.reset(rows.len(), width);
     activations.fill(&model.team, kernels, &|i, row| {
-        let x = &x[rows[i] * width..][..width];
-        match &norm.bias {
-            None => kernels.rms_norm(x, &norm.weight, eps, row),
-            Some(bias) => kernels.layer_norm(x, &norm.weight, bias, eps, row),
-        }
+        norm_row(kernels, norm, eps, &x[rows[i] * width..][..width], row);
     });
+}
+
+fn norm_row(kernels: &KernelSet, norm: &Norm, eps: f32, x: &[f32], out: &mut [f32]) {
+    match &norm.bias {
+        None => kernels.rms_norm(x, &norm.weight, eps, out),
+        Some(bias) => kernels.layer_norm(x, &norm.weight, bias, eps, out),
+    }
 }
 
 fn same_angles(a: &LayerKind, b: &LayerKind) -> bool {

@@ -24,6 +24,8 @@ pub struct KvCache {
 pub struct SequenceKv {
     blocks: Vec<u32>,
     positions: Vec<i32>,
+    /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them back.
+    leased: bool,
 }
 
 impl SequenceKv {
@@ -35,6 +37,17 @@ impl SequenceKv {
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
         self.positions.is_empty()
+    }
+
+    /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more as far as those go. Which
+    /// tokens are in them, and whether other sequences hold the same blocks, is the caller's account; what it must see to is
+    /// that no two sequences write to one slot.
+    pub fn place(&mut self, blocks: &[u32], len: usize) {
+        self.leased = true;
+        self.blocks.clear();
+        self.blocks.extend_from_slice(blocks);
+        self.positions.truncate(len);
+        self.positions.extend(self.positions.len() as i32..len as i32);
     }
 
     pub(crate) fn blocks(&self) -> &[u32] {
@@ -86,6 +99,11 @@ impl KvCache {
         if self.n_blocks == 0 { 0 } else { self.allocated_bytes() / self.n_blocks as u64 * used }
     }
 
+    /// Hands out all free blocks, for [`SequenceKv::place`]: from now on the caller keeps account of them.
+    pub fn lease(&mut self) -> Vec<u32> {
+        self.free.drain(..).rev().collect()
+    }
+
     /// Blocks that no sequence holds.
     pub fn n_free_blocks(&self) -> usize {
         self.free.len()
@@ -95,7 +113,8 @@ impl KvCache {
     pub(crate) fn extend(&mut self, sequence: &mut SequenceKv, n: usize) -> Result<(), EngineError> {
         let len = sequence.positions.len() + n;
         let more = len.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
-        if more > self.free.len() {
+        let foreign = sequence.leased && (more > 0 || sequence.blocks.iter().any(|&id| id as usize >= self.n_blocks));
+        if foreign || more > self.free.len() {
             return Err(EngineError::KvFull { n_blocks: self.n_blocks });
         }
         sequence.blocks.extend(self.free.drain(self.free.len() - more..).rev());
@@ -107,6 +126,9 @@ impl KvCache {
     /// Forgets all but the first `len` tokens of `sequence`.
     pub fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) {
         sequence.positions.truncate(len);
+        if sequence.leased {
+            return;
+        }
         let keep = sequence.positions.len().div_ceil(KV_BLOCK);
         self.free.extend(sequence.blocks.drain(keep..).rev());
     }
@@ -241,6 +263,21 @@ mod tests {
             assert_eq!(KvCache::bytes_for(&config(), types, 100), Some(bytes));
         }
         assert_eq!(KvCache::bytes_for(&config(), KvTypes::default(), usize::MAX), None);
+    }
+
+    #[test]
+    fn leased_blocks_stay_the_callers() {
+        let mut cache = KvCache::new(&config(), KvTypes::default(), 64);
+        assert_eq!(cache.lease(), [0, 1, 2, 3]);
+        let mut a = SequenceKv::default();
+        a.place(&[2, 0], 20);
+        cache.extend(&mut a, 12).unwrap();
+        assert_eq!((a.len(), a.slot(17)), (32, Slot { block: 0, offset: 1 }));
+        assert!(cache.extend(&mut a, 1).is_err(), "there is no third block");
+        a.place(&[2, 9], 20);
+        assert!(cache.extend(&mut a, 1).is_err(), "there is no block 9");
+        cache.release(&mut a);
+        assert_eq!(cache.n_free_blocks(), 0);
     }
 
     #[test]

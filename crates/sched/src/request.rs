@@ -1,0 +1,43 @@
+//! One request as the scheduler sees it.
+
+use crate::TokenId;
+use crate::pool::Holding;
+
+/// A request's number, the caller's choice; unique among those that have not ended.
+pub type RequestId = u64;
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Before any batch request that has not waited long enough.
+    #[default]
+    Interactive,
+    /// After interactive ones.
+    Batch,
+}
+
+/// Order of service: class, then arrival. A batch request that was overtaken often enough changes class.
+pub(crate) type Rank = (Class, u64);
+
+/// Where a request is.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub rank: Rank,
+    /// Prompt and generated tokens.
+    pub tokens: Vec<TokenId>,
+    /// Guesses at what follows; in the next plan if they fit.
+    pub draft: Vec<TokenId>,
+    /// Tokens whose keys and values are in `holding`.
+    pub n_computed: usize,
+    /// Prompt tokens that were found when it first started; `None` before.
+    pub n_cached: Option<usize>,
+    pub holding: Holding,
+    pub running: bool,
+}
+
+impl Entry {
+    /// Tokens that are known and not computed.
+    pub fn n_pending(&self) -> usize {
+        self.tokens.len() - self.n_computed
+    }
+}

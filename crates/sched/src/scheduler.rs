@@ -1,0 +1,329 @@
+//! Plans: continuous batching under budgets, with chunked prompts, prefix hits and preemption.
+
+use crate::TokenId;
+use crate::pool::{BlockPool, Holding};
+use crate::queue::Queue;
+use crate::request::{Class, Entry, RequestId};
+use std::collections::HashMap;
+
+/// Limits and habits.
+#[derive(Clone, Copy, Debug)]
+pub struct SchedulerConfig {
+    /// Requests computed at once.
+    pub max_num_seqs: usize,
+    /// Tokens of a step, over all requests. At least `max_num_seqs`, so that whoever generates always advances.
+    pub max_num_batched_tokens: usize,
+    /// Interactive requests that may start before a batch request that is first of its class.
+    pub max_overtakes: usize,
+}
+
+/// Why a request is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddError {
+    /// It could never be computed, alone on the whole cache.
+    #[error("{needed} blocks of KV cache are needed, there are {n_blocks}")]
+    TooLong {
+        /// Blocks of the prompt and of all that may be generated.
+        needed: usize,
+        /// Blocks there are.
+        n_blocks: usize,
+    },
+    /// Nothing to compute.
+    #[error("the prompt is empty")]
+    Empty,
+    /// The number is in use.
+    #[error("request {0} exists")]
+    Exists(RequestId),
+}
+
+/// What one request computes in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanItem {
+    /// The request.
+    pub id: RequestId,
+    /// Tokens that are in the cache.
+    pub from: usize,
+    /// Tokens to compute: the request's own from `from` on.
+    pub n_tokens: usize,
+    /// Guessed tokens to compute after them.
+    pub n_draft: usize,
+    /// Whether this catches up with the request's tokens, so that the logits of the last of `n_tokens` and of every guess are
+    /// wanted.
+    pub samples: bool,
+}
+
+/// A step.
+#[derive(Clone, Debug, Default)]
+pub struct StepPlan {
+    /// What to compute, in order of service.
+    pub items: Vec<PlanItem>,
+    /// Requests that lost their blocks and wait again; they go on where they were, after computing it all again.
+    pub preempted: Vec<RequestId>,
+}
+
+/// What happened so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Prompt tokens of requests that started.
+    pub prefix_queries: u64,
+    /// Of those, tokens found in the cache.
+    pub prefix_hits: u64,
+    /// Times a request lost its blocks.
+    pub preemptions: u64,
+}
+
+/// All requests that have not ended.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    config: SchedulerConfig,
+    pool: BlockPool,
+    entries: HashMap<RequestId, Entry>,
+    waiting: Queue,
+    /// In order of rank.
+    running: Vec<RequestId>,
+    arrivals: u64,
+    counters: Counters,
+}
+
+impl Scheduler {
+    /// A scheduler over the blocks of `pool`.
+    pub fn new(config: SchedulerConfig, pool: BlockPool) -> Scheduler {
+        let max_num_seqs = config.max_num_seqs.max(1);
+        let max_num_batched_tokens = config.max_num_batched_tokens.max(max_num_seqs);
+        Scheduler {
+            config: SchedulerConfig { max_num_seqs, max_num_batched_tokens, ..config },
+            pool,
+            entries: HashMap::new(),
+            waiting: Queue::default(),
+            running: Vec::new(),
+            arrivals: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Queues a request that will generate `max_tokens` at most.
+    pub fn add(
+        &mut self,
+        id: RequestId,
+        prompt: Vec<TokenId>,
+        max_tokens: usize,
+        class: Class,
+    ) -> Result<(), AddError> {
+        let (needed, n_blocks) = (self.pool.blocks_for(prompt.len().saturating_add(max_tokens)), self.pool.n_blocks());
+        if prompt.is_empty() {
+            return Err(AddError::Empty);
+        }
+        if needed > n_blocks {
+            return Err(AddError::TooLong { needed, n_blocks });
+        }
+        if self.entries.contains_key(&id) {
+            return Err(AddError::Exists(id));
+        }
+        let rank = (class, self.arrivals);
+        self.arrivals += 1;
+        self.waiting.push(rank, id);
+        let entry = Entry {
+            rank,
+            tokens: prompt,
+            draft: Vec::new(),
+            n_computed: 0,
+            n_cached: None,
+            holding: Holding::default(),
+            running: false,
+        };
+        self.entries.insert(id, entry);
+        Ok(())
+    }
+
+    /// Guesses at the tokens that follow; they are computed in the next step as far as budget and blocks allow, and
+    /// forgotten after it.
+    pub fn draft(&mut self, id: RequestId, tokens: Vec<TokenId>) {
+        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.running && entry.n_pending() == 1) {
+            entry.draft = tokens;
+        }
+    }
+
+    /// Decides the next step. Whoever generates goes first, so that no prompt delays them beyond its chunk; then the
+    /// prompts that have begun; then those who wait, as long as their whole prompts fit.
+    ///
+    /// As long as there are requests, the plan has an item: the first in order can take the blocks of all others.
+    pub fn plan(&mut self) -> StepPlan {
+        let mut plan = StepPlan::default();
+        let mut budget = self.config.max_num_batched_tokens;
+        for prompts in [false, true] {
+            let mut at = 0;
+            while let Some(&id) = self.running.get(at) {
+                if (self.entries[&id].n_pending() > 1) == prompts && budget > 0 {
+                    self.schedule(id, &mut budget, &mut plan);
+                }
+                // Whoever lost its blocks is gone from here on: `id` itself or one after it.
+                if self.running.get(at) == Some(&id) {
+                    at += 1;
+                }
+            }
+        }
+        if plan.preempted.is_empty() {
+            self.admit(&mut budget, &mut plan);
+        }
+        plan
+    }
+
+    /// Puts `id` into the plan, taking blocks from the last in order where there are none free.
+    fn schedule(&mut self, id: RequestId, budget: &mut usize, plan: &mut StepPlan) {
+        // A token of the budget is left for each request that is not in the plan yet.
+        let others = self.running.len().saturating_sub(plan.items.len() + 1);
+        let entry = &self.entries[&id];
+        let n_tokens = entry.n_pending().min(*budget);
+        let samples = n_tokens == entry.n_pending();
+        let mut n_draft = if samples { entry.draft.len().min(budget.saturating_sub(n_tokens + others)) } else { 0 };
+        loop {
+            let entry = entry_mut(&mut self.entries, id);
+            let from = entry.n_computed;
+            if self.pool.grow(&mut entry.holding, from + n_tokens + n_draft) {
+                plan.items.push(PlanItem { id, from, n_tokens, n_draft, samples });
+                *budget -= n_tokens + n_draft;
+                return;
+            }
+            if n_draft > 0 {
+                n_draft = 0;
+                continue;
+            }
+            let planned = |id: &RequestId| plan.items.iter().any(|item| item.id == *id);
+            let victim = self.running.iter().rev().copied().find(|id| !planned(id)).unwrap_or(id);
+            if victim == id && !plan.items.is_empty() {
+                // The others advance, so blocks will come free.
+                return;
+            }
+            self.preempt(victim, plan);
+            if victim == id {
+                return;
+            }
+        }
+    }
+
+    fn preempt(&mut self, id: RequestId, plan: &mut StepPlan) {
+        let entry = entry_mut(&mut self.entries, id);
+        self.pool.release(&mut entry.holding);
+        (entry.n_computed, entry.running) = (0, false);
+        entry.draft.clear();
+        self.waiting.push(entry.rank, id);
+        self.running.retain(|other| *other != id);
+        self.counters.preemptions += 1;
+        plan.preempted.push(id);
+    }
+
+    /// Starts those who wait, in order: the first that does not fit holds up the others, so that it comes to its turn.
+    fn admit(&mut self, budget: &mut usize, plan: &mut StepPlan) {
+        while *budget > 0 && self.running.len() < self.config.max_num_seqs {
+            let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
+            let entry = entry_mut(&mut self.entries, next.id);
+            let found = self.pool.find(&entry.tokens);
+            // One token more than there are: else the first generated token could cost it all that it computed.
+            let room = if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
+            if self.pool.blocks_for(room) - found.len() > self.pool.n_free() - self.pool.n_free_of(&found) {
+                return;
+            }
+            self.waiting.admit(next.rank);
+            if next.overdue {
+                // From now on it keeps what it has against all who came later.
+                entry.rank.0 = Class::Interactive;
+            }
+            self.pool.hold_found(&mut entry.holding, &found, &entry.tokens);
+            entry.n_computed = found.len() * self.pool.block_size();
+            entry.running = true;
+            if entry.n_cached.is_none() {
+                entry.n_cached = Some(entry.n_computed);
+                self.counters.prefix_queries += entry.tokens.len() as u64;
+                self.counters.prefix_hits += entry.n_computed as u64;
+            }
+            let rank = entry.rank;
+            let at = self.running.partition_point(|other| self.entries[other].rank < rank);
+            self.running.insert(at, next.id);
+            self.schedule(next.id, budget, plan);
+        }
+    }
+
+    /// Reports that `item` was computed, and what was sampled: nothing where [`PlanItem::samples`] is false, else the
+    /// token after the request's own, and one more for each guess that was right. A request that ended meanwhile is
+    /// passed over.
+    pub fn complete(&mut self, item: &PlanItem, sampled: &[TokenId]) {
+        let Some(entry) = self.entries.get_mut(&item.id).filter(|entry| entry.running) else { return };
+        let n_right = sampled.len().saturating_sub(1).min(item.n_draft);
+        entry.n_computed = item.from + item.n_tokens + n_right;
+        entry.tokens.extend_from_slice(sampled);
+        entry.draft.clear();
+        self.pool.enter(&mut entry.holding, &entry.tokens, entry.n_computed);
+    }
+
+    /// Ends a request, wherever it is; its blocks are free. `false` if there is none of that number.
+    pub fn end(&mut self, id: RequestId) -> bool {
+        let Some(mut entry) = self.entries.remove(&id) else { return false };
+        self.pool.release(&mut entry.holding);
+        if entry.running {
+            self.running.retain(|other| *other != id);
+        } else {
+            self.waiting.remove(entry.rank);
+        }
+        true
+    }
+
+    /// Prompt and generated tokens of a request.
+    pub fn tokens(&self, id: RequestId) -> &[TokenId] {
+        self.entries.get(&id).map_or(&[], |entry| &entry.tokens)
+    }
+
+    /// Its guessed tokens.
+    pub fn drafted(&self, id: RequestId) -> &[TokenId] {
+        self.entries.get(&id).map_or(&[], |entry| &entry.draft)
+    }
+
+    /// Its blocks, in order of position.
+    pub fn blocks(&self, id: RequestId) -> &[u32] {
+        self.entries.get(&id).map_or(&[], |entry| &entry.holding.blocks)
+    }
+
+    /// Prompt tokens that were in the cache when it first started; `None` before.
+    pub fn n_cached(&self, id: RequestId) -> Option<usize> {
+        self.entries.get(&id)?.n_cached
+    }
+
+    /// Requests that are being computed, in order of service.
+    pub fn running(&self) -> &[RequestId] {
+        &self.running
+    }
+
+    /// Requests that wait.
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_idle(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The blocks.
+    pub fn pool(&self) -> &BlockPool {
+        &self.pool
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether all its books agree; the error says which do not. For tests: it looks at every block.
+    pub fn check(&self) -> Result<(), String> {
+        self.pool.check(self.entries.values().map(|entry| &entry.holding))?;
+        let n_running = self.entries.values().filter(|entry| entry.running).count();
+        if n_running != self.running.len() || self.entries.len() != n_running + self.waiting.len() {
+            return Err(format!("{} requests, {n_running} run, {} wait", self.entries.len(), self.waiting.len()));
+        }
+        let in_order = self.running.is_sorted_by_key(|id| self.entries[id].rank);
+        if in_order { Ok(()) } else { Err("those who run are not in order".into()) }
+    }
+}
+
+fn entry_mut(entries: &mut HashMap<RequestId, Entry>, id: RequestId) -> &mut Entry {
+    entries.get_mut(&id).expect("every number in the line or in `running` has an entry")
+}
