@@ -171,3 +171,32 @@ fn an_error_changes_nothing() {
     assert!(matches!(decoder.forward(&mut items), Err(EngineError::Token { .. })));
     assert_eq!(decoder.kv().used_bytes(), 0);
 }
+
+/// What a server promises: an answer does not depend on who else is served, nor on how a prompt was cut.
+#[test]
+fn the_composition_of_batches_changes_no_bit() {
+    for (name, model) in models() {
+        let mut decoder = decoder(&format!("{name}-composition"), &model);
+        let tokens = tokens(N_CTX / 2, 5);
+        let whole = chunked(&mut decoder, &tokens, &[tokens.len()]);
+        for (sizes, n_others) in [(&[1][..], 0), (&[3, 5], 0), (&[16], 0), (&[1], 7), (&[4], 2), (&[20, 1], 1)] {
+            let mut kv = SequenceKv::default();
+            let mut others: Vec<SequenceKv> = (0..n_others).map(|_| SequenceKv::default()).collect();
+            let (mut logits, mut rest) = (Vec::new(), &tokens[..]);
+            for &size in sizes.iter().cycle() {
+                let (chunk, after) = rest.split_at(size.min(rest.len()));
+                others.iter_mut().filter(|kv| kv.len() > 8).for_each(|kv| decoder.kv_mut().truncate(kv, 0));
+                let other = |kv| BatchItem { kv, tokens: &tokens[..2], logits: LogitRows::None };
+                let mut items: Vec<BatchItem<'_>> = others.iter_mut().map(other).collect();
+                items.push(BatchItem { kv: &mut kv, tokens: chunk, logits: LogitRows::From(0) });
+                logits.extend_from_slice(decoder.forward(&mut items).unwrap());
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            assert!(whole == logits, "{name}: chunks of {sizes:?} beside {n_others} other sequences");
+            others.iter_mut().chain([&mut kv]).for_each(|kv| decoder.kv_mut().release(kv));
+        }
+    }
+}
