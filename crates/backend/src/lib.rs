@@ -7,11 +7,13 @@
 pub mod conformance;
 mod event;
 mod mock;
+mod mock_service;
 mod request;
 mod service;
 
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
+pub use mock_service::{MockOptions, MockService, MockText};
 pub use request::{Constraint, GenerateRequest, Priority, SamplingParams};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 

@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backend", &[]),
     ("record", &[]),
     ("backends", &["backend", "engine", "sched", "tokenizer", "modelfile"]),
+    ("openai-api", &[]),
     ("bench", &["backend", "record"]),
     ("report", &["record"]),
     ("testmodel", &["modelfile", "quant"]),

@@ -1,0 +1,88 @@
+//! The mock's tokenizer: bytes and numbered words, so that every text has tokens, and they give it back.
+
+use crate::{BackendError, Chat, Text, TokenId};
+use serde_json::Value;
+
+/// Words of the vocabulary, written ` w0`, ` w1`, …
+const N_WORDS: TokenId = 4096;
+/// Tokens below this are bytes.
+const N_BYTES: TokenId = 256;
+/// The end-of-sequence token, the last of the vocabulary.
+pub const END: TokenId = N_BYTES + N_WORDS;
+/// Tokens in all.
+pub const VOCABULARY: TokenId = END + 1;
+
+/// Text in and out of the mock's tokens: an id below 256 is a byte, `256 + i` the word ` wi`, the last one ends a sequence.
+#[derive(Clone, Debug, Default)]
+pub struct MockText {
+    /// What [`Text::template`] gives.
+    pub template: Option<String>,
+}
+
+/// The word ` wi`.
+pub fn word(i: TokenId) -> TokenId {
+    N_BYTES + i % N_WORDS
+}
+
+/// The word that `text` begins with, if any, and its length in bytes.
+fn leading_word(text: &[u8]) -> Option<(TokenId, usize)> {
+    let digits = text.strip_prefix(b" w")?;
+    let n = digits.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
+    let canonical = n == 1 || (n > 1 && digits[0] != b'0');
+    let number: TokenId = std::str::from_utf8(&digits[..n]).ok()?.parse().ok()?;
+    (canonical && number < N_WORDS).then_some((N_BYTES + number, 2 + n))
+}
+
+impl Text for MockText {
+    /// There are no tokens that start a sequence, and none that can be written out: `special` changes nothing.
+    fn encode(&self, text: &str, _special: bool) -> Vec<TokenId> {
+        let mut rest = text.as_bytes();
+        let mut tokens = Vec::with_capacity(rest.len());
+        while let Some(&byte) = rest.first() {
+            let (token, n) = leading_word(rest).unwrap_or((byte.into(), 1));
+            tokens.push(token);
+            rest = &rest[n..];
+        }
+        tokens
+    }
+
+    fn decode(&self, tokens: &[TokenId]) -> Result<String, BackendError> {
+        let mut bytes = Vec::with_capacity(tokens.len());
+        for &token in tokens {
+            let expected =
+                || BackendError::InvalidRequest(format!("token {token}: expected one of a vocabulary of {VOCABULARY}"));
+            bytes.extend(self.token_bytes(token).ok_or_else(expected)?);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
+        match token {
+            0..N_BYTES => Some(vec![token as u8]),
+            N_BYTES..END => Some(format!(" w{}", token - N_BYTES).into_bytes()),
+            END => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
+    /// A line for each message, one for tools, and `assistant:`.
+    fn render(&self, chat: &Chat) -> Result<String, BackendError> {
+        let mut prompt = String::new();
+        if let Some(tools) = &chat.tools {
+            prompt.push_str(&format!("tools: {tools}\n"));
+        }
+        for message in &chat.messages {
+            let role = message["role"].as_str().unwrap_or_default();
+            let content = message["content"].as_str().unwrap_or_default();
+            prompt.push_str(&format!("{role}: {content}\n"));
+        }
+        if chat.extra.get("add_generation_prompt") != Some(&Value::Bool(false)) {
+            prompt.push_str("assistant:");
+        }
+        Ok(prompt)
+    }
+
+    fn template(&self) -> Option<&str> {
+        self.template.as_deref()
+    }
+}
