@@ -1,9 +1,10 @@
 //! The JSON of OpenAI's HTTP API, with the extensions that vLLM's users expect, for servers and for clients.
 //!
-//! Types only: what a value must satisfy beyond its JSON type is the server's affair, and what is sent when is the
-//! caller's. Fields that these types do not know are kept in `extra`, since OpenAI's clients send new ones every month;
-//! a server looks there for what it must refuse. Sources: OpenAI's API reference (chat, completions, embeddings, models,
-//! streaming), vLLM's `entrypoints/openai/protocol.py` for the extra sampling fields, tokenize and detokenize.
+//! Types, and the event stream that carries them ([`sse`]): what a value must satisfy beyond its JSON type is the server's
+//! affair, and what is sent when is the caller's. Fields that these types do not know are kept in `extra`, since OpenAI's
+//! clients send new ones every month; a server looks there for what it must refuse. Sources: OpenAI's API reference (chat,
+//! completions, embeddings, models, streaming), vLLM's `entrypoints/openai/protocol.py` for the extra sampling fields, tokenize
+//! and detokenize.
 
 mod chat;
 mod completion;
@@ -12,6 +13,7 @@ mod error;
 mod info;
 mod logprobs;
 mod sampling;
+pub mod sse;
 mod tools;
 mod usage;
 

@@ -33,6 +33,8 @@ impl Metric {
 pub enum Unit {
     /// Tokens per second.
     TokensPerSecond,
+    /// Requests per second.
+    RequestsPerSecond,
     /// Milliseconds.
     Milliseconds,
     /// Bytes.

@@ -1,6 +1,6 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
-use crate::{Operations, Roof, stats};
+use crate::{Client, Operations, Request, Roof, stats};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -138,6 +138,15 @@ pub struct Trial {
     /// Limits of the machine, measured before and after this trial; empty where they were not.
     #[serde(default)]
     pub roofs: Vec<Roof>,
+    /// What a load measured instead of `samples`: its requests in the order in which they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+    /// Requests of a load that were in flight when it was interrupted: neither answered nor failed, and not in `requests`.
+    #[serde(default)]
+    pub cut_requests: u64,
+    /// What the client did while it made a load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
 }
 
 /// Something about a trial that its figures alone do not show.

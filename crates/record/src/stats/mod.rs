@@ -2,12 +2,14 @@
 //!
 //! All take plain numbers in any unit and return the same unit. What a sample cannot support is `None`.
 
+mod block;
 mod bootstrap;
 mod describe;
 mod flags;
 mod order;
 mod paired;
 
+pub use block::{BLOCK_BOOTSTRAP, block_interval};
 pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
 pub use describe::{mean, median, quantile, sample_sd};
 pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};

@@ -181,7 +181,7 @@ fn rate(row: &Row<'_>) -> String {
 fn figure(metric: &Metric, row: &Row<'_>) -> String {
     let Some(value) = (metric.of)(row.trial) else { return "-".to_owned() };
     match metric.unit {
-        Unit::TokensPerSecond | Unit::Milliseconds => format!("{value:.2}"),
+        Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds => format!("{value:.2}"),
         Unit::Bytes => size(value as u64),
         Unit::Ratio => format!("{:.1} %", value * 100.0),
         Unit::Count => format!("{value}"),
