@@ -17,7 +17,7 @@ pub struct GenerateRequest {
     pub top_logprobs: Option<usize>,
     /// Keep this request's KV when it ends, and start from kept KV as far as its tokens agree with this prompt.
     pub reuse_prefix: bool,
-    /// Go on after an end-of-sequence or stop token until so many tokens are generated.
+    /// Before so many tokens, none that ends the output is chosen, and no stop text ends it.
     pub min_tokens: usize,
     /// Texts that end the output where they begin; they are not part of it.
     pub stop: Vec<String>,

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 /// A chain of full blocks from the start of a sequence; [`ROOT`] is the empty one.
 type ChainId = u64;
 
+/// What a full block is known by: the chain before it and its tokens.
+type Key = (ChainId, Box<[TokenId]>);
+
 const ROOT: ChainId = 0;
 const NIL: u32 = u32::MAX;
 
@@ -20,7 +23,7 @@ struct Block {
     /// Sequences that hold it. At zero it is in the list of free blocks.
     holders: u32,
     /// Under which key others find it.
-    key: Option<(ChainId, Box<[TokenId]>)>,
+    key: Option<Key>,
     /// Neighbours in the list of free blocks.
     previous: u32,
     next: u32,
@@ -36,7 +39,7 @@ pub struct BlockPool {
     last: u32,
     n_free: usize,
     /// Chain and tokens of a full block to the block and the chain that it ends.
-    index: HashMap<(ChainId, Box<[TokenId]>), (u32, ChainId)>,
+    index: HashMap<Key, (u32, ChainId)>,
     next_chain: ChainId,
     share: bool,
 }

@@ -16,6 +16,19 @@ pub enum Class {
     Batch,
 }
 
+/// What is to be computed.
+#[derive(Clone, Debug, Default)]
+pub struct NewRequest {
+    /// The prompt.
+    pub tokens: Vec<TokenId>,
+    /// Tokens that it will generate at most.
+    pub max_tokens: usize,
+    /// Who goes first.
+    pub class: Class,
+    /// Start from blocks of others that begin alike.
+    pub reuse_prefix: bool,
+}
+
 /// Order of service: class, then arrival. A batch request that was overtaken often enough changes class.
 pub(crate) type Rank = (Class, u64);
 
@@ -32,10 +45,24 @@ pub(crate) struct Entry {
     /// Prompt tokens that were found when it first started; `None` before.
     pub n_cached: Option<usize>,
     pub holding: Holding,
+    pub reuse_prefix: bool,
     pub running: bool,
 }
 
 impl Entry {
+    pub fn new(rank: Rank, new: NewRequest) -> Entry {
+        Entry {
+            rank,
+            tokens: new.tokens,
+            draft: Vec::new(),
+            n_computed: 0,
+            n_cached: None,
+            holding: Holding::default(),
+            reuse_prefix: new.reuse_prefix,
+            running: false,
+        }
+    }
+
     /// Tokens that are known and not computed.
     pub fn n_pending(&self) -> usize {
         self.tokens.len() - self.n_computed

@@ -1,9 +1,9 @@
 //! Plans: continuous batching under budgets, with chunked prompts, prefix hits and preemption.
 
 use crate::TokenId;
-use crate::pool::{BlockPool, Holding};
+use crate::pool::BlockPool;
 use crate::queue::Queue;
-use crate::request::{Class, Entry, RequestId};
+use crate::request::{Class, Entry, NewRequest, RequestId};
 use std::collections::HashMap;
 
 /// Limits and habits.
@@ -101,16 +101,11 @@ impl Scheduler {
         }
     }
 
-    /// Queues a request that will generate `max_tokens` at most.
-    pub fn add(
-        &mut self,
-        id: RequestId,
-        prompt: Vec<TokenId>,
-        max_tokens: usize,
-        class: Class,
-    ) -> Result<(), AddError> {
-        let (needed, n_blocks) = (self.pool.blocks_for(prompt.len().saturating_add(max_tokens)), self.pool.n_blocks());
-        if prompt.is_empty() {
+    /// Queues a request.
+    pub fn add(&mut self, id: RequestId, new: NewRequest) -> Result<(), AddError> {
+        let needed = self.pool.blocks_for(new.tokens.len().saturating_add(new.max_tokens));
+        let n_blocks = self.pool.n_blocks();
+        if new.tokens.is_empty() {
             return Err(AddError::Empty);
         }
         if needed > n_blocks {
@@ -119,19 +114,10 @@ impl Scheduler {
         if self.entries.contains_key(&id) {
             return Err(AddError::Exists(id));
         }
-        let rank = (class, self.arrivals);
+        let rank = (new.class, self.arrivals);
         self.arrivals += 1;
         self.waiting.push(rank, id);
-        let entry = Entry {
-            rank,
-            tokens: prompt,
-            draft: Vec::new(),
-            n_computed: 0,
-            n_cached: None,
-            holding: Holding::default(),
-            running: false,
-        };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Entry::new(rank, new));
         Ok(())
     }
 
@@ -217,7 +203,7 @@ impl Scheduler {
         while *budget > 0 && self.running.len() < self.config.max_num_seqs {
             let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
             let entry = entry_mut(&mut self.entries, next.id);
-            let found = self.pool.find(&entry.tokens);
+            let found = if entry.reuse_prefix { self.pool.find(&entry.tokens) } else { Vec::new() };
             // One token more than there are: else the first generated token could cost it all that it computed.
             let room = if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
             if self.pool.blocks_for(room) - found.len() > self.pool.n_free() - self.pool.n_free_of(&found) {
@@ -233,7 +219,7 @@ impl Scheduler {
             entry.running = true;
             if entry.n_cached.is_none() {
                 entry.n_cached = Some(entry.n_computed);
-                self.counters.prefix_queries += entry.tokens.len() as u64;
+                self.counters.prefix_queries += if entry.reuse_prefix { entry.tokens.len() as u64 } else { 0 };
                 self.counters.prefix_hits += entry.n_computed as u64;
             }
             let rank = entry.rank;

@@ -3,7 +3,9 @@
 //! The model is a function of all tokens before ([`next_token`]), computed from what the plan says is in the blocks: a shadow
 //! of the cache keeps the token of every slot, so that a block given to two, a stale slot or a wrong prefix shows as other text.
 
-use pacemark_sched::{BlockPool, Class, RequestId, Scheduler, SchedulerConfig, StepPlan, TokenId};
+use pacemark_sched::{
+    AddError, BlockPool, Class, NewRequest, RequestId, Scheduler, SchedulerConfig, StepPlan, TokenId,
+};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -146,7 +148,7 @@ proptest! {
         for step in 0.. {
             prop_assert!(step < 5000, "somebody never ends: {:?}", world.alive);
             for (id, job) in jobs.iter().enumerate().filter(|(_, job)| job.arrival_step == step) {
-                match world.scheduler.add(id as RequestId, job.prompt.clone(), job.max_tokens, job.class) {
+                match add(&mut world.scheduler, id as RequestId, job.prompt.clone(), job.max_tokens, job.class) {
                     Ok(()) => drop(world.alive.insert(id as RequestId, job.clone())),
                     Err(_) => refused += 1,
                 }
@@ -180,6 +182,16 @@ fn scheduler(max_num_seqs: usize, budget: usize, n_blocks: u32) -> Scheduler {
     Scheduler::new(config, BlockPool::new(n_blocks, BLOCK, true))
 }
 
+fn add(
+    s: &mut Scheduler,
+    id: RequestId,
+    tokens: Vec<TokenId>,
+    max_tokens: usize,
+    class: Class,
+) -> Result<(), AddError> {
+    s.add(id, NewRequest { tokens, max_tokens, class, reuse_prefix: true })
+}
+
 /// Plans and completes one step; every request that catches up samples a 9. Returns (request, tokens computed).
 fn step(scheduler: &mut Scheduler) -> Vec<(RequestId, usize)> {
     let plan = scheduler.plan();
@@ -192,9 +204,9 @@ fn step(scheduler: &mut Scheduler) -> Vec<(RequestId, usize)> {
 #[test]
 fn a_long_prompt_comes_in_chunks_beside_those_who_generate() {
     let mut s = scheduler(4, 8, 100);
-    s.add(1, vec![1; 3], 50, Class::Interactive).unwrap();
+    add(&mut s, 1, vec![1; 3], 50, Class::Interactive).unwrap();
     assert_eq!(step(&mut s), [(1, 3)]);
-    s.add(2, (0..17).collect(), 5, Class::Interactive).unwrap();
+    add(&mut s, 2, (0..17).collect(), 5, Class::Interactive).unwrap();
     assert_eq!(step(&mut s), [(1, 1), (2, 7)]);
     assert_eq!(step(&mut s), [(1, 1), (2, 7)]);
     assert_eq!(step(&mut s), [(1, 1), (2, 3)]);
@@ -204,13 +216,13 @@ fn a_long_prompt_comes_in_chunks_beside_those_who_generate() {
 #[test]
 fn a_prefix_is_found_by_whole_blocks_and_its_last_token_is_computed() {
     let mut s = scheduler(4, 64, 100);
-    s.add(1, (0..12).collect(), 5, Class::Interactive).unwrap();
+    add(&mut s, 1, (0..12).collect(), 5, Class::Interactive).unwrap();
     assert_eq!(step(&mut s), [(1, 12)]);
     s.end(1);
     // The same prompt: two of three blocks, for the last token is computed for its logits.
-    s.add(2, (0..12).collect(), 5, Class::Interactive).unwrap();
-    s.add(3, (0..13).collect(), 5, Class::Interactive).unwrap();
-    s.add(4, [vec![7], (1..12).collect()].concat(), 5, Class::Interactive).unwrap();
+    add(&mut s, 2, (0..12).collect(), 5, Class::Interactive).unwrap();
+    add(&mut s, 3, (0..13).collect(), 5, Class::Interactive).unwrap();
+    add(&mut s, 4, [vec![7], (1..12).collect()].concat(), 5, Class::Interactive).unwrap();
     assert_eq!(step(&mut s), [(2, 4), (3, 1), (4, 12)]);
     assert_eq!((s.n_cached(2), s.n_cached(3), s.n_cached(4)), (Some(8), Some(12), Some(0)));
     assert_eq!(s.blocks(2)[..2], s.blocks(3)[..2]);
@@ -221,8 +233,8 @@ fn a_prefix_is_found_by_whole_blocks_and_its_last_token_is_computed() {
 fn the_last_to_come_gives_way_and_goes_on_where_it_was() {
     // Six blocks of four: two requests of 8 tokens, each growing to 16.
     let mut s = scheduler(2, 64, 6);
-    s.add(1, vec![1; 8], 8, Class::Interactive).unwrap();
-    s.add(2, vec![2; 8], 8, Class::Interactive).unwrap();
+    add(&mut s, 1, vec![1; 8], 8, Class::Interactive).unwrap();
+    add(&mut s, 2, vec![2; 8], 8, Class::Interactive).unwrap();
     let mut preempted = Vec::new();
     for _ in 0..8 {
         let plan = s.plan();
@@ -243,16 +255,16 @@ fn the_last_to_come_gives_way_and_goes_on_where_it_was() {
 #[test]
 fn what_can_never_fit_is_refused() {
     let mut s = scheduler(2, 64, 6);
-    assert!(s.add(1, vec![1; 20], 5, Class::Batch).is_err());
-    assert!(s.add(1, vec![], 5, Class::Batch).is_err());
-    s.add(1, vec![1; 20], 4, Class::Batch).unwrap();
-    assert!(s.add(1, vec![1; 2], 4, Class::Batch).is_err());
+    assert!(add(&mut s, 1, vec![1; 20], 5, Class::Batch).is_err());
+    assert!(add(&mut s, 1, vec![], 5, Class::Batch).is_err());
+    add(&mut s, 1, vec![1; 20], 4, Class::Batch).unwrap();
+    assert!(add(&mut s, 1, vec![1; 2], 4, Class::Batch).is_err());
 }
 
 #[test]
 fn a_guess_is_kept_as_far_as_it_is_right() {
     let mut s = scheduler(1, 64, 100);
-    s.add(1, vec![1; 6], 50, Class::Interactive).unwrap();
+    add(&mut s, 1, vec![1; 6], 50, Class::Interactive).unwrap();
     step(&mut s);
     s.draft(1, vec![5, 6, 7]);
     let plan = s.plan();

@@ -4,14 +4,19 @@
 //! keeps a prefix where asked to and hands out [`stream::Stream`]s. A stream is lazy: every `next()` computes one step (a chunk of
 //! the prompts, or one token of each sequence), so whoever drives it sets the pace, and dropping it frees what it held.
 
+mod check;
+mod constraint;
+mod output;
+mod stop;
 mod stream;
 
-use pacemark_backend::{
-    BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, SamplingParams, TokenId,
-};
-use pacemark_engine::{SamplerConfig, TokenLogprobs};
+pub(crate) use check::Limits;
+pub(crate) use output::{Output, Outputs};
+use pacemark_backend::{BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, TokenId};
+use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
 use std::cell::RefCell;
+use std::sync::Arc;
 use stream::Stream;
 
 /// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a lot of memory.
@@ -70,21 +75,7 @@ pub(crate) trait Engine {
 /// An engine that serves requests.
 pub(crate) struct Host<E: Engine> {
     state: RefCell<State<E>>,
-    tokenizer: Option<Tokenizer>,
-    limits: Limits,
-}
-
-/// What a host may ask of its engine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Tokens of the longest sequence.
-    pub n_ctx: usize,
-    /// Sequences at once.
-    pub n_seqs: usize,
-    /// Tokens of a step.
-    pub n_step: usize,
-    /// Tokens of the vocabulary.
-    pub n_vocab: usize,
+    outputs: Outputs,
 }
 
 /// What a step needs exclusively.
@@ -98,12 +89,13 @@ struct State<E: Engine> {
 
 impl<E: Engine> Host<E> {
     pub fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
-        Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), tokenizer, limits }
+        let outputs = Outputs { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
+        Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), outputs }
     }
 
     /// The model's tokenizer, if its file has one that can be used.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        self.tokenizer.as_ref()
+        self.outputs.tokenizer.as_deref()
     }
 
     /// Looks at the engine.
@@ -123,14 +115,14 @@ impl<E: Engine> Host<E> {
 
     /// As `Backend::score`.
     pub fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
-        let n_ctx = self.limits.n_ctx;
+        let n_ctx = self.outputs.limits.n_ctx;
         if tokens.len() > n_ctx {
             return Err(BackendError::ContextExceeded { prompt: tokens.len(), max_tokens: 0, n_ctx });
         }
-        self.check_tokens(tokens)?;
+        self.outputs.limits.check_tokens(tokens)?;
         let mut state = self.state.borrow_mut();
         state.drop_kept();
-        let mut sequence = state.open(&self.limits)?;
+        let mut sequence = state.open(&self.outputs.limits)?;
         let scores = self.score_in(&mut state.engine, &mut sequence, tokens, first);
         state.close(sequence);
         state.engine.rest();
@@ -148,11 +140,11 @@ impl<E: Engine> Host<E> {
         let n_inputs = tokens.len().saturating_sub(1);
         let first = first.min(n_inputs);
         let mut scores = Vec::with_capacity(n_inputs - first);
-        for tokens in tokens[..first].chunks(self.limits.n_step) {
+        for tokens in tokens[..first].chunks(self.outputs.limits.n_step) {
             engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
         }
-        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.limits.n_step)) {
-            let end = (start + SCORE_CHUNK.min(self.limits.n_step)).min(n_inputs);
+        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.outputs.limits.n_step)) {
+            let end = (start + SCORE_CHUNK.min(self.outputs.limits.n_step)).min(n_inputs);
             engine.forward(&mut [Item { sequence, tokens: &tokens[start..end], wanted: Wanted::All }])?;
             for (row, &next) in tokens[start + 1..=end].iter().enumerate() {
                 scores.push(engine.logprobs(engine.logits(row), next, 0).chosen);
@@ -164,41 +156,6 @@ impl<E: Engine> Host<E> {
     /// Memory held.
     pub fn memory(&self) -> Option<MemoryUsage> {
         self.state.borrow().engine.memory()
-    }
-
-    /// Why the request cannot be served.
-    fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
-        let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.limits.n_ctx);
-        if prompt == 0 {
-            return Err(BackendError::InvalidRequest("the prompt is empty".into()));
-        }
-        if prompt.saturating_add(max_tokens) > n_ctx {
-            return Err(BackendError::ContextExceeded { prompt, max_tokens, n_ctx });
-        }
-        self.check_tokens(&request.prompt)?;
-        let s = &request.sampling;
-        let numbers = [
-            ("temperature", s.temperature, 0.0, f32::MAX),
-            ("top_p", s.top_p, 0.0, 1.0),
-            ("min_p", s.min_p, 0.0, 1.0),
-            ("repetition_penalty", s.repetition_penalty, f32::MIN_POSITIVE, f32::MAX),
-            ("presence_penalty", s.presence_penalty, f32::MIN, f32::MAX),
-            ("frequency_penalty", s.frequency_penalty, f32::MIN, f32::MAX),
-        ];
-        match numbers.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
-            Some((name, value, ..)) => Err(BackendError::InvalidRequest(format!("{name}: {value} is out of range"))),
-            None => Ok(()),
-        }
-    }
-
-    fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), BackendError> {
-        let n_vocab = self.limits.n_vocab;
-        match tokens.iter().find(|&&token| token as usize >= n_vocab) {
-            Some(token) => {
-                Err(BackendError::InvalidRequest(format!("token {token} is outside the vocabulary of {n_vocab}")))
-            }
-            None => Ok(()),
-        }
     }
 }
 
@@ -225,20 +182,6 @@ impl<E: Engine> State<E> {
         if let Some((sequence, _)) = self.kept.take() {
             self.close(sequence);
         }
-    }
-}
-
-/// The engine's spelling of the same numbers.
-fn sampler_config(p: &SamplingParams) -> SamplerConfig {
-    SamplerConfig {
-        temperature: p.temperature,
-        top_k: p.top_k,
-        top_p: p.top_p,
-        min_p: p.min_p,
-        repetition_penalty: p.repetition_penalty,
-        presence_penalty: p.presence_penalty,
-        frequency_penalty: p.frequency_penalty,
-        seed: p.seed,
     }
 }
 

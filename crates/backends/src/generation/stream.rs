@@ -2,28 +2,25 @@
 //!
 //! All prompts come first, several in one step as far as they fit; then each step computes one token of every sequence.
 
-use super::{Engine, Host, Item, State, Wanted, failed, sampler_config};
+use super::{Engine, Host, Item, Output, State, Wanted, failed};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage};
-use pacemark_engine::Sampler;
-use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
 use std::collections::VecDeque;
 use std::time::Instant;
 
 /// The stream of a batch: state between two events.
 pub(super) struct Stream<'a, E: Engine> {
     host: &'a Host<E>,
-    slots: Vec<Slot<'a, E::Sequence>>,
+    slots: Vec<Slot<E::Sequence>>,
     started: bool,
     /// Events that are known and not yet taken.
     ready: VecDeque<(usize, Event)>,
 }
 
 /// One request.
-struct Slot<'a, S> {
+struct Slot<S> {
     index: usize,
     request: GenerateRequest,
-    sampler: Sampler,
-    detokenizer: Option<Detokenizer<&'a Tokenizer>>,
+    output: Output,
     /// `None` before it starts and after it ended.
     sequence: Option<S>,
     /// Tokens in `sequence`.
@@ -34,7 +31,7 @@ struct Slot<'a, S> {
     cached_tokens: usize,
 }
 
-impl<S> Slot<'_, S> {
+impl<S> Slot<S> {
     fn n_output(&self) -> usize {
         self.tokens.len() - self.request.prompt.len()
     }
@@ -48,16 +45,17 @@ impl<'a, E: Engine> Stream<'a, E> {
     pub fn new(host: &'a Host<E>, requests: Vec<GenerateRequest>) -> Self {
         let mut stream = Stream { host, slots: Vec::new(), started: false, ready: VecDeque::new() };
         for (index, request) in requests.into_iter().enumerate() {
-            if let Err(error) = host.check(&request) {
-                stream.ready.push_back((index, failed(&error)));
-                continue;
-            }
+            let output = match host.outputs.begin(&request) {
+                Ok(output) => output,
+                Err(error) => {
+                    stream.ready.push_back((index, failed(&error)));
+                    continue;
+                }
+            };
             stream.ready.push_back((index, Event::Queued { at: Instant::now() }));
-            let options = DecodeOptions { special: false, start_of_text: false };
             stream.slots.push(Slot {
                 index,
-                sampler: Sampler::new(sampler_config(&request.sampling), &request.prompt),
-                detokenizer: host.tokenizer.as_ref().map(|t| Detokenizer::new(t, options)),
+                output,
                 sequence: None,
                 n_computed: 0,
                 tokens: request.prompt.clone(),
@@ -85,7 +83,7 @@ impl<'a, E: Engine> Stream<'a, E> {
                 slot.cached_tokens = slot.n_computed;
                 slot.sequence = Some(sequence);
             } else {
-                match state.open(&self.host.limits) {
+                match state.open(&self.host.outputs.limits) {
                     Ok(sequence) => slot.sequence = Some(sequence),
                     Err(error) => {
                         ready.push_back((slot.index, failed(&error)));
@@ -109,7 +107,7 @@ impl<'a, E: Engine> Stream<'a, E> {
         // Prompts first; then those that have generated least.
         let prompts = self.slots.iter().any(Slot::in_prompt);
         self.slots.sort_by_key(|slot| slot.tokens.len() - slot.request.prompt.len());
-        let mut left = self.host.limits.n_step;
+        let mut left = self.host.outputs.limits.n_step;
         let mut items = Vec::with_capacity(self.slots.len());
         for slot in self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt()) {
             let n = left.min(slot.tokens.len() - slot.n_computed);
@@ -135,7 +133,7 @@ impl<'a, E: Engine> Stream<'a, E> {
             } else if wanted == Wanted::None {
                 finish(state, slot, FinishReason::Length, computed, &mut self.ready);
             } else {
-                sample(self.host, state, slot, row, &mut self.ready);
+                sample(state, slot, row, &mut self.ready);
                 row += 1;
             }
         }
@@ -163,35 +161,31 @@ impl<'a, E: Engine> Stream<'a, E> {
 
 /// Chooses the next token of `slot` from logits row `row`, and ends the request if it was the last.
 fn sample<E: Engine>(
-    host: &Host<E>,
     state: &mut State<E>,
-    slot: &mut Slot<'_, E::Sequence>,
+    slot: &mut Slot<E::Sequence>,
     row: usize,
     ready: &mut VecDeque<(usize, Event)>,
 ) {
-    let started = Instant::now();
-    let logits = state.engine.logits(row);
-    let id = slot.sampler.sample(logits);
-    let at = Instant::now();
-    slot.phases.sample += at - started;
-    let logprobs = slot.request.top_logprobs.map(|n_top| state.engine.logprobs(logits, id, n_top));
-    slot.tokens.push(id);
-    // An id beyond the tokenizer (padding rows of the embedding) has no text.
-    let text = slot.detokenizer.as_mut().and_then(|d| d.push(id).ok().map(str::to_string)).unwrap_or_default();
-    slot.phases.detokenize += at.elapsed();
-    let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
-    ready.push_back((slot.index, Event::Token { id, text, logprob, top, at }));
-    let ended = host.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id));
-    if ended && !slot.request.ignore_eos {
-        finish(state, slot, FinishReason::Stop, Instant::now(), ready);
-    } else if slot.n_output() == slot.request.max_tokens {
-        finish(state, slot, FinishReason::Length, Instant::now(), ready);
+    let engine = &state.engine;
+    let chosen = slot.output.choose(engine.logits(row), |logits, id, n_top| engine.logprobs(logits, id, n_top));
+    match chosen {
+        Ok(chosen) => {
+            slot.tokens.push(chosen.id);
+            ready.push_back((slot.index, chosen.event));
+            if let Some(reason) = chosen.finished {
+                finish(state, slot, reason, Instant::now(), ready);
+            }
+        }
+        Err(error) => {
+            slot.sequence.take().into_iter().for_each(|sequence| state.close(sequence));
+            ready.push_back((slot.index, failed(&error)));
+        }
     }
 }
 
 fn finish<E: Engine>(
     state: &mut State<E>,
-    slot: &mut Slot<'_, E::Sequence>,
+    slot: &mut Slot<E::Sequence>,
     reason: FinishReason,
     at: Instant,
     ready: &mut VecDeque<(usize, Event)>,
@@ -201,8 +195,9 @@ fn finish<E: Engine>(
         cached_tokens: slot.cached_tokens,
         output_tokens: slot.n_output(),
     };
-    let text = slot.detokenizer.take().map(Detokenizer::finish).unwrap_or_default();
-    ready.push_back((slot.index, Event::Finished { reason, text, usage, phases: slot.phases, at }));
+    let text = slot.output.finish();
+    let phases = Phases { sample: slot.output.sample, detokenize: slot.output.detokenize, ..slot.phases };
+    ready.push_back((slot.index, Event::Finished { reason, text, usage, phases, at }));
     let Some(mut sequence) = slot.sequence.take() else { return };
     if slot.request.reuse_prefix {
         state.drop_kept();

@@ -1,6 +1,7 @@
 //! Pacemark's own engine behind the backend trait.
 
 mod engine;
+mod service;
 
 use crate::cost;
 use crate::generation::{Host, Limits};
@@ -14,6 +15,7 @@ use pacemark_engine::{
 pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::DType;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
+pub use service::{NativeService, ServiceOptions};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -90,6 +92,17 @@ pub enum NativeError {
         /// Rows of the embedding.
         rows: usize,
     },
+    /// The thread that loads the model ended without a word.
+    #[error("the engine's thread panicked while it loaded the model")]
+    Died,
+}
+
+/// A model ready to compute.
+struct Loaded {
+    decoder: Decoder,
+    tokenizer: Option<Tokenizer>,
+    limits: Limits,
+    info: BackendInfo,
 }
 
 /// A loaded model.
@@ -107,40 +120,7 @@ impl NativeBackend {
         options: NativeOptions,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<NativeBackend, NativeError> {
-        let n_threads = options.n_threads.max(1);
-        // The memory check wants the context, whose default only the opened file knows: the largest default is assumed.
-        let n_seqs = options.n_seqs.max(1);
-        let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
-        let loading = LoadOptions {
-            n_threads,
-            n_threads_batch: options.n_threads_batch,
-            n_ctx: in_all(assumed, n_seqs),
-            kv: options.kv,
-            place: options.place,
-            no_mmap: options.no_mmap,
-            mlock: options.mlock,
-            no_pack: options.no_pack,
-            weights: options.weights,
-        };
-        let model = Model::load(path, loading, progress)?;
-        let started = Instant::now();
-        let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
-        let tokenizer = if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };
-        let rows = model.config().n_vocab;
-        if let Some(tokens) = tokenizer.as_ref().map(Tokenizer::vocab_size).filter(|&tokens| tokens > rows) {
-            return Err(NativeError::Vocabulary { file: path.display().to_string(), tokens, rows });
-        }
-        let tokenizer_time = started.elapsed();
-        let n_ctx = options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
-        let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
-        info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
-        let times = model.times();
-        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: in_all(n_ctx, n_seqs), kv: options.kv });
-        let started = Instant::now();
-        warm(&mut decoder)?;
-        info.load =
-            vec![("map", times.map), ("pack", times.pack), ("tokenizer", tokenizer_time), ("warm", started.elapsed())];
-        let limits = Limits { n_ctx, n_seqs, n_step: options.n_ubatch.max(1), n_vocab: info.vocab_size };
+        let Loaded { decoder, tokenizer, limits, info } = load(path, options, None, progress)?;
         Ok(NativeBackend { host: Host::new(NativeEngine(decoder), tokenizer, limits), info })
     }
 
@@ -159,6 +139,57 @@ impl NativeBackend {
     pub fn load_time(&self) -> Duration {
         self.info.load.iter().map(|(_, time)| *time).sum()
     }
+}
+
+/// Loads `path`, with a KV cache for `n_seqs` sequences of the context each, or as `service` says.
+fn load(
+    path: &Path,
+    options: NativeOptions,
+    service: Option<ServiceOptions>,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Loaded, NativeError> {
+    let n_threads = options.n_threads.max(1);
+    let n_seqs = service.map_or(options.n_seqs, |service| service.max_num_seqs).max(1);
+    let n_kv_tokens = |n_ctx: usize| match service {
+        None => in_all(n_ctx, n_seqs),
+        Some(service) => {
+            let most = in_all(n_ctx, n_seqs);
+            service.n_kv_tokens.unwrap_or(most.min(ServiceOptions::DEFAULT_MAX_KV_TOKENS)).max(n_ctx)
+        }
+    };
+    // The memory check wants the context, whose default only the opened file knows: the largest default is assumed.
+    let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
+    let loading = LoadOptions {
+        n_threads,
+        n_threads_batch: options.n_threads_batch,
+        n_ctx: n_kv_tokens(assumed),
+        kv: options.kv,
+        place: options.place,
+        no_mmap: options.no_mmap,
+        mlock: options.mlock,
+        no_pack: options.no_pack,
+        weights: options.weights,
+    };
+    let model = Model::load(path, loading, progress)?;
+    let started = Instant::now();
+    let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
+    let tokenizer = if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };
+    let rows = model.config().n_vocab;
+    if let Some(tokens) = tokenizer.as_ref().map(Tokenizer::vocab_size).filter(|&tokens| tokens > rows) {
+        return Err(NativeError::Vocabulary { file: path.display().to_string(), tokens, rows });
+    }
+    let tokenizer_time = started.elapsed();
+    let n_ctx = options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
+    let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
+    info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
+    let times = model.times();
+    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv: options.kv });
+    let started = Instant::now();
+    warm(&mut decoder)?;
+    info.load =
+        vec![("map", times.map), ("pack", times.pack), ("tokenizer", tokenizer_time), ("warm", started.elapsed())];
+    let limits = Limits { n_ctx, n_seqs, n_step: options.n_ubatch.max(1), n_vocab: info.vocab_size };
+    Ok(Loaded { decoder, tokenizer, limits, info })
 }
 
 fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
@@ -199,7 +230,17 @@ impl Backend for NativeBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true, ..Capabilities::default() }
+        {
+            let constraints = self.tokenizer().is_some();
+            Capabilities {
+                score: true,
+                logprobs: true,
+                prefix_reuse: true,
+                batch: true,
+                constraints,
+                embeddings: false,
+            }
+        }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {

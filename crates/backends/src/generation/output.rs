@@ -1,0 +1,195 @@
+//! One request's output: from logits to a token, its text, and whether that was the last.
+
+use super::check::Limits;
+use super::constraint::{Form, Grammars};
+use super::stop::StopTexts;
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
+use pacemark_engine::{Sampler, SamplerConfig, TokenLogprobs};
+use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What one request has generated so far, and all that decides how it goes on.
+pub(crate) struct Output {
+    sampler: Sampler,
+    /// `None` where the model has no tokenizer: then there is no text.
+    detokenizer: Option<Detokenizer<Arc<Tokenizer>>>,
+    tokenizer: Option<Arc<Tokenizer>>,
+    stop_texts: StopTexts,
+    form: Option<Form>,
+    stop_tokens: Vec<TokenId>,
+    logit_bias: Vec<(TokenId, f32)>,
+    ignore_eos: bool,
+    min_tokens: usize,
+    max_tokens: usize,
+    top_logprobs: Option<usize>,
+    n_tokens: usize,
+    /// Logits that are not the model's own any more.
+    changed: Vec<f32>,
+    /// Time spent choosing.
+    pub sample: Duration,
+    /// Time spent on text.
+    pub detokenize: Duration,
+}
+
+/// A chosen token.
+pub(crate) struct Chosen {
+    pub id: TokenId,
+    /// [`Event::Token`].
+    pub event: Event,
+    /// Why the output ends with it.
+    pub finished: Option<FinishReason>,
+}
+
+impl Output {
+    /// The output of a request that `limits` allow.
+    pub fn new(
+        request: &GenerateRequest,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        grammars: &Grammars,
+    ) -> Result<Output, BackendError> {
+        let needs_text = !request.stop.is_empty() || request.constraint.is_some();
+        if needs_text && tokenizer.is_none() {
+            let what = "stop texts and constraints need a tokenizer, which this model's file lacks";
+            return Err(BackendError::InvalidRequest(what.into()));
+        }
+        let form = match (&request.constraint, tokenizer) {
+            (Some(constraint), Some(tokenizer)) => Some(grammars.start(tokenizer, constraint)?),
+            _ => None,
+        };
+        let options = DecodeOptions { special: false, start_of_text: false };
+        Ok(Output {
+            sampler: Sampler::new(sampler_config(&request.sampling), &request.prompt),
+            detokenizer: tokenizer.map(|tokenizer| Detokenizer::new(tokenizer.clone(), options)),
+            tokenizer: tokenizer.cloned(),
+            stop_texts: StopTexts::new(&request.stop),
+            form,
+            stop_tokens: request.stop_tokens.clone(),
+            logit_bias: request.sampling.logit_bias.clone(),
+            ignore_eos: request.ignore_eos,
+            min_tokens: request.min_tokens,
+            max_tokens: request.max_tokens,
+            top_logprobs: request.top_logprobs,
+            n_tokens: 0,
+            changed: Vec::new(),
+            sample: Duration::ZERO,
+            detokenize: Duration::ZERO,
+        })
+    }
+
+    /// Tokens so far.
+    pub fn n_tokens(&self) -> usize {
+        self.n_tokens
+    }
+
+    /// Tokens that may still come.
+    pub fn n_left(&self) -> usize {
+        self.max_tokens - self.n_tokens
+    }
+
+    /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells their log-probabilities.
+    pub fn choose(
+        &mut self,
+        logits: &[f32],
+        logprobs: impl FnOnce(&[f32], TokenId, usize) -> TokenLogprobs,
+    ) -> Result<Chosen, BackendError> {
+        let started = Instant::now();
+        let id = if self.is_plain() { self.sampler.sample(logits) } else { self.sample_changed(logits)? };
+        let at = Instant::now();
+        self.sample += at - started;
+        self.n_tokens += 1;
+        let logprobs = self.top_logprobs.map(|n_top| logprobs(logits, id, n_top));
+        let complete = match &mut self.form {
+            Some(form) => form.push(id)?,
+            None => false,
+        };
+        // An id beyond the tokenizer (padding rows of the embedding) has no text.
+        let text = self.detokenizer.as_mut().and_then(|d| d.push(id).ok()).unwrap_or_default();
+        let early = self.n_tokens < self.min_tokens;
+        let (text, stopped) = if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
+        self.detokenize += at.elapsed();
+        let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
+        let finished = if stopped || complete || self.ends(id) {
+            Some(FinishReason::Stop)
+        } else {
+            (self.n_tokens >= self.max_tokens).then_some(FinishReason::Length)
+        };
+        if stopped {
+            self.detokenizer = None;
+        }
+        Ok(Chosen { id, event: Event::Token { id, text, logprob, top, at }, finished })
+    }
+
+    /// Text that was held back when the output ends.
+    pub fn finish(&mut self) -> String {
+        let Some(detokenizer) = self.detokenizer.take() else { return String::new() };
+        let (text, stopped) = self.stop_texts.push(&detokenizer.finish());
+        if stopped { text } else { text + &self.stop_texts.finish() }
+    }
+
+    /// Whether the sampler may take the model's logits as they are.
+    fn is_plain(&self) -> bool {
+        self.form.is_none() && self.logit_bias.is_empty() && self.n_tokens >= self.min_tokens
+    }
+
+    fn sample_changed(&mut self, logits: &[f32]) -> Result<TokenId, BackendError> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.clear();
+        changed.extend_from_slice(logits);
+        for &(token, bias) in &self.logit_bias {
+            if let Some(logit) = changed.get_mut(token as usize) {
+                *logit += bias;
+            }
+        }
+        if self.n_tokens < self.min_tokens {
+            let ends = self.tokenizer.as_deref().filter(|_| !self.ignore_eos).map(Tokenizer::end_of_generation);
+            for &token in self.stop_tokens.iter().chain(ends.unwrap_or_default()) {
+                if let Some(logit) = changed.get_mut(token as usize) {
+                    *logit = f32::NEG_INFINITY;
+                }
+            }
+        }
+        if let Some(form) = &mut self.form {
+            form.mask(&mut changed)?;
+        }
+        let id = self.sampler.sample(&changed);
+        self.changed = changed;
+        Ok(id)
+    }
+
+    /// Whether `id` is a token that ends outputs.
+    fn ends(&self, id: TokenId) -> bool {
+        let is_end = self.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id));
+        (is_end && !self.ignore_eos) || self.stop_tokens.contains(&id)
+    }
+}
+
+/// What is needed to begin an output: shared by all requests of a model.
+#[derive(Clone)]
+pub(crate) struct Outputs {
+    pub tokenizer: Option<Arc<Tokenizer>>,
+    pub grammars: Arc<Grammars>,
+    pub limits: Limits,
+}
+
+impl Outputs {
+    /// The output of `request`, or why it cannot be served.
+    pub fn begin(&self, request: &GenerateRequest) -> Result<Output, BackendError> {
+        self.limits.check(request)?;
+        Output::new(request, self.tokenizer.as_ref(), &self.grammars)
+    }
+}
+
+/// The engine's spelling of the same numbers.
+fn sampler_config(p: &SamplingParams) -> SamplerConfig {
+    SamplerConfig {
+        temperature: p.temperature,
+        top_k: p.top_k,
+        top_p: p.top_p,
+        min_p: p.min_p,
+        repetition_penalty: p.repetition_penalty,
+        presence_penalty: p.presence_penalty,
+        frequency_penalty: p.frequency_penalty,
+        seed: p.seed,
+    }
+}

@@ -1,0 +1,318 @@
+//! The native engine for many at once: decoder and scheduler on a thread of their own behind `backend::Service`.
+//!
+//! Requests are checked, and their grammars compiled, on the caller's thread; the engine's thread ([`worker`]) only computes,
+//! samples and hands out events. Between the two is a queue of commands. The thread that computes also loads the model: the
+//! team counts it as one of its own.
+
+mod draft;
+mod requests;
+mod text;
+mod worker;
+
+use super::{Loaded, NativeError, NativeOptions, load};
+use crate::generation::Outputs;
+use pacemark_backend::{
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EmbeddingSink, Event, EventStream, GenerateRequest,
+    MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
+};
+use pacemark_engine::Decoder;
+use requests::{Embedding, Generation};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use text::ModelText;
+use worker::Worker;
+
+/// How to serve.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceOptions {
+    /// Requests computed at once.
+    pub max_num_seqs: usize,
+    /// Tokens of a step, over all requests.
+    pub max_num_batched_tokens: usize,
+    /// Tokens of KV cache, over all requests; `None` for `max_num_seqs` times the context, at most
+    /// [`Self::DEFAULT_MAX_KV_TOKENS`] or one context.
+    pub n_kv_tokens: Option<usize>,
+    /// Find blocks of earlier prompts again.
+    pub prefix_cache: bool,
+    /// Interactive requests that may start before a batch request that is first in its line.
+    pub max_overtakes: usize,
+    /// Tokens to guess from what was written before (prompt lookup); 0 for none.
+    pub n_draft: usize,
+}
+
+impl ServiceOptions {
+    /// KV cache that is reserved without being asked for, in tokens.
+    pub const DEFAULT_MAX_KV_TOKENS: usize = 16384;
+}
+
+impl Default for ServiceOptions {
+    fn default() -> Self {
+        ServiceOptions {
+            max_num_seqs: 16,
+            max_num_batched_tokens: 512,
+            n_kv_tokens: None,
+            prefix_cache: true,
+            max_overtakes: 64,
+            n_draft: 0,
+        }
+    }
+}
+
+/// What the engine's thread is told.
+pub(super) enum Command {
+    Generate(Box<Generation>),
+    Embed(Embedding),
+    /// Forget a request, wherever it is.
+    Abort(u64),
+    /// Lend the decoder, when nothing else is under way.
+    Lend(Box<dyn FnOnce(&mut Decoder, &[u32]) + Send>),
+    /// Tell when all commands before this one are done.
+    Ping(Sender<()>),
+    /// Drop everything and end.
+    Stop,
+}
+
+/// What is known of the engine's thread from outside.
+#[derive(Default)]
+pub(super) struct Shared {
+    status: Mutex<ServiceStatus>,
+    /// Requests handed over and not taken yet.
+    n_commands: AtomicU64,
+}
+
+/// A loaded model that serves. Dropping it ends its thread; requests under way get no further events.
+pub struct NativeService {
+    commands: Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    outputs: Outputs,
+    text: Option<ModelText>,
+    info: BackendInfo,
+    memory: MemoryUsage,
+    n_blocks: usize,
+    next_id: AtomicU64,
+}
+
+/// What the thread tells while it loads.
+enum Loading {
+    Progress(usize, usize),
+    Done(Result<Box<Ready>, NativeError>),
+}
+
+/// What is known once the model is loaded.
+struct Ready {
+    outputs: Outputs,
+    text: Option<ModelText>,
+    info: BackendInfo,
+    memory: MemoryUsage,
+    n_blocks: usize,
+}
+
+impl NativeService {
+    /// Loads `path` and serves it. `progress(layers done, layers)` is called as packing goes on.
+    pub fn load(
+        path: &Path,
+        options: NativeOptions,
+        service: ServiceOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<NativeService, NativeError> {
+        let (commands, queue) = channel();
+        let (told, loading) = channel();
+        let shared = Arc::new(Shared::default());
+        let (path, seen) = (path.to_path_buf(), shared.clone());
+        let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let tell = told.clone();
+            let loaded = load(&path, options, Some(service), &mut |done, of| {
+                let _ = tell.send(Loading::Progress(done, of));
+            });
+            match loaded.map(|loaded| start(loaded, service, queue, seen)) {
+                Ok((ready, worker)) => {
+                    let _ = told.send(Loading::Done(Ok(Box::new(ready))));
+                    drop((told, tell));
+                    worker.run();
+                }
+                Err(error) => drop(told.send(Loading::Done(Err(error)))),
+            }
+        });
+        let thread = thread.map_err(|error| NativeError::Engine(pacemark_engine::EngineError::Threads(error)))?;
+        let ready = loop {
+            match loading.recv() {
+                Ok(Loading::Progress(done, of)) => progress(done, of),
+                Ok(Loading::Done(ready)) => break ready?,
+                Err(_) => return Err(NativeError::Died),
+            }
+        };
+        let Ready { outputs, text, info, memory, n_blocks } = *ready;
+        let (thread, next_id) = (Some(thread), AtomicU64::new(0));
+        Ok(NativeService { commands, thread, shared, outputs, text, info, memory, n_blocks, next_id })
+    }
+
+    /// Runs `work` on the engine's thread with the decoder and all blocks of its cache, once no request is under way. What
+    /// the prefix cache knew is forgotten. For measuring what lies below the scheduler.
+    pub fn lend<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Decoder, &[u32]) -> T + Send + 'static,
+    ) -> Result<T, BackendError> {
+        let (done, result) = channel();
+        self.send(Command::Lend(Box::new(move |decoder, blocks| drop(done.send(work(decoder, blocks))))))?;
+        result.recv().map_err(|_| gone())
+    }
+
+    fn send(&self, command: Command) -> Result<(), BackendError> {
+        self.shared.n_commands.fetch_add(1, Ordering::Relaxed);
+        self.commands.send(command).map_err(|_| gone())
+    }
+
+    fn ticket(&self, id: u64) -> Ticket {
+        let (commands, shared) = (self.commands.clone(), self.shared.clone());
+        Ticket::new(move || {
+            shared.n_commands.fetch_add(1, Ordering::Relaxed);
+            let _ = commands.send(Command::Abort(id));
+        })
+    }
+}
+
+/// Cuts what was loaded into what the caller sees and what its thread runs.
+fn start(loaded: Loaded, options: ServiceOptions, queue: Receiver<Command>, shared: Arc<Shared>) -> (Ready, Worker) {
+    let Loaded { decoder, tokenizer, limits, info } = loaded;
+    let tokenizer = tokenizer.map(Arc::new);
+    let text = tokenizer.clone().map(|tokenizer| ModelText::new(decoder.model().file().metadata(), tokenizer));
+    let memory = MemoryUsage {
+        model_bytes: decoder.model().packed_bytes(),
+        kv_allocated_bytes: decoder.kv().allocated_bytes(),
+        kv_used_bytes: 0,
+    };
+    let outputs = Outputs { tokenizer, grammars: Arc::default(), limits };
+    let n_blocks = decoder.kv().n_free_blocks();
+    let worker = Worker::new(decoder, options, queue, shared);
+    (Ready { outputs, text, info, memory, n_blocks }, worker)
+}
+
+fn gone() -> BackendError {
+    BackendError::Engine("the engine's thread has ended".into())
+}
+
+impl Drop for NativeService {
+    fn drop(&mut self) {
+        let _ = self.send(Command::Stop);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Service for NativeService {
+    fn info(&self) -> BackendInfo {
+        self.info.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let constraints = self.outputs.tokenizer.is_some();
+        Capabilities { score: false, logprobs: true, prefix_reuse: true, batch: true, constraints, embeddings: true }
+    }
+
+    fn text(&self) -> Option<&dyn Text> {
+        self.text.as_ref().map(|text| text as &dyn Text)
+    }
+
+    fn submit(&self, request: GenerateRequest, mut sink: Sink) -> Ticket {
+        let arrived = Instant::now();
+        let output = match self.outputs.begin(&request) {
+            Ok(output) => output,
+            Err(error) => {
+                sink(Event::Failed(error));
+                return Ticket::default();
+            }
+        };
+        sink(Event::Queued { at: arrived });
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let generation = Generation::new(id, request, output, sink, arrived);
+        match self.send(Command::Generate(Box::new(generation))) {
+            Ok(()) => self.ticket(id),
+            Err(_) => Ticket::default(),
+        }
+    }
+
+    fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {
+        let request = GenerateRequest { prompt, ..GenerateRequest::default() };
+        if let Err(error) = self.outputs.limits.check(&request) {
+            sink(Err(error));
+            return Ticket::default();
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        match self.send(Command::Embed(Embedding::new(id, request.prompt, pooling, sink))) {
+            Ok(()) => self.ticket(id),
+            Err(_) => Ticket::default(),
+        }
+    }
+
+    fn status(&self) -> ServiceStatus {
+        let status = *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let queued = self.shared.n_commands.load(Ordering::Relaxed) as usize;
+        ServiceStatus { waiting: status.waiting + queued, kv_blocks: self.n_blocks, ..status }
+    }
+
+    fn memory(&self) -> Option<MemoryUsage> {
+        let used = self.status().kv_blocks_used as u64;
+        let block = self.memory.kv_allocated_bytes.checked_div(self.n_blocks as u64).unwrap_or(0);
+        Some(MemoryUsage { kv_used_bytes: block * used, ..self.memory })
+    }
+}
+
+/// As a plain backend: the caller waits for each event.
+impl Backend for NativeService {
+    fn info(&self) -> BackendInfo {
+        self.info.clone()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Service::capabilities(self)
+    }
+
+    fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
+        Box::new(self.generate_batch(vec![request]).map(|(_, event)| event))
+    }
+
+    fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+        let (events, received) = channel();
+        let submit = |(index, request)| {
+            let events = events.clone();
+            self.submit(request, Box::new(move |event| drop(events.send((index, event)))))
+        };
+        let tickets = requests.into_iter().enumerate().map(submit).collect();
+        drop(events);
+        Box::new(Received { service: self, tickets, events: received.into_iter() })
+    }
+
+    fn memory(&self) -> Option<MemoryUsage> {
+        Service::memory(self)
+    }
+}
+
+/// The events of a batch; dropping it aborts what is left.
+struct Received<'a> {
+    service: &'a NativeService,
+    tickets: Vec<Ticket>,
+    events: std::sync::mpsc::IntoIter<(usize, Event)>,
+}
+
+impl Iterator for Received<'_> {
+    type Item = (usize, Event);
+
+    fn next(&mut self) -> Option<(usize, Event)> {
+        self.events.next()
+    }
+}
+
+impl Drop for Received<'_> {
+    /// A backend's stream has freed what it held when its drop returns.
+    fn drop(&mut self) {
+        self.tickets.clear();
+        let (done, told) = channel();
+        if self.service.send(Command::Ping(done)).is_ok() {
+            let _ = told.recv();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the engine's thread keeps of each request beside what the scheduler knows.
+
+use crate::generation::Output;
+use pacemark_backend::{
+    BackendError, EmbeddingSink, Event, FinishReason, GenerateRequest, Phases, Pooling, Sink, TokenId, Usage,
+};
+use pacemark_engine::SequenceKv;
+use std::time::{Duration, Instant};
+
+/// A request to generate.
+pub(in crate::native) struct Generation {
+    pub id: u64,
+    pub request: GenerateRequest,
+    pub output: Output,
+    pub kv: SequenceKv,
+    sink: Sink,
+    arrived: Instant,
+    started: bool,
+    cached_tokens: usize,
+    /// Of steps in which it had part; all of each step's time counts.
+    pub prefill: Duration,
+    pub decode: Duration,
+}
+
+impl Generation {
+    pub fn new(id: u64, request: GenerateRequest, output: Output, sink: Sink, arrived: Instant) -> Generation {
+        Generation {
+            id,
+            request,
+            output,
+            kv: SequenceKv::default(),
+            sink,
+            arrived,
+            started: false,
+            cached_tokens: 0,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        }
+    }
+
+    /// Hands an event to whoever listens.
+    pub fn tell(&mut self, event: Event) {
+        (self.sink)(event);
+    }
+
+    /// A step begins; whether it is the first. Another start, after the loss of its blocks, is not told.
+    pub fn start(&mut self, at: Instant, cached_tokens: usize) -> bool {
+        let first = !std::mem::replace(&mut self.started, true);
+        if first {
+            self.cached_tokens = cached_tokens;
+            self.tell(Event::Started { at, cached_tokens });
+        }
+        first
+    }
+
+    /// The last event.
+    pub fn finish(mut self, reason: FinishReason) {
+        let text = self.output.finish();
+        let usage = Usage {
+            prompt_tokens: self.request.prompt.len(),
+            cached_tokens: self.cached_tokens,
+            output_tokens: self.output.n_tokens(),
+        };
+        let phases = Phases {
+            prefill: self.prefill,
+            decode: self.decode,
+            sample: self.output.sample,
+            detokenize: self.output.detokenize,
+        };
+        let at = Instant::now().max(self.arrived);
+        self.tell(Event::Finished { reason, text, usage, phases, at });
+    }
+
+    /// The last event, where there is no result.
+    pub fn fail(mut self, error: BackendError) {
+        self.tell(Event::Failed(error));
+    }
+}
+
+/// A request for an embedding.
+pub(in crate::native) struct Embedding {
+    pub id: u64,
+    pub prompt: Vec<TokenId>,
+    pub kv: SequenceKv,
+    pooling: Pooling,
+    sink: EmbeddingSink,
+    /// Sum of the states so far, or the last one.
+    sum: Vec<f32>,
+}
+
+impl Embedding {
+    pub fn new(id: u64, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Embedding {
+        Embedding { id, prompt, kv: SequenceKv::default(), pooling, sink, sum: Vec::new() }
+    }
+
+    /// Takes the states of the tokens of one step, `[n_tokens, n_embd]`.
+    pub fn add(&mut self, states: &[f32], n_embd: usize) {
+        match self.pooling {
+            Pooling::Mean => {
+                self.sum.resize(n_embd, 0.0);
+                for state in states.chunks_exact(n_embd) {
+                    self.sum.iter_mut().zip(state).for_each(|(sum, x)| *sum += x);
+                }
+            }
+            Pooling::Last => self.sum = states[states.len() - n_embd..].to_vec(),
+        }
+    }
+
+    /// Hands over the embedding, scaled to length 1 as OpenAI's are.
+    pub fn finish(mut self) {
+        // The mean's division by the number of tokens is lost in the scaling.
+        let length = self.sum.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+        if length > 0.0 {
+            self.sum.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+        }
+        (self.sink)(Ok(self.sum));
+    }
+
+    /// Tells that there is none.
+    pub fn fail(self, error: BackendError) {
+        (self.sink)(Err(error));
+    }
+}

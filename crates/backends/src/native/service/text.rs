@@ -1,0 +1,60 @@
+//! The model's tokenizer and chat template as `backend::Text`.
+
+use pacemark_backend::{BackendError, Chat, Text, TokenId};
+use pacemark_modelfile::Metadata;
+use pacemark_tokenizer::{ChatTemplate, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer};
+use std::sync::Arc;
+
+/// Text of one model.
+pub(super) struct ModelText {
+    tokenizer: Arc<Tokenizer>,
+    /// Or why it cannot be used.
+    template: Result<ChatTemplate, String>,
+    source: Option<String>,
+}
+
+impl ModelText {
+    pub fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
+        let template = ChatTemplate::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
+        let source = metadata.opt_string("tokenizer.chat_template").ok().flatten().map(str::to_string);
+        ModelText { tokenizer, template, source }
+    }
+}
+
+impl Text for ModelText {
+    fn encode(&self, text: &str, special: bool) -> Vec<TokenId> {
+        if special {
+            return self.tokenizer.encode_prompt(text);
+        }
+        self.tokenizer.encode(text, EncodeOptions { add_special: false, parse_special: false })
+    }
+
+    fn decode(&self, tokens: &[TokenId]) -> Result<String, BackendError> {
+        let options = DecodeOptions { special: true, start_of_text: true };
+        self.tokenizer.decode_with(tokens, options).map_err(|error| BackendError::InvalidRequest(error.to_string()))
+    }
+
+    fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
+        self.tokenizer.token_bytes(token)
+    }
+
+    fn render(&self, chat: &Chat) -> Result<String, BackendError> {
+        let template = self.template.as_ref().map_err(|error| BackendError::InvalidRequest(error.clone()))?;
+        let message = |(i, message): (usize, &serde_json::Value)| -> Result<Message, BackendError> {
+            serde_json::from_value(message.clone())
+                .map_err(|error| BackendError::InvalidRequest(format!("messages[{i}]: {error}")))
+        };
+        let messages: Vec<Message> = chat.messages.iter().enumerate().map(message).collect::<Result<_, _>>()?;
+        let options = RenderOptions {
+            tools: chat.tools.clone(),
+            add_generation_prompt: true,
+            extra: chat.extra.clone(),
+            now: None,
+        };
+        template.render(&messages, &options).map_err(|error| BackendError::InvalidRequest(error.to_string()))
+    }
+
+    fn template(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+}

@@ -1,0 +1,372 @@
+//! The engine's thread: takes commands, asks the scheduler for a step, computes it, samples, tells.
+
+use super::draft;
+use super::requests::{Embedding, Generation};
+use super::{Command, ServiceOptions, Shared};
+use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
+use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
+use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+/// Tokens of a step up to which guesses are added: beyond, they cost more than they save, for a step is then bound by
+/// arithmetic and no longer by reading the weights.
+const MAX_DRAFT_STEP: usize = 16;
+
+/// The thread's state.
+pub(super) struct Worker {
+    decoder: Decoder,
+    scheduler: Scheduler,
+    /// The cache's blocks; the scheduler's numbers are indices into it.
+    blocks: Vec<u32>,
+    generations: HashMap<u64, Generation>,
+    embeddings: HashMap<u64, Embedding>,
+    /// Loans that wait for everything else to end.
+    loans: Vec<Box<dyn FnOnce(&mut Decoder, &[u32]) + Send>>,
+    options: ServiceOptions,
+    queue: Receiver<Command>,
+    shared: Arc<Shared>,
+    status: ServiceStatus,
+    /// Counters of schedulers before this one.
+    past: pacemark_sched::Counters,
+}
+
+impl Worker {
+    pub fn new(mut decoder: Decoder, options: ServiceOptions, queue: Receiver<Command>, shared: Arc<Shared>) -> Worker {
+        let blocks = decoder.kv_mut().lease();
+        Worker {
+            scheduler: scheduler(options, blocks.len()),
+            decoder,
+            blocks,
+            generations: HashMap::new(),
+            embeddings: HashMap::new(),
+            loans: Vec::new(),
+            options,
+            queue,
+            shared,
+            status: ServiceStatus::default(),
+            past: pacemark_sched::Counters::default(),
+        }
+    }
+
+    /// Until it is told to stop.
+    pub fn run(mut self) {
+        while self.take_commands() {
+            if self.scheduler.is_idle() {
+                self.lend();
+            } else {
+                self.step();
+            }
+            self.publish();
+        }
+    }
+
+    /// Takes all commands there are, and waits for one if there is nothing to compute. `false` for the end.
+    fn take_commands(&mut self) -> bool {
+        loop {
+            let idle = self.scheduler.is_idle() && self.loans.is_empty();
+            let command = match self.queue.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) if idle => match self.queue.recv() {
+                    Ok(command) => command,
+                    Err(_) => return false,
+                },
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            };
+            self.shared.n_commands.fetch_sub(1, Ordering::Relaxed);
+            match command {
+                Command::Generate(generation) => self.add(*generation),
+                Command::Embed(embedding) => self.add_embedding(embedding),
+                Command::Abort(id) => self.forget(id),
+                Command::Lend(work) => self.loans.push(work),
+                Command::Ping(done) => {
+                    self.publish();
+                    let _ = done.send(());
+                }
+                Command::Stop => return false,
+            }
+        }
+    }
+
+    fn add(&mut self, generation: Generation) {
+        let request = &generation.request;
+        let new = NewRequest {
+            tokens: request.prompt.clone(),
+            max_tokens: request.max_tokens,
+            class: match request.priority {
+                Priority::Interactive => Class::Interactive,
+                Priority::Batch => Class::Batch,
+            },
+            reuse_prefix: request.reuse_prefix,
+        };
+        match self.scheduler.add(generation.id, new) {
+            Ok(()) => drop(self.generations.insert(generation.id, generation)),
+            Err(error) => generation.fail(BackendError::InvalidRequest(error.to_string())),
+        }
+    }
+
+    fn add_embedding(&mut self, embedding: Embedding) {
+        // The states of all tokens are wanted, so none may be found.
+        let tokens = embedding.prompt.clone();
+        let new = NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
+        match self.scheduler.add(embedding.id, new) {
+            Ok(()) => drop(self.embeddings.insert(embedding.id, embedding)),
+            Err(error) => embedding.fail(BackendError::InvalidRequest(error.to_string())),
+        }
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.scheduler.end(id);
+        self.generations.remove(&id);
+        self.embeddings.remove(&id);
+    }
+
+    /// Lends the decoder to those who asked; the blocks hold what they left there, so what was in them is forgotten.
+    fn lend(&mut self) {
+        if self.loans.is_empty() {
+            return;
+        }
+        for work in std::mem::take(&mut self.loans) {
+            work(&mut self.decoder, &self.blocks);
+        }
+        self.past = sum(self.past, self.scheduler.counters());
+        self.scheduler = scheduler(self.options, self.blocks.len());
+    }
+
+    /// Plans and computes one step.
+    fn step(&mut self) {
+        self.guess();
+        let plan = self.scheduler.plan();
+        let started = Instant::now();
+        for item in &plan.items {
+            let cached = self.scheduler.n_cached(item.id).unwrap_or(0);
+            if let Some(generation) = self.generations.get_mut(&item.id)
+                && generation.start(started, cached)
+            {
+                self.status.prompt_tokens += generation.request.prompt.len() as u64;
+            }
+        }
+        self.status.steps += 1;
+        let (embedded, mut generated): (Vec<PlanItem>, Vec<PlanItem>) =
+            plan.items.iter().partition(|item| self.embeddings.contains_key(&item.id));
+        match self.forward(&generated) {
+            Ok(()) => self.sample(&generated, started),
+            // Whatever is wrong with one request must not hurt the others: each alone.
+            Err(_) => generated.drain(..).for_each(|item| match self.forward(&[item]) {
+                Ok(()) => self.sample(&[item], started),
+                Err(error) => self.fail(item.id, error),
+            }),
+        }
+        embedded.iter().for_each(|item| self.embed(item));
+    }
+
+    /// Guesses what follows, where a step has room for it.
+    fn guess(&mut self) {
+        let ids = self.scheduler.running().to_vec();
+        let room = MAX_DRAFT_STEP.saturating_sub(ids.len()) / ids.len().max(1);
+        for id in ids {
+            let Some(generation) = self.generations.get(&id).filter(|_| self.options.n_draft.min(room) > 0) else {
+                continue;
+            };
+            let n = self.options.n_draft.min(room).min(generation.output.n_left().saturating_sub(1));
+            let guessed = draft::guess(self.scheduler.tokens(id), n);
+            self.scheduler.draft(id, guessed);
+        }
+    }
+
+    fn forward(&mut self, items: &[PlanItem]) -> Result<(), BackendError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let (scheduler, blocks) = (&self.scheduler, &self.blocks);
+        // Each item's sequence and tokens, taken out so that all can be lent at once.
+        let mut inputs: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let mut kv = self.generations.get_mut(&item.id).map(|g| std::mem::take(&mut g.kv)).unwrap_or_default();
+                place(&mut kv, scheduler, blocks, item);
+                (kv, tokens_of(scheduler, item))
+            })
+            .collect();
+        let mut batch: Vec<BatchItem<'_>> = inputs
+            .iter_mut()
+            .zip(items)
+            .map(|((kv, tokens), item)| {
+                let logits = if item.samples { LogitRows::From(item.n_tokens - 1) } else { LogitRows::None };
+                BatchItem { kv, tokens, logits }
+            })
+            .collect();
+        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(engine_error);
+        for ((kv, _), item) in inputs.into_iter().zip(items) {
+            if let Some(generation) = self.generations.get_mut(&item.id) {
+                generation.kv = kv;
+            }
+        }
+        result
+    }
+
+    /// Takes the tokens of what was computed, tells them, and ends those who are complete.
+    fn sample(&mut self, items: &[PlanItem], started: Instant) {
+        let n_vocab = self.decoder.model().config().n_vocab;
+        let computed = Instant::now();
+        let mut row = 0;
+        let mut ended = Vec::new();
+        for item in items {
+            let Some(mut generation) = self.generations.remove(&item.id) else { continue };
+            let in_prompt = generation.output.n_tokens() == 0;
+            *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) += computed - started;
+            if !item.samples {
+                self.scheduler.complete(item, &[]);
+                let (computed_tokens, of) = (item.from + item.n_tokens, generation.request.prompt.len());
+                if computed_tokens < of {
+                    generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
+                }
+                self.generations.insert(item.id, generation);
+                continue;
+            }
+            let rows = row..row + item.n_draft + 1;
+            row = rows.end;
+            let logits = self.decoder.logits()[rows.start * n_vocab..rows.end * n_vocab].chunks_exact(n_vocab);
+            let drafted = self.scheduler.drafted(item.id)[..item.n_draft].to_vec();
+            let decoder = &self.decoder;
+            let advance = AssertUnwindSafe(|| advance(decoder, &mut generation, &drafted, logits));
+            let outcome =
+                catch_unwind(advance).unwrap_or_else(|_| Err(BackendError::Engine("sampling panicked".into())));
+            match outcome {
+                Ok((sampled, finished)) => {
+                    self.status.generated_tokens += sampled.len() as u64;
+                    self.status.drafted_tokens += item.n_draft as u64;
+                    self.status.accepted_tokens += sampled.len().saturating_sub(1) as u64;
+                    self.scheduler.complete(item, &sampled);
+                    match finished {
+                        Some(reason) => {
+                            self.scheduler.end(item.id);
+                            ended.push((generation, reason));
+                        }
+                        None => drop(self.generations.insert(item.id, generation)),
+                    }
+                }
+                Err(error) => {
+                    self.scheduler.end(item.id);
+                    generation.fail(error);
+                }
+            }
+        }
+        if !ended.is_empty() {
+            // Whoever hears the end may look at the status next, and it should agree.
+            self.publish();
+            ended.into_iter().for_each(|(generation, reason)| generation.finish(reason));
+        }
+    }
+
+    /// Computes one item of an embedding's prompt.
+    fn embed(&mut self, item: &PlanItem) {
+        let Some(mut embedding) = self.embeddings.remove(&item.id) else { return };
+        let n_embd = self.decoder.model().config().n_embd;
+        let tokens = tokens_of(&self.scheduler, item);
+        place(&mut embedding.kv, &self.scheduler, &self.blocks, item);
+        let batch = &mut [BatchItem { kv: &mut embedding.kv, tokens: &tokens, logits: LogitRows::None }];
+        match self.decoder.states(batch) {
+            Ok(states) => embedding.add(states, n_embd),
+            Err(error) => {
+                self.scheduler.end(item.id);
+                return embedding.fail(engine_error(error));
+            }
+        }
+        self.status.prompt_tokens += item.n_tokens as u64;
+        if item.samples {
+            self.scheduler.end(item.id);
+            embedding.finish();
+        } else {
+            self.scheduler.complete(item, &[]);
+            self.embeddings.insert(item.id, embedding);
+        }
+    }
+
+    fn fail(&mut self, id: u64, error: BackendError) {
+        self.scheduler.end(id);
+        if let Some(generation) = self.generations.remove(&id) {
+            generation.fail(error);
+        }
+    }
+
+    fn publish(&mut self) {
+        let counters = sum(self.past, self.scheduler.counters());
+        let pool = self.scheduler.pool();
+        self.status = ServiceStatus {
+            running: self.scheduler.running().len(),
+            waiting: self.scheduler.n_waiting(),
+            kv_blocks_used: pool.n_blocks() - pool.n_free(),
+            kv_blocks: pool.n_blocks(),
+            prefix_queries: counters.prefix_queries,
+            prefix_hits: counters.prefix_hits,
+            preemptions: counters.preemptions,
+            ..self.status
+        };
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status;
+    }
+}
+
+/// Samples from the logits of one item, `[n_vocab]` each: after its own tokens, and after each guess as long as they are right.
+fn advance<'l>(
+    decoder: &Decoder,
+    generation: &mut Generation,
+    drafted: &[TokenId],
+    logits: impl Iterator<Item = &'l [f32]>,
+) -> Result<(Vec<TokenId>, Option<pacemark_backend::FinishReason>), BackendError> {
+    let mut sampled = Vec::with_capacity(1 + drafted.len());
+    if generation.request.max_tokens == 0 {
+        return Ok((sampled, Some(pacemark_backend::FinishReason::Length)));
+    }
+    for (i, logits) in logits.enumerate() {
+        let logprobs = |logits: &[f32], id, n_top| decoder.model().logprobs(logits, id, n_top);
+        let chosen = generation.output.choose(logits, logprobs)?;
+        sampled.push(chosen.id);
+        generation.tell(chosen.event);
+        if chosen.finished.is_some() {
+            return Ok((sampled, chosen.finished));
+        }
+        if drafted.get(i) != Some(&chosen.id) {
+            break;
+        }
+    }
+    Ok((sampled, None))
+}
+
+/// The tokens that `item` computes: its own, then its guesses.
+fn tokens_of(scheduler: &Scheduler, item: &PlanItem) -> Vec<TokenId> {
+    let own = &scheduler.tokens(item.id)[item.from..item.from + item.n_tokens];
+    [own, &scheduler.drafted(item.id)[..item.n_draft]].concat()
+}
+
+/// Gives the sequence the blocks that the scheduler assigned, holding the tokens before `item`.
+fn place(kv: &mut pacemark_engine::SequenceKv, scheduler: &Scheduler, blocks: &[u32], item: &PlanItem) {
+    let ids: Vec<u32> = scheduler.blocks(item.id).iter().map(|&id| blocks[id as usize]).collect();
+    kv.place(&ids, item.from);
+}
+
+fn scheduler(options: ServiceOptions, n_blocks: usize) -> Scheduler {
+    let config = SchedulerConfig {
+        max_num_seqs: options.max_num_seqs,
+        max_num_batched_tokens: options.max_num_batched_tokens,
+        max_overtakes: options.max_overtakes,
+    };
+    Scheduler::new(config, BlockPool::new(n_blocks as u32, KV_BLOCK, options.prefix_cache))
+}
+
+fn sum(a: pacemark_sched::Counters, b: pacemark_sched::Counters) -> pacemark_sched::Counters {
+    pacemark_sched::Counters {
+        prefix_queries: a.prefix_queries + b.prefix_queries,
+        prefix_hits: a.prefix_hits + b.prefix_hits,
+        preemptions: a.preemptions + b.preemptions,
+    }
+}
+
+fn engine_error(error: pacemark_engine::EngineError) -> BackendError {
+    BackendError::Engine(error.to_string())
+}

@@ -1,0 +1,197 @@
+//! The service: the contract of a backend, and that nobody's text depends on who else is served.
+
+use pacemark_backend::{
+    Backend, Constraint, Event, FinishReason, GenerateRequest, Pooling, Priority, SamplingParams, Service, TokenId,
+    conformance,
+};
+use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+
+/// A model's file, removed at the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, model: &TestModel) -> File {
+        let unique = format!("pacemark-service-{}-{name}.gguf", std::process::id());
+        let path = std::env::temp_dir().join(unique);
+        model.write(&path).unwrap();
+        File(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn models() -> [(&'static str, TestModel); 2] {
+    [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())]
+}
+
+fn service(name: &str, model: &TestModel, options: ServiceOptions) -> NativeService {
+    let native = NativeOptions { n_threads: 2, n_ctx: Some(N_CTX), ..NativeOptions::default() };
+    NativeService::load(&File::new(name, model).0, native, options, &mut |_, _| {}).unwrap()
+}
+
+fn prompt(n: usize, seed: usize) -> Vec<TokenId> {
+    (0..n).map(|i| ((i * 7919 + seed * 104_729) % N_VOCAB) as TokenId).collect()
+}
+
+fn request(prompt: Vec<TokenId>, max_tokens: usize) -> GenerateRequest {
+    GenerateRequest { prompt, max_tokens, ignore_eos: true, reuse_prefix: true, ..GenerateRequest::default() }
+}
+
+/// Ids and text of a whole stream, and how many prompt tokens were found.
+fn collect(events: impl Iterator<Item = Event>) -> (Vec<TokenId>, String, usize) {
+    let (mut ids, mut all, mut cached) = (Vec::new(), String::new(), 0);
+    for event in events {
+        match event {
+            Event::Token { id, text, .. } => {
+                ids.push(id);
+                all += &text;
+            }
+            Event::Finished { text, usage, .. } => {
+                all += &text;
+                cached = usage.cached_tokens;
+                assert_eq!(usage.output_tokens, ids.len());
+            }
+            Event::Failed(error) => panic!("{error}"),
+            Event::Queued { .. } | Event::Started { .. } | Event::Prefill { .. } => {}
+        }
+    }
+    (ids, all, cached)
+}
+
+fn batch(service: &NativeService, requests: Vec<GenerateRequest>) -> Vec<Vec<TokenId>> {
+    let n = requests.len();
+    let events: Vec<(usize, Event)> = service.generate_batch(requests).collect();
+    (0..n).map(|i| collect(events.iter().filter(|(at, _)| *at == i).map(|(_, event)| event.clone())).0).collect()
+}
+
+#[test]
+fn it_conforms_on_every_architecture() {
+    for (name, model) in models() {
+        let service = service(&format!("conforms-{name}"), &model, ServiceOptions::default());
+        conformance::check(&service).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// Alone, in a batch of eight, with tiny steps, after losing its blocks, with a prefix found, with guesses: greedy or drawn,
+/// a request's tokens are the same.
+#[test]
+fn a_text_does_not_depend_on_how_it_was_served() {
+    for (name, model) in models() {
+        let requests: Vec<GenerateRequest> = (0..8)
+            .map(|i| GenerateRequest {
+                sampling: SamplingParams { temperature: (i % 2) as f32, seed: i as u64, ..SamplingParams::default() },
+                priority: if i % 3 == 0 { Priority::Batch } else { Priority::Interactive },
+                ..request(prompt(20 + 7 * i, i), 40)
+            })
+            .collect();
+        let plain = service(&format!("plain-{name}"), &model, ServiceOptions::default());
+        let alone: Vec<Vec<TokenId>> =
+            requests.iter().map(|request| collect(plain.generate(request.clone())).0).collect();
+        assert!(alone.iter().all(|ids| ids.len() == 40));
+        assert_eq!(batch(&plain, requests.clone()), alone, "{name}: in a batch, with prefixes found");
+        assert!(Service::status(&plain).prefix_hits > 0);
+
+        let chunks = ServiceOptions { max_num_seqs: 3, max_num_batched_tokens: 7, ..ServiceOptions::default() };
+        let chunks = service(&format!("chunks-{name}"), &model, chunks);
+        assert_eq!(batch(&chunks, requests.clone()), alone, "{name}: in small steps");
+
+        let tiny = ServiceOptions { n_kv_tokens: Some(N_CTX), max_num_seqs: 8, ..ServiceOptions::default() };
+        let tiny = service(&format!("tiny-{name}"), &model, tiny);
+        assert_eq!(batch(&tiny, requests.clone()), alone, "{name}: in a cache that is too small for all");
+        let status = Service::status(&tiny);
+        assert!(status.preemptions > 0, "{name}: nobody lost its blocks");
+        assert_eq!((status.kv_blocks_used, status.running, status.waiting), (0, 0, 0));
+
+        let guesses = service(&format!("guesses-{name}"), &model, ServiceOptions { n_draft: 4, ..Default::default() });
+        assert_eq!(batch(&guesses, requests.clone()), alone, "{name}: with guesses, in a batch");
+        for (request, alone) in requests.iter().zip(&alone) {
+            assert_eq!(collect(guesses.generate(request.clone())).0, *alone, "{name}: with guesses");
+        }
+        let status = Service::status(&guesses);
+        assert!(status.accepted_tokens > 0 && status.drafted_tokens > status.accepted_tokens, "{name}: {status:?}");
+    }
+}
+
+#[test]
+fn dropping_a_ticket_frees_what_the_request_held() {
+    let service = service("abort", &TestModel::llama(), ServiceOptions::default());
+    let (told, events) = channel();
+    let endless = request(prompt(30, 1), N_CTX - 30);
+    let ticket = service.submit(endless, Box::new(move |event| drop(told.send(event))));
+    assert!(events.iter().any(|event| matches!(event, Event::Token { .. })));
+    drop(ticket);
+    // The sink goes with the request, so the channel ends.
+    assert!(!events.iter().any(|event| matches!(event, Event::Finished { .. })));
+    assert_eq!(collect(service.generate(request(prompt(5, 2), 3))).0.len(), 3);
+    assert_eq!(Service::status(&service).kv_blocks_used, 0);
+}
+
+#[test]
+fn stop_texts_and_tokens_end_an_output() {
+    let service = service("stops", &TestModel::llama(), ServiceOptions::default());
+    let plain = request(prompt(10, 3), 30);
+    let (ids, text, _) = collect(service.generate(plain.clone()));
+    let middle: String = text.chars().skip(text.chars().count() / 2).take(3).collect();
+    let stopped = GenerateRequest { stop: vec![middle.clone()], ..plain.clone() };
+    let events: Vec<Event> = service.generate(stopped.clone()).collect();
+    assert!(matches!(events.last(), Some(Event::Finished { reason: FinishReason::Stop, .. })));
+    let (_, cut, _) = collect(events.into_iter());
+    assert_eq!(cut, text[..text.find(&middle).unwrap()]);
+    let late = GenerateRequest { min_tokens: 30, ..stopped };
+    assert_eq!(collect(service.generate(late)).0, ids, "no stop text ends it before min_tokens");
+    let token = GenerateRequest { stop_tokens: vec![ids[7]], ..plain.clone() };
+    let first = ids.iter().position(|id| *id == ids[7]).unwrap();
+    assert_eq!(collect(service.generate(token.clone())).0, ids[..=first]);
+    let late = GenerateRequest { min_tokens: 20, ..token };
+    assert!(collect(service.generate(late)).0.len() > 20);
+    let biased = SamplingParams { logit_bias: vec![(77, 1000.0)], ..SamplingParams::default() };
+    assert_eq!(collect(service.generate(GenerateRequest { sampling: biased, ..plain })).0, [77; 30]);
+}
+
+#[test]
+fn constrained_output_has_the_form() {
+    let service = service("forms", &TestModel::llama(), ServiceOptions::default());
+    let schema = r#"{"type":"object","properties":{"a":{"type":"integer","maximum":99},"b":{"enum":["x","y"]}},
+        "required":["a","b"],"additionalProperties":false}"#;
+    let request = |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 100) };
+    for seed in 0..3 {
+        let sampling = SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() };
+        let request = |constraint| GenerateRequest { sampling: sampling.clone(), ..request(constraint) };
+        let text = collect(service.generate(request(Constraint::Regex("(ab|c){2,3}[0-9]".into())))).1;
+        assert!(matches!(text.len(), 3..=7) && text.ends_with(|c: char| c.is_ascii_digit()), "{text}");
+        let (ids, text, _) = collect(service.generate(request(Constraint::JsonSchema(schema.into()))));
+        let value: Result<serde_json::Value, _> = serde_json::from_str(&text);
+        assert!(ids.len() == 100 || value.is_ok_and(|v| v["b"] == "x" || v["b"] == "y"), "{text}");
+    }
+    let broken = service.generate(request(Constraint::JsonSchema("{\"type\": 7}".into()))).last();
+    assert!(matches!(broken, Some(Event::Failed(_))), "{broken:?}");
+}
+
+#[test]
+fn embeddings_have_length_one_and_depend_on_all_tokens() {
+    let service = service("embeddings", &TestModel::llama(), ServiceOptions::default());
+    let embed = |prompt: Vec<TokenId>, pooling| {
+        let (told, result) = channel();
+        let _ticket = service.embed(prompt, pooling, Box::new(move |vector| drop(told.send(vector))));
+        result.recv().unwrap().unwrap()
+    };
+    for pooling in [Pooling::Mean, Pooling::Last] {
+        let a = embed(prompt(40, 1), pooling);
+        let length: f32 = a.iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 1e-4, "{length}");
+        assert_eq!(a, embed(prompt(40, 1), pooling), "found blocks must not change it");
+        let mut other = prompt(40, 1);
+        other[0] += 1;
+        assert_ne!(a, embed(other, pooling));
+    }
+    let (told, result) = channel();
+    let _ticket = service.embed(vec![], Pooling::Mean, Box::new(move |vector| drop(told.send(vector))));
+    assert!(result.recv().unwrap().is_err());
+}
