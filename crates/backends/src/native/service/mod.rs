@@ -5,9 +5,9 @@
 //! team counts it as one of its own.
 
 mod draft;
-mod requests;
+pub(in crate::native) mod requests;
 mod text;
-mod worker;
+pub(in crate::native) mod worker;
 
 use super::{Loaded, NativeError, NativeOptions, load};
 use crate::generation::Outputs;
@@ -15,7 +15,6 @@ use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EmbeddingSink, Event, EventStream, GenerateRequest,
     MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
-use pacemark_engine::Decoder;
 use requests::{Embedding, Generation};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +61,9 @@ impl Default for ServiceOptions {
     }
 }
 
+/// Work that has the engine's thread to itself.
+pub(in crate::native) type Loan = Box<dyn FnOnce(&mut Worker) + Send>;
+
 /// What the engine's thread is told.
 pub(super) enum Command {
     Generate(Box<Generation>),
@@ -69,7 +71,8 @@ pub(super) enum Command {
     /// Forget a request, wherever it is.
     Abort(u64),
     /// Lend the decoder, when nothing else is under way.
-    Lend(Box<dyn FnOnce(&mut Decoder, &[u32]) + Send>),
+    #[allow(dead_code)] // the ladder of stages uses it
+    Lend(Loan),
     /// Tell when all commands before this one are done.
     Ping(Sender<()>),
     /// Drop everything and end.
@@ -151,14 +154,15 @@ impl NativeService {
         Ok(NativeService { commands, thread, shared, outputs, text, info, memory, n_blocks, next_id })
     }
 
-    /// Runs `work` on the engine's thread with the decoder and all blocks of its cache, once no request is under way. What
-    /// the prefix cache knew is forgotten. For measuring what lies below the scheduler.
-    pub fn lend<T: Send + 'static>(
+    /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew is forgotten. For measuring
+    /// what lies below the queue.
+    #[allow(dead_code)] // the ladder of stages uses it
+    pub(in crate::native) fn lend<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Decoder, &[u32]) -> T + Send + 'static,
+        work: impl FnOnce(&mut Worker) -> T + Send + 'static,
     ) -> Result<T, BackendError> {
         let (done, result) = channel();
-        self.send(Command::Lend(Box::new(move |decoder, blocks| drop(done.send(work(decoder, blocks))))))?;
+        self.send(Command::Lend(Box::new(move |worker| drop(done.send(work(worker))))))?;
         result.recv().map_err(|_| gone())
     }
 

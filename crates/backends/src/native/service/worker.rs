@@ -2,7 +2,7 @@
 
 use super::draft;
 use super::requests::{Embedding, Generation};
-use super::{Command, ServiceOptions, Shared};
+use super::{Command, Loan, ServiceOptions, Shared};
 use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
@@ -18,7 +18,7 @@ use std::time::Instant;
 const MAX_DRAFT_STEP: usize = 16;
 
 /// The thread's state.
-pub(super) struct Worker {
+pub(in crate::native) struct Worker {
     decoder: Decoder,
     scheduler: Scheduler,
     /// The cache's blocks; the scheduler's numbers are indices into it.
@@ -26,7 +26,7 @@ pub(super) struct Worker {
     generations: HashMap<u64, Generation>,
     embeddings: HashMap<u64, Embedding>,
     /// Loans that wait for everything else to end.
-    loans: Vec<Box<dyn FnOnce(&mut Decoder, &[u32]) + Send>>,
+    loans: Vec<Loan>,
     options: ServiceOptions,
     queue: Receiver<Command>,
     shared: Arc<Shared>,
@@ -132,7 +132,7 @@ impl Worker {
             return;
         }
         for work in std::mem::take(&mut self.loans) {
-            work(&mut self.decoder, &self.blocks);
+            work(self);
         }
         self.past = sum(self.past, self.scheduler.counters());
         self.scheduler = scheduler(self.options, self.blocks.len());
