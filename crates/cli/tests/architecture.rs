@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("openai-api", &[]),
     ("bench", &["backend", "record"]),
     ("report", &["record"]),
+    ("server", &["backend", "openai-api"]),
     ("testmodel", &["modelfile", "quant"]),
     (
         "cli",

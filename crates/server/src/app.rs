@@ -1,0 +1,103 @@
+//! What all requests share: the service, the options, the counters, who may come in.
+
+use crate::admission::{Admission, Places};
+use crate::error::{ApiError, Result};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::prepare::Context;
+use pacemark_backend::{BackendInfo, Service};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
+
+/// Bodies longer than this take turns, so that many at once do not fill the memory.
+pub const SMALL_BODY: usize = 64 << 10;
+/// How many of them are read at once.
+const LARGE_BODIES: usize = 16;
+
+/// Shared by all requests of a server.
+pub struct App {
+    /// Who computes.
+    pub service: Arc<dyn Service>,
+    /// What computes.
+    pub info: BackendInfo,
+    /// Names, keys and limits.
+    pub options: Options,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Places for answers.
+    pub admission: Arc<Admission>,
+    /// Turns of reading, rendering and tokenizing.
+    pub preparing: Semaphore,
+    /// Turns of reading long bodies.
+    pub large_bodies: Semaphore,
+    /// When the server was started, in seconds since 1970.
+    pub created: u64,
+    draining: AtomicBool,
+    next_id: AtomicU64,
+    ids: RandomState,
+}
+
+impl App {
+    /// What a server of `service` shares.
+    pub fn new(service: Arc<dyn Service>, options: Options) -> Arc<App> {
+        let info = service.info();
+        let places = info.n_seqs.saturating_add(options.max_queue);
+        Arc::new(App {
+            metrics: Arc::new(Metrics::new(options.model_name())),
+            admission: Admission::new(places),
+            preparing: Semaphore::new(options.max_preparing.clamp(1, 1024)),
+            large_bodies: Semaphore::new(LARGE_BODIES),
+            created: unix_time(),
+            draining: AtomicBool::new(false),
+            next_id: AtomicU64::new(0),
+            ids: RandomState::new(),
+            service,
+            info,
+            options,
+        })
+    }
+
+    /// What preparing looks things up in.
+    pub fn context(&self) -> Context<'_> {
+        Context { service: &*self.service, info: &self.info, options: &self.options }
+    }
+
+    /// Takes places for `n` answers.
+    pub fn enter(&self, n: usize) -> Result<Places> {
+        if self.draining() {
+            return Err(ApiError::draining());
+        }
+        self.admission.enter(n).ok_or_else(|| self.full())
+    }
+
+    /// There are no places left.
+    pub fn full(&self) -> ApiError {
+        ApiError::busy(format!("all {} places for answers are taken; try again", self.admission.places()))
+    }
+
+    /// Refuses new requests from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    /// Whether new requests are refused.
+    pub fn draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// A name that no other request of this server has, and hardly one of another.
+    pub fn new_id(&self) -> String {
+        let n = self.next_id.fetch_add(1, Relaxed);
+        let mut hasher = self.ids.build_hasher();
+        hasher.write_u64(n);
+        format!("{:016x}{n:08x}", hasher.finish())
+    }
+}
+
+/// Seconds since 1970.
+pub fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

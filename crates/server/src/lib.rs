@@ -1,0 +1,20 @@
+//! An OpenAI-compatible HTTP server over any [`Service`](pacemark_backend::Service).
+//!
+//! `routes` says what leads where, `prepare` makes a request for the service out of a body, `respond` makes an answer out of
+//! the service's events, `tools` finds calls in text, `net` owns sockets. What is generated, and how, is the service's
+//! affair; flags and models are the binary's.
+
+mod admission;
+mod app;
+mod error;
+mod json;
+mod metrics;
+mod net;
+mod options;
+mod prepare;
+mod respond;
+mod routes;
+mod tools;
+
+pub use net::{Local, Running, start};
+pub use options::Options;

@@ -1,0 +1,111 @@
+//! The loop that accepts connections, and the task of each.
+
+use super::io::Connection;
+use crate::app::App;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io::ErrorKind;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Headers of a request at most, and bytes of them and of a connection's buffers.
+const MAX_HEADERS: usize = 64;
+const MAX_BUFFER: usize = 64 << 10;
+/// What a connection gets for which there is no room.
+const NO_ROOM: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
+    content-length: 123\r\n\r\n\
+    {\"error\":{\"message\":\"too many connections; try again\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}";
+/// Pause after an error of the system's, such as no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a server does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Serves.
+    Serving,
+    /// Completes what is under way, accepts nothing.
+    Draining,
+    /// Lets go of everything.
+    Ended,
+}
+
+/// Serves `router` on `listener` until told to drain; returns when all connections have ended or been let go.
+pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage: watch::Sender<Stage>) {
+    let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+    let room = Arc::new(Semaphore::new(max));
+    let mut told = stage.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = told.wait_for(|stage| *stage > Stage::Serving) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => match room.clone().try_acquire_owned() {
+                Ok(place) => {
+                    drop(tokio::spawn(connection(app.clone(), router.clone(), stream, stage.subscribe(), place)))
+                }
+                Err(_) => drop(stream.try_write(NO_ROOM)),
+            },
+            // These concern one connection that is gone already.
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+    drop(listener);
+    app.drain();
+    let all_closed = room.acquire_many(max as u32);
+    let ended = told.wait_for(|stage| *stage == Stage::Ended);
+    tokio::select! {
+        _ = all_closed => {}
+        _ = ended => {}
+        () = tokio::time::sleep(app.options.drain_timeout) => {}
+    }
+    stage.send_replace(Stage::Ended);
+}
+
+async fn connection(
+    app: Arc<App>,
+    router: Router,
+    stream: TcpStream,
+    mut told: watch::Receiver<Stage>,
+    _place: OwnedSemaphorePermit,
+) {
+    let _ = stream.set_nodelay(true); // it is a matter of speed only
+    let io = TokioIo::new(Connection::new(stream, app.options.write_timeout));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.options.header_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(io, TowerToHyperService::new(router));
+    let mut serving = pin!(serving);
+    // Errors of a connection are its peer's, and nobody is left to tell.
+    tokio::select! {
+        biased;
+        _ = serving.as_mut() => return,
+        _ = told.wait_for(|stage| *stage > Stage::Serving) => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        _ = serving.as_mut() => {}
+        _ = told.wait_for(|stage| *stage == Stage::Ended) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_answer_without_room_is_as_long_as_it_says() {
+        let text = std::str::from_utf8(super::NO_ROOM).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{}", body.len());
+        serde_json::from_str::<pacemark_openai_api::ErrorResponse>(body).unwrap();
+    }
+}

@@ -1,0 +1,7 @@
+//! Connections: accepting them, their limits and timeouts, and how a server ends.
+
+mod io;
+mod listen;
+mod running;
+
+pub use running::{Local, Running, start};

@@ -1,0 +1,148 @@
+//! A server in this process: over a socket, or without one.
+
+use super::listen::{Stage, listen};
+use crate::app::App;
+use crate::options::Options;
+use crate::routes;
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{Request, Response, StatusCode};
+use pacemark_backend::Service;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+/// A server over a socket; dropping it ends it at once.
+pub struct Running {
+    address: SocketAddr,
+    app: Arc<App>,
+    stage: watch::Sender<Stage>,
+    runtime: Option<Runtime>,
+}
+
+/// Serves `service` on `listener`, on threads of its own.
+pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener) -> io::Result<Running> {
+    let runtime = runtime(options.n_threads)?;
+    let app = App::new(service, options);
+    let address = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let (stage, _) = watch::channel(Stage::Serving);
+    {
+        let _inside = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let router = routes::router(app.clone());
+        runtime.spawn(listen(app.clone(), router, listener, stage.clone()));
+    }
+    Ok(Running { address, app, stage, runtime: Some(runtime) })
+}
+
+fn runtime(n_threads: usize) -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(n_threads.max(1))
+        .max_blocking_threads(64)
+        .thread_name("server")
+        .enable_all()
+        .build()
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting, and completes what is under way within [`Options::drain_timeout`].
+    pub fn drain(&self) {
+        self.app.drain();
+        self.stage.send_if_modified(|stage| {
+            let serving = *stage == Stage::Serving;
+            *stage = Stage::Draining.max(*stage);
+            serving
+        });
+    }
+
+    /// Answers under way.
+    pub fn open_answers(&self) -> usize {
+        self.app.admission.taken()
+    }
+
+    /// SIGTERM or SIGINT drains, a second one ends at once.
+    pub fn drain_on_signals(&self) -> io::Result<()> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        let _inside = runtime.enter();
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (app, stage) = (self.app.clone(), self.stage.clone());
+        runtime.spawn(async move {
+            for next in [Stage::Draining, Stage::Ended] {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                app.drain();
+                stage.send_modify(|stage| *stage = next.max(*stage));
+            }
+        });
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            let mut told = self.stage.subscribe();
+            let _ = runtime.block_on(told.wait_for(|stage| *stage == Stage::Ended)); // an error would mean the same
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stage.send_replace(Stage::Ended);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The same handler without a socket: requests are called, from any number of threads at once.
+pub struct Local {
+    router: Router,
+    runtime: Runtime,
+}
+
+impl Local {
+    /// A handler for `service` with threads of its own.
+    pub fn new(service: Arc<dyn Service>, options: Options) -> io::Result<Local> {
+        let runtime = runtime(options.n_threads)?;
+        let router = routes::router(App::new(service, options));
+        Ok(Local { router, runtime })
+    }
+
+    /// Posts JSON to `path`, and waits for the whole answer, streams too.
+    pub fn post(&self, path: &str, body: impl Into<Bytes>) -> io::Result<(StatusCode, Bytes)> {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .body(Body::from(body.into()))
+            .map_err(io::Error::other)?;
+        self.call(request)
+    }
+
+    /// Any request, waiting for the whole answer.
+    pub fn call(&self, request: Request<Body>) -> io::Result<(StatusCode, Bytes)> {
+        self.runtime.block_on(async {
+            let response: Response<Body> = match self.router.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let status = response.status();
+            let body = response.into_body().collect().await.map_err(io::Error::other)?;
+            Ok((status, body.to_bytes()))
+        })
+    }
+}

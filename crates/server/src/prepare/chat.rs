@@ -1,0 +1,128 @@
+//! `/v1/chat/completions`: the conversation as the model's template takes it, and its tools.
+
+use super::sampling::{self, MAX_LOGPROBS, within};
+use super::{Context, Job, fan_out};
+use crate::error::{ApiError, Result};
+use crate::json::{parse, refuse_unsupported};
+use crate::tools;
+use pacemark_backend::Chat;
+use pacemark_openai_api::{ChatRequest, Content, ContentPart, Message, Tool, ToolCall};
+use serde_json::{Map, Value, json};
+
+const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
+
+/// Prepares a chat completion.
+pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
+    let mut request: ChatRequest = parse(body)?;
+    context.check_model(request.model.as_deref())?;
+    refuse_unsupported(&request.extra)?;
+    let mut model = sampling::request(context, &request.sampling)?;
+    sampling::check_constraint(context, &model, "response_format")?;
+    let choice = tools::choose(context, &request, &mut model)?;
+    let logprobs = request.logprobs.unwrap_or(false);
+    if !logprobs && request.top_logprobs.is_some_and(|n| n > 0) {
+        return Err(ApiError::field("top_logprobs", "top_logprobs: expected logprobs to be true with it"));
+    }
+    if logprobs {
+        sampling::check_logprobs(context, "logprobs")?;
+        model.top_logprobs = Some(within("top_logprobs", request.top_logprobs, 0..=MAX_LOGPROBS, 0)? as usize);
+    }
+    let n = sampling::answers(&request.sampling)?;
+    let mut extra = request.chat_template_kwargs.take().unwrap_or_default();
+    if let Some(add) = request.add_generation_prompt {
+        extra.insert("add_generation_prompt".into(), Value::Bool(add));
+    }
+    let tools = if choice.shown { request.tools.as_deref() } else { None };
+    let text = conversation(context, std::mem::take(&mut request.messages), tools, extra)?;
+    let prompt = context.text()?.encode(&text, true);
+    context.check_tokens("messages", &prompt)?;
+    let asked = (request.max_completion_tokens.map(|n| ("max_completion_tokens", n)))
+        .or(request.sampling.max_tokens.map(|n| ("max_tokens", n)));
+    sampling::set_max_tokens(context, &mut model, prompt.len(), asked, usize::MAX)?;
+    Ok(Job {
+        requests: fan_out(vec![prompt], n, &model),
+        n,
+        stream: request.sampling.stream.unwrap_or(false),
+        stream_options: request.sampling.stream_options.unwrap_or_default(),
+        logprobs,
+        timings: request.sampling.timings.unwrap_or(false),
+        tools: choice.parsing,
+        prompt_text: context.options.log_prompts.then_some(text),
+    })
+}
+
+/// The prompt's text for a conversation.
+pub fn conversation(
+    context: &Context<'_>,
+    messages: Vec<Message>,
+    tools: Option<&[Tool]>,
+    extra: Map<String, Value>,
+) -> Result<String> {
+    if messages.is_empty() {
+        return Err(ApiError::field("messages", "messages: expected at least one message"));
+    }
+    let messages =
+        messages.into_iter().enumerate().map(|(i, message)| for_template(i, message)).collect::<Result<_>>()?;
+    let tools = tools.filter(|tools| !tools.is_empty()).map(|tools| json!(tools));
+    let text = context.text()?;
+    text.render(&Chat { messages, tools, extra }).map_err(|error| ApiError::from(error).about("messages"))
+}
+
+/// A message as Hugging Face's templates expect it: text as one string, arguments of calls as JSON.
+fn for_template(i: usize, message: Message) -> Result<Value> {
+    let field = |name: &str| format!("messages[{i}].{name}");
+    if !ROLES.contains(&message.role.as_str()) {
+        let message = format!("{}: expected one of {ROLES:?}, found {:?}", field("role"), message.role);
+        return Err(ApiError::field(field("role"), message));
+    }
+    // Templates know `system`; OpenAI renamed it.
+    let role = if message.role == "developer" { "system" } else { &message.role };
+    let mut object = json!({ "role": role });
+    object["content"] = match message.content {
+        None if role == "assistant" && message.tool_calls.is_some() => Value::String(String::new()),
+        None => {
+            let message = format!("{}: expected a string or an array of parts, found nothing", field("content"));
+            return Err(ApiError::field(field("content"), message));
+        }
+        Some(Content::Text(text)) => Value::String(text),
+        Some(Content::Parts(parts)) => Value::String(joined(&field("content"), parts)?),
+    };
+    if let Some(calls) = message.tool_calls {
+        object["tool_calls"] = calls.into_iter().map(call_for_template).collect();
+    }
+    for (name, value) in [("name", message.name), ("tool_call_id", message.tool_call_id)] {
+        if let Some(value) = value {
+            object[name] = Value::String(value);
+        }
+    }
+    if let Some(Value::String(thoughts)) = message.extra.get("reasoning_content") {
+        object["reasoning_content"] = Value::String(thoughts.clone());
+    }
+    Ok(object)
+}
+
+/// Parts of text as one, a line each.
+fn joined(field: &str, parts: Vec<ContentPart>) -> Result<String> {
+    let mut texts = Vec::with_capacity(parts.len());
+    for (i, part) in parts.into_iter().enumerate() {
+        match (part.kind.as_str(), part.text) {
+            ("text", Some(text)) => texts.push(text),
+            ("text", None) => {
+                return Err(ApiError::field(format!("{field}[{i}].text"), format!("{field}[{i}].text: missing")));
+            }
+            (kind, _) => {
+                let message = format!("{field}[{i}].type: this model takes \"text\" only, found {kind:?}");
+                return Err(ApiError::unsupported(format!("{field}[{i}].type"), message));
+            }
+        }
+    }
+    Ok(texts.join("\n"))
+}
+
+fn call_for_template(call: ToolCall) -> Value {
+    let arguments = match serde_json::from_str(&call.function.arguments) {
+        Ok(Value::Object(arguments)) => Value::Object(arguments),
+        _ => Value::String(call.function.arguments),
+    };
+    json!({ "id": call.id, "type": "function", "function": { "name": call.function.name, "arguments": arguments } })
+}

@@ -1,0 +1,47 @@
+//! `/v1/completions`: one prompt or many, as text or as token ids.
+
+use super::sampling::{self, MAX_LOGPROBS, within};
+use super::{Context, Job, MAX_ANSWERS, fan_out};
+use crate::error::{ApiError, Result};
+use crate::json::{parse, refuse_unsupported};
+use pacemark_openai_api::{CompletionRequest, Prompt};
+
+/// What OpenAI generates when nothing is said.
+const DEFAULT_MAX_TOKENS: usize = 16;
+
+/// Prepares a text completion.
+pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
+    let request: CompletionRequest = parse(body)?;
+    context.check_model(request.model.as_deref())?;
+    refuse_unsupported(&request.extra)?;
+    let mut model = sampling::request(context, &request.sampling)?;
+    sampling::check_constraint(context, &model, "response_format")?;
+    if request.logprobs.is_some() {
+        sampling::check_logprobs(context, "logprobs")?;
+        model.top_logprobs = Some(within("logprobs", request.logprobs, 0..=MAX_LOGPROBS, 0)? as usize);
+    }
+    let n = sampling::answers(&request.sampling)?;
+    let prompt_text = match &request.prompt {
+        Prompt::Text(text) if context.options.log_prompts => Some(text.clone()),
+        _ => None,
+    };
+    let prompts = context.tokens("prompt", request.prompt, request.add_special_tokens.unwrap_or(true))?;
+    if prompts.len() * n > MAX_ANSWERS {
+        let message =
+            format!("n: expected at most {MAX_ANSWERS} answers in all, found {} prompts × {n}", prompts.len());
+        return Err(ApiError::field("n", message));
+    }
+    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+    let asked = request.sampling.max_tokens.map(|n| ("max_tokens", n));
+    sampling::set_max_tokens(context, &mut model, longest, asked, DEFAULT_MAX_TOKENS)?;
+    Ok(Job {
+        requests: fan_out(prompts, n, &model),
+        n,
+        stream: request.sampling.stream.unwrap_or(false),
+        stream_options: request.sampling.stream_options.unwrap_or_default(),
+        logprobs: request.logprobs.is_some(),
+        timings: request.sampling.timings.unwrap_or(false),
+        tools: None,
+        prompt_text,
+    })
+}

@@ -1,0 +1,34 @@
+//! `/v1/embeddings`: the prompts, and how their states become a vector.
+
+use super::Context;
+use crate::error::{ApiError, Result};
+use crate::json::{parse, refuse_unsupported};
+use pacemark_backend::{Pooling, TokenId};
+use pacemark_openai_api::{EmbeddingRequest, EncodingFormat, PoolingType};
+
+/// Embeddings that are ready to be computed.
+#[derive(Debug)]
+pub struct EmbeddingJob {
+    /// One for each input.
+    pub prompts: Vec<Vec<TokenId>>,
+    /// How states become a vector.
+    pub pooling: Pooling,
+    /// How vectors are written.
+    pub format: EncodingFormat,
+}
+
+/// Prepares embeddings.
+pub fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
+    let request: EmbeddingRequest = parse(body)?;
+    context.check_model(request.model.as_deref())?;
+    refuse_unsupported(&request.extra)?;
+    if !context.service.capabilities().embeddings {
+        return Err(ApiError::invalid("this model computes no embeddings").coded("unsupported_parameter"));
+    }
+    let pooling = match request.pooling.unwrap_or_default() {
+        PoolingType::Mean => Pooling::Mean,
+        PoolingType::Last => Pooling::Last,
+    };
+    let prompts = context.tokens("input", request.input, true)?;
+    Ok(EmbeddingJob { prompts, pooling, format: request.encoding_format.unwrap_or_default() })
+}

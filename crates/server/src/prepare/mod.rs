@@ -1,0 +1,145 @@
+//! From a request's bytes to what the service is asked: parsed, checked, rendered, tokenized.
+//!
+//! All of this can take long (a prompt of megabytes, a template), so callers run it off the reactor. Nothing here waits,
+//! and nothing here is a fault of the server's unless the tokenizer is.
+
+mod chat;
+mod completion;
+mod embedding;
+mod sampling;
+
+pub use chat::{chat, conversation};
+pub use completion::completion;
+pub use embedding::embedding;
+pub use sampling::check_constraint;
+
+use crate::error::{ApiError, Result};
+use crate::options::Options;
+use crate::tools::ToolParsing;
+use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
+use pacemark_openai_api::{Prompt, StreamOptions};
+
+/// Answers that one request may ask for.
+pub const MAX_ANSWERS: usize = 128;
+
+/// A request that is ready to be submitted.
+#[derive(Debug)]
+pub struct Job {
+    /// One for each answer, answers of a prompt side by side.
+    pub requests: Vec<GenerateRequest>,
+    /// Answers of each prompt.
+    pub n: usize,
+    /// Send events as they come.
+    pub stream: bool,
+    /// What a stream carries besides.
+    pub stream_options: StreamOptions,
+    /// Tell log-probabilities.
+    pub logprobs: bool,
+    /// Tell where the time went.
+    pub timings: bool,
+    /// How calls of tools are found in the text.
+    pub tools: Option<ToolParsing>,
+    /// What was asked, for a log that may tell.
+    pub prompt_text: Option<String>,
+}
+
+impl Job {
+    /// Tokens of all prompts, each counted once.
+    pub fn prompt_tokens(&self) -> usize {
+        self.requests.iter().step_by(self.n.max(1)).map(|request| request.prompt.len()).sum()
+    }
+}
+
+/// What preparing looks things up in.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Who computes.
+    pub service: &'a dyn Service,
+    /// What computes.
+    pub info: &'a BackendInfo,
+    /// Names and limits.
+    pub options: &'a Options,
+}
+
+impl<'a> Context<'a> {
+    /// The model's tokenizer.
+    pub fn text(&self) -> Result<&'a dyn Text> {
+        self.service.text().ok_or_else(|| ApiError::invalid("this model has no tokenizer: send token ids"))
+    }
+
+    /// Refuses a model that is not served here.
+    pub fn check_model(&self, model: Option<&str>) -> Result<()> {
+        match model {
+            Some(name) if !self.options.model_names.iter().any(|served| served == name) => {
+                let message = format!("the model {name:?} is not served here; found: {:?}", self.options.model_names);
+                Err(ApiError::not_found("model_not_found", message).about("model"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The prompts as token ids, each checked for its length and ids.
+    pub fn tokens(&self, field: &str, prompt: Prompt, special: bool) -> Result<Vec<Vec<TokenId>>> {
+        let prompts = match prompt {
+            Prompt::Text(text) => vec![self.text()?.encode(&text, special)],
+            Prompt::Texts(texts) => {
+                self.check_count(field, texts.len())?;
+                let tokenizer = self.text()?;
+                texts.iter().map(|text| tokenizer.encode(text, special)).collect()
+            }
+            Prompt::Tokens(tokens) => vec![tokens],
+            Prompt::TokenArrays(prompts) => prompts,
+        };
+        self.check_count(field, prompts.len())?;
+        for prompt in &prompts {
+            self.check_tokens(field, prompt)?;
+        }
+        Ok(prompts)
+    }
+
+    fn check_count(&self, field: &str, n: usize) -> Result<()> {
+        if (1..=MAX_ANSWERS).contains(&n) {
+            return Ok(());
+        }
+        Err(ApiError::field(field, format!("{field}: expected 1 to {MAX_ANSWERS} prompts, found {n}")))
+    }
+
+    /// Refuses a prompt that is empty or too long, or has ids that the model does not.
+    pub fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
+        let info = self.info;
+        let limit = self.options.max_prompt_tokens.min(info.n_ctx);
+        if prompt.is_empty() {
+            return Err(ApiError::field(field, format!("{field}: the prompt is empty")));
+        }
+        if prompt.len() > limit {
+            let message = format!("{field}: expected at most {limit} tokens, found {}", prompt.len());
+            return Err(ApiError::field(field, message).coded("context_length_exceeded"));
+        }
+        match prompt.iter().find(|id| **id as usize >= info.vocab_size) {
+            Some(id) => {
+                let message = format!("{field}: expected token ids below {}, found {id}", info.vocab_size);
+                Err(ApiError::field(field, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A seed for a request that brings none: no two alike, and not to be foreseen.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// The requests of all answers: for each prompt, `n` with seeds one apart.
+fn fan_out(prompts: Vec<Vec<TokenId>>, n: usize, model: &GenerateRequest) -> Vec<GenerateRequest> {
+    let mut requests = Vec::with_capacity(prompts.len() * n);
+    for prompt in prompts {
+        for i in 0..n {
+            let mut request = GenerateRequest { prompt: prompt.clone(), ..model.clone() };
+            request.sampling.seed = model.sampling.seed.wrapping_add(i as u64);
+            requests.push(request);
+        }
+    }
+    requests
+}

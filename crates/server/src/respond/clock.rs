@@ -1,0 +1,161 @@
+//! When what happened to an answer, for `timings`, for metrics and for the log.
+
+use crate::app::App;
+use crate::metrics::Metrics;
+use pacemark_backend::{Event, Phases, Usage};
+use pacemark_openai_api::Timings;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The stamps of one answer.
+#[derive(Clone, Debug)]
+pub struct AnswerClock {
+    arrived: Instant,
+    queued: Option<Instant>,
+    last_token: Option<Instant>,
+    waited: Duration,
+    /// Between events being stamped and being handed to the connection, in all.
+    handing: Duration,
+    n_handed: u32,
+    /// The service's own account.
+    pub phases: Phases,
+    /// Token counts; those of the answer so far until it ends.
+    pub usage: Usage,
+}
+
+impl AnswerClock {
+    /// The clock of an answer to a request that arrived then.
+    pub fn new(arrived: Instant, prompt_tokens: usize) -> AnswerClock {
+        AnswerClock {
+            arrived,
+            queued: None,
+            last_token: None,
+            waited: Duration::ZERO,
+            handing: Duration::ZERO,
+            n_handed: 0,
+            phases: Phases::default(),
+            usage: Usage { prompt_tokens, ..Usage::default() },
+        }
+    }
+
+    /// Notes an event, and tells the metrics of it.
+    pub fn observe(&mut self, event: &Event, metrics: &Metrics) {
+        match event {
+            Event::Queued { at } => self.queued = Some(*at),
+            Event::Started { at, cached_tokens } => {
+                self.waited = at.saturating_duration_since(self.queued.unwrap_or(*at));
+                self.usage.cached_tokens = *cached_tokens;
+                metrics.queue.observe(self.waited);
+            }
+            Event::Prefill { .. } => {}
+            Event::Token { at, .. } => {
+                self.usage.output_tokens += 1;
+                match self.last_token.replace(*at) {
+                    None => metrics.ttft.observe(at.saturating_duration_since(self.arrived)),
+                    Some(last) => metrics.itl.observe(at.saturating_duration_since(last)),
+                }
+            }
+            Event::Finished { reason, usage, phases, at, .. } => {
+                self.usage = *usage;
+                self.phases = *phases;
+                metrics.e2e.observe(at.saturating_duration_since(self.arrived));
+                metrics.ended(reason.as_str());
+            }
+            Event::Failed(_) => metrics.ended("error"),
+        }
+    }
+
+    /// An event that was stamped then is handed to the connection now.
+    pub fn handed(&mut self, stamped: Instant, now: Instant) {
+        self.handing += now.saturating_duration_since(stamped);
+        self.n_handed += 1;
+    }
+
+    /// The answer ended then, on the service's clock.
+    pub fn ended(&mut self, at: Instant) {
+        self.last_token = Some(at);
+    }
+
+    /// The whole of an answer that has ended is handed on now.
+    pub fn handed_at_end(&mut self, now: Instant) {
+        if let Some(ended) = self.last_token {
+            self.handed(ended, now);
+        }
+    }
+
+    /// The account of several answers to one request.
+    pub fn timings<'a>(clocks: impl Iterator<Item = &'a AnswerClock>, prepare: Duration) -> Timings {
+        let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+        let mut timings = Timings { prepare_ms: ms(prepare), ..Timings::default() };
+        for clock in clocks {
+            let handing = if clock.n_handed == 0 { Duration::ZERO } else { clock.handing / clock.n_handed };
+            for (largest, value) in [
+                (&mut timings.queue_ms, clock.waited),
+                (&mut timings.prefill_ms, clock.phases.prefill),
+                (&mut timings.decode_ms, clock.phases.decode),
+                (&mut timings.sample_ms, clock.phases.sample),
+                (&mut timings.detokenize_ms, clock.phases.detokenize),
+                (&mut timings.socket_ms, handing),
+                (&mut timings.total_ms, clock.arrived.elapsed()),
+            ] {
+                *largest = largest.max(ms(value));
+            }
+        }
+        timings
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nobody said: its client went away.
+    Aborted,
+    /// All answers are complete.
+    Done,
+    /// It failed.
+    Failed(String),
+}
+
+/// The line of the log for one request, written when this is dropped.
+pub struct Record {
+    /// Whose it is.
+    pub app: Arc<App>,
+    /// Its name.
+    pub id: String,
+    /// Where it came in.
+    pub route: &'static str,
+    /// When.
+    pub arrived: Instant,
+    /// Tokens of the prompts.
+    pub prompt_tokens: usize,
+    /// Tokens generated.
+    pub output_tokens: usize,
+    /// What was asked, if that may be told.
+    pub prompt_text: Option<String>,
+    /// Answers that have not ended.
+    pub open_answers: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.outcome == Outcome::Aborted {
+            (0..self.open_answers).for_each(|_| self.app.metrics.ended("abort"));
+        }
+        if self.app.options.quiet {
+            return;
+        }
+        let outcome = match &self.outcome {
+            Outcome::Aborted => "aborted",
+            Outcome::Done => "done",
+            Outcome::Failed(_) => "failed",
+        };
+        let ms = self.arrived.elapsed().as_secs_f64() * 1e3;
+        let prompt = self.prompt_text.as_ref().map_or(String::new(), |text| format!(" {text:?}"));
+        eprintln!(
+            "{} {} {outcome} {}+{} tokens {ms:.1} ms{prompt}",
+            self.id, self.route, self.prompt_tokens, self.output_tokens
+        );
+    }
+}

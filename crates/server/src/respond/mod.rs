@@ -1,0 +1,57 @@
+//! From the service's events to an answer: in one piece or as a stream.
+
+mod clock;
+pub mod logprobs;
+mod stream;
+mod tickets;
+mod whole;
+mod wire;
+
+pub use clock::{AnswerClock, Outcome, Record};
+pub use stream::stream;
+pub use whole::{Whole, WholeAnswer, whole};
+
+use crate::tools::ToolParsing;
+use pacemark_backend::FinishReason;
+use pacemark_openai_api::Usage;
+
+/// Which route an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `/v1/chat/completions`
+    Chat,
+    /// `/v1/completions`
+    Completion,
+}
+
+impl Shape {
+    /// The first letters of ids.
+    pub fn id_prefix(self) -> &'static str {
+        match self {
+            Shape::Chat => "chatcmpl-",
+            Shape::Completion => "cmpl-",
+        }
+    }
+}
+
+/// OpenAI's word for why an answer ended; one that was made to call a certain tool just stops.
+pub fn finish_reason(reason: FinishReason, called: bool, tools: Option<&ToolParsing>) -> &'static str {
+    match (reason, tools) {
+        (FinishReason::Stop, Some(ToolParsing::Named(_))) => "stop",
+        (FinishReason::Stop, Some(_)) if called => "tool_calls",
+        (reason, _) => reason.as_str(),
+    }
+}
+
+/// Token counts of a request whose prompts have `n` answers each, side by side: a prompt counts once.
+pub fn usage<'a>(answers: impl Iterator<Item = &'a AnswerClock>, n: usize) -> Usage {
+    let (mut prompt, mut cached, mut output) = (0, 0, 0);
+    for (i, answer) in answers.enumerate() {
+        if i % n == 0 {
+            prompt += answer.usage.prompt_tokens as u64;
+            cached += answer.usage.cached_tokens as u64;
+        }
+        output += answer.usage.output_tokens as u64;
+    }
+    Usage::new(prompt, output, cached)
+}

@@ -1,0 +1,134 @@
+//! What every request passes: its name, keys, origins, the kind of its body, and a line in the log.
+
+use super::generate::RequestId;
+use crate::app::App;
+use crate::error::{ApiError, Result};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// Routes that need no key: probes have none.
+const OPEN: &[&str] = &["/health", "/ready"];
+/// Bytes of a path in the log.
+const MAX_LOGGED_PATH: usize = 100;
+
+/// Checks a request, has it answered, and notes how.
+pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = app.new_id();
+    let route: String = request.uri().path().chars().take(MAX_LOGGED_PATH).collect();
+    let origin = allowed_origin(&app, request.headers());
+    let mut response = if request.method() == Method::OPTIONS && origin.is_some() {
+        preflight()
+    } else {
+        match check(&app, &request) {
+            Err(error) => error.into_response(),
+            Ok(()) => {
+                request.extensions_mut().insert(RequestId(id.clone()));
+                next.run(request).await
+            }
+        }
+    };
+    let status = response.status();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        app.metrics.refused.fetch_add(1, Relaxed);
+    }
+    // Answers of the engine have a line of their own when they end.
+    if !app.options.quiet && (status != StatusCode::OK || !route.ends_with("/completions")) {
+        eprintln!("{id} {route} {} {:.1} ms", status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    if let Some(origin) = origin {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
+}
+
+fn check(app: &App, request: &Request) -> Result<()> {
+    if !OPEN.contains(&request.uri().path()) {
+        check_key(&app.options.api_keys, request.headers())?;
+    }
+    // A web page can post a form or plain text anywhere without being asked; JSON it can not.
+    if request.method() == Method::POST && !is_json(request.headers()) {
+        let message = "expected content-type: application/json";
+        return Err(ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).coded("unsupported_media_type"));
+    }
+    Ok(())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn check_key(keys: &[String], headers: &HeaderMap) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let Some(given) = given.and_then(|given| given.strip_prefix(b"Bearer ").or(given.strip_prefix(b"bearer "))) else {
+        return Err(ApiError::unauthorized("expected a key: Authorization: Bearer KEY"));
+    };
+    // All keys are looked at, whichever fits, so that time tells nothing.
+    let fits = keys.iter().fold(false, |fits, key| fits | same(key.as_bytes(), given));
+    if fits { Ok(()) } else { Err(ApiError::unauthorized("the key is not one of this server's")) }
+}
+
+/// Equality in a time that depends on the length of `given` alone.
+fn same(key: &[u8], given: &[u8]) -> bool {
+    let mut difference = u8::from(key.len() != given.len());
+    for (i, byte) in given.iter().enumerate() {
+        difference |= byte ^ key.get(i % key.len().max(1)).copied().unwrap_or(0);
+    }
+    std::hint::black_box(difference) == 0
+}
+
+/// The request's origin, if browsers may call from there.
+fn allowed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    let allowed = &app.options.cors_origins;
+    allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+/// What a browser asks before it sends JSON.
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_must_be_the_same() {
+        for (key, given, is) in
+            [("abc", "abc", true), ("abc", "abd", false), ("abc", "abcabc", false), ("abc", "", false), ("", "", true)]
+        {
+            assert_eq!(same(key.as_bytes(), given.as_bytes()), is, "{key} {given}");
+        }
+        let with =
+            |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        let keys = ["k1".to_string(), "k2".to_string()];
+        assert!(check_key(&keys, &with("Bearer k2")).is_ok());
+        for wrong in ["Bearer k3", "Basic k1", "k1", "Bearer "] {
+            assert!(check_key(&keys, &with(wrong)).is_err());
+        }
+        assert!(check_key(&keys, &HeaderMap::new()).is_err());
+        assert!(check_key(&[], &HeaderMap::new()).is_ok());
+    }
+}

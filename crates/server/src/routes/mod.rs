@@ -1,0 +1,54 @@
+//! The routes: what a method and path lead to.
+
+mod body;
+mod embeddings;
+mod generate;
+mod guard;
+mod info;
+mod tokens;
+
+use crate::app::App;
+use crate::error::ApiError;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The routes of a server.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/v1/chat/completions", post(generate::chat))
+        .route("/v1/completions", post(generate::completion))
+        .route("/v1/embeddings", post(embeddings::embeddings))
+        .route("/v1/models", get(info::models))
+        .route("/v1/models/{model}", get(info::model))
+        .route("/tokenize", post(tokens::tokenize))
+        .route("/detokenize", post(tokens::detokenize))
+        .route("/health", get(info::health))
+        .route("/ready", get(info::ready))
+        .route("/metrics", get(info::metrics))
+        .route("/openapi.json", get(info::openapi))
+        .fallback(async || ApiError::not_found("not_found", "there is no such route"))
+        .method_not_allowed_fallback(async || {
+            ApiError::with_status(StatusCode::METHOD_NOT_ALLOWED, "this route has other methods")
+                .coded("method_not_allowed")
+        })
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}
+
+/// JSON with status 200.
+fn json<T: Serialize>(value: &T) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(value).map_err(|error| ApiError::fault(error.to_string()))?;
+    Ok(typed("application/json", body))
+}
+
+fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,161 @@
+//! Calls of tools: which tools a request may or must call, and how calls are found in the text of an answer.
+//!
+//! Models write calls as their template taught them. Two forms are known: a JSON object between `<tool_call>` tags (Hermes,
+//! Qwen) and a bare JSON object (Llama 3.x). Where a call is required, the output is constrained to JSON of our own choosing.
+
+mod head;
+mod scanner;
+mod tracker;
+
+pub use scanner::{Piece, Scanner};
+
+use crate::error::{ApiError, Result};
+use crate::prepare::Context;
+use pacemark_backend::{Constraint, GenerateRequest};
+use pacemark_openai_api::{ChatRequest, Tool, ToolChoice, ToolMode};
+use serde_json::{Value, json};
+
+/// Tools of a request at most.
+const MAX_TOOLS: usize = 128;
+const CLOSE_TAG: &str = "</tool_call>";
+
+/// Where calls are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolParsing {
+    /// Between `<tool_call>` and `</tool_call>`.
+    Tagged,
+    /// The answer is one, or several with semicolons between.
+    Bare,
+    /// The answer is an array of them.
+    Array,
+    /// The answer is the arguments of a call of this one.
+    Named(String),
+}
+
+/// What a request's tools come to.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// The template is told of the tools.
+    pub shown: bool,
+    /// How calls are found; none where there are none.
+    pub parsing: Option<ToolParsing>,
+}
+
+/// Checks tools and choice; constrains `model` where a call is required.
+pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut GenerateRequest) -> Result<Choice> {
+    let tools = request.tools.as_deref().unwrap_or_default();
+    check(tools)?;
+    let choice = request.tool_choice.as_ref();
+    if tools.is_empty() {
+        return match choice {
+            None | Some(ToolChoice::Mode(ToolMode::None | ToolMode::Auto)) => Ok(Choice::default()),
+            Some(_) => Err(ApiError::field("tool_choice", "tool_choice: expected tools to choose from, found none")),
+        };
+    }
+    let one_call = request.parallel_tool_calls == Some(false);
+    let parsing = match choice {
+        Some(ToolChoice::Mode(ToolMode::None)) => return Ok(Choice::default()),
+        None | Some(ToolChoice::Mode(ToolMode::Auto)) => {
+            let parsing = written_by(context)?;
+            match parsing {
+                ToolParsing::Tagged if one_call => model.stop.push(CLOSE_TAG.into()),
+                _ if one_call => {
+                    let message = "parallel_tool_calls: this model's calls cannot be kept to one";
+                    return Err(ApiError::unsupported("parallel_tool_calls", message));
+                }
+                _ => {}
+            }
+            parsing
+        }
+        Some(ToolChoice::Mode(ToolMode::Required)) => {
+            constrain(context, model, &array_schema(tools, one_call))?;
+            ToolParsing::Array
+        }
+        Some(ToolChoice::Named { function, .. }) => {
+            let Some(tool) = tools.iter().find(|tool| tool.function.name == function.name) else {
+                let message = format!("tool_choice: expected the name of one of the tools, found {:?}", function.name);
+                return Err(ApiError::field("tool_choice", message));
+            };
+            constrain(context, model, &parameters(tool))?;
+            ToolParsing::Named(function.name.clone())
+        }
+    };
+    Ok(Choice { shown: true, parsing: Some(parsing) })
+}
+
+fn check(tools: &[Tool]) -> Result<()> {
+    if tools.len() > MAX_TOOLS {
+        let message = format!("tools: expected at most {MAX_TOOLS}, found {}", tools.len());
+        return Err(ApiError::field("tools", message));
+    }
+    for (i, tool) in tools.iter().enumerate() {
+        let wrong = |field: &str, expected: &str, found: &str| {
+            let field = format!("tools[{i}].{field}");
+            Err(ApiError::field(&field, format!("{field}: expected {expected}, found {found}")))
+        };
+        let name = &tool.function.name;
+        if tool.kind != "function" {
+            return wrong("type", "\"function\"", &format!("{:?}", tool.kind));
+        }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
+            return wrong("function.name", "1 to 64 letters, digits, _, - and .", &format!("{name:?}"));
+        }
+        if tools[..i].iter().any(|other| other.function.name == *name) {
+            return wrong("function.name", "names that differ", &format!("{name:?} twice"));
+        }
+        if !matches!(tool.function.parameters, None | Some(Value::Object(_))) {
+            return wrong("function.parameters", "a JSON schema", "something else");
+        }
+    }
+    Ok(())
+}
+
+/// How the model's template teaches it to write calls.
+fn written_by(context: &Context<'_>) -> Result<ToolParsing> {
+    let template = context.text()?.template().unwrap_or_default();
+    if !template.contains("tools") {
+        return Err(ApiError::unsupported("tools", "tools: the model's chat template knows no tools"));
+    }
+    if template.contains("<tool_call>") {
+        return Ok(ToolParsing::Tagged);
+    }
+    if template.contains("\"parameters\"") || template.contains("<|python_tag|>") {
+        return Ok(ToolParsing::Bare);
+    }
+    Err(ApiError::unsupported("tools", "tools: this server does not know how this model writes its calls"))
+}
+
+fn constrain(context: &Context<'_>, model: &mut GenerateRequest, schema: &Value) -> Result<()> {
+    if model.constraint.is_some() {
+        let message = "tool_choice: the output's form is given by another field already";
+        return Err(ApiError::field("tool_choice", message));
+    }
+    model.constraint = Some(Constraint::JsonSchema(schema.to_string()));
+    crate::prepare::check_constraint(context, model, "tool_choice")
+}
+
+fn parameters(tool: &Tool) -> Value {
+    tool.function.parameters.clone().unwrap_or_else(|| json!({ "type": "object", "properties": {} }))
+}
+
+/// The schema of an array of calls. References within a tool's schema are to its own definitions, which stay beside it.
+fn array_schema(tools: &[Tool], one_call: bool) -> Value {
+    let call = |tool: &Tool| {
+        json!({
+            "type": "object",
+            "properties": { "name": { "const": tool.function.name }, "parameters": parameters(tool) },
+            "required": ["name", "parameters"],
+            "additionalProperties": false,
+        })
+    };
+    let mut schema = json!({
+        "type": "array",
+        "minItems": 1,
+        "items": { "anyOf": tools.iter().map(call).collect::<Vec<_>>() },
+    });
+    if one_call {
+        schema["maxItems"] = json!(1);
+    }
+    schema
+}
