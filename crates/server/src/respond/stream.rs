@@ -15,7 +15,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use pacemark_backend::Event;
+use pacemark_backend::{Event, GenerateRequest, Sink};
 use pacemark_openai_api::{ChatLogprobs, Delta, Usage};
 use std::io;
 use std::pin::Pin;
@@ -49,7 +49,7 @@ pub async fn stream(
     let model = app.options.model_name();
     let (created, options) = (crate::app::unix_time(), job.stream_options);
     let wire = Wire::new(shape, &record.id, created, model, answers.len(), options);
-    let mut submitted = Submitted::new(app, job.requests);
+    let mut submitted = Submitted::new(app, job.requests).await;
     let first = match submitted.events.recv().await {
         Some((_, Event::Failed(error))) => {
             let mut record = record;
@@ -93,19 +93,22 @@ struct Submitted {
 }
 
 impl Submitted {
-    fn new(app: &App, requests: Vec<pacemark_backend::GenerateRequest>) -> Submitted {
+    async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
         let (sender, events) = unbounded_channel();
         let tickets = Tickets::new(app.options.max_unread_events.saturating_mul(requests.len()));
-        for (i, request) in requests.into_iter().enumerate() {
+        let submitted = Submitted { tickets: tickets.clone(), events };
+        let sink = |i: usize, _: &GenerateRequest| -> Sink {
             let (sender, of_sink) = (sender.clone(), tickets.clone());
-            let sink = move |event| {
+            Box::new(move |event| {
                 if of_sink.queued() {
                     let _ = sender.send((i as u32, event)); // nobody listens any more: the ticket is about to be dropped
                 }
-            };
-            tickets.keep(app.service.submit(request, Box::new(sink)));
+            })
+        };
+        for ticket in super::submit(app, requests, sink).await {
+            tickets.keep(ticket);
         }
-        Submitted { tickets, events }
+        submitted
     }
 }
 

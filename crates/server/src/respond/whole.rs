@@ -4,7 +4,7 @@ use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::Scored;
 use crate::app::App;
 use crate::error::{ApiError, Result};
-use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Ticket};
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Sink};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -31,23 +31,19 @@ pub struct Whole {
 pub async fn whole(app: &Arc<App>, requests: Vec<GenerateRequest>, record: &mut Record) -> Result<Whole> {
     let n_answers = requests.len();
     let (sender, mut ended) = unbounded_channel();
-    let _tickets: Vec<Ticket> = requests
-        .into_iter()
-        .enumerate()
-        .map(|(i, request)| {
-            let collector = Collector::new(app, i, record.arrived, &request, sender.clone());
-            let mut collector = Some(collector);
-            let sink = move |event| {
-                if let Some(open) = collector.as_mut()
-                    && let Some(result) = open.event(event)
-                    && let Some(closed) = collector.take()
-                {
-                    closed.end(result);
-                }
-            };
-            app.service.submit(request, Box::new(sink))
+    let arrived = record.arrived;
+    let sink = |i: usize, request: &GenerateRequest| -> Sink {
+        let mut collector = Some(Collector::new(app, i, arrived, request, sender.clone()));
+        Box::new(move |event| {
+            if let Some(open) = collector.as_mut()
+                && let Some(result) = open.event(event)
+                && let Some(closed) = collector.take()
+            {
+                closed.end(result);
+            }
         })
-        .collect();
+    };
+    let _tickets = super::submit(app, requests, sink).await;
     drop(sender);
     let mut answers: Vec<Option<WholeAnswer>> = (0..n_answers).map(|_| None).collect();
     for _ in 0..n_answers {
