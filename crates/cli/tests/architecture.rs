@@ -20,7 +20,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testmodel", &["modelfile", "quant"]),
     (
         "cli",
-        &["quant", "modelfile", "kernels", "tokenizer", "engine", "backend", "record", "backends", "bench", "report"],
+        &[
+            "quant",
+            "modelfile",
+            "kernels",
+            "tokenizer",
+            "engine",
+            "backend",
+            "record",
+            "backends",
+            "bench",
+            "report",
+            "server",
+        ],
     ),
 ];
 

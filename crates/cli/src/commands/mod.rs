@@ -6,6 +6,7 @@ mod doctor;
 mod eval;
 mod models;
 mod run;
+mod serve;
 mod tokenize;
 
 use crate::exit::Exit;
@@ -16,6 +17,7 @@ const HELP: &str = "Examples:
   pacemark bench                                     how fast the default model is here
   pacemark bench -m model.gguf -p 512 -n 128 -t 1,2  llama-bench's flags work
   pacemark run -p \"The Sky is blue because\"         text, and what it cost
+  pacemark serve                                     OpenAI's HTTP API
   pacemark eval perplexity -f text.txt               how good the answers are
   pacemark models list                               the models it can get
 
@@ -43,6 +45,8 @@ enum Command {
     Models(models::Args),
     /// Generate text from a prompt
     Run(Box<run::Args>),
+    /// Serve a model over OpenAI's HTTP API
+    Serve(Box<serve::Args>),
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
     /// Print the completion script of a shell
@@ -59,6 +63,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Eval(args) => eval::run(args),
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
+        Command::Serve(args) => serve::run(*args),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),

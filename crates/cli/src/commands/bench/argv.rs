@@ -26,7 +26,7 @@ pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,
-        Some("run" | "eval") => |arg| find(ENGINE, arg),
+        Some("run" | "eval" | "serve") => |arg| find(ENGINE, arg),
         _ => return args,
     };
     for arg in &mut args[2..] {

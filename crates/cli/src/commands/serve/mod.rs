@@ -1,0 +1,194 @@
+//! `pacemark serve`: a model, or a mock of one, behind OpenAI's HTTP API.
+
+mod limits;
+mod mock;
+
+use crate::exit::Exit;
+use crate::{hub, input};
+use anyhow::{Context, Result};
+use limits::Limits;
+use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
+use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use std::net::{IpAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+const EXAMPLES: &str = r#"Examples:
+  pacemark serve                                     the default model at http://127.0.0.1:8080
+  pacemark serve -m model.gguf --port 9000 --max-num-seqs 32
+  pacemark serve --host 0.0.0.0 --api-key "$KEY"     for other machines: only with a key
+  pacemark serve --mock ttft=50ms,itl=10ms           no model: tokens by the clock, to calibrate clients
+  curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \
+    -d '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 16}'
+
+Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /tokenize, /detokenize, /health, /ready,
+/metrics (Prometheus), /openapi.json. SIGTERM and Ctrl-C let answers under way end, a second one does not."#;
+
+/// Serve a model over OpenAI's HTTP API
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or hf:ORG/REPO/FILE
+    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
+    model: String,
+    #[command(flatten)]
+    weights: input::WeightType,
+    /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further prompt=TIME (for each
+    /// prompt token), ctx=N, seqs=N (at once; others wait)
+    #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with = "model")]
+    mock: Option<MockOptions>,
+    /// What requests call the model; answers call it by the first [default: from -m]
+    #[arg(short = 'a', long, value_name = "NAME", value_delimiter = ',')]
+    served_model_name: Vec<String>,
+    /// Address to listen on; other machines reach 0.0.0.0
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Port to listen on; 0 for any that is free, which is printed
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// Threads that compute one token [default: all cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Threads that compute prompts and batches [default: as many as -t] (-tb)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads_batch: Option<u16>,
+    /// Context of a request in tokens [default: what the model was trained for, at most 8192]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    ctx_size: Option<u32>,
+    #[command(flatten)]
+    kv: input::KvArgs,
+    #[command(flatten)]
+    placement: input::HostArgs,
+    #[command(flatten)]
+    scheduling: Scheduling,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// How requests share the engine.
+#[derive(clap::Args, Clone, Copy, Debug)]
+struct Scheduling {
+    /// Requests computed at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    max_num_seqs: u32,
+    /// Tokens of one step, over all requests
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    max_num_batched_tokens: u32,
+    /// Tokens of KV cache, over all requests [default: context times --max-num-seqs, at most 16384 or one context]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    kv_tokens: Option<u32>,
+    /// Compute prompts anew even where an earlier one began alike
+    #[arg(long)]
+    no_prefix_cache: bool,
+    /// Guess up to N tokens from what was written before, and compute them at once; the text stays the same
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
+    speculate: u32,
+}
+
+impl Scheduling {
+    fn options(self) -> ServiceOptions {
+        ServiceOptions {
+            max_num_seqs: self.max_num_seqs as usize,
+            max_num_batched_tokens: self.max_num_batched_tokens as usize,
+            n_kv_tokens: self.kv_tokens.map(|n| n as usize),
+            prefix_cache: !self.no_prefix_cache,
+            n_draft: self.speculate as usize,
+            ..ServiceOptions::default()
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<Exit> {
+    // Before the model is loaded: an address that is taken is known at once, and connections wait until it serves.
+    let listener = TcpListener::bind((args.host, args.port))
+        .with_context(|| format!("cannot listen on {}, port {}", args.host, args.port))?;
+    let service = service(&args)?;
+    let info = service.info();
+    let names =
+        if args.served_model_name.is_empty() { vec![default_name(&args)] } else { args.served_model_name.clone() };
+    let options = args.limits.options(names);
+    let (name, has_keys, max_queue) = (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
+    if !args.host.is_loopback() && !has_keys {
+        eprintln!("warning: anyone who reaches {} may use this server; --api-key KEY asks for a key", args.host);
+    }
+    let server = pacemark_server::start(service, options, listener).context("cannot start the server")?;
+    server.drain_on_signals().context("cannot watch for signals")?;
+    let BackendInfo { model_type, n_ctx, n_seqs, .. } = info;
+    eprintln!(
+        "ready: http://{} serves {name} ({model_type}), context {n_ctx}, {n_seqs} at once, {max_queue} may wait",
+        server.address()
+    );
+    server.wait();
+    Ok(Exit::Fine)
+}
+
+fn service(args: &Args) -> Result<Arc<dyn Service>> {
+    if let Some(mock) = &args.mock {
+        return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
+    }
+    let path = hub::resolve(&args.model)?;
+    let options = NativeOptions {
+        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
+        n_threads_batch: args.threads_batch.map(usize::from),
+        n_ctx: args.ctx_size.map(|n| n as usize),
+        kv: args.kv.get()?,
+        place: args.placement.place()?,
+        no_mmap: args.placement.no_mmap,
+        mlock: args.placement.mlock,
+        no_pack: args.placement.no_pack,
+        weights: args.weights.get(),
+        ..NativeOptions::default()
+    };
+    Ok(Arc::new(NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?))
+}
+
+/// A model's name without folders and ending.
+fn default_name(args: &Args) -> String {
+    if args.mock.is_some() {
+        return "mock".into();
+    }
+    match Path::new(&args.model).file_name().and_then(|name| name.to_str()) {
+        Some(name) => name.strip_suffix(".gguf").unwrap_or(name).to_string(),
+        None => args.model.clone(),
+    }
+}
+
+/// A time such as `50ms`, `1.5s`, `200us` or `0`.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" => 1e-6,
+        "" if digits == "0" => 1.0,
+        other => return Err(format!("expected a time in s, ms or us such as 50ms, found {other:?} as its unit")),
+    };
+    let number: f64 = digits.parse().map_err(|_| format!("expected a time such as 50ms, found {text:?}"))?;
+    let seconds = number * unit;
+    if !(0.0..=1e6).contains(&seconds) {
+        return Err(format!("expected 0 to 1000000 s, found {text}"));
+    }
+    Ok(std::time::Duration::from_secs_f64(seconds))
+}
+
+/// A usage error where a key is empty: it would let everybody in who sends none.
+fn api_key(key: &str) -> Result<String, String> {
+    if key.trim().is_empty() { Err("a key must not be empty".into()) } else { Ok(key.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        for wrong in ["5", "-1s", "ms", "1h", "NaNs", "infs", "", "1e99s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}
