@@ -11,6 +11,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line cannot be carried out as written (clap's own code).
     Usage = 2,
+    /// All was measured, and a limit or target was missed.
+    Missed = 3,
 }
 
 impl From<Exit> for ExitCode {

@@ -8,6 +8,7 @@ mod exit;
 mod hub;
 mod input;
 mod interrupt;
+mod machine;
 mod process;
 
 use clap::Parser;

@@ -3,6 +3,7 @@
 use crate::Trial;
 
 /// One figure of a trial.
+#[derive(Clone, Copy)]
 pub struct Metric {
     /// Name with its unit last, e.g. `ttft_ms`: the column of every output format.
     pub name: &'static str,

@@ -37,6 +37,8 @@ pub enum Form {
     LlamaBench,
     /// llama-batched-bench.
     BatchedBench,
+    /// None: a load of requests.
+    Load,
 }
 
 impl Form {
@@ -45,6 +47,15 @@ impl Form {
         match self {
             Form::LlamaBench => LLAMA_BENCH,
             Form::BatchedBench => BATCHED_BENCH,
+            Form::Load => LOAD,
+        }
+    }
+
+    /// Fields of our own before the metrics.
+    fn own_fields(self) -> &'static [Field] {
+        match self {
+            Form::LlamaBench | Form::BatchedBench => OWN,
+            Form::Load => &[],
         }
     }
 
@@ -53,6 +64,7 @@ impl Form {
         match self {
             Form::LlamaBench => "llama_bench",
             Form::BatchedBench => "llama_batched_bench",
+            Form::Load => "pacemark_load",
         }
     }
 }
@@ -197,6 +209,71 @@ pub const BATCHED_BENCH: &[Field] = &[
     field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
 ];
 
+/// What a load was, and how its figures were made.
+pub const LOAD: &[Field] = &[
+    field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
+    field("url", Text, param),
+    field("model", Text, param),
+    field("endpoint", Text, param),
+    field("stream", Bool, param),
+    field("concurrency", Int, param),
+    field("rate", Float, param),
+    field("arrival", Text, param),
+    field("ramp", Text, param),
+    field("trace", Text, param),
+    field("max_in_flight", Int, param),
+    field("requests_wanted", Int, param),
+    field("duration_s", Float, param),
+    field("input_lengths", Text, param),
+    field("output_lengths", Text, param),
+    field("prompts", Text, param),
+    field("prompt_form", Text, param),
+    field("prompt_tokens_exact", Bool, param),
+    field("cache", Text, param),
+    field("turns", Int, param),
+    field("connections", Text, param),
+    field("seed", Int, param),
+    field("nonce", Int, param),
+    field("slo", Text, param),
+    field("token_source", Text, |r, _| text(r.trial.token_source().name())),
+    field("chunks_are_tokens", Bool, |r, _| Cell::Bool(r.trial.chunks_are_tokens())),
+    field("steady_verdict", Text, |r, _| r.trial.steady().map_or(Cell::Absent, |s| text(s.verdict.name()))),
+    field("failures", Text, |r, _| {
+        let kinds: serde_json::Map<_, _> = r.trial.failures().into_iter().map(failures_of_kind).collect();
+        Cell::Json(serde_json::Value::Object(kinds).to_string())
+    }),
+    field("slo_results", Text, |r, _| Cell::Json(slo_results(r.trial).to_string())),
+    field("stamps", Text, |r, _| r.trial.client.as_ref().map_or(Cell::Absent, |c| text(&c.stamps))),
+    field("ci_method", Text, |_, _| text("binomial order statistics for percentiles")),
+    field("throughput_ci_method", Text, |_, _| text(stats::BLOCK_BOOTSTRAP)),
+    field("cpu_info", Text, |r, _| text(r.env.cpu_model.as_deref().unwrap_or(""))),
+    field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
+    field("steal_share", Float, |r, _| r.trial.steal_share.into()),
+    field("build_commit", Text, |r, _| text(&r.env.commit)),
+    field("build_number", Int, |r, _| Cell::Int(r.env.build_number as i64)),
+];
+
+fn failures_of_kind(
+    (kind, (count, example)): (pacemark_record::FailureKind, (u64, &str)),
+) -> (String, serde_json::Value) {
+    let name = serde_json::to_value(kind).ok().and_then(|name| name.as_str().map(str::to_owned));
+    (name.unwrap_or_default(), serde_json::json!({ "count": count, "example": example }))
+}
+
+/// Each limit, what was found, and the verdict.
+fn slo_results(trial: &Trial) -> serde_json::Value {
+    let results = trial.slo().map(|slo| slo.judge(trial)).unwrap_or_default();
+    let one = |result: &pacemark_record::LimitResult| {
+        serde_json::json!({
+            "limit": result.limit.to_string(),
+            "found_ms": result.found_ns.filter(|ns| ns.is_finite()).map(|ns| ns / 1e6),
+            "share_met": result.share_met,
+            "verdict": result.verdict.name(),
+        })
+    };
+    results.iter().map(one).collect()
+}
+
 /// Our fields before the metrics, but for those that the tool has as well.
 pub const OWN: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
@@ -253,7 +330,13 @@ pub fn own_columns(layout: &Layout<'_>) -> impl Iterator<Item = Column> + use<> 
         Column { name: metric.name, kind, source: Source::Metric(metric) }
     });
     let theirs = layout.form.fields();
-    OWN.iter().filter(|own| theirs.iter().all(|field| field.name != own.name)).map(from_field).chain(metrics)
+    layout
+        .form
+        .own_fields()
+        .iter()
+        .filter(|own| theirs.iter().all(|field| field.name != own.name))
+        .map(from_field)
+        .chain(metrics)
 }
 
 fn from_field(field: &'static Field) -> Column {

@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod doctor;
 mod eval;
+mod load;
 mod models;
 mod run;
 mod serve;
@@ -19,9 +20,10 @@ const HELP: &str = "Examples:
   pacemark run -p \"The Sky is blue because\"         text, and what it cost
   pacemark serve                                     OpenAI's HTTP API
   pacemark eval perplexity -f text.txt               how good the answers are
+  pacemark load --url http://localhost:8000          what a server's users would see
   pacemark models list                               the models it can get
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 stopped by a second Ctrl-C.
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit was missed, 130 stopped by a second Ctrl-C.
 Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
 (force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
 
@@ -41,6 +43,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Measure how good a model's answers are
     Eval(eval::Args),
+    /// Send requests to a server and measure what comes back
+    Load(Box<load::Args>),
     /// Get, list, describe and quantize models
     Models(models::Args),
     /// Generate text from a prompt
@@ -61,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Load(args) => load::run(*args),
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),

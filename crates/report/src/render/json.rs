@@ -60,6 +60,10 @@ impl Render for JsonLines {
 fn members(layout: &Layout<'_>, row: &Row<'_>) -> Vec<(&'static str, String)> {
     let list = |values: Vec<String>| format!("[ {} ]", values.join(", "));
     let mut members: Vec<_> = drop_in_columns(layout).map(|c| (c.name, c.of(row).json())).collect();
+    if layout.form == Form::Load {
+        members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
+        return members;
+    }
     members.push(("samples_ns", list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect())));
     if layout.form == Form::BatchedBench {
         let first = row.trial.samples.iter().map(|s| s.ttft_ns.map_or("null".to_owned(), |ns| ns.to_string()));

@@ -2,7 +2,7 @@
 
 use super::{Closing, Render, Renderer, compared};
 use crate::fields::LLAMA_BENCH;
-use crate::{Form, Layout, Row};
+use crate::{Cell, Form, Layout, Row};
 use pacemark_record::{BatchTimes, Env, Metric, Unit, stats};
 
 pub(super) const RENDERER: Renderer =
@@ -54,6 +54,7 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
     let mut columns = match layout.form {
         Form::LlamaBench => llama_bench(layout),
         Form::BatchedBench => batched_bench(layout),
+        Form::Load => load(),
     };
     if layout.varied.contains(&"n_threads_batch") {
         let of = |row: &Row<'_>| row.trial.count("n_threads_batch").to_string();
@@ -66,6 +67,39 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
     let own = layout.metrics.iter().filter(|metric| metric.in_tables);
     columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
     columns
+}
+
+/// What was sent, before the figures.
+fn load() -> Vec<Column> {
+    vec![
+        Column { title: "model", width: -24, of: Of::Row(|r| param(r, "model")) },
+        Column { title: "load", width: -22, of: Of::Row(load_name) },
+        Column { title: "in", width: -8, of: Of::Row(|r| param(r, "input_lengths")) },
+        Column { title: "out", width: -8, of: Of::Row(|r| param(r, "output_lengths")) },
+    ]
+}
+
+/// A parameter in words; a dash where there is none.
+fn param(row: &Row<'_>, name: &str) -> String {
+    row.trial.params.get(name).map(Cell::from).filter(|c| *c != Cell::Absent).map_or("-".to_owned(), |c| c.plain())
+}
+
+/// The load in a few words, e.g. `8 streams` or `20/s poisson`.
+pub(super) fn load_name(row: &Row<'_>) -> String {
+    let params = &row.trial.params;
+    let number = |name: &str| params.get(name).and_then(serde_json::Value::as_f64);
+    if params.contains_key("trace") {
+        return "trace".to_owned();
+    }
+    if params.contains_key("ramp") {
+        return format!("ramp {} {}", param(row, "ramp"), param(row, "arrival"));
+    }
+    match (number("concurrency"), number("rate")) {
+        (Some(1.0), _) => "1 stream".to_owned(),
+        (Some(streams), _) => format!("{streams} streams"),
+        (None, Some(rate)) => format!("{rate}/s {}", param(row, "arrival")),
+        (None, None) => "-".to_owned(),
+    }
 }
 
 /// llama-batched-bench's columns, to the character; right of them what ran, which it does not say.
@@ -178,7 +212,7 @@ fn rate(row: &Row<'_>) -> String {
 }
 
 /// A dash where there is no figure.
-fn figure(metric: &Metric, row: &Row<'_>) -> String {
+pub(super) fn figure(metric: &Metric, row: &Row<'_>) -> String {
     let Some(value) = (metric.of)(row.trial) else { return "-".to_owned() };
     match metric.unit {
         Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds => format!("{value:.2}"),

@@ -5,6 +5,7 @@ mod csv;
 mod json;
 mod markdown;
 mod sql;
+mod table;
 
 use crate::{Layout, Row};
 use pacemark_record::{Comparison, Env};
@@ -48,7 +49,8 @@ pub struct Renderer {
 }
 
 /// Every output format.
-pub const RENDERERS: &[Renderer] = &[csv::RENDERER, json::JSON, json::JSONL, markdown::RENDERER, sql::RENDERER];
+pub const RENDERERS: &[Renderer] =
+    &[csv::RENDERER, json::JSON, json::JSONL, markdown::RENDERER, sql::RENDERER, table::RENDERER];
 
 /// The renderer of that name.
 pub fn find(name: &str) -> Option<&'static Renderer> {

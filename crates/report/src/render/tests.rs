@@ -148,7 +148,7 @@ fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
 fn renderers_have_unique_names() {
     let mut names: Vec<_> = RENDERERS.iter().map(|renderer| renderer.name).collect();
     names.sort_unstable();
-    assert_eq!(names, ["csv", "json", "jsonl", "md", "sql"]);
+    assert_eq!(names, ["csv", "json", "jsonl", "md", "sql", "table"]);
 }
 
 /// One batch of eight. By hand: 256 prompt tokens in 0.4 s, then 400 generated in 2 s.

@@ -5,11 +5,11 @@ use super::progress::Progress;
 use super::roof::Probe;
 use super::{Args, Plan, synthetic};
 use crate::exit::Exit;
-use crate::{hub, interrupt};
+use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_bench::{BATCH_METRICS, Batched, BenchError, METRICS, Params, Throughput, Warning, compare, warnings};
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::CpuTime;
 use pacemark_record::{Comparison, Env, Trial};
 use pacemark_report::{Closing, Form, Layout, Render, Row, render};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::collections::hash_map::Entry;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Runs every test of `plan`.
 pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
@@ -41,7 +41,7 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     } else {
         Layout { varied: &plan.varied, metrics: METRICS, form: Form::LlamaBench }
     };
-    let mut output = Output::new(args, layout, machine());
+    let mut output = Output::new(args, layout, machine::env());
     let before = CpuTime::now();
     let progress = Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
     let result = measure(args, plan, &paths, &mut output, progress);
@@ -128,22 +128,6 @@ fn pause(seconds: u64) {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// What is known of the machine before the run.
-fn machine() -> Env {
-    Env {
-        cpu_model: env::cpu_model(),
-        logical_cpus: std::thread::available_parallelism().map_or(1, usize::from),
-        memory_bytes: env::memory_bytes(),
-        kernel: env::kernel(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: env!("PACEMARK_COMMIT").to_owned(),
-        build_number: env!("PACEMARK_BUILD_NUMBER").parse().unwrap_or(0),
-        started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-        load_average_1m: env::load_average_1m(),
-        steal_share: None,
     }
 }
 

@@ -1,0 +1,208 @@
+//! `pacemark load`: requests to a server, and what its users would see.
+
+mod levels;
+mod options;
+mod progress;
+mod prompts;
+mod server;
+mod trials;
+
+use crate::exit::{Exit, UsageError};
+use anyhow::Result;
+use options::{Duration, Ramp, Target};
+use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
+use pacemark_record::Slo;
+use pacemark_report::RENDERERS;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  pacemark load --url http://localhost:8000                        4 streams, 64 requests, 128 tokens in, 64 out
+  pacemark load --url http://host:8000 --concurrency 1,2,4,8       one row for each number of streams
+  pacemark load --url http://host:8000 --sweep                     doubles the streams until more brings no more
+  pacemark load --url http://host:8000 --rate 5 --arrival poisson --duration 60s
+  pacemark load --url http://host:8000 --rate 5 --slo ttft:p95<500ms,tpot:p99<50ms   exit code 3 if missed
+  pacemark load --url http://host:8000 --ramp 1..20 --duration 2m  the rate rises
+  pacemark load --url http://host:8000 --trace day.jsonl           as it came: timestamp, input_length, output_length
+  pacemark load --url http://host:8000 --input-tokens lognormal:500,300 --output-tokens uniform:20..200
+  pacemark load --url http://host:8000 --dataset sharegpt.json --turns 3
+  pacemark load --url http://host:8000 --shared-prefix 1000 --prefix-groups 4
+  pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
+
+Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed or could not be shown to
+be met. Ctrl-C shows what was measured until then.";
+
+/// Sends requests to an OpenAI-compatible server and measures what comes back.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The server, with or without /v1
+    #[arg(long, value_name = "URL", value_parser = pacemark_load::Target::parse)]
+    url: pacemark_load::Target,
+    /// What the server calls the model [default: the first of /v1/models]
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Which endpoint: chat or completions
+    #[arg(long, value_name = "NAME", default_value = "chat", value_parser = str::parse::<Endpoint>)]
+    endpoint: Endpoint,
+    /// Ask for whole answers instead of streams: no time to first token then
+    #[arg(long)]
+    no_stream: bool,
+
+    /// Streams at once, each with its next request when the one before is answered [default: 4; of a sweep, 1]
+    #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', help_heading = "Load")]
+    concurrency: Vec<usize>,
+    /// Requests of each row [default: 64, or 16 a stream; with --duration no bound]
+    #[arg(long, short = 'n', value_name = "N", help_heading = "Load")]
+    requests: Option<u64>,
+    /// Begin no request later than this, e.g. 30s, 2m
+    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    duration: Option<Duration>,
+    /// Requests a second, answered or not, instead of streams
+    #[arg(long, value_name = "R,…", value_delimiter = ',', help_heading = "Load",
+        conflicts_with_all = ["concurrency", "ramp", "trace"])]
+    rate: Vec<f64>,
+    /// How requests at a rate arrive: constant, poisson or gamma:CV
+    #[arg(long, value_name = "HOW", default_value = "poisson", value_parser = str::parse::<Arrival>, help_heading = "Load")]
+    arrival: Arrival,
+    /// A rate that rises (or falls) over --duration, requests a second
+    #[arg(long, value_name = "FROM..TO", requires = "duration", conflicts_with_all = ["concurrency", "trace"],
+        help_heading = "Load")]
+    ramp: Option<Ramp>,
+    /// Doubles streams (or the rate, from --rate) until more brings no more, and finds the knee
+    #[arg(long, conflicts_with_all = ["ramp", "trace"], help_heading = "Load")]
+    sweep: bool,
+    /// Highest level of a sweep
+    #[arg(long, value_name = "LEVEL", default_value_t = 1024.0, help_heading = "Load")]
+    sweep_to: f64,
+    /// Requests as they came: a JSON object a line with arrival_s or timestamp (ms), prompt or input_tokens, output_tokens
+    #[arg(long, value_name = "FILE", conflicts_with = "concurrency", help_heading = "Load")]
+    trace: Option<PathBuf>,
+    /// Most requests in flight at a rate or from a trace; what has to wait is counted
+    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Load")]
+    max_in_flight: usize,
+    /// Requests before counting begins, at each level [default: one a stream; 1 at a rate]
+    #[arg(long, value_name = "N", conflicts_with = "trace", help_heading = "Load")]
+    warmup: Option<u64>,
+
+    /// Tokens of a prompt: N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD
+    #[arg(long, value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>, help_heading = "Prompts")]
+    input_tokens: Lengths,
+    /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of --dataset and --trace, theirs]
+    #[arg(long, value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
+    output_tokens: Option<options::Output>,
+    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
+    prompts: Option<PathBuf>,
+    /// Conversations in ShareGPT's JSON form
+    #[arg(long, value_name = "FILE", conflicts_with = "trace", help_heading = "Prompts")]
+    dataset: Option<PathBuf>,
+    /// Requests of a conversation: each holds the ones before it and their answers
+    #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000),
+        help_heading = "Prompts")]
+    turns: u32,
+    /// What of a prompt the server may know: cold (nothing), warm (all prompts are one) or shared:P (P tokens)
+    #[arg(long, value_name = "STATE", default_value = "cold", value_parser = options::cache, help_heading = "Prompts")]
+    cache: pacemark_load::prompt::Cache,
+    /// Begin prompts with P tokens that they share, which come on top of --input-tokens
+    #[arg(long, value_name = "P", conflicts_with = "cache", help_heading = "Prompts")]
+    shared_prefix: Option<u64>,
+    /// Different shared prefixes
+    #[arg(long, value_name = "K", default_value_t = 1, help_heading = "Prompts")]
+    prefix_groups: u64,
+    /// Send token ids instead of text (--endpoint completions)
+    #[arg(long, help_heading = "Prompts")]
+    prompt_ids: bool,
+    /// A GGUF file or model name whose tokenizer counts tokens, instead of the server's /tokenize
+    #[arg(long, value_name = "MODEL", help_heading = "Prompts")]
+    tokenizer: Option<String>,
+    /// Decides lengths and arrivals
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Prompts")]
+    seed: u64,
+    /// Decides words [default: another for each run, so that no cache of the server knows them]
+    #[arg(long, value_name = "N", help_heading = "Prompts")]
+    nonce: Option<u64>,
+
+    /// Whether connections are used again: reuse or fresh
+    #[arg(long, value_name = "HOW", default_value = "reuse", value_parser = options::connections, help_heading = "Client")]
+    connections: Connections,
+    /// Sent as a bearer token
+    #[arg(long, value_name = "KEY", env = "OPENAI_API_KEY", hide_env_values = true, help_heading = "Client")]
+    api_key: Option<String>,
+    /// A further header, NAME: VALUE
+    #[arg(long, value_name = "HEADER", value_parser = options::header, help_heading = "Client")]
+    header: Vec<(String, String)>,
+    /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
+    #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
+    body: Option<options::Body>,
+    /// Wait so long for a connection
+    #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Client")]
+    connect_timeout: Duration,
+    /// Wait so long for the head of an answer
+    #[arg(long, value_name = "TIME", default_value = "2m", help_heading = "Client")]
+    first_byte_timeout: Duration,
+    /// Wait so long between two pieces of an answer
+    #[arg(long, value_name = "TIME", default_value = "1m", help_heading = "Client")]
+    stall_timeout: Duration,
+    /// Wait so long for a whole answer
+    #[arg(long, value_name = "TIME", default_value = "10m", help_heading = "Client")]
+    timeout: Duration,
+    /// Who stamps what arrives: kernel (where it does) or process
+    #[arg(long, value_name = "WHO", default_value = "kernel", value_parser = ["kernel", "process"], help_heading = "Client")]
+    stamps: String,
+
+    /// Limits, from the schedule: FIGURE:pNN<TIME with ttft, tpot or e2e, e.g. ttft:p95<500ms,tpot:p99<50ms
+    #[arg(long, value_name = "LIMITS", value_parser = str::parse::<Slo>, help_heading = "Output")]
+    slo: Option<Slo>,
+    /// A figure that must be reached, e.g. output_ts_steady>=100 (names: those of -o json)
+    #[arg(long, value_name = "TARGET", value_parser = str::parse::<Target>, help_heading = "Output")]
+    target: Vec<Target>,
+    /// Format on standard output
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = formats(), help_heading = "Output")]
+    output: String,
+    /// Write the record, every request raw, to this file
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    save: Option<PathBuf>,
+}
+
+fn formats() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name).collect::<Vec<_>>())
+}
+
+/// Runs `pacemark load`.
+pub fn run(args: Args) -> Result<Exit> {
+    args.check()?;
+    levels::run(&args)
+}
+
+impl Args {
+    /// Refuses what clap cannot see.
+    fn check(&self) -> Result<(), UsageError> {
+        let wrong = |why: String| Err(UsageError(why));
+        if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
+            return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
+        }
+        if let Some(wrong_one) = self.rate.iter().find(|rate| !(**rate >= 1e-3 && **rate <= 1e6)) {
+            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second"));
+        }
+        if self.requests == Some(0) {
+            return wrong("--requests 0: nothing to measure".into());
+        }
+        if !(1..=100_000).contains(&self.max_in_flight) {
+            return wrong(format!("--max-in-flight {}: expected 1 to 100000", self.max_in_flight));
+        }
+        if self.prompt_ids && self.endpoint == Endpoint::Chat {
+            return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
+        }
+        if self.prompt_ids && self.turns > 1 {
+            return wrong("--prompt-ids: later turns hold answers, whose ids are not known".into());
+        }
+        if self.sweep && (self.rate.len() > 1 || self.concurrency.len() > 1) {
+            return wrong("--sweep: it begins at one level".into());
+        }
+        if self.prefix_groups == 0 {
+            return wrong("--prefix-groups 0: expected at least 1".into());
+        }
+        Ok(())
+    }
+}

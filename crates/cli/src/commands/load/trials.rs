@@ -1,0 +1,129 @@
+//! What the record keeps of a row.
+
+use super::Args;
+use super::levels::Level;
+use super::options::Output;
+use super::prompts;
+use pacemark_load::prompt::Cache;
+use pacemark_load::{Bounds, Connections, Measured, Settings};
+use pacemark_record::{LOAD_EXPERIMENT, Run, Trial};
+use serde_json::{Map, Value, json};
+
+/// One row's circumstances.
+pub struct Row<'a> {
+    pub args: &'a Args,
+    pub settings: &'a Settings,
+    pub level: Level,
+    pub bounds: Bounds,
+    pub nonce: u64,
+    pub exact: bool,
+}
+
+/// The trial, without what only its runner knows.
+pub fn trial(row: &Row<'_>, counted_by: &str, measured: Measured) -> Trial {
+    let mut params = parameters(row);
+    params.insert("prompt_tokens_by".into(), counted_by.into());
+    let Measured { requests, cut_requests, client, .. } = measured;
+    // The server may have counted what we could not.
+    let told = requests.iter().any(|request| request.prompt_usage.is_some());
+    params.insert("prompt_tokens_exact".into(), (row.exact || told).into());
+    Trial {
+        experiment: LOAD_EXPERIMENT.to_owned(),
+        params,
+        repetitions: row.bounds.requests.unwrap_or(0) as usize,
+        requests,
+        cut_requests,
+        client: Some(client),
+        ..Trial::default()
+    }
+}
+
+fn parameters(row: &Row<'_>) -> Map<String, Value> {
+    let Row { args, settings, .. } = row;
+    let target = &settings.target;
+    let mut params = Map::new();
+    let mut set = |name: &str, value: Value| {
+        params.insert(name.to_owned(), value);
+    };
+    set("url", format!("http://{}{}", target.authority(), target.prefix).into());
+    set("model", settings.model.as_str().into());
+    set("endpoint", settings.endpoint.name().into());
+    set("stream", settings.stream.into());
+    match row.level {
+        Level::Streams(n) => set("concurrency", n.into()),
+        Level::Rate(rate) => set("rate", rate.into()),
+        Level::Ramp(ramp) => set("ramp", ramp.to_string().into()),
+        Level::Trace => set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into()),
+    }
+    if !matches!(row.level, Level::Streams(_)) {
+        set("max_in_flight", args.max_in_flight.into());
+    }
+    if matches!(row.level, Level::Rate(_) | Level::Ramp(_)) {
+        set("arrival", args.arrival.to_string().into());
+    }
+    if let Some(requests) = row.bounds.requests {
+        set("requests_wanted", requests.into());
+    }
+    if let Some(duration) = row.bounds.duration {
+        set("duration_s", duration.as_secs_f64().into());
+    }
+    let file = args.dataset.as_ref().or(args.prompts.as_ref()).or(args.trace.as_ref());
+    set("prompts", file.map_or("synthetic".to_owned(), |path| path.display().to_string()).into());
+    set("input_lengths", file.map_or(args.input_tokens.to_string(), |_| "file".to_owned()).into());
+    let output = match args.output_tokens {
+        Some(Output::Any) => "any".to_owned(),
+        Some(Output::Exact(lengths)) => lengths.to_string(),
+        None if file.is_some() => "file".to_owned(),
+        None => "64".to_owned(),
+    };
+    set("output_lengths", output.into());
+    set("prompt_form", if args.prompt_ids { "ids" } else { "text" }.into());
+    let cache = match prompts::cache(args) {
+        Cache::Cold => "cold".to_owned(),
+        Cache::Warm => "warm".to_owned(),
+        Cache::Shared { prefix, groups } => format!("shared:{prefix} x{groups}"),
+    };
+    set("cache", cache.into());
+    set("turns", args.turns.into());
+    set("connections", if settings.connections == Connections::Reuse { "reuse" } else { "fresh" }.into());
+    set("seed", args.seed.into());
+    set("nonce", row.nonce.into());
+    set("generator", json!("splitmix64"));
+    if !settings.extra_body.is_empty() {
+        set("body", Value::Object(settings.extra_body.clone()));
+    }
+    if let Some(slo) = &args.slo {
+        set("slo", slo.to_string().into());
+    }
+    params
+}
+
+/// The run without what its command line may have held of keys.
+pub fn without_secrets(mut run: Run) -> Run {
+    let mut hide = false;
+    for word in &mut run.command {
+        if std::mem::take(&mut hide) {
+            *word = "…".to_owned();
+        } else if matches!(word.as_str(), "--api-key" | "--header") {
+            hide = true;
+        } else if let Some((name @ ("--api-key" | "--header"), _)) = word.split_once('=') {
+            *word = format!("{name}=…");
+        }
+    }
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pacemark_record::{Env, SCHEMA};
+
+    #[test]
+    fn keys_are_not_kept() {
+        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "u", "--header", "s3"];
+        let command = command.map(str::to_owned).to_vec();
+        let run = Run { schema: SCHEMA, command, env: Env::default(), trials: Vec::new() };
+        let kept = without_secrets(run).command.join(" ");
+        assert_eq!(kept, "load --api-key … --header=… --url u --header …");
+    }
+}

@@ -1,0 +1,75 @@
+//! One session: its turns one after the other.
+
+use super::Shared;
+use crate::analyse::analyse;
+use crate::clock::now_ns;
+use crate::net::{Outgoing, exchange};
+use crate::prompt::{Prompt, Session};
+use crate::run::collect::Sent;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts a request in flight, however it ends.
+struct InFlight<'a>(&'a AtomicU64);
+
+impl<'a> InFlight<'a> {
+    fn new(count: &'a AtomicU64) -> InFlight<'a> {
+        count.fetch_add(1, Relaxed);
+        InFlight(count)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Runs it. `scheduled_ns` is when its first request was due, since the beginning; without one, requests are due when they
+/// are sent. A failure ends it, and so do the bounds of the load.
+pub(super) async fn run(shared: &Shared, session: Session, scheduled_ns: Option<u64>, held_back: bool) {
+    let mut history: Vec<(&'static str, String)> = Vec::new();
+    let n_turns = session.turns.len();
+    for (i, turn) in session.turns.into_iter().enumerate() {
+        if !shared.may_begin() {
+            return;
+        }
+        let in_flight = InFlight::new(&shared.in_flight);
+        let body = shared.maker.body(&history, &turn.prompt, turn.output_tokens);
+        let outgoing = Outgoing {
+            path: &shared.path,
+            headers: &shared.headers,
+            body,
+            max_bytes: shared.max_answer_bytes,
+            frames: &shared.frames,
+        };
+        let exchange = exchange(&shared.connector, &shared.pool, outgoing).await;
+        drop(in_flight);
+        let sent = Sent {
+            // A later turn is due when the answer before it has come.
+            scheduled_ns: scheduled_ns.filter(|_| i == 0),
+            prompt_tokens: turn.prompt_tokens,
+            output_wanted: turn.output_tokens,
+            turn: i as u32,
+            held_back: held_back && i == 0,
+        };
+        if i + 1 == n_turns {
+            shared.collector.raw(exchange, sent, shared.origin_ns);
+            return;
+        }
+        let analysed = analyse(exchange, shared.origin_ns);
+        let (text, ok) = (analysed.text.clone(), analysed.request.is_ok());
+        shared.collector.analysed(analysed, sent);
+        if !ok {
+            return;
+        }
+        if let Prompt::Text(asked) = turn.prompt {
+            history.push(("user", asked));
+        }
+        history.push(("assistant", text));
+    }
+}
+
+/// Since the beginning.
+pub(super) fn elapsed_ns(shared: &Shared) -> u64 {
+    now_ns().saturating_sub(shared.origin_ns)
+}
