@@ -3,7 +3,7 @@
 use crate::error::{ApiError, Result};
 use axum::http::StatusCode;
 use pacemark_openai_api::Sampling;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, error::Category};
 
 /// Fields that OpenAI's or vLLM's servers know, this one does not, and that change an answer: beside each the values that
@@ -69,7 +69,9 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 
 /// What is wrong with a body, and where. Flattened parts lose their paths, so they are read once more alone.
 fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiError {
-    if error.classify() != Category::Data {
+    // Words are read so strictly that an array in the place of one counts as a mistake in the JSON itself.
+    let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    if error.classify() != Category::Data && !is_json() {
         return ApiError::invalid(format!("the body is not JSON: {error}")).coded("invalid_json");
     }
     let located = located::<T>(body);

@@ -14,7 +14,7 @@ const HI_TOKENS: u64 = "user: Hi\nassistant:".len() as u64;
 
 fn answering(answer: &str) -> Server {
     let template = Some(TAGGED.to_string());
-    Server::new(MockOptions { answer: Some(answer.into()), template, ..instant() }, options())
+    Server::new(MockOptions { answer: Some(answer.into()), constraints: true, template, ..instant() }, options())
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn chat(server: &Server, more: &str) -> Answer {
 
 fn answering(answer: &str) -> Server {
     let template = Some(TAGGED.to_string());
-    Server::new(MockOptions { answer: Some(answer.into()), template, ..instant() }, options())
+    Server::new(MockOptions { answer: Some(answer.into()), constraints: true, template, ..instant() }, options())
 }
 
 #[test]

@@ -34,8 +34,10 @@ pub struct MockOptions {
     /// Requests that are served at once, others wait; 0 for no bound.
     pub max_num_seqs: usize,
     /// What every request is answered with before the end-of-sequence token. Without one, answers are made-up words and
-    /// end at `max_tokens` only. With one, [`GenerateRequest::constraint`] is taken to be kept to by it.
+    /// end at `max_tokens` only.
     pub answer: Option<String>,
+    /// Take [`GenerateRequest::constraint`]s, which the answer is then taken to keep to.
+    pub constraints: bool,
     /// The chat template that [`Text::template`] tells of; the mock's own prompts are always one line a message.
     pub template: Option<String>,
     /// Each request fails instead of giving its token of this index.
@@ -51,6 +53,7 @@ impl Default for MockOptions {
             n_ctx: 8192,
             max_num_seqs: 0,
             answer: None,
+            constraints: false,
             template: None,
             fails_at: None,
         }
@@ -80,7 +83,7 @@ impl MockService {
         if prompt == 0 {
             return Some(BackendError::InvalidRequest("the prompt is empty".into()));
         }
-        if request.constraint.is_some() && self.answer.is_none() {
+        if request.constraint.is_some() && !self.options.constraints {
             return Some(BackendError::Unsupported { backend: "mock", ability: "constrain its output" });
         }
         let fits = prompt.checked_add(max_tokens).is_some_and(|n| n <= n_ctx);
@@ -110,7 +113,7 @@ impl Service for MockService {
             logprobs: true,
             batch: true,
             embeddings: true,
-            constraints: self.answer.is_some(),
+            constraints: self.options.constraints,
             ..Capabilities::default()
         }
     }

@@ -19,6 +19,7 @@ pub fn body(body: &[u8]) {
             itl: Duration::ZERO,
             template,
             answer,
+            constraints: true,
             n_ctx: 256,
             ..MockOptions::default()
         };

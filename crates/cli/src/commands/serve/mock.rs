@@ -6,7 +6,16 @@ use pacemark_backend::MockOptions;
 /// Reads the list of settings.
 pub fn options(spec: &str) -> Result<MockOptions, String> {
     let mut options = MockOptions::default();
-    for setting in spec.split(',') {
+    let (settings, answer) = match spec.split_once("answer=") {
+        Some((settings, answer)) => (settings.trim_end_matches(','), Some(answer)),
+        None => (spec, None),
+    };
+    if let Some(answer) = answer {
+        options.answer = Some(answer.into());
+        // Calls are looked for where the template would have taught them.
+        options.template = answer.contains("<tool_call>").then(|| "tools: <tool_call>".into());
+    }
+    for setting in settings.split(',').filter(|setting| answer.is_none() || !setting.is_empty()) {
         let Some((name, value)) = setting.split_once('=') else {
             return Err(format!("expected NAME=VALUE, found {setting:?}"));
         };
@@ -19,7 +28,7 @@ pub fn options(spec: &str) -> Result<MockOptions, String> {
             "prompt" => options.per_prompt_token = duration(value)?,
             "ctx" => options.n_ctx = count()?.max(1),
             "seqs" => options.max_num_seqs = count()?,
-            _ => return Err(format!("expected ttft, itl, prompt, ctx or seqs, found {name:?}")),
+            _ => return Err(format!("expected ttft, itl, prompt, ctx, seqs or answer, found {name:?}")),
         }
     }
     Ok(options)
@@ -35,6 +44,9 @@ mod tests {
         let mock = options("ttft=50ms,itl=200us,seqs=4,ctx=100,prompt=1ms").unwrap();
         assert_eq!((mock.ttft, mock.itl), (Duration::from_millis(50), Duration::from_micros(200)));
         assert_eq!((mock.max_num_seqs, mock.n_ctx, mock.per_prompt_token), (4, 100, Duration::from_millis(1)));
+        let answer = options("itl=0,answer=a, b=c <tool_call>").unwrap();
+        assert_eq!((answer.itl, answer.answer.as_deref()), (Duration::ZERO, Some("a, b=c <tool_call>")));
+        assert!(answer.template.unwrap().contains("<tool_call>"));
         for wrong in ["", "ttft", "ttft=5", "speed=1ms", "seqs=-1", "ctx=x"] {
             assert!(options(wrong).is_err(), "{wrong}");
         }

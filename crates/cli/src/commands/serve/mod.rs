@@ -34,7 +34,7 @@ pub struct Args {
     #[command(flatten)]
     weights: input::WeightType,
     /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further prompt=TIME (for each
-    /// prompt token), ctx=N, seqs=N (at once; others wait)
+    /// prompt token), ctx=N, seqs=N (at once; others wait), and last answer=TEXT (said instead of made-up words)
     #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with = "model")]
     mock: Option<MockOptions>,
     /// What requests call the model; answers call it by the first [default: from -m]
