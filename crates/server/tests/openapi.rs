@@ -48,6 +48,8 @@ fn its_fields_are_known_and_its_references_lead_somewhere() {
             assert!(answer.status == 400 && param.starts_with(field.as_str()), "{path} {field}: {:?}", answer.json());
         }
     }
+    let names = &document["components"]["schemas"]["ChatRequest"]["properties"]["model"]["enum"];
+    assert_eq!(names, &json!(["m", "alias", null]));
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference}");

@@ -1,12 +1,13 @@
 //! Routes that tell of the server itself.
 
-use super::{json, typed};
+use super::{json as answer, typed};
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use pacemark_openai_api::{Model, ModelList};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn describe(app: &App, name: &str) -> Model {
@@ -22,13 +23,13 @@ fn describe(app: &App, name: &str) -> Model {
 /// `GET /v1/models`
 pub async fn models(State(app): State<Arc<App>>) -> Result<Response> {
     let data = app.options.model_names.iter().map(|name| describe(&app, name)).collect();
-    json(&ModelList { object: "list".into(), data })
+    answer(&ModelList { object: "list".into(), data })
 }
 
 /// `GET /v1/models/NAME`
 pub async fn model(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Response> {
     app.context().check_model(Some(&name))?;
-    json(&describe(&app, &name))
+    answer(&describe(&app, &name))
 }
 
 /// `GET /health`: the process answers.
@@ -46,7 +47,18 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     typed("text/plain; version=0.0.4; charset=utf-8", app.metrics.text(&app.service.status()))
 }
 
-/// `GET /openapi.json`
-pub async fn openapi() -> Response {
-    typed("application/json", include_str!("../openapi.json"))
+/// `GET /openapi.json`: the document, with the names that the model has here.
+pub async fn openapi(State(app): State<Arc<App>>) -> Result<Response> {
+    let document = serde_json::from_str(include_str!("../openapi.json"));
+    let mut document: Value = document.map_err(|error| ApiError::fault(format!("openapi.json: {error}")))?;
+    let names: Vec<Option<&String>> = app.options.model_names.iter().map(Some).chain([None]).collect();
+    for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|schemas| schemas.values_mut())
+    {
+        if let Some(Value::Object(model)) = schema.pointer_mut("/properties/model")
+            && model.contains_key("description")
+        {
+            model.insert("enum".into(), json!(names));
+        }
+    }
+    answer(&document)
 }
