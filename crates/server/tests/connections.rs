@@ -167,7 +167,8 @@ fn more_than_there_is_room_for_gets_429() {
     let refused = server.post("/v1/completions", WHOLE);
     assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("rate_limit_exceeded")));
     assert!(refused.head.contains("retry-after: "));
-    assert_eq!((server.service.status().running, server.service.status().waiting), (2, 3));
+    let gauges = |server: &Server| (server.service.status().running, server.service.status().waiting);
+    server.eventually("two run and three wait", |server| gauges(server) == (2, 3));
     drop(waiting.pop());
     server.eventually("one has gone", |server| server.running.open_answers() == 4);
     let two = server.post("/v1/completions", r#"{"prompt": "a", "n": 2}"#);
