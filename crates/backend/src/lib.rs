@@ -6,6 +6,7 @@
 
 pub mod conformance;
 mod event;
+pub mod layer;
 mod mock;
 mod mock_service;
 mod request;

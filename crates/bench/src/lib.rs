@@ -13,6 +13,7 @@ mod metrics;
 mod observer;
 pub mod perplexity;
 mod repeat;
+mod stages;
 mod throughput;
 mod warmup;
 
@@ -25,6 +26,7 @@ pub use metrics::{BATCH_METRICS, METRICS};
 pub use observer::{Observer, Phase, Silent};
 pub use perplexity::{Perplexity, PerplexityResult};
 pub use repeat::CutShort;
+pub use stages::{Ladder, STAGES, Stage, Stages};
 pub use throughput::Throughput;
 
 use pacemark_backend::BackendInfo;
@@ -39,7 +41,8 @@ pub struct Experiment {
 }
 
 /// Every experiment.
-pub const EXPERIMENTS: &[Experiment] = &[throughput::EXPERIMENT, batched::EXPERIMENT, perplexity::EXPERIMENT];
+pub const EXPERIMENTS: &[Experiment] =
+    &[throughput::EXPERIMENT, batched::EXPERIMENT, perplexity::EXPERIMENT, stages::EXPERIMENT];
 
 fn operations(of: pacemark_backend::Operations) -> pacemark_record::Operations {
     pacemark_record::Operations { int8: of.int8, bf16: of.bf16, f32: of.f32 }

@@ -16,6 +16,7 @@ pub mod rng;
 mod roof;
 mod schema;
 mod slo;
+mod stages;
 pub mod stats;
 mod steady;
 
@@ -27,4 +28,5 @@ pub use request::{Client, Failure, FailureKind, Request, TokenSource};
 pub use roof::{Operations, Roof};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};
 pub use slo::{Figure, Limit, LimitResult, LimitVerdict, Slo};
+pub use stages::{STAGES_EXPERIMENT, StageFigures, StageVerdict, Target, stage_figures};
 pub use steady::{Steady, SteadyVerdict};

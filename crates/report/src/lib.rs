@@ -7,6 +7,7 @@
 mod cell;
 pub mod fields;
 pub mod render;
+pub mod stages;
 
 pub use cell::Cell;
 pub use fields::{Form, Layout, Row};

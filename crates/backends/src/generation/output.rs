@@ -3,6 +3,7 @@
 use super::check::Limits;
 use super::constraint::{Form, Grammars};
 use super::stop::StopTexts;
+use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
 use pacemark_engine::{Sampler, SamplerConfig, TokenLogprobs};
 use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
@@ -93,6 +94,7 @@ impl Output {
         logits: &[f32],
         logprobs: impl FnOnce(&[f32], TokenId, usize) -> TokenLogprobs,
     ) -> Result<Chosen, BackendError> {
+        layer::pass(Layer::Sampling);
         let started = Instant::now();
         let id = if self.is_plain() { self.sampler.sample(logits) } else { self.sample_changed(logits)? };
         let at = Instant::now();
@@ -108,6 +110,7 @@ impl Output {
         let early = self.n_tokens < self.min_tokens;
         let (text, stopped) = if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
         self.detokenize += at.elapsed();
+        layer::pass(Layer::Output);
         let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
         let finished = if stopped || complete || self.ends(id) {
             Some(FinishReason::Stop)

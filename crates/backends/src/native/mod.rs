@@ -2,6 +2,7 @@
 
 mod engine;
 mod service;
+mod stages;
 
 use crate::cost;
 use crate::generation::{Host, Limits};
@@ -16,6 +17,7 @@ pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::DType;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
+pub use stages::run_stage;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

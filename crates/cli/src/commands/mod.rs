@@ -8,6 +8,7 @@ mod load;
 mod models;
 mod run;
 mod serve;
+mod stages;
 mod tokenize;
 
 use crate::exit::Exit;
@@ -51,6 +52,11 @@ enum Command {
     Run(Box<run::Args>),
     /// Serve a model over OpenAI's HTTP API
     Serve(Box<serve::Args>),
+    /// Measure the serving stack layer by layer: what each layer costs
+    Stages(Box<stages::Args>),
+    /// The client process of `stages`
+    #[command(hide = true)]
+    StagesClient,
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
     /// Print the completion script of a shell
@@ -69,6 +75,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),
+        Command::Stages(args) => stages::run(*args),
+        Command::StagesClient => stages::client().map(|()| Exit::Fine),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),

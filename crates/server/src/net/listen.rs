@@ -39,6 +39,7 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
     let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(max));
     let mut told = stage.subscribe();
+    let router = router.layer(axum::middleware::map_request(crate::stages::through_socket));
     loop {
         let accepted = tokio::select! {
             biased;

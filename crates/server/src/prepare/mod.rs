@@ -16,6 +16,7 @@ pub use sampling::check_constraint;
 use crate::error::{ApiError, Result};
 use crate::options::Options;
 use crate::tools::ToolParsing;
+use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
 use pacemark_openai_api::{Prompt, StreamOptions};
 
@@ -133,6 +134,7 @@ fn random_seed() -> u64 {
 
 /// The requests of all answers: for each prompt, `n` with seeds one apart.
 fn fan_out(prompts: Vec<Vec<TokenId>>, n: usize, model: &GenerateRequest) -> Vec<GenerateRequest> {
+    layer::pass(Layer::Prompt);
     let mut requests = Vec::with_capacity(prompts.len() * n);
     for prompt in prompts {
         for i in 0..n {

@@ -15,6 +15,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
+use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{Event, GenerateRequest, Sink};
 use pacemark_openai_api::{ChatLogprobs, Delta, Usage};
 use std::io;
@@ -216,6 +217,7 @@ impl EventBody {
 
     /// Exactly one event for a token, whether its text is certain yet or not.
     fn token(&mut self, i: usize, text: &str, scored: Option<Scored>) {
+        layer::pass(Layer::Stream);
         let so_far = self.so_far(i);
         let tokenizer = self.record.app.service.text();
         if scored.is_some() {

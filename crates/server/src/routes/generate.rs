@@ -10,6 +10,7 @@ use crate::respond::{
 use crate::tools::{Piece, Scanner, ToolParsing};
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
+use pacemark_backend::layer::{self, Layer};
 use pacemark_openai_api::{
     ChatChoice, ChatLogprobs, ChatResponse, CompletionChoice, CompletionResponse, FunctionCall, ResponseMessage,
     Timings, ToolCall,
@@ -32,6 +33,7 @@ pub async fn completion(state: State<Arc<App>>, id: Extension<RequestId>, reques
 }
 
 async fn generate(app: Arc<App>, id: RequestId, request: Request, shape: Shape) -> Result<Response> {
+    layer::pass(Layer::Handler);
     let arrived = Instant::now();
     let mut places = app.enter(1)?;
     let body = body::read(&app, request.into_body()).await?;

@@ -71,7 +71,6 @@ pub(super) enum Command {
     /// Forget a request, wherever it is.
     Abort(u64),
     /// Lend the decoder, when nothing else is under way.
-    #[allow(dead_code)] // the ladder of stages uses it
     Lend(Loan),
     /// Tell when all commands before this one are done.
     Ping(Sender<()>),
@@ -156,7 +155,6 @@ impl NativeService {
 
     /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew is forgotten. For measuring
     /// what lies below the queue.
-    #[allow(dead_code)] // the ladder of stages uses it
     pub(in crate::native) fn lend<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Worker) -> T + Send + 'static,
@@ -164,6 +162,11 @@ impl NativeService {
         let (done, result) = channel();
         self.send(Command::Lend(Box::new(move |worker| drop(done.send(work(worker))))))?;
         result.recv().map_err(|_| gone())
+    }
+
+    /// What begins the output of a request.
+    pub(in crate::native) fn outputs(&self) -> &Outputs {
+        &self.outputs
     }
 
     fn send(&self, command: Command) -> Result<(), BackendError> {

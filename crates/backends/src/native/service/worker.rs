@@ -3,6 +3,7 @@
 use super::draft;
 use super::requests::{Embedding, Generation};
 use super::{Command, Loan, ServiceOptions, Shared};
+use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
@@ -80,7 +81,10 @@ impl Worker {
             };
             self.shared.n_commands.fetch_sub(1, Ordering::Relaxed);
             match command {
-                Command::Generate(generation) => self.add(*generation),
+                Command::Generate(generation) => {
+                    layer::pass(Layer::Queue);
+                    self.add(*generation);
+                }
                 Command::Embed(embedding) => self.add_embedding(embedding),
                 Command::Abort(id) => self.forget(id),
                 Command::Lend(work) => self.loans.push(work),
@@ -93,7 +97,8 @@ impl Worker {
         }
     }
 
-    fn add(&mut self, generation: Generation) {
+    /// Queues a generation.
+    pub fn add(&mut self, generation: Generation) {
         let request = &generation.request;
         let new = NewRequest {
             tokens: request.prompt.clone(),
@@ -138,10 +143,21 @@ impl Worker {
         self.scheduler = scheduler(self.options, self.blocks.len());
     }
 
+    /// Whether nothing is left to compute.
+    pub fn is_idle(&self) -> bool {
+        self.scheduler.is_idle()
+    }
+
+    /// The decoder and all blocks of its cache, for work that goes round the scheduler.
+    pub fn decoder(&mut self) -> (&mut Decoder, &[u32]) {
+        (&mut self.decoder, &self.blocks)
+    }
+
     /// Plans and computes one step.
-    fn step(&mut self) {
+    pub fn step(&mut self) {
         self.guess();
         let plan = self.scheduler.plan();
+        layer::pass(Layer::Scheduler);
         let started = Instant::now();
         for item in &plan.items {
             let cached = self.scheduler.n_cached(item.id).unwrap_or(0);
@@ -201,6 +217,8 @@ impl Worker {
                 BatchItem { kv, tokens, logits }
             })
             .collect();
+        layer::pass(Layer::Assembly);
+        layer::pass(Layer::Decoder);
         let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(engine_error);
         for ((kv, _), item) in inputs.into_iter().zip(items) {
             if let Some(generation) = self.generations.get_mut(&item.id) {

@@ -1,0 +1,227 @@
+//! `pacemark stages`: the serving stack layer by layer, and what each layer costs.
+
+mod ladder;
+mod prompts;
+
+use crate::exit::{Exit, UsageError};
+use crate::{hub, input, interrupt, machine};
+use anyhow::{Context, Result, anyhow};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ladder::Rungs;
+pub use ladder::client;
+use pacemark_backend::{Service, layer};
+use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_bench::{Observer, Phase, STAGES, Stages, describe};
+use pacemark_record::{Run, SCHEMA, StageVerdict, Target, stage_figures};
+use pacemark_report::stages as report;
+use prompts::Prompts;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const EXAMPLES: &str = "Examples:
+  pacemark stages                                     the default model, all ten stages
+  pacemark stages -m model.gguf --target 95%          exit 3 if a stage is below 95 % of the decoder
+  pacemark stages -m synth:qwen3-0.6b:Q4_K_M --target 80 --rounds 8
+  pacemark stages --stages 0,5,9 -o json | jq '.stages[].own_us_per_token'
+  pacemark stages --chart stages.svg
+
+Stages: each goes through all layers of those before it.
+  0 decoder   1 KV pages, sampling   2 batch assembly   3 stop, text, events   4 scheduler
+  5 thread, queue   6 request to prompt   7 HTTP handler   8 HTTP server   9 SSE to a client process";
+
+/// Measure the serving stack layer by layer: what each layer costs
+///
+/// The same requests run through the decoder alone, then through one layer more each time, up to a stream of server-sent events
+/// to another process. Rounds go up and down the ladder in turn; costs are differences within a round, with 95 % intervals.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, hf:ORG/REPO/FILE or synth:SHAPE
+    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
+    model: String,
+    #[command(flatten)]
+    weights: input::WeightType,
+    /// Requests of each run
+    #[arg(long, value_name = "N", default_value = "40")]
+    requests: NonZeroUsize,
+    /// Requests at a time
+    #[arg(long, value_name = "N", default_value = "8")]
+    concurrency: NonZeroUsize,
+    /// Tokens of each prompt; more where the model's chat template takes more
+    #[arg(long, value_name = "N", default_value = "32")]
+    prompt_tokens: NonZeroUsize,
+    /// Tokens that each request generates
+    #[arg(long, value_name = "N", default_value = "50")]
+    gen_tokens: NonZeroUsize,
+    /// Rounds that count; an interval needs 5
+    #[arg(short, long, value_name = "N", default_value = "5")]
+    rounds: NonZeroUsize,
+    /// Stages to run, e.g. 0,4,9 [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..STAGES.len() as i64))]
+    stages: Vec<u8>,
+    /// What each stage must reach: a share of stage 0 (80%), or tokens a second (80)
+    #[arg(long, value_name = "T", default_value = "80%", value_parser = target)]
+    target: Target,
+    /// Threads that compute [default: all processors]
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    kv: input::KvArgs,
+    /// Start of the random prompts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Write the record, with every round's time, as JSON
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Write the chart as SVG
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Table and chart
+    Table,
+    /// The table in Markdown
+    Md,
+    /// One JSON object
+    Json,
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let number = |text: &str| text.trim().parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
+    let parsed = match text.strip_suffix('%') {
+        Some(share) => number(share).map(|share| Target::Share(share / 100.0)),
+        None => number(text).map(Target::TokensPerSecond),
+    };
+    parsed.ok_or_else(|| "expected a share such as 80%, or tokens a second such as 80".into())
+}
+
+/// Runs `pacemark stages`.
+pub fn run(args: Args) -> Result<Exit> {
+    let mut numbers: Vec<usize> = args.stages.iter().map(|&stage| usize::from(stage)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.is_empty() {
+        numbers = (0..STAGES.len()).collect();
+    }
+    let stop = interrupt::flag();
+    let service = load(&args)?;
+    let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
+    let n_ctx = Service::info(&*service).n_ctx;
+    if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
+        let asked = n_prompt_tokens + args.gen_tokens.get();
+        return Err(UsageError(format!("{asked} tokens a request: the model's context has {n_ctx}")).into());
+    }
+    let plan = Stages {
+        stages: numbers,
+        rounds: args.rounds.get(),
+        warmup_rounds: 1,
+        n_requests: args.requests.get(),
+        concurrency: args.concurrency.get(),
+        n_prompt_tokens,
+        n_gen_tokens: args.gen_tokens.get(),
+        seed: args.seed,
+    };
+    let model = describe(&Service::info(&*service));
+    let mut rungs = Rungs {
+        service,
+        n_requests: plan.n_requests,
+        concurrency: plan.concurrency,
+        n_prompt_tokens,
+        n_gen_tokens: plan.n_gen_tokens,
+    };
+    let env = machine::env();
+    let mut watch = Watch::new(plan.rounds);
+    let (trials, error) = match plan.run(&mut rungs, &model, &mut watch, stop) {
+        Ok(trials) => (trials, None),
+        Err(cut) => (cut.partial, Some(cut.error)),
+    };
+    drop(watch);
+    let run = Run { schema: SCHEMA, command: std::env::args().collect(), env, trials };
+    if let Some(path) = &args.save {
+        write(path, &serde_json::to_vec(&run)?)?;
+    }
+    let figures = stage_figures(&run.trials, args.target);
+    if !figures.is_empty() {
+        print(&args, &run, &figures)?;
+    }
+    if let Some(error) = error {
+        return Err(anyhow!(error));
+    }
+    let missed = figures.iter().any(|row| row.verdict == StageVerdict::Missed);
+    Ok(if missed { Exit::Missed } else { Exit::Fine })
+}
+
+fn load(args: &Args) -> Result<Arc<NativeService>> {
+    let path = hub::resolve(&args.model)?;
+    let mut options = NativeOptions { weights: args.weights.get(), kv: args.kv.get()?, ..NativeOptions::default() };
+    options.n_threads = args.threads.map_or(options.n_threads, usize::from);
+    // No two prompts share more than the template's own text, and what is found there would not be computed by the stages
+    // above the scheduler only: so nothing is looked up.
+    let service =
+        ServiceOptions { max_num_seqs: args.concurrency.get(), prefix_cache: false, ..ServiceOptions::default() };
+    Ok(Arc::new(NativeService::load(&path, options, service, &mut |_, _| {})?))
+}
+
+fn print(args: &Args, run: &Run, figures: &[pacemark_record::StageFigures]) -> Result<()> {
+    let text = match args.output {
+        Output::Table => report::table(run, figures, args.target) + "\n" + &report::bars(figures),
+        Output::Md => report::table(run, figures, args.target),
+        Output::Json => serde_json::to_string_pretty(&report::json(run, figures, args.target))? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    if let Some(path) = &args.chart {
+        write(path, report::svg(figures).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// One line on a terminal.
+struct Watch {
+    bar: ProgressBar,
+    rounds: usize,
+    stage: String,
+}
+
+impl Watch {
+    fn new(rounds: usize) -> Watch {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        Watch { bar, rounds, stage: String::new() }
+    }
+}
+
+impl Observer for Watch {
+    fn turn(&mut self, stage: &str) {
+        stage.clone_into(&mut self.stage);
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        let which = match phase {
+            Phase::Repetition(round) => format!("round {round}/{}", self.rounds),
+            Phase::Warmup(_) | Phase::Depth => "warm-up".to_owned(),
+        };
+        self.bar.set_message(format!("{which}: {} ({} layers)", self.stage, layer::N_LAYERS));
+        self.bar.tick();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
