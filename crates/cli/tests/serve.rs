@@ -1,0 +1,128 @@
+//! `pacemark serve` through the real binary: a tiny model and the mock, over a socket.
+
+#![cfg(unix)]
+
+use pacemark_testmodel::TestModel;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+struct Served {
+    child: Child,
+    address: String,
+    stderr: BufReader<std::process::ChildStderr>,
+}
+
+impl Served {
+    fn start(arguments: &[&str]) -> Served {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+            .args(["serve", "--port", "0"])
+            .args(arguments)
+            .env_remove("PACEMARK_API_KEY")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("ready: ") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+        }
+        let address = line.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_string();
+        Served { child, address, stderr }
+    }
+
+    /// Status and body of a request on a connection of its own.
+    fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_string())
+    }
+
+    fn post(&self, path: &str, body: &str) -> (u16, Value) {
+        let (status, body) = self.call("POST", path, "content-type: application/json\r\n", body);
+        (status, serde_json::from_str(&body).unwrap())
+    }
+
+    /// Sends SIGTERM; the exit code and all that was logged.
+    fn terminate(mut self) -> (Option<i32>, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let code = self.child.wait().unwrap().code();
+        let mut log = String::new();
+        self.stderr.read_to_string(&mut log).unwrap();
+        (code, log)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it has ended, unless a test has failed
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_model_is_served_and_says_the_same_as_run() {
+    let folder = std::env::temp_dir().join(format!("pacemark-serve-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tiny.gguf");
+    TestModel::llama().write(&path).unwrap();
+    let path = path.to_str().unwrap();
+    let run = ["run", "-m", path, "-p", "abc secret", "-n", "6", "-o", "json", "--ignore-eos", "-t", "1"];
+    let run: Output = Command::new(env!("CARGO_BIN_EXE_pacemark")).args(run).output().unwrap();
+    let run: Value = serde_json::from_slice(&run.stdout).unwrap();
+
+    let served = Served::start(&["-m", path, "-t", "1", "-c", "64", "--max-num-seqs", "2"]);
+    let body = r#"{"prompt": "abc secret", "max_tokens": 6, "temperature": 0, "ignore_eos": true}"#;
+    let (status, answer) = served.post("/v1/completions", body);
+    assert_eq!((status, &answer["model"]), (200, &Value::from("tiny")), "{answer}");
+    assert_eq!(answer["choices"][0]["text"], run["text"]);
+    assert_eq!(answer["usage"]["prompt_tokens"], run["prompt_ids"].as_array().unwrap().len());
+    let (status, metrics) = served.call("GET", "/metrics", "", "");
+    assert!(status == 200 && metrics.contains("vllm:generation_tokens_total{model_name=\"tiny\"} 6"), "{metrics}");
+    let (code, log) = served.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("/v1/completions done") && log.contains("+6 tokens"), "{log}");
+    assert!(!log.contains("secret"), "prompts are not logged: {log}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_mock_is_served_with_keys_and_prompts_logged_where_asked() {
+    let served = Served::start(&["--mock", "ttft=1ms,itl=1ms,ctx=99", "--api-key", "k", "--log-prompts", "-a", "x,y"]);
+    let (status, _) = served.post("/v1/completions", r#"{"prompt": "told"}"#);
+    assert_eq!(status, 401);
+    let headers = "content-type: application/json\r\nauthorization: Bearer k\r\n";
+    let (status, _) = served.call("POST", "/v1/completions", headers, r#"{"prompt": "told", "model": "y"}"#);
+    assert_eq!(status, 200);
+    let (code, log) = served.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("\"told\"") && !log.contains("Bearer"), "{log}");
+}
+
+#[test]
+fn what_cannot_be_served_is_said_with_code_1_or_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (arguments, code, message) in [
+        (&["--mock", "itl=1ms", "--port", &port][..], 1, "cannot listen on 127.0.0.1"),
+        (&["--mock", "itl=fast"], 2, "expected a time"),
+        (&["--mock", "itl=1ms", "-m", "x.gguf"], 2, "cannot be used with"),
+        (&["--mock", "itl=1ms", "--api-key", ""], 2, "must not be empty"),
+        (&["-m", "does-not-exist.gguf", "--port", "0"], 2, "does-not-exist.gguf"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_pacemark")).arg("serve").args(arguments).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(message) && !text.contains("panicked"), "{arguments:?}: {text}");
+    }
+}
