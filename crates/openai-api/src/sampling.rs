@@ -93,6 +93,10 @@ pub struct StreamOptions {
     /// Token counts so far in each chunk (vLLM).
     #[serde(default)]
     pub continuous_usage_stats: bool,
+    /// In each chunk the time at which it was written, `emitted_ns`: nanoseconds of the machine's monotonic clock, which all
+    /// its processes share (Pacemark; for clients that measure their own error).
+    #[serde(default)]
+    pub emitted_ns: bool,
 }
 
 /// One text or several.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 const REMOTE_CHECKS: u64 = 64;
 
 /// Ids of prompts for which there is no encoder: above the special tokens and bytes of common vocabularies, and within all.
-const IDS: std::ops::Range<u32> = 1000..9000;
+const IDS: std::ops::Range<u32> = 1000..4000;
 
 /// How prompts are made.
 #[derive(Clone, Debug)]

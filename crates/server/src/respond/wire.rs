@@ -3,6 +3,7 @@
 use super::Shape;
 use crate::error::ApiError;
 use bytes::{BufMut, BytesMut};
+use nix::time::{ClockId, clock_gettime};
 use pacemark_openai_api::{Delta, FunctionCallDelta, StreamOptions, Timings, ToolCallDelta, Usage};
 use serde::Serialize;
 
@@ -117,6 +118,12 @@ impl Wire {
             }
             None if self.options.include_usage => out.put_slice(b",\"usage\":null"),
             None => {}
+        }
+        if self.options.emitted_ns
+            && let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC)
+        {
+            let ns = now.tv_sec() as i128 * 1_000_000_000 + now.tv_nsec() as i128;
+            out.put_slice(format!(",\"emitted_ns\":{ns}").as_bytes());
         }
         out.put_slice(b"}\n\n");
     }

@@ -1,5 +1,6 @@
 //! One row after the other: so many streams, a rate, a ramp, a trace, or a sweep's next level.
 
+use super::child::Child;
 use super::progress::Progress;
 use super::prompts::{self, Counter, Wanted};
 use super::trials::{self, Row};
@@ -69,6 +70,14 @@ fn levels(args: &Args) -> Vec<Level> {
     }
 }
 
+/// A server for all rows: room for as many streams as the largest has.
+fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
+    let most = args.concurrency.iter().copied().max().unwrap_or(STREAMS).max(16).to_string();
+    let mut words: Vec<String> = ["-m", model, "--max-num-seqs", &most].map(str::to_owned).to_vec();
+    words.extend(args.serve_arg.iter().cloned());
+    words
+}
+
 /// Everything that the rows of one command share.
 struct Loads<'a> {
     args: &'a Args,
@@ -80,7 +89,10 @@ struct Loads<'a> {
 
 /// Runs every row, shows it, and says what is to be thought of all.
 pub fn run(args: &Args) -> Result<Exit> {
-    let settings = server::settings(args)?;
+    // Ends with this function, however it ends.
+    let child = args.serve.as_deref().map(|model| Child::serve(&serve_arguments(args, model))).transpose()?;
+    let target = args.url.clone().or(child.as_ref().map(|child| child.target.clone())).context("clap asked for one")?;
+    let settings = server::settings(args, target)?;
     let counter = prompts::counter(args, &settings)?;
     // Another for each run: what the server remembers of the last one must not help.
     let nonce =

@@ -1,9 +1,11 @@
 //! `pacemark load`: requests to a server, and what its users would see.
 
+mod child;
 mod levels;
 mod options;
 mod progress;
 mod prompts;
+mod self_test;
 mod server;
 mod trials;
 
@@ -28,6 +30,8 @@ Examples:
   pacemark load --url http://host:8000 --dataset sharegpt.json --turns 3
   pacemark load --url http://host:8000 --shared-prefix 1000 --prefix-groups 4
   pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
+  pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
+  pacemark load --self-test                                        how far its own stamps are off
 
 Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed or could not be shown to
 be met. Ctrl-C shows what was measured until then.";
@@ -37,8 +41,21 @@ be met. Ctrl-C shows what was measured until then.";
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The server, with or without /v1
-    #[arg(long, value_name = "URL", value_parser = pacemark_load::Target::parse)]
-    url: pacemark_load::Target,
+    #[arg(long, value_name = "URL", value_parser = pacemark_load::Target::parse,
+        required_unless_present_any = ["serve", "self_test"], conflicts_with_all = ["serve", "self_test"])]
+    url: Option<pacemark_load::Target>,
+    /// Start `pacemark serve -m MODEL` for this load, on a port of its own, instead of --url
+    #[arg(short = 'm', long, value_name = "MODEL", conflicts_with = "self_test")]
+    serve: Option<String>,
+    /// A further argument of that server, e.g. --serve-arg=-t --serve-arg=2
+    #[arg(long, value_name = "ARG", requires = "serve", allow_hyphen_values = true)]
+    serve_arg: Vec<String>,
+    /// Measure this client's own error: its stamps against the clock of a mock server
+    #[arg(long)]
+    self_test: bool,
+    /// Streams of a self-test
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,100,1000,2000")]
+    streams: Vec<usize>,
     /// What the server calls the model [default: the first of /v1/models]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -172,6 +189,9 @@ fn formats() -> clap::builder::PossibleValuesParser {
 /// Runs `pacemark load`.
 pub fn run(args: Args) -> Result<Exit> {
     args.check()?;
+    if args.self_test {
+        return self_test::run(&args);
+    }
     levels::run(&args)
 }
 
@@ -179,6 +199,9 @@ impl Args {
     /// Refuses what clap cannot see.
     fn check(&self) -> Result<(), UsageError> {
         let wrong = |why: String| Err(UsageError(why));
+        if let Some(wrong_one) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
+            return wrong(format!("--streams {wrong_one}: expected 1 to 20000"));
+        }
         if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
             return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
         }

@@ -3,11 +3,11 @@
 use super::Args;
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
-use pacemark_load::{Settings, Timeouts};
+use pacemark_load::{Settings, Target, Timeouts};
 
 /// What the flags say of server and client.
-pub fn settings(args: &Args) -> Result<Settings> {
-    let mut settings = Settings::new(args.url.clone(), args.endpoint, args.model.clone().unwrap_or_default());
+pub fn settings(args: &Args, target: Target) -> Result<Settings> {
+    let mut settings = Settings::new(target, args.endpoint, args.model.clone().unwrap_or_default());
     settings.stream = !args.no_stream;
     settings.connections = args.connections;
     settings.timeouts = Timeouts {

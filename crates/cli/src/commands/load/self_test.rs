@@ -1,0 +1,196 @@
+//! `pacemark load --self-test`: how far the client's stamps are off, at the number of streams asked for.
+//!
+//! A mock server in a process of its own ticks a token to each stream, and writes into each chunk the time at which it wrote
+//! it, on the monotonic clock that both processes share. What the client's figures would be with those times instead of its own
+//! stamps is the truth; the difference is the client's error, made on the same requests.
+
+use super::Args;
+use super::child::Child;
+use super::progress::Progress;
+use crate::exit::Exit;
+use crate::interrupt;
+use anyhow::{Context, Result, bail};
+use pacemark_load::prompt::{Cache, Synthetic, SyntheticOptions};
+use pacemark_load::{Bounds, Endpoint, Lengths, Measured, Settings, Shape, run as run_load};
+use pacemark_record::stats;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// The mock's clock: 40 000 chunks a second at 2000 streams.
+const MOCK: &str = "ttft=50ms,itl=50ms";
+
+/// Tokens of an answer.
+const TOKENS: u64 = 20;
+
+/// Requests of a row: enough for a median with one stream, for a p99 with a hundred.
+const REQUESTS: u64 = 40;
+const ROUNDS: u64 = 3;
+
+/// One number of streams.
+struct Row {
+    streams: usize,
+    requests: usize,
+    failed: usize,
+    ttft: Figures,
+    itl: Figures,
+    /// Stamps after the times at which the server wrote.
+    late: Figures,
+    cpu: f64,
+}
+
+/// Percentiles by the client's stamps and by the server's times, in milliseconds; absent where the sample is too small.
+#[derive(Default)]
+struct Figures {
+    p50: Option<(f64, f64)>,
+    p99: Option<(f64, f64)>,
+}
+
+/// Runs `pacemark load --self-test`.
+pub fn run(args: &Args) -> Result<Exit> {
+    let most = args.streams.iter().max().copied().unwrap_or(1);
+    // The child inherits what this process may open.
+    pacemark_load::allow_open_files(2 * most as u64)?;
+    let words = ["--mock", MOCK, "--max-connections", &(most + 64).to_string(), "--max-queue", &most.to_string()];
+    let child = Child::serve(&words.map(str::to_owned))?;
+    let mut settings = Settings::new(child.target.clone(), Endpoint::Completions, "mock".to_owned());
+    settings.kernel_stamps = args.stamps == "kernel";
+    let options = json!({ "include_usage": true, "emitted_ns": true });
+    settings.extra_body.insert("stream_options".to_owned(), options);
+    let mut progress = Progress::new();
+    let (mut rows, mut examples) = (Vec::new(), Vec::new());
+    for &streams in &args.streams {
+        progress.begin(&format!("{streams} streams"));
+        let measured = measure(&settings, streams, &mut progress)?;
+        if interrupt::flag().load(Relaxed) {
+            break;
+        }
+        examples.extend(measured.requests.iter().find_map(|r| Some((streams, r.failure.clone()?.message))));
+        rows.push(row(streams, &measured)?);
+    }
+    drop(progress);
+    let text = match args.output.as_str() {
+        "json" => format!("{:#}\n", as_json(args, &rows)),
+        _ => as_text(args, &rows),
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    for (streams, example) in &examples {
+        eprintln!("warning: {streams} streams: {example}");
+    }
+    let failed = rows.is_empty() || rows.iter().any(|row| row.failed > 0);
+    Ok(if failed { Exit::Failed } else { Exit::Fine })
+}
+
+fn measure(settings: &Settings, streams: usize, progress: &mut Progress) -> Result<Measured> {
+    let options = SyntheticOptions {
+        input: Lengths::Fixed(16),
+        output: Some(Lengths::Fixed(TOKENS)),
+        cache: Cache::Cold,
+        turns: 1,
+        ids: true,
+        special: false,
+        seed: 0,
+        nonce: 0,
+    };
+    let mut source = Synthetic::new(options, None)?;
+    let requests = REQUESTS.max(ROUNDS * streams as u64);
+    let bounds = Bounds { requests: Some(requests), duration: None };
+    let shape = Shape::Closed { concurrency: streams };
+    Ok(run_load(settings, shape, bounds, &mut source, None, progress, interrupt::flag())?)
+}
+
+fn row(streams: usize, measured: &Measured) -> Result<Row> {
+    let (mut ttft, mut itl, mut late) = Default::default();
+    let mut failed = 0;
+    let ms = |ns: u64| ns as f64 / 1e6;
+    for (request, emitted) in measured.requests.iter().zip(&measured.emitted_ns) {
+        failed += usize::from(!request.is_ok());
+        if !request.is_ok() {
+            continue;
+        }
+        if emitted.len() != request.chunks_ns.len() {
+            bail!("the server tells no times of its chunks: it is another version");
+        }
+        let truth: Vec<u64> = emitted.iter().map(|ns| ns.saturating_sub(measured.origin_ns)).collect();
+        let of = |stamps: &[u64], to: (&mut Vec<f64>, &mut Vec<f64>)| {
+            to.0.extend(stamps.first().map(|first| ms(first.saturating_sub(request.sent_ns))));
+            to.1.extend(stamps.windows(2).map(|pair| ms(pair[1].saturating_sub(pair[0]))));
+        };
+        let ((ttft, ttft_truth), (itl, itl_truth)): (&mut Pair, &mut Pair) = (&mut ttft, &mut itl);
+        of(&request.chunks_ns, (ttft, itl));
+        of(&truth, (ttft_truth, itl_truth));
+        let (late, zero): &mut Pair = &mut late;
+        late.extend(request.chunks_ns.iter().zip(&truth).map(|(stamp, truth)| ms(stamp.saturating_sub(*truth))));
+        zero.resize(late.len(), 0.0);
+    }
+    let requests = measured.requests.len();
+    let cpu = measured.client.cpu_share();
+    Ok(Row { streams, requests, failed, ttft: figures(ttft), itl: figures(itl), late: figures(late), cpu })
+}
+
+/// By the client, and in truth.
+type Pair = (Vec<f64>, Vec<f64>);
+
+fn figures((mut ours, mut truth): Pair) -> Figures {
+    ours.sort_by(f64::total_cmp);
+    truth.sort_by(f64::total_cmp);
+    let at = |p| {
+        let of = |values: &[f64]| stats::supported_quantile(values, p, stats::CONFIDENCE);
+        Some((of(&ours)?, of(&truth)?))
+    };
+    Figures { p50: at(0.5), p99: at(0.99) }
+}
+
+fn as_text(args: &Args, rows: &[Row]) -> String {
+    let mut text = format!(
+        "A mock with a token at {MOCK}, {TOKENS} tokens an answer; stamps by the {}. In ms: what the client measured, and in \
+         parentheses how much more\nthat is than by the times at which the server wrote. late: a stamp after its chunk was written.\n\n",
+        args.stamps
+    );
+    text += &format!(
+        "{:>8} {:>8} {:>7} {:>20} {:>20} {:>20} {:>20} {:>9} {:>9} {:>6}\n",
+        "streams", "requests", "failed", "ttft p50", "ttft p99", "itl p50", "itl p99", "late p50", "late p99", "cpu"
+    );
+    let cell = |of: Option<(f64, f64)>| match of {
+        Some((ours, truth)) => format!("{ours:.3} ({:+.3})", ours - truth),
+        None => "-".to_owned(),
+    };
+    let late = |of: Option<(f64, f64)>| of.map_or("-".to_owned(), |(late, _)| format!("{late:.3}"));
+    for row in rows {
+        text += &format!(
+            "{:>8} {:>8} {:>7} {:>20} {:>20} {:>20} {:>20} {:>9} {:>9} {:>4.0} %\n",
+            row.streams,
+            row.requests,
+            row.failed,
+            cell(row.ttft.p50),
+            cell(row.ttft.p99),
+            cell(row.itl.p50),
+            cell(row.itl.p99),
+            late(row.late.p50),
+            late(row.late.p99),
+            row.cpu * 100.0,
+        );
+    }
+    text
+}
+
+fn as_json(args: &Args, rows: &[Row]) -> Value {
+    let figure = |of: Option<(f64, f64)>| {
+        of.map(|(ours, truth)| json!({ "measured": ours, "true": truth, "error": ours - truth }))
+    };
+    let rows = rows.iter().map(|row| {
+        json!({
+            "streams": row.streams,
+            "requests": row.requests,
+            "failed": row.failed,
+            "ttft_ms_p50": figure(row.ttft.p50),
+            "ttft_ms_p99": figure(row.ttft.p99),
+            "itl_ms_p50": figure(row.itl.p50),
+            "itl_ms_p99": figure(row.itl.p99),
+            "late_ms_p50": row.late.p50.map(|(late, _)| late),
+            "late_ms_p99": row.late.p99.map(|(late, _)| late),
+            "client_cpu": row.cpu,
+        })
+    });
+    json!({ "mock": MOCK, "tokens": TOKENS, "stamps": args.stamps, "rows": rows.collect::<Vec<_>>() })
+}
