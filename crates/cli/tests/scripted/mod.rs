@@ -1,0 +1,197 @@
+//! A server of raw TCP that answers as it is told to, badly too: what a load generator must survive.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Bytes that answer a request, and what happens after them.
+pub struct Answer {
+    bytes: Vec<u8>,
+    piece: usize,
+    after: Duration,
+    hang: bool,
+    cut: bool,
+}
+
+impl Answer {
+    /// These bytes, then the end of the connection.
+    pub fn raw(text: &str) -> Answer {
+        Answer { bytes: text.into(), piece: usize::MAX, after: Duration::ZERO, hang: false, cut: true }
+    }
+
+    /// A status with a body.
+    pub fn status(status: u16, body: &str) -> Answer {
+        let head =
+            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        Answer { cut: false, ..Answer::raw(&(head + body)) }
+    }
+
+    /// A stream of events, each a chunk of HTTP.
+    pub fn stream(events: impl IntoIterator<Item = String>) -> Answer {
+        let mut text =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+        for event in events {
+            text += &format!("{:x}\r\n{event}\r\n", event.len());
+        }
+        Answer { cut: false, ..Answer::raw(&(text + "0\r\n\r\n")) }
+    }
+
+    /// Without the end of the body.
+    pub fn cut(mut self) -> Answer {
+        self.bytes.truncate(self.bytes.len() - 5);
+        Answer { cut: true, ..self }
+    }
+
+    /// Silent instead of the end of the body.
+    pub fn hang(self) -> Answer {
+        let whole = self.bytes.len() >= 5;
+        Answer { hang: true, ..if whole { self.cut() } else { self } }
+    }
+
+    /// After a while.
+    pub fn after_ms(self, ms: u64) -> Answer {
+        Answer { after: Duration::from_millis(ms), ..self }
+    }
+
+    /// In many small packets.
+    pub fn in_pieces_of(self, piece: usize) -> Answer {
+        Answer { piece, ..self }
+    }
+}
+
+/// A chunk of a chat with this in its delta.
+pub fn chat_chunk(delta: &str) -> String {
+    format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n")
+}
+
+/// The chunk with token counts.
+pub fn usage_chunk(prompt: u64, completion: u64, cached: u64) -> String {
+    let details = json!({ "cached_tokens": cached });
+    let usage = json!({ "prompt_tokens": prompt, "completion_tokens": completion, "prompt_tokens_details": details });
+    format!("data: {}\n\n", json!({ "choices": [], "usage": usage }))
+}
+
+type Script = dyn Fn(usize) -> Answer + Send + Sync;
+
+#[derive(Default)]
+struct Seen {
+    bodies: Mutex<Vec<Value>>,
+    asked: AtomicUsize,
+    connections: AtomicUsize,
+    over: AtomicBool,
+}
+
+/// The server; it ends when dropped.
+pub struct Server {
+    port: u16,
+    seen: Arc<Seen>,
+}
+
+impl Server {
+    /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` (a token a word) always well.
+    pub fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (seen, script): (Arc<Seen>, Arc<Script>) = (Arc::default(), Arc::new(script));
+        let of_thread = seen.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if of_thread.over.load(SeqCst) {
+                    break;
+                }
+                let (seen, script) = (of_thread.clone(), script.clone());
+                std::thread::spawn(move || serve(stream.ok()?, &seen, &*script));
+            }
+        });
+        Server { port, seen }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Bodies of requests for answers, in order.
+    pub fn bodies(&self) -> Vec<Value> {
+        self.seen.bodies.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.seen.connections.load(SeqCst)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.seen.over.store(true, SeqCst);
+        // Wakes the listener, which then closes.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        while TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// One connection. `None` when it is over.
+fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
+    seen.connections.fetch_add(1, SeqCst);
+    stream.set_nodelay(true).ok()?;
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut writer = stream;
+    loop {
+        let (path, body) = request(&mut reader)?;
+        if path.ends_with("/v1/models") {
+            send(&mut writer, &Answer::status(200, r#"{"data":[{"id":"scripted"}]}"#))?;
+            continue;
+        }
+        let body: Value = serde_json::from_slice(&body).ok()?;
+        if path.ends_with("/tokenize") {
+            let n = body["prompt"].as_str()?.split_whitespace().count();
+            let answer = json!({ "count": n, "max_model_len": 9, "tokens": vec![7; n] }).to_string();
+            send(&mut writer, &Answer::status(200, &answer))?;
+            continue;
+        }
+        seen.bodies.lock().unwrap().push(body);
+        let answer = script(seen.asked.fetch_add(1, SeqCst));
+        send(&mut writer, &answer)?;
+        if answer.hang {
+            // Until the client gives up.
+            let _ = reader.read(&mut [0]);
+            return None;
+        }
+        if answer.cut {
+            return None;
+        }
+    }
+}
+
+fn request(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+    let (mut path, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end().to_ascii_lowercase();
+        if path.is_empty() {
+            path = line.split(' ').nth(1)?.to_owned();
+        } else if let Some(found) = line.strip_prefix("content-length:") {
+            length = found.trim().parse().ok()?;
+        } else if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((path, body))
+}
+
+fn send(writer: &mut TcpStream, answer: &Answer) -> Option<()> {
+    std::thread::sleep(answer.after);
+    for piece in answer.bytes.chunks(answer.piece) {
+        writer.write_all(piece).ok()?;
+    }
+    Some(())
+}
