@@ -3,7 +3,7 @@
 use crate::native::{NativeBackend, NativeOptions};
 use pacemark_backend::Backend;
 use pacemark_engine::{KvType, KvTypes, Place};
-use pacemark_modelfile::DType;
+use pacemark_modelfile::quantize::Recipe;
 use std::error::Error;
 use std::path::Path;
 
@@ -34,8 +34,8 @@ pub struct LoadOptions {
     pub mlock: bool,
     /// Compute from the file's rows instead of packing them, in backends that can.
     pub no_pack: bool,
-    /// The type to convert the weights of a Hugging Face directory to, in backends that read such.
-    pub weights: Option<DType>,
+    /// How to quantize the weights of a Hugging Face directory, in backends that read such.
+    pub weights: Option<Recipe>,
 }
 
 impl Default for LoadOptions {

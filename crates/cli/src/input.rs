@@ -1,29 +1,31 @@
-//! What a command is given: text by flag, file or standard input; the type that weights are to have.
+//! What a command is given: text by flag, file or standard input; the types that weights are to have.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use pacemark_backends::native::{Cpus, KvType, KvTypes, Numa, Place};
-use pacemark_modelfile::DType;
+use pacemark_modelfile::quantize::{RECIPES, Recipe};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// The flag beside `-m` of every command that computes.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct WeightType {
-    /// Convert the weights of a Hugging Face directory to this type on load, e.g. Q8_0
-    #[arg(long = "type", value_name = "TYPE", value_parser = weight_type)]
-    weights: Option<DType>,
+    /// Quantize the weights of a Hugging Face directory on load, e.g. to Q8_0 or Q4_K_M
+    #[arg(long = "type", value_name = "TYPE", value_parser = recipe)]
+    weights: Option<Recipe>,
 }
 
 impl WeightType {
     /// The type, if one was given.
-    pub fn get(self) -> Option<DType> {
+    pub fn get(self) -> Option<Recipe> {
         self.weights
     }
 }
 
-fn weight_type(name: &str) -> Result<DType, String> {
-    DType::from_name(name).ok_or_else(|| format!("not one of {}", DType::names()))
+/// The recipe of that name.
+pub fn recipe(name: &str) -> Result<Recipe, String> {
+    let names = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+    Recipe::from_name(name).ok_or_else(|| format!("not one of {}", names()))
 }
 
 /// The types of the KV cache, of every command that computes.
@@ -154,8 +156,9 @@ fn utf8(bytes: Vec<u8>, source: &str) -> Result<String> {
 mod tests {
     #[test]
     fn types_go_by_the_names_of_the_table() {
-        assert_eq!(super::weight_type("q8_0"), Ok(super::DType::Q8_0));
-        assert!(super::weight_type("Q9_0").unwrap_err().contains("Q8_0, "));
+        assert_eq!(super::recipe("q8_0"), Ok(super::Recipe::Q8_0));
+        assert_eq!(super::recipe("Q4_K_M"), Ok(super::Recipe::Q4KM));
+        assert!(super::recipe("Q9_0").unwrap_err().contains("Q8_0, "));
     }
 
     #[test]

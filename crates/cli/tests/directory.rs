@@ -49,6 +49,8 @@ fn weights_are_quantized_on_load() {
     let size = |rows: &Value| rows[0]["model_size"].as_u64().unwrap();
     // Vectors stay as they are: a little more than 18 bytes for 128.
     assert!(size(&small) * 5 < size(&plain), "{} {}", size(&small), size(&plain));
+    let mixture = line(&["--type", "Q4_K_M"]);
+    assert!(mixture[0]["model_type"].as_str().unwrap().ends_with(" Q4_K - Medium"), "{}", mixture[0]["model_type"]);
     let text = std::env::temp_dir().join(format!("pacemark-directory-{}.txt", std::process::id()));
     std::fs::write(&text, "the thing in the end ".repeat(40)).unwrap();
     let file = text.to_str().unwrap();

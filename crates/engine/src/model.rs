@@ -3,7 +3,7 @@
 use crate::weights::{Loader, Weights};
 use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch, memory};
 use pacemark_kernels::{Arena, KernelSet, Place, Team};
-use pacemark_modelfile::{DType, ModelFile, OpenOptions};
+use pacemark_modelfile::{ModelFile, OpenOptions, quantize::Recipe};
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ pub struct LoadOptions {
     pub mlock: bool,
     /// Compute from the file's rows instead of packing them: slower, without the memory that panels take.
     pub no_pack: bool,
-    /// The type to convert the matrices of a Hugging Face directory to; those of a GGUF file have theirs.
-    pub weights: Option<DType>,
+    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their types.
+    pub weights: Option<Recipe>,
 }
 
 /// Where load time went.

@@ -1,8 +1,9 @@
 //! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
 use crate::mapping::Mapping;
+use crate::quantize::Recipe;
 use crate::unmapped::Unmapped;
-use crate::{DType, Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
+use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct ModelFile {
 pub struct OpenOptions {
     /// The type that matrices of a Hugging Face directory are converted to when they are asked for. The weights of a GGUF
     /// file are what they are: with a type for them it is an error.
-    pub weights: Option<DType>,
+    pub weights: Option<Recipe>,
     /// Read tensors when they are asked for, instead of mapping the file. GGUF files only.
     pub no_mmap: bool,
 }
@@ -70,7 +71,7 @@ impl ModelFile {
     }
 
     /// As [`Self::open`], with the type that the matrices of a directory are to have.
-    pub fn open_as(path: impl AsRef<Path>, weights: Option<DType>) -> Result<ModelFile> {
+    pub fn open_as(path: impl AsRef<Path>, weights: Option<Recipe>) -> Result<ModelFile> {
         ModelFile::open_with(path, OpenOptions { weights, ..OpenOptions::default() })
     }
 
@@ -78,8 +79,9 @@ impl ModelFile {
     pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<ModelFile> {
         let path = path.as_ref();
         let OpenOptions { weights, no_mmap } = options;
-        let invalid = |weights: DType, found| {
-            let expected = format!("a Hugging Face directory, whose weights can become {} on load", weights.name());
+        let invalid = |weights: Recipe, found| {
+            let expected =
+                format!("a Hugging Face directory, whose weights can become {} on load", weights.info().name);
             Err(ModelFileError::invalid(path, "type", expected, found))
         };
         let synthetic = path.to_str().filter(|name| name.starts_with(synth::PREFIX));

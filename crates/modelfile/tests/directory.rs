@@ -2,7 +2,8 @@
 
 mod common;
 
-use pacemark_modelfile::{DType, ModelFile};
+use pacemark_modelfile::ModelFile;
+use pacemark_modelfile::quantize::Recipe;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -265,7 +266,7 @@ fn tokenizers_of_other_kinds_are_refused() {
 #[test]
 fn a_directory_tells_its_size_and_parts() {
     let copy = Copy::of("llama-grouped");
-    let model = ModelFile::open_as(&copy.0, Some(DType::Q8_0)).unwrap();
+    let model = ModelFile::open_as(&copy.0, Some(Recipe::Q8_0)).unwrap();
     assert_eq!(model.n_parts(), 3);
     assert_eq!(model.path(), copy.0);
     let on_disk: u64 = std::fs::read_dir(&copy.0)

@@ -184,3 +184,21 @@ fn a_full_disk_leaves_nothing_behind() {
     assert!(error.to_string().ends_with("cannot write") && cause.contains("No space left"), "{error}: {cause}");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "a temporary file is left");
 }
+
+/// The GGUF files are what llama.cpp's converter made of the directories.
+#[test]
+fn a_directory_gets_the_types_that_quantizing_the_converted_file_gives() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden");
+    for name in ["llama", "llama-rope3", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox-head80"] {
+        let file = ModelFile::open(golden.join(format!("{name}.gguf"))).unwrap();
+        for info in RECIPES {
+            let plan = plan(&file, &choices(info.recipe), false).unwrap();
+            let model = ModelFile::open_as(golden.join(name), Some(info.recipe)).unwrap();
+            assert_eq!(model.metadata().u32("general.file_type").unwrap(), info.file_type);
+            for job in &plan.jobs {
+                let made = model.tensor(&job.tensor.name).unwrap_or_else(|| panic!("{name}: no {}", job.tensor.name));
+                assert_eq!(made.dtype, job.target.dtype, "{name} as {}: {}", info.name, made.name);
+            }
+        }
+    }
+}

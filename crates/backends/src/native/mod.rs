@@ -14,7 +14,7 @@ use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
 };
 pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
-use pacemark_modelfile::DType;
+use pacemark_modelfile::quantize::Recipe;
 use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
@@ -47,8 +47,8 @@ pub struct NativeOptions {
     pub mlock: bool,
     /// Compute from the file's rows instead of packing them.
     pub no_pack: bool,
-    /// The type to convert the weights of a Hugging Face directory to; those of a GGUF file have theirs.
-    pub weights: Option<DType>,
+    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their types.
+    pub weights: Option<Recipe>,
 }
 
 impl NativeOptions {

@@ -11,10 +11,11 @@ mod shards;
 mod tensors;
 mod tokenizer;
 
+use crate::quantize::{self, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
 use family::{FAMILIES, Family, How, Keys, Shape};
 use json::{Document, Node};
-use pacemark_quant::{DType, quantize_row};
+use pacemark_quant::DType;
 use safetensors::Entry;
 use shards::Shards;
 use std::collections::HashMap;
@@ -23,23 +24,21 @@ use tensors::{Origin, Tensors};
 
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// Opens a directory. Matrices become `weights` where it is given, and stay what they are stored as where not.
-pub(crate) fn open(directory: &Path, weights: Option<DType>) -> Result<ModelFile> {
+/// Opens a directory. Tensors get the types that quantizing a GGUF file of the model to `weights` would give them, where it is
+/// given; where not, matrices stay what they are stored as.
+pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFile> {
     let Some(config) = Document::open_if_there(&directory.join("config.json"), MAX_CONFIG_BYTES)? else {
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
     };
     let config = config.root();
-    if let Some(weights) = weights {
-        check_writable(weights, directory)?;
-    }
     let family = family_of(&config)?;
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String(family.architecture.into()));
     metadata.set("general.name", Value::String(name(directory)));
     let shape = (family.describe)(&config, &mut Keys { metadata: &mut metadata, architecture: family.architecture })?;
     let shards = Shards::open(directory)?;
-    let mut plan = Plan { family, shape: &shape, weights, directory, infos: Vec::new(), origins: HashMap::new() };
+    let mut plan = Plan { family, shape: &shape, directory, infos: Vec::new(), origins: HashMap::new() };
     let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(family.tied);
     for (file, entry) in shards.tensors {
         plan.add(&shards.files[file], entry, tied)?;
@@ -47,6 +46,9 @@ pub(crate) fn open(directory: &Path, weights: Option<DType>) -> Result<ModelFile
     plan.check_output(&config, tied)?;
     plan.add_rope_factors();
     let n_vocab = plan.vocabulary(&config)?;
+    if let Some(recipe) = weights {
+        quantize::describe(recipe, &mut metadata, &mut plan.infos)?;
+    }
     tokenizer::describe(directory, &config, n_vocab, &mut metadata)?;
     let source = Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
     ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))
@@ -66,18 +68,10 @@ fn family_of(config: &Node<'_>) -> Result<&'static Family> {
     })
 }
 
-/// That weights can be written as `dtype`, shown on one block.
-fn check_writable(dtype: DType, directory: &Path) -> Result<()> {
-    let info = dtype.info();
-    let written = quantize_row(dtype, &vec![0.0; info.block_len], &mut vec![0; info.block_bytes]);
-    written.map_err(|why| ModelFileError::invalid(directory, "type", "a type that can be written", why.to_string()))
-}
-
 /// The tensors of the model to be, as they are collected.
 struct Plan<'a> {
     family: &'static Family,
     shape: &'a Shape,
-    weights: Option<DType>,
     directory: &'a Path,
     infos: Vec<TensorInfo>,
     origins: HashMap<String, Origin>,
@@ -107,7 +101,8 @@ impl Plan<'_> {
             Ok(dims) => dims,
             Err(expected) => return invalid(expected, format!("{:?}", entry.shape)),
         };
-        let dtype = self.dtype(how, &dims, stored);
+        // Vectors are floats, as in GGUF files.
+        let dtype = if dims.len() < 2 { DType::F32 } else { stored };
         let info = TensorInfo::new(name.clone(), dims, dtype);
         // Now, and not when the list is whole: the number of rows is about to be believed.
         info.check(self.directory)?;
@@ -141,18 +136,6 @@ impl Plan<'_> {
             _ => find(family.outside, name),
         };
         found.map_or(Name::Unknown, |(name, how)| Name::Tensor(name, how))
-    }
-
-    /// The type a tensor is to have. As in GGUF files vectors are floats; so is a matrix whose rows are no whole blocks.
-    fn dtype(&self, how: How, dims: &[u64], stored: DType) -> DType {
-        match self.weights {
-            _ if dims.len() < 2 => DType::F32,
-            Some(wanted) if how != How::Table => {
-                let whole = dims[0].is_multiple_of(wanted.info().block_len as u64);
-                if whole { wanted } else { DType::F16 }
-            }
-            _ => stored,
-        }
     }
 
     /// That there is an output matrix where the configuration does not say that the embedding is it.

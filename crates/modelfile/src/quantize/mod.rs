@@ -12,7 +12,19 @@ pub use mixture::{Choices, ModelFacts, Target, targets};
 pub use pipeline::{Job, Plan, plan, write};
 pub use recipe::{RECIPES, Recipe, RecipeInfo};
 
-use crate::{DType, ModelFileError};
+use crate::{DType, Metadata, ModelFileError, TensorInfo, Value};
+
+/// Makes the description of an unquantized model that of the model quantized by `recipe`, for sources that make their tensors
+/// in the type which is asked for.
+pub(crate) fn describe(recipe: Recipe, metadata: &mut Metadata, tensors: &mut [TensorInfo]) -> crate::Result<()> {
+    metadata.set("general.file_type", Value::U32(recipe.info().file_type));
+    let choices = Choices { recipe, pure: false, output: None, embedding: None };
+    let targets = targets(&choices, &ModelFacts::of(metadata)?, tensors);
+    for (tensor, target) in tensors.iter_mut().zip(targets) {
+        tensor.dtype = target.dtype;
+    }
+    Ok(())
+}
 
 /// Why a model cannot be quantized.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ mod describe;
 mod shape;
 mod weights;
 
-use crate::quantize::{self, Choices, ModelFacts, RECIPES, Recipe};
-use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
+use crate::quantize::{self, RECIPES, Recipe};
+use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo};
 use describe::MIN_VOCAB;
 pub use shape::{SHAPES, Shape};
 use std::path::Path;
@@ -75,11 +75,5 @@ fn choose_types(label: &Path, type_name: &str, metadata: &mut Metadata, tensors:
         let names: Vec<_> = RECIPES.iter().map(|info| info.name).collect();
         return Err(ModelFileError::invalid(label, "type", names.join(", "), type_name.to_string()));
     };
-    metadata.set("general.file_type", Value::U32(recipe.info().file_type));
-    let choices = Choices { recipe, pure: false, output: None, embedding: None };
-    let targets = quantize::targets(&choices, &ModelFacts::of(metadata)?, tensors);
-    for (tensor, target) in tensors.iter_mut().zip(targets) {
-        tensor.dtype = target.dtype;
-    }
-    Ok(())
+    quantize::describe(recipe, metadata, tensors)
 }

@@ -5,6 +5,7 @@
 use super::Output;
 use crate::exit::{Exit, UsageError};
 use crate::hub::progress::Progress;
+use crate::input::recipe;
 use crate::{hub, interrupt};
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
@@ -56,11 +57,6 @@ pub(super) fn examples() -> String {
          pacemark models quantize gemma3-270m gemma-f16.gguf --type F16 --allow-requantize\n  \
          pacemark models quantize in.gguf out.gguf --type Q8_0 -o json | jq .fallbacks"
     )
-}
-
-pub(super) fn recipe(name: &str) -> Result<Recipe, String> {
-    let names = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
-    Recipe::from_name(name).ok_or_else(|| format!("not one of {}", names()))
 }
 
 fn dtype(name: &str) -> Result<DType, String> {

@@ -2,9 +2,9 @@
 //!
 //! Shapes and weights are `modelfile::synth`'s.
 
-use super::quantize::recipe;
 use crate::exit::{Exit, UsageError};
 use crate::hub::progress::Progress;
+use crate::input::recipe;
 use crate::interrupt;
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
