@@ -119,6 +119,43 @@ fn a_text_does_not_depend_on_how_it_was_served() {
     }
 }
 
+/// The same on a model of real size, whose text is text: greedy, as `cli/tests/reference.rs` has it from llama.cpp.
+#[test]
+fn a_real_models_text_does_not_depend_on_how_it_was_served() {
+    let Some(directory) = std::env::var_os("PACEMARK_TEST_MODELS") else {
+        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with SmolLM2-135M-Instruct.Q4_1.gguf");
+        return;
+    };
+    let path = PathBuf::from(directory).join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    let load = |service| {
+        let native = NativeOptions { n_ctx: Some(512), ..NativeOptions::default() };
+        NativeService::load(&path, native, service, &mut |_, _| {}).unwrap()
+    };
+    let plain = load(ServiceOptions::default());
+    let texts =
+        ["The sky is", "1, 2, 3, 4,", "a b a b a b", "Once upon a time", "def f(x):", "Paris is", "To be, or", "water"];
+    // A common beginning of several blocks, so that prefixes are found.
+    let common =
+        "Here is a list of things that are said again and again, again and again, and nobody knows why. Next: ";
+    let tokens = |text: &str| plain.text().unwrap().encode(&format!("{common}{text}"), true);
+    let requests: Vec<GenerateRequest> = texts.iter().map(|text| request(tokens(text), 32)).collect();
+    let cold = |request: &GenerateRequest| GenerateRequest { reuse_prefix: false, ..request.clone() };
+    let alone: Vec<Vec<TokenId>> = requests.iter().map(|request| collect(plain.generate(cold(request))).0).collect();
+    assert_eq!(batch(&plain, requests.clone()), alone, "in a batch, with a prefix found");
+    assert!(Service::status(&plain).prefix_hits > 0);
+    let tiny = ServiceOptions { n_kv_tokens: Some(512), max_num_batched_tokens: 48, ..ServiceOptions::default() };
+    // Without sharing, eight of these do not fit.
+    let tiny = load(ServiceOptions { prefix_cache: false, ..tiny });
+    let long: Vec<GenerateRequest> = requests.iter().map(|r| GenerateRequest { max_tokens: 64, ..r.clone() }).collect();
+    let served = batch(&tiny, long);
+    assert!(served.iter().zip(&alone).all(|(served, alone)| served.starts_with(alone)), "after losing blocks");
+    assert!(Service::status(&tiny).preemptions > 0);
+    let guesses = load(ServiceOptions { n_draft: 4, ..ServiceOptions::default() });
+    let guessed: Vec<_> = requests.iter().map(|request| collect(guesses.generate(request.clone())).0).collect();
+    assert_eq!(guessed, alone, "with guesses");
+    assert!(Service::status(&guesses).accepted_tokens > 0);
+}
+
 #[test]
 fn dropping_a_ticket_frees_what_the_request_held() {
     let service = service("abort", &TestModel::llama(), ServiceOptions::default());
