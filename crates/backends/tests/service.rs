@@ -1,8 +1,8 @@
 //! The service: the contract of a backend, and that nobody's text depends on who else is served.
 
 use pacemark_backend::{
-    Backend, Constraint, Event, FinishReason, GenerateRequest, Pooling, Priority, SamplingParams, Service, TokenId,
-    conformance,
+    Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, Pooling, Priority, SamplingParams,
+    Service, TokenId, conformance,
 };
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
@@ -207,8 +207,15 @@ fn constrained_output_has_the_form() {
         let value: Result<serde_json::Value, _> = serde_json::from_str(&text);
         assert!(ids.len() == 100 || value.is_ok_and(|v| v["b"] == "x" || v["b"] == "y"), "{text}");
     }
-    let broken = service.generate(request(Constraint::JsonSchema("{\"type\": 7}".into()))).last();
-    assert!(matches!(broken, Some(Event::Failed(_))), "{broken:?}");
+    // Not a schema; one that allows nothing; one beyond the grammar engine's bounds: all of them the request's fault.
+    let nothing = r##"{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}"##;
+    let properties: Vec<String> = (0..1500).map(|i| format!("\"p{i}\": {{\"type\": \"string\"}}")).collect();
+    let huge = format!("{{\"type\": \"object\", \"properties\": {{{}}}}}", properties.join(","));
+    for schema in ["{\"type\": 7}", nothing, &huge] {
+        let broken = service.generate(request(Constraint::JsonSchema(schema.into()))).last();
+        let refused = matches!(broken, Some(Event::Failed(BackendError::InvalidRequest(_))));
+        assert!(refused, "{}: {broken:?}", &schema[..11]);
+    }
 }
 
 #[test]

@@ -40,9 +40,10 @@ impl Grammars {
 }
 
 impl Form {
-    /// Makes every token impossible that the form does not allow next.
+    /// Makes every token impossible that the form does not allow next. An error says that it allows none, or is more
+    /// complex than the grammar engine's bounds.
     pub fn mask(&mut self, logits: &mut [f32]) -> Result<(), BackendError> {
-        let mask = self.0.compute_mask_or_eos().map_err(|error| broken(&error.to_string()))?;
+        let mask = self.0.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
         let allowed = mask.len().min(logits.len());
         for (id, logit) in logits[..allowed].iter_mut().enumerate() {
             if !mask.is_allowed(id as TokenId) {
@@ -55,13 +56,14 @@ impl Form {
 
     /// Takes the chosen token; whether the form is complete, so that nothing may follow.
     pub fn push(&mut self, token: TokenId) -> Result<bool, BackendError> {
-        self.0.consume_token(token).map_err(|error| broken(&error.to_string()))?;
+        self.0.consume_token(token).map_err(|error| unfit(&error.to_string()))?;
         Ok(self.0.is_stopped())
     }
 }
 
-fn broken(error: &str) -> BackendError {
-    BackendError::Engine(format!("constrained output: {}", first_line(error)))
+/// An error in the course of an output is its form's: every token was one that it allowed.
+fn unfit(error: &str) -> BackendError {
+    BackendError::InvalidRequest(format!("this form cannot be kept to: {}", first_line(error)))
 }
 
 fn first_line(text: &str) -> &str {

@@ -20,7 +20,9 @@ const MAX_LOGGED_PATH: usize = 100;
 pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = app.new_id();
-    let route: String = request.uri().path().chars().take(MAX_LOGGED_PATH).collect();
+    // Whatever a terminal might obey is left out of the log.
+    let shown = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    let route: String = request.uri().path().chars().take(MAX_LOGGED_PATH).map(shown).collect();
     let origin = allowed_origin(&app, request.headers());
     let mut response = if request.method() == Method::OPTIONS && origin.is_some() {
         preflight()
