@@ -166,6 +166,8 @@ fn dropping_a_ticket_frees_what_the_request_held() {
     drop(ticket);
     // The sink goes with the request, so the channel ends.
     assert!(!events.iter().any(|event| matches!(event, Event::Finished { .. })));
+    let status = Service::status(&service);
+    assert_eq!((status.running, status.kv_blocks_used), (0, 0), "told though nothing else happens");
     assert_eq!(collect(service.generate(request(prompt(5, 2), 3))).0.len(), 3);
     assert_eq!(Service::status(&service).kv_blocks_used, 0);
 }

@@ -126,7 +126,10 @@ impl Worker {
     }
 
     fn forget(&mut self, id: u64) {
-        self.scheduler.end(id);
+        if self.scheduler.end(id) {
+            // The thread may have nothing else to do, and would not tell until the next request.
+            self.publish();
+        }
         self.generations.remove(&id);
         self.embeddings.remove(&id);
     }
