@@ -94,8 +94,8 @@ pub struct StreamOptions {
     #[serde(default)]
     pub continuous_usage_stats: bool,
     /// In each chunk the time at which it was written, `emitted_ns`: nanoseconds of the machine's monotonic clock, which all
-    /// its processes share (Pacemark; for clients that measure their own error).
-    #[serde(default)]
+    /// its processes share (Pacemark; for clients that measure their own error). Other servers are not sent a word that they do not know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emitted_ns: bool,
 }
 
