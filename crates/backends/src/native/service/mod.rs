@@ -18,7 +18,7 @@ use pacemark_backend::{
 use requests::{Embedding, Generation};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -30,9 +30,9 @@ use worker::Worker;
 pub struct ServiceOptions {
     /// Requests computed at once.
     pub max_num_seqs: usize,
-    /// Tokens of a step, over all requests.
+    /// Tokens of a step, over all requests; raised to `max_num_seqs`, so that whoever generates always advances.
     pub max_num_batched_tokens: usize,
-    /// Tokens of KV cache, over all requests; `None` for `max_num_seqs` times the context, at most
+    /// Tokens of KV cache, over all requests, raised to one context; `None` for `max_num_seqs` times the context, at most
     /// [`Self::DEFAULT_MAX_KV_TOKENS`] or one context.
     pub n_kv_tokens: Option<usize>,
     /// Find blocks of earlier prompts again.
@@ -82,7 +82,7 @@ pub(super) enum Command {
 #[derive(Default)]
 pub(super) struct Shared {
     status: Mutex<ServiceStatus>,
-    /// Requests handed over and not taken yet.
+    /// Commands handed over and not taken yet; nearly all of them are requests.
     n_commands: AtomicU64,
 }
 
@@ -174,6 +174,18 @@ impl NativeService {
         self.commands.send(command).map_err(|_| gone())
     }
 
+    /// Hands a request to the thread, or tells its sink that there is none any more.
+    fn hand_over(&self, id: u64, command: Command) -> Ticket {
+        self.shared.n_commands.fetch_add(1, Ordering::Relaxed);
+        match self.commands.send(command) {
+            Ok(()) => return self.ticket(id),
+            Err(SendError(Command::Generate(generation))) => generation.fail(gone()),
+            Err(SendError(Command::Embed(embedding))) => embedding.fail(gone()),
+            Err(_) => {}
+        }
+        Ticket::default()
+    }
+
     fn ticket(&self, id: u64) -> Ticket {
         let (commands, shared) = (self.commands.clone(), self.shared.clone());
         Ticket::new(move || {
@@ -236,10 +248,7 @@ impl Service for NativeService {
         sink(Event::Queued { at: arrived });
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let generation = Generation::new(id, request, output, sink, arrived);
-        match self.send(Command::Generate(Box::new(generation))) {
-            Ok(()) => self.ticket(id),
-            Err(_) => Ticket::default(),
-        }
+        self.hand_over(id, Command::Generate(Box::new(generation)))
     }
 
     fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {
@@ -249,10 +258,7 @@ impl Service for NativeService {
             return Ticket::default();
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        match self.send(Command::Embed(Embedding::new(id, request.prompt, pooling, sink))) {
-            Ok(()) => self.ticket(id),
-            Err(_) => Ticket::default(),
-        }
+        self.hand_over(id, Command::Embed(Embedding::new(id, request.prompt, pooling, sink)))
     }
 
     fn status(&self) -> ServiceStatus {

@@ -71,10 +71,10 @@ struct Scheduling {
     /// Requests computed at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_num_seqs: u32,
-    /// Tokens of one step, over all requests
+    /// Tokens of one step, over all requests; at least --max-num-seqs
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_num_batched_tokens: u32,
-    /// Tokens of KV cache, over all requests [default: context times --max-num-seqs, at most 16384 or one context]
+    /// Tokens of KV cache, over all requests; at least one context [default: context times --max-num-seqs, at most 16384 or one context]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     kv_tokens: Option<u32>,
     /// Compute prompts anew even where an earlier one began alike

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
 pub use ladder::client;
-use pacemark_backend::{Service, layer};
+use pacemark_backend::Service;
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
 use pacemark_bench::{Observer, Phase, STAGES, Stages, describe};
 use pacemark_record::{Run, SCHEMA, StageVerdict, Target, stage_figures};
@@ -215,7 +215,7 @@ impl Observer for Watch {
             Phase::Repetition(round) => format!("round {round}/{}", self.rounds),
             Phase::Warmup(_) | Phase::Depth => "warm-up".to_owned(),
         };
-        self.bar.set_message(format!("{which}: {} ({} layers)", self.stage, layer::N_LAYERS));
+        self.bar.set_message(format!("{which}: {}", self.stage));
         self.bar.tick();
     }
 }

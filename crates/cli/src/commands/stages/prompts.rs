@@ -25,7 +25,7 @@ pub struct Prompt {
 pub struct Prompts<'a> {
     service: &'a dyn Service,
     n_tokens: usize,
-    /// The template's own tokens; `None` without a tokenizer, where prompts are random ids.
+    /// Prompts are chats of words; without a tokenizer they are random ids.
     has_text: bool,
 }
 
