@@ -4,6 +4,7 @@
 //! the trait, its plain data, a [`MockBackend`] with a virtual clock and the [`conformance`] suite that every backend must
 //! pass. Concrete backends live in `backends`; statistics over the stamps live in `record` and `bench`.
 
+mod bell;
 pub mod conformance;
 mod event;
 pub mod layer;
@@ -12,6 +13,7 @@ mod mock_service;
 mod request;
 mod service;
 
+pub use bell::{Bell, Bells};
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
 pub use mock_service::{MockOptions, MockService, MockText};

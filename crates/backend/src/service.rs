@@ -4,8 +4,9 @@
 //! that one thread can compute for thousands of listeners. Text is part of the seam ([`Text`]), because only the engine knows
 //! its tokenizer and its chat template; wire formats are not.
 
-use crate::{BackendError, BackendInfo, Capabilities, Event, GenerateRequest, MemoryUsage, TokenId};
+use crate::{BackendError, BackendInfo, Bell, Capabilities, Event, GenerateRequest, MemoryUsage, TokenId};
 use std::fmt;
+use std::sync::Weak;
 
 /// Takes the events of one request, in order, on the service's thread: it must not block.
 pub type Sink = Box<dyn FnMut(Event) + Send>;
@@ -27,6 +28,10 @@ pub trait Service: Send + Sync {
     /// Queues a request. Errors that concern the request arrive as [`Event::Failed`]. Dropping the ticket aborts the request
     /// and frees what it held; nothing follows in the sink then but what was under way.
     fn submit(&self, request: GenerateRequest, sink: Sink) -> Ticket;
+
+    /// From now on `bell` is rung whenever events were handed to sinks on the service's own threads, once for all that were
+    /// handed over together. Those that `submit` hands over before it returns are not among them.
+    fn add_bell(&self, bell: Weak<Bell>);
 
     /// Queues the computation of a prompt's embedding.
     fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {

@@ -150,6 +150,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// Calls `f` for each of `items`, spread over the threads that compute: for work on logits between two passes.
+    pub fn spread<T: Send>(&self, items: &mut [T], f: &(dyn Fn(&mut T) + Sync)) {
+        self.model.team.rows(items, 1, &|_, item| item.iter_mut().for_each(f));
+    }
+
     /// What the last [`Decoder::forward`] returned.
     pub fn logits(&self) -> &[f32] {
         &self.scratch.logits

@@ -56,6 +56,8 @@ pub struct TokenLogprobs {
 pub struct Sampler {
     config: SamplerConfig,
     random: SplitMix64,
+    /// The best that this machine has; all of them find the same maximum.
+    kernels: &'static KernelSet,
     /// Occurrences: in the prompt (any), and in the output (how many).
     seen: HashMap<TokenId, u32>,
     candidates: Vec<(f32, TokenId)>,
@@ -66,14 +68,16 @@ impl Sampler {
     pub fn new(config: SamplerConfig, prompt: &[TokenId]) -> Sampler {
         let seen =
             if config.repetition_penalty != 1.0 { prompt.iter().map(|&id| (id, 0)).collect() } else { HashMap::new() };
-        Sampler { random: SplitMix64(config.seed), config, seen, candidates: Vec::new() }
+        let kernels = pacemark_kernels::available().next().expect("portable kernels are always there");
+        Sampler { random: SplitMix64(config.seed), config, seen, candidates: Vec::new(), kernels }
     }
 
     /// Chooses from `logits`, `[n_vocab]`, and remembers the choice for the penalties.
     pub fn sample(&mut self, logits: &[f32]) -> TokenId {
         let c = &self.config;
         let penalized = c.repetition_penalty != 1.0 || c.presence_penalty != 0.0 || c.frequency_penalty != 0.0;
-        let id = if c.temperature <= 0.0 && !penalized { argmax(logits) } else { self.draw(logits) };
+        let id =
+            if c.temperature <= 0.0 && !penalized { self.kernels.argmax(logits) as TokenId } else { self.draw(logits) };
         if penalized {
             *self.seen.entry(id).or_default() += 1;
         }
@@ -131,21 +135,6 @@ impl crate::Model {
     pub fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs {
         logprobs(self.kernels, logits, chosen, n_top)
     }
-}
-
-/// The first of the largest, NaN never being it.
-fn argmax(logits: &[f32]) -> TokenId {
-    // In chunks, so that the search for the maximum is a loop without a branch on where it was.
-    let mut best = (f32::NEG_INFINITY, 0);
-    for (chunk, values) in logits.chunks(64).enumerate() {
-        let max = values.iter().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
-        if max > best.0 {
-            best = (max, chunk);
-        }
-    }
-    let start = best.1 * 64;
-    let within = logits[start.min(logits.len())..].iter().position(|&v| v == best.0).unwrap_or(0);
-    (start + within) as TokenId
 }
 
 /// NaN sorts and draws like the impossible.

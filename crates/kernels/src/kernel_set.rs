@@ -122,6 +122,12 @@ pub(crate) struct LogSumExpArgs {
     pub result: f64,
 }
 
+pub(crate) struct ArgmaxArgs {
+    pub x: *const f32,
+    pub n: usize,
+    pub result: usize,
+}
+
 /// Attention over pages of one pair of types.
 pub(crate) type Attention = for<'a> unsafe fn(&mut AttentionArgs<'a>);
 
@@ -149,6 +155,7 @@ pub struct KernelSet {
     pub(crate) rope: unsafe fn(RopeArgs),
     pub(crate) to_f16: unsafe fn(ToF16Args),
     pub(crate) log_sum_exp: unsafe fn(&mut LogSumExpArgs),
+    pub(crate) argmax: unsafe fn(&mut ArgmaxArgs),
     pub(crate) read_1: unsafe fn(&mut PeakArgs),
     pub(crate) read_4: unsafe fn(&mut PeakArgs),
     pub(crate) int8_peak: unsafe fn(&mut PeakArgs),
@@ -250,6 +257,14 @@ impl KernelSet {
         let mut args = LogSumExpArgs { x: x.as_ptr(), n: x.len(), result: 0.0 };
         // SAFETY: the set's ISA was detected; the slice gives the length.
         unsafe { (self.log_sum_exp)(&mut args) };
+        args.result
+    }
+
+    /// The first of the largest, NaN never being it; 0 if there is none.
+    pub fn argmax(&self, x: &[f32]) -> usize {
+        let mut args = ArgmaxArgs { x: x.as_ptr(), n: x.len(), result: 0 };
+        // SAFETY: the set's ISA was detected; the slice gives the length.
+        unsafe { (self.argmax)(&mut args) };
         args.result
     }
 }

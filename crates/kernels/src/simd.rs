@@ -40,7 +40,9 @@ pub trait Simd: Copy {
     unsafe fn div(self, b: Self) -> Self;
     /// `self * b + c`.
     unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// `b` unless `self > b`, so also where `self` is NaN.
     unsafe fn max(self, b: Self) -> Self;
+    /// `b` unless `self < b`.
     unsafe fn min(self, b: Self) -> Self;
     unsafe fn abs(self) -> Self;
     /// Nearest integer, ties to even.

@@ -256,6 +256,8 @@ fn elementwise_and_reducing_kernels_agree_with_plain_arithmetic() {
             }
             let sum: f64 = x.iter().map(|&v| f64::from(v).exp()).sum();
             assert!((kernels.log_sum_exp(&x) - sum.ln()).abs() < 1e-5, "log_sum_exp {}", kernels.isa.name());
+            let first = (0..n).rev().max_by(|&i, &j| x[i].total_cmp(&x[j])).unwrap();
+            assert_eq!(kernels.argmax(&x), first, "argmax {}", kernels.isa.name());
             let mut halves = vec![0; n];
             kernels.to_f16(&x, &mut halves);
             assert!(halves.iter().zip(&x).all(|(&h, &x)| h == f16::from_f32(x).to_bits()));
@@ -434,6 +436,33 @@ fn attention_reads_every_pair_of_types_as_the_specification_stores_them() {
     for kv in KvTypes::all() {
         for case in ATTENTION_CASES.into_iter().take(n_cases) {
             check_attention(case, kv, &mut random);
+        }
+    }
+}
+
+#[test]
+fn argmax_is_the_first_of_the_largest_and_never_nan() {
+    for kernels in available() {
+        let argmax = |x: &[f32]| kernels.argmax(x);
+        let isa = kernels.isa.name();
+        for n in [1usize, 7, 511, 512, 513, 2048, 49_152, 151_937] {
+            let mut x: Vec<f32> = (0..n).map(|i| -1.0 - (i % 97) as f32).collect();
+            for at in [0, n / 3, n - 1] {
+                for later in (at + 1..n).step_by(n / 5 + 1) {
+                    let before = (x[at], x[later]);
+                    (x[at], x[later]) = (4.0, 4.0);
+                    assert_eq!(argmax(&x), at, "{isa}: {n} with {at} and {later}");
+                    // A NaN behind the largest in the same chain must not hide it, nor one before it.
+                    x[later] = f32::NAN;
+                    assert_eq!(argmax(&x), at, "{isa}: {n} with {at} and NaN at {later}");
+                    (x[at], x[later]) = (f32::NAN, 4.0);
+                    assert_eq!(argmax(&x), later, "{isa}: {n} with NaN at {at} and {later}");
+                    (x[at], x[later]) = before;
+                }
+            }
+        }
+        for none in [&[][..], &[f32::NAN; 600], &[f32::NEG_INFINITY; 600]] {
+            assert_eq!(argmax(none), 0, "{isa}");
         }
     }
 }

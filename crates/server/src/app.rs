@@ -5,6 +5,7 @@ use crate::error::{ApiError, Result};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::prepare::Context;
+use crate::respond::Hub;
 use pacemark_backend::{BackendInfo, Service};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// Places for answers.
     pub admission: Arc<Admission>,
+    /// Events on their way to streams.
+    pub hub: Arc<Hub>,
     /// Turns of reading, rendering and tokenizing.
     pub preparing: Semaphore,
     /// Turns of reading long bodies.
@@ -48,6 +51,7 @@ impl App {
         Arc::new(App {
             metrics: Arc::new(Metrics::new(options.model_name())),
             admission: Admission::new(places),
+            hub: Arc::new(Hub::new(&*service)),
             preparing: Semaphore::new(options.max_preparing.clamp(1, 1024)),
             large_bodies: Semaphore::new(LARGE_BODIES),
             created: unix_time(),

@@ -7,11 +7,15 @@ use crate::{Local, Options, Running, start};
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, Service};
 use pacemark_openai_api::sse::{SseDecoder, SseLimits};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
 /// The requests of a run: bodies of one route.
 #[derive(Clone, Debug)]
@@ -53,25 +57,17 @@ fn engine_error(error: io::Error) -> BackendError {
 }
 
 /// Calls `answer(body)` for each of the bodies, `concurrency` at a time; the time of all.
-fn each<T: Send>(
-    requests: &Requests,
-    open: impl Fn() -> io::Result<T> + Sync,
-    answer: impl Fn(&mut T, &str) -> io::Result<()> + Sync,
-) -> io::Result<Duration> {
+fn each(requests: &Requests, answer: impl Fn(&str) -> io::Result<()> + Sync) -> io::Result<Duration> {
     let next = AtomicUsize::new(0);
-    let mut clients: Vec<T> = (0..requests.concurrency).map(|_| open()).collect::<io::Result<_>>()?;
     let started = Instant::now();
     std::thread::scope(|scope| {
-        let client = |mut client: T| {
-            let (next, answer) = (&next, &answer);
-            scope.spawn(move || {
-                while let Some(body) = requests.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    answer(&mut client, body)?;
-                }
-                Ok(())
-            })
+        let client = || {
+            while let Some(body) = requests.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                answer(body)?;
+            }
+            Ok(())
         };
-        let threads: Vec<_> = clients.drain(..).map(client).collect();
+        let threads: Vec<_> = (0..requests.concurrency).map(|_| scope.spawn(client)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("panicked"))))
     })?;
     Ok(started.elapsed())
@@ -81,72 +77,98 @@ fn each<T: Send>(
 fn prepared(service: Arc<dyn Service>, requests: &Requests) -> Result<Duration, BackendError> {
     let app = App::new(service, options());
     let is_chat = requests.path.contains("chat");
-    let answer = |_: &mut (), body: &str| {
+    let answer = |body: &str| {
         let prepare = if is_chat { prepare::chat } else { prepare::completion };
         let job: Job = prepare(&app.context(), body.as_bytes()).map_err(|error| io::Error::other(error.message))?;
         for request in job.requests {
-            let (told, events) = mpsc::channel();
-            let _ticket = app.service.submit(request, Box::new(move |event| drop(told.send(event))));
+            let (ended, result) = mpsc::channel();
             let mut n_tokens = 0;
-            for event in events {
-                match event {
-                    Event::Token { .. } => n_tokens += 1,
-                    Event::Failed(error) => return Err(io::Error::other(error.to_string())),
-                    _ => {}
-                }
-            }
+            let sink = move |event| match event {
+                Event::Token { .. } => n_tokens += 1,
+                Event::Finished { .. } => drop(ended.send(Ok(n_tokens))),
+                Event::Failed(error) => drop(ended.send(Err(error))),
+                _ => {}
+            };
+            let _ticket = app.service.submit(request, Box::new(sink));
+            let n_tokens = result.recv().map_err(io::Error::other)?.map_err(io::Error::other)?;
             check_count(requests, n_tokens)?;
         }
         Ok(())
     };
-    each(requests, || Ok(()), answer).map_err(engine_error)
+    each(requests, answer).map_err(engine_error)
 }
 
 /// Stage 7: the routes, called without a socket.
 fn handled(service: Arc<dyn Service>, requests: &Requests) -> Result<Duration, BackendError> {
     let local = Local::new(service, options()).map_err(engine_error)?;
-    let answer = |_: &mut (), body: &str| {
+    let answer = |body: &str| {
         let (status, answer) = local.post(&requests.path, body.to_string())?;
         check_answer(requests, status.as_u16(), &answer)
     };
-    each(requests, || Ok(()), answer).map_err(engine_error)
+    each(requests, answer).map_err(engine_error)
 }
 
 /// Posts all bodies to a server, each client over one connection: in one piece, or `stream`ed. The time from the first request
-/// to the last answer, and an error if an answer is not as long as it must be.
+/// to the last answer, and an error if an answer is not as long as it must be. One thread waits for all connections, so that
+/// the client takes as little as it can of the processors that the server computes on.
 pub fn request_all(address: SocketAddr, requests: &Requests, stream: bool) -> io::Result<Duration> {
-    let open = || {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        Ok(BufReader::with_capacity(64 << 10, socket))
-    };
-    let answer = |client: &mut BufReader<TcpStream>, body: &str| {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let requests = Arc::new(requests.clone());
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut sockets = Vec::new();
+        for _ in 0..requests.concurrency {
+            let socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            sockets.push(BufReader::with_capacity(64 << 10, socket));
+        }
+        let started = Instant::now();
+        let mut clients = JoinSet::new();
+        for socket in sockets {
+            clients.spawn(client(socket, address, requests.clone(), next.clone(), stream));
+        }
+        while let Some(ended) = clients.join_next().await {
+            ended.map_err(io::Error::other)??;
+        }
+        Ok(started.elapsed())
+    })
+}
+
+/// One client: posts a body when its last answer has ended.
+async fn client(
+    mut socket: BufReader<TcpStream>,
+    address: SocketAddr,
+    requests: Arc<Requests>,
+    next: Arc<AtomicUsize>,
+    stream: bool,
+) -> io::Result<()> {
+    while let Some(body) = requests.bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
         let (path, length) = (&requests.path, body.len());
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         );
-        client.get_mut().write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
-        let (status, length) = read_head(client)?;
+        socket.get_mut().write_all(&[head.as_bytes(), body.as_bytes()].concat()).await?;
+        let (status, length) = read_head(&mut socket).await?;
         match length {
             Some(length) => {
                 let mut answer = vec![0; length];
-                client.read_exact(&mut answer)?;
-                check_answer(requests, status, &answer)
+                socket.read_exact(&mut answer).await?;
+                check_answer(&requests, status, &answer)?;
             }
-            None if stream => read_stream(client, requests),
-            None => Err(io::Error::other("an answer without a length")),
+            None if stream => read_stream(&mut socket, &requests).await?,
+            None => return Err(io::Error::other("an answer without a length")),
         }
-    };
-    each(requests, open, answer)
+    }
+    Ok(())
 }
 
 /// Status and length of an answer; no length for one in chunks.
-fn read_head(client: &mut impl BufRead) -> io::Result<(u16, Option<usize>)> {
+async fn read_head(socket: &mut BufReader<TcpStream>) -> io::Result<(u16, Option<usize>)> {
     let mut line = String::new();
     let (mut status, mut length) = (None, None);
     loop {
         line.clear();
-        if client.read_line(&mut line)? == 0 {
+        if socket.read_line(&mut line).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let text = line.trim_end().to_ascii_lowercase();
@@ -164,15 +186,15 @@ fn read_head(client: &mut impl BufRead) -> io::Result<(u16, Option<usize>)> {
 }
 
 /// Reads a stream in chunks to its end; each event of it is decoded and counted.
-fn read_stream(client: &mut impl BufRead, requests: &Requests) -> io::Result<()> {
+async fn read_stream(socket: &mut BufReader<TcpStream>, requests: &Requests) -> io::Result<()> {
     let mut decoder = SseDecoder::new(SseLimits::default());
     let (mut n_events, mut line, mut chunk) = (0, String::new(), Vec::new());
     loop {
         line.clear();
-        client.read_line(&mut line)?;
+        socket.read_line(&mut line).await?;
         let size = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
         chunk.resize(size.min(16 << 20) + 2, 0);
-        client.read_exact(&mut chunk)?;
+        socket.read_exact(&mut chunk).await?;
         if size == 0 {
             break;
         }

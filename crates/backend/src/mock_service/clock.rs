@@ -1,7 +1,7 @@
 //! The mock's thread: a heap of deadlines, and the streams that they belong to.
 
 use super::stream::Stream;
-use crate::{ServiceStatus, Ticket};
+use crate::{Bells, ServiceStatus, Ticket};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -22,6 +22,7 @@ pub struct Clock {
     commands: Sender<Command>,
     next_id: AtomicU64,
     pub counters: Arc<Counters>,
+    pub bells: Arc<Bells>,
 }
 
 /// What the thread tells of itself.
@@ -54,9 +55,10 @@ impl Clock {
         let (commands, received) = channel();
         let counters = Arc::new(Counters::default());
         let max_running = if max_running == 0 { usize::MAX } else { max_running };
-        let state = State { max_running, counters: counters.clone(), ..State::default() };
+        let bells = Arc::new(Bells::default());
+        let state = State { max_running, counters: counters.clone(), bells: bells.clone(), ..State::default() };
         std::thread::Builder::new().name("mock".into()).spawn(move || state.run(&received))?;
-        Ok(Clock { commands, next_id: AtomicU64::new(0), counters })
+        Ok(Clock { commands, next_id: AtomicU64::new(0), counters, bells })
     }
 
     /// Hands over a stream.
@@ -80,6 +82,7 @@ impl Drop for Clock {
 struct State {
     max_running: usize,
     counters: Arc<Counters>,
+    bells: Arc<Bells>,
     /// Deadline and stream; those of aborted streams are passed over.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     running: HashMap<u64, Box<Stream>>,
@@ -102,6 +105,7 @@ impl State {
                     _ => break,
                 }
             }
+            self.bells.ring();
             let wait =
                 self.due.peek().map_or(Duration::MAX, |Reverse((at, _))| at.saturating_duration_since(Instant::now()));
             let received = match wait {

@@ -122,6 +122,10 @@ impl Service for MockService {
         Some(&self.text)
     }
 
+    fn add_bell(&self, bell: std::sync::Weak<crate::Bell>) {
+        self.clock.bells.add(bell);
+    }
+
     fn submit(&self, request: GenerateRequest, mut sink: Sink) -> Ticket {
         if let Some(error) = self.refusal(&request) {
             sink(Event::Failed(error));

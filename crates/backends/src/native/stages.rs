@@ -9,8 +9,10 @@ use super::service::requests::Generation;
 use super::service::worker::Worker;
 use crate::generation::Outputs;
 use pacemark_backend::layer::{self, Layer};
-use pacemark_backend::{BackendError, Event, GenerateRequest, Service, TokenId};
-use pacemark_engine::{BatchItem, Decoder, EngineError, KV_BLOCK, LogitRows, Sampler, SamplerConfig, SequenceKv};
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Service, TokenId};
+use pacemark_engine::{
+    BatchItem, Decoder, EngineError, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
+};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -81,20 +83,22 @@ fn sampled(worker: &mut Worker, waves: &[&[GenerateRequest]]) -> Result<Duration
     for wave in waves {
         let mut free = blocks.to_vec();
         let mut sequences: Vec<Paged> = wave.iter().map(|_| Paged::default()).collect();
-        let mut samplers: Vec<Sampler> =
-            wave.iter().map(|request| Sampler::new(SamplerConfig::default(), &request.prompt)).collect();
-        let mut next: Vec<Vec<TokenId>> = wave.iter().map(|request| request.prompt.clone()).collect();
+        let begin = |(row, request): (usize, &GenerateRequest)| {
+            (row, Sampler::new(SamplerConfig::default(), &request.prompt), request.prompt.clone())
+        };
+        let mut next: Vec<(usize, Sampler, Vec<TokenId>)> = wave.iter().enumerate().map(begin).collect();
         for _ in 0..wave[0].max_tokens {
             let mut batch = Vec::with_capacity(wave.len());
-            for (sequence, tokens) in sequences.iter_mut().zip(&next) {
+            for (sequence, (_, _, tokens)) in sequences.iter_mut().zip(&next) {
                 sequence.grow(tokens.len(), &mut free);
                 batch.push(BatchItem { kv: &mut sequence.kv, tokens, logits: LogitRows::Last });
             }
             forward(decoder, &mut batch)?;
-            for ((sampler, logits), next) in samplers.iter_mut().zip(decoder.logits().chunks(n_vocab)).zip(&mut next) {
+            let logits = decoder.logits();
+            decoder.spread(&mut next, &|(row, sampler, next)| {
                 layer::pass(Layer::Sampling);
-                *next = vec![sampler.sample(logits)];
-            }
+                *next = vec![sampler.sample(&logits[*row * n_vocab..][..n_vocab])];
+            });
         }
     }
     Ok(started.elapsed())
@@ -123,7 +127,28 @@ struct Sequence {
     tokens: Vec<TokenId>,
     n_prompt: usize,
     n_computed: usize,
+    /// Its row of logits.
+    row: usize,
     chooser: Chooser,
+    chosen: Result<(TokenId, Option<Event>, Option<FinishReason>), BackendError>,
+}
+
+impl Sequence {
+    fn choose(&mut self, model: &Model, logits: &[f32]) {
+        let n_vocab = model.config().n_vocab;
+        let logits = &logits[self.row * n_vocab..][..n_vocab];
+        self.chosen = match &mut self.chooser {
+            Chooser::Ids(sampler) => {
+                layer::pass(Layer::Sampling);
+                Ok((sampler.sample(logits), None, None))
+            }
+            Chooser::Events(generation) => {
+                let logprobs = |logits: &[f32], id, n_top| model.logprobs(logits, id, n_top);
+                let chosen = generation.output.choose(logits, logprobs);
+                chosen.map(|chosen| (chosen.id, Some(chosen.event), chosen.finished))
+            }
+        };
+    }
 }
 
 /// How its tokens are chosen, and what is made of them.
@@ -141,7 +166,6 @@ fn assembled(
     outputs: Option<&Outputs>,
 ) -> Result<Duration, BackendError> {
     let (decoder, blocks) = worker.decoder();
-    let n_vocab = decoder.model().config().n_vocab;
     let mut free = blocks.to_vec();
     let (told, events) = channel();
     let started = Instant::now();
@@ -159,35 +183,38 @@ fn assembled(
                 }
             };
             let (tokens, n_prompt) = (request.prompt.clone(), request.prompt.len());
-            running.push(Sequence { paged: Paged::default(), tokens, n_prompt, n_computed: 0, chooser });
+            let chosen = Ok((0, None, None));
+            running.push(Sequence {
+                paged: Paged::default(),
+                tokens,
+                n_prompt,
+                n_computed: 0,
+                row: 0,
+                chooser,
+                chosen,
+            });
         }
         if running.is_empty() {
             return Ok(started.elapsed());
         }
         layer::pass(Layer::Assembly);
         let mut batch = Vec::with_capacity(running.len());
-        for sequence in &mut running {
+        for (row, sequence) in running.iter_mut().enumerate() {
+            sequence.row = row;
             let tokens = &sequence.tokens[sequence.n_computed..];
             sequence.paged.grow(tokens.len(), &mut free);
             batch.push(BatchItem { kv: &mut sequence.paged.kv, tokens, logits: LogitRows::Last });
         }
         forward(decoder, &mut batch)?;
         let n_gen = requests[0].max_tokens;
-        for (row, mut sequence) in std::mem::take(&mut running).into_iter().enumerate() {
-            let logits = &decoder.logits()[row * n_vocab..][..n_vocab];
+        let (model, logits) = (decoder.model(), decoder.logits());
+        decoder.spread(&mut running, &|sequence| sequence.choose(model, logits));
+        for mut sequence in std::mem::take(&mut running) {
             sequence.n_computed = sequence.tokens.len();
-            let (id, finished) = match &mut sequence.chooser {
-                Chooser::Ids(sampler) => {
-                    layer::pass(Layer::Sampling);
-                    (sampler.sample(logits), None)
-                }
-                Chooser::Events(generation) => {
-                    let logprobs = |logits: &[f32], id, n_top| decoder.model().logprobs(logits, id, n_top);
-                    let chosen = generation.output.choose(logits, logprobs)?;
-                    generation.tell(chosen.event);
-                    (chosen.id, chosen.finished)
-                }
-            };
+            let (id, event, finished) = std::mem::replace(&mut sequence.chosen, Ok((0, None, None)))?;
+            if let (Chooser::Events(generation), Some(event)) = (&mut sequence.chooser, event) {
+                generation.tell(event);
+            }
             sequence.tokens.push(id);
             if finished.is_some() || sequence.tokens.len() - sequence.n_prompt == n_gen {
                 free.append(&mut sequence.paged.blocks);
@@ -234,7 +261,13 @@ fn through_queue(
     let mut tickets = Vec::new();
     let mut submit = |request: GenerateRequest| {
         let told = told.clone();
-        tickets.push(service.submit(request, Box::new(move |event| drop(told.send(event)))));
+        // Woken when a request has ended, as whoever wants whole answers is.
+        let sink = move |event| {
+            if matches!(event, Event::Finished { .. } | Event::Failed(_)) {
+                let _ = told.send(event);
+            }
+        };
+        tickets.push(service.submit(request, Box::new(sink)));
     };
     let started = Instant::now();
     let mut n_running = 0;

@@ -85,6 +85,7 @@ macro_rules! instantiate_kernels {
             instance!(read_4(a: &mut PeakArgs) peak::read::<$vector, 4>(a));
             instance!(int8_peak(a: &mut PeakArgs) peak::int8::<$vector>(a));
             instance!(f32_peak(a: &mut PeakArgs) peak::f32::<$vector>(a));
+            instance!(argmax(a: &mut ArgmaxArgs) reduce::argmax::<$vector>(a));
             instance!(log_sum_exp(a: &mut LogSumExpArgs) reduce::log_sum_exp::<$vector>(a));
         }
 
@@ -127,6 +128,7 @@ macro_rules! instantiate_kernels {
             rope: instances::rope,
             to_f16: instances::to_f16,
             log_sum_exp: instances::log_sum_exp,
+            argmax: instances::argmax,
             read_1: instances::read_1,
             read_4: instances::read_4,
             int8_peak: instances::int8_peak,

@@ -6,7 +6,7 @@
 )]
 
 use super::math::exp;
-use crate::kernel_set::{LayerNormArgs, LogSumExpArgs, QuantizeArgs, RmsNormArgs};
+use crate::kernel_set::{ArgmaxArgs, LayerNormArgs, LogSumExpArgs, QuantizeArgs, RmsNormArgs};
 use crate::simd::Simd;
 use pacemark_quant::{ActBlock, QK};
 
@@ -157,6 +157,35 @@ pub(crate) unsafe fn log_sum_exp<V: Simd>(a: &mut LogSumExpArgs) {
         sum += f64::from(*a.x.add(i) - max).exp();
     }
     a.result = f64::from(max) + sum.ln();
+}
+
+/// The first of the largest elements: which block of vectors has it, then where it is there.
+#[inline(always)]
+pub(crate) unsafe fn argmax<V: Simd>(a: &mut ArgmaxArgs) {
+    // Four chains of maxima hide their latency; a block is long enough to pay for the reduction at its end.
+    let block = 32 * V::LANES;
+    let (mut max, mut found, mut start) = (f32::NEG_INFINITY, 0..0, 0);
+    while start + block <= a.n {
+        let mut largest = [V::splat(f32::NEG_INFINITY); 4];
+        let mut i = start;
+        while i < start + block {
+            for (lane, largest) in largest.iter_mut().enumerate() {
+                *largest = V::load(a.x.add(i + lane * V::LANES)).max(*largest);
+            }
+            i += 4 * V::LANES;
+        }
+        let largest = largest[0].max(largest[1]).max(largest[2].max(largest[3])).reduce_max();
+        if largest > max {
+            (max, found) = (largest, start..start + block);
+        }
+        start += block;
+    }
+    for i in start..a.n {
+        if *a.x.add(i) > max {
+            (max, found) = (*a.x.add(i), i..i + 1);
+        }
+    }
+    a.result = found.clone().find(|&i| *a.x.add(i) == max).unwrap_or(0);
 }
 
 const _: () = assert!(size_of::<ActBlock>() == 48);

@@ -111,11 +111,19 @@ impl<P> Simd for Neon<P> {
     }
     #[inline(always)]
     unsafe fn max(self, b: Self) -> Self {
-        halves!(vmaxq_f32, self, b)
+        Neon(
+            vbslq_f32(vcgtq_f32(self.0, b.0), self.0, b.0),
+            vbslq_f32(vcgtq_f32(self.1, b.1), self.1, b.1),
+            PhantomData,
+        )
     }
     #[inline(always)]
     unsafe fn min(self, b: Self) -> Self {
-        halves!(vminq_f32, self, b)
+        Neon(
+            vbslq_f32(vcltq_f32(self.0, b.0), self.0, b.0),
+            vbslq_f32(vcltq_f32(self.1, b.1), self.1, b.1),
+            PhantomData,
+        )
     }
     #[inline(always)]
     unsafe fn abs(self) -> Self {

@@ -30,6 +30,7 @@ pub struct Running {
 pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener) -> io::Result<Running> {
     let runtime = runtime(options.n_threads)?;
     let app = App::new(service, options);
+    app.hub.run(runtime.handle());
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let (stage, _) = watch::channel(Stage::Serving);
@@ -120,7 +121,9 @@ impl Local {
     /// A handler for `service` with threads of its own.
     pub fn new(service: Arc<dyn Service>, options: Options) -> io::Result<Local> {
         let runtime = runtime(options.n_threads)?;
-        let router = routes::router(App::new(service, options));
+        let app = App::new(service, options);
+        app.hub.run(runtime.handle());
+        let router = routes::router(app);
         Ok(Local { router, runtime })
     }
 

@@ -1,6 +1,7 @@
 //! From the service's events to an answer: in one piece or as a stream.
 
 mod clock;
+mod hub;
 pub mod logprobs;
 mod stream;
 mod tickets;
@@ -8,6 +9,7 @@ mod whole;
 mod wire;
 
 pub use clock::{AnswerClock, Outcome, Record};
+pub use hub::Hub;
 pub use stream::stream;
 pub use whole::{Whole, WholeAnswer, whole};
 

@@ -97,19 +97,21 @@ struct Submitted {
 impl Submitted {
     async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
         let (sender, events) = unbounded_channel();
+        let hub = app.hub.clone();
         let tickets = Tickets::new(app.options.max_unread_events.saturating_mul(requests.len()));
         let submitted = Submitted { tickets: tickets.clone(), events };
         let sink = |i: usize, _: &GenerateRequest| -> Sink {
-            let (sender, of_sink) = (sender.clone(), tickets.clone());
+            let (sender, of_sink, hub) = (sender.clone(), tickets.clone(), hub.clone());
             Box::new(move |event| {
                 if of_sink.queued() {
-                    let _ = sender.send((i as u32, event)); // nobody listens any more: the ticket is about to be dropped
+                    hub.collect(&sender, i as u32, event);
                 }
             })
         };
         for ticket in super::submit(app, requests, sink).await {
             tickets.keep(ticket);
         }
+        app.hub.ring();
         submitted
     }
 }

@@ -9,6 +9,7 @@
 
 mod environment;
 mod message;
+mod stack;
 mod time;
 mod tojson;
 
@@ -20,8 +21,10 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, ErrorKind};
 use pacemark_modelfile::{Metadata, ModelFileError};
 use serde_json::{Map, Value as Json, json};
+use stack::on_large_stack;
 use std::error::Error;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What llama.cpp uses for a model that brings no template.
@@ -37,10 +40,6 @@ const MAX_SOURCE: usize = 128 << 10;
 const FUEL: u64 = 400_000;
 /// Bytes of a prompt, beyond those of the messages.
 const MAX_OUTPUT: usize = 16 << 20;
-/// Address space, not memory. minijinja takes up to 640 bytes a level of an expression or a value; a level costs a byte of
-/// source or a unit of fuel.
-const STACK: usize = 384 << 20;
-
 /// Why a template gave no prompt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -86,7 +85,9 @@ pub struct RenderOptions {
 /// A compiled template.
 #[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
+    environment: Arc<Environment<'static>>,
+    /// Length of its source.
+    n_bytes: u64,
     bos: String,
     eos: String,
     is_fallback: bool,
@@ -99,8 +100,10 @@ impl ChatTemplate {
             return Err(TemplateError::Limit { limit: MAX_SOURCE, what: "bytes of template" });
         }
         let source = environment::without_generation_tags(source);
-        let environment = on_large_stack(|| environment::compile(NAME, source))?.map_err(TemplateError::Syntax)?;
-        Ok(ChatTemplate { environment, bos: bos.into(), eos: eos.into(), is_fallback: false })
+        let n_bytes = source.len() as u64;
+        let environment = on_large_stack(NAME, move || (environment::compile(NAME, source), n_bytes))?;
+        let environment = Arc::new(environment.map_err(TemplateError::Syntax)?);
+        Ok(ChatTemplate { environment, n_bytes, bos: bos.into(), eos: eos.into(), is_fallback: false })
     }
 
     /// The template of a model file, or ChatML if it has none: see [`ChatTemplate::is_fallback`].
@@ -134,15 +137,21 @@ impl ChatTemplate {
         let now = options.now.unwrap_or_else(SystemTime::now);
         let clock =
             minijinja::context! { strftime_now => Value::from_function(move |format: &str| time::format(now, format)) };
-        let mut output = Bounded { bytes: Vec::new(), limit: MAX_OUTPUT + variables.to_string().len() };
-        let done = on_large_stack(|| {
+        let limit = MAX_OUTPUT + variables.to_string().len();
+        let (environment, n_bytes) = (self.environment.clone(), self.n_bytes);
+        let render = move || {
+            let mut output = Bounded { bytes: Vec::new(), limit };
             let context = minijinja::context! { ..Value::from(Serde(&variables)), ..clock };
-            let template = self.environment.get_template(NAME)?;
-            template.render_captured_to(context, &mut output).map(drop)
-        })?;
-        match done {
-            Ok(()) => Ok(String::from_utf8_lossy(&output.bytes).into_owned()),
-            Err(error) => Err(failure(error, output.limit)),
+            let rendered = environment.get_template(NAME).and_then(|template| {
+                template.render_captured_to(context, &mut output).map(|captured| captured.state().fuel_levels())
+            });
+            // What has failed may have used all its fuel.
+            let fuel = rendered.as_ref().ok().and_then(|levels| *levels).map_or(FUEL, |(consumed, _)| consumed);
+            (rendered.map(|_| output.bytes), n_bytes + fuel)
+        };
+        match on_large_stack(NAME, render)? {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) => Err(failure(error, limit)),
         }
     }
 }
@@ -161,15 +170,6 @@ fn failure(error: minijinja::Error, output_limit: usize) -> TemplateError {
         ErrorKind::WriteFailure => TemplateError::Limit { limit: output_limit, what: "bytes of prompt" },
         _ => TemplateError::Render(error),
     }
-}
-
-/// Runs `work` on a thread of its own with [`STACK`].
-fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, TemplateError> {
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name(NAME.into()).stack_size(STACK);
-        let thread = builder.spawn_scoped(scope, work).map_err(TemplateError::Thread)?;
-        thread.join().map_err(|_| TemplateError::Thread(std::io::Error::other("the template engine panicked")))
-    })
 }
 
 /// Takes no more than `limit` bytes.

@@ -5,21 +5,23 @@
 //! team counts it as one of its own.
 
 mod draft;
+mod gather;
 pub(in crate::native) mod requests;
 mod text;
+mod turn;
 pub(in crate::native) mod worker;
 
 use super::{Loaded, NativeError, NativeOptions, load};
 use crate::generation::Outputs;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EmbeddingSink, Event, EventStream, GenerateRequest,
-    MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
+    Backend, BackendError, BackendInfo, BatchStream, Bell, Bells, Capabilities, EmbeddingSink, Event, EventStream,
+    GenerateRequest, MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use requests::{Embedding, Generation};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use text::ModelText;
@@ -81,6 +83,7 @@ pub(super) enum Command {
 /// What is known of the engine's thread from outside.
 #[derive(Default)]
 pub(super) struct Shared {
+    bells: Bells,
     status: Mutex<ServiceStatus>,
     /// Commands handed over and not taken yet; nearly all of them are requests.
     n_commands: AtomicU64,
@@ -234,6 +237,10 @@ impl Service for NativeService {
 
     fn text(&self) -> Option<&dyn Text> {
         self.text.as_ref().map(|text| text as &dyn Text)
+    }
+
+    fn add_bell(&self, bell: Weak<Bell>) {
+        self.shared.bells.add(bell);
     }
 
     fn submit(&self, request: GenerateRequest, mut sink: Sink) -> Ticket {

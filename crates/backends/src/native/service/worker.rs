@@ -1,16 +1,18 @@
 //! The engine's thread: takes commands, asks the scheduler for a step, computes it, samples, tells.
 
 use super::draft;
+use super::gather::Gather;
 use super::requests::{Embedding, Generation};
+use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -30,6 +32,7 @@ pub(in crate::native) struct Worker {
     loans: Vec<Loan>,
     options: ServiceOptions,
     queue: Receiver<Command>,
+    gather: Gather,
     shared: Arc<Shared>,
     status: ServiceStatus,
     /// Counters of schedulers before this one.
@@ -48,6 +51,7 @@ impl Worker {
             loans: Vec::new(),
             options,
             queue,
+            gather: Gather::default(),
             shared,
             status: ServiceStatus::default(),
             past: pacemark_sched::Counters::default(),
@@ -70,31 +74,50 @@ impl Worker {
     fn take_commands(&mut self) -> bool {
         loop {
             let idle = self.scheduler.is_idle() && self.loans.is_empty();
-            let command = match self.queue.try_recv() {
-                Ok(command) => command,
-                Err(TryRecvError::Empty) if idle => match self.queue.recv() {
-                    Ok(command) => command,
-                    Err(_) => return false,
-                },
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+            let n_running = self.scheduler.running().len();
+            let received = match self.gather.wait(n_running, Instant::now()) {
+                Some(wait) => self.queue.recv_timeout(wait),
+                None if idle => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => self.queue.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                }),
             };
-            self.shared.n_commands.fetch_sub(1, Ordering::Relaxed);
-            match command {
-                Command::Generate(generation) => {
-                    layer::pass(Layer::Queue);
-                    self.add(*generation);
+            match received {
+                Ok(command) => {
+                    self.shared.n_commands.fetch_sub(1, Ordering::Relaxed);
+                    if self.obey(command).is_break() {
+                        return false;
+                    }
                 }
-                Command::Embed(embedding) => self.add_embedding(embedding),
-                Command::Abort(id) => self.forget(id),
-                Command::Lend(work) => self.loans.push(work),
-                Command::Ping(done) => {
-                    self.publish();
-                    let _ = done.send(());
+                Err(RecvTimeoutError::Timeout) => {
+                    self.gather.give_up(n_running);
+                    if !idle {
+                        return true;
+                    }
                 }
-                Command::Stop => return false,
+                Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
+    }
+
+    fn obey(&mut self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::Generate(generation) => {
+                layer::pass(Layer::Queue);
+                self.gather.came();
+                self.add(*generation);
+            }
+            Command::Embed(embedding) => self.add_embedding(embedding),
+            Command::Abort(id) => self.forget(id),
+            Command::Lend(work) => self.loans.push(work),
+            Command::Ping(done) => {
+                self.publish();
+                let _ = done.send(());
+            }
+            Command::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
     }
 
     /// Queues a generation.
@@ -111,7 +134,10 @@ impl Worker {
         };
         match self.scheduler.add(generation.id, new) {
             Ok(()) => drop(self.generations.insert(generation.id, generation)),
-            Err(error) => generation.fail(BackendError::InvalidRequest(error.to_string())),
+            Err(error) => {
+                generation.fail(BackendError::InvalidRequest(error.to_string()));
+                self.shared.bells.ring();
+            }
         }
     }
 
@@ -182,6 +208,7 @@ impl Worker {
             }),
         }
         embedded.iter().for_each(|item| self.embed(item));
+        self.shared.bells.ring();
     }
 
     /// Guesses what follows, where a step has room for it.
@@ -233,38 +260,37 @@ impl Worker {
 
     /// Takes the tokens of what was computed, tells them, and ends those who are complete.
     fn sample(&mut self, items: &[PlanItem], started: Instant) {
-        let n_vocab = self.decoder.model().config().n_vocab;
         let computed = Instant::now();
-        let mut row = 0;
-        let mut ended = Vec::new();
+        let (mut turns, mut of_turns, mut row) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()), 0);
         for item in items {
             let Some(mut generation) = self.generations.remove(&item.id) else { continue };
             let in_prompt = generation.output.n_tokens() == 0;
             *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) += computed - started;
-            if !item.samples {
-                self.scheduler.complete(item, &[]);
-                let (computed_tokens, of) = (item.from + item.n_tokens, generation.request.prompt.len());
-                if computed_tokens < of {
-                    generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
-                }
-                self.generations.insert(item.id, generation);
+            if item.samples {
+                let turn = Turn::new(generation, row, self.scheduler.drafted(item.id)[..item.n_draft].to_vec());
+                row += turn.n_rows();
+                turns.push(turn);
+                of_turns.push(item);
                 continue;
             }
-            let rows = row..row + item.n_draft + 1;
-            row = rows.end;
-            let logits = self.decoder.logits()[rows.start * n_vocab..rows.end * n_vocab].chunks_exact(n_vocab);
-            let drafted = self.scheduler.drafted(item.id)[..item.n_draft].to_vec();
-            let decoder = &self.decoder;
-            let advance = AssertUnwindSafe(|| advance(decoder, &mut generation, &drafted, logits));
-            let outcome =
-                catch_unwind(advance).unwrap_or_else(|_| Err(BackendError::Engine("sampling panicked".into())));
-            match outcome {
-                Ok((sampled, finished)) => {
-                    self.status.generated_tokens += sampled.len() as u64;
+            self.scheduler.complete(item, &[]);
+            let (computed_tokens, of) = (item.from + item.n_tokens, generation.request.prompt.len());
+            if computed_tokens < of {
+                generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
+            }
+            self.generations.insert(item.id, generation);
+        }
+        take_all(&self.decoder, &mut turns);
+        let mut ended = Vec::new();
+        for (item, turn) in of_turns.into_iter().zip(turns) {
+            match turn.end() {
+                (mut generation, Ok(advance)) => {
+                    self.status.generated_tokens += advance.sampled.len() as u64;
                     self.status.drafted_tokens += item.n_draft as u64;
-                    self.status.accepted_tokens += sampled.len().saturating_sub(1) as u64;
-                    self.scheduler.complete(item, &sampled);
-                    match finished {
+                    self.status.accepted_tokens += advance.sampled.len().saturating_sub(1) as u64;
+                    self.scheduler.complete(item, &advance.sampled);
+                    advance.events.into_iter().for_each(|event| generation.tell(event));
+                    match advance.finished {
                         Some(reason) => {
                             self.scheduler.end(item.id);
                             ended.push((generation, reason));
@@ -272,13 +298,14 @@ impl Worker {
                         None => drop(self.generations.insert(item.id, generation)),
                     }
                 }
-                Err(error) => {
+                (generation, Err(error)) => {
                     self.scheduler.end(item.id);
                     generation.fail(error);
                 }
             }
         }
         if !ended.is_empty() {
+            self.gather.ended(ended.len(), Instant::now());
             // Whoever hears the end may look at the status next, and it should agree.
             self.publish();
             ended.into_iter().for_each(|(generation, reason)| generation.finish(reason));
@@ -333,30 +360,11 @@ impl Worker {
     }
 }
 
-/// Samples from the logits of one item, `[n_vocab]` each: after its own tokens, and after each guess as long as they are right.
-fn advance<'l>(
-    decoder: &Decoder,
-    generation: &mut Generation,
-    drafted: &[TokenId],
-    logits: impl Iterator<Item = &'l [f32]>,
-) -> Result<(Vec<TokenId>, Option<pacemark_backend::FinishReason>), BackendError> {
-    let mut sampled = Vec::with_capacity(1 + drafted.len());
-    if generation.request.max_tokens == 0 {
-        return Ok((sampled, Some(pacemark_backend::FinishReason::Length)));
+impl Drop for Worker {
+    /// Whatever was told last is heard, also when the thread has panicked.
+    fn drop(&mut self) {
+        self.shared.bells.ring();
     }
-    for (i, logits) in logits.enumerate() {
-        let logprobs = |logits: &[f32], id, n_top| decoder.model().logprobs(logits, id, n_top);
-        let chosen = generation.output.choose(logits, logprobs)?;
-        sampled.push(chosen.id);
-        generation.tell(chosen.event);
-        if chosen.finished.is_some() {
-            return Ok((sampled, chosen.finished));
-        }
-        if drafted.get(i) != Some(&chosen.id) {
-            break;
-        }
-    }
-    Ok((sampled, None))
 }
 
 /// The tokens that `item` computes: its own, then its guesses.
