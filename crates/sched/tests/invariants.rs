@@ -9,7 +9,7 @@ use pacemark_sched::{
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Job {
     arrival_step: usize,
     prompt: Vec<TokenId>,
@@ -108,11 +108,19 @@ impl World {
         }
     }
 
-    /// Counts interactive requests that came to run while a batch request waited that never ran.
-    fn count_overtakes(&mut self, plan: &StepPlan, before: &[RequestId], overtaken: &mut usize) {
+    /// Who starts: within a class in order of arrival, and a batch request that never ran is overtaken by a bounded number of
+    /// interactive ones.
+    fn check_order(&mut self, plan: &StepPlan, before: &[RequestId], overtaken: &mut usize) {
         // Those who start stand in the plan in the order in which they were let in.
         for id in plan.items.iter().map(|item| item.id).filter(|id| !before.contains(id)) {
-            self.started.insert(id);
+            // Whoever comes back after losing its blocks started long ago.
+            if self.started.insert(id) {
+                let (class, arrival) = (self.alive[&id].class, (self.alive[&id].arrival_step, id));
+                let passed_over = |(other, job): &(&RequestId, &Job)| {
+                    job.class == class && (job.arrival_step, **other) < arrival && !self.started.contains(other)
+                };
+                assert_eq!(self.alive.iter().find(passed_over), None, "first come, first served within {class:?}");
+            }
             let waits = |(id, job): (&RequestId, &Job)| job.class == Class::Batch && !self.started.contains(id);
             let overtakes = self.alive[&id].class == Class::Interactive && self.alive.iter().any(waits);
             *overtaken = if overtakes { *overtaken + 1 } else { 0 };
@@ -165,7 +173,7 @@ proptest! {
             let before = world.scheduler.running().to_vec();
             let plan = world.scheduler.plan();
             prop_assert!(!plan.items.is_empty() || world.scheduler.is_idle() || !plan.preempted.is_empty());
-            world.count_overtakes(&plan, &before, &mut overtaken);
+            world.check_order(&plan, &before, &mut overtaken);
             world.compute(&plan, guess_right);
             world.scheduler.check().map_err(TestCaseError::fail)?;
             if step > 40 && world.scheduler.is_idle() {
