@@ -203,10 +203,12 @@ impl Scheduler {
         while *budget > 0 && self.running.len() < self.config.max_num_seqs {
             let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
             let entry = entry_mut(&mut self.entries, next.id);
-            let found = if entry.reuse_prefix { self.pool.find(&entry.tokens) } else { Vec::new() };
+            if entry.reuse_prefix {
+                entry.found = self.pool.find(&entry.tokens, std::mem::take(&mut entry.found));
+            }
             // One token more than there are: else the first generated token could cost it all that it computed.
             let room = if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
-            if self.pool.blocks_for(room) - found.len() > self.pool.n_free() - self.pool.n_free_of(&found) {
+            if self.pool.blocks_for(room) - entry.found.len() > self.pool.n_free() - self.pool.n_free_of(&entry.found) {
                 return;
             }
             self.waiting.admit(next.rank);
@@ -214,8 +216,8 @@ impl Scheduler {
                 // From now on it keeps what it has against all who came later.
                 entry.rank.0 = Class::Interactive;
             }
-            self.pool.hold_found(&mut entry.holding, &found, &entry.tokens);
-            entry.n_computed = found.len() * self.pool.block_size();
+            entry.n_computed = entry.found.len() * self.pool.block_size();
+            self.pool.hold_found(&mut entry.holding, std::mem::take(&mut entry.found));
             entry.running = true;
             if entry.n_cached.is_none() {
                 entry.n_cached = Some(entry.n_computed);

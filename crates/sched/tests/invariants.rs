@@ -238,6 +238,28 @@ fn a_prefix_is_found_by_whole_blocks_and_its_last_token_is_computed() {
 }
 
 #[test]
+fn who_waits_is_looked_up_once() {
+    // A prompt of ten blocks, computed before, does not fit beside the one that generates and takes a block every four steps.
+    let mut s = scheduler(2, 64, 12);
+    add(&mut s, 1, (0..40).collect(), 1, Class::Interactive).unwrap();
+    step(&mut s);
+    s.end(1);
+    add(&mut s, 2, vec![1; 9], 30, Class::Interactive).unwrap();
+    step(&mut s);
+    add(&mut s, 3, (0..40).collect(), 5, Class::Interactive).unwrap();
+    let mut lookups = Vec::new();
+    for _ in 0..6 {
+        let before = s.pool().n_lookups();
+        assert_eq!(step(&mut s), [(2, 1)]);
+        lookups.push(s.pool().n_lookups() - before);
+    }
+    // The fourth step takes the last of the blocks that were found: from then on only what may follow the others is looked up.
+    assert_eq!(lookups, [9, 0, 0, 1, 1, 1]);
+    s.end(2);
+    assert_eq!((step(&mut s), s.n_cached(3)), (vec![(3, 8)], Some(32)));
+}
+
+#[test]
 fn the_last_to_come_gives_way_and_goes_on_where_it_was() {
     // Six blocks of four: two requests of 8 tokens, each growing to 16.
     let mut s = scheduler(2, 64, 6);
