@@ -105,6 +105,11 @@ impl BlockPool {
         n_tokens.div_ceil(self.block_size)
     }
 
+    /// Whether full blocks are found by those that begin alike.
+    pub fn shares(&self) -> bool {
+        self.share
+    }
+
     /// Blocks that were looked up by their tokens so far.
     pub fn n_lookups(&self) -> u64 {
         self.n_lookups

@@ -238,6 +238,47 @@ fn a_prefix_is_found_by_whole_blocks_and_its_last_token_is_computed() {
 }
 
 #[test]
+fn a_prompt_asked_for_several_times_is_computed_once() {
+    let mut s = scheduler(8, 8, 100);
+    for id in 1..4 {
+        add(&mut s, id, (0..13).collect(), 5, Class::Interactive).unwrap();
+    }
+    // One block in common is not worth waiting for, and whoever does not look for others' blocks waits for none.
+    add(&mut s, 4, (0..4).chain(20..30).collect(), 5, Class::Interactive).unwrap();
+    let own = NewRequest { tokens: (0..13).collect(), max_tokens: 5, ..NewRequest::default() };
+    s.add(5, own).unwrap();
+    assert_eq!(step(&mut s), [(1, 8)]);
+    assert_eq!(step(&mut s), [(1, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 4)]);
+    assert_eq!((s.n_cached(2), s.n_cached(3), s.n_cached(4), s.n_cached(5)), (Some(12), Some(12), Some(4), Some(0)));
+}
+
+#[test]
+fn nobody_waits_for_blocks_that_are_not_shared() {
+    let config = SchedulerConfig { max_num_seqs: 8, max_num_batched_tokens: 64, max_overtakes: 2 };
+    let mut s = Scheduler::new(config, BlockPool::new(100, BLOCK, false));
+    for id in 1..3 {
+        add(&mut s, id, (0..13).collect(), 5, Class::Interactive).unwrap();
+    }
+    assert_eq!(step(&mut s), [(1, 13), (2, 13)]);
+}
+
+#[test]
+fn a_prompt_of_one_who_leaves_is_computed_by_the_next() {
+    let mut s = scheduler(8, 8, 100);
+    for id in 1..4 {
+        add(&mut s, id, (0..21).collect(), 5, Class::Interactive).unwrap();
+    }
+    assert_eq!(step(&mut s), [(1, 8)]);
+    s.end(1);
+    assert_eq!(step(&mut s), [(2, 8)]);
+    assert_eq!(step(&mut s), [(2, 5)]);
+    assert_eq!(step(&mut s), [(2, 1), (3, 1)]);
+}
+
+#[test]
 fn who_waits_is_looked_up_once() {
     // A prompt of ten blocks, computed before, does not fit beside the one that generates and takes a block every four steps.
     let mut s = scheduler(2, 64, 12);
