@@ -119,6 +119,31 @@ fn a_text_does_not_depend_on_how_it_was_served() {
     }
 }
 
+/// Three answers to one prompt, asked for at once: two of them find its full blocks, and their tokens are what they are alone.
+#[test]
+fn a_prompt_asked_for_several_times_is_computed_once() {
+    for (name, model) in models() {
+        let requests: Vec<GenerateRequest> = (0..3)
+            .map(|seed| GenerateRequest {
+                sampling: SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() },
+                ..request(prompt(40, 1), 12)
+            })
+            .collect();
+        let alone = |request: &GenerateRequest| {
+            let fresh = service(&format!("once-alone-{name}"), &model, ServiceOptions::default());
+            collect(fresh.generate(request.clone())).0
+        };
+        let alone: Vec<Vec<TokenId>> = requests.iter().map(alone).collect();
+        let small = ServiceOptions { max_num_batched_tokens: 16, ..ServiceOptions::default() };
+        for (options, how) in [(ServiceOptions::default(), "at once"), (small, "in three steps")] {
+            let shared = service(&format!("once-{name}"), &model, options);
+            assert_eq!(batch(&shared, requests.clone()), alone, "{name}: {how}");
+            let status = Service::status(&shared);
+            assert_eq!((status.prefix_queries, status.prefix_hits), (120, 64), "{name}: {how}");
+        }
+    }
+}
+
 /// The same on a model of real size, whose text is text: greedy, as `cli/tests/reference.rs` has it from llama.cpp.
 #[test]
 fn a_real_models_text_does_not_depend_on_how_it_was_served() {

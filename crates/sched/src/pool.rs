@@ -22,8 +22,9 @@ const NIL: u32 = u32::MAX;
 struct Block {
     /// Sequences that hold it. At zero it is in the list of free blocks.
     holders: u32,
-    /// Under which key others find it.
+    /// Under which key others find it, and the chain that it ends.
     key: Option<Key>,
+    chain: ChainId,
     /// Neighbours in the list of free blocks.
     previous: u32,
     next: u32,
@@ -42,6 +43,18 @@ pub struct BlockPool {
     index: HashMap<Key, (u32, ChainId)>,
     next_chain: ChainId,
     share: bool,
+    n_lookups: u64,
+}
+
+/// Full blocks at the start of a sequence that are in the index, and the chains that they end. Nothing of it is held.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found(Vec<(u32, ChainId)>);
+
+impl Found {
+    /// Blocks.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// The blocks of one sequence.
@@ -56,7 +69,7 @@ pub(crate) struct Holding {
 impl BlockPool {
     /// `n_blocks` free blocks of `block_size` tokens; with `share`, full ones are found by those that begin alike.
     pub fn new(n_blocks: u32, block_size: usize, share: bool) -> BlockPool {
-        let block = Block { holders: 0, key: None, previous: NIL, next: NIL };
+        let block = Block { holders: 0, key: None, chain: ROOT, previous: NIL, next: NIL };
         let mut pool = BlockPool {
             block_size,
             blocks: vec![block; n_blocks as usize],
@@ -66,6 +79,7 @@ impl BlockPool {
             index: HashMap::new(),
             next_chain: ROOT + 1,
             share,
+            n_lookups: 0,
         };
         (0..n_blocks).for_each(|id| pool.append_free(id));
         pool
@@ -91,39 +105,56 @@ impl BlockPool {
         n_tokens.div_ceil(self.block_size)
     }
 
+    /// Whether full blocks are found by those that begin alike.
+    pub fn shares(&self) -> bool {
+        self.share
+    }
+
+    /// Blocks that were looked up by their tokens so far.
+    pub fn n_lookups(&self) -> u64 {
+        self.n_lookups
+    }
+
     /// Full blocks at the start of `tokens` that are in the index, the last token left out: it is always computed, for its
     /// logits. Nothing is taken yet.
-    pub(crate) fn find(&self, tokens: &[TokenId]) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut chain = ROOT;
-        if !self.share {
-            return found;
-        }
-        for block in tokens[..tokens.len().saturating_sub(1)].chunks_exact(self.block_size) {
+    ///
+    /// `before` is what was found for the same tokens some time ago. As a chain's number never comes again, a block that still
+    /// ends its chain is still right, and only what may follow those is looked up: who waits long is not looked up again and again.
+    pub(crate) fn find(&mut self, tokens: &[TokenId], before: Found) -> Found {
+        let Found(mut found) = before;
+        let is_known = |&&(id, chain): &&(u32, ChainId)| {
+            let block = &self.blocks[id as usize];
+            block.key.is_some() && block.chain == chain
+        };
+        found.truncate(found.iter().take_while(is_known).count());
+        let mut chain = found.last().map_or(ROOT, |&(_, chain)| chain);
+        let shareable = if self.share { &tokens[..tokens.len().saturating_sub(1)] } else { &[] };
+        for block in shareable.chunks_exact(self.block_size).skip(found.len()) {
+            self.n_lookups += 1;
             let Some(&(id, next)) = self.index.get(&(chain, Box::from(block))) else { break };
-            found.push(id);
+            found.push((id, next));
             chain = next;
         }
-        found
+        Found(found)
     }
 
     /// Of the blocks found, those that are free now and would be no longer.
-    pub(crate) fn n_free_of(&self, found: &[u32]) -> usize {
-        found.iter().filter(|&&id| self.blocks[id as usize].holders == 0).count()
+    pub(crate) fn n_free_of(&self, found: &Found) -> usize {
+        found.0.iter().filter(|(id, _)| self.blocks[*id as usize].holders == 0).count()
     }
 
-    /// Holds the blocks that [`Self::find`] gave for `tokens`.
-    pub(crate) fn hold_found(&mut self, holding: &mut Holding, found: &[u32], tokens: &[TokenId]) {
+    /// Holds the blocks that [`Self::find`] has just given.
+    pub(crate) fn hold_found(&mut self, holding: &mut Holding, found: Found) {
         debug_assert!(holding.blocks.is_empty());
-        for (&id, block) in found.iter().zip(tokens.chunks_exact(self.block_size)) {
+        holding.n_entered = found.len();
+        for (id, chain) in found.0 {
             if self.blocks[id as usize].holders == 0 {
                 self.remove_free(id);
             }
             self.blocks[id as usize].holders += 1;
             holding.blocks.push(id);
-            holding.chain = self.index[&(holding.chain, Box::from(block))].1;
+            holding.chain = chain;
         }
-        holding.n_entered = found.len();
     }
 
     /// Adds blocks until `n_tokens` fit; `false`, and no change, if there are not enough.
@@ -157,7 +188,7 @@ impl BlockPool {
                 None => {
                     let chain = self.next_chain;
                     self.next_chain += 1;
-                    self.blocks[id as usize].key = Some(key.clone());
+                    (self.blocks[id as usize].key, self.blocks[id as usize].chain) = (Some(key.clone()), chain);
                     self.index.insert(key, (id, chain));
                     chain
                 }
@@ -233,7 +264,8 @@ impl BlockPool {
                 let Block { holders, .. } = block;
                 return Err(format!("block {id}: {holders} holders counted, {} found, free: {}", held[id], free[id]));
             }
-            if block.key.as_ref().is_some_and(|key| self.index.get(key).is_none_or(|entry| entry.0 != id as u32)) {
+            let entered = (id as u32, block.chain);
+            if block.key.as_ref().is_some_and(|key| self.index.get(key) != Some(&entered)) {
                 return Err(format!("block {id} is not where the index has it"));
             }
         }

@@ -1,7 +1,7 @@
 //! One request as the scheduler sees it.
 
 use crate::TokenId;
-use crate::pool::Holding;
+use crate::pool::{Found, Holding};
 
 /// A request's number, the caller's choice; unique among those that have not ended.
 pub type RequestId = u64;
@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     /// Prompt tokens that were found when it first started; `None` before.
     pub n_cached: Option<usize>,
     pub holding: Holding,
+    /// While it waits: what was found of it when it was looked up last.
+    pub found: Found,
     pub reuse_prefix: bool,
     pub running: bool,
 }
@@ -58,6 +60,7 @@ impl Entry {
             n_computed: 0,
             n_cached: None,
             holding: Holding::default(),
+            found: Found::default(),
             reuse_prefix: new.reuse_prefix,
             running: false,
         }

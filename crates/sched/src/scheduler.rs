@@ -198,15 +198,22 @@ impl Scheduler {
         plan.preempted.push(id);
     }
 
-    /// Starts those who wait, in order: the first that does not fit holds up the others, so that it comes to its turn.
+    /// Starts those who wait, in order: the first that does not fit, or that another computes the prompt of, holds up the others,
+    /// so that it comes to its turn.
     fn admit(&mut self, budget: &mut usize, plan: &mut StepPlan) {
         while *budget > 0 && self.running.len() < self.config.max_num_seqs {
             let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
             let entry = entry_mut(&mut self.entries, next.id);
-            let found = if entry.reuse_prefix { self.pool.find(&entry.tokens) } else { Vec::new() };
+            if entry.reuse_prefix {
+                entry.found = self.pool.find(&entry.tokens, std::mem::take(&mut entry.found));
+            }
+            if self.is_being_computed(next.id) {
+                return;
+            }
+            let entry = entry_mut(&mut self.entries, next.id);
             // One token more than there are: else the first generated token could cost it all that it computed.
             let room = if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
-            if self.pool.blocks_for(room) - found.len() > self.pool.n_free() - self.pool.n_free_of(&found) {
+            if self.pool.blocks_for(room) - entry.found.len() > self.pool.n_free() - self.pool.n_free_of(&entry.found) {
                 return;
             }
             self.waiting.admit(next.rank);
@@ -214,8 +221,8 @@ impl Scheduler {
                 // From now on it keeps what it has against all who came later.
                 entry.rank.0 = Class::Interactive;
             }
-            self.pool.hold_found(&mut entry.holding, &found, &entry.tokens);
-            entry.n_computed = found.len() * self.pool.block_size();
+            entry.n_computed = entry.found.len() * self.pool.block_size();
+            self.pool.hold_found(&mut entry.holding, std::mem::take(&mut entry.found));
             entry.running = true;
             if entry.n_cached.is_none() {
                 entry.n_cached = Some(entry.n_computed);
@@ -227,6 +234,21 @@ impl Scheduler {
             self.running.insert(at, next.id);
             self.schedule(next.id, budget, plan);
         }
+    }
+
+    /// Whether one of those who run is computing at least half of what `id` would compute now. Then it waits for those blocks: the
+    /// answers of one prompt that are asked for together compute it once.
+    fn is_being_computed(&self, id: RequestId) -> bool {
+        let entry = &self.entries[&id];
+        if !entry.reuse_prefix || !self.pool.shares() {
+            return false;
+        }
+        let (block, findable) = (self.pool.block_size(), &entry.tokens[..entry.tokens.len() - 1]);
+        let n_found = entry.found.len() * block;
+        self.running.iter().map(|other| &self.entries[other]).filter(|other| other.n_pending() > 1).any(|other| {
+            let n_alike = findable.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count() / block * block;
+            n_alike > n_found && 2 * (n_alike - n_found) >= entry.tokens.len() - n_found
+        })
     }
 
     /// Reports that `item` was computed, and what was sampled: nothing where [`PlanItem::samples`] is false, else the

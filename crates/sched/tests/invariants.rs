@@ -9,7 +9,7 @@ use pacemark_sched::{
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Job {
     arrival_step: usize,
     prompt: Vec<TokenId>,
@@ -108,11 +108,19 @@ impl World {
         }
     }
 
-    /// Counts interactive requests that came to run while a batch request waited that never ran.
-    fn count_overtakes(&mut self, plan: &StepPlan, before: &[RequestId], overtaken: &mut usize) {
+    /// Who starts: within a class in order of arrival, and a batch request that never ran is overtaken by a bounded number of
+    /// interactive ones.
+    fn check_order(&mut self, plan: &StepPlan, before: &[RequestId], overtaken: &mut usize) {
         // Those who start stand in the plan in the order in which they were let in.
         for id in plan.items.iter().map(|item| item.id).filter(|id| !before.contains(id)) {
-            self.started.insert(id);
+            // Whoever comes back after losing its blocks started long ago.
+            if self.started.insert(id) {
+                let (class, arrival) = (self.alive[&id].class, (self.alive[&id].arrival_step, id));
+                let passed_over = |(other, job): &(&RequestId, &Job)| {
+                    job.class == class && (job.arrival_step, **other) < arrival && !self.started.contains(other)
+                };
+                assert_eq!(self.alive.iter().find(passed_over), None, "first come, first served within {class:?}");
+            }
             let waits = |(id, job): (&RequestId, &Job)| job.class == Class::Batch && !self.started.contains(id);
             let overtakes = self.alive[&id].class == Class::Interactive && self.alive.iter().any(waits);
             *overtaken = if overtakes { *overtaken + 1 } else { 0 };
@@ -165,7 +173,7 @@ proptest! {
             let before = world.scheduler.running().to_vec();
             let plan = world.scheduler.plan();
             prop_assert!(!plan.items.is_empty() || world.scheduler.is_idle() || !plan.preempted.is_empty());
-            world.count_overtakes(&plan, &before, &mut overtaken);
+            world.check_order(&plan, &before, &mut overtaken);
             world.compute(&plan, guess_right);
             world.scheduler.check().map_err(TestCaseError::fail)?;
             if step > 40 && world.scheduler.is_idle() {
@@ -227,6 +235,69 @@ fn a_prefix_is_found_by_whole_blocks_and_its_last_token_is_computed() {
     assert_eq!((s.n_cached(2), s.n_cached(3), s.n_cached(4)), (Some(8), Some(12), Some(0)));
     assert_eq!(s.blocks(2)[..2], s.blocks(3)[..2]);
     assert_eq!((s.counters().prefix_queries, s.counters().prefix_hits), (12 + 12 + 13 + 12, 20));
+}
+
+#[test]
+fn a_prompt_asked_for_several_times_is_computed_once() {
+    let mut s = scheduler(8, 8, 100);
+    for id in 1..4 {
+        add(&mut s, id, (0..13).collect(), 5, Class::Interactive).unwrap();
+    }
+    // One block in common is not worth waiting for, and whoever does not look for others' blocks waits for none.
+    add(&mut s, 4, (0..4).chain(20..30).collect(), 5, Class::Interactive).unwrap();
+    let own = NewRequest { tokens: (0..13).collect(), max_tokens: 5, ..NewRequest::default() };
+    s.add(5, own).unwrap();
+    assert_eq!(step(&mut s), [(1, 8)]);
+    assert_eq!(step(&mut s), [(1, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
+    assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 4)]);
+    assert_eq!((s.n_cached(2), s.n_cached(3), s.n_cached(4), s.n_cached(5)), (Some(12), Some(12), Some(4), Some(0)));
+}
+
+#[test]
+fn nobody_waits_for_blocks_that_are_not_shared() {
+    let config = SchedulerConfig { max_num_seqs: 8, max_num_batched_tokens: 64, max_overtakes: 2 };
+    let mut s = Scheduler::new(config, BlockPool::new(100, BLOCK, false));
+    for id in 1..3 {
+        add(&mut s, id, (0..13).collect(), 5, Class::Interactive).unwrap();
+    }
+    assert_eq!(step(&mut s), [(1, 13), (2, 13)]);
+}
+
+#[test]
+fn a_prompt_of_one_who_leaves_is_computed_by_the_next() {
+    let mut s = scheduler(8, 8, 100);
+    for id in 1..4 {
+        add(&mut s, id, (0..21).collect(), 5, Class::Interactive).unwrap();
+    }
+    assert_eq!(step(&mut s), [(1, 8)]);
+    s.end(1);
+    assert_eq!(step(&mut s), [(2, 8)]);
+    assert_eq!(step(&mut s), [(2, 5)]);
+    assert_eq!(step(&mut s), [(2, 1), (3, 1)]);
+}
+
+#[test]
+fn who_waits_is_looked_up_once() {
+    // A prompt of ten blocks, computed before, does not fit beside the one that generates and takes a block every four steps.
+    let mut s = scheduler(2, 64, 12);
+    add(&mut s, 1, (0..40).collect(), 1, Class::Interactive).unwrap();
+    step(&mut s);
+    s.end(1);
+    add(&mut s, 2, vec![1; 9], 30, Class::Interactive).unwrap();
+    step(&mut s);
+    add(&mut s, 3, (0..40).collect(), 5, Class::Interactive).unwrap();
+    let mut lookups = Vec::new();
+    for _ in 0..6 {
+        let before = s.pool().n_lookups();
+        assert_eq!(step(&mut s), [(2, 1)]);
+        lookups.push(s.pool().n_lookups() - before);
+    }
+    // The fourth step takes the last of the blocks that were found: from then on only what may follow the others is looked up.
+    assert_eq!(lookups, [9, 0, 0, 1, 1, 1]);
+    s.end(2);
+    assert_eq!((step(&mut s), s.n_cached(3)), (vec![(3, 8)], Some(32)));
 }
 
 #[test]
