@@ -35,8 +35,10 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Endpoint, String> {
-        let found = [Endpoint::Chat, Endpoint::Completions].into_iter().find(|endpoint| endpoint.name() == text);
-        found.ok_or_else(|| "expected chat or completions".to_owned())
+        let mut all = [Endpoint::Chat, Endpoint::Completions].into_iter();
+        // Other tools are told the path.
+        let found = all.find(|endpoint| endpoint.name() == text || endpoint.path() == text);
+        found.ok_or_else(|| "expected chat or completions, or the path of one".to_owned())
     }
 }
 
@@ -96,6 +98,13 @@ impl BodyMaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_paths() {
+        assert_eq!("chat".parse(), Ok(Endpoint::Chat));
+        assert_eq!("/v1/completions".parse(), Ok(Endpoint::Completions));
+        assert!("/v1/embeddings".parse::<Endpoint>().is_err());
+    }
 
     #[test]
     fn of_each_endpoint() {

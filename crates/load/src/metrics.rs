@@ -27,6 +27,14 @@ macro_rules! distribution {
             metric(concat!($name, "_mean"), concat!($title, " mean"), MS, Lower, concat!($help, ": mean"), |t| {
                 stats::mean(&$values(t))
             }),
+            metric(
+                concat!($name, "_sd"),
+                concat!($title, " sd"),
+                MS,
+                Lower,
+                concat!($help, ": standard deviation of the sample"),
+                |t| stats::sample_sd(&$values(t)),
+            ),
             metric(concat!($name, "_p50"), concat!($title, " p50"), MS, Lower, concat!($help, ": median"), |t| {
                 at($values(t), 0.5)
             })
@@ -153,30 +161,62 @@ const RATES: [Metric; 8] = [
     }),
 ];
 
-const TTFT: [Metric; 9] =
+const TTFT: [Metric; 10] =
     distribution!("ttft_ms", "ttft", "time to first token, from the send", |t: &Trial| of_requests(
         t,
         Request::ttft_ns
     ));
-const TTFT_SCHEDULED: [Metric; 9] = distribution!(
+const TTFT_SCHEDULED: [Metric; 10] = distribution!(
     "ttft_scheduled_ms",
     "ttft sched",
     "time to first token, from the schedule",
     |t: &Trial| of_requests(t, Request::ttft_scheduled_ns)
 );
-const TPOT: [Metric; 9] = distribution!("tpot_ms", "tpot", "time per output token after the first", tpot_ms);
-const ITL: [Metric; 9] = distribution!("itl_ms", "itl", "gaps between tokens, pooled", |t: &Trial| gaps_ms(t, true));
-const ICL: [Metric; 9] =
+const TPOT: [Metric; 10] = distribution!("tpot_ms", "tpot", "time per output token after the first", tpot_ms);
+const ITL: [Metric; 10] = distribution!("itl_ms", "itl", "gaps between tokens, pooled", |t: &Trial| gaps_ms(t, true));
+const ICL: [Metric; 10] =
     distribution!("icl_ms", "icl", "gaps between chunks that are not a token each", |t: &Trial| gaps_ms(t, false));
-const E2E: [Metric; 9] =
+const E2E: [Metric; 10] =
     distribution!("e2e_ms", "e2e", "send to last token", |t: &Trial| of_requests(t, Request::e2e_ns));
-const E2E_SCHEDULED: [Metric; 9] =
+const E2E_SCHEDULED: [Metric; 10] =
     distribution!("e2e_scheduled_ms", "e2e sched", "schedule to last token", |t: &Trial| of_requests(
         t,
         Request::e2e_scheduled_ns
     ));
 
-const OTHERS: [Metric; 9] = [
+const OTHERS: [Metric; 13] = [
+    metric(
+        "decode_ts_p50",
+        "decode t/s p50",
+        TPS,
+        Higher,
+        "tokens a second of an answer after its first: median",
+        |t| at(decode_ts(t), 0.5),
+    ),
+    metric(
+        "decode_ts_min",
+        "decode t/s min",
+        TPS,
+        Higher,
+        "tokens a second of an answer after its first: least",
+        |t| decode_ts(t).into_iter().reduce(f64::min),
+    ),
+    metric(
+        "together_share",
+        "together",
+        Unit::Ratio,
+        Neither,
+        "chunks that came, or were read, with the one before",
+        together,
+    ),
+    metric(
+        "drift",
+        "drift",
+        Unit::Ratio,
+        Neither,
+        "rate of the steady window's last third over its first, less 1",
+        |t| t.steady()?.drift,
+    ),
     metric("stream_end_ms_p50", "end p50", MS, Lower, "send to the end of the stream: median", |t| {
         at(of_requests(t, |r| Some(r.end_ns.saturating_sub(r.sent_ns))), 0.5)
     }),
@@ -213,7 +253,7 @@ const OTHERS: [Metric; 9] = [
     metric("steady_to_ms", "steady to", MS, Neither, "where it ends", |t| steady(t, |s| s.to_ns as f64 / 1e6)),
 ];
 
-const N: usize = 9 + 8 + 7 * 9 + 9;
+const N: usize = 9 + 8 + 7 * 10 + 13;
 
 /// Every figure, in the order of the columns.
 pub const METRICS: &[Metric] = &{
@@ -249,13 +289,27 @@ fn tpot_ms(trial: &Trial) -> Vec<f64> {
     trial.answered().filter_map(|request| Some(request.tpot_ns(source)? / 1e6)).collect()
 }
 
+fn decode_ts(trial: &Trial) -> Vec<f64> {
+    tpot_ms(trial).into_iter().filter(|ms| *ms > 0.0).map(|ms| 1e3 / ms).collect()
+}
+
+/// Share of the chunks after the first of their answer that have the stamp of the one before.
+fn together(trial: &Trial) -> Option<f64> {
+    let gaps = trial.answered().flat_map(Request::gaps_ns);
+    let (n, none) = gaps.fold((0, 0), |(n, none), gap| (n + 1, none + u64::from(gap == 0)));
+    (n > 0).then(|| none as f64 / n as f64)
+}
+
 /// Gaps where chunks are tokens, or where they are not; nothing in the other case.
 fn gaps_ms(trial: &Trial, are_tokens: bool) -> Vec<f64> {
     if trial.chunks_are_tokens() == are_tokens { trial.chunk_gaps_ms() } else { Vec::new() }
 }
 
-/// Of every request, failed ones too: they were sent.
+/// Of every request, failed ones too: they were sent. A fixed number of streams has no schedule to be late for.
 fn late_ms(trial: &Trial) -> Vec<f64> {
+    if trial.params.contains_key("concurrency") {
+        return Vec::new();
+    }
     trial.requests.iter().map(|request| request.sent_ns.saturating_sub(request.scheduled_ns) as f64 / 1e6).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What a reader of a load's figures must know before believing them.
 
-use pacemark_record::{SteadyVerdict, Trial, stats};
+use pacemark_record::{Request, SteadyVerdict, Trial, stats};
 
 /// Above this share of a processor the client may be what is measured.
 const BUSY: f64 = 0.8;
@@ -17,7 +17,8 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     let n = trial.requests.len();
     let answered = trial.answered().count();
     if trial.cut_requests > 0 {
-        found.push(format!("interrupted: {} requests in flight were given up and are not counted", trial.cut_requests));
+        let requests = if trial.cut_requests == 1 { "request" } else { "requests" };
+        found.push(format!("interrupted: {} {requests} in flight given up and not counted", trial.cut_requests));
     }
     for (kind, (count, example)) in trial.failures() {
         found.push(format!("{count} of {n} requests failed: {}, e.g. {example}", kind.name()));
@@ -41,15 +42,7 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
         };
         found.push(format!("{why}: gaps are between chunks (ICL), not between tokens (ITL)"));
     }
-    if trial.params.get("cache").is_some_and(|cache| cache == "cold")
-        && let Some(share) = trial.cached_share().filter(|share| *share > CACHED)
-    {
-        found.push(format!(
-            "the server found {:.1} % of the prompt tokens in its cache, though every prompt is new: a template or an \
-             earlier run is shared, and times are too good",
-            share * 100.0
-        ));
-    }
+    found.extend(cached(trial));
     if trial.params.get("prompt_tokens_exact").is_some_and(|exact| exact == false) {
         found
             .push("the number of prompt tokens was not verified: nothing here or at the server counts them".to_owned());
@@ -57,6 +50,30 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     found.extend(steady(trial));
     found.extend(client(trial));
     found
+}
+
+/// A cold run that was not: what of first turns, which repeat nothing, the server had in its cache.
+fn cached(trial: &Trial) -> Option<String> {
+    if trial.params.get("cache").is_none_or(|cache| cache != "cold") {
+        return None;
+    }
+    let told: Vec<(u64, &Request)> =
+        trial.answered().filter(|r| r.turn == 0).filter_map(|r| Some((r.cached_tokens?, r))).collect();
+    let prompts: u64 = told.iter().filter_map(|(_, request)| request.prompt_usage).sum();
+    let share = told.iter().map(|(cached, _)| cached).sum::<u64>() as f64 / prompts.max(1) as f64;
+    if share <= CACHED {
+        return None;
+    }
+    let found = format!("the server found {:.1} % of the prompt tokens in its cache", share * 100.0);
+    // What is sent besides the text is the template's, and the same every time.
+    let added = |request: &Request| Some(request.prompt_usage?.saturating_sub(request.prompt_tokens?));
+    let of_template = told.iter().all(|(cached, request)| added(request).is_some_and(|added| *cached <= added));
+    Some(if of_template {
+        let most = told.iter().map(|(cached, _)| *cached).max().unwrap_or(0);
+        format!("{found}: {most} a prompt, no more than the chat template adds; --endpoint completions has none")
+    } else {
+        format!("{found}, though every prompt is new: an earlier run or a prefix is shared, and times are too good")
+    })
 }
 
 fn steady(trial: &Trial) -> Option<String> {
@@ -102,4 +119,33 @@ fn client(trial: &Trial) -> Vec<String> {
         ));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(requests: Vec<Request>) -> Option<String> {
+        let mut trial = Trial { requests, ..Trial::default() };
+        trial.params.insert("cache".into(), "cold".into());
+        warnings(&trial).into_iter().find(|note| note.contains("in its cache"))
+    }
+
+    #[test]
+    fn caches_on_a_cold_run() {
+        let request = |turn, prompt_tokens, cached_tokens| Request {
+            turn,
+            chunks_ns: vec![1],
+            prompt_usage: Some(62),
+            prompt_tokens,
+            cached_tokens: Some(cached_tokens),
+            ..Request::default()
+        };
+        let template = told(vec![request(0, Some(32), 16)]).unwrap();
+        assert!(template.contains("25.8 %") && template.contains("16 a prompt, no more than"), "{template}");
+        let shared = told(vec![request(0, Some(32), 16), request(0, Some(32), 48)]).unwrap();
+        assert!(shared.contains("though every prompt is new"), "{shared}");
+        // Later turns repeat the ones before: that is what a cache is for.
+        assert_eq!(told(vec![request(0, Some(62), 0), request(1, None, 60)]), None);
+    }
 }

@@ -8,6 +8,7 @@
 mod batch;
 mod comparison;
 pub mod env;
+mod grade;
 pub mod host;
 mod load;
 pub mod metric;
@@ -22,6 +23,7 @@ mod steady;
 
 pub use batch::BatchTimes;
 pub use comparison::{Compared, Comparison, Verdict, compare};
+pub use grade::{Grade, Grades};
 pub use load::{Disagreement, LOAD_EXPERIMENT};
 pub use metric::{Better, Metric, Unit};
 pub use request::{Client, Failure, FailureKind, Request, TokenSource};

@@ -28,6 +28,9 @@ pub struct Steady {
     pub tokens_per_second: f64,
     /// Where the rate lies, by blocks of slices as long as a request.
     pub interval: Option<Interval>,
+    /// Rate of its last third over that of its first, less 1: what drift remained, chance or not. Absent without tokens in the
+    /// first.
+    pub drift: Option<f64>,
     /// Whether it was steady.
     pub verdict: SteadyVerdict,
 }
@@ -90,7 +93,10 @@ impl Trial {
             stats::changed_speed(&coarse, CONFIDENCE).map_or(SteadyVerdict::Steady, SteadyVerdict::Drifting)
         };
         let interval = stats::block_interval(&rates, block, CONFIDENCE);
-        Some(Steady { from_ns, to_ns, tokens_per_second: tokens * 1e9 / span, interval, verdict })
+        let third = SLICES / 3;
+        let ends = stats::mean(&rates[..third]).zip(stats::mean(&rates[SLICES - third..]));
+        let drift = ends.filter(|(first, _)| *first > 0.0).map(|(first, last)| last / first - 1.0);
+        Some(Steady { from_ns, to_ns, tokens_per_second: tokens * 1e9 / span, interval, drift, verdict })
     }
 
     /// Tokens that came in each slice. Where a chunk is not a token, an answer's tokens are spread evenly over its chunks.
@@ -165,6 +171,7 @@ mod tests {
         assert_eq!((found.from_ns, found.to_ns), (250 * MS, 3950 * MS), "fourth stream's first token; last send");
         assert!((found.tokens_per_second - 200.0).abs() < 3.0, "{found:?}");
         assert_eq!(found.verdict, SteadyVerdict::Steady);
+        assert!(found.drift.unwrap().abs() < 0.05, "{found:?}");
         let interval = found.interval.unwrap();
         assert!(interval.low > 180.0 && interval.high < 220.0, "{interval:?}");
     }
@@ -184,6 +191,7 @@ mod tests {
         });
         let found = trial("concurrency", 1, slower.collect()).steady().unwrap();
         assert!(matches!(found.verdict, SteadyVerdict::Drifting(change) if change < -0.2), "{found:?}");
+        assert!(found.drift.unwrap() < -0.2, "{found:?}");
         // Ten a second arrive, each takes longer than the one before.
         let open = (0..100).map(|i| request(i * 100, 10 + i * 5)).collect();
         let found = trial("rate", 10, open).steady().unwrap();

@@ -238,6 +238,7 @@ pub const LOAD: &[Field] = &[
     field("token_source", Text, |r, _| text(r.trial.token_source().name())),
     field("chunks_are_tokens", Bool, |r, _| Cell::Bool(r.trial.chunks_are_tokens())),
     field("steady_verdict", Text, |r, _| r.trial.steady().map_or(Cell::Absent, |s| text(s.verdict.name()))),
+    field("grade", Text, |r, _| r.trial.grade().map_or(Cell::Absent, |grade| text(grade.name))),
     field("failures", Text, |r, _| {
         let kinds: serde_json::Map<_, _> = r.trial.failures().into_iter().map(failures_of_kind).collect();
         Cell::Json(serde_json::Value::Object(kinds).to_string())

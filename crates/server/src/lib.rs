@@ -8,6 +8,7 @@ mod admission;
 mod app;
 mod error;
 mod json;
+mod log;
 mod metrics;
 mod net;
 mod options;

@@ -34,7 +34,7 @@ fn trial() -> Trial {
 
 #[test]
 fn as_numpy_has_them() {
-    // NumPy 2: ttft = 20 + 37 i % 41, tpot = 5 + i % 3, for i = 0 … 39; e2e = ttft + 4 tpot; quantiles by the default method.
+    // NumPy 2 (ddof=1 for deviations): ttft = 20 + 37 i % 41, tpot = 5 + i % 3, for i = 0 … 39; e2e = ttft + 4 tpot; quantiles by the default method.
     let trial = trial();
     for (name, expected) in [
         ("requests", NUMPY.requests),
@@ -50,6 +50,9 @@ fn as_numpy_has_them() {
         ("duration_ms", NUMPY.duration),
         ("output_ts_total", 200.0 / NUMPY.duration * 1e3),
         ("output_ts_decode", 1000.0 / NUMPY.tpot_mean),
+        ("ttft_ms_sd", NUMPY.ttft_sd),
+        ("decode_ts_min", 1000.0 / 7.0),
+        ("together_share", 0.0),
         ("goodput", NUMPY.good / NUMPY.duration * 1e3),
         ("input_tokens", 320.0),
     ] {
@@ -63,6 +66,7 @@ fn as_numpy_has_them() {
 struct Numpy {
     requests: f64,
     ttft_mean: f64,
+    ttft_sd: f64,
     ttft_p50: f64,
     ttft_p90: f64,
     tpot_mean: f64,
@@ -75,6 +79,7 @@ struct Numpy {
 const NUMPY: Numpy = Numpy {
     requests: 40.0,
     ttft_mean: 40.4,
+    ttft_sd: 11.851_214_370_320_116,
     ttft_p50: 40.5,
     ttft_p90: 56.1,
     tpot_mean: 5.975,

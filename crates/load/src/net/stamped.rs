@@ -2,11 +2,15 @@
 //!
 //! On Linux the kernel stamps packets as they arrive (`SO_TIMESTAMPNS`, socket(7)), so that a stamp is true however late this
 //! process gets to reading: with thousands of streams that is most of a client's error. Where there is no such stamp, the time
-//! at which the read returned is taken. Several packets read at once carry the stamp of the last.
+//! at which the read returned is taken.
+//!
+//! Several packets read at once carry the stamp of the last. So while reading is late, what waits is looked at first
+//! (`MSG_PEEK`) and taken an event at a time. What the kernel has joined in its own queue by then (`tcp_try_coalesce`) has one
+//! stamp for good.
 
 use crate::clock;
 use hyper::rt::ReadBufCursor;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -21,20 +25,34 @@ use tokio::net::TcpStream;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// Bytes that were read this long after they came: the next ones may have company.
+const LATE_NS: u64 = 1_000_000;
+
 /// Where bytes and control messages go before hyper takes them: one for all streams of a thread.
 struct Scratch {
     bytes: Vec<u8>,
     control: Vec<u8>,
+    /// The last read of any stream was late.
+    late: bool,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> =
-        RefCell::new(Scratch { bytes: vec![0; READ_BYTES], control: nix::cmsg_space!(TimeSpec) });
+        RefCell::new(Scratch { bytes: vec![0; READ_BYTES], control: nix::cmsg_space!(TimeSpec), late: false });
+}
+
+/// Where the first event ends, with the end of its HTTP chunk, if anything follows it.
+fn end_of_first_event(bytes: &[u8]) -> Option<usize> {
+    let blank = bytes.windows(2).position(|pair| pair == b"\n\n")? + 2;
+    let end = if bytes[blank..].starts_with(b"\r\n") { blank + 2 } else { blank };
+    (end < bytes.len()).then_some(end)
 }
 
 /// The stream.
 pub(super) struct Stamped {
     stream: TcpStream,
+    /// Its packets have stamps of their own.
+    kernel: bool,
     /// When the bytes of the last read arrived.
     last_ns: Arc<AtomicU64>,
 }
@@ -42,12 +60,16 @@ pub(super) struct Stamped {
 impl Stamped {
     /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it does that.
     pub(super) fn new(stream: TcpStream, kernel: bool) -> (Stamped, Arc<AtomicU64>) {
-        if kernel {
-            // Refused: reads have no stamp, and the time of reading is taken.
-            let _ = setsockopt(&stream, sockopt::ReceiveTimestampns, &true);
-        }
+        // Refused: reads have no stamp, and the time of reading is taken.
+        let kernel = kernel && setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
         let last_ns = Arc::new(AtomicU64::new(0));
-        (Stamped { stream, last_ns: last_ns.clone() }, last_ns)
+        (Stamped { stream, kernel, last_ns: last_ns.clone() }, last_ns)
+    }
+
+    /// How much to take at once, of `bytes` at most: the first event, where others wait behind it.
+    fn first_event(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let n = recv(self.stream.as_raw_fd(), bytes, MsgFlags::MSG_PEEK)?;
+        Ok(end_of_first_event(&bytes[..n]).unwrap_or(bytes.len()))
     }
 
     /// One read without waiting: how many bytes, and when they came.
@@ -66,12 +88,13 @@ impl Stamped {
 
 impl hyper::rt::Read for Stamped {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        SCRATCH.with_borrow_mut(|Scratch { bytes, control }| {
+        SCRATCH.with_borrow_mut(|Scratch { bytes, control, late }| {
             let room = buf.remaining().min(bytes.len());
             loop {
                 ready!(self.stream.poll_read_ready(cx))?;
                 let mut got = None;
                 let result = self.stream.try_io(Interest::READABLE, || {
+                    let room = if *late && self.kernel { self.first_event(&mut bytes[..room])? } else { room };
                     let (n, stamp) = self.receive(&mut bytes[..room], control)?;
                     got = Some((n, stamp));
                     // Fewer than there is room for: nothing is left. Saying so now saves a read that finds nothing.
@@ -79,6 +102,7 @@ impl hyper::rt::Read for Stamped {
                 });
                 if let Some((n, stamp)) = got {
                     self.last_ns.store(stamp, Ordering::Relaxed);
+                    *late = clock::now_ns().saturating_sub(stamp) > LATE_NS;
                     buf.put_slice(&bytes[..n]);
                     return Poll::Ready(Ok(()));
                 }
@@ -115,5 +139,58 @@ impl hyper::rt::Write for Stamped {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::io::Write;
+    use std::time::Duration;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn events_end_where_their_chunks_do() {
+        let end = |text: &str| end_of_first_event(text.as_bytes());
+        assert_eq!(end("b\r\ndata: a\n\n\r\nb\r\ndata: b\n\n\r\n"), Some(14));
+        assert_eq!(end("data: a\n\ndata: b\n\n"), Some(9));
+        for alone in ["", "data: a", "data: a\n\n", "b\r\ndata: a\n\n\r\n"] {
+            assert_eq!(end(alone), None, "{alone:?}");
+        }
+    }
+
+    /// Reads what is there: bytes and stamp.
+    async fn read(stream: &mut Stamped, last_ns: &AtomicU64) -> (String, u64) {
+        let mut bytes = [0; 256];
+        let mut buf = hyper::rt::ReadBuf::new(&mut bytes);
+        poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut *stream), cx, buf.unfilled())).await.unwrap();
+        (String::from_utf8_lossy(buf.filled()).into_owned(), last_ns.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn packets_that_are_read_late_keep_their_stamps() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut server = listener.accept().await.unwrap().0.into_std().unwrap();
+            server.set_nonblocking(false).unwrap();
+            server.set_nodelay(true).unwrap();
+            let (mut stream, last_ns) = Stamped::new(stream, true);
+            let before = clock::now_ns();
+            server.write_all(b"data: first\n\n").unwrap();
+            // Shorter than the kernel's delayed acknowledgement, after which it joins packets that nobody has read.
+            std::thread::sleep(Duration::from_millis(8));
+            let between = clock::now_ns();
+            server.write_all(b"data: second\n\n").unwrap();
+            SCRATCH.with_borrow_mut(|scratch| scratch.late = true);
+            let (first, first_ns) = read(&mut stream, &last_ns).await;
+            let (second, second_ns) = read(&mut stream, &last_ns).await;
+            assert_eq!((first.as_str(), second.as_str()), ("data: first\n\n", "data: second\n\n"));
+            assert!(before <= first_ns + 100_000 && first_ns <= second_ns);
+            // A system without such stamps, or one that joined the packets, gives both the same.
+            assert!(first_ns == second_ns || first_ns < between && between <= second_ns + 100_000);
+        });
     }
 }

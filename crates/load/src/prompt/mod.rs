@@ -10,7 +10,7 @@ mod trace;
 mod words;
 
 pub use encoder::{EncodeError, Encoder};
-pub use listed::{Listed, lines, share_gpt};
+pub use listed::{Answer, Asked, Listed, ListedOptions, Talk, lines, share_gpt};
 pub use synthetic::{Synthetic, SyntheticOptions};
 pub use trace::{Arrived, trace};
 
@@ -105,4 +105,10 @@ pub enum PromptError {
         /// What was expected and found.
         why: String,
     },
+}
+
+/// What is wrong with a number of tokens in a file.
+fn expected_count(field: &str, found: &serde_json::Value) -> String {
+    let found: String = found.to_string().chars().take(60).collect();
+    format!("{field}: expected 1 to {}, found {found}", crate::lengths::MAX_TOKENS)
 }

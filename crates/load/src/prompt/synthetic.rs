@@ -107,6 +107,11 @@ impl Synthetic {
         Ok(Turn { prompt, prompt_tokens, output_tokens: None })
     }
 
+    /// A length from the same seed as all others.
+    pub fn draw(&mut self, lengths: Lengths) -> u64 {
+        lengths.draw(&mut self.lengths)
+    }
+
     /// A session of one prompt of `input` tokens.
     pub fn of_length(&mut self, input: u64, output: Option<u64>) -> Result<Session, PromptError> {
         let turn = self.turn(input, 0, None)?;

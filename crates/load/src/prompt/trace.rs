@@ -1,6 +1,7 @@
 //! A recorded load: when each request came, and its prompt or its lengths.
 
 use super::PromptError;
+use crate::lengths::MAX_TOKENS;
 use serde_json::Value;
 
 /// A request of a trace.
@@ -25,14 +26,22 @@ pub fn trace(file: &str, text: &str) -> Result<Vec<Arrived>, PromptError> {
         let object: Value = serde_json::from_str(line).map_err(|error| wrong(&error.to_string()))?;
         let number = |key: &str| object.get(key).and_then(Value::as_f64);
         let ms = number("arrival_s").map(|s| s * 1e3).or_else(|| number("timestamp"));
-        let ms = ms.filter(|ms| (0.0..1e15).contains(ms)).ok_or_else(|| wrong("expected arrival_s or timestamp"))?;
-        let count = |names: [&str; 2]| names.iter().find_map(|name| object.get(name)?.as_u64());
-        let prompt = object.get("prompt").and_then(Value::as_str).map(str::to_owned);
-        let input_tokens = count(["input_tokens", "input_length"]);
-        if prompt.is_none() && input_tokens.is_none_or(|n| !(1..=crate::lengths::MAX_TOKENS).contains(&n)) {
-            return Err(wrong("expected a prompt, or input_tokens of 1 to 10000000"));
+        let ms = ms.ok_or_else(|| wrong("expected arrival_s (seconds) or timestamp (milliseconds), a number"))?;
+        if !(0.0..1e15).contains(&ms) {
+            return Err(wrong(&format!("arrival_s or timestamp: expected a time from 0 on, found {ms} ms")));
         }
-        let output_tokens = count(["output_tokens", "output_length"]);
+        let count = |names: [&'static str; 2]| -> Result<Option<u64>, PromptError> {
+            let given = names.iter().find_map(|name| Some((*name, object.get(name).filter(|v| !v.is_null())?)));
+            let Some((name, value)) = given else { return Ok(None) };
+            let count = value.as_u64().filter(|n| (1..=MAX_TOKENS).contains(n));
+            count.map(Some).ok_or_else(|| wrong(&super::expected_count(name, value)))
+        };
+        let prompt = object.get("prompt").and_then(Value::as_str).map(str::to_owned);
+        let input_tokens = count(["input_tokens", "input_length"])?;
+        if prompt.is_none() && input_tokens.is_none() {
+            return Err(wrong("expected a string prompt, or input_tokens (input_length)"));
+        }
+        let output_tokens = count(["output_tokens", "output_length"])?;
         found.push(Arrived { at_ns: (ms * 1e6) as u64, prompt, input_tokens, output_tokens });
     }
     found.sort_by_key(|arrived: &Arrived| arrived.at_ns);
@@ -61,6 +70,8 @@ mod tests {
             "{\"timestamp\":-1,\"prompt\":\"\"}",
             "{\"timestamp\":1}",
             "{\"timestamp\":1,\"input_tokens\":0}",
+            "{\"timestamp\":1,\"prompt\":\"x\",\"output_tokens\":\"many\"}",
+            "{\"arrival_s\":1e300,\"prompt\":\"x\"}",
         ] {
             assert!(trace("t", wrong).is_err(), "{wrong}");
         }

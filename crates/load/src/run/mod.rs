@@ -5,96 +5,28 @@
 
 mod closed;
 mod collect;
+mod drive;
 mod open;
 mod session;
+mod settings;
 
-use crate::body::{BodyMaker, Endpoint};
+pub use settings::Settings;
+
+use crate::body::BodyMaker;
 use crate::clock::{now_ns, process_cpu_ns};
-use crate::net::{Connections, Connector, Pool, Timeouts};
+use crate::net::{Connector, Pool};
 use crate::prompt::{Encoder, Session, Source};
-use crate::{LimitError, Target, allow_open_files};
+use crate::{LimitError, allow_open_files};
 use collect::{Collector, Results};
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
-use pacemark_record::{Client, Request, stats};
-use serde_json::{Map, Value};
-use std::pin::pin;
+use hyper::header::HeaderMap;
+use pacemark_record::{Client, Request};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Sessions that are made ahead.
 const AHEAD: usize = 1024;
-
-/// How often the caller is told, and its wish to stop looked at.
-const TICK: Duration = Duration::from_millis(100);
-
-/// How often the runtime's lag is measured.
-const LAG_EVERY: Duration = Duration::from_millis(20);
-
-/// Where and how requests are sent.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The server.
-    pub target: Target,
-    /// Its endpoint.
-    pub endpoint: Endpoint,
-    /// What requests call the model.
-    pub model: String,
-    /// Answers come as streams.
-    pub stream: bool,
-    /// Whether connections are used again.
-    pub connections: Connections,
-    /// How long is waited.
-    pub timeouts: Timeouts,
-    /// Sent as a bearer token.
-    pub api_key: Option<String>,
-    /// Further headers.
-    pub headers: Vec<(String, String)>,
-    /// Fields added to every body; null leaves one of ours out.
-    pub extra_body: Map<String, Value>,
-    /// Longest answer in bytes.
-    pub max_answer_bytes: usize,
-    /// Let the kernel stamp what arrives, where it does.
-    pub kernel_stamps: bool,
-}
-
-impl Settings {
-    /// For a server, with everything else as usual.
-    pub fn new(target: Target, endpoint: Endpoint, model: String) -> Settings {
-        Settings {
-            target,
-            endpoint,
-            model,
-            stream: true,
-            connections: Connections::Reuse,
-            timeouts: Timeouts::default(),
-            api_key: None,
-            headers: Vec::new(),
-            extra_body: Map::new(),
-            max_answer_bytes: 16 << 20,
-            kernel_stamps: true,
-        }
-    }
-
-    /// The headers of every request.
-    pub(crate) fn header_map(&self) -> Result<HeaderMap, LoadError> {
-        let mut map = HeaderMap::new();
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| LoadError::Header(text.to_owned()));
-        map.insert(HOST, value(&self.target.authority())?);
-        if let Some(key) = &self.api_key {
-            let mut bearer =
-                HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| LoadError::Header("the API key".into()))?;
-            bearer.set_sensitive(true);
-            map.insert(AUTHORIZATION, bearer);
-        }
-        for (name, text) in &self.headers {
-            let name: HeaderName = name.parse().map_err(|_| LoadError::Header(name.clone()))?;
-            map.insert(name, value(text)?);
-        }
-        Ok(map)
-    }
-}
 
 /// When requests are sent.
 pub enum Shape {
@@ -291,7 +223,7 @@ pub fn run(
             collector,
         });
         let cpu_before = process_cpu_ns();
-        let (lag_ns, cut_requests) = runtime.block_on(drive(&shared, shape, &results, watch, stop));
+        let (lag_ns, cut_requests) = runtime.block_on(drive::drive(&shared, shape, &results, watch, stop));
         let origin_ns = shared.origin_ns;
         let client = Client {
             cpu_ns: process_cpu_ns() - cpu_before,
@@ -316,64 +248,4 @@ pub fn run(
 fn enough(sessions: &mpsc::WeakSender<Session>, bounds: Bounds) -> bool {
     let waiting = sessions.upgrade().map_or(AHEAD, |sender| AHEAD - sender.capacity());
     bounds.requests.is_some_and(|most| waiting as u64 >= most)
-}
-
-/// Runs the load and tells of it. Gives the runtime's lags and how many requests were cut.
-async fn drive(
-    shared: &Arc<Shared>,
-    shape: Shape,
-    results: &Arc<Mutex<Results>>,
-    watch: &mut dyn Watch,
-    stop: &AtomicBool,
-) -> (Vec<u64>, u64) {
-    let lags = Arc::new(Mutex::new(Vec::new()));
-    let lag = tokio::spawn(measure_lag(lags.clone()));
-    let work = async {
-        match shape {
-            Shape::Closed { concurrency } => closed::run(shared, concurrency).await,
-            Shape::Open { arrivals, max_in_flight } => open::run(shared, arrivals, max_in_flight).await,
-        }
-    };
-    let mut cut = 0;
-    {
-        let mut work = pin!(work);
-        while tokio::time::timeout(TICK, work.as_mut()).await.is_err() {
-            let in_flight = shared.in_flight.load(Relaxed);
-            watch.tick(&live(shared, results, in_flight));
-            if stop.load(Relaxed) {
-                cut = in_flight;
-                break;
-            }
-        }
-    } // Dropped here: what is in flight is given up.
-    lag.abort();
-    watch.tick(&live(shared, results, 0));
-    let lags = std::mem::take(&mut *lags.lock().unwrap_or_else(|e| e.into_inner()));
-    (lags, cut)
-}
-
-fn live(shared: &Shared, results: &Mutex<Results>, in_flight: u64) -> Live {
-    let results = results.lock().unwrap_or_else(|e| e.into_inner());
-    Live {
-        elapsed: Duration::from_nanos(now_ns() - shared.origin_ns),
-        in_flight,
-        done: results.requests.len() as u64 - results.failed,
-        failed: results.failed,
-        frames: shared.frames.load(Relaxed),
-        ttft_p50_ms: stats::median(&results.latest_ttft_ms()),
-    }
-}
-
-/// How much later than asked for a timer fires, again and again.
-async fn measure_lag(lags: Arc<Mutex<Vec<u64>>>) {
-    const MOST: usize = 1 << 20;
-    loop {
-        let before = now_ns();
-        tokio::time::sleep(LAG_EVERY).await;
-        let lag = (now_ns() - before).saturating_sub(LAG_EVERY.as_nanos() as u64);
-        let mut lags = lags.lock().unwrap_or_else(|e| e.into_inner());
-        if lags.len() < MOST {
-            lags.push(lag);
-        }
-    }
 }

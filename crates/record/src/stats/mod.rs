@@ -13,7 +13,7 @@ pub use block::{BLOCK_BOOTSTRAP, block_interval};
 pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
 pub use describe::{mean, median, quantile, sample_sd};
 pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};
-pub use order::{quantile_interval, supported_quantile};
+pub use order::{least_samples, quantile_interval, supported_quantile};
 pub use paired::{PAIRED_RATIO, PairedRatio, paired_ratio};
 
 /// The level of every interval that is not asked for otherwise.

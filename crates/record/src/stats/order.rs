@@ -19,6 +19,12 @@ pub fn supported_quantile(sorted: &[f64], p: f64, confidence: f64) -> Option<f64
     quantile(sorted, p)
 }
 
+/// The fewest samples that bound the `p`-quantile: the least n with `1 − p^n − (1 − p)^n ≥ confidence`. `None` where a million
+/// are too few.
+pub fn least_samples(p: f64, confidence: f64) -> Option<usize> {
+    (2..=1_000_000).find(|&n| 1.0 - p.powi(n) - (1.0 - p).powi(n) >= confidence).map(|n| n as usize)
+}
+
 /// Indices (from 0) of the samples that bound the quantile.
 fn rank_interval(n: usize, p: f64, confidence: f64) -> Option<(usize, usize)> {
     if n < 2 || !(p > 0.0 && p < 1.0) {
@@ -81,11 +87,12 @@ mod tests {
 
     #[test]
     fn the_sample_sizes_that_bound_a_percentile() {
-        // The least n with 1 − p^n − (1 − p)^n ≥ 0.95.
         for (p, needed) in [(0.5, 6), (0.9, 29), (0.99, 299)] {
             assert_eq!(rank_interval(needed - 1, p, 0.95), None, "p {p}");
             assert!(rank_interval(needed, p, 0.95).is_some(), "p {p}");
+            assert_eq!(least_samples(p, 0.95), Some(needed));
         }
+        assert_eq!(least_samples(1.0 - 1e-9, 0.95), None);
     }
 
     #[test]

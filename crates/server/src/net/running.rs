@@ -9,6 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{Request, Response, StatusCode};
+use nix::sys::socket::{self, Backlog};
 use pacemark_backend::Service;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -17,6 +18,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tower::ServiceExt;
+
+/// Connections that may wait to be accepted; Linux takes at most `net.core.somaxconn` of them, 4096 by default.
+const WAITING_CONNECTIONS: i32 = 4096;
 
 /// A server over a socket; dropping it ends it at once.
 pub struct Running {
@@ -33,6 +37,7 @@ pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener)
     app.hub.run(runtime.handle());
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
+    lengthen_queue(&listener);
     let (stage, _) = watch::channel(Stage::Serving);
     {
         let _inside = runtime.enter();
@@ -41,6 +46,13 @@ pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener)
         runtime.spawn(listen(app.clone(), router, listener, stage.clone()));
     }
     Ok(Running { address, app, stage, runtime: Some(runtime) })
+}
+
+/// More connections may wait to be accepted than the standard library's 128. Where thousands come at once, the system of one
+/// that finds no room tries again after a second.
+fn lengthen_queue(listener: &TcpListener) {
+    // It listens already: where this is refused, with the queue that it has.
+    let _ = Backlog::new(WAITING_CONNECTIONS).and_then(|backlog| socket::listen(listener, backlog));
 }
 
 fn runtime(n_threads: usize) -> io::Result<Runtime> {
@@ -147,5 +159,27 @@ impl Local {
             let body = response.into_body().collect().await.map_err(io::Error::other)?;
             Ok((status, body.to_bytes()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    #[test]
+    fn a_crowd_is_let_in_at_once() {
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+        if most.ok().and_then(|text| text.trim().parse().ok()).is_none_or(|most: usize| most < 400) {
+            return; // this system does not let it
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        lengthen_queue(&listener);
+        // Nobody accepts them.
+        let address = listener.local_addr().unwrap();
+        let connected: Vec<_> =
+            (0..400).map_while(|_| TcpStream::connect_timeout(&address, Duration::from_secs(20)).ok()).collect();
+        assert_eq!(connected.len(), 400);
     }
 }

@@ -1,6 +1,7 @@
 //! When what happened to an answer, for `timings`, for metrics and for the log.
 
 use crate::app::App;
+use crate::log;
 use crate::metrics::Metrics;
 use pacemark_backend::{Event, Phases, Usage};
 use pacemark_openai_api::Timings;
@@ -153,9 +154,9 @@ impl Drop for Record {
         };
         let ms = self.arrived.elapsed().as_secs_f64() * 1e3;
         let prompt = self.prompt_text.as_ref().map_or(String::new(), |text| format!(" {text:?}"));
-        eprintln!(
+        log::line(format_args!(
             "{} {} {outcome} {}+{} tokens {ms:.1} ms{prompt}",
             self.id, self.route, self.prompt_tokens, self.output_tokens
-        );
+        ));
     }
 }

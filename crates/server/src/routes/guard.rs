@@ -3,6 +3,7 @@
 use super::generate::RequestId;
 use crate::app::App;
 use crate::error::{ApiError, Result};
+use crate::log;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -41,7 +42,7 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
     // Answers of the engine have a line of their own when they end.
     if !app.options.quiet && (status != StatusCode::OK || !route.ends_with("/completions")) {
-        eprintln!("{id} {route} {} {:.1} ms", status.as_u16(), begun.elapsed().as_secs_f64() * 1e3);
+        log::line(format_args!("{id} {route} {} {:.1} ms", status.as_u16(), begun.elapsed().as_secs_f64() * 1e3));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use pacemark_load::Target;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{self, Command, Stdio};
 
 /// The server; it ends when this is dropped.
@@ -19,8 +20,11 @@ impl Child {
         let mut process = Command::new(program)
             .arg("serve")
             .args(arguments)
-            .args(["--port", "0"])
-            .stdin(Stdio::null())
+            .args(["--port", "0", "--until-eof"])
+            // Open as long as this process lives, however it ends.
+            .stdin(Stdio::piped())
+            // Ctrl-C is for the load, which still has answers to come.
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,10 +1,13 @@
 //! `pacemark load`: requests to a server, and what its users would see.
 
 mod child;
+mod judge;
 mod levels;
 mod options;
+mod output;
 mod progress;
 mod prompts;
+mod rows;
 mod self_test;
 mod server;
 mod trials;
@@ -13,7 +16,7 @@ use crate::exit::{Exit, UsageError};
 use anyhow::Result;
 use options::{Duration, Ramp, Target};
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
-use pacemark_record::Slo;
+use pacemark_record::{Grades, Slo};
 use pacemark_report::RENDERERS;
 use std::path::PathBuf;
 
@@ -30,6 +33,7 @@ Examples:
   pacemark load --url http://host:8000 --dataset sharegpt.json --turns 3
   pacemark load --url http://host:8000 --shared-prefix 1000 --prefix-groups 4
   pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
+  pacemark load --show run.json -o csv                             the same figures again
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load --self-test                                        how far its own stamps are off
 
@@ -41,8 +45,8 @@ be met. Ctrl-C shows what was measured until then.";
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The server, with or without /v1
-    #[arg(long, value_name = "URL", value_parser = pacemark_load::Target::parse,
-        required_unless_present_any = ["serve", "self_test"], conflicts_with_all = ["serve", "self_test"])]
+    #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
+        required_unless_present_any = ["serve", "self_test", "show"], conflicts_with_all = ["serve", "self_test", "show"])]
     url: Option<pacemark_load::Target>,
     /// Start `pacemark serve -m MODEL` for this load, on a port of its own, instead of --url
     #[arg(short = 'm', long, value_name = "MODEL", conflicts_with = "self_test")]
@@ -50,12 +54,20 @@ pub struct Args {
     /// A further argument of that server, e.g. --serve-arg=-t --serve-arg=2
     #[arg(long, value_name = "ARG", requires = "serve", allow_hyphen_values = true)]
     serve_arg: Vec<String>,
+    /// Show the figures of a record that --save wrote, in any format, also with other limits (--slo)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save"])]
+    show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
     #[arg(long)]
     self_test: bool,
     /// Streams of a self-test
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,100,1000,2000")]
     streams: Vec<usize>,
+    /// Chunks a second of a self-test, at most: server and client share this machine, and the server's lateness is not the
+    /// client's error
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..),
+        requires = "self_test")]
+    self_test_rate: u32,
     /// What the server calls the model [default: the first of /v1/models]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -70,13 +82,13 @@ pub struct Args {
     #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', help_heading = "Load")]
     concurrency: Vec<usize>,
     /// Requests of each row [default: 64, or 16 a stream; with --duration no bound]
-    #[arg(long, short = 'n', value_name = "N", help_heading = "Load")]
+    #[arg(long, aliases = ["num-prompts", "num-requests", "request-count", "max-requests"], short = 'n', value_name = "N", help_heading = "Load")]
     requests: Option<u64>,
     /// Begin no request later than this, e.g. 30s, 2m
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     duration: Option<Duration>,
     /// Requests a second, answered or not, instead of streams
-    #[arg(long, value_name = "R,…", value_delimiter = ',', help_heading = "Load",
+    #[arg(long, aliases = ["request-rate"], value_name = "R,…", value_delimiter = ',', help_heading = "Load",
         conflicts_with_all = ["concurrency", "ramp", "trace"])]
     rate: Vec<f64>,
     /// How requests at a rate arrive: constant, poisson or gamma:CV
@@ -98,15 +110,18 @@ pub struct Args {
     /// Most requests in flight at a rate or from a trace; what has to wait is counted
     #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Load")]
     max_in_flight: usize,
+    /// vLLM's and AIPerf's word: streams at once, or with a rate, requests in flight
+    #[arg(long, value_name = "N", hide = true, conflicts_with_all = ["concurrency", "max_in_flight"], help_heading = "Load")]
+    max_concurrency: Option<usize>,
     /// Requests before counting begins, at each level [default: one a stream; 1 at a rate]
-    #[arg(long, value_name = "N", conflicts_with = "trace", help_heading = "Load")]
+    #[arg(long, aliases = ["num-warmups", "warmup-request-count"], value_name = "N", conflicts_with = "trace", help_heading = "Load")]
     warmup: Option<u64>,
 
     /// Tokens of a prompt: N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD
-    #[arg(long, value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>, help_heading = "Prompts")]
+    #[arg(long, aliases = ["random-input-len", "isl"], value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>, help_heading = "Prompts")]
     input_tokens: Lengths,
-    /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of --dataset and --trace, theirs]
-    #[arg(long, value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
+    /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files, theirs, else any]
+    #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
     output_tokens: Option<options::Output>,
     /// Prompts from a file: a line or a JSON object {\"prompt\": …} each
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
@@ -171,6 +186,9 @@ pub struct Args {
     /// Limits, from the schedule: FIGURE:pNN<TIME with ttft, tpot or e2e, e.g. ttft:p95<500ms,tpot:p99<50ms
     #[arg(long, value_name = "LIMITS", value_parser = str::parse::<Slo>, help_heading = "Output")]
     slo: Option<Slo>,
+    /// Thresholds of the grades excellent, good, usable and slow: tokens a second / ms to the first token, the worse decides
+    #[arg(long, value_name = "STEPS", value_parser = str::parse::<Grades>, default_value_t, help_heading = "Output")]
+    grades: Grades,
     /// A figure that must be reached, e.g. output_ts_steady>=100 (names: those of -o json)
     #[arg(long, value_name = "TARGET", value_parser = str::parse::<Target>, help_heading = "Output")]
     target: Vec<Target>,
@@ -187,15 +205,30 @@ fn formats() -> clap::builder::PossibleValuesParser {
 }
 
 /// Runs `pacemark load`.
-pub fn run(args: Args) -> Result<Exit> {
+pub fn run(mut args: Args) -> Result<Exit> {
+    args.resolve();
     args.check()?;
     if args.self_test {
         return self_test::run(&args);
     }
-    levels::run(&args)
+    match &args.show {
+        Some(path) => output::show(&args, path),
+        None => rows::run(&args),
+    }
 }
 
 impl Args {
+    /// Puts what was said in other tools' words into ours.
+    fn resolve(&mut self) {
+        match self.max_concurrency.take() {
+            Some(n) if self.rate.is_empty() && self.ramp.is_none() && self.trace.is_none() => {
+                self.concurrency = vec![n]
+            }
+            Some(n) => self.max_in_flight = n,
+            None => {}
+        }
+    }
+
     /// Refuses what clap cannot see.
     fn check(&self) -> Result<(), UsageError> {
         let wrong = |why: String| Err(UsageError(why));
@@ -227,5 +260,55 @@ impl Args {
             return wrong("--prefix-groups 0: expected at least 1".into());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(words: &str) -> Args {
+        let words = ["load", "--url", "http://x"].into_iter().chain(words.split(' '));
+        let mut args = Command::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args;
+        args.resolve();
+        args
+    }
+
+    #[test]
+    fn other_tools_words_mean_the_same() {
+        for (theirs, ours) in [
+            ("--num-prompts 7 --random-input-len 9 --random-output-len 3", "-n 7 --input-tokens 9 --output-tokens 3"),
+            ("--request-count 7 --isl 9 --osl 3", "-n 7 --input-tokens 9 --output-tokens 3"),
+            ("--request-rate 2.5 --max-concurrency 8", "--rate 2.5 --max-in-flight 8"),
+            ("--max-concurrency 8 --num-warmups 2", "-c 8 --warmup 2"),
+            ("--endpoint /v1/completions", "--endpoint completions"),
+        ] {
+            assert_eq!(format!("{:?}", parsed(theirs)), format!("{:?}", parsed(ours)), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for wrong in [
+            "-c 0",
+            "-n 0",
+            "--rate NaN",
+            "--rate -1",
+            "--rate inf",
+            "--max-in-flight 0",
+            "--prompt-ids",
+            "--prefix-groups 0",
+        ] {
+            let words = ["load", "--url", "http://x"].into_iter().chain(wrong.split(' '));
+            let refused = Command::try_parse_from(words).map_err(drop).and_then(|c| c.args.check().map_err(drop));
+            assert!(refused.is_err(), "{wrong}");
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::{hub, input};
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
 use pacemark_load::prompt::{
-    Arrived, Cache, Encoder, Listed, Prompt, Session, Source, Synthetic, SyntheticOptions, Turn, lines, share_gpt,
-    trace,
+    Arrived, Cache, Encoder, Listed, ListedOptions, Prompt, PromptError, Session, Source, Synthetic, SyntheticOptions,
+    Turn, lines, share_gpt, trace,
 };
 use pacemark_load::{Endpoint, Lengths, Settings};
 use pacemark_modelfile::ModelFile;
@@ -47,6 +47,8 @@ pub struct Wanted {
     pub arrivals: Option<Vec<u64>>,
     /// Prompt tokens are known before they are sent.
     pub exact: bool,
+    /// Something says how long answers are to be: a flag, or the file.
+    pub given_lengths: bool,
 }
 
 /// The source of one row; `row` makes its prompts others than those of the row before.
@@ -74,24 +76,26 @@ pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wa
     if let Some(path) = &args.trace {
         let name = path.display().to_string();
         let arrived = trace(&name, &input::read_file(path)?)?;
-        let mut words = Synthetic::new(options, encoder)?;
+        let words = Synthetic::new(options, encoder)?;
         let exact = words.is_exact();
         let arrivals = arrived.iter().map(|arrived| arrived.at_ns).collect();
-        let sessions: Result<Vec<Session>> = arrived.into_iter().map(|a| replayed(a, output, &mut words)).collect();
-        return Ok(Wanted { source: Box::new(InOrder(sessions?.into_iter())), arrivals: Some(arrivals), exact });
+        let source = Replay { arrived: arrived.into_iter(), output, words };
+        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), exact, given_lengths: true });
     }
-    let sessions = match (&args.dataset, &args.prompts) {
-        (Some(path), _) => share_gpt(&path.display().to_string(), &input::read_file(path)?, encoder.as_deref())?,
+    let talks = match (&args.dataset, &args.prompts) {
+        (Some(path), _) => share_gpt(&path.display().to_string(), &input::read_file(path)?)?,
         (None, Some(path)) => lines(&path.display().to_string(), &input::read_file(path)?)?,
         (None, None) => {
             let source = Synthetic::new(options, encoder).context("cannot make prompts")?;
             let exact = source.is_exact();
-            return Ok(Wanted { source: Box::new(source), arrivals: None, exact });
+            return Ok(Wanted { source: Box::new(source), arrivals: None, exact, given_lengths: true });
         }
     };
     let exact = encoder.as_ref().is_some_and(|encoder| !encoder.is_remote());
-    let source = Listed::new(sessions, args.turns, output, cache, encoder, special, (args.seed, nonce));
-    Ok(Wanted { source: Box::new(source), arrivals: None, exact })
+    let options = ListedOptions { turns: args.turns, output, cache, special, seed: args.seed, nonce };
+    let source = Listed::new(talks, options, encoder);
+    let given_lengths = args.output_tokens.is_some() || source.tells_lengths();
+    Ok(Wanted { source: Box::new(source), arrivals: None, exact, given_lengths })
 }
 
 /// What `--cache` and `--shared-prefix` mean together.
@@ -104,25 +108,31 @@ pub fn cache(args: &Args) -> Cache {
     }
 }
 
-/// A request of a trace, with its own prompt or one of its length.
-fn replayed(arrived: Arrived, output: Option<Lengths>, words: &mut Synthetic) -> Result<Session> {
-    let fixed = match output {
-        Some(Lengths::Fixed(n)) => Some(n),
-        _ => None,
-    };
-    let output_tokens = arrived.output_tokens.or(fixed);
-    if let Some(prompt) = arrived.prompt {
-        let prompt = Prompt::Text(prompt);
-        return Ok(Session { turns: vec![Turn { prompt, prompt_tokens: None, output_tokens }] });
-    }
-    Ok(words.of_length(arrived.input_tokens.unwrap_or(1), output_tokens)?)
+/// Requests of a trace in its order, each made when it is needed: a day's prompts would not fit.
+struct Replay {
+    arrived: std::vec::IntoIter<Arrived>,
+    output: Option<Lengths>,
+    words: Synthetic,
 }
 
-/// Sessions in the order of a trace.
-struct InOrder(std::vec::IntoIter<Session>);
+impl Replay {
+    /// With its own prompt, or one of its length.
+    fn session(&mut self, arrived: Arrived) -> Result<Session, PromptError> {
+        let output_tokens = arrived.output_tokens.or_else(|| self.output.map(|output| self.words.draw(output)));
+        match arrived.prompt {
+            Some(prompt) => {
+                let prompt = Prompt::Text(prompt);
+                Ok(Session { turns: vec![Turn { prompt, prompt_tokens: None, output_tokens }] })
+            }
+            None => self.words.of_length(arrived.input_tokens.unwrap_or(1), output_tokens),
+        }
+    }
+}
 
-impl Source for InOrder {
+impl Source for Replay {
     fn next(&mut self) -> Option<Session> {
-        self.0.next()
+        let arrived = self.arrived.next()?;
+        // A server that no longer counts ends the load.
+        self.session(arrived).ok()
     }
 }

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// The mock's clock: 40 000 chunks a second at 2000 streams.
-const MOCK: &str = "ttft=50ms,itl=50ms";
+/// Time between two tokens of a stream in milliseconds, at least; more where so many streams would come to more than
+/// `--self-test-rate`.
+const ITL_MS: f64 = 50.0;
 
 /// Tokens of an answer.
 const TOKENS: u64 = 20;
@@ -30,13 +31,24 @@ const ROUNDS: u64 = 3;
 /// One number of streams.
 struct Row {
     streams: usize,
+    /// Of the mock.
+    itl_ms: f64,
     requests: usize,
     failed: usize,
     ttft: Figures,
     itl: Figures,
     /// Stamps after the times at which the server wrote.
     late: Figures,
+    /// Share of chunks that have the stamp of the one before.
+    together: f64,
     cpu: f64,
+}
+
+impl Row {
+    /// Chunks a second when all streams run.
+    fn rate(&self) -> f64 {
+        self.streams as f64 * 1e3 / self.itl_ms
+    }
 }
 
 /// Percentiles by the client's stamps and by the server's times, in milliseconds; absent where the sample is too small.
@@ -51,22 +63,21 @@ pub fn run(args: &Args) -> Result<Exit> {
     let most = args.streams.iter().max().copied().unwrap_or(1);
     // The child inherits what this process may open.
     pacemark_load::allow_open_files(2 * most as u64)?;
-    let words = ["--mock", MOCK, "--max-connections", &(most + 64).to_string(), "--max-queue", &most.to_string()];
-    let child = Child::serve(&words.map(str::to_owned))?;
-    let mut settings = Settings::new(child.target.clone(), Endpoint::Completions, "mock".to_owned());
-    settings.kernel_stamps = args.stamps == "kernel";
-    let options = json!({ "include_usage": true, "emitted_ns": true });
-    settings.extra_body.insert("stream_options".to_owned(), options);
     let mut progress = Progress::new();
     let (mut rows, mut examples) = (Vec::new(), Vec::new());
     for &streams in &args.streams {
-        progress.begin(&format!("{streams} streams"));
-        let measured = measure(&settings, streams, &mut progress)?;
+        let itl_ms = (streams as f64 * 1e3 / f64::from(args.self_test_rate)).max(ITL_MS);
+        let child = mock(streams, itl_ms)?;
+        let settings = settings(args, &child);
+        let requests = REQUESTS.max(ROUNDS * streams as u64);
+        let bounds = Bounds { requests: Some(requests), duration: None };
+        progress.begin(&format!("{streams} streams"), bounds);
+        let measured = measure(&settings, streams, bounds, &mut progress)?;
         if interrupt::flag().load(Relaxed) {
             break;
         }
         examples.extend(measured.requests.iter().find_map(|r| Some((streams, r.failure.clone()?.message))));
-        rows.push(row(streams, &measured)?);
+        rows.push(row(streams, itl_ms, &measured)?);
     }
     drop(progress);
     let text = match args.output.as_str() {
@@ -81,7 +92,23 @@ pub fn run(args: &Args) -> Result<Exit> {
     Ok(if failed { Exit::Failed } else { Exit::Fine })
 }
 
-fn measure(settings: &Settings, streams: usize, progress: &mut Progress) -> Result<Measured> {
+/// A mock server with room for all streams.
+fn mock(streams: usize, itl_ms: f64) -> Result<Child> {
+    let spec = format!("ttft={ITL_MS}ms,itl={itl_ms}ms");
+    let (connections, queue) = ((streams + 64).to_string(), streams.to_string());
+    let words = ["--mock", &spec, "--max-connections", &connections, "--max-queue", &queue];
+    Child::serve(&words.map(str::to_owned))
+}
+
+fn settings(args: &Args, child: &Child) -> Settings {
+    let mut settings = Settings::new(child.target.clone(), Endpoint::Completions, "mock".to_owned());
+    settings.kernel_stamps = args.stamps == "kernel";
+    let options = json!({ "include_usage": true, "emitted_ns": true });
+    settings.extra_body.insert("stream_options".to_owned(), options);
+    settings
+}
+
+fn measure(settings: &Settings, streams: usize, bounds: Bounds, progress: &mut Progress) -> Result<Measured> {
     let options = SyntheticOptions {
         input: Lengths::Fixed(16),
         output: Some(Lengths::Fixed(TOKENS)),
@@ -93,15 +120,13 @@ fn measure(settings: &Settings, streams: usize, progress: &mut Progress) -> Resu
         nonce: 0,
     };
     let mut source = Synthetic::new(options, None)?;
-    let requests = REQUESTS.max(ROUNDS * streams as u64);
-    let bounds = Bounds { requests: Some(requests), duration: None };
     let shape = Shape::Closed { concurrency: streams };
     Ok(run_load(settings, shape, bounds, &mut source, None, progress, interrupt::flag())?)
 }
 
-fn row(streams: usize, measured: &Measured) -> Result<Row> {
+fn row(streams: usize, itl_ms: f64, measured: &Measured) -> Result<Row> {
     let (mut ttft, mut itl, mut late) = Default::default();
-    let mut failed = 0;
+    let (mut failed, mut together, mut chunks) = (0, 0, 0);
     let ms = |ns: u64| ns as f64 / 1e6;
     for (request, emitted) in measured.requests.iter().zip(&measured.emitted_ns) {
         failed += usize::from(!request.is_ok());
@@ -111,6 +136,8 @@ fn row(streams: usize, measured: &Measured) -> Result<Row> {
         if emitted.len() != request.chunks_ns.len() {
             bail!("the server tells no times of its chunks: it is another version");
         }
+        chunks += emitted.len();
+        together += request.chunks_ns.windows(2).filter(|pair| pair[0] == pair[1]).count();
         let truth: Vec<u64> = emitted.iter().map(|ns| ns.saturating_sub(measured.origin_ns)).collect();
         let of = |stamps: &[u64], to: (&mut Vec<f64>, &mut Vec<f64>)| {
             to.0.extend(stamps.first().map(|first| ms(first.saturating_sub(request.sent_ns))));
@@ -125,7 +152,9 @@ fn row(streams: usize, measured: &Measured) -> Result<Row> {
     }
     let requests = measured.requests.len();
     let cpu = measured.client.cpu_share();
-    Ok(Row { streams, requests, failed, ttft: figures(ttft), itl: figures(itl), late: figures(late), cpu })
+    let together = together as f64 / chunks.max(1) as f64;
+    let (ttft, itl, late) = (figures(ttft), figures(itl), figures(late));
+    Ok(Row { streams, itl_ms, requests, failed, ttft, itl, late, together, cpu })
 }
 
 /// By the client, and in truth.
@@ -143,13 +172,25 @@ fn figures((mut ours, mut truth): Pair) -> Figures {
 
 fn as_text(args: &Args, rows: &[Row]) -> String {
     let mut text = format!(
-        "A mock with a token at {MOCK}, {TOKENS} tokens an answer; stamps by the {}. In ms: what the client measured, and in \
-         parentheses how much more\nthat is than by the times at which the server wrote. late: a stamp after its chunk was written.\n\n",
+        "A mock server, {TOKENS} tokens an answer, the first after {ITL_MS} ms; stamps by the {}. Times in ms: what the client \
+         measured, and in parentheses how much\nmore that is than by the times at which the server wrote. late: a stamp after \
+         its chunk was written; together: chunks with the stamp of the one before.\n\n",
         args.stamps
     );
     text += &format!(
-        "{:>8} {:>8} {:>7} {:>20} {:>20} {:>20} {:>20} {:>9} {:>9} {:>6}\n",
-        "streams", "requests", "failed", "ttft p50", "ttft p99", "itl p50", "itl p99", "late p50", "late p99", "cpu"
+        "{:>7} {:>8} {:>8} {:>6} {:>18} {:>18} {:>17} {:>17} {:>8} {:>8} {:>8} {:>5}\n",
+        "streams",
+        "chunks/s",
+        "requests",
+        "failed",
+        "ttft p50",
+        "ttft p99",
+        "itl p50",
+        "itl p99",
+        "late p50",
+        "late p99",
+        "together",
+        "cpu"
     );
     let cell = |of: Option<(f64, f64)>| match of {
         Some((ours, truth)) => format!("{ours:.3} ({:+.3})", ours - truth),
@@ -158,8 +199,9 @@ fn as_text(args: &Args, rows: &[Row]) -> String {
     let late = |of: Option<(f64, f64)>| of.map_or("-".to_owned(), |(late, _)| format!("{late:.3}"));
     for row in rows {
         text += &format!(
-            "{:>8} {:>8} {:>7} {:>20} {:>20} {:>20} {:>20} {:>9} {:>9} {:>4.0} %\n",
+            "{:>7} {:>8.0} {:>8} {:>6} {:>18} {:>18} {:>17} {:>17} {:>8} {:>8} {:>6.2} % {:>3.0} %\n",
             row.streams,
+            row.rate(),
             row.requests,
             row.failed,
             cell(row.ttft.p50),
@@ -168,6 +210,7 @@ fn as_text(args: &Args, rows: &[Row]) -> String {
             cell(row.itl.p99),
             late(row.late.p50),
             late(row.late.p99),
+            row.together * 100.0,
             row.cpu * 100.0,
         );
     }
@@ -181,6 +224,8 @@ fn as_json(args: &Args, rows: &[Row]) -> Value {
     let rows = rows.iter().map(|row| {
         json!({
             "streams": row.streams,
+            "itl_ms": row.itl_ms,
+            "chunks_per_second": row.rate(),
             "requests": row.requests,
             "failed": row.failed,
             "ttft_ms_p50": figure(row.ttft.p50),
@@ -189,8 +234,9 @@ fn as_json(args: &Args, rows: &[Row]) -> Value {
             "itl_ms_p99": figure(row.itl.p99),
             "late_ms_p50": row.late.p50.map(|(late, _)| late),
             "late_ms_p99": row.late.p99.map(|(late, _)| late),
+            "stamped_together": row.together,
             "client_cpu": row.cpu,
         })
     });
-    json!({ "mock": MOCK, "tokens": TOKENS, "stamps": args.stamps, "rows": rows.collect::<Vec<_>>() })
+    json!({ "ttft_ms": ITL_MS, "tokens": TOKENS, "stamps": args.stamps, "rows": rows.collect::<Vec<_>>() })
 }

@@ -6,7 +6,7 @@ use super::options::Output;
 use super::prompts;
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Bounds, Connections, Measured, Settings};
-use pacemark_record::{LOAD_EXPERIMENT, Run, Trial};
+use pacemark_record::{Grades, LOAD_EXPERIMENT, Run, Trial};
 use serde_json::{Map, Value, json};
 
 /// One row's circumstances.
@@ -17,6 +17,7 @@ pub struct Row<'a> {
     pub bounds: Bounds,
     pub nonce: u64,
     pub exact: bool,
+    pub given_lengths: bool,
 }
 
 /// The trial, without what only its runner knows.
@@ -73,8 +74,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     let output = match args.output_tokens {
         Some(Output::Any) => "any".to_owned(),
         Some(Output::Exact(lengths)) => lengths.to_string(),
-        None if file.is_some() => "file".to_owned(),
-        None => "64".to_owned(),
+        None if file.is_none() => "64".to_owned(),
+        None if row.given_lengths => "file".to_owned(),
+        None => "any".to_owned(),
     };
     set("output_lengths", output.into());
     set("prompt_form", if args.prompt_ids { "ids" } else { "text" }.into());
@@ -91,6 +93,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     set("generator", json!("splitmix64"));
     if !settings.extra_body.is_empty() {
         set("body", Value::Object(settings.extra_body.clone()));
+    }
+    if args.grades != Grades::default() {
+        set("grades", args.grades.to_string().into());
     }
     if let Some(slo) = &args.slo {
         set("slo", slo.to_string().into());

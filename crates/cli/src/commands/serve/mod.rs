@@ -46,6 +46,9 @@ pub struct Args {
     /// Port to listen on; 0 for any that is free, which is printed
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
+    /// End when standard input does: for a program that starts a server of its own
+    #[arg(long, hide = true)]
+    until_eof: bool,
     /// Threads that compute one token [default: all cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -114,6 +117,9 @@ pub fn run(args: Args) -> Result<Exit> {
     }
     let server = pacemark_server::start(service, options, listener).context("cannot start the server")?;
     server.drain_on_signals().context("cannot watch for signals")?;
+    if args.until_eof {
+        std::thread::spawn(end_with_input);
+    }
     let BackendInfo { model_type, n_ctx, n_seqs, .. } = info;
     eprintln!(
         "ready: http://{} serves {name} ({model_type}), context {n_ctx}, {n_seqs} at once, {max_queue} may wait",
@@ -121,6 +127,12 @@ pub fn run(args: Args) -> Result<Exit> {
     );
     server.wait();
     Ok(Exit::Fine)
+}
+
+/// Ends the process with its standard input: whoever wanted answers is gone.
+fn end_with_input() {
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink()); // an error is an end too
+    std::process::exit(Exit::Fine as i32);
 }
 
 fn service(args: &Args) -> Result<Arc<dyn Service>> {

@@ -1,0 +1,164 @@
+//! One row after the other: warmed up, measured, shown, and all of them kept where that was asked for.
+
+use super::child::Child;
+use super::levels::{self, Level};
+use super::output::{Output, RecordFile};
+use super::progress::Progress;
+use super::prompts::{self, Counter, Wanted};
+use super::trials::{self, Row};
+use super::{Args, judge, server};
+use crate::exit::Exit;
+use crate::{interrupt, machine};
+use anyhow::{Context, Result, bail};
+use pacemark_load::prompt::{Session, Source};
+use pacemark_load::{Bounds, Measured, Settings, Shape, Sweep, run as run_load, warnings};
+use pacemark_record::env::CpuTime;
+use pacemark_record::{Run, SCHEMA, Trial, Warmup};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A nonce is a number that JSON readers keep exactly.
+const NONCE_BITS: u64 = (1 << 48) - 1;
+
+/// A server for all rows: room for as many streams as the largest has.
+fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
+    let most = args.concurrency.iter().copied().max().unwrap_or(levels::STREAMS).max(16).to_string();
+    let mut words: Vec<String> = ["-m", model, "--max-num-seqs", &most].map(str::to_owned).to_vec();
+    words.extend(args.serve_arg.iter().cloned());
+    words
+}
+
+/// Everything that the rows of one command share.
+struct Loads<'a> {
+    args: &'a Args,
+    settings: Settings,
+    counter: Counter,
+    nonce: u64,
+    progress: Progress,
+}
+
+/// A row, and what is to be said of it besides.
+struct MeasuredRow {
+    trial: Trial,
+    notes: Vec<String>,
+}
+
+/// Runs every row, shows it, and says what is to be thought of all.
+pub fn run(args: &Args) -> Result<Exit> {
+    // An hour's load is not to be lost to a folder that is not there.
+    let file = args.save.as_deref().map(RecordFile::create).transpose()?;
+    // Ends with this function, however it ends.
+    let child = args.serve.as_deref().map(|model| Child::serve(&serve_arguments(args, model))).transpose()?;
+    let target = args.url.clone().or(child.as_ref().map(|child| child.target.clone())).context("clap asked for one")?;
+    let settings = server::settings(args, target)?;
+    let counter = prompts::counter(args, &settings)?;
+    // Another for each run: what the server remembers of the last one must not help.
+    let nonce =
+        args.nonce.unwrap_or_else(|| (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS);
+    let mut loads = Loads { args, settings, counter, nonce, progress: Progress::new() };
+    let mut env = machine::env();
+    let mut output = Output::begin(args, &env, &loads.progress)?;
+    let (mut trials, mut sweep, mut notes): (Vec<Trial>, Sweep, Vec<String>) = Default::default();
+    let mut next = levels::levels(args);
+    next.reverse();
+    while let Some(level) = next.pop() {
+        // Interrupted before any request of the row had ended: the rows before it are what there is.
+        let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)? else { break };
+        output.row(&trial, &loads.progress)?;
+        notes.extend(said.into_iter().chain(warnings(&trial)).map(|note| format!("{}: {note}", level.name())));
+        sweep.push(levels::point(level, &trial));
+        trials.push(trial);
+        if interrupt::flag().load(Relaxed) {
+            break;
+        }
+        if args.sweep {
+            next.extend(sweep.next_level(args.sweep_to).map(|at| level.at(at)));
+        }
+    }
+    if trials.is_empty() {
+        bail!("interrupted before a request had ended");
+    }
+    if args.sweep {
+        notes.push(levels::knee(args, &sweep));
+    }
+    let (exit, judged) = judge::judge(args, &trials);
+    notes.extend(judged);
+    env.steal_share = trials.iter().filter_map(|trial| trial.steal_share).reduce(f64::max);
+    output.end(&env, &notes, &loads.progress)?;
+    if let Some(file) = file {
+        file.write(Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
+    }
+    Ok(exit)
+}
+
+/// At most so many sessions of another source.
+struct First<'a> {
+    of: &'a mut dyn Source,
+    left: u64,
+}
+
+impl Source for First<'_> {
+    fn next(&mut self) -> Option<Session> {
+        self.left = self.left.checked_sub(1)?;
+        self.of.next()
+    }
+}
+
+impl Loads<'_> {
+    /// One row; none where Ctrl-C came before a request had ended.
+    fn measure(&mut self, level: Level, row: u64) -> Result<Option<MeasuredRow>> {
+        let name = level.name();
+        self.progress.begin(&name, Bounds::default());
+        let Wanted { mut source, arrivals, exact, given_lengths } =
+            prompts::wanted(self.args, &self.counter, self.nonce, row)?;
+        let (warmup, mut notes) = self.warm_up(level, source.as_mut())?;
+        let bounds = level.bounds(self.args, arrivals.as_deref());
+        let began = machine::now_unix_s();
+        let before = CpuTime::now();
+        let shape = level.shape(self.args, arrivals);
+        self.progress.begin(&name, bounds);
+        let measured = self.load(shape, bounds, source.as_mut())?;
+        if measured.requests.is_empty() {
+            if interrupt::flag().load(Relaxed) {
+                return Ok(None);
+            }
+            bail!("no request was sent: the rate is too low for --duration, or prompts could not be made");
+        }
+        let steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        if !given_lengths {
+            notes.push(
+                "nothing says how long answers are to be: they are as long as the server makes them (--output-tokens N)"
+                    .to_owned(),
+            );
+        }
+        let args = self.args;
+        let row = Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, exact, given_lengths };
+        let trial = trials::trial(&row, &self.counter.name, measured);
+        Ok(Some(MeasuredRow { trial: Trial { started_unix_s: began, warmup, steal_share, ..trial }, notes }))
+    }
+
+    /// Real requests that are not counted, and what is to be said of them.
+    fn warm_up(&mut self, level: Level, source: &mut dyn Source) -> Result<(Warmup, Vec<String>)> {
+        let (requests, streams) = level.warmup(self.args);
+        if requests == 0 {
+            return Ok((Warmup { settled: true, ..Warmup::default() }, Vec::new()));
+        }
+        let bounds = Bounds { requests: Some(requests), duration: None };
+        self.progress.begin(&format!("{}, warm-up", level.name()), bounds);
+        let shape = Shape::Closed { concurrency: streams };
+        let measured = self.load(shape, bounds, &mut First { of: source, left: requests })?;
+        let answered = || measured.requests.iter().filter(|request| request.is_ok());
+        let elapsed_ns: Vec<u64> = answered().filter_map(|request| request.e2e_ns()).collect();
+        let tokens = answered().filter_map(|request| request.output_usage).max().unwrap_or(0);
+        let failures = measured.requests.iter().filter_map(|request| request.failure.as_ref());
+        let example = failures.clone().next().map(|first| format!("{}, e.g. {}", first.kind.name(), first.message));
+        let note =
+            example.map(|example| format!("{} of {requests} warm-up requests failed: {example}", failures.count()));
+        // Requests side by side are not runs in turn: what drift there is shows in the load itself.
+        Ok((Warmup { n_tokens: tokens, elapsed_ns, settled: true }, note.into_iter().collect()))
+    }
+
+    fn load(&mut self, shape: Shape, bounds: Bounds, source: &mut dyn Source) -> Result<Measured> {
+        let (encoder, stop) = (self.counter.encoder.clone(), interrupt::flag());
+        Ok(run_load(&self.settings, shape, bounds, source, encoder, &mut self.progress, stop)?)
+    }
+}

@@ -1,0 +1,70 @@
+//! What the tests of a load's inputs and their fuzz target do with bytes.
+
+use pacemark_load::prompt::{Answer, Cache, Listed, ListedOptions, PromptError, Source, Talk, lines, share_gpt, trace};
+use pacemark_load::{Arrival, Endpoint, Lengths, Target};
+use pacemark_record::{Grades, Run, Slo};
+
+/// Longest answer that a file may ask for.
+const MAX_TOKENS: u64 = 10_000_000;
+
+/// The first byte says what the rest is taken for. It is read, or refused in words that name the file.
+pub fn input(bytes: &[u8]) {
+    let Some((kind, rest)) = bytes.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(rest) else { return };
+    match kind % 5 {
+        0 => arrivals(text),
+        1 => talks(lines("file", text)),
+        2 => talks(share_gpt("file", text)),
+        3 => flags(text),
+        _ => drop(Run::from_json(text)),
+    }
+}
+
+fn arrivals(text: &str) {
+    match trace("file", text) {
+        Ok(arrived) => {
+            assert!(arrived[0].at_ns == 0 && arrived.is_sorted_by_key(|one| one.at_ns));
+            let counts = arrived.iter().flat_map(|one| [one.input_tokens, one.output_tokens]).flatten();
+            assert!(counts.into_iter().all(|n| (1..=MAX_TOKENS).contains(&n)));
+            assert!(arrived.iter().all(|one| one.prompt.is_some() || one.input_tokens.is_some()));
+        }
+        Err(error) => named(&error),
+    }
+}
+
+fn talks(read: Result<Vec<Talk>, PromptError>) {
+    let talks = match read {
+        Ok(talks) => talks,
+        Err(error) => return named(&error),
+    };
+    let answers = talks.iter().flatten().map(|asked| &asked.answer);
+    assert!(answers.into_iter().all(|answer| !matches!(answer, Answer::Tokens(n) if !(1..=MAX_TOKENS).contains(n))));
+    let options = ListedOptions { turns: 3, output: None, cache: Cache::Cold, special: false, seed: 1, nonce: 2 };
+    let mut listed = Listed::new(talks, options, None);
+    let session = listed.next().unwrap();
+    assert!((1..=3).contains(&session.turns.len()));
+}
+
+fn named(error: &PromptError) {
+    let said = error.to_string();
+    assert!(said.starts_with("file") && said.len() < 1000, "{said}");
+}
+
+/// What is taken can be written, and is taken again as the same.
+fn flags(text: &str) {
+    if let Ok(slo) = text.parse::<Slo>() {
+        assert!(!slo.limits.is_empty() && slo.limits.iter().all(|limit| limit.limit_ns > 0.0));
+        assert!(slo.to_string().parse::<Slo>().is_ok(), "{slo}");
+    }
+    if let Ok(lengths) = text.parse::<Lengths>() {
+        assert_eq!(lengths.to_string().parse(), Ok(lengths));
+    }
+    if let Ok(arrival) = text.parse::<Arrival>() {
+        assert_eq!(arrival.to_string().parse(), Ok(arrival));
+    }
+    if let Ok(grades) = text.parse::<Grades>() {
+        assert_eq!(grades.to_string().parse(), Ok(grades));
+    }
+    let _ = text.parse::<Endpoint>();
+    let _ = Target::parse(text);
+}
