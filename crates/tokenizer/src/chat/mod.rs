@@ -40,6 +40,7 @@ const MAX_SOURCE: usize = 128 << 10;
 const FUEL: u64 = 400_000;
 /// Bytes of a prompt, beyond those of the messages.
 const MAX_OUTPUT: usize = 16 << 20;
+
 /// Why a template gave no prompt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
