@@ -5,8 +5,8 @@ use nix::pty::{Winsize, openpty};
 use pacemark_record::Run;
 use pacemark_testmodel::TestModel;
 use std::io::Read;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 fn pacemark() -> Command {
@@ -25,12 +25,15 @@ fn file(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("pacemark-terminal-{}-{name}", std::process::id()))
 }
 
-/// Ctrl-C, as a terminal sends it.
-fn interrupt(child: &Child) {
+/// A load that gets Ctrl-C, as a terminal sends it, when the server has seen `n_requests`: exit code, standard output and error.
+fn cut(server: &Server, n_requests: usize, arguments: &[&str], save: &Path) -> (Option<i32>, String, String) {
+    let mut command = pacemark();
+    command.args(["--url", &server.url(), "--warmup", "0"]).args(arguments).arg("--save").arg(save);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.bodies().len() < n_requests {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-}
-
-fn ended(child: Child) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -74,14 +77,7 @@ fn the_live_line_is_one_line_and_leaves_nothing_behind() {
 fn ctrl_c_shows_and_keeps_what_was_measured() {
     let server = Server::new(|_| good().after_ms(40));
     let path = file("cut.json");
-    let mut command = pacemark();
-    command.args(["--url", &server.url(), "-c", "2", "-n", "100000", "--warmup", "0", "--save"]).arg(&path);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while server.bodies().len() < 6 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    interrupt(&child);
-    let (code, table, said) = ended(child);
+    let (code, table, said) = cut(&server, 6, &["-c", "2", "-n", "100000"], &path);
     assert_eq!(code, Some(0), "{said}");
     assert!(table.contains("interrupted: ") && table.contains("in flight given up and not counted"), "{table}");
     let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -101,17 +97,10 @@ fn ctrl_c_shows_and_keeps_what_was_measured() {
 
 #[test]
 fn rows_before_an_interrupted_one_are_kept() {
-    // The first row's four requests and the next row's warm-up are answered, then silence.
+    // The first row's four requests are answered, then silence.
     let server = Server::new(|i| if i < 4 { good() } else { good().hang() });
     let path = file("rows.json");
-    let mut command = pacemark();
-    command.args(["--url", &server.url(), "-c", "1,2", "-n", "4", "--warmup", "0", "--save"]).arg(&path);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while server.bodies().len() < 6 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    interrupt(&child);
-    let (code, table, said) = ended(child);
+    let (code, table, said) = cut(&server, 6, &["-c", "1,2", "-n", "4"], &path);
     assert_eq!(code, Some(0), "{said}");
     assert!(table.contains("1 stream, ") && !table.contains("2 streams, "), "{table}");
     let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -119,14 +108,7 @@ fn rows_before_an_interrupted_one_are_kept() {
     std::fs::remove_file(&path).unwrap();
     // Nothing at all was measured: that is a failure, and leaves no file.
     let server = Server::new(|_| good().hang());
-    let mut command = pacemark();
-    command.args(["--url", &server.url(), "-n", "4", "--warmup", "0", "--save"]).arg(&path);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while server.bodies().is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    interrupt(&child);
-    let (code, _, said) = ended(child);
+    let (code, _, said) = cut(&server, 1, &["-n", "4"], &path);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("interrupted before a request had ended"), "{said}");
     assert!(!path.exists() && !file("rows.json.part").exists());
