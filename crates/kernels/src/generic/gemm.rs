@@ -8,7 +8,8 @@
 
 use super::unrolled;
 use crate::kernel_set::{ACT_GROUP, GemmArgs};
-use crate::panel::decode::{BlockScales, Quants, Scales, scales_at};
+use crate::panel::decode::{BlockScales, Quants, Scales};
+use crate::panel::quants_bytes;
 use crate::simd::{FOUR, Int8, Simd};
 use pacemark_quant::ActBlock;
 
@@ -111,38 +112,53 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
     #[inline(always)]
     unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
         let n_blocks = a.k / 32;
-        let quants = a.weights.wrapping_add(panel * a.panel_bytes);
-        let scales = quants.wrapping_add(scales_at::<Q>(n_blocks, V::LANES));
         let group = token / ACT_GROUP * ACT_GROUP;
         let width = (a.n_tokens - group).min(ACT_GROUP);
-        let acts = a.blocks.add(group * n_blocks + (token - group));
-        let block_bytes = a.panel_bytes / n_blocks;
+        let mut acts = a.blocks.add(group * n_blocks + (token - group));
+        let (scales_bytes, bytes) = (S::KIND.bytes(V::LANES), quants_bytes(Q::BITS, V::LANES));
+        let mut scales = a.weights.wrapping_add(panel * a.panel_bytes);
         let mut sums = [V::splat(0.0); T];
-        for b in 0..n_blocks {
-            let bytes = crate::panel::quants_bytes(Q::BITS, V::LANES);
-            // A line more than the quants is what a block's share of the scales amounts to.
-            prefetch::<V, T>(quants.wrapping_add(b * block_bytes), bytes + 64);
-            let w = Q::slices::<V>(quants.add(b * bytes));
-            let scales = S::load::<V>(scales, b);
-            let acts = acts.add(b * width);
-            if T.is_multiple_of(FOUR) {
-                unrolled!(four in FOUR => {
-                    let t = four * FOUR;
-                    // By elements, not by slices, which would send the sums through memory.
-                    if t < T {
-                        let four = [sums[t], sums[t + 1], sums[t + 2], sums[t + 3]];
-                        let four = blocks4::<V, Q, S>(&w, &scales, acts.add(t), four);
-                        (sums[t], sums[t + 1], sums[t + 2], sums[t + 3]) = (four[0], four[1], four[2], four[3]);
-                    }
-                });
-            } else {
-                unrolled!(t in T => {
-                    sums[t] = block::<V, Q, S>(&w, &scales, acts.add(t), sums[t]);
-                });
+        for _ in 0..n_blocks / S::KIND.group() {
+            prefetch::<V, T>(scales, scales_bytes);
+            let shared = S::shared::<V>(scales);
+            let mut quants = scales.add(scales_bytes);
+            for b in 0..S::KIND.group() {
+                prefetch::<V, T>(quants, bytes);
+                let w = Q::slices::<V>(quants);
+                let scales = S::block::<V>(shared, scales, b);
+                add_block::<V, Q, S, T>(&w, &scales, acts, &mut sums);
+                acts = acts.add(width);
+                quants = quants.add(bytes);
             }
+            scales = quants;
         }
         store(a, panel, token, sums);
     }
+}
+
+/// Adds one block of each of a tile's tokens, which lie side by side, to their sums.
+#[inline(always)]
+unsafe fn add_block<V: Int8, Q: Quants, S: Scales, const T: usize>(
+    w: &[V::W; 8],
+    scales: &BlockScales<V>,
+    acts: *const ActBlock,
+    sums: &mut [V; T],
+) {
+    if !T.is_multiple_of(FOUR) {
+        unrolled!(t in T => {
+            sums[t] = block::<V, Q, S>(w, scales, acts.add(t), sums[t]);
+        });
+        return;
+    }
+    unrolled!(four in FOUR => {
+        let t = four * FOUR;
+        // By elements, not by slices, which would send the sums through memory.
+        if t < T {
+            let four = [sums[t], sums[t + 1], sums[t + 2], sums[t + 3]];
+            let four = blocks4::<V, Q, S>(w, scales, acts.add(t), four);
+            (sums[t], sums[t + 1], sums[t + 2], sums[t + 3]) = (four[0], four[1], four[2], four[3]);
+        }
+    });
 }
 
 /// Calls `V::$dot` with the widths of `Q` and `S`. Widths that occur signed and unsigned have two arms; `CODE_BITS` is a

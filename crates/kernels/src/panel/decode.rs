@@ -2,7 +2,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: pointers into a panel made by pack.rs")]
 
-use super::{quants_bytes, super_bytes, super_min_bytes, super_signed_bytes, super16_bytes};
+use super::ScaleKind;
 use crate::simd::Int8;
 use pacemark_quant::{IQ4_VALUES, MXFP4_VALUES};
 
@@ -178,15 +178,20 @@ pub(crate) struct BlockScales<V> {
     pub second_min: V,
 }
 
-/// How a panel's scales are stored.
+/// How the scales of a panel's groups are stored.
 pub(crate) trait Scales {
+    /// The same, as a value.
+    const KIND: ScaleKind;
     /// Quants carry an offset of half their range instead of a minimum.
     const SIGNED: bool;
     /// Two scales a block.
     const HALVES: bool;
 
-    /// The scales of block `b`; `p` is the start of the panel's scales.
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V>;
+    /// What the blocks of the group at `p` share: scale and, where there are minimums, what they are multiplied with.
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2];
+
+    /// The scales of block `b` of the group at `p`.
+    unsafe fn block<V: Int8>(shared: [V; 2], p: *const u8, b: usize) -> BlockScales<V>;
 }
 
 pub(crate) struct Plain;
@@ -197,68 +202,99 @@ pub(crate) struct Super16;
 pub(crate) struct SuperMin16;
 pub(crate) struct Exponent;
 
+/// One scale for the whole block, and its minimum if it has one.
+#[inline(always)]
+fn whole<V: Copy>([scale, min]: [V; 2]) -> BlockScales<V> {
+    BlockScales { scale, second: scale, min, second_min: min }
+}
+
+/// An f16 for each row at `p`.
+#[inline(always)]
+unsafe fn one<V: Int8>(p: *const u8) -> [V; 2] {
+    let d = V::load_f16(p.cast());
+    [d, d]
+}
+
+/// Two f16 for each row at `p`, the second negated: minimums are subtracted.
+#[inline(always)]
+unsafe fn scale_and_min<V: Int8>(p: *const u8) -> [V; 2] {
+    [V::load_f16(p.cast()), V::splat(0.0).sub(V::load_f16(p.add(V::LANES * 2).cast()))]
+}
+
 impl Scales for Plain {
+    const KIND: ScaleKind = ScaleKind::Plain;
     const SIGNED: bool = true;
     const HALVES: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let scale = V::load_f16(p.add(b * V::LANES * 2).cast());
-        BlockScales { scale, second: scale, min: scale, second_min: scale }
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        one(p)
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>(shared: [V; 2], _: *const u8, _: usize) -> BlockScales<V> {
+        whole(shared)
     }
 }
 
 impl Scales for Affine {
+    const KIND: ScaleKind = ScaleKind::Affine;
     const SIGNED: bool = false;
     const HALVES: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let p = p.add(b * V::LANES * 4);
-        let scale = V::load_f16(p.cast());
-        let min = V::load_f16(p.add(V::LANES * 2).cast());
-        BlockScales { scale, second: scale, min, second_min: min }
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        [V::load_f16(p.cast()), V::load_f16(p.add(V::LANES * 2).cast())]
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>(shared: [V; 2], _: *const u8, _: usize) -> BlockScales<V> {
+        whole(shared)
     }
 }
 
 impl Scales for Super {
+    const KIND: ScaleKind = ScaleKind::Super;
     const SIGNED: bool = false;
     const HALVES: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let p = p.add(b / 8 * super_bytes(V::LANES));
-        let (d, dmin) = (V::load_f16(p.cast()), V::load_f16(p.add(V::LANES * 2).cast()));
-        let small = p.add(V::LANES * (4 + b % 8 * 2));
-        let scale = d.mul(V::load_u8(small));
-        let min = V::splat(0.0).sub(dmin.mul(V::load_u8(small.add(V::LANES))));
-        BlockScales { scale, second: scale, min, second_min: min }
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        scale_and_min(p)
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>([d, dmin]: [V; 2], p: *const u8, b: usize) -> BlockScales<V> {
+        let small = p.add(V::LANES * (4 + b * 2));
+        whole([d.mul(V::load_u8(small)), dmin.mul(V::load_u8(small.add(V::LANES)))])
     }
 }
 
 impl Scales for SuperSigned {
+    const KIND: ScaleKind = ScaleKind::SuperSigned;
     const SIGNED: bool = true;
     const HALVES: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let p = p.add(b / 8 * super_signed_bytes(V::LANES));
-        let small = p.add(V::LANES * (2 + b % 8)).cast::<i8>();
-        let scale = V::load_f16(p.cast()).mul(V::load_i8(small));
-        BlockScales { scale, second: scale, min: scale, second_min: scale }
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        one(p)
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>([d, _]: [V; 2], p: *const u8, b: usize) -> BlockScales<V> {
+        let scale = d.mul(V::load_i8(p.add(V::LANES * (2 + b)).cast()));
+        whole([scale, scale])
     }
 }
 
 impl Scales for SuperMin16 {
+    const KIND: ScaleKind = ScaleKind::SuperMin16;
     const SIGNED: bool = false;
     const HALVES: bool = true;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let p = p.add(b / 8 * super_min_bytes(V::LANES));
-        let (d, dmin) = (V::load_f16(p.cast()), V::load_f16(p.add(V::LANES * 2).cast()));
-        let dmin = V::splat(0.0).sub(dmin);
-        let small = p.add(V::LANES * (4 + b % 8 * 2));
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        scale_and_min(p)
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>([d, dmin]: [V; 2], p: *const u8, b: usize) -> BlockScales<V> {
+        let small = p.add(V::LANES * (4 + b * 2));
         let (scale, min) = V::load_nibbles(small);
         let (second, second_min) = V::load_nibbles(small.add(V::LANES));
         BlockScales { scale: d.mul(scale), second: d.mul(second), min: dmin.mul(min), second_min: dmin.mul(second_min) }
@@ -266,33 +302,35 @@ impl Scales for SuperMin16 {
 }
 
 impl Scales for Exponent {
+    const KIND: ScaleKind = ScaleKind::Exponent;
     const SIGNED: bool = true;
     const HALVES: bool = false;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
         // Half of 2^(e - 127). The two exponents below the normal numbers are taken for the smallest normal one.
-        let exponent = V::load_u8(p.add(b * V::LANES)).sub(V::splat(128.0));
-        let scale = exponent.max(V::splat(-126.0)).exp2i();
-        BlockScales { scale, second: scale, min: scale, second_min: scale }
+        let scale = V::load_u8(p).sub(V::splat(128.0)).max(V::splat(-126.0)).exp2i();
+        [scale, scale]
+    }
+    #[inline(always)]
+    unsafe fn block<V: Int8>(shared: [V; 2], _: *const u8, _: usize) -> BlockScales<V> {
+        whole(shared)
     }
 }
 
 impl Scales for Super16 {
+    const KIND: ScaleKind = ScaleKind::Super16;
     const SIGNED: bool = true;
     const HALVES: bool = true;
 
     #[inline(always)]
-    unsafe fn load<V: Int8>(p: *const u8, b: usize) -> BlockScales<V> {
-        let p = p.add(b / 8 * super16_bytes(V::LANES));
-        let d = V::load_f16(p.cast());
-        let small = p.add(V::LANES * (2 + b % 8 * 2)).cast::<i8>();
-        let scale = d.mul(V::load_i8(small));
-        BlockScales { scale, second: d.mul(V::load_i8(small.add(V::LANES))), min: scale, second_min: scale }
+    unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
+        one(p)
     }
-}
-
-/// Start of a panel's scales.
-pub(crate) const fn scales_at<Q: Quants>(n_blocks: usize, rows: usize) -> usize {
-    n_blocks * quants_bytes(Q::BITS, rows)
+    #[inline(always)]
+    unsafe fn block<V: Int8>([d, _]: [V; 2], p: *const u8, b: usize) -> BlockScales<V> {
+        let small = p.add(V::LANES * (2 + b * 2)).cast::<i8>();
+        let (scale, second) = (d.mul(V::load_i8(small)), d.mul(V::load_i8(small.add(V::LANES))));
+        BlockScales { scale, second, min: scale, second_min: scale }
+    }
 }

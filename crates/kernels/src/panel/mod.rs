@@ -3,10 +3,12 @@
 //! A panel is `R` rows (the vector length of the ISA) over the whole row length. Its bytes are
 //!
 //! ```text
-//! [ quants of block 0 | block 1 | … ]  [ scales of block 0 | block 1 | … ]   padded to 64 bytes
+//! [ scales of a group | quants of its block 0 | block 1 | … ]  [ the next group ] …   padded to 64 bytes
 //! ```
 //!
-//! where a block is 32 consecutive k of all rows. Within a block's quants, slice `g` (k = 4g..4g+4) stores row after row:
+//! where a block is 32 consecutive k of all rows, and a group the blocks that are scaled together (one, or the eight of a
+//! superblock): a product reads the panel from one end to the other. Within a block's quants, slice `g` (k = 4g..4g+4) stores
+//! row after row:
 //!
 //! - **2 bits**: bit pairs: slices 0..4 in `4 * R` bytes, slices 4..8 in `4 * R` more,
 //! - **3 bits**: those, then for each slice one bit for each byte (`R / 2` bytes),
@@ -77,37 +79,33 @@ pub(crate) const fn quants_bytes(bits: u32, rows: usize) -> usize {
     rows * 4 * bits as usize
 }
 
-/// Bytes of a panel's scales.
-pub(crate) const fn scales_bytes(kind: ScaleKind, n_blocks: usize, rows: usize) -> usize {
-    match kind {
-        ScaleKind::Plain => n_blocks * rows * 2,
-        ScaleKind::Affine => n_blocks * rows * 4,
-        ScaleKind::Super => n_blocks / 8 * super_bytes(rows),
-        ScaleKind::Super16 => n_blocks / 8 * super16_bytes(rows),
-        ScaleKind::SuperSigned => n_blocks / 8 * super_signed_bytes(rows),
-        ScaleKind::SuperMin16 => n_blocks / 8 * super_min_bytes(rows),
-        ScaleKind::Exponent => n_blocks * rows,
+impl ScaleKind {
+    /// Blocks that are scaled together.
+    pub const fn group(self) -> usize {
+        match self {
+            ScaleKind::Plain | ScaleKind::Affine | ScaleKind::Exponent => 1,
+            ScaleKind::Super | ScaleKind::Super16 | ScaleKind::SuperSigned | ScaleKind::SuperMin16 => 8,
+        }
+    }
+
+    /// Bytes of a group's scales. What all of its blocks share comes first, then a row or two of bytes for each block.
+    pub const fn bytes(self, rows: usize) -> usize {
+        match self {
+            ScaleKind::Plain => rows * 2,
+            ScaleKind::Affine => rows * 4,
+            ScaleKind::Super | ScaleKind::SuperMin16 => rows * (4 + 16),
+            ScaleKind::Super16 => rows * (2 + 16),
+            ScaleKind::SuperSigned => rows * (2 + 8),
+            ScaleKind::Exponent => rows,
+        }
     }
 }
 
-/// Bytes of a superblock's scales, `ScaleKind::Super`: d and dmin, then (scale, minimum) rows of eight blocks.
-pub(crate) const fn super_bytes(rows: usize) -> usize {
-    rows * (4 + 16)
-}
-
-/// Bytes of a superblock's scales, `ScaleKind::Super16`.
-pub(crate) const fn super16_bytes(rows: usize) -> usize {
-    rows * (2 + 16)
-}
-
-/// Bytes of a superblock's scales, `ScaleKind::SuperSigned`.
-pub(crate) const fn super_signed_bytes(rows: usize) -> usize {
-    rows * (2 + 8)
-}
-
-/// Bytes of a superblock's scales, `ScaleKind::SuperMin16`: d and dmin, then two rows of bytes for each block.
-pub(crate) const fn super_min_bytes(rows: usize) -> usize {
-    rows * (4 + 16)
+impl Format {
+    /// Bytes of a group: its scales and the quants of its blocks.
+    pub const fn group_bytes(self, rows: usize) -> usize {
+        self.scales.bytes(rows) + self.scales.group() * quants_bytes(self.bits, rows)
+    }
 }
 
 /// Bytes of one panel of `rows` rows with `k` elements each; `None` on overflow.
@@ -115,7 +113,7 @@ pub(crate) fn panel_bytes(dtype: DType, k: usize, rows: usize) -> Option<usize> 
     // A weight takes four bytes at most; the margin covers scales and padding.
     k.checked_mul(rows)?.checked_mul(8)?.checked_add(64)?;
     let bytes = match format(dtype) {
-        Some(f) => k / 32 * quants_bytes(f.bits, rows) + scales_bytes(f.scales, k / 32, rows),
+        Some(f) => k / 32 / f.scales.group() * f.group_bytes(rows),
         None => k * rows * dtype.info().block_bytes,
     };
     Some(bytes.next_multiple_of(64))

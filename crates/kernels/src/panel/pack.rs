@@ -3,7 +3,7 @@
 //! The library's iterator adaptors and `array::from_fn` are not inlined across the crate's units of compilation (there is no
 //! link-time optimization): in the innermost loops here that would be a call for each word, so they count and index.
 
-use super::{Format, ScaleKind, format, quants_bytes, super_bytes, super_min_bytes, super_signed_bytes, super16_bytes};
+use super::{Format, ScaleKind, format, quants_bytes};
 use pacemark_quant::{DType, iq4_xs_scale, q3_scale, scale_min};
 
 /// Widest panel of any ISA.
@@ -35,19 +35,21 @@ fn floats<const SIZE: usize>(k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut
 fn quantized(dtype: DType, format: Format, k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut [u8]) {
     let n_blocks = k / 32;
     let block_quants = quants_bytes(format.bits, n_lanes);
-    let (quants, scales) = out.split_at_mut(n_blocks * block_quants);
     let info = dtype.info();
     let per_file_block = info.block_len / 32;
     // Lanes without a row hold the code of weight zero or have a zero scale; either way their output is not stored.
     let mut codes = [[0u32; 8]; MAX_ROWS];
+    let (group, group_bytes) = (format.scales.group(), format.group_bytes(n_lanes));
     for b in 0..n_blocks {
+        let out = &mut out[b / group * group_bytes..][..group_bytes];
+        let (scales, quants) = out.split_at_mut(format.scales.bytes(n_lanes));
         let (file_block, sub) = (b / per_file_block, b % per_file_block);
         for (lane, row) in rows.iter().enumerate() {
             let bytes = &row[file_block * info.block_bytes..][..info.block_bytes];
             codes[lane] = unpack(dtype, bytes, sub);
-            put_scales(dtype, format.scales, bytes, b, lane, n_lanes, scales);
+            put_scales(dtype, format.scales, bytes, b % group, lane, n_lanes, scales);
         }
-        interleave(format.bits, &codes[..n_lanes], &mut quants[b * block_quants..][..block_quants]);
+        interleave(format.bits, &codes[..n_lanes], &mut quants[b % group * block_quants..][..block_quants]);
     }
 }
 
@@ -111,54 +113,50 @@ fn fives(high: u32, low: [u32; 8]) -> [u32; 8] {
     slices(|g| low[g] | (((high >> (4 * g) & 15) * 0x0020_4081) & ONES) << 4)
 }
 
-/// Writes the scales that block `b` of one row brings.
+/// Writes the scales that block `b` of a group brings for one row.
 fn put_scales(dtype: DType, kind: ScaleKind, bytes: &[u8], b: usize, lane: usize, n_lanes: usize, scales: &mut [u8]) {
     let mut put16 = |at: usize, half: &[u8]| {
         scales[at + lane * 2] = half[0];
         scales[at + lane * 2 + 1] = half[1];
     };
     match kind {
-        ScaleKind::Plain => put16(b * n_lanes * 2, &bytes[..2]),
+        ScaleKind::Plain => put16(0, &bytes[..2]),
         ScaleKind::Affine => {
-            put16(b * n_lanes * 4, &bytes[..2]);
-            put16(b * n_lanes * 4 + n_lanes * 2, &bytes[2..4]);
+            put16(0, &bytes[..2]);
+            put16(n_lanes * 2, &bytes[2..4]);
         }
         ScaleKind::Super => {
-            let at = b / 8 * super_bytes(n_lanes);
-            put16(at, &bytes[..2]);
-            put16(at + n_lanes * 2, &bytes[2..4]);
-            let (scale, min) = scale_min(b % 8, &bytes[4..16]);
-            let small = at + n_lanes * (4 + b % 8 * 2);
-            scales[small + lane] = scale;
-            scales[small + n_lanes + lane] = min;
+            put16(0, &bytes[..2]);
+            put16(n_lanes * 2, &bytes[2..4]);
+            let (scale, min) = scale_min(b, &bytes[4..16]);
+            let small = n_lanes * (4 + b * 2) + lane;
+            scales[small] = scale;
+            scales[small + n_lanes] = min;
         }
         ScaleKind::Super16 => {
-            let at = b / 8 * super16_bytes(n_lanes);
-            let small = at + n_lanes * (2 + b % 8 * 2) + lane;
+            let d = if dtype == DType::Q3K { 108 } else { 208 };
+            put16(0, &bytes[d..d + 2]);
+            let small = n_lanes * (2 + b * 2) + lane;
             for half in 0..2 {
-                let sixteen = b % 8 * 2 + half;
+                let sixteen = b * 2 + half;
                 scales[small + half * n_lanes] = match dtype {
                     DType::Q3K => q3_scale(sixteen, &bytes[96..108]) as u8,
                     _ => bytes[192 + sixteen],
                 };
             }
-            let d = if dtype == DType::Q3K { 108 } else { 208 };
-            scales[at + lane * 2..][..2].copy_from_slice(&bytes[d..d + 2]);
         }
         ScaleKind::SuperSigned => {
-            let at = b / 8 * super_signed_bytes(n_lanes);
-            put16(at, &bytes[..2]);
-            scales[at + n_lanes * (2 + b % 8) + lane] = iq4_xs_scale(b % 8, bytes) as u8;
+            put16(0, &bytes[..2]);
+            scales[n_lanes * (2 + b) + lane] = iq4_xs_scale(b, bytes) as u8;
         }
         ScaleKind::SuperMin16 => {
-            let at = b / 8 * super_min_bytes(n_lanes);
-            put16(at, &bytes[80..82]);
-            put16(at + n_lanes * 2, &bytes[82..84]);
-            let small = at + n_lanes * (4 + b % 8 * 2) + lane;
-            scales[small] = bytes[b % 8 * 2];
-            scales[small + n_lanes] = bytes[b % 8 * 2 + 1];
+            put16(0, &bytes[80..82]);
+            put16(n_lanes * 2, &bytes[82..84]);
+            let small = n_lanes * (4 + b * 2) + lane;
+            scales[small] = bytes[b * 2];
+            scales[small + n_lanes] = bytes[b * 2 + 1];
         }
-        ScaleKind::Exponent => scales[b * n_lanes + lane] = bytes[0],
+        ScaleKind::Exponent => scales[lane] = bytes[0],
     }
 }
 
