@@ -1,6 +1,7 @@
 //! A weight matrix packed for one ISA, and its product with activations.
 
 use crate::buffer::{Arena, Chunk};
+use crate::cut::{Cut, cut};
 use crate::kernel_set::{ACT_GROUP, GemmArgs, KernelSet, MulArgs, QuantizeArgs};
 use crate::panel::{self, pack};
 use crate::team::{SharedRows, Team};
@@ -335,15 +336,12 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
         };
         jobs[i] = Some((args, w, out));
     }
-    let total: usize = n_panels.iter().sum();
-    // Four panels are one pass of the single-token kernel; more tasks than that only cost counting.
-    let size = (total / (team.n_threads() * 8)).next_multiple_of(4).clamp(4, 64);
-    let tasks_before = |i: usize| n_panels[..i].iter().map(|n| n.div_ceil(size)).sum::<usize>();
-    team.run(tasks_before(4), &|task| {
-        let i = (0..4).rev().find(|&i| tasks_before(i) <= task && n_panels[i] > 0).unwrap_or(0);
+    let cuts = cut(n_panels, team.n_threads());
+    let tasks_before = |i: usize| cuts[..i].iter().map(Cut::n_tasks).sum::<usize>();
+    team.run(tasks_before(cuts.len()), &|task| {
+        let i = (0..cuts.len()).rev().find(|&i| tasks_before(i) <= task && n_panels[i] > 0).unwrap_or(0);
         let Some((args, w, _)) = &jobs[i] else { return };
-        let from = (task - tasks_before(i)) * size;
-        let args = GemmArgs { panels: from..(from + size).min(n_panels[i]), ..args.clone() };
+        let args = GemmArgs { panels: cuts[i].panels(task - tasks_before(i)), ..args.clone() };
         // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this crate for this type
         // and ISA.
         unsafe { w.gemm(&args) }
