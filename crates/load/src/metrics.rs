@@ -221,7 +221,7 @@ const OTHERS: [Metric; 13] = [
         at(of_requests(t, |r| Some(r.end_ns.saturating_sub(r.sent_ns))), 0.5)
     }),
     metric("connect_ms_p50", "connect p50", MS, Lower, "time to open a connection, where one was: median", |t| {
-        at(of_requests(t, |r| Some(r.connected_ns?.saturating_sub(r.sent_ns))), 0.5)
+        at(of_requests(t, |r| Some(r.connected_ns?.saturating_sub(r.resent_ns.unwrap_or(r.sent_ns)))), 0.5)
     }),
     metric("late_ms_p50", "late p50", MS, Lower, "send after the schedule, the client's queue: median", |t| {
         at(late_ms(t), 0.5)

@@ -23,6 +23,13 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     for (kind, (count, example)) in trial.failures() {
         found.push(format!("{count} of {n} requests failed: {}, e.g. {example}", kind.name()));
     }
+    let resent = trial.requests.iter().filter(|request| request.resent_ns.is_some()).count();
+    if resent > 0 {
+        found.push(format!(
+            "{resent} of {n} requests were sent once more, on a new connection: the server had closed theirs without a byte of an \
+             answer; their times hold what that took (--connections fresh avoids it)"
+        ));
+    }
     let disagreement = trial.disagreement();
     if disagreement.wanted > 0 {
         let n = disagreement.wanted;

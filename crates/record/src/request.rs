@@ -9,6 +9,10 @@ pub struct Request {
     pub scheduled_ns: u64,
     /// When it was sent: `t0`. A connection that it had to open is opened after this.
     pub sent_ns: u64,
+    /// When it was sent once more: the connection that it was written to had served others, and closed without a byte of an answer.
+    /// The new connection is opened after this. `sent_ns` stays, so that the loss is part of every latency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resent_ns: Option<u64>,
     /// When the connection that it opened stood; absent where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_ns: Option<u64>,

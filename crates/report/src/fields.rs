@@ -243,6 +243,9 @@ pub const LOAD: &[Field] = &[
         let kinds: serde_json::Map<_, _> = r.trial.failures().into_iter().map(failures_of_kind).collect();
         Cell::Json(serde_json::Value::Object(kinds).to_string())
     }),
+    field("resent", Int, |r, _| {
+        Cell::Int(r.trial.requests.iter().filter(|request| request.resent_ns.is_some()).count() as i64)
+    }),
     field("slo_results", Text, |r, _| Cell::Json(slo_results(r.trial).to_string())),
     field("stamps", Text, |r, _| r.trial.client.as_ref().map_or(Cell::Absent, |c| text(&c.stamps))),
     field("ci_method", Text, |_, _| text("binomial order statistics for percentiles")),

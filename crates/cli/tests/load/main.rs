@@ -1,7 +1,8 @@
-//! `pacemark load` through the real binary, against a scripted server: `answers` good and bad, the `sources` of prompts and
+//! `pacemark load` through the real binary, against a scripted server: `answers` good and bad, `connections` that close, the `sources` of prompts and
 //! times, and the `terminal`.
 
 mod answers;
+mod connections;
 mod scripted;
 mod sources;
 #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! A server of raw TCP that answers as it is told to, badly too: what a load generator must survive.
 
+use nix::libc::linger;
+use nix::sys::socket::{setsockopt, sockopt};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -14,12 +16,13 @@ pub struct Answer {
     after: Duration,
     hang: bool,
     cut: bool,
+    reset: bool,
 }
 
 impl Answer {
     /// These bytes, then the end of the connection.
     pub fn raw(text: &str) -> Answer {
-        Answer { bytes: text.into(), piece: usize::MAX, after: Duration::ZERO, hang: false, cut: true }
+        Answer { bytes: text.into(), piece: usize::MAX, after: Duration::ZERO, hang: false, cut: true, reset: false }
     }
 
     /// A status with a body.
@@ -43,6 +46,20 @@ impl Answer {
     pub fn cut(mut self) -> Answer {
         self.bytes.truncate(self.bytes.len() - 5);
         Answer { cut: true, ..self }
+    }
+
+    /// With the end of the connection after it, announced or not.
+    pub fn closes(mut self, announced: bool) -> Answer {
+        if announced {
+            let status_line = b"HTTP/1.1 200 OK\r\n".len();
+            self.bytes.splice(status_line..status_line, *b"connection: close\r\n");
+        }
+        Answer { cut: true, ..self }
+    }
+
+    /// The connection ends by a reset.
+    pub fn reset(self) -> Answer {
+        Answer { reset: true, ..self }
     }
 
     /// Silent instead of the end of the body.
@@ -160,6 +177,12 @@ fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
             // Until the client gives up.
             let _ = reader.read(&mut [0]);
             return None;
+        }
+        if answer.reset {
+            // The client has read what was sent: a reset overtakes what it has not.
+            std::thread::sleep(Duration::from_millis(50));
+            let at_once = linger { l_onoff: 1, l_linger: 0 };
+            setsockopt(&writer, sockopt::Linger, &at_once).ok()?;
         }
         if answer.cut {
             return None;

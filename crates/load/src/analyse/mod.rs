@@ -28,6 +28,7 @@ pub(crate) fn analyse(exchange: Exchange, origin_ns: u64) -> Analysed {
     let since = |ns: u64| ns.saturating_sub(origin_ns);
     let mut found = Analysed::default();
     found.request.sent_ns = since(exchange.sent_ns);
+    found.request.resent_ns = exchange.resent_ns.map(since);
     found.request.connected_ns = exchange.connected_ns.map(since);
     found.request.head_ns = exchange.head_ns.map(since);
     found.request.end_ns = since(exchange.end_ns);

@@ -12,6 +12,7 @@ fn stream(frames: &[&str], end: End) -> Exchange {
     }
     Exchange {
         sent_ns: 900_000_000,
+        resent_ns: None,
         connected_ns: None,
         head_ns: Some(950_000_000),
         end_ns: 2_000_000_000,
@@ -74,7 +75,8 @@ fn an_event_has_arrived_when_its_end_has() {
     let ends = [middle, crab.len() - 1, crab.len(), bytes.len()];
     received.frames = ends.iter().enumerate().map(|(i, end)| (*end, i as u64 + 1)).collect();
     received.bytes = bytes;
-    let exchange = Exchange { sent_ns: 0, connected_ns: None, head_ns: None, end_ns: 9, answer: Ok(received) };
+    let exchange =
+        Exchange { sent_ns: 0, resent_ns: None, connected_ns: None, head_ns: None, end_ns: 9, answer: Ok(received) };
     let found = analyse(exchange, 0);
     assert_eq!((found.request.chunks_ns, found.text.as_str()), (vec![3, 4, 4], "🦀ab"));
 }
@@ -115,7 +117,14 @@ fn answers_that_are_no_streams() {
         let bytes = body.as_bytes().to_vec();
         let frames = vec![(bytes.len(), 5)];
         let received = Received { status, is_stream: false, bytes, frames, end: End::Complete };
-        let exchange = Exchange { sent_ns: 0, connected_ns: None, head_ns: None, end_ns: 9, answer: Ok(received) };
+        let exchange = Exchange {
+            sent_ns: 0,
+            resent_ns: None,
+            connected_ns: None,
+            head_ns: None,
+            end_ns: 9,
+            answer: Ok(received),
+        };
         analyse(exchange, 0)
     };
     let whole = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],

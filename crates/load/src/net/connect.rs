@@ -1,6 +1,6 @@
 //! Connections to the server, and those that wait for their next request.
 
-use super::stamped::Stamped;
+use super::stamped::{Stamped, Watched};
 use super::{Connections, Timeouts};
 use crate::Target;
 use crate::clock::now_ns;
@@ -8,8 +8,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use pacemark_record::{Failure, FailureKind};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -22,8 +21,8 @@ const SOON: Duration = Duration::from_millis(20);
 /// A connection without a request on it.
 pub(crate) struct Connection {
     pub(super) sender: SendRequest<String>,
-    /// When the bytes of its last read arrived.
-    pub(super) last_ns: Arc<AtomicU64>,
+    /// What comes over it.
+    pub(super) watched: Watched,
     idle_since_ns: u64,
 }
 
@@ -58,14 +57,14 @@ impl Connector {
         };
         // Each request is one small write: nothing to wait for. A socket that refuses this is only slower.
         let _ = stream.set_nodelay(true);
-        let (stream, last_ns) = Stamped::new(stream, self.kernel_stamps);
+        let (stream, watched) = Stamped::new(stream, self.kernel_stamps);
         let (sender, connection) =
             http1::handshake(stream).await.map_err(|error| failure(FailureKind::Reset, error.to_string()))?;
         // It ends with its sender and the answer that is read; its error reaches whoever waits for an answer.
         tokio::spawn(async move {
             let _ = connection.await;
         });
-        Ok(Connection { sender, last_ns, idle_since_ns: 0 })
+        Ok(Connection { sender, watched, idle_since_ns: 0 })
     }
 }
 
@@ -80,13 +79,15 @@ impl Pool {
         Pool { connections, idle: Mutex::new(Vec::new()) }
     }
 
-    /// The one that was used last and is still good.
+    /// The one that was used last and is still good. A server that closes what is idle may have done so this moment: the socket is
+    /// asked, since whoever reads it has not had a turn to find out.
     pub(super) async fn take(&self) -> Option<Connection> {
         loop {
             let mut connection = self.idle.lock().unwrap_or_else(|e| e.into_inner()).pop()?;
             let fresh = now_ns().saturating_sub(connection.idle_since_ns) < IDLE_NS;
             // One that was given back this moment may need a turn of the runtime.
-            if fresh && matches!(tokio::time::timeout(SOON, connection.sender.ready()).await, Ok(Ok(()))) {
+            let ready = fresh && matches!(tokio::time::timeout(SOON, connection.sender.ready()).await, Ok(Ok(())));
+            if ready && connection.watched.is_idle() {
                 return Some(connection);
             }
         }
@@ -97,6 +98,50 @@ impl Pool {
         if self.connections == Connections::Reuse {
             let connection = Connection { idle_since_ns: now_ns(), ..connection };
             self.idle.lock().unwrap_or_else(|e| e.into_inner()).push(connection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::Request;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Answers one request and gives its connection back.
+    fn answer_one(listener: &TcpListener) -> std::net::TcpStream {
+        let mut stream = listener.accept().unwrap().0;
+        let _ = stream.read(&mut [0; 1024]).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        stream
+    }
+
+    #[test]
+    fn a_connection_that_has_just_been_closed_is_not_given_out() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        for (closes, speaks) in [(false, false), (true, false), (false, true)] {
+            let found = runtime.block_on(async {
+                let connector = Connector::new(&target, Timeouts::default(), true).await.unwrap();
+                let pool = Pool::new(Connections::Reuse);
+                let mut connection = connector.connect().await.unwrap();
+                let server = listener.try_clone().unwrap();
+                let server = std::thread::spawn(move || answer_one(&server));
+                let request = Request::get("/").body(String::new()).unwrap();
+                assert!(connection.sender.send_request(request).await.unwrap().status().is_success());
+                connection.sender.ready().await.unwrap();
+                pool.give(connection);
+                // From here on nobody reads the connection before it is asked for.
+                let mut server = server.join().unwrap();
+                if speaks {
+                    server.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").unwrap();
+                }
+                let _open = (!closes).then_some(server);
+                pool.take().await.is_some()
+            });
+            assert_eq!(found, !closes && !speaks, "closes: {closes}, speaks: {speaks}");
         }
     }
 }

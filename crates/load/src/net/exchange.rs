@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Exchange {
     /// When it was sent.
     pub sent_ns: u64,
+    /// When it was sent once more, on a new connection, after the one it was written to had closed without a byte.
+    pub resent_ns: Option<u64>,
     /// When its connection stood, where it opened one.
     pub connected_ns: Option<u64>,
     /// When the head of the answer came.
@@ -91,14 +93,24 @@ pub(crate) struct Outgoing<'a> {
 
 /// Sends and receives. Ends, whatever the server does.
 pub(crate) async fn exchange(connector: &Connector, pool: &Pool, outgoing: Outgoing<'_>) -> Exchange {
-    let sent_ns = now_ns();
-    let started = Instant::now();
-    let deadline = started + connector.timeouts.total;
-    let mut found = Exchange { sent_ns, connected_ns: None, head_ns: None, end_ns: 0, answer: Ok(Received::default()) };
-    found.answer = match head(connector, pool, &outgoing, &mut found.connected_ns).await {
-        Err(failure) => Err(failure),
-        Ok((connection, response)) => {
-            found.head_ns = Some(connection.last_ns.load(Ordering::Relaxed));
+    let deadline = Instant::now() + connector.timeouts.total;
+    let mut found = Exchange {
+        sent_ns: now_ns(),
+        resent_ns: None,
+        connected_ns: None,
+        head_ns: None,
+        end_ns: 0,
+        answer: Ok(Received::default()),
+    };
+    let headed = tokio::time::timeout_at(deadline, head(connector, pool, &outgoing, &mut found)).await;
+    found.answer = match headed {
+        Err(_) => {
+            let message = format!("no answer within {:?}", connector.timeouts.total);
+            Err(Failure { kind: FailureKind::TotalTimeout, message })
+        }
+        Ok(Err(failure)) => Err(failure),
+        Ok(Ok((connection, response))) => {
+            found.head_ns = Some(connection.watched.last_ns());
             Ok(body(connector, pool, connection, response, deadline, &outgoing).await)
         }
     };
@@ -113,38 +125,47 @@ pub(crate) async fn exchange(connector: &Connector, pool: &Pool, outgoing: Outgo
 }
 
 /// Sends on a waiting connection or a new one, and waits for the head.
+///
+/// A server may close a waiting connection while a request is on its way to it. Where not one byte came back, the request is
+/// sent once more, on a new connection: to generate a text changes nothing at the server, which is what RFC 9112, section
+/// 9.3.1, asks of a request that a client repeats on its own. What that took is part of the request's time.
 async fn head(
     connector: &Connector,
     pool: &Pool,
     outgoing: &Outgoing<'_>,
-    connected_ns: &mut Option<u64>,
+    found: &mut Exchange,
 ) -> Result<(Connection, Response<Incoming>), Failure> {
-    let mut request = request(outgoing)?;
     let limit = connector.timeouts.first_byte;
+    let mut waiting = pool.take().await;
     loop {
-        let (mut connection, waited) = match pool.take().await {
-            Some(connection) => (connection, true),
+        let waited = waiting.is_some();
+        let mut connection = match waiting.take() {
+            Some(connection) => connection,
             None => {
                 let connection = connector.connect().await?;
-                *connected_ns = Some(now_ns());
-                (connection, false)
+                found.connected_ns = Some(now_ns());
+                connection
             }
         };
-        match tokio::time::timeout(limit, connection.sender.try_send_request(request)).await {
+        let before = connection.watched.bytes();
+        let request = request(outgoing)?;
+        let mut error = match tokio::time::timeout(limit, connection.sender.try_send_request(request)).await {
             Err(_) => {
                 let message = format!("no answer within {limit:?}");
                 return Err(Failure { kind: FailureKind::FirstByteTimeout, message });
             }
             Ok(Ok(response)) => return Ok((connection, response)),
-            Ok(Err(mut error)) => match error.take_message() {
-                // The server had closed it before a byte was written.
-                Some(again) if waited => request = again,
-                _ => {
-                    let error = error.into_error();
-                    let kind = if error.is_parse() { FailureKind::Garbage } else { FailureKind::Reset };
-                    return Err(Failure { kind, message: with_causes(&error) });
-                }
-            },
+            Ok(Err(error)) => error,
+        };
+        let unwritten = error.take_message().is_some();
+        if !waited || connection.watched.bytes() != before {
+            let error = error.into_error();
+            let kind = if error.is_parse() { FailureKind::Garbage } else { FailureKind::Reset };
+            return Err(Failure { kind, message: with_causes(&error) });
+        }
+        // One that was never written is not sent again: it is sent.
+        if !unwritten {
+            found.resent_ns = Some(now_ns());
         }
     }
 }
@@ -187,7 +208,7 @@ async fn body(
                     if data.len() > outgoing.max_bytes.saturating_sub(received.bytes.len()) {
                         return Poll::Ready(End::TooLarge);
                     }
-                    received.push(data, connection.last_ns.load(Ordering::Relaxed));
+                    received.push(data, connection.watched.last_ns());
                     outgoing.frames.fetch_add(1, Ordering::Relaxed);
                     last = Instant::now();
                     if is_stream && !done && received.is_done() {

@@ -10,16 +10,16 @@
 
 use crate::clock;
 use hyper::rt::ReadBufCursor;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recv, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, Shutdown, recv, recvmsg, setsockopt, shutdown, sockopt};
 use nix::sys::time::TimeSpec;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncWrite, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 /// Bytes read at once.
@@ -48,22 +48,72 @@ fn end_of_first_event(bytes: &[u8]) -> Option<usize> {
     (end < bytes.len()).then_some(end)
 }
 
+/// What was received, as those who wait for it see it.
+#[derive(Debug, Default)]
+struct Received {
+    last_ns: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// A stream as it is seen by others than its reader.
+#[derive(Clone)]
+pub(super) struct Watched {
+    received: Arc<Received>,
+    /// Gone with the stream.
+    socket: Weak<TcpStream>,
+}
+
+impl Watched {
+    /// When the bytes of the last read arrived.
+    pub(super) fn last_ns(&self) -> u64 {
+        self.received.last_ns.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.received.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Nothing waits in the socket, not even its end: it can take a request. Asks the system, which knows before the reader does.
+    pub(super) fn is_idle(&self) -> bool {
+        let Some(socket) = self.socket.upgrade() else { return false };
+        let found = recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        // Anything that an idle server says is no answer, and 0 bytes are its end.
+        matches!(found, Err(nix::errno::Errno::EAGAIN))
+    }
+}
+
 /// The stream.
 pub(super) struct Stamped {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     /// Its packets have stamps of their own.
     kernel: bool,
-    /// When the bytes of the last read arrived.
-    last_ns: Arc<AtomicU64>,
+    received: Arc<Received>,
 }
 
 impl Stamped {
     /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it does that.
-    pub(super) fn new(stream: TcpStream, kernel: bool) -> (Stamped, Arc<AtomicU64>) {
+    pub(super) fn new(stream: TcpStream, kernel: bool) -> (Stamped, Watched) {
         // Refused: reads have no stamp, and the time of reading is taken.
         let kernel = kernel && setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
-        let last_ns = Arc::new(AtomicU64::new(0));
-        (Stamped { stream, kernel, last_ns: last_ns.clone() }, last_ns)
+        let (stream, received) = (Arc::new(stream), Arc::new(Received::default()));
+        let watched = Watched { received: received.clone(), socket: Arc::downgrade(&stream) };
+        (Stamped { stream, kernel, received }, watched)
+    }
+
+    /// Writes as soon as the socket takes something.
+    fn write_when_ready(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(cx))?;
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
     }
 
     /// How much to take at once, of `bytes` at most: the first event, where others wait behind it.
@@ -101,7 +151,11 @@ impl hyper::rt::Read for Stamped {
                     if n == 0 || n == room { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
                 });
                 if let Some((n, stamp)) = got {
-                    self.last_ns.store(stamp, Ordering::Relaxed);
+                    // The end is no bytes, and has no stamp.
+                    if n > 0 {
+                        self.received.last_ns.store(stamp, Ordering::Relaxed);
+                        self.received.bytes.fetch_add(n as u64, Ordering::Relaxed);
+                    }
                     *late = clock::now_ns().saturating_sub(stamp) > LATE_NS;
                     buf.put_slice(&bytes[..n]);
                     return Poll::Ready(Ok(()));
@@ -117,28 +171,25 @@ impl hyper::rt::Read for Stamped {
 }
 
 impl hyper::rt::Write for Stamped {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.write_when_ready(cx, |stream| stream.try_write(buf))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    /// What was written is the system's.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(shutdown(self.stream.as_raw_fd(), Shutdown::Write).map_err(io::Error::from))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.write_when_ready(cx, |stream| stream.try_write_vectored(buf))
     }
 }
 
@@ -161,11 +212,11 @@ mod tests {
     }
 
     /// Reads what is there: bytes and stamp.
-    async fn read(stream: &mut Stamped, last_ns: &AtomicU64) -> (String, u64) {
+    async fn read(stream: &mut Stamped, watched: &Watched) -> (String, u64) {
         let mut bytes = [0; 256];
         let mut buf = hyper::rt::ReadBuf::new(&mut bytes);
         poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut *stream), cx, buf.unfilled())).await.unwrap();
-        (String::from_utf8_lossy(buf.filled()).into_owned(), last_ns.load(Ordering::Relaxed))
+        (String::from_utf8_lossy(buf.filled()).into_owned(), watched.last_ns())
     }
 
     #[test]
@@ -177,7 +228,7 @@ mod tests {
             let mut server = listener.accept().await.unwrap().0.into_std().unwrap();
             server.set_nonblocking(false).unwrap();
             server.set_nodelay(true).unwrap();
-            let (mut stream, last_ns) = Stamped::new(stream, true);
+            let (mut stream, watched) = Stamped::new(stream, true);
             let before = clock::now_ns();
             server.write_all(b"data: first\n\n").unwrap();
             // Shorter than the kernel's delayed acknowledgement, after which it joins packets that nobody has read.
@@ -185,12 +236,17 @@ mod tests {
             let between = clock::now_ns();
             server.write_all(b"data: second\n\n").unwrap();
             SCRATCH.with_borrow_mut(|scratch| scratch.late = true);
-            let (first, first_ns) = read(&mut stream, &last_ns).await;
-            let (second, second_ns) = read(&mut stream, &last_ns).await;
+            let (first, first_ns) = read(&mut stream, &watched).await;
+            let (second, second_ns) = read(&mut stream, &watched).await;
             assert_eq!((first.as_str(), second.as_str()), ("data: first\n\n", "data: second\n\n"));
             assert!(before <= first_ns + 100_000 && first_ns <= second_ns);
             // A system without such stamps, or one that joined the packets, gives both the same.
             assert!(first_ns == second_ns || first_ns < between && between <= second_ns + 100_000);
+            assert_eq!(watched.bytes(), 27);
+            // The end has no stamp and no bytes.
+            drop(server);
+            assert_eq!(read(&mut stream, &watched).await, (String::new(), second_ns));
+            assert_eq!(watched.bytes(), 27);
         });
     }
 }
