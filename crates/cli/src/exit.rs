@@ -11,8 +11,15 @@ pub enum Exit {
     Failed = 1,
     /// The command line cannot be carried out as written (clap's own code).
     Usage = 2,
-    /// All was measured, and a limit or target was missed.
+    /// All was measured, and a limit or target was missed, or what was measured is too little to show that it was met.
     Missed = 3,
+}
+
+impl Exit {
+    /// The code of a command that was held to limits or targets: `not_met` says of each that is not shown to be met why.
+    pub fn held_to(not_met: &[String]) -> Exit {
+        if not_met.is_empty() { Exit::Fine } else { Exit::Missed }
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -21,7 +21,7 @@ fn stages(arguments: &[&str]) -> Output {
 #[test]
 fn every_stage_goes_through_all_layers_below_it() {
     let output = stages(&["--rounds", "1", "-o", "json"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "one round shows nothing: {}", String::from_utf8_lossy(&output.stderr));
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let rows = json["stages"].as_array().unwrap();
     assert_eq!(rows.len(), 10);
@@ -45,11 +45,19 @@ fn every_stage_goes_through_all_layers_below_it() {
 }
 
 #[test]
-fn a_missed_target_is_exit_code_3_and_nonsense_is_2() {
+fn a_target_that_is_not_shown_to_be_met_is_exit_code_3_and_nonsense_is_2() {
     let missed = stages(&["--stages", "0,4", "--rounds", "5", "--target", "1e12"]);
     assert_eq!(missed.status.code(), Some(3));
     let table = String::from_utf8(missed.stdout).unwrap();
     assert!(table.contains("| missed") && table.contains("scheduler") && table.contains('█'), "{table}");
+    assert!(String::from_utf8_lossy(&missed.stderr).contains("target missed: stage 0, 4"));
+    // The same target that five rounds show to be met: fewer cannot show it, and say so.
+    let met = stages(&["--stages", "0,4", "--rounds", "5", "--target", "0.001"]);
+    assert_eq!((met.status.code(), met.stderr.is_empty()), (Some(0), true), "{}", String::from_utf8_lossy(&met.stderr));
+    let undecided = stages(&["--stages", "0,4", "--rounds", "4", "--target", "0.001"]);
+    assert_eq!(undecided.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&undecided.stderr);
+    assert!(said.contains("target undecided, intervals need 5 rounds: stage 0, 4"), "{said}");
     for nonsense in [["--target", "-3%"], ["--stages", "10"], ["--requests", "0"], ["--gen-tokens", "100000000"]] {
         let output = stages(&nonsense);
         assert_eq!(output.status.code(), Some(2), "{nonsense:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -63,7 +71,7 @@ fn record_and_chart_are_written() {
     let (record, chart) = (folder.join("run.json"), folder.join("chart.svg"));
     let arguments =
         ["--stages", "0,5", "-r", "2", "--save", record.to_str().unwrap(), "--chart", chart.to_str().unwrap()];
-    assert!(stages(&arguments).status.success());
+    assert_eq!(stages(&arguments).status.code(), Some(3), "two rounds show no target to be met");
     let run = pacemark_record::Run::from_json(&std::fs::read_to_string(&record).unwrap()).unwrap();
     assert_eq!(run.trials.iter().map(|trial| trial.samples.len()).collect::<Vec<_>>(), [2, 2]);
     assert!(std::fs::read_to_string(&chart).unwrap().starts_with("<svg"));

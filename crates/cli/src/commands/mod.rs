@@ -24,7 +24,8 @@ const HELP: &str = "Examples:
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark models list                               the models it can get
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit was missed, 130 stopped by a second Ctrl-C.
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be met,
+130 stopped by a second Ctrl-C.
 Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
 (force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
 

@@ -28,7 +28,7 @@ pub fn judge(args: &Args, trials: &[Trial]) -> (Exit, Vec<String>) {
         let targets = args.target.iter().filter_map(|target| target.missed(trial));
         missed.extend(targets.map(|target| format!("{level}: {target}")));
     }
-    (if missed.is_empty() { Exit::Fine } else { Exit::Missed }, missed)
+    (Exit::held_to(&missed), missed)
 }
 
 /// How many requests would do.

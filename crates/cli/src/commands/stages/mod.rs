@@ -13,7 +13,7 @@ pub use ladder::client;
 use pacemark_backend::Service;
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
 use pacemark_bench::{Observer, Phase, STAGES, Stages, describe};
-use pacemark_record::{Run, SCHEMA, StageVerdict, Target, stage_figures};
+use pacemark_record::{Run, SCHEMA, StageFigures, StageVerdict, Target, stage_figures};
 use pacemark_report::stages as report;
 use prompts::Prompts;
 use std::io::Write;
@@ -23,14 +23,17 @@ use std::sync::Arc;
 
 const EXAMPLES: &str = "Examples:
   pacemark stages                                     the default model, all ten stages
-  pacemark stages -m model.gguf --target 95%          exit 3 if a stage is below 95 % of the decoder
+  pacemark stages -m model.gguf --target 95%          exit code 3 if a stage is not shown to reach 95 % of the decoder
   pacemark stages -m synth:qwen3-0.6b:Q4_K_M --target 80 --rounds 8
   pacemark stages --stages 0,5,9 -o json | jq '.stages[].own_us_per_token'
   pacemark stages --chart stages.svg
 
 Stages: each goes through all layers of those before it.
   0 decoder   1 KV pages, sampling   2 batch assembly   3 stop, text, events   4 scheduler
-  5 thread, queue   6 request to prompt   7 HTTP handler   8 HTTP server   9 SSE to a client process";
+  5 thread, queue   6 request to prompt   7 HTTP handler   8 HTTP server   9 SSE to a client process
+
+Exit codes: 0 all stages meet the target, 1 failed, 2 wrong usage, 3 a stage missed it or could not be shown to meet it:
+undecided, or fewer than 5 rounds.";
 
 /// Measure the serving stack layer by layer: what each layer costs
 ///
@@ -156,8 +159,27 @@ pub fn run(args: Args) -> Result<Exit> {
     if let Some(error) = error {
         return Err(anyhow!(error));
     }
-    let missed = figures.iter().any(|row| row.verdict == StageVerdict::Missed);
-    Ok(if missed { Exit::Missed } else { Exit::Fine })
+    let not_met = not_met(&figures);
+    not_met.iter().for_each(|why| eprintln!("warning: {why}"));
+    Ok(Exit::held_to(&not_met))
+}
+
+/// Which stages missed the target, and of which it cannot be said.
+fn not_met(figures: &[StageFigures]) -> Vec<String> {
+    let those = |verdict, what: &str| {
+        let stages = figures.iter().filter(|row| row.verdict == verdict).map(|row| row.stage.to_string());
+        let stages: Vec<String> = stages.collect();
+        (!stages.is_empty()).then(|| format!("{what}: stage {}", stages.join(", ")))
+    };
+    let undecided = if figures.iter().any(|row| row.interval.is_none()) {
+        "target undecided, intervals need 5 rounds"
+    } else {
+        "target undecided, it lies within the interval (more --rounds narrow it)"
+    };
+    [those(StageVerdict::Missed, "target missed"), those(StageVerdict::Undecided, undecided)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn load(args: &Args) -> Result<Arc<NativeService>> {
@@ -171,7 +193,7 @@ fn load(args: &Args) -> Result<Arc<NativeService>> {
     Ok(Arc::new(NativeService::load(&path, options, service, &mut |_, _| {})?))
 }
 
-fn print(args: &Args, run: &Run, figures: &[pacemark_record::StageFigures]) -> Result<()> {
+fn print(args: &Args, run: &Run, figures: &[StageFigures]) -> Result<()> {
     let text = match args.output {
         Output::Table => report::table(run, figures, args.target) + "\n" + &report::bars(figures),
         Output::Md => report::table(run, figures, args.target),
