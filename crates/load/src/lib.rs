@@ -30,4 +30,4 @@ pub use net::{Connections, Timeouts};
 pub use run::{Bounds, Live, LoadError, Measured, Settings, Shape, Watch, run};
 pub use sweep::{Knee, Point, Sweep};
 pub use target::{Target, TargetError};
-pub use warnings::warnings;
+pub use warnings::{BUSY, warnings};

@@ -156,9 +156,14 @@ const RATES: [Metric; 8] = [
         t.request_rate(t.n_good()?)
     })
     .shown(),
-    metric("good_share", "good", Unit::Ratio, Higher, "requests within every limit, of all, failed ones too", |t| {
-        Some(t.n_good()? as f64 / t.requests.len().max(1) as f64)
-    }),
+    metric(
+        "good_share",
+        "good",
+        Unit::Ratio,
+        Higher,
+        "requests within every limit, of all, failed and unsent ones too",
+        |t| Some(t.n_good()? as f64 / (t.requests.len() as f64 + t.unsent_requests as f64).max(1.0)),
+    ),
 ];
 
 const TTFT: [Metric; 10] =

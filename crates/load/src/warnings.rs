@@ -3,7 +3,7 @@
 use pacemark_record::{Request, SteadyVerdict, Trial, stats};
 
 /// Above this share of a processor the client may be what is measured.
-const BUSY: f64 = 0.8;
+pub const BUSY: f64 = 0.8;
 
 /// A timer this late, at its 99th percentile, makes sends late too. The runtime's timers tick in milliseconds.
 const LATE_NS: f64 = 10e6;
@@ -42,7 +42,13 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     if disagreement.prompt > 0 {
         found.push(format!("{} of {answered} prompts have fewer tokens by usage than were sent", disagreement.prompt));
     }
-    if answered > 0 && !trial.chunks_are_tokens() {
+    let whole = trial.answered().filter(|request| request.whole).count();
+    if whole > 0 && trial.params.get("stream").is_some_and(|stream| stream == true) {
+        found.push(format!(
+            "{whole} of {answered} answers came whole, though streams were asked for: no time to first token"
+        ));
+    }
+    if answered > whole && !trial.chunks_are_tokens() {
         let why = match trial.token_source().name() {
             "chunks" => "nothing but chunks counted the tokens".to_owned(),
             source => format!("{} of {answered} answers have not one token a chunk, by {source}", disagreement.chunks),
@@ -118,6 +124,12 @@ fn client(trial: &Trial) -> Vec<String> {
     if let Some(lag) = p99(client.lag_ns.iter().map(|ns| *ns as f64).collect()).filter(|lag| *lag > LATE_NS) {
         found.push(format!("the client's timers fired {:.0} ms late (p99): it is too busy to be believed", lag / 1e6));
     }
+    if trial.unsent_requests > 0 {
+        found.push(format!(
+            "{} requests were due and never sent, since --max-in-flight held them back until the end: no limit counts as kept for them",
+            trial.unsent_requests
+        ));
+    }
     let held = trial.requests.iter().filter(|request| request.held_back).count();
     if held > 0 {
         found.push(format!(
@@ -131,11 +143,56 @@ fn client(trial: &Trial) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pacemark_record::Client;
 
     fn told(requests: Vec<Request>) -> Option<String> {
         let mut trial = Trial { requests, ..Trial::default() };
         trial.params.insert("cache".into(), "cold".into());
         warnings(&trial).into_iter().find(|note| note.contains("in its cache"))
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_believed_says_so() {
+        let said = |cpu_ns, lag_ms: u64, requests: Vec<Request>| {
+            let lag_ns = vec![lag_ms * 1_000_000; 299];
+            let client = Client { cpu_ns, wall_ns: 1_000_000_000, lag_ns, ..Client::default() };
+            let trial = Trial { client: Some(client), requests, ..Trial::default() };
+            super::client(&trial).join("; ")
+        };
+        assert_eq!(said(500_000_000, 2, vec![Request::default()]), "");
+        assert!(said(900_000_000, 2, Vec::new()).contains("90 % of a processor: it may be what is measured"));
+        assert!(said(0, 20, Vec::new()).contains("timers fired 20 ms late (p99)"));
+        let held = Request { held_back: true, ..Request::default() };
+        assert!(said(0, 0, vec![held, Request::default()]).contains("1 of 2 requests were held back"));
+    }
+
+    #[test]
+    fn counts_that_disagree_are_told() {
+        let request = Request {
+            chunks_ns: vec![1, 2, 3],
+            output_usage: Some(4),
+            output_wanted: Some(5),
+            output_tokenized: Some(3),
+            prompt_usage: Some(7),
+            prompt_tokens: Some(8),
+            ..Request::default()
+        };
+        let mut trial = Trial { requests: vec![request.clone(), request], ..Trial::default() };
+        let said = warnings(&trial).join("; ");
+        for part in [
+            "2 of 2 answers have another number of tokens (by usage) than asked for",
+            "2 of 2 answers have another number of tokens by usage than by the tokenizer",
+            "2 of 2 prompts have fewer tokens by usage than were sent",
+            "2 of 2 answers have not one token a chunk, by usage: gaps are between chunks (ICL)",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        for request in &mut trial.requests {
+            (request.output_usage, request.output_tokenized) = (Some(3), Some(3));
+            (request.output_wanted, request.prompt_usage) = (Some(3), Some(8));
+        }
+        let said = warnings(&trial).join("; ");
+        assert!(!said.contains(" of 2 "), "{said}");
     }
 
     #[test]

@@ -161,6 +161,8 @@ mod tests {
         assert_eq!((one.tpot_ns(TokenSource::Usage), one.decode_ns()), (None, Some(0)), "absent, not 0");
         let whole = Request { chunks_ns: vec![5], output_usage: Some(9), ..Request::default() };
         assert_eq!(whole.tpot_ns(TokenSource::Usage), None, "an answer in one piece has no time between tokens");
+        let whole = Request { whole: true, ..whole };
+        assert_eq!((whole.ttft_ns(), whole.ttft_scheduled_ns(), whole.e2e_ns()), (None, None, Some(5)));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub struct Request {
     /// When the head of the answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_ns: Option<u64>,
+    /// The answer came whole, not as a stream: its one stamp is of its end, and there is no first token.
+    #[serde(default)]
+    pub whole: bool,
     /// When each chunk that carries something of the answer came: the first is `f`, the last `l`.
     pub chunks_ns: Vec<u64>,
     /// When the stream, or the failure, ended it: `e`.
@@ -161,14 +164,19 @@ impl Request {
         }
     }
 
+    /// `f`: absent where nothing came, or all at once.
+    fn first_ns(&self) -> Option<u64> {
+        self.chunks_ns.first().copied().filter(|_| !self.whole)
+    }
+
     /// `f − t0`.
     pub fn ttft_ns(&self) -> Option<u64> {
-        Some(self.chunks_ns.first()?.saturating_sub(self.sent_ns))
+        Some(self.first_ns()?.saturating_sub(self.sent_ns))
     }
 
     /// `f − s`.
     pub fn ttft_scheduled_ns(&self) -> Option<u64> {
-        Some(self.chunks_ns.first()?.saturating_sub(self.scheduled_ns))
+        Some(self.first_ns()?.saturating_sub(self.scheduled_ns))
     }
 
     /// `l − f`.

@@ -144,6 +144,10 @@ pub struct Trial {
     /// Requests of a load that were in flight when it was interrupted: neither answered nor failed, and not in `requests`.
     #[serde(default)]
     pub cut_requests: u64,
+    /// Requests of a load that were due before its end and held back until after it, so never sent: not in `requests`, but
+    /// no limit was kept for them.
+    #[serde(default)]
+    pub unsent_requests: u64,
     /// What the client did while it made a load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Client>,

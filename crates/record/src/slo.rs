@@ -41,11 +41,12 @@ impl Figure {
         Figure::ALL.iter().find(|(_, figure)| *figure == self).map_or("", |(name, _)| name)
     }
 
-    /// Its value for an answered request; a figure that the request cannot have (TPOT of one token) takes no time.
+    /// Its value for an answered request; a figure that the request cannot have (TPOT of one token) takes no time, one that
+    /// nobody saw (an answer that was no stream) endless time.
     fn of(self, request: &Request, source: TokenSource) -> f64 {
         let value = match self {
             Figure::Ttft => request.ttft_scheduled_ns().map(|ns| ns as f64),
-            Figure::Tpot => request.tpot_ns(source).or(Some(0.0)),
+            Figure::Tpot => request.tpot_ns(source).or(Some(0.0)).filter(|_| !request.whole),
             Figure::E2e => request.e2e_scheduled_ns().map(|ns| ns as f64),
         };
         value.filter(|_| request.is_ok()).unwrap_or(ENDLESS)
@@ -96,11 +97,14 @@ impl Slo {
         request.is_ok() && self.limits.iter().all(|limit| limit.figure.of(request, source) < limit.limit_ns)
     }
 
-    /// Each limit against the requests of `trial`.
+    /// Each limit against the requests of `trial`, and those that it could not send: they wait without end.
     pub fn judge(&self, trial: &Trial) -> Vec<LimitResult> {
         let source = trial.token_source();
+        // More of them change no percentile above the first.
+        let unsent = trial.unsent_requests.min(100 * trial.requests.len() as u64) as usize;
         let judge = |limit: &Limit| {
-            let mut values: Vec<f64> = trial.requests.iter().map(|r| limit.figure.of(r, source)).collect();
+            let sent = trial.requests.iter().map(|r| limit.figure.of(r, source));
+            let mut values: Vec<f64> = sent.chain(std::iter::repeat_n(ENDLESS, unsent)).collect();
             values.sort_by(f64::total_cmp);
             let kept = values.iter().filter(|value| **value < limit.limit_ns).count();
             let found_ns = match limit.percentile {
@@ -213,6 +217,18 @@ mod tests {
         assert_eq!(slo.judge(&trial)[0].verdict, LimitVerdict::TooFewRequests);
         assert!(!slo.is_met_by(&trial.requests[0], TokenSource::Chunks));
         assert!(slo.is_met_by(&trial.requests[19], TokenSource::Chunks));
+        // What was due and not sent counts as a failure does.
+        let mut trial =
+            Trial { requests: (0..40).map(|_| request(5)).collect(), unsent_requests: 5, ..Trial::default() };
+        let found = &slo.judge(&trial)[0];
+        assert_eq!((found.verdict, found.share_met), (LimitVerdict::Missed, 40.0 / 45.0));
+        trial.unsent_requests = u64::MAX;
+        assert_eq!(slo.judge(&trial)[0].verdict, LimitVerdict::Missed, "whatever a record says");
+        // A whole answer has no time between tokens that could be kept.
+        let whole = Request { whole: true, chunks_ns: vec![5], output_usage: Some(9), ..Request::default() };
+        let tpot: Slo = "tpot<1s".parse().unwrap();
+        assert!(!tpot.is_met_by(&whole, TokenSource::Usage));
+        assert!(tpot.is_met_by(&Request { whole: false, output_usage: Some(1), ..whole }, TokenSource::Usage));
         // From the schedule: 9 ms after it was sent are 10 ms after it was due.
         assert!(!slo.is_met_by(&request(9), TokenSource::Chunks));
     }

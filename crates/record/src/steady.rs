@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn at_a_rate_the_window_begins_after_a_requests_time_and_ends_with_the_last_send() {
+        // Ten a second; of ten requests nine take 190 ms and one takes 280: the 90th percentile lies between.
+        let requests: Vec<Request> =
+            (0..100).map(|i| request(1000 + i * 100, if i % 10 == 0 { 20 } else { 10 })).collect();
+        let found = trial("rate", 10, requests).steady().unwrap();
+        assert!((1190 * MS..=1280 * MS).contains(&found.from_ns), "{found:?}");
+        assert_eq!((found.to_ns, found.verdict), (10_900 * MS, SteadyVerdict::Steady));
+        // Of tokens that come before and after it, none is in its rate: ten requests a second, ten tokens each.
+        assert!((found.tokens_per_second - 100.0).abs() < 2.0, "{found:?}");
+    }
+
+    #[test]
     fn what_is_not_steady_is_said() {
         let few = (0..4).map(|stream| request(stream * 50, 10)).chain([request(300, 10)]).collect();
         assert_eq!(trial("concurrency", 4, few).steady().map(|s| s.verdict), Some(SteadyVerdict::TooShort));

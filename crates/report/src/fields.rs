@@ -229,6 +229,8 @@ pub const LOAD: &[Field] = &[
     field("prompts", Text, param),
     field("prompt_form", Text, param),
     field("prompt_tokens_exact", Bool, param),
+    field("prompts_checked", Int, param),
+    field("prompts_off", Int, param),
     field("cache", Text, param),
     field("turns", Int, param),
     field("connections", Text, param),
@@ -243,6 +245,7 @@ pub const LOAD: &[Field] = &[
         let kinds: serde_json::Map<_, _> = r.trial.failures().into_iter().map(failures_of_kind).collect();
         Cell::Json(serde_json::Value::Object(kinds).to_string())
     }),
+    field("unsent", Int, |r, _| Cell::Int(r.trial.unsent_requests.min(i64::MAX as u64) as i64)),
     field("resent", Int, |r, _| {
         Cell::Int(r.trial.requests.iter().filter(|request| request.resent_ns.is_some()).count() as i64)
     }),

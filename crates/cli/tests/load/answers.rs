@@ -10,8 +10,9 @@ fn load(arguments: &[&str]) -> Output {
 
 /// The rows of `-o json`, the exit code and what was said besides.
 fn figures(url: &str, arguments: &[&str]) -> (Vec<Value>, i32, String) {
-    let usual = ["--url", url, "-o", "json", "--input-tokens", "8", "--output-tokens", "4", "--warmup", "0"];
-    let output = load(&[&usual, arguments].concat());
+    let usual = ["--url", url, "-o", "json", "--input-tokens", "8", "--output-tokens", "4"];
+    let warmup = if arguments.contains(&"--warmup") { &[][..] } else { &["--warmup", "0"] };
+    let output = load(&[&usual, warmup, arguments].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!said.contains("panicked"), "{said}");
     assert!(!said.contains('\x1b') && !output.stdout.contains(&0x1b), "escape codes go to terminals only");
@@ -39,6 +40,10 @@ fn a_good_server_gives_every_figure() {
     }
     assert_eq!((&row["ttft_ms_p99"], &row["icl_ms_p50"]), (&Value::Null, &Value::Null));
     assert_eq!(row["prompt_tokens_exact"], true);
+    assert_eq!(row["ci_method"], "binomial order statistics for percentiles");
+    assert!(row["throughput_ci_method"].as_str().unwrap().contains("block bootstrap"));
+    let names: Vec<&String> = row.as_object().unwrap().keys().collect();
+    assert!(names.iter().all(|name| !name.contains("rss")), "its own memory is no figure of the server: {names:?}");
     // Every request: exact length, streamed, with usage, ended by length; no prompt twice.
     let bodies = server.bodies();
     assert_eq!(bodies.len(), 24);
@@ -92,6 +97,31 @@ fn failures_by_kind_each_with_an_example() {
         assert_eq!((&rows[0]["requests"], &rows[0]["failed"]), (&4.into(), &4.into()), "{kind}");
         assert!(said.contains("4 of 4 requests failed"), "{said}");
     }
+}
+
+#[test]
+fn answers_without_end_and_connections_that_are_not_taken() {
+    let of_kind = |url: &str, arguments: &[&str], kind: &str| {
+        let usual = ["--model", "m", "-c", "1", "-n", "2", "--prompt-ids", "--endpoint", "completions"];
+        let (rows, code, said) = figures(url, &[&usual, arguments].concat());
+        assert_eq!((code, &rows[0]["failures"][kind]["count"]), (1, &2.into()), "{}: {said}", rows[0]["failures"]);
+    };
+    let server = Server::new(|_| Answer::stream([chat_chunk(&format!("\"content\":\"{}\"", "a".repeat(17 << 20)))]));
+    of_kind(&server.url(), &[], "too_large");
+    let server = Server::new(|_| Answer::status(302, "elsewhere"));
+    of_kind(&server.url(), &[], "odd_status");
+    // A byte now and then keeps every limit but that of the whole.
+    let drops = || Answer::stream((0..1000).map(|_| chat_chunk("\"content\":\"a\""))).in_pieces_of(60).every_ms(20);
+    let server = Server::new(move |_| drops());
+    of_kind(&server.url(), &["--timeout", "400ms", "--stall-timeout", "10s"], "total_timeout");
+    // Nobody accepts, and the system's queue of connections is full: the next one is not answered.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let short = std::time::Duration::from_millis(200);
+    let queued: Vec<_> = std::iter::from_fn(|| std::net::TcpStream::connect_timeout(&address, short).ok()).collect();
+    assert!(!queued.is_empty());
+    of_kind(&format!("http://{address}"), &["--connect-timeout", "200ms"], "connect_timeout");
 }
 
 #[test]
@@ -167,6 +197,69 @@ fn open_loads_keep_their_schedule_and_the_record_holds_it() {
     assert_eq!(due, (0..30).map(|i| i * 5).collect::<Vec<u64>>());
     let metric = pacemark_load::METRICS.iter().find(|metric| metric.name == "ttft_ms_p50").unwrap();
     assert!(((metric.of)(&run.trials[0]).unwrap() - sent).abs() < 1e-3, "figures are made of the record");
+}
+
+#[test]
+fn a_limit_that_the_sample_cannot_show_is_not_met() {
+    let server = Server::new(|_| good());
+    let (rows, code, said) = figures(&server.url(), &["-c", "2", "-n", "40", "--slo", "ttft:p99<100s"]);
+    assert_eq!((code, &rows[0]["slo_results"][0]["verdict"]), (3, &"too few requests".into()), "{said}");
+    assert!(said.contains("ttft:p99<100000ms: too few requests, it takes 299"), "{said}");
+    let (_, code, said) = figures(&server.url(), &["-c", "2", "-n", "40", "--slo", "ttft:p90<100s"]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn warm_ups_are_real_requests_and_not_counted() {
+    let server = Server::new(|_| good());
+    let (rows, code, said) = figures(&server.url(), &["-c", "2", "-n", "12", "--warmup", "3"]);
+    let row = &rows[0];
+    assert_eq!((code, &row["requests"], &row["output_tokens"]), (0, &12.into(), &48.into()), "{said}");
+    assert_eq!((&row["warmup_runs"], server.bodies().len()), (&3.into(), 15));
+}
+
+#[test]
+fn what_was_due_and_never_sent_is_told_and_keeps_no_limit() {
+    // Fifty are due in the second, and a server that takes 200 ms is sent one at a time.
+    let server = Server::new(|_| good().after_ms(200));
+    let rate = ["--rate", "50", "--arrival", "constant", "--duration", "1s", "--max-in-flight"];
+    let slo = ["--slo", "ttft:p50<100s"];
+    let (rows, code, said) = figures(&server.url(), &[&rate[..], &["1"], &slo[..]].concat());
+    let row = &rows[0];
+    let (sent, unsent) = (row["requests"].as_u64().unwrap(), row["unsent"].as_u64().unwrap());
+    assert!(sent + unsent == 50 && sent <= 6 && row["failed"] == 0, "{sent} sent, {unsent} not");
+    assert_eq!(server.bodies().len() as u64, sent);
+    assert!(said.contains("were due and never sent") && said.contains("p50<100000ms: missed"), "{said}");
+    assert_eq!((code, row["good_share"].as_f64()), (3, Some(sent as f64 / 50.0)));
+    // With room for all, all are sent, those of the last moment too.
+    let (rows, code, said) = figures(&server.url(), &[&rate[..], &["50"], &slo[..]].concat());
+    assert_eq!((code, &rows[0]["requests"], &rows[0]["unsent"]), (0, &50.into(), &0.into()), "{said}");
+}
+
+#[test]
+fn whole_answers_have_no_first_token() {
+    let whole = || {
+        let choice = r#"{"message":{"role":"assistant","content":"a b c d"},"finish_reason":"length"}"#;
+        let usage = r#"{"prompt_tokens":8,"completion_tokens":4}"#;
+        Answer::status(200, &format!("{{\"choices\":[{choice}],\"usage\":{usage}}}"))
+    };
+    let server = Server::new(move |_| whole());
+    let (rows, code, said) = figures(&server.url(), &["-c", "1", "-n", "8", "--no-stream", "--slo", "e2e<10s"]);
+    let row = &rows[0];
+    assert_eq!((code, &row["output_tokens"], &row["token_source"]), (0, &32.into(), &"usage".into()), "{said}");
+    for figure in ["ttft_ms_p50", "ttft_ms_mean", "ttft_scheduled_ms_p50", "tpot_ms_mean", "itl_ms_p50", "icl_ms_p50"] {
+        assert_eq!(row[figure], Value::Null, "{figure}");
+    }
+    assert!(row["e2e_ms_p50"].as_f64().is_some() && row["stream"] == false && !said.contains("ICL"), "{row} {said}");
+    assert!(server.bodies().iter().all(|body| body.get("stream").is_none()));
+    for limit in ["ttft<1s", "e2e<1s,tpot:p50<1s"] {
+        let output = load(&["--url", &server.url(), "--no-stream", "--slo", limit]);
+        assert_eq!(output.status.code(), Some(2), "{limit}");
+    }
+    // A server that does not stream though it is asked to: the same, and it is told.
+    let (rows, code, said) = figures(&server.url(), &["-c", "1", "-n", "8", "--slo", "tpot<10s"]);
+    assert_eq!((code, &rows[0]["ttft_ms_p50"]), (3, &Value::Null), "{said}");
+    assert!(said.contains("8 of 8 answers came whole") && said.contains("found requests without it"), "{said}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub struct Answer {
     bytes: Vec<u8>,
     piece: usize,
+    every: Duration,
     after: Duration,
     hang: bool,
     cut: bool,
@@ -22,7 +23,15 @@ pub struct Answer {
 impl Answer {
     /// These bytes, then the end of the connection.
     pub fn raw(text: &str) -> Answer {
-        Answer { bytes: text.into(), piece: usize::MAX, after: Duration::ZERO, hang: false, cut: true, reset: false }
+        Answer {
+            bytes: text.into(),
+            piece: usize::MAX,
+            every: Duration::ZERO,
+            after: Duration::ZERO,
+            hang: false,
+            cut: true,
+            reset: false,
+        }
     }
 
     /// A status with a body.
@@ -73,6 +82,11 @@ impl Answer {
         Answer { after: Duration::from_millis(ms), ..self }
     }
 
+    /// With a pause after each packet.
+    pub fn every_ms(self, ms: u64) -> Answer {
+        Answer { every: Duration::from_millis(ms), ..self }
+    }
+
     /// In many small packets.
     pub fn in_pieces_of(self, piece: usize) -> Answer {
         Answer { piece, ..self }
@@ -108,7 +122,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` (a token a word) always well.
+    /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` always well: a token a word, and
+    /// one more where there are over 300, of which nobody can know by looking at words.
     pub fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -165,7 +180,8 @@ fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
         }
         let body: Value = serde_json::from_slice(&body).ok()?;
         if path.ends_with("/tokenize") {
-            let n = body["prompt"].as_str()?.split_whitespace().count();
+            let words = body["prompt"].as_str()?.split_whitespace().count();
+            let n = words + usize::from(words > 300);
             let answer = json!({ "count": n, "max_model_len": 9, "tokens": vec![7; n] }).to_string();
             send(&mut writer, &Answer::status(200, &answer))?;
             continue;
@@ -215,6 +231,7 @@ fn send(writer: &mut TcpStream, answer: &Answer) -> Option<()> {
     std::thread::sleep(answer.after);
     for piece in answer.bytes.chunks(answer.piece) {
         writer.write_all(piece).ok()?;
+        std::thread::sleep(answer.every);
     }
     Some(())
 }

@@ -11,7 +11,8 @@ fn load(url: &str, arguments: &[&str]) -> Output {
     if !arguments.contains(&"--show") {
         command.args(["--url", url]);
         // A trace has no warm-up: its requests are what they are.
-        command.args(if arguments.contains(&"--trace") { &[][..] } else { &["--warmup", "0"] });
+        let says = arguments.contains(&"--trace") || arguments.contains(&"--warmup");
+        command.args(if says { &[][..] } else { &["--warmup", "0"] });
     }
     command.output().unwrap()
 }
@@ -117,13 +118,68 @@ fn a_trace_is_replayed_at_its_times() {
     let (found, _) = rows(&server.url(), &["--trace", file.path(), "--save", record.path(), "--output-tokens", "9"]);
     assert_eq!((&found[0]["requests"], &found[0]["trace"]), (&3.into(), &file.path().into()));
     let bodies = server.bodies();
-    let body = |n: usize| bodies.iter().find(|body| prompt(body).split(' ').count() == n).unwrap();
-    assert_eq!((prompt(body(2)), &body(2)["max_tokens"]), ("hello there", &4.into()));
+    let recorded = bodies.iter().find(|body| prompt(body).ends_with("there")).unwrap();
+    assert_eq!((without_mark(recorded), &recorded["max_tokens"]), ("hello there", &4.into()), "new to every cache");
+    let body = |n: usize| {
+        bodies.iter().find(|body| prompt(body).split(' ').count() == n && !prompt(body).starts_with('[')).unwrap()
+    };
     assert_eq!((&body(7)["max_tokens"], &body(3)["max_tokens"]), (&2.into(), &9.into()));
     let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
     let mut due: Vec<u64> = run.trials[0].requests.iter().map(|r| r.scheduled_ns / 1_000_000).collect();
     due.sort_unstable();
     assert_eq!(due, [0, 100, 200]);
+}
+
+#[test]
+fn every_run_has_other_words_and_a_nonce_repeats_them() {
+    let asked = |arguments: &[&str]| {
+        let server = Server::new(|_| good());
+        rows(&server.url(), &[&["-c", "1", "-n", "4", "--warmup", "2"], arguments].concat());
+        let prompts: Vec<String> = server.bodies().iter().map(|body| prompt(body).to_owned()).collect();
+        prompts
+    };
+    let (one, other) = (asked(&[]), asked(&[]));
+    assert!(one.iter().all(|prompt| !other.contains(prompt)));
+    // Those of the warm-up are not sent again, or what is counted would find them in a cache.
+    assert_eq!(one.iter().collect::<std::collections::HashSet<_>>().len(), 6);
+    let again = asked(&["--nonce", "7"]);
+    assert!(again == asked(&["--nonce", "7"]) && again != asked(&["--nonce", "8"]));
+}
+
+#[test]
+fn prompts_that_are_not_as_long_as_they_were_made_are_told() {
+    let server = Server::new(|_| good());
+    // More are made ahead than are sent.
+    let (found, said) = rows(&server.url(), &["-c", "1", "-n", "3", "--input-tokens", "300"]);
+    assert!(found[0]["prompts_checked"].as_u64().unwrap() >= 3 && found[0]["prompts_off"] == 0, "{}", found[0]);
+    assert!(!said.contains("encoded again"), "{said}");
+    let (found, said) = rows(&server.url(), &["-c", "1", "-n", "3", "--input-tokens", "301"]);
+    let off = found[0]["prompts_off"].as_u64().unwrap();
+    assert!(off >= 3 && found[0]["prompts_checked"] == off, "{}", found[0]);
+    assert!(said.contains(&format!("{off} of {off} prompts that were encoded again are not as long")), "{said}");
+}
+
+#[test]
+fn a_models_own_tokenizer_counts_what_usage_does_not() {
+    let model = File::new("tokenizer.gguf", "");
+    pacemark_testmodel::TestModel::llama().write(&model.0).unwrap();
+    let file = File::new("counted.txt", "abc\n");
+    // Its tokens are bytes: four of reasoning, two of text, in three chunks.
+    let answer = |usage: Option<u64>| {
+        let chunks = [r#""reasoning_content":"hm""#, r#""reasoning":"so""#, r#""content":"ab""#].map(chat_chunk);
+        let end = usage.map(|n| usage_chunk(8, n, 0)).into_iter().chain(["data: [DONE]\n\n".to_owned()]);
+        Answer::stream(chunks.into_iter().chain(end))
+    };
+    let counted = ["--tokenizer", model.path(), "--prompts", file.path(), "-c", "1", "-n", "5"];
+    let (found, said) = rows(&Server::new(move |_| answer(None)).url(), &counted);
+    assert_eq!((&found[0]["token_source"], &found[0]["output_tokens"]), (&"tokenizer".into(), &30.into()), "{said}");
+    assert!(found[0]["chunks_are_tokens"] == false && said.contains("one token a chunk, by tokenizer"), "{said}");
+    let (found, said) = rows(&Server::new(move |_| answer(Some(6))).url(), &counted);
+    assert_eq!((&found[0]["token_source"], &found[0]["output_tokens"]), (&"usage".into(), &30.into()));
+    assert!(!said.contains("by usage than by the tokenizer"), "{said}");
+    let (found, said) = rows(&Server::new(move |_| answer(Some(7))).url(), &counted);
+    assert_eq!(found[0]["output_tokens"], 35);
+    assert!(said.contains("5 of 5 answers have another number of tokens by usage than by the tokenizer"), "{said}");
 }
 
 #[test]

@@ -65,9 +65,9 @@ struct Function<'a> {
 #[derive(Deserialize)]
 pub(super) struct Usage {
     #[serde(default)]
-    pub prompt_tokens: u64,
+    pub prompt_tokens: Option<u64>,
     #[serde(default)]
-    pub completion_tokens: u64,
+    pub completion_tokens: Option<u64>,
     #[serde(default)]
     pub prompt_tokens_details: Option<Details>,
 }
@@ -89,6 +89,20 @@ impl Choice<'_> {
                 || delta.tool_calls.iter().flatten().any(called)
         };
         some(&self.text) || [&self.delta, &self.message].into_iter().flatten().any(in_delta)
+    }
+
+    /// What the model wrote besides its text: tokens too, but not what the next turn repeats.
+    pub fn beside(&self) -> impl Iterator<Item = &str> {
+        let delta = self.delta.as_ref().or(self.message.as_ref());
+        let thought = delta.and_then(|delta| {
+            // Servers that know both names send the same under both.
+            let filled = delta.reasoning_content.as_ref().filter(|text| !text.0.is_empty());
+            filled.or(delta.reasoning.as_ref())
+        });
+        let calls = delta.into_iter().flat_map(|delta| delta.tool_calls.iter().flatten());
+        let functions = calls.filter_map(|call| call.function.as_ref()).flat_map(|f| [&f.name, &f.arguments]).flatten();
+        let refusal = delta.and_then(|delta| delta.refusal.as_ref());
+        thought.into_iter().chain(refusal).chain(functions).map(|text| text.0.as_ref())
     }
 
     /// Its text, as the next turn of a conversation repeats it.

@@ -19,6 +19,8 @@ pub(crate) struct Analysed {
     pub request: Request,
     /// Text of the answer, reasoning left out.
     pub text: String,
+    /// What else the model wrote: reasoning, a refusal, calls of tools.
+    pub beside: String,
     /// Of each chunk that carries something: the time at which the server says that it sent it.
     pub emitted_ns: Vec<u64>,
 }
@@ -34,7 +36,10 @@ pub(crate) fn analyse(exchange: Exchange, origin_ns: u64) -> Analysed {
     found.request.end_ns = since(exchange.end_ns);
     let failure = match exchange.answer {
         Err(failure) => Some(failure),
-        Ok(received) => read(&received, &mut found).err(),
+        Ok(received) => {
+            found.request.whole = !received.is_stream && received.status.is_success();
+            read(&received, &mut found).err()
+        }
     };
     found.request.chunks_ns.iter_mut().for_each(|ns| *ns = since(*ns));
     found.request.failure = failure.map(|failure| Failure { message: shortened(&failure.message), ..failure });
@@ -150,6 +155,7 @@ fn take(data: &[u8], at: u64, found: &mut Analysed) -> Result<(), Failure> {
     for choice in chunk.choices.iter().flatten() {
         carries |= choice.carries_token();
         found.text.push_str(choice.content());
+        choice.beside().for_each(|text| found.beside.push_str(text));
         if let Some(reason) = &choice.finish_reason {
             found.request.finish_reason = Some(reason.0.as_ref().chars().take(64).collect());
         }
@@ -159,9 +165,12 @@ fn take(data: &[u8], at: u64, found: &mut Analysed) -> Result<(), Failure> {
         found.emitted_ns.extend(chunk.emitted_ns);
     }
     if let Some(usage) = chunk.usage {
-        found.request.prompt_usage = Some(usage.prompt_tokens);
-        found.request.output_usage = Some(usage.completion_tokens);
-        found.request.cached_tokens = usage.prompt_tokens_details.and_then(|details| details.cached_tokens);
+        // What it leaves out was not counted, which is not 0.
+        let request = &mut found.request;
+        request.prompt_usage = usage.prompt_tokens.or(request.prompt_usage);
+        request.output_usage = usage.completion_tokens.or(request.output_usage);
+        request.cached_tokens =
+            usage.prompt_tokens_details.and_then(|details| details.cached_tokens).or(request.cached_tokens);
     }
     Ok(())
 }

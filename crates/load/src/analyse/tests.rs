@@ -66,6 +66,35 @@ fn reasoning_and_tool_calls_are_tokens() {
 }
 
 #[test]
+fn what_the_model_wrote_besides_its_text_is_kept_to_be_counted() {
+    let delta = |fields: &str| format!("data: {{\"choices\":[{{\"delta\":{{{fields}}}}}]}}\n\n");
+    let frames = [
+        delta(r#""reasoning":"hm","reasoning_content":"hm""#),
+        delta(r#""reasoning":" so""#),
+        delta(r#""content":"yes""#),
+        delta(r#""tool_calls":[{"index":0,"function":{"name":"f","arguments":"{}"}}]"#),
+        delta(r#""refusal":" no""#),
+    ];
+    let frames: Vec<&str> = frames.iter().map(String::as_str).chain([DONE]).collect();
+    let found = analyse(stream(&frames, End::Complete), 0);
+    assert_eq!((found.text.as_str(), found.beside.as_str()), ("yes", "hm sof{} no"));
+    assert_eq!(found.request.chunks_ns.len(), 5);
+}
+
+#[test]
+fn what_usage_leaves_out_was_not_counted() {
+    let usage = |counts: &str| {
+        let chunk = format!("data: {{\"choices\":[],\"usage\":{counts}}}\n\n");
+        let request = analyse(stream(&[&content("a"), &chunk, DONE], End::Complete), 0).request;
+        (request.prompt_usage, request.output_usage, request.failure)
+    };
+    assert_eq!(usage("{}"), (None, None, None));
+    assert_eq!(usage("null"), (None, None, None));
+    assert_eq!(usage("{\"prompt_tokens\":3,\"completion_tokens\":null}"), (Some(3), None, None));
+    assert_eq!(usage("{\"completion_tokens\":1}"), (None, Some(1), None));
+}
+
+#[test]
 fn an_event_has_arrived_when_its_end_has() {
     // Cut within a character and within a line end; two events in one frame.
     let crab = content("🦀");
@@ -130,7 +159,9 @@ fn answers_that_are_no_streams() {
     let whole = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],
         "usage":{"prompt_tokens":1,"completion_tokens":4}}"#;
     let found = answer(StatusCode::OK, whole);
+    assert!(found.request.whole && found.request.ttft_ns().is_none() && found.request.e2e_ns() == Some(5));
     assert_eq!((found.request.failure, found.request.chunks_ns, found.text.as_str()), (None, vec![5], "hi"));
+    assert!(!analyse(stream(&[&content("a"), DONE], End::Complete), 0).request.whole);
     for (status, body, kind, says) in [
         (500, r#"{"error":{"message":"boom"}}"#, FailureKind::ServerError, "500: boom"),
         (400, r#"{"error":"bad"}"#, FailureKind::ClientError, "400: bad"),

@@ -45,6 +45,10 @@ fn as_numpy_has_them() {
         ("tpot_ms_mean", NUMPY.tpot_mean),
         ("itl_ms_p95", NUMPY.itl_p95),
         ("e2e_ms_p50", NUMPY.e2e_p50),
+        ("e2e_scheduled_ms_p50", NUMPY.e2e_p50 + 1.0),
+        ("decode_ts_p50", 1000.0 / 6.0),
+        ("itl_ms_max", 7.0),
+        ("good_share", NUMPY.good / 40.0),
         ("stream_end_ms_p50", NUMPY.e2e_p50 + 1.0),
         ("late_ms_p50", 1.0),
         ("duration_ms", NUMPY.duration),
@@ -59,6 +63,8 @@ fn as_numpy_has_them() {
         let found = figure(&trial, name).unwrap_or_else(|| panic!("{name} is absent"));
         assert!((found - expected).abs() < 1e-9 * expected.max(1.0), "{name}: {found}, expected {expected}");
     }
+    let unsent = Trial { unsent_requests: 16, ..trial.clone() };
+    assert_eq!(figure(&unsent, "good_share"), Some(0.5), "who was not sent is not good");
     assert_eq!(figure(&trial, "ttft_ms_p99"), None, "40 requests do not bound it");
     assert_eq!(figure(&trial, "icl_ms_p50"), None, "each chunk is a token");
 }

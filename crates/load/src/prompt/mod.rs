@@ -5,12 +5,14 @@
 
 mod encoder;
 mod listed;
+mod replay;
 mod synthetic;
 mod trace;
 mod words;
 
 pub use encoder::{EncodeError, Encoder};
 pub use listed::{Answer, Asked, Listed, ListedOptions, Talk, lines, share_gpt};
+pub use replay::Replay;
 pub use synthetic::{Synthetic, SyntheticOptions};
 pub use trace::{Arrived, trace};
 
@@ -68,6 +70,20 @@ pub enum Cache {
 pub trait Source: Send {
     /// The next session; `None` when there are no more.
     fn next(&mut self) -> Option<Session>;
+
+    /// What is known of the lengths of the prompts that were made so far.
+    fn lengths(&self) -> Verified;
+}
+
+/// How sure the lengths of prompts are (metrics.md, rule 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Somebody counted: the tokens of each prompt are known before it is sent.
+    pub counted: bool,
+    /// Prompts that were encoded again.
+    pub checked: u64,
+    /// Those of them that have another number of tokens than they were made to.
+    pub wrong: u64,
 }
 
 /// Prompts that cannot be had.

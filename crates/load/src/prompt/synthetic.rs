@@ -1,7 +1,7 @@
 //! Prompts of random words, to an exact number of tokens.
 
 use super::words::{Words, stream};
-use super::{Cache, Encoder, Prompt, PromptError, Session, Source, Turn};
+use super::{Cache, Encoder, Prompt, PromptError, Session, Source, Turn, Verified};
 use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
@@ -57,18 +57,14 @@ impl Synthetic {
         // Fails here rather than in the run.
         let probe = made.options.input.draw(&mut made.lengths.clone());
         made.turn(probe, 0, None)?;
-        (made.made, made.text) = (0, stream(made.options.nonce, 2));
+        (made.made, made.checked, made.wrong) = (0, 0, 0);
+        made.text = stream(made.options.nonce, 2);
         Ok(made)
     }
 
-    /// Prompts whose count is certain: their ids were sent, or an encoder says so of their words.
-    pub fn is_exact(&self) -> bool {
-        self.words.as_ref().is_none_or(Words::are_verified) && self.wrong == 0
-    }
-
-    /// Prompts that were encoded again, and those of them that had another number of tokens.
-    pub fn checks(&self) -> (u64, u64) {
-        (self.checked, self.wrong)
+    /// As it was asked.
+    pub(super) fn options(&self) -> &SyntheticOptions {
+        &self.options
     }
 
     fn turn(&mut self, n: u64, turn: u32, group: Option<(u64, u64)>) -> Result<Turn, PromptError> {
@@ -88,22 +84,23 @@ impl Synthetic {
             _ => words.text(&mut self.text, n)?,
         };
         let mut expected = n + group.filter(|_| turn == 0).map_or(0, |(_, prefix)| prefix.max(words.shortest()));
-        let verified = words.are_verified();
         let mut prompt = Prompt::Text(text);
+        // One that is not encoded again is as long as it was made to be if all that were are.
+        let mut counted = words.are_verified() && self.wrong == 0;
         if let (Some(encoder), Prompt::Text(text)) = (&self.encoder, &prompt)
             && (self.options.ids || !encoder.is_remote() || self.made < REMOTE_CHECKS)
         {
             let ids = encoder.encode(text, self.options.special)?;
             self.checked += 1;
             self.wrong += u64::from(ids.len() as u64 != expected);
-            expected = ids.len() as u64;
+            (expected, counted) = (ids.len() as u64, true);
             if self.options.ids {
                 prompt = Prompt::Ids(ids);
             }
         }
         self.made += 1;
         // Later turns hold the answers too, whose template nobody counts but the server.
-        let prompt_tokens = (verified && turn == 0).then_some(expected);
+        let prompt_tokens = (counted && turn == 0).then_some(expected);
         Ok(Turn { prompt, prompt_tokens, output_tokens: None })
     }
 
@@ -134,6 +131,12 @@ impl Synthetic {
 }
 
 impl Source for Synthetic {
+    /// Counted where ids are sent, or an encoder said that the words are single tokens.
+    fn lengths(&self) -> Verified {
+        let counted = self.words.as_ref().is_none_or(Words::are_verified);
+        Verified { counted, checked: self.checked, wrong: self.wrong }
+    }
+
     fn next(&mut self) -> Option<Session> {
         if let Some(only) = &self.only {
             return Some(only.clone());
@@ -226,14 +229,58 @@ mod tests {
         let turn = alone.next().unwrap().turns.remove(0);
         let Prompt::Ids(ids) = turn.prompt else { panic!() };
         assert!(
-            alone.is_exact() && turn.prompt_tokens == Some(ids.len() as u64) && ids.iter().all(|id| IDS.contains(id))
+            alone.lengths().counted
+                && turn.prompt_tokens == Some(ids.len() as u64)
+                && ids.iter().all(|id| IDS.contains(id))
         );
+    }
+
+    #[test]
+    fn prompts_that_are_not_as_long_as_they_were_made_are_counted() {
+        // A vocabulary that has one token more for every text of over 300 words, of which nobody can know before.
+        let odd = |text: &str, _: bool| {
+            let n = text.split_whitespace().count();
+            vec![9; n + usize::from(n > 300)]
+        };
+        let of = |n| SyntheticOptions { input: Lengths::Fixed(n), ..options() };
+        let mut source = Synthetic::new(of(300), Some(Arc::new(odd))).unwrap();
+        source.next().unwrap();
+        assert_eq!(source.lengths(), Verified { counted: true, checked: 1, wrong: 0 });
+        let mut source = Synthetic::new(of(301), Some(Arc::new(odd))).unwrap();
+        let turns: Vec<Turn> = (0..3).flat_map(|_| source.next().unwrap().turns).collect();
+        assert!(turns.iter().all(|turn| turn.prompt_tokens == Some(302)), "what it is, not what it was to be");
+        assert_eq!(source.lengths(), Verified { counted: true, checked: 3, wrong: 3 });
+    }
+
+    /// The same behind a server, which is asked for the first prompts only.
+    struct Remote;
+
+    impl Encoder for Remote {
+        fn encode(&self, text: &str, _: bool) -> Result<Vec<u32>, super::super::EncodeError> {
+            let n = text.split_whitespace().count();
+            Ok(vec![9; n + usize::from(n > 300)])
+        }
+
+        fn is_remote(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn the_first_prompts_of_a_remote_tokenizer_are_encoded_again() {
+        let of = |n| SyntheticOptions { input: Lengths::Fixed(n), ..options() };
+        for (n, first, later) in [(20, 20, Some(20)), (301, 302, None)] {
+            let mut source = Synthetic::new(of(n), Some(Arc::new(Remote))).unwrap();
+            let turns: Vec<Turn> = (0..70).flat_map(|_| source.next().unwrap().turns).collect();
+            assert_eq!((turns[63].prompt_tokens, turns[64].prompt_tokens), (Some(first), later), "{n}");
+            assert_eq!(source.lengths().checked, 64);
+        }
     }
 
     #[test]
     fn without_an_encoder_no_count_is_claimed() {
         let mut source = Synthetic::new(options(), None).unwrap();
-        assert!(!source.is_exact());
+        assert!(!source.lengths().counted);
         assert_eq!(source.next().unwrap().turns[0].prompt_tokens, None);
     }
 }

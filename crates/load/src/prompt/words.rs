@@ -116,6 +116,11 @@ pub(super) fn stream(seed: u64, use_: u64) -> SplitMix64 {
     SplitMix64::new(rng.next_u64())
 }
 
+/// A text with a mark before all else, so that nothing of it can be in a cache.
+pub(super) fn mark(nonce: &mut SplitMix64, text: &str) -> String {
+    format!("[{:08x}] {text}", nonce.next_u64() >> 32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ pub(super) async fn run(shared: &Arc<Shared>, concurrency: usize) {
     for _ in 0..concurrency {
         let shared = shared.clone();
         streams.spawn(async move {
-            while let Some(next) = shared.next_session().await {
+            while let Some(next) = shared.next_session(None).await {
                 session::run(&shared, next, None, false).await;
             }
         });

@@ -84,6 +84,13 @@ pub(super) fn start(
     Ok((results, collector, reader))
 }
 
+/// Tokens of the texts together, each by itself; `None` where there is no text or no count of it.
+fn n_tokens(encoder: &dyn Encoder, texts: [&str; 2]) -> Option<u64> {
+    let counts = texts.iter().filter(|text| !text.is_empty()).map(|text| encoder.encode(text, false));
+    let counts: Vec<Vec<u32>> = counts.collect::<Result<_, _>>().ok()?;
+    (!counts.is_empty()).then(|| counts.iter().map(|ids| ids.len() as u64).sum())
+}
+
 fn read(jobs: &Receiver<Job>, waiting: &AtomicUsize, results: &Mutex<Results>, encoder: Option<&dyn Encoder>) {
     while let Ok(job) = jobs.recv() {
         let (analysed, sent) = match job {
@@ -95,13 +102,13 @@ fn read(jobs: &Receiver<Job>, waiting: &AtomicUsize, results: &Mutex<Results>, e
                 (analysed, sent)
             }
         };
-        let Analysed { request, text, emitted_ns } = analysed;
-        let tokenized = encoder.filter(|_| !text.is_empty()).and_then(|encoder| encoder.encode(&text, false).ok());
+        let Analysed { request, text, beside, emitted_ns } = analysed;
+        let tokenized = encoder.and_then(|encoder| n_tokens(encoder, [&text, &beside]));
         let request = Request {
             scheduled_ns: sent.scheduled_ns.unwrap_or(request.sent_ns),
             prompt_tokens: sent.prompt_tokens,
             output_wanted: sent.output_wanted,
-            output_tokenized: tokenized.map(|ids| ids.len() as u64),
+            output_tokenized: tokenized,
             turn: sent.turn,
             held_back: sent.held_back,
             ..request

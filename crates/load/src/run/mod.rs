@@ -87,6 +87,8 @@ pub struct Measured {
     pub requests: Vec<Request>,
     /// Requests in flight when the caller stopped it.
     pub cut_requests: u64,
+    /// Requests that were due and held back until the load was over: never sent.
+    pub unsent_requests: u64,
     /// What the client did.
     pub client: Client,
     /// For each request, the times at which the server says that it sent its chunks, on the clock of all stamps; empty where
@@ -133,6 +135,8 @@ pub(crate) struct Shared {
     /// Requests that were begun.
     pub issued: AtomicU64,
     pub in_flight: AtomicU64,
+    /// Requests that were due and held back until the end.
+    pub unsent: AtomicU64,
     pub frames: AtomicU64,
     pub exhausted: AtomicBool,
     pub sessions: tokio::sync::Mutex<mpsc::Receiver<Session>>,
@@ -140,9 +144,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The next session, if there is one and time for it.
-    pub async fn next_session(&self) -> Option<Session> {
-        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most) || self.is_over() {
+    /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
+    pub async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
+        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most) || self.is_over(due_ns) {
             return None;
         }
         let session = self.sessions.lock().await.recv().await;
@@ -150,15 +154,17 @@ impl Shared {
         session
     }
 
-    /// Takes one of the requests that may still be begun.
-    pub fn may_begin(&self) -> bool {
+    /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
+    pub fn may_begin(&self, due_ns: Option<u64>) -> bool {
         let most = self.bounds.requests.unwrap_or(u64::MAX);
-        !self.is_over() && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
+        !self.is_over(due_ns) && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
     }
 
-    fn is_over(&self) -> bool {
+    /// The load's time has passed at `at_ns`, or now. A request that was due before has its place, though a thread that woke
+    /// late brings it after.
+    pub fn is_over(&self, at_ns: Option<u64>) -> bool {
         let duration = self.bounds.duration.map_or(u64::MAX, |d| d.as_nanos() as u64);
-        now_ns() - self.origin_ns >= duration
+        at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= duration
     }
 }
 
@@ -217,6 +223,7 @@ pub fn run(
             bounds,
             issued: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
             sessions: tokio::sync::Mutex::new(receiver),
@@ -232,7 +239,7 @@ pub fn run(
             lag_ns,
             stamps: if settings.kernel_stamps { "kernel" } else { "process" }.to_owned(),
         };
-        let exhausted = shared.exhausted.load(Relaxed);
+        let (exhausted, unsent_requests) = (shared.exhausted.load(Relaxed), shared.unsent.load(Relaxed));
         over.store(true, Relaxed);
         // Tasks that were dropped hold the rest; with them the reader and the maker end.
         drop(runtime);
@@ -240,7 +247,7 @@ pub fn run(
         let _ = reader.join();
         let Results { requests, emitted_ns, .. } =
             std::mem::take(&mut *results.lock().unwrap_or_else(|e| e.into_inner()));
-        Ok(Measured { requests, cut_requests, client, emitted_ns, origin_ns, exhausted })
+        Ok(Measured { requests, cut_requests, unsent_requests, client, emitted_ns, origin_ns, exhausted })
     })
 }
 

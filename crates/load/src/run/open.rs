@@ -33,17 +33,23 @@ pub(super) async fn run(shared: &Arc<Shared>, arrivals: Box<dyn Iterator<Item = 
     }
     let permits = Arc::new(Semaphore::new(max_in_flight));
     let mut sessions = JoinSet::new();
+    // Whatever was due until then waited for a place.
+    let mut full_until_ns = 0;
     while let Some(at_ns) = dues.recv().await {
-        let now = permits.clone().try_acquire_owned();
-        let held_back = now.is_err();
-        let permit = match now {
+        let permit = match permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => match permits.clone().acquire_owned().await {
-                Ok(permit) => permit,
-                Err(_) => break, // never closed
-            },
+            Err(_) => {
+                let Ok(permit) = permits.clone().acquire_owned().await else { break }; // never closed
+                full_until_ns = elapsed_ns(shared);
+                permit
+            }
         };
-        let Some(next) = shared.next_session().await else { break };
+        let held_back = at_ns < full_until_ns;
+        if held_back && shared.is_over(None) {
+            shared.unsent.fetch_add(1, Relaxed);
+            continue;
+        }
+        let Some(next) = shared.next_session(Some(at_ns)).await else { break };
         while sessions.try_join_next().is_some() {}
         let shared = shared.clone();
         sessions.spawn(async move {

@@ -30,7 +30,9 @@ pub(super) async fn run(shared: &Shared, session: Session, scheduled_ns: Option<
     let mut history: Vec<(&'static str, String)> = Vec::new();
     let n_turns = session.turns.len();
     for (i, turn) in session.turns.into_iter().enumerate() {
-        if !shared.may_begin() {
+        // A later turn is due when the answer before it has come.
+        let due_ns = scheduled_ns.filter(|_| i == 0);
+        if !shared.may_begin(due_ns) {
             return;
         }
         let in_flight = InFlight::new(&shared.in_flight);
@@ -45,8 +47,7 @@ pub(super) async fn run(shared: &Shared, session: Session, scheduled_ns: Option<
         let exchange = exchange(&shared.connector, &shared.pool, outgoing).await;
         drop(in_flight);
         let sent = Sent {
-            // A later turn is due when the answer before it has come.
-            scheduled_ns: scheduled_ns.filter(|_| i == 0),
+            scheduled_ns: due_ns,
             prompt_tokens: turn.prompt_tokens,
             output_wanted: turn.output_tokens,
             turn: i as u32,

@@ -16,7 +16,8 @@ pub fn judge(args: &Args, trials: &[Trial]) -> (Exit, Vec<String>) {
         for result in trial.slo().map(|slo| slo.judge(trial)).unwrap_or_default() {
             let found = match result.found_ns {
                 Some(ns) if ns.is_finite() => format!("found {:.1} ms, ", ns / 1e6),
-                Some(_) => "found failures, ".to_owned(),
+                // Failed, not streamed, or due and never sent.
+                Some(_) => "found requests without it, ".to_owned(),
                 None => needed(&result.limit),
             };
             let (limit, share) = (&result.limit, result.share_met * 100.0);

@@ -2,7 +2,7 @@
 
 use super::Args;
 use super::options::Ramp;
-use pacemark_load::{Arrivals, Bounds, Knee, Point, Rate, Shape, Sweep};
+use pacemark_load::{Arrival, Arrivals, Bounds, Knee, Point, Rate, Shape, Sweep};
 use pacemark_record::{SteadyVerdict, Trial, stats};
 
 /// Streams, where nothing else is said.
@@ -11,6 +11,10 @@ pub const STREAMS: usize = 4;
 /// Requests of a row, where nothing else is said: at least so many, and so many for each stream.
 const REQUESTS: u64 = 64;
 const REQUESTS_A_STREAM: u64 = 16;
+
+/// How requests at a rate arrive, and how many are in flight at most, where nothing else is said.
+pub const ARRIVAL: Arrival = Arrival::Poisson;
+pub const MAX_IN_FLIGHT: usize = 4096;
 
 /// What one row sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,8 +87,8 @@ impl Level {
 
     /// When its requests are sent.
     pub fn shape(self, args: &Args, arrivals: Option<Vec<u64>>) -> Shape {
-        let at = |rate| Box::new(Arrivals::new(args.arrival, rate, args.seed));
-        let max_in_flight = args.max_in_flight;
+        let at = |rate| Box::new(Arrivals::new(args.arrival.unwrap_or(ARRIVAL), rate, args.seed));
+        let max_in_flight = args.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
         match self {
             Level::Streams(concurrency) => Shape::Closed { concurrency },
             Level::Rate(rate) => Shape::Open { arrivals: at(Rate::Fixed(rate)), max_in_flight },

@@ -15,8 +15,9 @@ mod trials;
 use crate::exit::{Exit, UsageError};
 use anyhow::Result;
 use options::{Duration, Ramp, Target};
+use pacemark_load::prompt::Cache;
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
-use pacemark_record::{Grades, Slo};
+use pacemark_record::{Figure, Grades, Limit, Slo};
 use pacemark_report::RENDERERS;
 use std::path::PathBuf;
 
@@ -58,10 +59,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save"])]
     show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "save"])]
     self_test: bool,
-    /// Streams of a self-test
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,100,1000,2000")]
+    /// Streams of a self-test; --concurrency means the same there
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,100,1000,2000", requires = "self_test")]
     streams: Vec<usize>,
     /// Chunks a second of a self-test, at most: server and client share this machine, and the server's lateness is not the
     /// client's error
@@ -91,9 +92,9 @@ pub struct Args {
     #[arg(long, aliases = ["request-rate"], value_name = "R,…", value_delimiter = ',', help_heading = "Load",
         conflicts_with_all = ["concurrency", "ramp", "trace"])]
     rate: Vec<f64>,
-    /// How requests at a rate arrive: constant, poisson or gamma:CV
-    #[arg(long, value_name = "HOW", default_value = "poisson", value_parser = str::parse::<Arrival>, help_heading = "Load")]
-    arrival: Arrival,
+    /// How requests at a rate arrive: constant, poisson or gamma:CV [default: poisson]
+    #[arg(long, value_name = "HOW", value_parser = str::parse::<Arrival>, help_heading = "Load")]
+    arrival: Option<Arrival>,
     /// A rate that rises (or falls) over --duration, requests a second
     #[arg(long, value_name = "FROM..TO", requires = "duration", conflicts_with_all = ["concurrency", "trace"],
         help_heading = "Load")]
@@ -102,14 +103,14 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["ramp", "trace"], help_heading = "Load")]
     sweep: bool,
     /// Highest level of a sweep
-    #[arg(long, value_name = "LEVEL", default_value_t = 1024.0, help_heading = "Load")]
+    #[arg(long, value_name = "LEVEL", default_value_t = 1024.0, requires = "sweep", help_heading = "Load")]
     sweep_to: f64,
     /// Requests as they came: a JSON object a line with arrival_s or timestamp (ms), prompt or input_tokens, output_tokens
     #[arg(long, value_name = "FILE", conflicts_with = "concurrency", help_heading = "Load")]
     trace: Option<PathBuf>,
-    /// Most requests in flight at a rate or from a trace; what has to wait is counted
-    #[arg(long, value_name = "N", default_value_t = 4096, help_heading = "Load")]
-    max_in_flight: usize,
+    /// Most requests in flight at a rate or from a trace; what has to wait is counted [default: 4096]
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    max_in_flight: Option<usize>,
     /// vLLM's and AIPerf's word: streams at once, or with a rate, requests in flight
     #[arg(long, value_name = "N", hide = true, conflicts_with_all = ["concurrency", "max_in_flight"], help_heading = "Load")]
     max_concurrency: Option<usize>,
@@ -118,7 +119,8 @@ pub struct Args {
     warmup: Option<u64>,
 
     /// Tokens of a prompt: N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD
-    #[arg(long, aliases = ["random-input-len", "isl"], value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>, help_heading = "Prompts")]
+    #[arg(long, aliases = ["random-input-len", "isl"], value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>,
+        conflicts_with_all = ["dataset", "prompts", "trace"], help_heading = "Prompts")]
     input_tokens: Lengths,
     /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files, theirs, else any]
     #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
@@ -133,17 +135,18 @@ pub struct Args {
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000),
         help_heading = "Prompts")]
     turns: u32,
-    /// What of a prompt the server may know: cold (nothing), warm (all prompts are one) or shared:P (P tokens)
+    /// What of a prompt the server may know: cold (nothing), warm (all prompts are one; those of a trace are its own) or shared:P (P
+    /// tokens)
     #[arg(long, value_name = "STATE", default_value = "cold", value_parser = options::cache, help_heading = "Prompts")]
-    cache: pacemark_load::prompt::Cache,
+    cache: Cache,
     /// Begin prompts with P tokens that they share, which come on top of --input-tokens
-    #[arg(long, value_name = "P", conflicts_with = "cache", help_heading = "Prompts")]
+    #[arg(long, value_name = "P", conflicts_with_all = ["cache", "dataset", "prompts", "trace"], help_heading = "Prompts")]
     shared_prefix: Option<u64>,
     /// Different shared prefixes
     #[arg(long, value_name = "K", default_value_t = 1, help_heading = "Prompts")]
     prefix_groups: u64,
     /// Send token ids instead of text (--endpoint completions)
-    #[arg(long, help_heading = "Prompts")]
+    #[arg(long, conflicts_with_all = ["dataset", "prompts"], help_heading = "Prompts")]
     prompt_ids: bool,
     /// A GGUF file or model name whose tokenizer counts tokens, instead of the server's /tokenize
     #[arg(long, value_name = "MODEL", help_heading = "Prompts")]
@@ -224,8 +227,11 @@ impl Args {
             Some(n) if self.rate.is_empty() && self.ramp.is_none() && self.trace.is_none() => {
                 self.concurrency = vec![n]
             }
-            Some(n) => self.max_in_flight = n,
+            Some(n) => self.max_in_flight = Some(n),
             None => {}
+        }
+        if self.self_test && !self.concurrency.is_empty() {
+            self.streams = std::mem::take(&mut self.concurrency);
         }
     }
 
@@ -244,8 +250,15 @@ impl Args {
         if self.requests == Some(0) {
             return wrong("--requests 0: nothing to measure".into());
         }
-        if !(1..=100_000).contains(&self.max_in_flight) {
-            return wrong(format!("--max-in-flight {}: expected 1 to 100000", self.max_in_flight));
+        if let Some(wrong_one) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
+            return wrong(format!("--max-in-flight {wrong_one}: expected 1 to 100000"));
+        }
+        let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
+        if self.arrival.is_some() && !at_a_rate {
+            return wrong("--arrival: streams and traces have none; add --rate or --ramp".into());
+        }
+        if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none() {
+            return wrong("--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency".into());
         }
         if self.prompt_ids && self.endpoint == Endpoint::Chat {
             return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
@@ -256,8 +269,23 @@ impl Args {
         if self.sweep && (self.rate.len() > 1 || self.concurrency.len() > 1) {
             return wrong("--sweep: it begins at one level".into());
         }
-        if self.prefix_groups == 0 {
-            return wrong("--prefix-groups 0: expected at least 1".into());
+        let shares = matches!(prompts::cache(self), Cache::Shared { .. });
+        let file = self.dataset.is_some() || self.prompts.is_some() || self.trace.is_some();
+        if shares && file {
+            return wrong("--cache shared: prompts of a file share what they share; it goes with made ones".into());
+        }
+        if self.prefix_groups == 0 || (self.prefix_groups > 1 && !shares) {
+            return wrong(format!("--prefix-groups {}: expected at least 1, with --shared-prefix", self.prefix_groups));
+        }
+        if self.turns > 1 && (self.prompts.is_some() || self.trace.is_some()) {
+            return wrong("--turns: prompts of --prompts and --trace are of one turn each".into());
+        }
+        let streamed = |limit: &Limit| limit.figure != Figure::E2e;
+        if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
+            return wrong("--slo: without a stream (--no-stream) only e2e can be limited".into());
+        }
+        if self.self_test && !["table", "json"].contains(&self.output.as_str()) {
+            return wrong(format!("--self-test -o {}: expected table or json", self.output));
         }
         Ok(())
     }
@@ -295,6 +323,17 @@ mod tests {
     }
 
     #[test]
+    fn a_self_test_takes_streams_by_either_name() {
+        let streams = |words: &[&str]| {
+            let mut args = Command::try_parse_from([&["load", "--self-test"], words].concat()).unwrap().args;
+            args.resolve();
+            args.streams
+        };
+        assert_eq!((streams(&["-c", "7,9"]), streams(&["--streams", "7,9"])), (vec![7, 9], vec![7, 9]));
+        assert_eq!(streams(&[]), [1, 100, 1000, 2000]);
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "-c 0",
@@ -305,6 +344,20 @@ mod tests {
             "--max-in-flight 0",
             "--prompt-ids",
             "--prefix-groups 0",
+            // What would be taken and ignored.
+            "--prefix-groups 2",
+            "--streams 4",
+            "--sweep-to 8",
+            "--arrival constant",
+            "--trace t --arrival constant",
+            "-c 4 --max-in-flight 2",
+            "--prompts f --turns 2",
+            "--trace t --turns 2",
+            "--dataset f --shared-prefix 8",
+            "--trace t --cache shared:8",
+            "--prompts f --input-tokens 8",
+            "--endpoint completions --prompts f --prompt-ids",
+            "--no-stream --slo e2e<1s,ttft<1s",
         ] {
             let words = ["load", "--url", "http://x"].into_iter().chain(wrong.split(' '));
             let refused = Command::try_parse_from(words).map_err(drop).and_then(|c| c.args.check().map_err(drop));

@@ -2,12 +2,12 @@
 
 use super::Args;
 use super::options::Output;
+use crate::exit::UsageError;
 use crate::{hub, input};
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
 use pacemark_load::prompt::{
-    Arrived, Cache, Encoder, Listed, ListedOptions, Prompt, PromptError, Session, Source, Synthetic, SyntheticOptions,
-    Turn, lines, share_gpt, trace,
+    Cache, Encoder, Listed, ListedOptions, Replay, Source, Synthetic, SyntheticOptions, lines, share_gpt, trace,
 };
 use pacemark_load::{Endpoint, Lengths, Settings};
 use pacemark_modelfile::ModelFile;
@@ -45,8 +45,6 @@ pub struct Wanted {
     pub source: Box<dyn Source>,
     /// Of a trace: when each session is due.
     pub arrivals: Option<Vec<u64>>,
-    /// Prompt tokens are known before they are sent.
-    pub exact: bool,
     /// Something says how long answers are to be: a flag, or the file.
     pub given_lengths: bool,
 }
@@ -76,26 +74,26 @@ pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wa
     if let Some(path) = &args.trace {
         let name = path.display().to_string();
         let arrived = trace(&name, &input::read_file(path)?)?;
-        let words = Synthetic::new(options, encoder)?;
-        let exact = words.is_exact();
+        if args.prompt_ids && arrived.iter().any(|arrived| arrived.prompt.is_some()) {
+            return Err(UsageError(format!("--prompt-ids: {name} holds prompts as text")).into());
+        }
+        let words = Synthetic::new(options, encoder.clone())?;
         let arrivals = arrived.iter().map(|arrived| arrived.at_ns).collect();
-        let source = Replay { arrived: arrived.into_iter(), output, words };
-        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), exact, given_lengths: true });
+        let source = Replay::new(arrived, output, words, encoder);
+        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), given_lengths: true });
     }
     let talks = match (&args.dataset, &args.prompts) {
         (Some(path), _) => share_gpt(&path.display().to_string(), &input::read_file(path)?)?,
         (None, Some(path)) => lines(&path.display().to_string(), &input::read_file(path)?)?,
         (None, None) => {
             let source = Synthetic::new(options, encoder).context("cannot make prompts")?;
-            let exact = source.is_exact();
-            return Ok(Wanted { source: Box::new(source), arrivals: None, exact, given_lengths: true });
+            return Ok(Wanted { source: Box::new(source), arrivals: None, given_lengths: true });
         }
     };
-    let exact = encoder.as_ref().is_some_and(|encoder| !encoder.is_remote());
     let options = ListedOptions { turns: args.turns, output, cache, special, seed: args.seed, nonce };
     let source = Listed::new(talks, options, encoder);
     let given_lengths = args.output_tokens.is_some() || source.tells_lengths();
-    Ok(Wanted { source: Box::new(source), arrivals: None, exact, given_lengths })
+    Ok(Wanted { source: Box::new(source), arrivals: None, given_lengths })
 }
 
 /// What `--cache` and `--shared-prefix` mean together.
@@ -105,34 +103,5 @@ pub fn cache(args: &Args) -> Cache {
             Cache::Shared { prefix, groups: args.prefix_groups }
         }
         (None, cache) => cache,
-    }
-}
-
-/// Requests of a trace in its order, each made when it is needed: a day's prompts would not fit.
-struct Replay {
-    arrived: std::vec::IntoIter<Arrived>,
-    output: Option<Lengths>,
-    words: Synthetic,
-}
-
-impl Replay {
-    /// With its own prompt, or one of its length.
-    fn session(&mut self, arrived: Arrived) -> Result<Session, PromptError> {
-        let output_tokens = arrived.output_tokens.or_else(|| self.output.map(|output| self.words.draw(output)));
-        match arrived.prompt {
-            Some(prompt) => {
-                let prompt = Prompt::Text(prompt);
-                Ok(Session { turns: vec![Turn { prompt, prompt_tokens: None, output_tokens }] })
-            }
-            None => self.words.of_length(arrived.input_tokens.unwrap_or(1), output_tokens),
-        }
-    }
-}
-
-impl Source for Replay {
-    fn next(&mut self) -> Option<Session> {
-        let arrived = self.arrived.next()?;
-        // A server that no longer counts ends the load.
-        self.session(arrived).ok()
     }
 }

@@ -10,7 +10,7 @@ use super::{Args, judge, server};
 use crate::exit::Exit;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result, bail};
-use pacemark_load::prompt::{Session, Source};
+use pacemark_load::prompt::{Session, Source, Verified};
 use pacemark_load::{Bounds, Measured, Settings, Shape, Sweep, run as run_load, warnings};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{Run, SCHEMA, Trial, Warmup};
@@ -101,6 +101,10 @@ impl Source for First<'_> {
         self.left = self.left.checked_sub(1)?;
         self.of.next()
     }
+
+    fn lengths(&self) -> Verified {
+        self.of.lengths()
+    }
 }
 
 impl Loads<'_> {
@@ -108,7 +112,7 @@ impl Loads<'_> {
     fn measure(&mut self, level: Level, row: u64) -> Result<Option<MeasuredRow>> {
         let name = level.name();
         self.progress.begin(&name, Bounds::default());
-        let Wanted { mut source, arrivals, exact, given_lengths } =
+        let Wanted { mut source, arrivals, given_lengths } =
             prompts::wanted(self.args, &self.counter, self.nonce, row)?;
         let (warmup, mut notes) = self.warm_up(level, source.as_mut())?;
         let bounds = level.bounds(self.args, arrivals.as_deref());
@@ -130,8 +134,15 @@ impl Loads<'_> {
                     .to_owned(),
             );
         }
+        let lengths = source.lengths();
+        if lengths.wrong > 0 {
+            let Verified { checked, wrong, .. } = lengths;
+            notes.push(format!(
+                "{wrong} of {checked} prompts that were encoded again are not as long as they were made to be"
+            ));
+        }
         let args = self.args;
-        let row = Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, exact, given_lengths };
+        let row = Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, given_lengths };
         let trial = trials::trial(&row, &self.counter.name, measured);
         Ok(Some(MeasuredRow { trial: Trial { started_unix_s: began, warmup, steal_share, ..trial }, notes }))
     }

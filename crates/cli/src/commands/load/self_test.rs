@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use anyhow::{Context, Result, bail};
 use pacemark_load::prompt::{Cache, Synthetic, SyntheticOptions};
-use pacemark_load::{Bounds, Endpoint, Lengths, Measured, Settings, Shape, run as run_load};
+use pacemark_load::{BUSY, Bounds, Endpoint, Lengths, Measured, Settings, Shape, run as run_load};
 use pacemark_record::stats;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -28,7 +28,11 @@ const TOKENS: u64 = 20;
 const REQUESTS: u64 = 40;
 const ROUNDS: u64 = 3;
 
+/// An error of a percentile, in milliseconds, that is too high for a figure to be believed.
+const MAX_ERROR_MS: f64 = 1.0;
+
 /// One number of streams.
+#[derive(Default)]
 struct Row {
     streams: usize,
     /// Of the mock.
@@ -48,6 +52,15 @@ impl Row {
     /// Chunks a second when all streams run.
     fn rate(&self) -> f64 {
         self.streams as f64 * 1e3 / self.itl_ms
+    }
+
+    /// Why its figures are not to be believed (metrics.md, rule 8).
+    fn doubts(&self) -> Vec<String> {
+        let figures = [self.ttft.p50, self.ttft.p99, self.itl.p50, self.itl.p99];
+        let worst = figures.into_iter().flatten().map(|(ours, truth)| (ours - truth).abs()).fold(0.0, f64::max);
+        let error = (worst > MAX_ERROR_MS).then(|| format!("figures are off by up to {worst:.1} ms"));
+        let busy = (self.cpu > BUSY).then(|| format!("the client used {:.0} % of a processor", self.cpu * 100.0));
+        error.into_iter().chain(busy).map(|why| format!("{} streams: {why}", self.streams)).collect()
     }
 }
 
@@ -87,6 +100,9 @@ pub fn run(args: &Args) -> Result<Exit> {
     std::io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
     for (streams, example) in &examples {
         eprintln!("warning: {streams} streams: {example}");
+    }
+    for doubt in rows.iter().flat_map(Row::doubts) {
+        eprintln!("warning: {doubt}: too many for this client on this machine");
     }
     let failed = rows.is_empty() || rows.iter().any(|row| row.failed > 0);
     Ok(if failed { Exit::Failed } else { Exit::Fine })
@@ -239,4 +255,20 @@ fn as_json(args: &Args, rows: &[Row]) -> Value {
         })
     });
     json!({ "ttft_ms": ITL_MS, "tokens": TOKENS, "stamps": args.stamps, "rows": rows.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_or_a_busy_client_is_told() {
+        let off = |ours, cpu| {
+            let ttft = Figures { p50: Some((ours, 50.0)), p99: None };
+            Row { streams: 4, ttft, cpu, ..Row::default() }.doubts().join("; ")
+        };
+        assert_eq!(off(50.9, 0.7), "");
+        assert_eq!(off(48.5, 0.0), "4 streams: figures are off by up to 1.5 ms");
+        assert_eq!(off(50.0, 0.93), "4 streams: the client used 93 % of a processor");
+    }
 }

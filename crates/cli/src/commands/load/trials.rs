@@ -1,10 +1,10 @@
 //! What the record keeps of a row.
 
 use super::Args;
-use super::levels::Level;
+use super::levels::{self, Level};
 use super::options::Output;
 use super::prompts;
-use pacemark_load::prompt::Cache;
+use pacemark_load::prompt::{Cache, Verified};
 use pacemark_load::{Bounds, Connections, Measured, Settings};
 use pacemark_record::{Grades, LOAD_EXPERIMENT, Run, Trial};
 use serde_json::{Map, Value, json};
@@ -16,7 +16,8 @@ pub struct Row<'a> {
     pub level: Level,
     pub bounds: Bounds,
     pub nonce: u64,
-    pub exact: bool,
+    /// What is known of the lengths of its prompts.
+    pub lengths: Verified,
     pub given_lengths: bool,
 }
 
@@ -24,16 +25,19 @@ pub struct Row<'a> {
 pub fn trial(row: &Row<'_>, counted_by: &str, measured: Measured) -> Trial {
     let mut params = parameters(row);
     params.insert("prompt_tokens_by".into(), counted_by.into());
-    let Measured { requests, cut_requests, client, .. } = measured;
+    let Measured { requests, cut_requests, unsent_requests, client, .. } = measured;
     // The server may have counted what we could not.
     let told = requests.iter().any(|request| request.prompt_usage.is_some());
-    params.insert("prompt_tokens_exact".into(), (row.exact || told).into());
+    params.insert("prompt_tokens_exact".into(), (row.lengths.counted || told).into());
+    params.insert("prompts_checked".into(), row.lengths.checked.into());
+    params.insert("prompts_off".into(), row.lengths.wrong.into());
     Trial {
         experiment: LOAD_EXPERIMENT.to_owned(),
         params,
         repetitions: row.bounds.requests.unwrap_or(0) as usize,
         requests,
         cut_requests,
+        unsent_requests,
         client: Some(client),
         ..Trial::default()
     }
@@ -57,10 +61,10 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
         Level::Trace => set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into()),
     }
     if !matches!(row.level, Level::Streams(_)) {
-        set("max_in_flight", args.max_in_flight.into());
+        set("max_in_flight", args.max_in_flight.unwrap_or(levels::MAX_IN_FLIGHT).into());
     }
     if matches!(row.level, Level::Rate(_) | Level::Ramp(_)) {
-        set("arrival", args.arrival.to_string().into());
+        set("arrival", args.arrival.unwrap_or(levels::ARRIVAL).to_string().into());
     }
     if let Some(requests) = row.bounds.requests {
         set("requests_wanted", requests.into());
