@@ -61,14 +61,13 @@ pub struct Args {
     /// Measure this client's own error: its stamps against the clock of a mock server
     #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "save"])]
     self_test: bool,
-    /// Streams of a self-test; --concurrency means the same there
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,100,1000,2000", requires = "self_test")]
+    /// Streams of a self-test; --concurrency means the same there [default: 1,100,1000,2000]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
     streams: Vec<usize>,
     /// Chunks a second of a self-test, at most: server and client share this machine, and the server's lateness is not the
-    /// client's error
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..),
-        requires = "self_test")]
-    self_test_rate: u32,
+    /// client's error [default: 20000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    self_test_rate: Option<u32>,
     /// What the server calls the model [default: the first of /v1/models]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
@@ -230,7 +229,7 @@ impl Args {
             Some(n) => self.max_in_flight = Some(n),
             None => {}
         }
-        if self.self_test && !self.concurrency.is_empty() {
+        if self.self_test && self.streams.is_empty() {
             self.streams = std::mem::take(&mut self.concurrency);
         }
     }
@@ -238,6 +237,9 @@ impl Args {
     /// Refuses what clap cannot see.
     fn check(&self) -> Result<(), UsageError> {
         let wrong = |why: String| Err(UsageError(why));
+        if !self.self_test && (!self.streams.is_empty() || self.self_test_rate.is_some()) {
+            return wrong("--streams, --self-test-rate: those are of --self-test".into());
+        }
         if let Some(wrong_one) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
             return wrong(format!("--streams {wrong_one}: expected 1 to 20000"));
         }
@@ -330,7 +332,7 @@ mod tests {
             args.streams
         };
         assert_eq!((streams(&["-c", "7,9"]), streams(&["--streams", "7,9"])), (vec![7, 9], vec![7, 9]));
-        assert_eq!(streams(&[]), [1, 100, 1000, 2000]);
+        assert!(Command::try_parse_from(["load", "--self-test", "--rate", "5"]).is_err());
     }
 
     #[test]
@@ -347,6 +349,7 @@ mod tests {
             // What would be taken and ignored.
             "--prefix-groups 2",
             "--streams 4",
+            "--self-test-rate 4",
             "--sweep-to 8",
             "--arrival constant",
             "--trace t --arrival constant",

@@ -28,6 +28,10 @@ const TOKENS: u64 = 20;
 const REQUESTS: u64 = 40;
 const ROUNDS: u64 = 3;
 
+/// Where nothing else is said: rows, and chunks a second at most.
+const STREAMS: &[usize] = &[1, 100, 1000, 2000];
+const CHUNKS_A_SECOND: u32 = 20_000;
+
 /// An error of a percentile, in milliseconds, that is too high for a figure to be believed.
 const MAX_ERROR_MS: f64 = 1.0;
 
@@ -73,13 +77,14 @@ struct Figures {
 
 /// Runs `pacemark load --self-test`.
 pub fn run(args: &Args) -> Result<Exit> {
-    let most = args.streams.iter().max().copied().unwrap_or(1);
+    let streams = if args.streams.is_empty() { STREAMS } else { &args.streams };
+    let most = streams.iter().max().copied().unwrap_or(1);
     // The child inherits what this process may open.
     pacemark_load::allow_open_files(2 * most as u64)?;
     let mut progress = Progress::new();
     let (mut rows, mut examples) = (Vec::new(), Vec::new());
-    for &streams in &args.streams {
-        let itl_ms = (streams as f64 * 1e3 / f64::from(args.self_test_rate)).max(ITL_MS);
+    for &streams in streams {
+        let itl_ms = (streams as f64 * 1e3 / f64::from(args.self_test_rate.unwrap_or(CHUNKS_A_SECOND))).max(ITL_MS);
         let child = mock(streams, itl_ms)?;
         let settings = settings(args, &child);
         let requests = REQUESTS.max(ROUNDS * streams as u64);
