@@ -90,9 +90,12 @@ pub fn attention(
     let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
     let kernel = kernels.attention[shape.kv.k() as usize][shape.kv.v() as usize];
     let kernel = kernel.expect("KvTypes are the pairs of the table");
+    // A task is a few tiles, so that a tile can ask for the keys of the one after it.
+    let per_task = (tiles.len() / (team.n_threads() * 8)).clamp(1, 8);
     // Later rows see more keys: longest tiles first keeps the threads level at the end.
-    team.run(tiles.len(), &|i| {
-        let (s, head, first) = tiles[tiles.len() - 1 - i];
+    let tile = |i: usize| tiles[tiles.len() - 1 - i];
+    let compute = |i: usize, next: Option<usize>| {
+        let (s, head, first) = tile(i);
         let span = &sequences[s];
         let last = (first + tile_rows).min(span.row_positions.len() * group);
         // Row numbers in units of heads, for queries and output alike.
@@ -109,6 +112,7 @@ pub fn attention(
         // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out twice.
         let out: [*mut f32; MAX_TILE_ROWS] =
             std::array::from_fn(|n| rows.get(n).map_or(std::ptr::null_mut(), |&row| unsafe { out.row_ptr(row) }));
+        let next = next.map(|i| tile(i));
         let mut args = AttentionArgs {
             q: &q[..rows.len()],
             out: &out[..rows.len()],
@@ -118,6 +122,8 @@ pub fn attention(
             positions: span.positions,
             k: lanes[head].k.as_ptr(),
             v: lanes[head].v.as_ptr(),
+            next_k: next.map_or(std::ptr::null(), |(_, head, _)| lanes[head].k.as_ptr()),
+            next_blocks: next.map_or(&[], |(s, ..)| sequences[s].block_table),
             k_page,
             v_page,
             head_dim: shape.head_dim,
@@ -126,6 +132,12 @@ pub fn attention(
         };
         // SAFETY: the set's ISA was detected; `check` bounded every row, block and length that the kernel derives.
         unsafe { kernel(&mut args) }
+    };
+    team.run(tiles.len().div_ceil(per_task), &|task| {
+        let end = tiles.len().min((task + 1) * per_task);
+        for i in task * per_task..end {
+            compute(i, Some(i + 1).filter(|&next| next < end));
+        }
     });
 }
 

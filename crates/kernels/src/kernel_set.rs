@@ -52,6 +52,9 @@ pub(crate) struct AttentionArgs<'a> {
     pub k: *const u8,
     /// Values of this lane, likewise.
     pub v: *const u8,
+    /// Keys of the lane that this thread reads next, to be asked for in time, and its sequence's blocks; none at the end.
+    pub next_k: *const u8,
+    pub next_blocks: &'a [u32],
     /// Bytes of a page of keys.
     pub k_page: usize,
     /// Bytes of a page of values.

@@ -9,7 +9,7 @@
 
 #![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
 
-use super::kv::Format;
+use super::kv::{Format, Page};
 use super::math::exp;
 use super::unrolled;
 use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, MAX_TILE_ROWS};
@@ -95,6 +95,7 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
     range: std::ops::Range<usize>,
 ) {
     let scores = s.scores.as_mut_ptr().cast::<f32>();
+    let end = range.end;
     let (newest, oldest) = (s.positions.iter().max().copied(), s.positions.iter().min().copied());
     let (newest, oldest) = (newest.unwrap_or(0), oldest.unwrap_or(0));
     let mut visible = [0u32; CHUNK / KV_BLOCK];
@@ -114,10 +115,11 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
         }
         n += 1;
     }
+    let pages = Pages { a, visible: &visible[..n], end };
     match R {
-        1 | 2 => all_scores::<V, K, R, 4>(a, s, &visible[..n]),
-        3 | 4 => all_scores::<V, K, R, 2>(a, s, &visible[..n]),
-        _ => all_scores::<V, K, R, 1>(a, s, &visible[..n]),
+        1 | 2 => all_scores::<V, K, R, 4>(&pages, s),
+        3 | 4 => all_scores::<V, K, R, 2>(&pages, s),
+        _ => all_scores::<V, K, R, 1>(&pages, s),
     }
     for (block, &index) in masked[..n].iter().enumerate().filter(|&(_, &index)| index != usize::MAX) {
         mask(slots(a, index), &s.positions, a.window, scores.add(block * KV_BLOCK));
@@ -128,19 +130,19 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
     // Few rows take more dimensions at a time, for as many sums; scales must be the same for all of them.
     let mut d = 0;
     while V::LANES >= 16 && R <= 2 && !W::SCALED && d + 8 * V::LANES <= a.value_dim {
-        values::<V, W, R, 8>(a, s, &visible[..n], d);
+        values::<V, W, R, 8>(&pages, s, d);
         d += 8 * V::LANES;
     }
     while R * 16 <= V::LANES * 4 && !W::SCALED && d + 4 * V::LANES <= a.value_dim {
-        values::<V, W, R, 4>(a, s, &visible[..n], d);
+        values::<V, W, R, 4>(&pages, s, d);
         d += 4 * V::LANES;
     }
     while d + 2 * V::LANES <= a.value_dim {
-        values::<V, W, R, 2>(a, s, &visible[..n], d);
+        values::<V, W, R, 2>(&pages, s, d);
         d += 2 * V::LANES;
     }
     while d < a.value_dim {
-        values::<V, W, R, 1>(a, s, &visible[..n], d);
+        values::<V, W, R, 1>(&pages, s, d);
         d += V::LANES;
     }
 }
@@ -151,38 +153,73 @@ fn slots<'a>(a: &'a AttentionArgs<'_>, index: usize) -> &'a [i32] {
     &a.positions[index * KV_BLOCK..a.positions.len().min((index + 1) * KV_BLOCK)]
 }
 
-/// `scores[r][i * KV_BLOCK..][..KV_BLOCK] = q[r] · k` for the keys of `blocks[i]`, `B` blocks at a time.
+/// The pages of a chunk in the order in which they are read: keys, then values.
+struct Pages<'a> {
+    a: &'a AttentionArgs<'a>,
+    /// Blocks that some row sees.
+    visible: &'a [u32],
+    /// Where the next chunk begins in the sequence's blocks.
+    end: usize,
+}
+
+/// Pages between the one that is read and the one that is asked for: what memory gives in the time it takes to answer.
+const AHEAD: usize = 4;
+
+impl Pages<'_> {
+    /// Page `index` in the order of reading; beyond the chunk's own a page of keys of the next chunk, then of what this thread
+    /// reads next, and where that is not known the chunk's last one again, which is at hand.
+    #[inline(always)]
+    fn at(&self, index: usize) -> *const u8 {
+        let (a, n) = (self.a, self.visible.len());
+        if index < n {
+            return a.k.wrapping_add(self.visible[index] as usize * a.k_page);
+        }
+        if index < 2 * n {
+            return a.v.wrapping_add(self.visible[index - n] as usize * a.v_page);
+        }
+        let (later, n_blocks) = (self.end + index - 2 * n, a.positions.len().div_ceil(KV_BLOCK));
+        if later < n_blocks {
+            return a.k.wrapping_add(a.block_table[later] as usize * a.k_page);
+        }
+        match a.next_blocks.get(later - n_blocks) {
+            Some(&block) => a.next_k.wrapping_add(block as usize * a.k_page),
+            None => a.v.wrapping_add(self.visible[n - 1] as usize * a.v_page),
+        }
+    }
+
+    #[inline(always)]
+    fn page(&self, index: usize) -> Page {
+        Page { this: self.at(index), later: self.at(index + AHEAD) }
+    }
+}
+
+/// `scores[r][i * KV_BLOCK..][..KV_BLOCK] = q[r] · k` for the keys of visible block `i`, `B` blocks at a time.
 #[inline(always)]
-unsafe fn all_scores<V: Int8, K: Format, const R: usize, const B: usize>(
-    a: &AttentionArgs<'_>,
-    s: &mut Scratch<R>,
-    blocks: &[u32],
-) {
-    let scores = s.scores.as_mut_ptr().cast::<f32>();
+unsafe fn all_scores<V: Int8, K: Format, const R: usize, const B: usize>(pages: &Pages<'_>, s: &mut Scratch<R>) {
     let mut done = 0;
-    while done + B <= blocks.len() {
-        block_scores::<V, K, R, B>(a, s, &blocks[done..], scores.add(done * KV_BLOCK));
+    while done + B <= pages.visible.len() {
+        block_scores::<V, K, R, B>(pages, s, done);
         done += B;
     }
-    while done < blocks.len() {
-        block_scores::<V, K, R, 1>(a, s, &blocks[done..], scores.add(done * KV_BLOCK));
+    while done < pages.visible.len() {
+        block_scores::<V, K, R, 1>(pages, s, done);
         done += 1;
     }
 }
 
-/// The scores of the first `B` of `blocks`.
+/// The scores of `B` visible blocks from `first` on.
 #[inline(always)]
 unsafe fn block_scores<V: Int8, K: Format, const R: usize, const B: usize>(
-    a: &AttentionArgs<'_>,
+    pages: &Pages<'_>,
     s: &mut Scratch<R>,
-    blocks: &[u32],
-    out: *mut f32,
+    first: usize,
 ) {
     let q = s.q.as_ptr().cast::<f32>();
-    let pages = std::array::from_fn(|b| a.k.wrapping_add(blocks[b] as usize * a.k_page));
+    let out = s.scores.as_mut_ptr().cast::<f32>().add(first * KV_BLOCK);
+    let keys = std::array::from_fn(|b| pages.page(first + b));
     let mut lane = 0;
     while lane < KV_BLOCK {
-        let sums = K::scores_of::<V, R, B>(pages, lane, a.head_dim, q);
+        let sums = K::scores_of::<V, R, B>(keys, lane, pages.a.head_dim, q);
         unrolled!(b in B => {
             unrolled!(r in R => { sums[b][r].store(out.add(r * CHUNK + b * KV_BLOCK + lane)); });
         });
@@ -242,21 +279,17 @@ unsafe fn fold<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R
 
 /// Adds probability-weighted values to `D` vectors of every row's sums, from dimension `d`.
 #[inline(always)]
-unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(
-    a: &AttentionArgs<'_>,
-    s: &mut Scratch<R>,
-    blocks: &[u32],
-    d: usize,
-) {
+unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(pages: &Pages<'_>, s: &mut Scratch<R>, d: usize) {
+    let a = pages.a;
     let probabilities = s.scores.as_ptr().cast::<f32>();
     let base = s.sums.as_mut_ptr().cast::<f32>().add(d);
     let mut sums = [[V::splat(0.0); D]; R];
     unrolled!(r in R => {
         unrolled!(i in D => { sums[r][i] = V::load(base.add(r * a.value_dim + i * V::LANES)); });
     });
-    for (n, &block) in blocks.iter().enumerate() {
-        let page = a.v.add(block as usize * a.v_page);
-        let scales = W::value_scales::<V>(page, d);
+    for n in 0..pages.visible.len() {
+        let page = pages.page(pages.visible.len() + n);
+        let scales = W::value_scales::<V, R>(page, d);
         for key in 0..KV_BLOCK {
             let mut value = [V::splat(0.0); D];
             unrolled!(i in D => { value[i] = W::value::<V, R>(page, &scales, key, a.value_dim, d + i * V::LANES); });

@@ -11,6 +11,34 @@ use crate::kv_page::{GROUP_Q4_0, GROUP_Q8_0, SCALES};
 use crate::simd::Int8;
 use pacemark_quant::QK;
 
+/// A page, and the one that will be read some pages later.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    pub this: *const u8,
+    /// Only asked for, never read: any address will do.
+    pub later: *const u8,
+}
+
+impl Page {
+    /// Asks for the later page's line at byte `at`, where few rows make waiting for memory most of the work.
+    #[inline(always)]
+    unsafe fn prefetch<V: Int8, const R: usize>(self, at: usize) {
+        if R <= 4 {
+            V::prefetch(self.later.wrapping_add(at));
+        }
+    }
+
+    /// [`Self::prefetch`] of all lines of a group of codes.
+    #[inline(always)]
+    unsafe fn prefetch_group<V: Int8, const R: usize>(self, at: usize, bytes: usize) {
+        let mut line = 0;
+        while line < bytes {
+            self.prefetch::<V, R>(at + line);
+            line += 64;
+        }
+    }
+}
+
 /// A type of keys and values.
 ///
 /// # Safety
@@ -22,13 +50,13 @@ pub(crate) trait Format {
     const SCALED: bool = false;
 
     /// `q[r] · k` of the `LANES` keys from slot `lane`. `q` is `[head_dim rounded up to 32][R]`, zeros beyond the head.
-    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R];
+    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R];
 
     /// [`Self::scores`] of `B` pages. A format that is worth it takes them side by side: with few rows the sums of one page
     /// are too few to hide the latency of an addition.
     #[inline(always)]
     unsafe fn scores_of<V: Int8, const R: usize, const B: usize>(
-        pages: [*const u8; B],
+        pages: [Page; B],
         lane: usize,
         head_dim: usize,
         q: *const f32,
@@ -40,14 +68,14 @@ pub(crate) trait Format {
 
     /// The scales of the page's values at dimension `d`, of every slot.
     #[inline(always)]
-    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
+    unsafe fn value_scales<V: Int8, const R: usize>(page: Page, d: usize) -> [f32; KV_BLOCK] {
         let _ = (page, d);
         [0.0; KV_BLOCK]
     }
 
     /// Dimensions `d..d + LANES` of the value in `slot`.
     unsafe fn value<V: Int8, const R: usize>(
-        page: *const u8,
+        page: Page,
         scales: &[f32; KV_BLOCK],
         slot: usize,
         value_dim: usize,
@@ -68,25 +96,24 @@ impl Format for Half {
     const EVERY_TILE: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
         let [sums] = Self::scores_of::<V, R, 1>([page], lane, head_dim, q);
         sums
     }
 
     #[inline(always)]
     unsafe fn scores_of<V: Int8, const R: usize, const B: usize>(
-        pages: [*const u8; B],
+        pages: [Page; B],
         lane: usize,
         head_dim: usize,
         q: *const f32,
     ) -> [[V; R]; B] {
         let mut sums = [[V::splat(0.0); R]; B];
-        let next = B * head_dim * KV_BLOCK * size_of::<u16>();
         for d in 0..head_dim {
+            let at = (d * KV_BLOCK + lane) * size_of::<u16>();
             unrolled!(b in B => {
-                let key = pages[b].cast::<u16>().add(d * KV_BLOCK + lane);
-                prefetch::<V, R>(key.cast(), next);
-                let key = V::load_f16(key);
+                pages[b].prefetch::<V, R>(at);
+                let key = V::load_f16(pages[b].this.add(at).cast());
                 unrolled!(r in R => {
                     sums[b][r] = key.fma(V::splat(*q.add(d * R + r)), sums[b][r]);
                 });
@@ -97,22 +124,22 @@ impl Format for Half {
 
     #[inline(always)]
     unsafe fn value<V: Int8, const R: usize>(
-        page: *const u8,
+        page: Page,
         _: &[f32; KV_BLOCK],
         slot: usize,
         value_dim: usize,
         d: usize,
     ) -> V {
-        let value = page.cast::<u16>().add(slot * value_dim + d);
-        prefetch::<V, R>(value.cast(), 2 * KV_BLOCK * value_dim * size_of::<u16>());
-        V::load_f16(value)
+        let at = (slot * value_dim + d) * size_of::<u16>();
+        page.prefetch::<V, R>(at);
+        V::load_f16(page.this.add(at).cast())
     }
 }
 
 impl Format for Single {
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
-        let keys = page.cast::<f32>().add(lane);
+    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+        let keys = page.this.cast::<f32>().add(lane);
         let mut sums = [V::splat(0.0); R];
         for d in 0..head_dim {
             let key = V::load(keys.add(d * KV_BLOCK));
@@ -125,13 +152,13 @@ impl Format for Single {
 
     #[inline(always)]
     unsafe fn value<V: Int8, const R: usize>(
-        page: *const u8,
+        page: Page,
         _: &[f32; KV_BLOCK],
         slot: usize,
         value_dim: usize,
         d: usize,
     ) -> V {
-        V::load(page.cast::<f32>().add(slot * value_dim + d))
+        V::load(page.this.cast::<f32>().add(slot * value_dim + d))
     }
 }
 
@@ -139,12 +166,12 @@ impl Format for Bytes {
     const SCALED: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
         for g in 0..head_dim.div_ceil(QK) {
-            let group = page.add(g * GROUP_Q8_0);
+            let group = page.this.add(g * GROUP_Q8_0);
             let codes = group.add(SCALES).cast::<i8>().add(lane);
-            prefetch_group::<V, R>(group.wrapping_add(2 * head_dim.div_ceil(QK) * GROUP_Q8_0), GROUP_Q8_0);
+            page.prefetch_group::<V, R>(g * GROUP_Q8_0, GROUP_Q8_0);
             let q = q.add(g * QK * R);
             let mut part = [V::splat(0.0); R];
             for d in 0..QK {
@@ -160,19 +187,20 @@ impl Format for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
-        scales::<V>(page.add(d / QK * GROUP_Q8_0))
+    unsafe fn value_scales<V: Int8, const R: usize>(page: Page, d: usize) -> [f32; KV_BLOCK] {
+        page.prefetch_group::<V, R>(d / QK * GROUP_Q8_0, GROUP_Q8_0);
+        scales::<V>(page.this.add(d / QK * GROUP_Q8_0))
     }
 
     #[inline(always)]
     unsafe fn value<V: Int8, const R: usize>(
-        page: *const u8,
+        page: Page,
         scales: &[f32; KV_BLOCK],
         slot: usize,
         _: usize,
         d: usize,
     ) -> V {
-        let codes = page.add(d / QK * GROUP_Q8_0 + SCALES).cast::<i8>();
+        let codes = page.this.add(d / QK * GROUP_Q8_0 + SCALES).cast::<i8>();
         V::load_i8(codes.add(slot * QK + d % QK)).mul(V::splat(scales[slot]))
     }
 }
@@ -181,13 +209,13 @@ impl Format for Nibbles {
     const SCALED: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: *const u8, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
         let offset = V::splat(8.0);
         for g in 0..head_dim.div_ceil(QK) {
-            let group = page.add(g * GROUP_Q4_0);
+            let group = page.this.add(g * GROUP_Q4_0);
             let codes = group.add(SCALES + lane);
-            prefetch_group::<V, R>(group.wrapping_add(2 * head_dim.div_ceil(QK) * GROUP_Q4_0), GROUP_Q4_0);
+            page.prefetch_group::<V, R>(g * GROUP_Q4_0, GROUP_Q4_0);
             let q = q.add(g * QK * R);
             let mut part = [V::splat(0.0); R];
             for d in 0..QK / 2 {
@@ -205,42 +233,24 @@ impl Format for Nibbles {
     }
 
     #[inline(always)]
-    unsafe fn value_scales<V: Int8>(page: *const u8, d: usize) -> [f32; KV_BLOCK] {
-        scales::<V>(page.add(d / QK * GROUP_Q4_0))
+    unsafe fn value_scales<V: Int8, const R: usize>(page: Page, d: usize) -> [f32; KV_BLOCK] {
+        page.prefetch_group::<V, R>(d / QK * GROUP_Q4_0, GROUP_Q4_0);
+        scales::<V>(page.this.add(d / QK * GROUP_Q4_0))
     }
 
     #[inline(always)]
     unsafe fn value<V: Int8, const R: usize>(
-        page: *const u8,
+        page: Page,
         scales: &[f32; KV_BLOCK],
         slot: usize,
         _: usize,
         d: usize,
     ) -> V {
-        let codes = page.add(d / QK * GROUP_Q4_0 + SCALES + slot * QK / 2);
+        let codes = page.this.add(d / QK * GROUP_Q4_0 + SCALES + slot * QK / 2);
         // `d` is a multiple of LANES, which divides 16: a vector lies in one half of the group.
         let (low, high) = V::load_nibbles(codes.add(d % (QK / 2)));
         let value = if d % QK < QK / 2 { low } else { high };
         value.sub(V::splat(8.0)).mul(V::splat(scales[slot]))
-    }
-}
-
-/// Asks for what lies `ahead` of `p`, where few rows make waiting for memory most of the work. The pages of a sequence that grew
-/// undisturbed lie one after the other; where they do not, the wrong line is asked for and nothing else happens.
-#[inline(always)]
-unsafe fn prefetch<V: Int8, const R: usize>(p: *const u8, ahead: usize) {
-    if R <= 4 {
-        V::prefetch(p.wrapping_add(ahead));
-    }
-}
-
-/// [`prefetch`] of a whole group of codes.
-#[inline(always)]
-unsafe fn prefetch_group<V: Int8, const R: usize>(group: *const u8, bytes: usize) {
-    let mut line = 0;
-    while line < bytes {
-        prefetch::<V, R>(group, line);
-        line += 64;
     }
 }
 
