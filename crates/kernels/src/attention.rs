@@ -3,7 +3,7 @@
 //! Where keys and values live is the engine's business (`engine::kv`); how a page of them looks is `kv_page.rs`'s.
 
 use crate::KernelSet;
-use crate::kernel_set::AttentionArgs;
+use crate::kernel_set::{Attention, AttentionArgs};
 use crate::kv_page::KvTypes;
 use crate::team::{SharedRows, Team};
 
@@ -77,8 +77,7 @@ pub fn attention(
     let group = shape.n_heads / shape.n_kv_heads;
     let n_rows: usize = sequences.iter().map(|s| s.row_positions.len() * group * shape.n_kv_heads).sum();
     let tile_rows = n_rows.div_ceil(team.n_threads()).clamp(1, MAX_TILE_ROWS);
-    // (sequence, KV head, first of its rows)
-    let tiles: Vec<(usize, usize, usize)> = sequences
+    let tiles: Vec<Tile> = sequences
         .iter()
         .enumerate()
         .flat_map(|(s, span)| {
@@ -86,59 +85,80 @@ pub fn attention(
             (0..shape.n_kv_heads).flat_map(move |head| (0..rows).step_by(tile_rows).map(move |row| (s, head, row)))
         })
         .collect();
-    let out = SharedRows::new(out, shape.head_dim);
-    let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
     let kernel = kernels.attention[shape.kv.k() as usize][shape.kv.v() as usize];
     let kernel = kernel.expect("KvTypes are the pairs of the table");
+    let work = Work { shape, lanes, sequences, q, out: SharedRows::new(out, shape.head_dim), tile_rows, kernel };
     // A task is a few tiles, so that a tile can ask for the keys of the one after it.
     let per_task = (tiles.len() / (team.n_threads() * 8)).clamp(1, 8);
     // Later rows see more keys: longest tiles first keeps the threads level at the end.
     let tile = |i: usize| tiles[tiles.len() - 1 - i];
-    let compute = |i: usize, next: Option<usize>| {
-        let (s, head, first) = tile(i);
-        let span = &sequences[s];
-        let last = (first + tile_rows).min(span.row_positions.len() * group);
+    team.run(tiles.len().div_ceil(per_task), &|task| {
+        let end = tiles.len().min((task + 1) * per_task);
+        for i in task * per_task..end {
+            // SAFETY: every tile is in one task; the set's ISA was detected, and `check` passed.
+            unsafe { work.compute(tile(i), (i + 1 < end).then(|| tile(i + 1))) };
+        }
+    });
+}
+
+/// Sequence, KV head, and the first of its rows.
+type Tile = (usize, usize, usize);
+
+/// What all tiles of a call share.
+struct Work<'a> {
+    shape: &'a AttentionShape,
+    lanes: &'a [KvLane<'a>],
+    sequences: &'a [SequenceSpan<'a>],
+    q: &'a [f32],
+    /// A row for each (token, head).
+    out: SharedRows<'a, f32>,
+    tile_rows: usize,
+    kernel: Attention,
+}
+
+impl Work<'_> {
+    /// Computes a tile; `next` is what this thread computes after it.
+    ///
+    /// # Safety
+    /// No tile may be computed twice; the kernel's ISA was detected, and [`check`] bounded every row, block and length.
+    unsafe fn compute(&self, (sequence, head, first): Tile, next: Option<Tile>) {
+        let Work { shape, lanes, sequences, .. } = self;
+        let span = &sequences[sequence];
+        let group = shape.n_heads / shape.n_kv_heads;
+        let last = (first + self.tile_rows).min(span.row_positions.len() * group);
         // Row numbers in units of heads, for queries and output alike.
         let head_row = |row: usize| (span.first_row + row / group) * shape.n_heads + head * group + row % group;
-        let mut rows = [0usize; MAX_TILE_ROWS];
+        let mut q = [std::ptr::null(); MAX_TILE_ROWS];
+        let mut out = [std::ptr::null_mut(); MAX_TILE_ROWS];
         let mut positions = [0i32; MAX_TILE_ROWS];
         for (n, row) in (first..last).enumerate() {
-            rows[n] = head_row(row);
+            q[n] = self.q[head_row(row) * shape.head_dim..].as_ptr();
+            // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out twice.
+            out[n] = unsafe { self.out.row_ptr(head_row(row)) };
             positions[n] = span.row_positions[row / group];
         }
-        let rows = &rows[..last - first];
-        let q: [*const f32; MAX_TILE_ROWS] =
-            std::array::from_fn(|n| rows.get(n).map_or(std::ptr::null(), |&row| q[row * shape.head_dim..].as_ptr()));
-        // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out twice.
-        let out: [*mut f32; MAX_TILE_ROWS] =
-            std::array::from_fn(|n| rows.get(n).map_or(std::ptr::null_mut(), |&row| unsafe { out.row_ptr(row) }));
-        let next = next.map(|i| tile(i));
+        let n = last - first;
+        let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
         let mut args = AttentionArgs {
-            q: &q[..rows.len()],
-            out: &out[..rows.len()],
-            row_positions: &positions[..rows.len()],
+            q: &q[..n],
+            out: &out[..n],
+            row_positions: &positions[..n],
             window: shape.window.map_or(i32::MAX, |w| i32::try_from(w).unwrap_or(i32::MAX)),
             block_table: span.block_table,
             positions: span.positions,
             k: lanes[head].k.as_ptr(),
             v: lanes[head].v.as_ptr(),
             next_k: next.map_or(std::ptr::null(), |(_, head, _)| lanes[head].k.as_ptr()),
-            next_blocks: next.map_or(&[], |(s, ..)| sequences[s].block_table),
+            next_blocks: next.map_or(&[], |(sequence, ..)| sequences[sequence].block_table),
             k_page,
             v_page,
             head_dim: shape.head_dim,
             value_dim: value_dim(shape.head_dim),
             scale: shape.scale,
         };
-        // SAFETY: the set's ISA was detected; `check` bounded every row, block and length that the kernel derives.
-        unsafe { kernel(&mut args) }
-    };
-    team.run(tiles.len().div_ceil(per_task), &|task| {
-        let end = tiles.len().min((task + 1) * per_task);
-        for i in task * per_task..end {
-            compute(i, Some(i + 1).filter(|&next| next < end));
-        }
-    });
+        // SAFETY: the caller's; pointers and lengths are those that `check` bounded.
+        unsafe { (self.kernel)(&mut args) }
+    }
 }
 
 fn check(shape: &AttentionShape, lanes: &[KvLane<'_>], sequences: &[SequenceSpan<'_>], q: &[f32], out: &[f32]) {
