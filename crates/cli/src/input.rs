@@ -88,6 +88,15 @@ impl HostArgs {
         }
     }
 
+    /// Where the threads of a process run that serves while it computes: as [`Self::place`] says, or, if nothing was asked for,
+    /// the leader apart from all else. `-C 0` asks for any processor.
+    pub fn place_beside_server(self, n_threads: usize) -> Result<Place, UsageError> {
+        match self.place()? {
+            Place::Anywhere if self.cpu_mask.is_none() => Ok(Place::apart(n_threads)),
+            place => Ok(place),
+        }
+    }
+
     /// As they are recorded: fields that were not asked for are missing.
     pub fn record(self, into: &mut serde_json::Map<String, serde_json::Value>) {
         if let Some(cpus) = self.cpus() {

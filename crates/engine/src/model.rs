@@ -6,6 +6,7 @@ use pacemark_kernels::{Arena, KernelSet, Place, Team};
 use pacemark_modelfile::{ModelFile, OpenOptions, quantize::Recipe};
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What to load a model with.
@@ -48,7 +49,7 @@ pub struct Model {
     pub(crate) team: Team,
     n_threads: usize,
     n_threads_batch: usize,
-    file: ModelFile,
+    file: Arc<ModelFile>,
     times: LoadTimes,
 }
 
@@ -85,7 +86,7 @@ impl Model {
             lock(&file, &arena, options.no_pack)?;
         }
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
-        Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file, times })
+        Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file: Arc::new(file), times })
     }
 
     /// Dimensions and features.
@@ -94,7 +95,7 @@ impl Model {
     }
 
     /// The file: metadata, tensor list, sizes.
-    pub fn file(&self) -> &ModelFile {
+    pub fn file(&self) -> &Arc<ModelFile> {
         &self.file
     }
 

@@ -7,6 +7,7 @@
 //! What the numbers mean is the engine's business; what a quantized block means is specified in `quant`, against whose
 //! scalar code every kernel is tested. This crate and the memory map of `modelfile` are the only ones with unsafe code.
 
+mod apart;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;

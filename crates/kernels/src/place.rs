@@ -16,7 +16,7 @@ const MAX_CPUS: usize = 1024;
 pub struct Cpus([u64; MAX_CPUS / 64]);
 
 impl Cpus {
-    const NONE: Cpus = Cpus([0; MAX_CPUS / 64]);
+    pub(crate) const NONE: Cpus = Cpus([0; MAX_CPUS / 64]);
 
     /// Those of a hexadecimal mask, as llama.cpp writes it: bit 0 of the last digit is processor 0; `0x` may stand before it.
     /// The error says what is wrong with it.
@@ -50,7 +50,7 @@ impl Cpus {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    fn with(mut self, cpu: usize) -> Cpus {
+    pub(crate) fn with(mut self, cpu: usize) -> Cpus {
         self.0[cpu / 64] |= 1 << (cpu % 64);
         self
     }
@@ -88,7 +88,7 @@ impl Cpus {
 
     /// Has the calling thread run on these from now on.
     #[cfg(target_os = "linux")]
-    fn bind(&self) -> io::Result<()> {
+    pub(crate) fn bind(&self) -> io::Result<()> {
         // SAFETY: all zeros is an empty set.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         // SAFETY: only numbers below the size of the set are put in it.
@@ -110,7 +110,7 @@ impl Cpus {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn bind(&self) -> io::Result<()> {
+    pub(crate) fn bind(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -180,6 +180,13 @@ pub enum Place {
     },
     /// By memory nodes.
     Nodes(Numa),
+    /// The leader on a processor of its own, the others on the rest (`apart.rs`).
+    Apart {
+        /// The leader's.
+        leader: Cpus,
+        /// Everyone else's.
+        rest: Cpus,
+    },
 }
 
 /// Why threads cannot run where they are to.
@@ -243,6 +250,7 @@ impl Place {
         match self {
             Place::Anywhere => Ok(Vec::new()),
             Place::Mask { cpus, strict } => masked(cpus, strict, &Cpus::current()?, n_threads),
+            Place::Apart { leader, rest } => Ok((0..n_threads).map(|i| if i == 0 { leader } else { rest }).collect()),
             Place::Nodes(numa) => {
                 let machine = Machine { nodes: nodes(Path::new("/sys")), allowed: Cpus::current()?, here: here() };
                 machine.place(numa, n_threads)
@@ -319,13 +327,13 @@ fn nodes(sys: &Path) -> Vec<Cpus> {
 }
 
 #[cfg(target_os = "linux")]
-fn here() -> Option<usize> {
+pub(crate) fn here() -> Option<usize> {
     // SAFETY: takes nothing and returns a number, negative on failure.
     usize::try_from(unsafe { libc::sched_getcpu() }).ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn here() -> Option<usize> {
+pub(crate) fn here() -> Option<usize> {
     None
 }
 

@@ -17,6 +17,7 @@ use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Bell, Bells, Capabilities, EmbeddingSink, Event, EventStream,
     GenerateRequest, MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
+use pacemark_modelfile::ModelFile;
 use requests::{Embedding, Generation};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,7 +112,7 @@ enum Loading {
 /// What is known once the model is loaded.
 struct Ready {
     outputs: Outputs,
-    text: Option<ModelText>,
+    file: Arc<ModelFile>,
     info: BackendInfo,
     memory: MemoryUsage,
     n_blocks: usize,
@@ -151,7 +152,9 @@ impl NativeService {
                 Err(_) => return Err(NativeError::Died),
             }
         };
-        let Ready { outputs, text, info, memory, n_blocks } = *ready;
+        let Ready { outputs, file, info, memory, n_blocks } = *ready;
+        // Not by the engine's thread: templates have threads of their own, which run where the one runs that starts them.
+        let text = outputs.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
         let (thread, next_id) = (Some(thread), AtomicU64::new(0));
         Ok(NativeService { commands, thread, shared, outputs, text, info, memory, n_blocks, next_id })
     }
@@ -202,7 +205,7 @@ impl NativeService {
 fn start(loaded: Loaded, options: ServiceOptions, queue: Receiver<Command>, shared: Arc<Shared>) -> (Ready, Worker) {
     let Loaded { decoder, tokenizer, limits, info } = loaded;
     let tokenizer = tokenizer.map(Arc::new);
-    let text = tokenizer.clone().map(|tokenizer| ModelText::new(decoder.model().file().metadata(), tokenizer));
+    let file = decoder.model().file().clone();
     let memory = MemoryUsage {
         model_bytes: decoder.model().packed_bytes(),
         kv_allocated_bytes: decoder.kv().allocated_bytes(),
@@ -211,7 +214,7 @@ fn start(loaded: Loaded, options: ServiceOptions, queue: Receiver<Command>, shar
     let outputs = Outputs { tokenizer, grammars: Arc::default(), limits };
     let n_blocks = decoder.kv().n_free_blocks();
     let worker = Worker::new(decoder, options, queue, shared);
-    (Ready { outputs, text, info, memory, n_blocks }, worker)
+    (Ready { outputs, file, info, memory, n_blocks }, worker)
 }
 
 fn gone() -> BackendError {

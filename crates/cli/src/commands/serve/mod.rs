@@ -140,18 +140,23 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
         return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
     }
     let path = hub::resolve(&args.model)?;
+    let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
+    let n_threads_batch = args.threads_batch.map(usize::from);
+    let place = args.placement.place_beside_server(n_threads_batch.unwrap_or(n_threads).max(n_threads))?;
     let options = NativeOptions {
-        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
-        n_threads_batch: args.threads_batch.map(usize::from),
+        n_threads,
+        n_threads_batch,
         n_ctx: args.ctx_size.map(|n| n as usize),
         kv: args.kv.get()?,
-        place: args.placement.place()?,
+        place,
         no_mmap: args.placement.no_mmap,
         mlock: args.placement.mlock,
         no_pack: args.placement.no_pack,
         weights: args.weights.get(),
         ..NativeOptions::default()
     };
+    // The engine's threads go to their places by themselves; all others are started by this one.
+    place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
     Ok(Arc::new(NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?))
 }
 

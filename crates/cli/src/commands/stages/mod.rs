@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
 pub use ladder::client;
 use pacemark_backend::Service;
-use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
 use pacemark_bench::{Observer, Phase, STAGES, Stages, describe};
 use pacemark_record::{Run, SCHEMA, StageFigures, StageVerdict, Target, stage_figures};
 use pacemark_report::stages as report;
@@ -116,7 +116,12 @@ pub fn run(args: Args) -> Result<Exit> {
         numbers = (0..STAGES.len()).collect();
     }
     let stop = interrupt::flag();
-    let service = load(&args)?;
+    let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
+    // As in `serve`, of which the ladder is to tell.
+    let place = Place::apart(n_threads);
+    let env = machine::env();
+    place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
+    let service = load(&args, n_threads, place)?;
     let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
     if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
@@ -141,7 +146,6 @@ pub fn run(args: Args) -> Result<Exit> {
         n_prompt_tokens,
         n_gen_tokens: plan.n_gen_tokens,
     };
-    let env = machine::env();
     let mut watch = Watch::new(plan.rounds);
     let (trials, error) = match plan.run(&mut rungs, &model, &mut watch, stop) {
         Ok(trials) => (trials, None),
@@ -182,10 +186,10 @@ fn not_met(figures: &[StageFigures]) -> Vec<String> {
         .collect()
 }
 
-fn load(args: &Args) -> Result<Arc<NativeService>> {
+fn load(args: &Args, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
     let path = hub::resolve(&args.model)?;
-    let mut options = NativeOptions { weights: args.weights.get(), kv: args.kv.get()?, ..NativeOptions::default() };
-    options.n_threads = args.threads.map_or(options.n_threads, usize::from);
+    let options =
+        NativeOptions { n_threads, place, weights: args.weights.get(), kv: args.kv.get()?, ..NativeOptions::default() };
     // No two prompts share more than the template's own text, and what is found there would not be computed by the stages
     // above the scheduler only: so nothing is looked up.
     let service =
