@@ -80,7 +80,10 @@ fn cached(trial: &Trial) -> Option<String> {
     let found = format!("the server found {:.1} % of the prompt tokens in its cache", share * 100.0);
     // What is sent besides the text is the template's, and the same every time.
     let added = |request: &Request| Some(request.prompt_usage?.saturating_sub(request.prompt_tokens?));
-    let of_template = told.iter().all(|(cached, request)| added(request).is_some_and(|added| *cached <= added));
+    // Where not every prompt was counted, it adds to the others what it adds to those that were.
+    let least = told.iter().filter_map(|(_, request)| added(request)).min();
+    let of_template =
+        told.iter().all(|(cached, request)| added(request).or(least).is_some_and(|added| *cached <= added));
     Some(if of_template {
         let most = told.iter().map(|(cached, _)| *cached).max().unwrap_or(0);
         format!("{found}: {most} a prompt, no more than the chat template adds; --endpoint completions has none")
@@ -209,6 +212,9 @@ mod tests {
         assert!(template.contains("25.8 %") && template.contains("16 a prompt, no more than"), "{template}");
         let shared = told(vec![request(0, Some(32), 16), request(0, Some(32), 48)]).unwrap();
         assert!(shared.contains("though every prompt is new"), "{shared}");
+        let uncounted = told(vec![request(0, Some(32), 16), request(0, None, 30)]).unwrap();
+        assert!(uncounted.contains("no more than"), "{uncounted}");
+        assert!(told(vec![request(0, Some(32), 16), request(0, None, 31)]).unwrap().contains("though every prompt"));
         // Later turns repeat the ones before: that is what a cache is for.
         assert_eq!(told(vec![request(0, Some(62), 0), request(1, None, 60)]), None);
     }

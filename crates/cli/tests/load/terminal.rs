@@ -115,6 +115,20 @@ fn rows_before_an_interrupted_one_are_kept() {
 }
 
 #[test]
+fn ctrl_c_before_the_load_ends_at_once_and_leaves_nothing() {
+    // Accepts, and says nothing when it is asked for its model.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = file("early.json");
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let child = pacemark().args(["--url", &url, "--save"]).arg(&path).stderr(Stdio::piped()).spawn().unwrap();
+    let _asked = silent.accept().unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    // Not after the two minutes that an answer may take.
+    assert!(!child.wait_with_output().unwrap().status.success());
+    assert!(!path.exists() && !file("early.json.part").exists());
+}
+
+#[test]
 fn a_record_that_cannot_be_written_is_told_before_the_load() {
     let server = Server::new(|_| good());
     let output = pacemark().args(["--url", &server.url(), "-n", "2", "--save", "/nowhere/run.json"]).output().unwrap();

@@ -1,6 +1,6 @@
 //! Prompts from files: a line or a JSON object each, or conversations in ShareGPT's form.
 
-use super::{Cache, Encoder, Prompt, PromptError, Session, Source, Turn, Verified};
+use super::{Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Turn, Verified};
 use crate::lengths::{Lengths, MAX_TOKENS};
 use pacemark_record::rng::SplitMix64;
 use serde::Deserialize;
@@ -56,6 +56,7 @@ pub struct Listed {
     order: SplitMix64,
     /// What is left of this round.
     left: Vec<usize>,
+    made: u64,
 }
 
 impl Listed {
@@ -64,7 +65,7 @@ impl Listed {
         talks.iter_mut().for_each(|talk| talk.truncate(options.turns.max(1) as usize));
         let stream = super::words::stream;
         let (nonce, lengths, order) = (stream(options.nonce, 3), stream(options.seed, 4), stream(options.seed, 5));
-        Listed { talks, options, encoder, nonce, lengths, order, left: Vec::new() }
+        Listed { talks, options, encoder, nonce, lengths, order, left: Vec::new(), made: 0 }
     }
 
     /// The file says how long answers are to be, or somebody here can count them.
@@ -112,11 +113,13 @@ impl Source for Listed {
                 Some(output) => Some(output.draw(&mut self.lengths)),
                 None => self.answer_tokens(chosen, i),
             };
-            let here = self.encoder.as_ref().filter(|encoder| i == 0 && !encoder.is_remote());
-            let ids = here.and_then(|encoder| encoder.encode(&text, self.options.special).ok());
+            let first = self.made < REMOTE_CHECKS;
+            let counts = self.encoder.as_ref().filter(|encoder| i == 0 && (first || !encoder.is_remote()));
+            let ids = counts.and_then(|encoder| encoder.encode(&text, self.options.special).ok());
             let prompt_tokens = ids.map(|ids| ids.len() as u64);
             turns.push(Turn { prompt: Prompt::Text(text), prompt_tokens, output_tokens });
         }
+        self.made += 1;
         Some(Session { turns })
     }
 

@@ -23,6 +23,17 @@ pub struct Session {
     pub turns: Vec<Turn>,
 }
 
+impl Session {
+    /// Memory of its prompts.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |turn: &Turn| match &turn.prompt {
+            Prompt::Text(text) => text.len(),
+            Prompt::Ids(ids) => ids.len() * size_of::<u32>(),
+        };
+        self.turns.iter().map(of).sum()
+    }
+}
+
 /// One request of a session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Turn {
@@ -122,6 +133,9 @@ pub enum PromptError {
         why: String,
     },
 }
+
+/// Prompts that are encoded where each costs a request: enough to know what the server adds, and whether lengths are right.
+const REMOTE_CHECKS: u64 = 64;
 
 /// What is wrong with a number of tokens in a file.
 fn expected_count(field: &str, found: &serde_json::Value) -> String {

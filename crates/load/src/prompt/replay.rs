@@ -1,7 +1,7 @@
 //! Requests of a trace in its order, each made when it is needed: a day's prompts would not fit.
 
 use super::words::{mark, stream};
-use super::{Arrived, Cache, Encoder, Prompt, PromptError, Session, Source, Synthetic, Turn, Verified};
+use super::{Arrived, Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Synthetic, Turn, Verified};
 use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub struct Replay {
     nonce: Option<SplitMix64>,
     /// Some of them are text.
     holds_text: bool,
+    made: u64,
 }
 
 impl Replay {
@@ -32,8 +33,7 @@ impl Replay {
         let options = words.options();
         let nonce = (options.cache == Cache::Cold).then(|| stream(options.nonce, 3));
         let holds_text = arrived.iter().any(|arrived| arrived.prompt.is_some());
-        let encoder = encoder.filter(|encoder| !encoder.is_remote());
-        Replay { arrived: arrived.into_iter(), output, words, encoder, nonce, holds_text }
+        Replay { arrived: arrived.into_iter(), output, words, encoder, nonce, holds_text, made: 0 }
     }
 
     /// With its own prompt, or one of its length.
@@ -44,7 +44,9 @@ impl Replay {
         };
         let text = self.nonce.as_mut().map(|nonce| mark(nonce, &text)).unwrap_or(text);
         let special = self.words.options().special;
-        let ids = self.encoder.as_ref().map(|encoder| encoder.encode(&text, special)).transpose()?;
+        self.made += 1;
+        let counts = self.encoder.as_ref().filter(|encoder| self.made <= REMOTE_CHECKS || !encoder.is_remote());
+        let ids = counts.map(|encoder| encoder.encode(&text, special)).transpose()?;
         let prompt_tokens = ids.map(|ids| ids.len() as u64);
         Ok(Session { turns: vec![Turn { prompt: Prompt::Text(text), prompt_tokens, output_tokens }] })
     }
@@ -59,7 +61,8 @@ impl Source for Replay {
 
     fn lengths(&self) -> Verified {
         let made = self.words.lengths();
-        Verified { counted: made.counted && (self.encoder.is_some() || !self.holds_text), ..made }
+        let here = self.encoder.as_ref().is_some_and(|encoder| !encoder.is_remote());
+        Verified { counted: made.counted && (here || !self.holds_text), ..made }
     }
 }
 

@@ -1,13 +1,10 @@
 //! Prompts of random words, to an exact number of tokens.
 
 use super::words::{Words, stream};
-use super::{Cache, Encoder, Prompt, PromptError, Session, Source, Turn, Verified};
+use super::{Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Turn, Verified};
 use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
-
-/// Prompts that are re-encoded where each costs a request; the others are exact by the same construction.
-const REMOTE_CHECKS: u64 = 64;
 
 /// Ids of prompts for which there is no encoder: above the special tokens and bytes of common vocabularies, and within all.
 const IDS: std::ops::Range<u32> = 1000..4000;

@@ -3,6 +3,7 @@
 //! Three threads: one makes prompts ahead, one sends and receives (this one, a single-threaded runtime), one reads answers that
 //! have ended. The caller watches and may stop it; then what was measured is given back.
 
+mod ahead;
 mod closed;
 mod collect;
 mod drive;
@@ -17,16 +18,13 @@ use crate::clock::{now_ns, process_cpu_ns};
 use crate::net::{Connector, Pool};
 use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
+use ahead::Ahead;
 use collect::{Collector, Results};
 use hyper::header::HeaderMap;
 use pacemark_record::{Client, Request};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// Sessions that are made ahead.
-const AHEAD: usize = 1024;
 
 /// When requests are sent.
 pub enum Shape {
@@ -138,8 +136,7 @@ pub(crate) struct Shared {
     /// Requests that were due and held back until the end.
     pub unsent: AtomicU64,
     pub frames: AtomicU64,
-    pub exhausted: AtomicBool,
-    pub sessions: tokio::sync::Mutex<mpsc::Receiver<Session>>,
+    pub ahead: Arc<Ahead>,
     pub collector: Collector,
 }
 
@@ -149,9 +146,7 @@ impl Shared {
         if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most) || self.is_over(due_ns) {
             return None;
         }
-        let session = self.sessions.lock().await.recv().await;
-        self.exhausted.fetch_or(session.is_none(), Relaxed);
-        session
+        self.ahead.next().await
     }
 
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
@@ -188,25 +183,15 @@ pub fn run(
     let connector = Connector::new(&settings.target, settings.timeouts, settings.kernel_stamps);
     let connector =
         runtime.block_on(connector).map_err(|error| LoadError::Lookup { host: settings.target.host.clone(), error })?;
-    let (sender, receiver) = mpsc::channel(AHEAD);
+    let (ahead, sender) = Ahead::new();
+    let ahead = Arc::new(ahead);
     let (results, collector, reader) = collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let ahead = sender.downgrade();
-        let over = &over;
-        scope.spawn(move || {
-            while !over.load(Relaxed)
-                && let Some(session) = source.next()
-                && sender.blocking_send(session).is_ok()
-            {}
-        });
+        let (of_maker, over) = (ahead.clone(), &over);
+        scope.spawn(move || of_maker.make(source, bounds, &sender, over));
         // Nothing waits for prompts that could be made before.
-        while ahead.upgrade().is_some_and(|sender| sender.capacity() > 0)
-            && !enough(&ahead, bounds)
-            && !stop.load(Relaxed)
-        {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        ahead.wait_until_filled(stop);
         let shared = Arc::new(Shared {
             connector,
             pool: Pool::new(settings.connections),
@@ -225,8 +210,7 @@ pub fn run(
             in_flight: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
             frames: AtomicU64::new(0),
-            exhausted: AtomicBool::new(false),
-            sessions: tokio::sync::Mutex::new(receiver),
+            ahead: ahead.clone(),
             collector,
         });
         let cpu_before = process_cpu_ns();
@@ -239,7 +223,7 @@ pub fn run(
             lag_ns,
             stamps: if settings.kernel_stamps { "kernel" } else { "process" }.to_owned(),
         };
-        let (exhausted, unsent_requests) = (shared.exhausted.load(Relaxed), shared.unsent.load(Relaxed));
+        let (exhausted, unsent_requests) = (ahead.is_exhausted(), shared.unsent.load(Relaxed));
         over.store(true, Relaxed);
         // Tasks that were dropped hold the rest; with them the reader and the maker end.
         drop(runtime);
@@ -249,10 +233,4 @@ pub fn run(
             std::mem::take(&mut *results.lock().unwrap_or_else(|e| e.into_inner()));
         Ok(Measured { requests, cut_requests, unsent_requests, client, emitted_ns, origin_ns, exhausted })
     })
-}
-
-/// As many sessions wait as may be begun at all.
-fn enough(sessions: &mpsc::WeakSender<Session>, bounds: Bounds) -> bool {
-    let waiting = sessions.upgrade().map_or(AHEAD, |sender| AHEAD - sender.capacity());
-    bounds.requests.is_some_and(|most| waiting as u64 >= most)
 }

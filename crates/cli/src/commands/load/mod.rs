@@ -1,5 +1,6 @@
 //! `pacemark load`: requests to a server, and what its users would see.
 
+mod check;
 mod child;
 mod judge;
 mod levels;
@@ -12,12 +13,12 @@ mod self_test;
 mod server;
 mod trials;
 
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use anyhow::Result;
 use options::{Duration, Ramp, Target};
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
-use pacemark_record::{Figure, Grades, Limit, Slo};
+use pacemark_record::{Grades, Slo};
 use pacemark_report::RENDERERS;
 use std::path::PathBuf;
 
@@ -216,155 +217,5 @@ pub fn run(mut args: Args) -> Result<Exit> {
     match &args.show {
         Some(path) => output::show(&args, path),
         None => rows::run(&args),
-    }
-}
-
-impl Args {
-    /// Puts what was said in other tools' words into ours.
-    fn resolve(&mut self) {
-        match self.max_concurrency.take() {
-            Some(n) if self.rate.is_empty() && self.ramp.is_none() && self.trace.is_none() => {
-                self.concurrency = vec![n]
-            }
-            Some(n) => self.max_in_flight = Some(n),
-            None => {}
-        }
-        if self.self_test && self.streams.is_empty() {
-            self.streams = std::mem::take(&mut self.concurrency);
-        }
-    }
-
-    /// Refuses what clap cannot see.
-    fn check(&self) -> Result<(), UsageError> {
-        let wrong = |why: String| Err(UsageError(why));
-        if !self.self_test && (!self.streams.is_empty() || self.self_test_rate.is_some()) {
-            return wrong("--streams, --self-test-rate: those are of --self-test".into());
-        }
-        if let Some(wrong_one) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
-            return wrong(format!("--streams {wrong_one}: expected 1 to 20000"));
-        }
-        if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
-            return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
-        }
-        if let Some(wrong_one) = self.rate.iter().find(|rate| !(**rate >= 1e-3 && **rate <= 1e6)) {
-            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second"));
-        }
-        if self.requests == Some(0) {
-            return wrong("--requests 0: nothing to measure".into());
-        }
-        if let Some(wrong_one) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
-            return wrong(format!("--max-in-flight {wrong_one}: expected 1 to 100000"));
-        }
-        let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
-        if self.arrival.is_some() && !at_a_rate {
-            return wrong("--arrival: streams and traces have none; add --rate or --ramp".into());
-        }
-        if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none() {
-            return wrong("--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency".into());
-        }
-        if self.prompt_ids && self.endpoint == Endpoint::Chat {
-            return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
-        }
-        if self.prompt_ids && self.turns > 1 {
-            return wrong("--prompt-ids: later turns hold answers, whose ids are not known".into());
-        }
-        if self.sweep && (self.rate.len() > 1 || self.concurrency.len() > 1) {
-            return wrong("--sweep: it begins at one level".into());
-        }
-        let shares = matches!(prompts::cache(self), Cache::Shared { .. });
-        let file = self.dataset.is_some() || self.prompts.is_some() || self.trace.is_some();
-        if shares && file {
-            return wrong("--cache shared: prompts of a file share what they share; it goes with made ones".into());
-        }
-        if self.prefix_groups == 0 || (self.prefix_groups > 1 && !shares) {
-            return wrong(format!("--prefix-groups {}: expected at least 1, with --shared-prefix", self.prefix_groups));
-        }
-        if self.turns > 1 && (self.prompts.is_some() || self.trace.is_some()) {
-            return wrong("--turns: prompts of --prompts and --trace are of one turn each".into());
-        }
-        let streamed = |limit: &Limit| limit.figure != Figure::E2e;
-        if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
-            return wrong("--slo: without a stream (--no-stream) only e2e can be limited".into());
-        }
-        if self.self_test && !["table", "json"].contains(&self.output.as_str()) {
-            return wrong(format!("--self-test -o {}: expected table or json", self.output));
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parsed(words: &str) -> Args {
-        let words = ["load", "--url", "http://x"].into_iter().chain(words.split(' '));
-        let mut args = Command::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args;
-        args.resolve();
-        args
-    }
-
-    #[test]
-    fn other_tools_words_mean_the_same() {
-        for (theirs, ours) in [
-            ("--num-prompts 7 --random-input-len 9 --random-output-len 3", "-n 7 --input-tokens 9 --output-tokens 3"),
-            ("--request-count 7 --isl 9 --osl 3", "-n 7 --input-tokens 9 --output-tokens 3"),
-            ("--request-rate 2.5 --max-concurrency 8", "--rate 2.5 --max-in-flight 8"),
-            ("--max-concurrency 8 --num-warmups 2", "-c 8 --warmup 2"),
-            ("--endpoint /v1/completions", "--endpoint completions"),
-        ] {
-            assert_eq!(format!("{:?}", parsed(theirs)), format!("{:?}", parsed(ours)), "{theirs}");
-        }
-    }
-
-    #[test]
-    fn a_self_test_takes_streams_by_either_name() {
-        let streams = |words: &[&str]| {
-            let mut args = Command::try_parse_from([&["load", "--self-test"], words].concat()).unwrap().args;
-            args.resolve();
-            args.streams
-        };
-        assert_eq!((streams(&["-c", "7,9"]), streams(&["--streams", "7,9"])), (vec![7, 9], vec![7, 9]));
-        assert!(Command::try_parse_from(["load", "--self-test", "--rate", "5"]).is_err());
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        for wrong in [
-            "-c 0",
-            "-n 0",
-            "--rate NaN",
-            "--rate -1",
-            "--rate inf",
-            "--max-in-flight 0",
-            "--prompt-ids",
-            "--prefix-groups 0",
-            // What would be taken and ignored.
-            "--prefix-groups 2",
-            "--streams 4",
-            "--self-test-rate 4",
-            "--sweep-to 8",
-            "--arrival constant",
-            "--trace t --arrival constant",
-            "-c 4 --max-in-flight 2",
-            "--prompts f --turns 2",
-            "--trace t --turns 2",
-            "--dataset f --shared-prefix 8",
-            "--trace t --cache shared:8",
-            "--prompts f --input-tokens 8",
-            "--endpoint completions --prompts f --prompt-ids",
-            "--no-stream --slo e2e<1s,ttft<1s",
-        ] {
-            let words = ["load", "--url", "http://x"].into_iter().chain(wrong.split(' '));
-            let refused = Command::try_parse_from(words).map_err(drop).and_then(|c| c.args.check().map_err(drop));
-            assert!(refused.is_err(), "{wrong}");
-        }
     }
 }

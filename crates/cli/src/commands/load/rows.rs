@@ -44,13 +44,15 @@ struct MeasuredRow {
 
 /// Runs every row, shows it, and says what is to be thought of all.
 pub fn run(args: &Args) -> Result<Exit> {
-    // An hour's load is not to be lost to a folder that is not there.
-    let file = args.save.as_deref().map(RecordFile::create).transpose()?;
     // Ends with this function, however it ends.
     let child = args.serve.as_deref().map(|model| Child::serve(&serve_arguments(args, model))).transpose()?;
     let target = args.url.clone().or(child.as_ref().map(|child| child.target.clone())).context("clap asked for one")?;
     let settings = server::settings(args, target)?;
     let counter = prompts::counter(args, &settings)?;
+    // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does not answer to wait for.
+    interrupt::flag();
+    // An hour's load is not to be lost to a folder that is not there.
+    let file = args.save.as_deref().map(RecordFile::create).transpose()?;
     // Another for each run: what the server remembers of the last one must not help.
     let nonce =
         args.nonce.unwrap_or_else(|| (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS);
