@@ -49,7 +49,8 @@ impl KvArgs {
 /// Where threads run and how weights are kept, of commands that run one model.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct HostArgs {
-    /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1 [default: any]
+    /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1, 0 for any [default: any; `serve` keeps one
+    /// for the leading thread]
     #[arg(short = 'C', long, value_name = "HEX", value_parser = cpu_mask, conflicts_with = "numa")]
     cpu_mask: Option<Processors>,
     /// 1 for each thread on a processor of its own, of those of -C

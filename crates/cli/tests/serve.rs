@@ -96,6 +96,47 @@ fn a_model_is_served_and_says_the_same_as_run() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// The processors of each of the server's threads, as Linux lists them.
+#[cfg(target_os = "linux")]
+fn processors(served: &Served) -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", served.child.id())).unwrap();
+    tasks
+        .map(|task| {
+            let path = task.unwrap().path();
+            let status = std::fs::read_to_string(path.join("status")).unwrap();
+            let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+            (std::fs::read_to_string(path.join("comm")).unwrap().trim().to_string(), list.trim().to_string())
+        })
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_leading_thread_shares_its_processor_with_nobody() {
+    let all = std::thread::available_parallelism().unwrap().get();
+    if all < 2 {
+        return; // nothing to share
+    }
+    let folder = std::env::temp_dir().join(format!("pacemark-apart-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tiny.gguf");
+    TestModel::llama().write(&path).unwrap();
+    let path = path.to_str().unwrap();
+    for (arguments, apart) in [(&[][..], true), (&["-C", "0"], false)] {
+        let served = Served::start(&[&["-m", path, "-t", &all.to_string(), "-c", "64"], arguments].concat());
+        assert_eq!(served.post("/v1/completions", r#"{"prompt": "abc", "max_tokens": 2}"#).0, 200);
+        let threads = processors(&served);
+        let of_engine = &threads.iter().find(|(name, _)| name == "engine").expect("an engine's thread").1;
+        assert_eq!(!of_engine.contains(['-', ',']), apart, "{arguments:?}: {threads:?}");
+        let others = threads.iter().filter(|(name, _)| name == "server" || name.starts_with("compute"));
+        assert!(others.clone().count() >= 2, "{threads:?}");
+        for (_, list) in others {
+            assert_eq!(list != of_engine, apart, "{arguments:?}: {threads:?}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn the_mock_is_served_with_keys_and_prompts_logged_where_asked() {
     let served = Served::start(&["--mock", "ttft=1ms,itl=1ms,ctx=99", "--api-key", "k", "--log-prompts", "-a", "x,y"]);
