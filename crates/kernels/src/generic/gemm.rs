@@ -127,7 +127,8 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
                 let w = Q::slices::<V>(quants);
                 let scales = S::block::<V>(shared, scales, b);
                 add_block::<V, Q, S, T>(&w, &scales, acts, &mut sums);
-                acts = acts.add(width);
+                // After the last block this lies beyond the activations, where it is not read.
+                acts = acts.wrapping_add(width);
                 quants = quants.add(bytes);
             }
             scales = quants;
