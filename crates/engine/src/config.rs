@@ -49,6 +49,8 @@ pub struct ModelConfig {
     pub embed_scale: f32,
     /// Multiplies queries.
     pub attn_scale: f32,
+    /// Logits are `cap * tanh(logit / cap)` (gemma2's; gemma3 where the file says so).
+    pub logit_softcap: Option<f32>,
     /// One entry a layer.
     pub layers: Vec<LayerKind>,
 }
@@ -62,6 +64,13 @@ pub struct LayerKind {
     pub rope_theta: f32,
     /// Divides positions (linear scaling).
     pub rope_factor: f32,
+}
+
+impl LayerKind {
+    /// Whether positions are rotated in by the same angles.
+    pub(crate) fn rotates_like(&self, other: &LayerKind) -> bool {
+        (self.rope_theta, self.rope_factor) == (other.rope_theta, other.rope_factor)
+    }
 }
 
 /// What a norm computes.

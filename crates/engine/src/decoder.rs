@@ -81,7 +81,7 @@ impl Decoder {
         let kv = KvCache::new(&model.config, options.kv, options.n_ctx);
         let mut angles: Vec<(LayerKind, RopeAngles)> = Vec::new();
         for layer in &model.config.layers {
-            if !angles.iter().any(|(kind, _)| same_angles(kind, layer)) {
+            if !angles.iter().any(|(kind, _)| kind.rotates_like(layer)) {
                 angles.push((*layer, RopeAngles::default()));
             }
         }
@@ -226,7 +226,7 @@ impl Decoder {
             ],
         );
         let kind = &c.layers[index];
-        let angles = s.angles.iter().find(|(other, _)| same_angles(kind, other)).map(|(_, angles)| angles);
+        let angles = s.angles.iter().find(|(other, _)| kind.rotates_like(other)).map(|(_, angles)| angles);
         let angles = angles.expect("Decoder::new makes angles for every kind of layer");
         let head = |norm: Option<&Norm>, t: usize, row: &mut [f32]| {
             let (cos, sin) = angles.of(t);
@@ -330,6 +330,9 @@ impl Decoder {
         normalize(&self.model, &s.x, rows, &weights.output_norm, &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(team, &s.activations, &mut [Product { weights: &weights.output, out: &mut s.logits }]);
+        if let Some(cap) = c.logit_softcap {
+            team.rows(&mut s.logits, c.n_vocab, &|_, row| row.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh()));
+        }
     }
 }
 
@@ -354,10 +357,6 @@ fn norm_row(kernels: &KernelSet, norm: &Norm, eps: f32, x: &[f32], out: &mut [f3
         None => kernels.rms_norm(x, &norm.weight, eps, out),
         Some(bias) => kernels.layer_norm(x, &norm.weight, bias, eps, out),
     }
-}
-
-fn same_angles(a: &LayerKind, b: &LayerKind) -> bool {
-    (a.rope_theta, a.rope_factor) == (b.rope_theta, b.rope_factor)
 }
 
 /// The items as attention sees them.

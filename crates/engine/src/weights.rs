@@ -114,9 +114,11 @@ impl<'a> Loader<'a> {
             false => None,
         };
         let output_norm = self.norm("output_norm", c.n_embd)?;
+        // Written for models whose layers rotate alike: of others it does not say which layers it is for.
+        let rotate_alike = c.layers.windows(2).all(|two| two[0].rotates_like(&two[1]));
         let rope_factors = match self.file.tensor("rope_freqs.weight") {
-            Some(_) => Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?),
-            None => None,
+            Some(_) if rotate_alike => Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?),
+            _ => None,
         };
         let tied = self.file.tensor("output.weight").is_none();
         let output =

@@ -16,6 +16,7 @@ pub struct ModelFile {
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
     storage: Storage,
+    warnings: Vec<String>,
 }
 
 /// How to open a model.
@@ -141,6 +142,7 @@ impl ModelFile {
             tensors: Vec::new(),
             by_name: HashMap::new(),
             storage: Storage::Files(Vec::new()),
+            warnings: Vec::new(),
         }
     }
 
@@ -168,6 +170,16 @@ impl ModelFile {
     /// Keys and values; of a split model those of its first part.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// What was passed over while the model was read, in words for its user.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The same model with warnings to tell.
+    pub(crate) fn with_warnings(self, warnings: Vec<String>) -> ModelFile {
+        ModelFile { warnings, ..self }
     }
 
     /// All tensors in file order.

@@ -108,7 +108,13 @@ fn what_other_families_need_is_checked() {
     let types = json!(["full_attention"]);
     all_refused("gemma3", "config.json", &[("/layer_types", types, "num_hidden_layers = 7")]);
     all_refused("gemma3", "config.json", &[("/hidden_activation", json!("silu"), "gelu_pytorch_tanh")]);
-    for (field, value) in [("final_logit_softcapping", json!(30.0)), ("query_pre_attn_scalar", json!(0))] {
+    for (field, value) in [
+        ("attn_logit_softcapping", json!(30.0)),
+        ("final_logit_softcapping", json!(-1)),
+        ("query_pre_attn_scalar", json!(0)),
+        ("sliding_window", Value::Null),
+        ("use_bidirectional_attention", json!(true)),
+    ] {
         Copy::of("gemma3").set("config.json", &format!("/{field}"), value).refused(&["config.json", field]);
     }
     Copy::of("gemma3").set("config.json", "/layer_types/3", json!("linear")).refused(&["layer_types", "\"linear\""]);

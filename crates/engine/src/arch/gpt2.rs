@@ -1,13 +1,12 @@
 //! `gpt2`: GPT-2 and what was trained in its shape.
 
-use super::{Arch, Keys};
+use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// Learned positions, layer norms and biases everywhere (Radford et al., 2019).
 pub const GPT2: Arch = Arch {
     name: "gpt2",
-    config: |metadata| {
-        let keys = Keys::new(metadata, "gpt2");
+    config: |keys| {
         let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.whole_heads(n_embd, n_heads)?;
         let layer = LayerKind { window: None, rope_theta: 10_000.0, rope_factor: 1.0 };
@@ -34,6 +33,7 @@ pub const GPT2: Arch = Arch {
             rope_dim: 0,
             embed_scale: 1.0,
             attn_scale: 1.0 / (head_dim as f32).sqrt(),
+            logit_softcap: None,
             layers: vec![layer; keys.size("block_count")?.min(1 << 16)],
         })
     },

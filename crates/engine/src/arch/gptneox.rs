@@ -1,14 +1,13 @@
 //! `gptneox`: GPT-NeoX and Pythia.
 
-use super::{Arch, Keys};
+use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// Layer norms and biases as in gpt2, a rotation of a part of each head, and both blocks of a layer beside each other (Black
 /// et al., 2022). The rows of its fused matrix are all of Q, then K, then V, as llama.cpp's converter sorts them.
 pub const GPTNEOX: Arch = Arch {
     name: "gptneox",
-    config: |metadata| {
-        let keys = Keys::new(metadata, "gptneox");
+    config: |keys| {
         let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.whole_heads(n_embd, n_heads)?;
         let layer = LayerKind {
@@ -39,6 +38,7 @@ pub const GPTNEOX: Arch = Arch {
             rope_dim: keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim),
             embed_scale: 1.0,
             attn_scale: 1.0 / (head_dim as f32).sqrt(),
+            logit_softcap: None,
             layers: vec![layer; keys.size("block_count")?.min(1 << 16)],
         })
     },

@@ -1,13 +1,12 @@
 //! `llama`: Llama 1–3, TinyLlama, SmolLM2, Mistral-shaped models.
 
-use super::{Arch, Keys};
+use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// Pre-norm, SiLU-gated, grouped-query attention. GGUF files store Q and K for the interleaved RoPE of the original code.
 pub const LLAMA: Arch = Arch {
     name: "llama",
-    config: |metadata| {
-        let keys = Keys::new(metadata, "llama");
+    config: |keys| {
         let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.head_dim(n_embd / n_heads)?;
         let layer = LayerKind {
@@ -38,6 +37,7 @@ pub const LLAMA: Arch = Arch {
             rope_dim: keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim),
             embed_scale: 1.0,
             attn_scale: 1.0 / (head_dim as f32).sqrt(),
+            logit_softcap: None,
             layers: vec![layer; keys.size("block_count")?.min(1 << 16)],
         })
     },

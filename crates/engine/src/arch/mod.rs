@@ -3,20 +3,22 @@
 mod gemma3;
 mod gpt2;
 mod gptneox;
+mod keys;
 mod llama;
 mod qwen2;
 mod qwen3;
 
-use crate::{EngineError, Ffn, ModelConfig, NormKind};
+use crate::{EngineError, ModelConfig, NormKind};
+use keys::Keys;
 use pacemark_kernels::MAX_HEAD_DIM;
-use pacemark_modelfile::{Metadata, ModelFile, ModelFileError, Value};
+use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
 
 /// One architecture.
 pub struct Arch {
     /// `general.architecture` of its files.
     pub name: &'static str,
     /// Reads its configuration; `n_vocab` is filled in by the caller.
-    pub(crate) config: fn(&Metadata) -> Result<ModelConfig, EngineError>,
+    pub(crate) config: fn(&Keys<'_>) -> Result<ModelConfig, EngineError>,
 }
 
 /// Every supported architecture.
@@ -31,7 +33,9 @@ pub fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
         found: found.to_string(),
         supported: ARCHS.iter().map(|arch| arch.name).collect::<Vec<_>>().join(", "),
     })?;
-    let mut config = (arch.config)(metadata)?;
+    let keys = Keys::new(metadata, arch.name);
+    let mut config = (arch.config)(&keys)?;
+    keys.expect_all_read()?;
     let embedding = file.tensor("token_embd.weight").map(|t| t.dims.clone());
     match embedding.as_deref() {
         Some(&[n_embd, n_vocab]) if n_embd == config.n_embd as u64 => config.n_vocab = n_vocab as usize,
@@ -46,108 +50,6 @@ pub fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
     }
     check(metadata, &config)?;
     Ok(config)
-}
-
-/// Access to the keys of one architecture, `{architecture}.{key}`.
-pub(crate) struct Keys<'a> {
-    metadata: &'a Metadata,
-    prefix: &'static str,
-}
-
-impl<'a> Keys<'a> {
-    pub(crate) fn new(metadata: &'a Metadata, prefix: &'static str) -> Self {
-        Keys { metadata, prefix }
-    }
-
-    fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.prefix)
-    }
-
-    /// A required size: at least 1.
-    pub(crate) fn size(&self, key: &str) -> Result<usize, EngineError> {
-        let value = self.metadata.u32(&self.key(key))? as usize;
-        if value == 0 { Err(invalid(self.metadata, &self.key(key), "at least 1", "0")) } else { Ok(value) }
-    }
-
-    /// A size that may be absent.
-    pub(crate) fn opt_size(&self, key: &str) -> Result<Option<usize>, EngineError> {
-        if self.metadata.get(&self.key(key)).is_none() { Ok(None) } else { self.size(key).map(Some) }
-    }
-
-    pub(crate) fn f32(&self, key: &str) -> Result<f32, EngineError> {
-        Ok(self.metadata.f32(&self.key(key))?)
-    }
-
-    pub(crate) fn opt_f32(&self, key: &str) -> Result<Option<f32>, EngineError> {
-        Ok(self.metadata.opt_f32(&self.key(key))?)
-    }
-
-    pub(crate) fn bool(&self, key: &str) -> Result<bool, EngineError> {
-        Ok(self.metadata.bool(&self.key(key))?)
-    }
-
-    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file does not say otherwise
-    /// by another such number or by a list.
-    pub(crate) fn window_pattern(&self, default: usize, n_layers: usize) -> Result<Vec<bool>, EngineError> {
-        let key = self.key("attention.sliding_window_pattern");
-        let every = match self.metadata.get(&key) {
-            Some(Value::Bools(list)) if list.len() == n_layers => return Ok(list.clone()),
-            Some(Value::Bools(list)) => {
-                let expected = format!("an entry for each of {n_layers} layers");
-                return Err(invalid(self.metadata, &key, &expected, list.len()));
-            }
-            _ => self.opt_size("attention.sliding_window_pattern")?.unwrap_or(default),
-        };
-        Ok((1..=n_layers).map(|layer| !layer.is_multiple_of(every)).collect())
-    }
-
-    /// Elements of a head where the heads share out the stream evenly and the file does not say otherwise.
-    pub(crate) fn whole_heads(&self, n_embd: usize, n_heads: usize) -> Result<usize, EngineError> {
-        if !n_embd.is_multiple_of(n_heads) {
-            let expected = format!("a divisor of embedding_length {n_embd}");
-            return Err(invalid(self.metadata, &self.key("attention.head_count"), &expected, n_heads));
-        }
-        self.head_dim(n_embd / n_heads)
-    }
-
-    /// Which GELU a feed-forward block without a gate has: `default` where the file does not say, as GGUF files of these
-    /// architectures do not. The key and its values are those of Hugging Face's configurations, whose reader sets it.
-    pub(crate) fn gelu(&self, default: Ffn) -> Result<Ffn, EngineError> {
-        let key = self.key("hidden_activation");
-        match self.metadata.opt_string(&key)? {
-            None => Ok(default),
-            Some("gelu") => Ok(Ffn::GeluErf),
-            Some("gelu_new" | "gelu_fast" | "gelu_pytorch_tanh") => Ok(Ffn::GeluTanh),
-            Some(other) => {
-                let expected = "gelu, gelu_new, gelu_fast or gelu_pytorch_tanh";
-                Err(invalid(self.metadata, &key, expected, other))
-            }
-        }
-    }
-
-    /// Elements of a head, `default` where the file does not say; keys and values must have the same.
-    pub(crate) fn head_dim(&self, default: usize) -> Result<usize, EngineError> {
-        let key = self.opt_size("attention.key_length")?.unwrap_or(default);
-        match self.opt_size("attention.value_length")? {
-            Some(value) if value != key => {
-                let expected = format!("the keys' {key}");
-                Err(invalid(self.metadata, &self.key("attention.value_length"), &expected, value))
-            }
-            _ => Ok(key),
-        }
-    }
-
-    /// The divisor of positions: 1 without scaling; only linear scaling is known.
-    pub(crate) fn rope_factor(&self) -> Result<f32, EngineError> {
-        match self.metadata.opt_string(&self.key("rope.scaling.type"))? {
-            None | Some("none") => Ok(self.opt_f32("rope.scale_linear")?.unwrap_or(1.0)),
-            Some("linear") => self.f32("rope.scaling.factor"),
-            Some(other) => Err(EngineError::Unsupported {
-                file: self.metadata.file().display().to_string(),
-                what: format!("{}: {other} is not supported (supported: none, linear)", self.key("rope.scaling.type")),
-            }),
-        }
-    }
 }
 
 fn invalid(metadata: &Metadata, key: &str, expected: &str, found: impl ToString) -> EngineError {
@@ -187,6 +89,10 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
     }
     if !finite(c.attn_scale) {
         return Err(invalid(metadata, &format!("{arch}.attention.scale"), "a number above 0", c.attn_scale));
+    }
+    if c.logit_softcap.is_some_and(|cap| !finite(cap)) {
+        let key = format!("{arch}.final_logit_softcapping");
+        return Err(invalid(metadata, &key, "a number above 0", format!("{:?}", c.logit_softcap)));
     }
     match c.layers.iter().find(|l| !finite(l.rope_theta) || !finite(l.rope_factor)) {
         Some(l) => Err(invalid(metadata, &format!("{arch}.rope.freq_base"), "positive numbers", format!("{l:?}"))),

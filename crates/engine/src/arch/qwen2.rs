@@ -1,13 +1,14 @@
 //! `qwen2`: Qwen 1.5, 2 and 2.5 without experts.
 
-use super::{Arch, Keys};
+use super::Arch;
+use super::keys::Keys;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
 /// As llama, with biases on Q, K and V, and rows in the order of rotate-half (the Qwen2 technical report, 2024).
-pub const QWEN2: Arch = Arch { name: "qwen2", config: |metadata| qwen(Keys::new(metadata, "qwen2"), "qwen2") };
+pub const QWEN2: Arch = Arch { name: "qwen2", config: |keys| qwen(keys, "qwen2") };
 
 /// What the generations of Qwen have in common; the newer one's own features are set by its file.
-pub(super) fn qwen(keys: Keys<'_>, architecture: &'static str) -> Result<ModelConfig, crate::EngineError> {
+pub(super) fn qwen(keys: &Keys<'_>, architecture: &'static str) -> Result<ModelConfig, crate::EngineError> {
     let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
     let head_dim = keys.head_dim(n_embd / n_heads)?;
     let layer = LayerKind {
@@ -35,9 +36,10 @@ pub(super) fn qwen(keys: Keys<'_>, architecture: &'static str) -> Result<ModelCo
         qk_norm: false,
         ffn: Ffn::GatedSilu,
         rope_style: RopeStyle::Half,
-        rope_dim: head_dim,
+        rope_dim: keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim),
         embed_scale: 1.0,
         attn_scale: 1.0 / (head_dim as f32).sqrt(),
+        logit_softcap: None,
         layers: vec![layer; keys.size("block_count")?.min(1 << 16)],
     })
 }

@@ -223,6 +223,7 @@ mod tests {
             rope_dim: 16,
             embed_scale: 1.0,
             attn_scale: 1.0,
+            logit_softcap: None,
             layers: vec![LayerKind { window: None, rope_theta: 1e4, rope_factor: 1.0 }; 2],
         }
     }

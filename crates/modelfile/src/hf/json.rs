@@ -2,6 +2,8 @@
 
 use crate::{ModelFileError, Result};
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Document {
     file: PathBuf,
     fields: Map<String, Value>,
+    /// Fields that were asked for, by their full names: what was not read can be told.
+    asked: RefCell<BTreeSet<String>>,
 }
 
 impl Document {
@@ -27,14 +31,19 @@ impl Document {
     pub(crate) fn parse(bytes: &[u8], file: &Path) -> Result<Document> {
         let object = |found: String| ModelFileError::invalid(file, "content", "a JSON object", found);
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields }),
+            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields, asked: RefCell::default() }),
             Ok(other) => Err(object(describe(&other))),
             Err(error) => Err(object(error.to_string())),
         }
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
-        Node { file: &self.file, path: String::new(), fields: &self.fields }
+        Node { file: &self.file, path: String::new(), fields: &self.fields, asked: &self.asked }
+    }
+
+    /// Whether the field of this full name was asked for, there or not.
+    pub(crate) fn was_asked(&self, field: &str) -> bool {
+        self.asked.borrow().contains(field)
     }
 }
 
@@ -57,12 +66,24 @@ pub(crate) struct Node<'a> {
     /// Names down to here, with a dot behind each.
     path: String,
     fields: &'a Map<String, Value>,
+    asked: &'a RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Node<'a> {
     /// The value of a field that is there and not `null`.
     pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
+        self.asked.borrow_mut().insert(format!("{}{field}", self.path));
         self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    /// Whether a field is there and `null`, where that means something else than its absence.
+    pub(crate) fn is_null(&self, field: &str) -> bool {
+        self.fields.get(field).is_some_and(Value::is_null)
+    }
+
+    /// The names of the fields that are there and not `null`.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
 
     /// An error about a field of this object.
@@ -72,7 +93,7 @@ impl<'a> Node<'a> {
 
     /// An error that says what is there.
     pub(crate) fn wrong(&self, field: &str, expected: impl Into<String>) -> ModelFileError {
-        let found = self.get(field).map_or_else(|| "no such field".to_string(), describe);
+        let found = self.fields.get(field).map_or_else(|| "no such field".to_string(), describe);
         self.invalid(field, expected, found)
     }
 
@@ -110,13 +131,34 @@ impl<'a> Node<'a> {
         self.required(field, "an integer of at least 1", self.opt_size(field)?)
     }
 
+    /// A size, or the default of the configuration's class, for which `null` is no size.
+    pub(crate) fn size_or(&self, field: &str, default: u32) -> Result<u32> {
+        match self.opt_size(field)? {
+            None if self.is_null(field) => Err(self.wrong(field, "an integer of at least 1")),
+            said => Ok(said.unwrap_or(default)),
+        }
+    }
+
     pub(crate) fn opt_f32(&self, field: &str) -> Result<Option<f32>> {
         let finite = |value: &Value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite());
         self.typed(field, "a number", finite)
     }
 
+    /// A number in full: for what is multiplied before it is rounded.
+    pub(crate) fn opt_f64(&self, field: &str) -> Result<Option<f64>> {
+        self.typed(field, "a number", Value::as_f64)
+    }
+
     pub(crate) fn f32(&self, field: &str) -> Result<f32> {
         self.required(field, "a number", self.opt_f32(field)?)
+    }
+
+    /// A number, or the default of the configuration's class, for which `null` is no number.
+    pub(crate) fn f32_or(&self, field: &str, default: f32) -> Result<f32> {
+        match self.opt_f32(field)? {
+            None if self.is_null(field) => Err(self.wrong(field, "a number")),
+            said => Ok(said.unwrap_or(default)),
+        }
     }
 
     pub(crate) fn opt_array(&self, field: &str) -> Result<Option<&'a [Value]>> {
@@ -129,7 +171,7 @@ impl<'a> Node<'a> {
 
     pub(crate) fn opt_node(&self, field: &str) -> Result<Option<Node<'a>>> {
         let path = format!("{}{field}.", self.path);
-        Ok(self.opt_map(field)?.map(|fields| Node { file: self.file, path, fields }))
+        Ok(self.opt_map(field)?.map(|fields| Node { fields, path, ..*self }))
     }
 
     pub(crate) fn node(&self, field: &str) -> Result<Node<'a>> {
@@ -142,7 +184,7 @@ impl<'a> Node<'a> {
         let node = |(at, value): (usize, &'a Value)| {
             let name = format!("{field}[{at}]");
             let fields = value.as_object().ok_or_else(|| self.invalid(&name, "an object", describe(value)))?;
-            Ok(Node { file: self.file, path: format!("{}{name}.", self.path), fields })
+            Ok(Node { fields, path: format!("{}{name}.", self.path), ..*self })
         };
         entries.map(node).collect()
     }

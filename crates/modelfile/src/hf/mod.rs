@@ -11,15 +11,17 @@ mod shards;
 mod tensors;
 mod tokenizer;
 
+use crate::mapping::Mapping;
 use crate::quantize::{self, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
-use family::{FAMILIES, Family, How, Keys, Shape};
+use family::{FAMILIES, Family, How, Shape};
 use json::{Document, Node};
 use pacemark_quant::DType;
 use safetensors::Entry;
 use shards::Shards;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use tensors::{Origin, Tensors};
 
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
@@ -31,19 +33,19 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
     };
-    let config = config.root();
+    let document = config;
+    let config = document.root();
     let family = family_of(&config)?;
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String(family.architecture.into()));
     metadata.set("general.name", Value::String(name(directory)));
-    let shape = (family.describe)(&config, &mut Keys { metadata: &mut metadata, architecture: family.architecture })?;
+    let shape = family.read(&config, &mut metadata)?;
     let shards = Shards::open(directory)?;
     let mut plan = Plan { family, shape: &shape, directory, infos: Vec::new(), origins: HashMap::new() };
-    let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(family.tied);
     for (file, entry) in shards.tensors {
-        plan.add(&shards.files[file], entry, tied)?;
+        plan.add(&shards.files[file], entry)?;
     }
-    plan.check_output(&config, tied)?;
+    plan.check_output(&config)?;
     plan.add_rope_factors();
     let n_vocab = plan.vocabulary(&config)?;
     if let Some(recipe) = weights {
@@ -51,7 +53,17 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
     }
     tokenizer::describe(directory, &config, n_vocab, &mut metadata)?;
     let source = Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
-    ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))
+    let warnings = unread(&document, family).into_iter().collect();
+    Ok(ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))?.with_warnings(warnings))
+}
+
+/// What to say of fields that nothing has read.
+fn unread(document: &Document, family: &Family) -> Option<String> {
+    let fields = document.root().names().filter(|field| !document.was_asked(field) && !family.is_harmless(field));
+    let fields: Vec<&str> = fields.collect();
+    let what =
+        format!("config.json: not read, since {} knows no such fields: {}", family.model_type, fields.join(", "));
+    (!fields.is_empty()).then_some(what)
 }
 
 /// What the model is called: the directory's name.
@@ -79,7 +91,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     /// Finds out what a stored tensor is, and how it becomes GGUF's.
-    fn add(&mut self, mapping: &std::sync::Arc<crate::mapping::Mapping>, entry: Entry, tied: bool) -> Result<()> {
+    fn add(&mut self, mapping: &Arc<Mapping>, entry: Entry) -> Result<()> {
         let invalid = |expected: String, found: String| {
             Err(ModelFileError::invalid(self.directory, &entry.name, expected, found))
         };
@@ -90,9 +102,6 @@ impl Plan<'_> {
                 return invalid(format!("a tensor of {}", self.family.model_type), "an unknown name".into());
             }
         };
-        if tied && name == "output.weight" {
-            return Ok(()); // a copy of the embedding, which some checkpoints hold all the same
-        }
         let Some(stored) = entry.weight_type() else {
             return invalid("a dtype of F32, F16 or BF16".into(), entry.dtype.into());
         };
@@ -138,14 +147,35 @@ impl Plan<'_> {
         found.map_or(Name::Unknown, |(name, how)| Name::Tensor(name, how))
     }
 
-    /// That there is an output matrix where the configuration does not say that the embedding is it.
-    fn check_output(&self, config: &Node<'_>, tied: bool) -> Result<()> {
-        if tied || self.origins.contains_key("output.weight") {
-            return Ok(());
+    /// That there is an output matrix where the configuration does not say that the embedding is it. A stored one counts
+    /// even where it does, as in transformers, unless it is the copy of the embedding that some checkpoints hold.
+    fn check_output(&mut self, config: &Node<'_>) -> Result<()> {
+        let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(self.family.tied);
+        match (tied, self.origins.contains_key("output.weight")) {
+            (false, false) => {
+                let output =
+                    self.family.outside.iter().find(|rule| rule.gguf == "output").map_or("", |rule| rule.stored);
+                let expected = format!("true, since there is no tensor {output}.weight");
+                return Err(config.invalid("tie_word_embeddings", expected, "false, or no such field"));
+            }
+            (true, true) if self.same_bytes("output.weight", "token_embd.weight") => {
+                self.origins.remove("output.weight");
+                self.infos.retain(|info| info.name != "output.weight");
+            }
+            _ => {}
         }
-        let output = self.family.outside.iter().find(|rule| rule.gguf == "output").map_or("", |rule| rule.stored);
-        let expected = format!("true, since there is no tensor {output}.weight");
-        Err(config.invalid("tie_word_embeddings", expected, "false, or no such field"))
+        Ok(())
+    }
+
+    /// Whether two tensors are stored alike.
+    fn same_bytes(&self, a: &str, b: &str) -> bool {
+        let stored = |name: &str| match self.origins.get(name) {
+            Some(Origin::Stored { mapping, entry, dtype, .. }) => {
+                Some((&mapping.bytes()[entry.range.clone()], *dtype, &entry.shape))
+            }
+            _ => None,
+        };
+        stored(a) == stored(b)
     }
 
     /// The tensor in which GGUF keeps llama3's scaling.

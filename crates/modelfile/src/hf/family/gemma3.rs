@@ -1,8 +1,8 @@
 //! `gemma3_text`: the models of Gemma 3 that only read text (270M, 1B).
 
-use super::llama::describe;
+use super::llama::{Widths, dimensions};
 use super::{Family, How, Keys, expect_activation, expect_bool, rope, rule};
-use crate::hf::json::Node;
+use crate::hf::json::{Node, describe};
 use crate::{Result, Value};
 
 pub(crate) const GEMMA3: Family = Family {
@@ -13,17 +13,29 @@ pub(crate) const GEMMA3: Family = Family {
         expect_bool(config, "use_bidirectional_attention", false, false)?;
         let tanh = "gelu_pytorch_tanh";
         expect_activation(config, "hidden_activation", tanh, &[tanh])?;
-        for capped in ["attn_logit_softcapping", "final_logit_softcapping"] {
-            if config.get(capped).is_some() {
-                return Err(config.wrong(capped, "null: caps on logits are not supported"));
-            }
+        if config.get("attn_logit_softcapping").is_some() {
+            return Err(config.wrong("attn_logit_softcapping", "null: caps on scores are not supported"));
         }
-        let shape = describe(config, keys, Some(256), 1_000_000.0)?;
-        let scalar = config.opt_f32("query_pre_attn_scalar")?.unwrap_or(256.0);
-        if scalar <= 0.0 {
-            return Err(config.wrong("query_pre_attn_scalar", "a number above 0"));
-        }
+        let widths =
+            Widths { hidden: 2304, intermediate: 9216, layers: 26, heads: 8, kv_heads: Some(4), context: 131_072 };
+        let shape = dimensions(config, keys, &widths, Some(256))?;
+        let scalar = opt_positive(config, "query_pre_attn_scalar")?.unwrap_or(256.0);
         keys.float("attention.scale", 1.0 / scalar.sqrt());
+        if let Some(cap) = opt_positive(config, "final_logit_softcapping")? {
+            keys.float("final_logit_softcapping", cap);
+        }
+        let [global, local] = rope::global_and_local(config)?;
+        global.expect_whole(config)?;
+        local.expect_whole(config)?;
+        keys.float("rope.freq_base", global.theta);
+        keys.float("rope.freq_base_swa", local.theta);
+        if let Some(factor) = global.linear_factor()? {
+            keys.set("rope.scaling.type", Value::String("linear".into()));
+            keys.float("rope.scaling.factor", factor);
+        }
+        if let Some(factor) = local.linear_factor()? {
+            keys.float("rope.scaling.factor_swa", factor); // ours: llama.cpp's files have no such key
+        }
         windows(config, keys, shape.n_layers)?;
         Ok(shape)
     },
@@ -51,16 +63,31 @@ pub(crate) const GEMMA3: Family = Family {
     ],
     buffers: &[],
     tied: true,
+    aliases: &[],
+    harmless: &[],
 };
 
-/// Which layers have a sliding window, how wide it is and what they rotate by.
+/// A number above 0 that may be absent.
+fn opt_positive(config: &Node<'_>, field: &str) -> Result<Option<f32>> {
+    match config.opt_f32(field)? {
+        Some(value) if value <= 0.0 => Err(config.wrong(field, "a number above 0")),
+        value => Ok(value),
+    }
+}
+
+/// Which layers have a sliding window, and how wide it is.
 fn windows(config: &Node<'_>, keys: &mut Keys<'_>, n_layers: u32) -> Result<()> {
-    keys.size("attention.sliding_window", config.opt_size("sliding_window")?.unwrap_or(4096));
-    let local = rope::rope(config, "sliding_attention", "rope_local_base_freq")?;
-    keys.float("rope.freq_base_swa", local.theta.unwrap_or(10_000.0));
+    if config.is_null("sliding_window") {
+        return Err(config.wrong("sliding_window", "a number of positions"));
+    }
+    keys.size("attention.sliding_window", config.size_or("sliding_window", 4096)?);
+    let every = config.size_or("sliding_window_pattern", 6)?;
     let Some(types) = config.opt_array("layer_types")? else {
-        let old = config.opt_size("_sliding_window_pattern")?;
-        keys.size("attention.sliding_window_pattern", config.opt_size("sliding_window_pattern")?.or(old).unwrap_or(6));
+        // Written by transformers 4.5x beside layer_types, and not read without them.
+        if config.opt_size("_sliding_window_pattern")?.is_some_and(|other| other != every) {
+            return Err(config.wrong("_sliding_window_pattern", format!("{every}, or layer_types beside it")));
+        }
+        keys.size("attention.sliding_window_pattern", every);
         return Ok(());
     };
     if types.len() as u64 != u64::from(n_layers) {
@@ -69,11 +96,7 @@ fn windows(config: &Node<'_>, keys: &mut Keys<'_>, n_layers: u32) -> Result<()> 
     let is_local = |value: &serde_json::Value| match value.as_str() {
         Some("sliding_attention") => Ok(true),
         Some("full_attention") => Ok(false),
-        _ => Err(config.invalid(
-            "layer_types",
-            "sliding_attention or full_attention",
-            super::super::json::describe(value),
-        )),
+        _ => Err(config.invalid("layer_types", "sliding_attention or full_attention", describe(value))),
     };
     let local = types.iter().map(is_local).collect::<Result<Vec<bool>>>()?;
     keys.set("attention.sliding_window_pattern", Value::Bools(local));

@@ -1,6 +1,7 @@
 //! The model families that Hugging Face directories are read for: how `config.json` becomes GGUF's keys, and tensors' names
 //! GGUF's names. A family is one file and one line in [`FAMILIES`].
 
+mod attributes;
 mod gemma3;
 mod gpt2;
 mod gptneox;
@@ -32,6 +33,29 @@ pub(crate) struct Family {
     pub buffers: &'static [&'static str],
     /// `tie_word_embeddings` where the configuration does not say.
     pub tied: bool,
+    /// Other names that the configuration's class knows fields by, and what they are here.
+    pub aliases: &'static [(&'static str, &'static str)],
+    /// Attributes of the configuration's class that are not read, because they change no forward pass; besides those of all
+    /// classes ([`attributes::HARMLESS`]).
+    pub harmless: &'static [&'static str],
+}
+
+impl Family {
+    /// Reads a configuration: sets keys, and says what the tensors' transforms need.
+    pub(crate) fn read(&self, config: &Node<'_>, metadata: &mut Metadata) -> Result<Shape> {
+        attributes::check(config)?;
+        for (other, own) in self.aliases {
+            if config.get(other).is_some_and(|value| config.get(own) != Some(value)) {
+                return Err(config.wrong(other, format!("{own}, which it is another name of, with the same value")));
+            }
+        }
+        (self.describe)(config, &mut Keys { metadata, architecture: self.architecture })
+    }
+
+    /// Whether this attribute of the class is known to change no forward pass.
+    pub(crate) fn is_harmless(&self, field: &str) -> bool {
+        attributes::HARMLESS.contains(&field) || self.harmless.contains(&field)
+    }
 }
 
 /// Every family.
@@ -71,6 +95,8 @@ pub(crate) struct Shape {
     pub n_layers: u32,
     pub n_heads: u32,
     pub head_dim: u32,
+    /// Positions the model was made for.
+    pub n_ctx: u32,
     /// Divisors of the rotation frequencies, `[head_dim / 2]`.
     pub rope_factors: Option<Vec<f32>>,
 }
@@ -135,13 +161,23 @@ fn head_dim(config: &Node<'_>, width: (&str, u32), heads: (&str, u32), said: Opt
     }
 }
 
-/// Key and value heads: said, or as many as queries'; must divide those.
-fn kv_heads(config: &Node<'_>, n_heads: u32) -> Result<u32> {
+/// Key and value heads: said, or the class's default (`None` for as many as queries', which `null` also means); must divide
+/// those of queries.
+fn kv_heads(config: &Node<'_>, n_heads: u32, default: Option<u32>) -> Result<u32> {
     let field = "num_key_value_heads";
-    match config.opt_size(field)? {
-        Some(n) if !n_heads.is_multiple_of(n) => {
-            Err(config.invalid(field, format!("a divisor of num_attention_heads = {n_heads}"), n.to_string()))
-        }
-        said => Ok(said.unwrap_or(n_heads)),
+    let default = default.filter(|_| !config.is_null(field)).unwrap_or(n_heads);
+    let n = config.opt_size(field)?.unwrap_or(default);
+    if n_heads.is_multiple_of(n) {
+        return Ok(n);
+    }
+    Err(config.invalid(field, format!("a divisor of num_attention_heads = {n_heads}"), n.to_string()))
+}
+
+/// That all layers are of one kind, where the configuration lists them.
+fn expect_layers(config: &Node<'_>, kind: &str) -> Result<()> {
+    let types = config.opt_array("layer_types")?.unwrap_or_default();
+    match types.iter().find(|other| other.as_str() != Some(kind)) {
+        Some(other) => Err(config.invalid("layer_types", format!("{kind} only"), super::json::describe(other))),
+        None => Ok(()),
     }
 }
