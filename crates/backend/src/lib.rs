@@ -66,6 +66,8 @@ pub struct BackendInfo {
     pub n_threads_batch: usize,
     /// Load time split into named stages, in order.
     pub load: Vec<(&'static str, Duration)>,
+    /// What was passed over while the model was read, in words for its user.
+    pub warnings: Vec<String>,
     /// The token that starts a sequence, where the model wants one.
     pub bos: Option<TokenId>,
 }

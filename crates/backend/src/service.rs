@@ -33,8 +33,8 @@ pub trait Service: Send + Sync {
     /// handed over together. Those that `submit` hands over before it returns are not among them.
     fn add_bell(&self, bell: Weak<Bell>);
 
-    /// Queues the computation of a prompt's embedding.
-    fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {
+    /// Queues the computation of a prompt's embedding. Without a `pooling` the model's own is used.
+    fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let _ = (prompt, pooling);
         sink(Err(BackendError::Unsupported { backend: "this backend", ability: "compute embeddings" }));
         Ticket::default()
@@ -55,6 +55,8 @@ pub enum Pooling {
     /// Their mean over the prompt.
     #[default]
     Mean,
+    /// That of the first token.
+    Cls,
     /// That of the last token.
     Last,
 }

@@ -5,6 +5,7 @@ use pacemark_backend::{
     Service, TokenId, conformance,
 };
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_modelfile::Value;
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
@@ -248,12 +249,12 @@ fn constrained_output_has_the_form() {
 #[test]
 fn embeddings_have_length_one_and_depend_on_all_tokens() {
     let service = service("embeddings", &TestModel::llama(), ServiceOptions::default());
-    let embed = |prompt: Vec<TokenId>, pooling| {
+    let embed = |prompt: Vec<TokenId>, pooling: Option<Pooling>| {
         let (told, result) = channel();
         let _ticket = service.embed(prompt, pooling, Box::new(move |vector| drop(told.send(vector))));
         result.recv().unwrap().unwrap()
     };
-    for pooling in [Pooling::Mean, Pooling::Last] {
+    for pooling in [None, Some(Pooling::Mean), Some(Pooling::Last)] {
         let a = embed(prompt(40, 1), pooling);
         let length: f32 = a.iter().map(|x| x * x).sum();
         assert!((length - 1.0).abs() < 1e-4, "{length}");
@@ -263,6 +264,31 @@ fn embeddings_have_length_one_and_depend_on_all_tokens() {
         assert_ne!(a, embed(other, pooling));
     }
     let (told, result) = channel();
-    let _ticket = service.embed(vec![], Pooling::Mean, Box::new(move |vector| drop(told.send(vector))));
+    let _ticket = service.embed(vec![], None, Box::new(move |vector| drop(told.send(vector))));
     assert!(result.recv().unwrap().is_err());
+}
+
+#[test]
+fn the_models_own_pooling_is_used_where_the_caller_says_nothing() {
+    let embed = |kind: Option<u32>, pooling| {
+        let mut model = TestModel::llama();
+        if let Some(kind) = kind {
+            model.set("llama.pooling_type", Value::U32(kind));
+        }
+        let service = service("pooling", &model, ServiceOptions::default());
+        let (told, result) = channel();
+        let _ticket = service.embed(prompt(40, 1), pooling, Box::new(move |vector| drop(told.send(vector))));
+        result.recv().unwrap()
+    };
+    let poolings = [(1, Pooling::Mean), (2, Pooling::Cls), (3, Pooling::Last)];
+    let vectors = poolings.map(|(kind, pooling)| {
+        let asked_for = embed(None, Some(pooling)).unwrap();
+        assert_eq!(embed(Some(kind), None).unwrap(), asked_for, "{pooling:?}");
+        asked_for
+    });
+    assert_eq!(embed(None, None).unwrap(), vectors[0]);
+    assert!(vectors[0] != vectors[1] && vectors[1] != vectors[2] && vectors[0] != vectors[2]);
+    let refused = embed(Some(4), None).unwrap_err().to_string();
+    assert!(refused.contains("llama.pooling_type: expected 1 (mean)"), "{refused}");
+    assert_eq!(embed(Some(4), Some(Pooling::Last)).unwrap(), vectors[2]);
 }

@@ -2,6 +2,7 @@
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use pacemark_backend::BackendInfo;
 use pacemark_backends::native::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::quantize::{RECIPES, Recipe};
 use std::io::{IsTerminal, Read};
@@ -19,6 +20,13 @@ impl WeightType {
     /// The type, if one was given.
     pub fn get(self) -> Option<Recipe> {
         self.weights
+    }
+}
+
+/// Tells what was passed over while a model was read.
+pub fn warn(info: &BackendInfo) {
+    for warning in &info.warnings {
+        eprintln!("warning: {warning}");
     }
 }
 

@@ -18,7 +18,7 @@ pub struct EmbeddingRequest {
     /// Whose request it is; informs nobody but the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Which states make the vector (Pacemark); `mean` by default.
+    /// Which states make the vector (Pacemark); the model's own choice by default, `mean` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooling: Option<PoolingType>,
     /// What else was sent.
@@ -38,12 +38,13 @@ pub enum EncodingFormat {
 }
 
 /// Which states make the vector.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolingType {
     /// The mean over the prompt.
-    #[default]
     Mean,
+    /// That of the first token.
+    Cls,
     /// That of the last token.
     Last,
 }

@@ -70,7 +70,7 @@ impl Tokenizer {
         };
         let user_defined = of_types(&[TokenType::UserDefined]);
         let special = of_types(&[TokenType::UserDefined, TokenType::Control, TokenType::Unknown]);
-        Ok(Tokenizer { ends: end_ids(&vocab), user_defined, special, kind, vocab })
+        Ok(Tokenizer { ends: end_ids(&vocab, metadata)?, user_defined, special, kind, vocab })
     }
 
     /// The ids of `text`.
@@ -182,6 +182,11 @@ impl Tokenizer {
     /// Whether a model that emits `id` has said all.
     pub fn is_end_of_generation(&self, id: u32) -> bool {
         self.ends.binary_search(&id).is_ok()
+    }
+
+    /// What was read otherwise than the file says, in words for its user.
+    pub fn warnings(&self) -> &[String] {
+        &self.vocab.warnings
     }
 
     /// The tokens that end a generation, ascending.

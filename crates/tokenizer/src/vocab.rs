@@ -57,6 +57,8 @@ pub struct Vocab {
     pub add_bos: bool,
     pub add_eos: bool,
     pub add_space_prefix: bool,
+    /// What was read otherwise than the file says, in words for its user.
+    pub warnings: Vec<String>,
 }
 
 impl Vocab {
@@ -72,7 +74,8 @@ impl Vocab {
             ModelFileError::invalid(metadata.file(), TOKENS, "each token once", found)
         })?;
         let types = types(metadata, texts.len())?;
-        let id = |name: &str, default: Option<u32>| special_id(metadata, name, texts.len(), default);
+        let mut warnings = Vec::new();
+        let mut id = |name: &str, default: Option<u32>| special_id(metadata, name, texts.len(), default, &mut warnings);
         let default = |id| if spelling == Spelling::Spaces { Some(id) } else { None };
         let mut vocab = Vocab {
             bos: id("bos", default(1))?,
@@ -89,7 +92,10 @@ impl Vocab {
             types,
             index,
             spelling,
+            warnings,
         };
+        let overridden = crate::ends::make_control(&mut vocab);
+        vocab.warnings.extend(overridden);
         vocab.add_bos = adds(metadata, "bos", vocab.bos, add_bos)?;
         vocab.add_eos = adds(metadata, "eos", vocab.eos, false)?;
         Ok(vocab)
@@ -175,12 +181,14 @@ pub fn expect_one_each(metadata: &Metadata, key: &str, len: usize, n_tokens: usi
     Err(ModelFileError::invalid(metadata.file(), key, expected, len.to_string()).into())
 }
 
-/// `tokenizer.ggml.{name}_token_id`, which must be a token; `default` where the file has no such key and the token exists.
+/// `tokenizer.ggml.{name}_token_id`; `default` where the file has no such key and the token exists. An id that is no token is
+/// none, with a warning, as for llama.cpp.
 fn special_id(
     metadata: &Metadata,
     name: &str,
     n_tokens: usize,
     default: Option<u32>,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<u32>, TokenizerError> {
     let key = format!("tokenizer.ggml.{name}_token_id");
     let exists = |id: &u32| (*id as usize) < n_tokens;
@@ -188,10 +196,16 @@ fn special_id(
         None => Ok(default.filter(exists)),
         Some(id) if exists(&id) => Ok(Some(id)),
         Some(id) => {
-            let expected = format!("an id below {n_tokens}, the number of tokens");
-            Err(ModelFileError::invalid(metadata.file(), key, expected, id.to_string()).into())
+            warnings.push(invalid_id(metadata, &key, id, n_tokens).to_string());
+            Ok(None)
         }
     }
+}
+
+/// The error of an id that is no token.
+pub fn invalid_id(metadata: &Metadata, key: &str, id: u32, n_tokens: usize) -> TokenizerError {
+    let expected = format!("an id below {n_tokens}, the number of tokens");
+    ModelFileError::invalid(metadata.file(), key, expected, id.to_string()).into()
 }
 
 /// `tokenizer.ggml.add_{name}_token`: true needs the token.

@@ -87,12 +87,22 @@ fn special_tokens_are_parsed_on_request_and_added_ones_always() {
 
 #[test]
 fn what_ends_a_generation() {
-    let special = [("<EOT>", 1), ("</s>", 4), ("<|eot_id|>", 4), ("<|end|>", 3), ("<x>", 3), ("<y>", 3)];
+    let special = [("<EOT>", 1), ("</s>", 4), ("<|eot_id|>", 4), ("<|end|>", 3), ("<x>", 3), ("<y>", 3), ("<z>", 1)];
     let mut metadata = bpe("gpt-2", &[], &special);
     metadata.set("tokenizer.ggml.eot_token_id", Value::U32(260)).set("tokenizer.ggml.eom_token_id", Value::I32(261));
+    metadata.set("tokenizer.pacemark.end_token_ids", Value::U32s(vec![260, 97, 262]));
     let tokenizer = build(&metadata);
-    assert_eq!(tokenizer.end_of_generation(), [258, 259, 260, 261]); // not the normal token, not HTML's </s>
+    assert_eq!(tokenizer.end_of_generation(), [97, 256, 258, 259, 260, 261, 262]); // not HTML's </s>
     assert_eq!(tokenizer.eot(), Some(260));
+    // Whatever their types were, they steer.
+    assert_eq!([256, 257, 258, 262].map(|id| tokenizer.token_type(id).unwrap()), {
+        use TokenType::*;
+        [Control, UserDefined, Control, Normal]
+    });
+    assert_eq!(tokenizer.warnings().len(), 2, "{:?}", tokenizer.warnings());
+    metadata.set("tokenizer.pacemark.end_token_ids", Value::U32s(vec![263]));
+    let error = Tokenizer::from_metadata(&metadata).unwrap_err().to_string();
+    assert!(error.contains("end_token_ids: expected an id below 263"), "{error}");
     let harmony = build(&bpe("gpt-2", &[], &[("<|end|>", 3), ("<|return|>", 3), ("<|call|>", 3)]));
     assert_eq!(harmony.end_of_generation(), [257, 258]);
 }

@@ -143,7 +143,7 @@ impl Service for MockService {
     }
 
     /// Four numbers that depend on the prompt and the pooling alone.
-    fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {
+    fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         if prompt.is_empty() || prompt.len() > self.options.n_ctx {
             let message = format!("the prompt has {} tokens; expected 1 to {}", prompt.len(), self.options.n_ctx);
             sink(Err(BackendError::InvalidRequest(message)));
@@ -151,7 +151,11 @@ impl Service for MockService {
         }
         let last = prompt[prompt.len() - 1] as f32;
         let mean = prompt.iter().map(|id| *id as f32).sum::<f32>() / prompt.len() as f32;
-        let pooled = if pooling == Pooling::Mean { mean } else { last };
+        let pooled = match pooling.unwrap_or_default() {
+            Pooling::Mean => mean,
+            Pooling::Cls => prompt[0] as f32,
+            Pooling::Last => last,
+        };
         let norm = (pooled * pooled + 3.0).sqrt();
         sink(Ok(vec![pooled / norm, 1.0 / norm, -1.0 / norm, 1.0 / norm]));
         Ticket::default()

@@ -105,14 +105,16 @@ impl Output {
             Some(form) => form.push(id)?,
             None => false,
         };
-        // An id beyond the tokenizer (padding rows of the embedding) has no text.
-        let text = self.detokenizer.as_mut().and_then(|d| d.push(id).ok()).unwrap_or_default();
+        let ends = self.ends_generation(id);
+        // An end is no text, and an id beyond the tokenizer (padding rows of the embedding) has none.
+        let detokenizer = self.detokenizer.as_mut().filter(|_| !ends);
+        let text = detokenizer.and_then(|d| d.push(id).ok()).unwrap_or_default();
         let early = self.n_tokens < self.min_tokens;
         let (text, stopped) = if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
         self.detokenize += at.elapsed();
         layer::pass(Layer::Output);
         let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
-        let finished = if stopped || complete || self.ends(id) {
+        let finished = if stopped || complete || ends || self.stop_tokens.contains(&id) {
             Some(FinishReason::Stop)
         } else {
             (self.n_tokens >= self.max_tokens).then_some(FinishReason::Length)
@@ -160,10 +162,9 @@ impl Output {
         Ok(id)
     }
 
-    /// Whether `id` is a token that ends outputs.
-    fn ends(&self, id: TokenId) -> bool {
-        let is_end = self.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id));
-        (is_end && !self.ignore_eos) || self.stop_tokens.contains(&id)
+    /// Whether the model says by `id` that it has said all, and is listened to.
+    fn ends_generation(&self, id: TokenId) -> bool {
+        !self.ignore_eos && self.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id))
     }
 }
 

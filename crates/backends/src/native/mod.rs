@@ -183,6 +183,8 @@ fn load(
     let tokenizer_time = started.elapsed();
     let n_ctx = options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
     let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
+    let tokenizer_warnings = tokenizer.as_ref().map(Tokenizer::warnings).unwrap_or_default();
+    info.warnings = [model.file().warnings(), tokenizer_warnings].concat();
     info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
     let times = model.times();
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv: options.kv });

@@ -97,6 +97,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    input::warn(&backend.info());
     let experiment = Perplexity { n_ctx, max_chunks: args.chunks.map(usize::from) };
     let mut running = Running { show: args.output == Output::Text, bar: None };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());

@@ -6,6 +6,7 @@
 
 mod family;
 mod json;
+mod pooling;
 pub mod safetensors;
 mod shards;
 mod tensors;
@@ -33,13 +34,20 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
     };
-    let document = config;
+    open_as(directory, &config, weights)
+}
+
+/// Opens a directory whose configuration has been read.
+fn open_as(directory: &Path, document: &Document, weights: Option<Recipe>) -> Result<ModelFile> {
     let config = document.root();
     let family = family_of(&config)?;
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String(family.architecture.into()));
     metadata.set("general.name", Value::String(name(directory)));
     let shape = family.read(&config, &mut metadata)?;
+    if let Some(pooling) = pooling::pooling_type(directory)? {
+        metadata.set(format!("{}.pooling_type", family.architecture), Value::U32(pooling));
+    }
     let shards = Shards::open(directory)?;
     let mut plan = Plan { family, shape: &shape, directory, infos: Vec::new(), origins: HashMap::new() };
     for (file, entry) in shards.tensors {
@@ -51,18 +59,20 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
     if let Some(recipe) = weights {
         quantize::describe(recipe, &mut metadata, &mut plan.infos)?;
     }
-    tokenizer::describe(directory, &config, n_vocab, &mut metadata)?;
+    let mut warnings = Vec::new();
+    tokenizer::describe(directory, &config, n_vocab, &mut metadata, &mut warnings)?;
+    warnings.extend(unread(document, family));
     let source = Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
-    let warnings = unread(&document, family).into_iter().collect();
     Ok(ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))?.with_warnings(warnings))
 }
 
-/// What to say of fields that nothing has read.
+/// What to say of fields that nothing has read: a list of the first ones.
 fn unread(document: &Document, family: &Family) -> Option<String> {
-    let fields = document.root().names().filter(|field| !document.was_asked(field) && !family.is_harmless(field));
-    let fields: Vec<&str> = fields.collect();
-    let what =
-        format!("config.json: not read, since {} knows no such fields: {}", family.model_type, fields.join(", "));
+    const SHOWN: usize = 20;
+    let is_unread = |field: &&str| !document.was_asked(field) && !family.is_harmless(field);
+    let fields = document.root().names().filter(is_unread).take(SHOWN);
+    let fields: Vec<String> = fields.map(|field| field.escape_debug().to_string()).collect();
+    let what = format!("config.json: not read, since {} has no such fields: {}", family.model_type, fields.join(", "));
     (!fields.is_empty()).then_some(what)
 }
 
@@ -216,4 +226,42 @@ enum Name {
     /// Not needed.
     Buffer,
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attributes of transformers' classes, and what the code of its models asks them for
+    /// (`engine/tests/data/configurations/make_configurations.py`): each is read, or known to be harmless.
+    #[test]
+    fn every_attribute_of_a_class_is_accounted_for() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let attributes = std::fs::read(data.join("tests/data/config_attributes.json")).unwrap();
+        let attributes: serde_json::Value = serde_json::from_slice(&attributes).unwrap();
+        let golden = [
+            ("llama", "llama"),
+            ("qwen2", "qwen2"),
+            ("qwen3", "qwen3"),
+            ("gemma3_text", "gemma3"),
+            ("gpt2", "gpt2"),
+            ("gpt_neox", "gptneox"),
+        ];
+        assert_eq!(
+            golden.map(|(model_type, _)| model_type).as_slice(),
+            FAMILIES.iter().map(|f| f.model_type).collect::<Vec<_>>()
+        );
+        for (model_type, name) in golden {
+            let directory = data.join("../engine/tests/data/golden").join(name);
+            let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES).unwrap();
+            open_as(&directory, &document, None).unwrap();
+            let family = family_of(&document.root()).unwrap();
+            let class = attributes["classes"][model_type].as_array().unwrap();
+            assert!(class.len() > 20, "{model_type}: the list is not what it was made to be");
+            let unaccounted = class.iter().filter_map(|name| name.as_str());
+            let unaccounted: Vec<&str> =
+                unaccounted.filter(|field| !document.was_asked(field) && !family.is_harmless(field)).collect();
+            assert!(unaccounted.is_empty(), "{model_type}: neither read nor known to be harmless: {unaccounted:?}");
+        }
+    }
 }

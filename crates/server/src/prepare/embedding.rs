@@ -11,8 +11,8 @@ use pacemark_openai_api::{EmbeddingRequest, EncodingFormat, PoolingType};
 pub struct EmbeddingJob {
     /// One for each input.
     pub prompts: Vec<Vec<TokenId>>,
-    /// How states become a vector.
-    pub pooling: Pooling,
+    /// How states become a vector; `None` for the model's own way.
+    pub pooling: Option<Pooling>,
     /// How vectors are written.
     pub format: EncodingFormat,
 }
@@ -25,10 +25,11 @@ pub fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
     if !context.service.capabilities().embeddings {
         return Err(ApiError::invalid("this model computes no embeddings").coded("unsupported_parameter"));
     }
-    let pooling = match request.pooling.unwrap_or_default() {
+    let pooling = request.pooling.map(|pooling| match pooling {
         PoolingType::Mean => Pooling::Mean,
+        PoolingType::Cls => Pooling::Cls,
         PoolingType::Last => Pooling::Last,
-    };
+    });
     let prompts = context.tokens("input", request.input, true)?;
     Ok(EmbeddingJob { prompts, pooling, format: request.encoding_format.unwrap_or_default() })
 }

@@ -6,6 +6,7 @@
 
 mod draft;
 mod gather;
+mod pooling;
 pub(in crate::native) mod requests;
 mod text;
 mod turn;
@@ -97,6 +98,8 @@ pub struct NativeService {
     shared: Arc<Shared>,
     outputs: Outputs,
     text: Option<ModelText>,
+    /// The model's own, or why there is none.
+    pooling: Result<Pooling, String>,
     info: BackendInfo,
     memory: MemoryUsage,
     n_blocks: usize,
@@ -155,8 +158,9 @@ impl NativeService {
         let Ready { outputs, file, info, memory, n_blocks } = *ready;
         // Not by the engine's thread: templates have threads of their own, which run where the one runs that starts them.
         let text = outputs.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
+        let pooling = pooling::of_model(file.metadata()).map_err(|error| error.to_string());
         let (thread, next_id) = (Some(thread), AtomicU64::new(0));
-        Ok(NativeService { commands, thread, shared, outputs, text, info, memory, n_blocks, next_id })
+        Ok(NativeService { commands, thread, shared, outputs, text, pooling, info, memory, n_blocks, next_id })
     }
 
     /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew is forgotten. For measuring
@@ -261,12 +265,17 @@ impl Service for NativeService {
         self.hand_over(id, Command::Generate(Box::new(generation)))
     }
 
-    fn embed(&self, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Ticket {
+    fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let request = GenerateRequest { prompt, ..GenerateRequest::default() };
-        if let Err(error) = self.outputs.limits.check(&request) {
-            sink(Err(error));
-            return Ticket::default();
-        }
+        let own = || self.pooling.clone().map_err(BackendError::InvalidRequest);
+        let pooling = self.outputs.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
+        let pooling = match pooling {
+            Ok(pooling) => pooling,
+            Err(error) => {
+                sink(Err(error));
+                return Ticket::default();
+            }
+        };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.hand_over(id, Command::Embed(Embedding::new(id, request.prompt, pooling, sink)))
     }

@@ -84,7 +84,7 @@ pub(in crate::native) struct Embedding {
     pub kv: SequenceKv,
     pooling: Pooling,
     sink: EmbeddingSink,
-    /// Sum of the states so far, or the last one.
+    /// Sum of the states so far, or the first or last one.
     sum: Vec<f32>,
 }
 
@@ -102,6 +102,8 @@ impl Embedding {
                     self.sum.iter_mut().zip(state).for_each(|(sum, x)| *sum += x);
                 }
             }
+            Pooling::Cls if self.sum.is_empty() => self.sum = states[..n_embd].to_vec(),
+            Pooling::Cls => {}
             Pooling::Last => self.sum = states[states.len() - n_embd..].to_vec(),
         }
     }

@@ -132,6 +132,7 @@ pub fn open(
         });
         // The error of a library names the file.
         let backend = loaded.map_err(|error| anyhow!(error))?;
+        progress.warn(&backend.info().warnings);
         if progress.is_verbose() {
             tell(&*backend, &options);
         }

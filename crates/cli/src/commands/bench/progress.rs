@@ -4,7 +4,8 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::{Observer, Params, Phase};
 use pacemark_record::{Sample, Warmup, test_name};
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 /// Watches a benchmark.
 pub struct Progress {
@@ -21,6 +22,8 @@ pub struct Progress {
     backend: String,
     /// Rates so far, by backend.
     rates: HashMap<String, Vec<f64>>,
+    /// Warnings that were printed: a model is read for each test, and warns once.
+    warned: RefCell<HashSet<String>>,
 }
 
 impl Progress {
@@ -33,13 +36,23 @@ impl Progress {
             bar.set_style(style);
         }
         let (name, backend, rates) = (String::new(), String::new(), HashMap::new());
-        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, backend, rates }
+        let warned = RefCell::default();
+        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, backend, rates, warned }
     }
 
     /// Shows `what` until something else is shown.
     pub fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         self.bar.tick();
+    }
+
+    /// Tells what was passed over while a model was read.
+    pub fn warn(&self, warnings: &[String]) {
+        for warning in warnings {
+            if self.warned.borrow_mut().insert(warning.clone()) {
+                self.suspend(|| eprintln!("warning: {warning}"));
+            }
+        }
     }
 
     /// Asked to tell about each model.

@@ -147,6 +147,7 @@ pub fn run(args: Args) -> Result<Exit> {
     };
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     breakdown.mark("load");
+    input::warn(&backend.info());
     let Some(tokenizer) = backend.tokenizer() else { bail!("{}: the file has no tokenizer", path.display()) };
     let (prompt_text, prompt) = encode(&args, &backend, tokenizer, text)?;
     breakdown.mark("tokenize");

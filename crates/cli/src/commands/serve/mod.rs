@@ -108,6 +108,7 @@ pub fn run(args: Args) -> Result<Exit> {
         .with_context(|| format!("cannot listen on {}, port {}", args.host, args.port))?;
     let service = service(&args)?;
     let info = service.info();
+    input::warn(&info);
     let names =
         if args.served_model_name.is_empty() { vec![default_name(&args)] } else { args.served_model_name.clone() };
     let options = args.limits.options(names);

@@ -194,7 +194,9 @@ fn load(args: &Args, n_threads: usize, place: Place) -> Result<Arc<NativeService
     // above the scheduler only: so nothing is looked up.
     let service =
         ServiceOptions { max_num_seqs: args.concurrency.get(), prefix_cache: false, ..ServiceOptions::default() };
-    Ok(Arc::new(NativeService::load(&path, options, service, &mut |_, _| {})?))
+    let service = NativeService::load(&path, options, service, &mut |_, _| {})?;
+    input::warn(&Service::info(&service));
+    Ok(Arc::new(service))
 }
 
 fn print(args: &Args, run: &Run, figures: &[StageFigures]) -> Result<()> {

@@ -25,6 +25,7 @@ pub(super) const HARMLESS: &[&str] = &[
     "name_or_path",
     "output_attentions",
     "output_hidden_states",
+    "num_labels",
     "problem_type",
     "return_dict",
     "torch_dtype",

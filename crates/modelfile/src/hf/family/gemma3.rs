@@ -1,5 +1,6 @@
 //! `gemma3_text`: the models of Gemma 3 that only read text (270M, 1B).
 
+use super::attributes::expect_none;
 use super::llama::{Widths, dimensions};
 use super::{Family, How, Keys, expect_activation, expect_bool, rope, rule};
 use crate::hf::json::{Node, describe};
@@ -13,9 +14,7 @@ pub(crate) const GEMMA3: Family = Family {
         expect_bool(config, "use_bidirectional_attention", false, false)?;
         let tanh = "gelu_pytorch_tanh";
         expect_activation(config, "hidden_activation", tanh, &[tanh])?;
-        if config.get("attn_logit_softcapping").is_some() {
-            return Err(config.wrong("attn_logit_softcapping", "null: caps on scores are not supported"));
-        }
+        expect_none(config, &["attn_logit_softcapping", "text_config", "vision_config"])?;
         let widths =
             Widths { hidden: 2304, intermediate: 9216, layers: 26, heads: 8, kv_heads: Some(4), context: 131_072 };
         let shape = dimensions(config, keys, &widths, Some(256))?;
@@ -64,7 +63,7 @@ pub(crate) const GEMMA3: Family = Family {
     buffers: &[],
     tied: true,
     aliases: &[],
-    harmless: &[],
+    harmless: &["image_token_id", "mm_tokens_per_image"], // of the models that see
 };
 
 /// A number above 0 that may be absent.

@@ -52,12 +52,15 @@ pub(crate) const GPT2: Family = Family {
         ("num_hidden_layers", "n_layer"),
     ],
     harmless: &[
+        "classifier_dropout",
         "embd_pdrop",
         "attn_pdrop",
+        "hidden_dropout",
         "resid_pdrop",
         "reorder_and_upcast_attn", // the same sums in another order
         "summary_activation",
         "summary_first_dropout",
+        "summary_last_dropout",
         "summary_proj_to_labels",
         "summary_type",
         "summary_use_proj",

@@ -26,8 +26,14 @@ const USER_DEFINED: i32 = 4;
 const UNUSED: i32 = 5;
 const BYTE: i32 = 6;
 
-/// Sets the keys of the directory's tokenizer for a model of `n_vocab` tokens.
-pub(super) fn describe(directory: &Path, config: &Node<'_>, n_vocab: usize, metadata: &mut Metadata) -> Result<()> {
+/// Sets the keys of the directory's tokenizer for a model of `n_vocab` tokens; what it passes over goes to `warnings`.
+pub(super) fn describe(
+    directory: &Path,
+    config: &Node<'_>,
+    n_vocab: usize,
+    metadata: &mut Metadata,
+    warnings: &mut Vec<String>,
+) -> Result<()> {
     let document = Document::open(&directory.join("tokenizer.json"), MAX_TOKENIZER_BYTES)?;
     let root = document.root();
     let model = root.node("model")?;
@@ -47,7 +53,7 @@ pub(super) fn describe(directory: &Path, config: &Node<'_>, n_vocab: usize, meta
         "gpt2"
     };
     metadata.set("tokenizer.ggml.model", Value::String(model_name.into()));
-    Beside::open(directory)?.describe(&root, config, &vocab, metadata)?;
+    Beside::open(directory)?.describe(&root, config, &vocab, metadata, warnings)?;
     vocab.put(metadata);
     Ok(())
 }

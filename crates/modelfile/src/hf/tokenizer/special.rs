@@ -41,14 +41,15 @@ impl Beside {
         config: &Node<'_>,
         vocab: &Vocab<'_>,
         metadata: &mut Metadata,
+        warnings: &mut Vec<String>,
     ) -> Result<()> {
         let n_vocab = vocab.texts.len();
-        let mut starts = ids(config, "bos_token_id", n_vocab)?;
-        let mut ends = ids(config, "eos_token_id", n_vocab)?;
+        let mut ids = |node: &Node<'_>, field: &str| ids(node, field, n_vocab, warnings);
+        let mut starts = ids(config, "bos_token_id")?;
+        let mut ends = ids(config, "eos_token_id")?;
         if let Some(generation) = self.generation_config.as_ref().map(Document::root) {
-            let more = ids(&generation, "eos_token_id", n_vocab)?;
-            ends.extend(more);
-            starts.extend(ids(&generation, "bos_token_id", n_vocab)?);
+            ends.extend(ids(&generation, "eos_token_id")?);
+            starts.extend(ids(&generation, "bos_token_id")?);
         }
         let tokenizer = self.tokenizer_config.as_ref().map(Document::root);
         let named = |field: &str| tokenizer.as_ref().map_or(Ok(None), |node| named(node, field, vocab));
@@ -65,17 +66,18 @@ impl Beside {
             }
         });
         let eos = ends.first().copied();
-        let mut set = |name: &str, id: Option<u32>| {
+        let (unknown, padding) = (named("unk_token")?, named("pad_token")?);
+        let (eot, eom) = (ends.get(1).copied(), ends.get(2).copied());
+        let special =
+            [("bos", bos), ("eos", eos), ("eot", eot), ("eom", eom), ("unknown", unknown), ("padding", padding)];
+        for (name, id) in special {
             if let Some(id) = id {
                 metadata.set(format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
             }
-        };
-        set("bos", bos);
-        set("eos", eos);
-        set("eot", ends.get(1).copied());
-        set("eom", ends.get(2).copied());
-        set("unknown", named("unk_token")?);
-        set("padding", named("pad_token")?);
+        }
+        if ends.len() > 3 {
+            metadata.set("tokenizer.pacemark.end_token_ids", Value::U32s(ends.clone())); // GGUF has keys for three
+        }
         let (add_bos, add_eos) = match added(root, vocab, bos, eos)? {
             Some(added) => added,
             None => {
@@ -96,17 +98,23 @@ impl Beside {
     }
 }
 
-/// A field that is one id or a list of them.
-fn ids(node: &Node<'_>, field: &str, n_vocab: usize) -> Result<Vec<u32>> {
-    let id = |value: &Json| {
-        let id = value.as_u64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
-        check_id(node, field, id, n_vocab)
+/// A field that is one id or a list of them. Ids that are no tokens can neither be read nor written: they are left out, with
+/// a warning, as transformers does.
+fn ids(node: &Node<'_>, field: &str, n_vocab: usize, warnings: &mut Vec<String>) -> Result<Vec<u32>> {
+    let listed = match node.get(field) {
+        None => &[],
+        Some(Json::Array(list)) => list.as_slice(),
+        Some(value) => std::slice::from_ref(value),
     };
-    match node.get(field) {
-        None => Ok(Vec::new()),
-        Some(Json::Array(list)) => list.iter().map(id).collect(),
-        Some(value) => Ok(vec![id(value)?]),
+    let mut known = Vec::new();
+    for value in listed {
+        let id = value.as_u64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
+        match check_id(node, field, id, n_vocab) {
+            Ok(id) => known.push(id),
+            Err(error) => warnings.push(error.to_string()),
+        }
     }
+    Ok(known)
 }
 
 /// A token that is given by its text, alone or as the `content` of an object.

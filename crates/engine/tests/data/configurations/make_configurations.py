@@ -1,0 +1,295 @@
+#!/usr/bin/env python3
+"""What Hugging Face transformers makes of several hundred configurations: configurations.json, for tests/configurations.rs.
+
+    python -m venv venv && venv/bin/pip install -r ../golden/requirements.txt
+    venv/bin/python make_configurations.py
+
+A case is a model of ../golden with some fields of its config.json changed, none of which changes a tensor's shape. For each the
+logits that transformers computes in float32 are written down at two positions for every twelfth token of the vocabulary, or
+that transformers itself refuses it. Pacemark must give the same logits or refuse the directory by the field's name. Two kinds of
+cases: every attribute of a family's configuration class set to something else, and combinations of what says how positions
+are rotated in.
+
+Also writes ../../../../modelfile/tests/data/config_attributes.json: the attributes of the classes, for the test that each is read,
+refused or known to be harmless.
+"""
+
+import dataclasses
+import json
+import logging
+import pathlib
+import re
+import shutil
+import tempfile
+import warnings
+
+import torch
+import transformers
+
+HERE = pathlib.Path(__file__).parent
+GOLDEN = HERE.parent / "golden"
+ATTRIBUTES = HERE.parents[3] / "modelfile" / "tests" / "data" / "config_attributes.json"
+BASES = ["llama", "llama-rope3", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox", "gptneox-sequential"]
+ROWS = [7, 39]
+STEP = 12
+ABSENT = "(absent)"
+
+LINEAR = {"rope_type": "linear", "factor": 4.0}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+DEFAULT = {"rope_type": "default"}
+
+# Families with one rotation. Whatever else a base says of it is taken out first.
+UNIFORM = [
+    {},
+    {"rope_theta": 500.0},
+    {"rope_scaling": None, "rope_theta": 500.0},
+    {"rope_parameters": {**DEFAULT, "rope_theta": 500.0}},
+    {"rope_parameters": DEFAULT, "rope_theta": 500.0},
+    {"rope_parameters": {**DEFAULT, "rope_theta": 700.0}, "rope_theta": 500.0},
+    {"rope_parameters": {"rope_theta": 700.0}},
+    {"rope_parameters": {}, "rope_theta": 500.0},
+    {"rope_parameters": None, "rope_theta": 500.0},
+    {"rope_parameters": LINEAR},
+    {"rope_parameters": {**LINEAR, "rope_theta": 700.0}},
+    {"rope_parameters": LINEAR, "rope_theta": 500.0},
+    {"rope_scaling": LINEAR},
+    {"rope_scaling": LINEAR, "rope_theta": 500.0},
+    {"rope_scaling": {"type": "linear", "factor": 4.0}},
+    {"rope_scaling": {"type": "linear", "rope_type": "default", "factor": 4.0}},
+    {"rope_scaling": {"type": "default", "rope_type": "linear", "factor": 4.0}},
+    {"rope_scaling": {**LINEAR, "rope_theta": 700.0}, "rope_theta": 500.0},
+    {"rope_scaling": LINEAR, "rope_parameters": {**DEFAULT, "rope_theta": 700.0}},
+    {"rope_scaling": LINEAR, "rope_parameters": {**DEFAULT, "rope_theta": 700.0}, "rope_theta": 500.0},
+    {"rope_scaling": DEFAULT, "rope_parameters": LINEAR},
+    {"rope_scaling": {}, "rope_parameters": LINEAR},
+    {"rope_scaling": None, "rope_parameters": LINEAR},
+    {"rope_scaling": LLAMA3},
+    {"rope_scaling": LLAMA3, "rope_theta": 500.0},
+    {"rope_parameters": {**LLAMA3, "rope_theta": 700.0}},
+    {"rope_parameters": LLAMA3, "rope_theta": 500.0},
+    {"rope_parameters": {k: v for k, v in LLAMA3.items() if k != "original_max_position_embeddings"}},
+    {"rope_parameters": LLAMA3, "original_max_position_embeddings": 32},
+    {"rope_parameters": {**LLAMA3, "original_max_position_embeddings": None}},
+    {"rope_parameters": {**LLAMA3, "factor": 0.5}},
+    {"rope_parameters": {**LLAMA3, "factor": "8"}},
+    {"rope_scaling": {"factor": 4.0}},
+    {"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}},
+    {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
+    {"rope_scaling": {"rope_type": "proportional", "factor": 4.0}},
+    {"rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]}},
+    {"rope_parameters": {**DEFAULT, "attention_factor": 2.0}},
+    {"rope_parameters": {**DEFAULT, "partial_rotary_factor": 0.5}},
+    {"rope_parameters": {**DEFAULT, "partial_rotary_factor": 1.0}},
+    {"rope_parameters": {**LINEAR, "partial_rotary_factor": 0.5}},
+    {"partial_rotary_factor": 0.5},
+    {"partial_rotary_factor": 1.0},
+    {"rope_parameters": {"full_attention": LINEAR}},
+    {"rope_parameters": {"full_attention": {**DEFAULT, "rope_theta": 700.0}, "sliding_attention": DEFAULT}},
+    {"rope_parameters": {"full_attention": LINEAR}, "layer_types": ["full_attention", "full_attention"]},
+    {"rope_theta": None},
+    {"rope_theta": 0},
+    {"rope_theta": "10000"},
+]
+GPTNEOX_ONLY = [
+    {"rotary_emb_base": 500},
+    {"rotary_emb_base": 500, "rope_theta": 700.0},
+    {"rotary_pct": 0.5},
+    {"rotary_pct": 1.0},
+    {"rotary_pct": 0.5, "partial_rotary_factor": 0.25},
+    {"rope_parameters": {**DEFAULT, "rope_theta": 700.0, "partial_rotary_factor": 0.5}, "rotary_pct": 0.25},
+    {"rope_parameters": {**LINEAR, "partial_rotary_factor": 0.5}, "rotary_emb_base": 500},
+    {"rope_scaling": LINEAR, "rotary_pct": 0.5, "rotary_emb_base": 500},
+    {"rope_scaling": LLAMA3, "rotary_pct": 0.5},
+]
+LOCAL = {**DEFAULT, "rope_theta": 300.0}
+GLOBAL = {**DEFAULT, "rope_theta": 700.0}
+GEMMA3 = [
+    {},
+    {"rope_theta": 500.0},
+    {"rope_local_base_freq": 300.0},
+    {"rope_theta": 500.0, "rope_local_base_freq": 300.0},
+    {"rope_scaling": LINEAR},
+    {"rope_scaling": {"type": "linear", "factor": 4.0}},
+    {"rope_scaling": {"type": "default"}},
+    {"rope_scaling": {**LINEAR, "rope_theta": 700.0}, "rope_theta": 500.0},
+    {"rope_scaling": LLAMA3},
+    {"rope_parameters": {"full_attention": GLOBAL, "sliding_attention": LOCAL}},
+    {"rope_parameters": {"full_attention": GLOBAL}},
+    {"rope_parameters": {"full_attention": GLOBAL, "sliding_attention": None}},
+    {"rope_parameters": {"sliding_attention": LOCAL}},
+    {"rope_parameters": {"sliding_attention": LOCAL}, "rope_theta": 500.0},
+    {"rope_parameters": {"full_attention": DEFAULT, "sliding_attention": DEFAULT}, "rope_theta": 500.0},
+    {"rope_parameters": {"full_attention": DEFAULT, "sliding_attention": DEFAULT}, "rope_local_base_freq": 300.0},
+    {"rope_parameters": {"full_attention": GLOBAL, "sliding_attention": LOCAL}, "rope_theta": 500.0},
+    {"rope_parameters": {"full_attention": {**GLOBAL, **LINEAR}, "sliding_attention": LOCAL}},
+    {"rope_parameters": {"full_attention": GLOBAL, "sliding_attention": {**LOCAL, **LINEAR}}},
+    {"rope_parameters": {"full_attention": LINEAR, "sliding_attention": {**LINEAR, "factor": 2.0}}},
+    {"rope_parameters": {"full_attention": {**GLOBAL, **LLAMA3}, "sliding_attention": LOCAL}},
+    {"rope_parameters": {"full_attention": GLOBAL, "sliding_attention": LOCAL}, "rope_scaling": LINEAR},
+    {"rope_parameters": GLOBAL},
+    {"rope_parameters": LINEAR},
+    {"rope_parameters": {**LINEAR, "full_attention": GLOBAL, "sliding_attention": LOCAL}},
+    {"rope_parameters": {"full_attention": {**GLOBAL, "partial_rotary_factor": 0.5}}},
+    {"partial_rotary_factor": 0.5},
+    {"layer_types": ABSENT},
+    {"layer_types": ABSENT, "sliding_window_pattern": 2},
+    {"layer_types": ABSENT, "_sliding_window_pattern": 2},
+    {"sliding_window_pattern": 2},
+    {"layer_types": ["full_attention"] * 7},
+    {"layer_types": ["sliding_attention"] * 7},
+    {"layer_types": ["full_attention", "sliding_attention"] * 3 + ["chunked_attention"]},
+    {"sliding_window": 3},
+    {"sliding_window": None},
+    {"final_logit_softcapping": 2.0},
+    {"query_pre_attn_scalar": 64},
+    {"query_pre_attn_scalar": ABSENT},
+]
+ROPE_FIELDS = {
+    "rope_theta", "rope_scaling", "rope_parameters", "rope_local_base_freq", "rotary_emb_base", "rotary_pct", "partial_rotary_factor"
+}
+
+# What generic code of transformers asks a configuration for, and what other families' classes have.
+BESIDES = [
+    {"is_causal": False},
+    {"is_causal": True},
+    {"use_bidirectional_attention": True},
+    {"attn_logit_softcapping": 2.0},
+    {"final_logit_softcapping": 2.0},
+    {"sliding_window": 4},
+    {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0},
+    {"layer_types": ["sliding_attention", "full_attention"]},
+    {"layer_types": ["full_attention", "full_attention"]},
+    {"attention_chunk_size": 4},
+    {"per_layer_config": {"1": {"rms_norm_eps": 0.5}}},
+    {"quantization_config": {"quant_method": "fp8"}},
+    {"logits_scaling": 2.0},
+    {"logit_scale": 2.0},
+    {"residual_multiplier": 2.0},
+    {"embedding_multiplier": 2.0},
+    {"attention_multiplier": 2.0},
+    {"clip_qkv": 1.0},
+    {"alibi": True},
+    {"num_local_experts": 4},
+    {"no_rope_layers": [1, 0]},
+    {"rope_interleaved": True},
+    {"tie_word_embeddings": True},
+    {"tie_word_embeddings": False},
+    {"hidden_size": 32, "num_attention_heads": 2},
+    {"hidden_act": "swish"},
+    {"hidden_act": "gelu_fast"},
+    {"head_dim": 8},
+    {"num_key_value_heads": None},
+    {"num_key_value_heads": ABSENT},
+    {"rms_norm_eps": ABSENT, "layer_norm_eps": ABSENT, "layer_norm_epsilon": ABSENT},
+    {"rms_norm_eps": 0.5},
+    {"max_position_embeddings": ABSENT},
+    {"something_new": 3},
+]
+
+
+def others(value):
+    """Other values of an attribute that keep all shapes."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, float):
+        return [value * 2 + 0.25]
+    if value is None:
+        return [True, 2]
+    if isinstance(value, int):
+        return [value * 2, 0]
+    if isinstance(value, str):
+        return ["gelu_new", "relu"]
+    return []
+
+
+# These say what shapes tensors have, which is tested elsewhere, or name things.
+SHAPES = {
+    "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_types", "rope_parameters", "transformers_version", "architectures",
+    "dtype", "id2label", "label2id", "problem_type", "bos_token_id", "eos_token_id", "pad_token_id", "model_type", "max_position_embeddings",
+}
+
+
+def cases(base, stored, kind):
+    yield {}
+    for field in dataclasses.fields(kind):
+        if field.name in SHAPES or field.name.startswith("base_model"):
+            continue
+        default = stored.get(field.name, field.default)
+        for other in others(None if default is dataclasses.MISSING else default):
+            yield {field.name: other}
+    yield from BESIDES
+    if base == "gemma3":
+        yield from GEMMA3
+    elif base in ("llama", "qwen2", "qwen3", "gptneox"):
+        yield from UNIFORM
+    if base == "gptneox":
+        yield from GPTNEOX_ONLY
+
+
+def edits(stored, changes):
+    """What is removed from a configuration and what is set. One that says something of the rotation says all of it."""
+    remove = {field for field, value in changes.items() if value == ABSENT}
+    if ROPE_FIELDS & changes.keys():
+        remove |= ROPE_FIELDS & stored.keys() - changes.keys()
+    return sorted(remove), {field: value for field, value in changes.items() if value != ABSENT}
+
+
+def compute(directory, tokens):
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        directory, attn_implementation="eager", dtype=torch.float32
+    ).eval()
+    with torch.no_grad():
+        logits = model(torch.tensor([tokens])).logits[0]
+    if not bool(torch.isfinite(logits).all()):
+        raise ValueError("logits that are no numbers")
+    return [[float(f"{x:.6g}") for x in logits[row][::STEP].tolist()] for row in ROWS]
+
+
+def attributes(kind, module):
+    """Attributes of a class, and what the code of its models asks a configuration for."""
+    source = pathlib.Path(module.__file__).read_text()
+    asked = set(re.findall(r"\bconfig\.([a-z_]+)", source)) | set(re.findall(r'getattr\([a-z_.]*config, "([a-z_]+)"', source))
+    methods = {name for name in dir(kind) if callable(getattr(kind, name, None)) and name not in kind.__dataclass_fields__}
+    return sorted({field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | (asked - methods))
+
+
+def main():
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    out, known = [], {}
+    for base in BASES:
+        stored = json.loads((GOLDEN / base / "config.json").read_text())
+        tokens = json.loads((GOLDEN / f"{base}.json").read_text())["tokens"]
+        kind = type(transformers.AutoConfig.for_model(stored["model_type"]))
+        model = transformers.AutoModelForCausalLM._model_mapping[kind]
+        known[stored["model_type"]] = attributes(kind, __import__(model.__module__, fromlist=["x"]))
+        for changes in cases(base, stored, kind):
+            remove, fields = edits(stored, changes)
+            config = {field: value for field, value in stored.items() if field not in remove} | fields
+            with tempfile.TemporaryDirectory() as scratch:
+                directory = pathlib.Path(scratch) / "model"
+                shutil.copytree(GOLDEN / base, directory)
+                (directory / "config.json").write_text(json.dumps(config))
+                try:
+                    result = {"logits": compute(directory, tokens)}
+                except Exception as error:  # whatever it raises, it has refused
+                    result = {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:100] if str(error) else ''}"}
+            out.append({"base": base, "remove": remove, "set": fields, **result})
+    document = ",\n".join(json.dumps(case) for case in out)
+    head = json.dumps({"torch": torch.__version__, "transformers": transformers.__version__})
+    (HERE / "configurations.json").write_text(f'{{"made_with": {head}, "rows": {ROWS}, "step": {STEP}, "cases": [\n{document}\n]}}\n')
+    ATTRIBUTES.parent.mkdir(parents=True, exist_ok=True)
+    ATTRIBUTES.write_text(json.dumps({"transformers": transformers.__version__, "classes": known}, indent=1) + "\n")
+    refused = sum("error" in case for case in out)
+    print(f"{len(out)} configurations, of which transformers refuses {refused}")
+
+
+if __name__ == "__main__":
+    main()
