@@ -69,7 +69,7 @@ fn list_shows_the_catalog_and_the_cache() {
     let list = json(&pacemark(&home, &["models", "list", "-o", "json"]));
     let names: Vec<_> =
         list["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["smollm2-135m", "gemma3-270m", "hf:org/repo/f.gguf"]);
+    assert_eq!(names, ["smollm2-135m", "gemma3-270m", "qwen2.5-coder-1.5b", "hf:org/repo/f.gguf"]);
     assert_eq!((&list["models"][0]["cached"], &list["models"][2]["cached"]), (&false.into(), &true.into()));
 }
 
@@ -80,7 +80,7 @@ fn errors_name_the_trouble_and_choose_the_exit_code() {
     std::fs::write(&damaged, b"GGUF\x03\0\0\0").unwrap();
     let directory = home.to_str().unwrap();
     for (model, code, message) in [
-        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, hf:ORG/REPO/FILE or synth:SHAPE"),
+        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b, hf:ORG/REPO/FILE or synth:SHAPE"),
         ("hf:org/repo", 2, "ORG, REPO and FILE are needed"),
         (directory, 2, "is a directory"),
         (damaged.to_str().unwrap(), 1, "damaged.gguf: tensor count: expected at most 0 bytes"),

