@@ -36,11 +36,12 @@ fn order_and_counts(backend: &dyn Backend) -> Result<(), String> {
     };
     let mut last = *started;
     expect(queued <= started, "Queued is stamped after Started")?;
-    for token in tokens {
-        let Event::Token { at, top, logprob, .. } = token else {
+    for (i, token) in tokens.iter().enumerate() {
+        let Event::Token { at, top, logprob, last: is_last, .. } = token else {
             return Err(format!("expected a token, found {token:?}"));
         };
         expect(*at >= last, "a token is stamped before its predecessor")?;
+        expect(*is_last == (i + 1 == tokens.len()), "not the last token, and only it, is said to be the last")?;
         if backend.capabilities().logprobs {
             expect(logprob.is_some_and(|l| l <= 0.0), "a log-probability is absent or positive")?;
             expect(

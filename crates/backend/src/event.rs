@@ -31,12 +31,14 @@ pub enum Event {
     Token {
         /// The token.
         id: TokenId,
-        /// Text that became certain with it: whole characters only, so it may be empty.
+        /// Text that became certain with it: whole characters only, so it may be empty. The last token's is all that is left.
         text: String,
         /// Its natural log-probability before sampling changed the distribution, where asked for.
         logprob: Option<f32>,
         /// The most likely tokens with their natural log-probabilities, most likely first.
         top: Vec<(TokenId, f32)>,
+        /// Whether the output ends with it.
+        last: bool,
         /// When it was known.
         at: Instant,
     },
@@ -44,8 +46,6 @@ pub enum Event {
     Finished {
         /// Why it ended.
         reason: FinishReason,
-        /// Text that was held back in case more of a character came; normally empty.
-        text: String,
         /// Token counts.
         usage: Usage,
         /// Where the backend's own time went.

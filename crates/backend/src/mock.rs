@@ -52,6 +52,7 @@ impl MockBackend {
             text: format!(" {i}"),
             logprob: request.top_logprobs.map(|_| self.logprob),
             top: (0..n_top).map(|k| (k as TokenId, self.logprob - k as f32)).collect(),
+            last: i + 1 == request.max_tokens,
             at,
         }
     }
@@ -102,7 +103,6 @@ impl Backend for MockBackend {
             .map(move |i| self.token(&request, i, self.advance(if i == 0 { prefill } else { self.per_token })));
         let closing = std::iter::once_with(move || Event::Finished {
             reason: FinishReason::Length,
-            text: String::new(),
             usage,
             phases: Phases { prefill, decode, ..Phases::default() },
             at: self.advance(if usage.output_tokens == 0 { prefill } else { Duration::ZERO }),
@@ -136,8 +136,8 @@ impl Backend for MockBackend {
                 if i == request.max_tokens {
                     let (prompt_tokens, output_tokens) = (request.prompt.len(), request.max_tokens);
                     let usage = Usage { prompt_tokens, output_tokens, cached_tokens: 0 };
-                    let (reason, text) = (FinishReason::Length, String::new());
-                    events.push((index, Event::Finished { reason, text, usage, phases: Phases::default(), at }));
+                    let (reason, phases) = (FinishReason::Length, Phases::default());
+                    events.push((index, Event::Finished { reason, usage, phases, at }));
                 }
             }
         }

@@ -54,8 +54,7 @@ fn collect(events: impl Iterator<Item = Event>) -> (Vec<TokenId>, String, usize)
                 ids.push(id);
                 all += &text;
             }
-            Event::Finished { text, usage, .. } => {
-                all += &text;
+            Event::Finished { usage, .. } => {
                 cached = usage.cached_tokens;
                 assert_eq!(usage.output_tokens, ids.len());
             }

@@ -62,10 +62,14 @@ fn a_token_is_an_event_even_without_text() {
     let texts: Vec<&str> =
         chunks[1..5].iter().map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().unwrap()).collect();
     assert_eq!(texts, ["a", "", "", "€"]);
-    // A text that was held back for a stop that did not come.
+    // A text that was held back for a stop that did not come is the last token's, and no event of its own.
     let chunks = chat(&server, r#", "max_tokens": 1, "stop": "ab""#).chunks();
     let texts: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
-    assert_eq!(texts, [&json!(""), &json!(""), &json!("a"), &Value::Null]);
+    assert_eq!(texts, [&json!(""), &json!("a"), &Value::Null]);
+    // Nor is a character that is left incomplete.
+    let chunks = chat(&server, r#", "max_tokens": 2"#).chunks();
+    let texts: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
+    assert_eq!(texts, [&json!(""), &json!("a"), &json!("\u{fffd}"), &Value::Null]);
 }
 
 #[test]

@@ -97,13 +97,18 @@ impl Stream {
         if may_end && (eos || self.request.stop_tokens.contains(&id)) {
             self.ended = Some(FinishReason::Stop);
         }
-        let text = self.certain_text();
+        let mut text = self.certain_text();
+        let last = self.ended.is_some() || self.n_tokens == self.request.max_tokens;
+        if last {
+            text += &String::from_utf8_lossy(&std::mem::take(&mut self.held));
+        }
         let n_top = self.request.top_logprobs.unwrap_or(0);
         (self.sink)(Event::Token {
             id,
             text,
             logprob: self.request.top_logprobs.map(|_| LOGPROB),
             top: (0..n_top).map(|k| (if k == 0 { id } else { word(k as TokenId) }, LOGPROB - k as f32)).collect(),
+            last,
             at,
         });
     }
@@ -133,7 +138,6 @@ impl Stream {
         let prefill = if self.n_tokens == 0 { at - self.started } else { self.first };
         (self.sink)(Event::Finished {
             reason: self.ended.unwrap_or(FinishReason::Length),
-            text: String::from_utf8_lossy(&std::mem::take(&mut self.held)).into_owned(),
             usage: Usage { prompt_tokens: self.request.prompt.len(), cached_tokens: 0, output_tokens: self.n_tokens },
             phases: Phases { prefill, decode: at - self.started - prefill, ..Phases::default() },
             at,

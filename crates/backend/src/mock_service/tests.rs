@@ -31,7 +31,7 @@ fn eventually(condition: impl Fn() -> bool) {
 
 fn text(events: &[Event]) -> String {
     let text = |event: &Event| match event {
-        Event::Token { text, .. } | Event::Finished { text, .. } => text.clone(),
+        Event::Token { text, .. } => text.clone(),
         _ => String::new(),
     };
     events.iter().map(text).collect()

@@ -122,11 +122,13 @@ impl Output {
         if stopped {
             self.detokenizer = None;
         }
-        Ok(Chosen { id, event: Event::Token { id, text, logprob, top, at }, finished })
+        let last = finished.is_some();
+        let text = if last { text + &self.rest() } else { text };
+        Ok(Chosen { id, event: Event::Token { id, text, logprob, top, last, at }, finished })
     }
 
     /// Text that was held back when the output ends.
-    pub fn finish(&mut self) -> String {
+    fn rest(&mut self) -> String {
         let Some(detokenizer) = self.detokenizer.take() else { return String::new() };
         let (text, stopped) = self.stop_texts.push(&detokenizer.finish());
         if stopped { text } else { text + &self.stop_texts.finish() }

@@ -195,9 +195,8 @@ fn finish<E: Engine>(
         cached_tokens: slot.cached_tokens,
         output_tokens: slot.n_output(),
     };
-    let text = slot.output.finish();
     let phases = Phases { sample: slot.output.sample, detokenize: slot.output.detokenize, ..slot.phases };
-    ready.push_back((slot.index, Event::Finished { reason, text, usage, phases, at }));
+    ready.push_back((slot.index, Event::Finished { reason, usage, phases, at }));
     let Some(mut sequence) = slot.sequence.take() else { return };
     if slot.request.reuse_prefix {
         state.drop_kept();

@@ -130,7 +130,10 @@ mod tests {
             let error = ModelRef::parse(name).unwrap_err();
             assert!(error.is::<UsageError>());
             let text = error.to_string();
-            assert!(text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b") && text.contains("hf:ORG/REPO/FILE"), "{text}");
+            assert!(
+                text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b") && text.contains("hf:ORG/REPO/FILE"),
+                "{text}"
+            );
         }
     }
 }

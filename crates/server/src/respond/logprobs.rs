@@ -41,16 +41,92 @@ pub fn chat(text: Option<&dyn Text>, scored: &Scored) -> TokenLogprob {
     TokenLogprob { token, logprob: finite(scored.logprob), bytes, top_logprobs }
 }
 
-/// As a text completion has them.
+/// As a text completion has them: dictionaries by the tokens' texts. Two tokens may have one text, or bytes that are none;
+/// each has a key of its own.
 pub fn completion(text: Option<&dyn Text>, scored: &[Scored]) -> CompletionLogprobs {
-    let by_text = |scored: &Scored| {
-        let top = scored.top.iter().map(|(id, logprob)| (token_text(text, *id).0, finite(*logprob)));
-        Some(top.collect::<BTreeMap<String, f32>>())
-    };
+    let places: Vec<(String, BTreeMap<String, f32>)> = scored.iter().map(|scored| place(text, scored)).collect();
+    let (tokens, top_logprobs) = places.into_iter().map(|(token, top)| (token, Some(top))).unzip();
     CompletionLogprobs {
-        tokens: scored.iter().map(|scored| token_text(text, scored.id).0).collect(),
+        tokens,
         token_logprobs: scored.iter().map(|scored| Some(finite(scored.logprob))).collect(),
-        top_logprobs: Some(scored.iter().map(by_text).collect()),
+        top_logprobs: Some(top_logprobs),
         text_offset: scored.iter().map(|scored| scored.offset).collect(),
+    }
+}
+
+/// The key of a place's token, and its alternatives by theirs. Of several with one text the most likely has it.
+fn place(text: Option<&dyn Text>, scored: &Scored) -> (String, BTreeMap<String, f32>) {
+    let mut top = BTreeMap::new();
+    let mut chosen = None;
+    for &(id, logprob) in &scored.top {
+        let key = Some(key(text, id)).filter(|key| !top.contains_key(key)).unwrap_or_else(|| by_id(id));
+        if id == scored.id {
+            chosen = Some(key.clone());
+        }
+        top.insert(key, finite(logprob));
+    }
+    let own = || Some(key(text, scored.id)).filter(|key| !top.contains_key(key)).unwrap_or_else(|| by_id(scored.id));
+    (chosen.unwrap_or_else(own), top)
+}
+
+/// What a token is called in a dictionary: its text, or where its bytes are none these, written as OpenAI's completions did.
+fn key(text: Option<&dyn Text>, id: TokenId) -> String {
+    match text.and_then(|text| text.token_bytes(id)).map(String::from_utf8) {
+        Some(Ok(text)) => text,
+        Some(Err(error)) => error.as_bytes().iter().fold("bytes:".into(), |key, byte| key + &format!("\\x{byte:02x}")),
+        None => by_id(id),
+    }
+}
+
+fn by_id(id: TokenId) -> String {
+    format!("token_id:{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pacemark_backend::{BackendError, Chat};
+
+    /// Two ids for one letter, two halves of a character, and nothing else.
+    struct Odd;
+
+    impl Text for Odd {
+        fn encode(&self, _: &str, _: bool) -> Vec<TokenId> {
+            Vec::new()
+        }
+
+        fn decode(&self, _: &[TokenId]) -> Result<String, BackendError> {
+            Ok(String::new())
+        }
+
+        fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
+            [b"a".to_vec(), b"a".to_vec(), vec![0xe6, 0xad], vec![0xe6]].get(token as usize).cloned()
+        }
+
+        fn render(&self, _: &Chat) -> Result<String, BackendError> {
+            Ok(String::new())
+        }
+
+        fn template(&self) -> Option<&str> {
+            None
+        }
+    }
+
+    #[test]
+    fn every_alternative_has_a_key_of_its_own() {
+        let top = vec![(1, -0.5), (0, -1.0), (2, -2.0), (3, -3.0), (7, f32::NEG_INFINITY)];
+        let scored = |id| Scored { id, logprob: -1.0, top: top.clone(), offset: 0 };
+        let found = completion(Some(&Odd), &[scored(0), scored(3), scored(9)]);
+        assert_eq!(found.tokens, ["token_id:0", "bytes:\\xe6", "token_id:9"]);
+        for place in found.top_logprobs.unwrap().into_iter().flatten() {
+            let expected = [
+                ("a", -0.5),
+                ("bytes:\\xe6", -3.0),
+                ("bytes:\\xe6\\xad", -2.0),
+                ("token_id:0", -1.0),
+                ("token_id:7", -9999.0),
+            ];
+            assert_eq!(place, expected.map(|(key, value)| (key.to_string(), value)).into());
+        }
     }
 }

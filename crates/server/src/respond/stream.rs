@@ -186,17 +186,16 @@ impl EventBody {
         self.answers[i].clock.observe(&event, &self.record.app.metrics);
         match event {
             Event::Queued { .. } | Event::Started { .. } | Event::Prefill { .. } => {}
-            Event::Token { id, text, logprob, top, at } => {
+            Event::Token { id, text, logprob, top, last, at } => {
                 self.record.output_tokens += 1;
                 self.answers[i].clock.handed(at, now);
                 self.begin(i);
                 let offset = self.answers[i].n_chars;
                 let scored = logprob.filter(|_| self.logprobs).map(|logprob| Scored { id, logprob, top, offset });
-                self.token(i, &text, scored);
+                self.token(i, &text, last, scored);
             }
-            Event::Finished { reason, text, .. } => {
+            Event::Finished { reason, .. } => {
                 self.begin(i);
-                self.rest(i, &text);
                 let called = self.answers[i].scanner.as_ref().is_some_and(|scanner| scanner.n_calls() > 0);
                 let reason = super::finish_reason(reason, called, self.tools.as_ref());
                 let so_far = self.so_far(i);
@@ -219,7 +218,7 @@ impl EventBody {
     }
 
     /// Exactly one event for a token, whether its text is certain yet or not.
-    fn token(&mut self, i: usize, text: &str, scored: Option<Scored>) {
+    fn token(&mut self, i: usize, text: &str, last: bool, scored: Option<Scored>) {
         layer::pass(Layer::Stream);
         let so_far = self.so_far(i);
         let tokenizer = self.record.app.service.text();
@@ -236,26 +235,12 @@ impl EventBody {
             return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), so_far);
         };
         let before = scanner.n_calls();
-        let pieces = scanner.feed(text);
+        let mut pieces = scanner.feed(text);
+        if last {
+            pieces.extend(scanner.finish());
+        }
         let delta = self.delta(before, pieces).unwrap_or(Delta { content: Some(String::new()), ..Delta::default() });
         self.wire.delta(&mut self.out, i, &delta, logprobs.as_ref(), so_far);
-    }
-
-    /// Text that was held back until the end, if any.
-    fn rest(&mut self, i: usize, text: &str) {
-        let so_far = self.so_far(i);
-        match &mut self.answers[i].scanner {
-            None if text.is_empty() => {}
-            None => self.wire.text(&mut self.out, i, text, None::<&()>, so_far),
-            Some(scanner) => {
-                let before = scanner.n_calls();
-                let mut pieces = scanner.feed(text);
-                pieces.extend(scanner.finish());
-                if let Some(delta) = self.delta(before, pieces) {
-                    self.wire.delta(&mut self.out, i, &delta, None::<&()>, so_far);
-                }
-            }
-        }
     }
 
     /// Pieces as one delta; `n_calls` had begun before them.

@@ -102,8 +102,7 @@ impl Collector {
                 self.answer.text.push_str(&text);
                 None
             }
-            Event::Finished { reason, text, at, .. } => {
-                self.answer.text.push_str(&text);
+            Event::Finished { reason, at, .. } => {
                 self.answer.reason = reason;
                 self.answer.clock.ended(at);
                 Some(Ok(()))

@@ -55,7 +55,6 @@ impl Generation {
 
     /// The last event.
     pub fn finish(mut self, reason: FinishReason) {
-        let text = self.output.finish();
         let usage = Usage {
             prompt_tokens: self.request.prompt.len(),
             cached_tokens: self.cached_tokens,
@@ -68,7 +67,7 @@ impl Generation {
             detokenize: self.output.detokenize,
         };
         let at = Instant::now().max(self.arrived);
-        self.tell(Event::Finished { reason, text, usage, phases, at });
+        self.tell(Event::Finished { reason, usage, phases, at });
     }
 
     /// The last event, where there is no result.

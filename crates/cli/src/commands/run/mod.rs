@@ -260,9 +260,9 @@ fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> R
                 g.top.push(top);
                 text
             }
-            Event::Finished { reason, text, .. } => {
+            Event::Finished { reason, .. } => {
                 g.finish_reason = Some(reason);
-                text
+                String::new()
             }
             Event::Failed(error) => return Err(error.into()),
             _ => String::new(),
