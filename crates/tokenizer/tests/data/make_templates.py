@@ -3,49 +3,13 @@
 
     pip install jinja2 && python make_templates.py
 
-The environment is the one that `transformers` documents for chat templates: an immutable sandbox with trim_blocks and
-lstrip_blocks, loop controls, a `generation` tag, `tojson` as json.dumps, `raise_exception`, `strftime_now`.
-The templates are our own, in the manner of those that models ship with.
+The environment is that of `jinja_environment.py`; the templates are our own, in the manner of those that models ship with.
 """
-import datetime
 import json
 import pathlib
 
 import jinja2
-from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import CallBlock
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-NOW = 1_753_351_200  # 2025-07-24 10:00:00 UTC
-
-
-class Generation(Extension):
-    tags = {"generation"}
-
-    def parse(self, parser):
-        line = next(parser.stream).lineno
-        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
-        return CallBlock(self.call_method("_words"), [], [], body).set_lineno(line)
-
-    def _words(self, caller):
-        return caller()
-
-
-def raise_exception(message):
-    raise jinja2.exceptions.TemplateError(message)
-
-
-def strftime_now(form):
-    return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).strftime(form)
-
-
-def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-ENV = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
-ENV.filters["tojson"] = tojson
-ENV.globals.update(raise_exception=raise_exception, strftime_now=strftime_now)
+from jinja_environment import NOW, render
 
 TEMPLATES = {
     "chatml": """{% for message in messages %}
@@ -302,9 +266,8 @@ def case(name, messages, options):
     options = {"tools": None, "add_generation_prompt": False, "extra": {}} | options
     out = {"template": name, "messages": messages, **options}
     try:
-        out["prompt"] = ENV.from_string(TEMPLATES[name]).render(
-            messages=messages, tools=options["tools"], documents=None, add_generation_prompt=options["add_generation_prompt"],
-            bos_token="<s>", eos_token="</s>", **options["extra"])
+        out["prompt"] = render(
+            TEMPLATES[name], messages, options["tools"], options["add_generation_prompt"], **options["extra"])
     except jinja2.exceptions.TemplateError as error:
         out["error"] = str(error)
     return out

@@ -1,0 +1,60 @@
+//! Expressions and small templates against Python's Jinja2 in Hugging Face's environment: `data/jinja_expressions.json`,
+//! made by `data/make_jinja_expressions.py`. All differences are shown at once, by category.
+
+use pacemark_tokenizer::{ChatTemplate, RenderOptions};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+#[derive(Deserialize)]
+struct Golden {
+    now: u64,
+    variables: Map<String, Json>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    category: String,
+    template: String,
+    /// What Python makes of it; without one it failed.
+    output: Option<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn expressions_give_what_jinja2_gives() {
+    let golden: Golden = serde_json::from_str(include_str!("data/jinja_expressions.json")).unwrap();
+    let now = UNIX_EPOCH + Duration::from_secs(golden.now);
+    let options = RenderOptions { extra: golden.variables, now: Some(now), ..RenderOptions::default() };
+    let mut different: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let (mut n_outputs, mut n_errors) = (0, 0);
+    for case in golden.cases {
+        let found =
+            ChatTemplate::new(&case.template, "<s>", "</s>").and_then(|template| template.render(&[], &options));
+        let line = match (found, case.output) {
+            (Ok(found), Some(expected)) if found == expected => {
+                n_outputs += 1;
+                continue;
+            }
+            (Err(_), None) => {
+                n_errors += 1;
+                continue;
+            }
+            (Ok(found), Some(expected)) => format!("found {found:?}, expected {expected:?}"),
+            (Ok(found), None) => format!("found {found:?}, expected {}", case.error.unwrap_or_default()),
+            (Err(found), Some(expected)) => format!("found {found}, expected {expected:?}"),
+        };
+        different.entry(case.category).or_default().push(format!("{:?}: {line}", case.template));
+    }
+    let n_different: usize = different.values().map(Vec::len).sum();
+    let mut report = format!("{n_outputs} outputs and {n_errors} refusals as expected, {n_different} differences\n");
+    for (category, lines) in &different {
+        let _ = write!(report, "{category}: {}\n  {}\n", lines.len(), lines.join("\n  "));
+    }
+    assert!(different.is_empty(), "{report}");
+    // So that an empty or cut file cannot pass.
+    assert!(n_outputs > 1000 && n_errors > 300, "{report}");
+}
