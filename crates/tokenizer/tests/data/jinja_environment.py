@@ -6,6 +6,7 @@ with an underscore in front. Only `pip install jinja2` is needed. The clock stan
 every day.
 """
 import datetime
+import functools
 import json
 
 import jinja2
@@ -74,10 +75,11 @@ def environment():
 
 
 ENV = environment()
+compiled = functools.lru_cache(ENV.from_string)
 
 
 def render(source, messages=(), tools=None, add_generation_prompt=False, **variables):
     """What `apply_chat_template` makes of a template."""
-    return ENV.from_string(source).render(
+    return compiled(source).render(
         messages=list(messages), tools=tools, documents=None, add_generation_prompt=add_generation_prompt,
         bos_token=BOS, eos_token=EOS, **variables)
