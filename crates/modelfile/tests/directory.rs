@@ -231,7 +231,10 @@ fn tokenizers_of_other_kinds_are_refused() {
             ("/model/continuing_subword_prefix", json!("##"), "none"),
             ("/model/end_of_word_suffix", json!("</w>"), "none"),
             ("/model/dropout", json!(0.1), "none"),
-            ("/model/ignore_merges", json!(true), "false"),
+            ("/model/byte_fallback", json!(true), "false beside"),
+            ("/model/unk_token", json!("nobody"), "a token of the vocabulary"),
+            ("/model/cache", json!(1), "only type, vocab"),
+            ("/stemmer", json!({}), "only version"),
             ("/model/vocab/A", json!(288), "below vocab_size = 288"),
             ("/model/vocab/A", json!(-1), "below vocab_size = 288"),
             ("/model/vocab/A", json!(1), "an id of its own"),
@@ -239,7 +242,10 @@ fn tokenizers_of_other_kinds_are_refused() {
             ("/model/merges", json!([["a"]]), "two tokens"),
             ("/model/merges", json!(["ab"]), "two tokens"),
             ("/model/merges", json!([["a", "b c"]]), "two tokens"),
-            ("/normalizer", json!({"type": "Lowercase"}), "NFC"),
+            ("/normalizer/type", json!("BertNormalizer"), "NFC"),
+            ("/normalizer/type", json!("Precompiled"), "NFC"),
+            ("/normalizer", json!({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}), "only String"),
+            ("/decoder/type", json!("WordPiece"), "ByteLevel"),
             ("/pre_tokenizer", json!({"type": "Whitespace"}), "ByteLevel"),
             ("/pre_tokenizer", json!({"type": "Sequence", "pretokenizers": []}), "qwen2"),
             ("/pre_tokenizer", Value::Null, "an object"),
@@ -250,23 +256,37 @@ fn tokenizers_of_other_kinds_are_refused() {
     };
     refused("/pre_tokenizer/pretokenizers/0/pattern", json!({"Regex": "."}), &[file, "pre_tokenizer", "Split(\".\")"]);
     refused("/pre_tokenizer/pretokenizers/0/behavior", json!("Removed"), &[file, "pretokenizers[0].behavior"]);
-    refused("/added_tokens/0/lstrip", json!(true), &[file, "added_tokens[0].lstrip"]);
+    refused("/pre_tokenizer/pretokenizers/1/add_prefix_space", json!(true), &[file, "add_prefix_space"]);
+    refused("/added_tokens/0/single_word", json!(true), &[file, "added_tokens[0].single_word"]);
+    refused("/added_tokens/0/trailing", json!(true), &[file, "added_tokens[0].trailing"]);
     refused("/added_tokens/0/content", json!("A"), &[file, "added_tokens[0].content"]);
     refused("/post_processor", json!({"type": "BertProcessing"}), &[file, "post_processor.type"]);
     let llama = |pointer: &str, value: Value, parts: &[&str]| {
         Copy::of("llama").set(file, pointer, value).refused(parts);
     };
     llama("/normalizer", Value::Null, &[file, "normalizer"]);
-    llama("/normalizer", json!({"type": "NFKC"}), &[file, "normalizer.type"]);
+    llama("/normalizer", json!({"type": "NFKC"}), &[file, "normalizer"]);
+    llama("/normalizer/normalizers/1/content", json!("_"), &[file, "normalizers[1].content"]);
+    llama("/decoder/decoders/0/content", json!(""), &[file, "decoders[0].content"]);
+    llama("/decoder/decoders/3/start", json!(2), &[file, "decoders[3].content"]);
+    llama("/decoder/decoders", json!([{"type": "Fuse"}]), &[file, "decoder", "Metaspace"]);
+    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "sometimes"});
+    llama("/pre_tokenizer", metaspace, &[file, "prepend_scheme"]);
     llama("/post_processor/single/0/SpecialToken/id", json!("<unk>"), &[file, "single[0].SpecialToken.id", "BOS"]);
     Copy::of("llama").set("config.json", "/eos_token_id", json!([2, 9999])).refused(&["config.json", "eos_token_id"]);
     Copy::of("llama").set("config.json", "/bos_token_id", json!("x")).refused(&["config.json", "bos_token_id"]);
-    let copy = Copy::of("llama");
-    copy.set("tokenizer_config.json", "/eos_token", json!("</x>")).refused(&[
-        "tokenizer_config.json",
-        "eos_token",
-        "</x>",
-    ]);
+    let settings = [
+        ("/eos_token", json!("</x>"), "</x>"),
+        ("/extra_special_tokens", json!(["<x>"]), "a token of the vocabulary"),
+        ("/added_tokens_decoder", json!({"7": {"content": "<x>"}}), "a token of tokenizer.json"),
+        ("/split_special_tokens", json!(true), "not supported"),
+        ("/do_lower_case", json!(true), "not supported"),
+        ("/add_prefix_space", json!(false), "true, as tokenizer.json has it"),
+    ];
+    for (pointer, value, part) in settings {
+        let field = &pointer[1..];
+        Copy::of("llama").set("tokenizer_config.json", pointer, value).refused(&["tokenizer_config.json", field, part]);
+    }
 }
 
 #[test]

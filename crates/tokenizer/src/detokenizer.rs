@@ -29,7 +29,8 @@ pub struct Detokenizer<T: Deref<Target = Tokenizer>> {
 impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
     /// At the start of a stream.
     pub fn new(tokenizer: T, options: DecodeOptions) -> Detokenizer<T> {
-        let strip_space = options.start_of_text && tokenizer.vocab().add_space_prefix;
+        let strips = tokenizer.rules().map_or(tokenizer.vocab().add_space_prefix, |rules| rules.strip_space);
+        let strip_space = options.start_of_text && strips;
         Detokenizer { tokenizer, special: options.special, strip_space, pending: Vec::new(), text: String::new() }
     }
 
@@ -43,8 +44,9 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
         }
         let held = self.pending.len();
         vocab.push_bytes(id, self.special, &mut self.pending);
-        // The first token only, whatever it is: llama.cpp's rule.
-        if std::mem::take(&mut self.strip_space) && self.pending.get(held) == Some(&b' ') {
+        // Of the first token only, whatever it is: llama.cpp's rule. Hugging Face's decoders do not see what is not shown.
+        let is_first = self.pending.len() > held || self.tokenizer.rules().is_none();
+        if is_first && std::mem::take(&mut self.strip_space) && self.pending.get(held) == Some(&b' ') {
             self.pending.remove(held);
         }
         self.text.clear();

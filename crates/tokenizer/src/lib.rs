@@ -4,21 +4,28 @@
 //! pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`] turns a stream of ids to text without ever
 //! emitting half a character. [`ChatTemplate`] renders messages with the model's Jinja template.
 //!
-//! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. Reading the file is
-//! left to `modelfile`; which prompt to build, and when to stop, to the callers.
+//! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. A vocabulary that was
+//! read from a `tokenizer.json` carries Hugging Face's rules with it, and its ids are theirs (docs/tokenizers.md). Reading
+//! the file is left to `modelfile`; which prompt to build, and when to stop, to the callers.
 
+mod added;
 mod bpe;
 mod bytes;
+mod chars;
 mod chat;
 mod detokenizer;
 mod ends;
 mod error;
 mod index;
 mod merge;
+mod normalizer;
+mod pairs;
 mod pre;
+mod rules;
 mod scan;
 mod special;
 mod spm;
+mod symbols;
 mod tokenizer;
 mod unicode;
 mod unicode_tables;

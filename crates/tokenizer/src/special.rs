@@ -129,6 +129,15 @@ impl SpecialTokens {
         settled[n_settled..].sort_unstable_by_key(|found| found.start);
     }
 
+    /// The first token at or after `from`, the longest of those that start there: Hugging Face's order.
+    pub fn first(&self, text: &str, from: usize) -> Option<(Range<usize>, u32)> {
+        if self.tokens.is_empty() {
+            return None;
+        }
+        let found = (from..text.len()).find_map(|start| self.longest(text.as_bytes(), start, usize::MAX))?;
+        Some((found.range(), found.id))
+    }
+
     /// The longest token at `start` that has at most `max_len` bytes.
     fn longest(&self, text: &[u8], start: usize, max_len: usize) -> Option<Found> {
         let mut range = self.by_first[usize::from(text[start])].clone();

@@ -2,8 +2,10 @@
 
 use crate::TokenizerError;
 use crate::bpe::{Bpe, pre_tokenizer};
+use crate::chars::CharBpe;
 use crate::detokenizer::{DecodeOptions, Detokenizer};
 use crate::ends::end_ids;
+use crate::rules::{Piece, Rules};
 use crate::special::{Fragment, SpecialTokens};
 use crate::spm::Spm;
 use crate::vocab::{Spelling, TokenType, Vocab};
@@ -19,6 +21,8 @@ pub struct Tokenizer {
     user_defined: SpecialTokens,
     /// Found where special tokens are parsed: these, the control tokens and the unknown token.
     special: SpecialTokens,
+    /// Hugging Face's, where the vocabulary came from there; otherwise llama.cpp's hold.
+    rules: Option<Box<Rules>>,
     /// Ascending.
     ends: Vec<u32>,
 }
@@ -26,6 +30,7 @@ pub struct Tokenizer {
 enum Kind {
     Bpe(Box<Bpe>),
     Spm(Box<Spm>),
+    Chars(Box<CharBpe>),
 }
 
 /// What [`Tokenizer::encode`] does beyond the plain text. Servers need all four combinations.
@@ -47,17 +52,22 @@ impl EncodeOptions {
 impl Tokenizer {
     /// The tokenizer that a model file's `tokenizer.ggml.*` keys describe.
     pub fn from_metadata(metadata: &Metadata) -> Result<Tokenizer, TokenizerError> {
-        let (vocab, kind) = match metadata.string(MODEL)? {
+        let (vocab, rules, kind) = match metadata.string(MODEL)? {
             "gpt2" => {
                 let pre = pre_tokenizer(metadata)?;
                 let vocab = Vocab::from_metadata(metadata, Spelling::Bytes, pre.add_bos)?;
-                let bpe = Bpe::from_metadata(metadata, pre, &vocab)?;
-                (vocab, Kind::Bpe(Box::new(bpe)))
+                let rules = Rules::from_metadata(metadata, &vocab)?;
+                let bpe = Bpe::from_metadata(metadata, pre, &vocab, rules.as_ref())?;
+                (vocab, rules, Kind::Bpe(Box::new(bpe)))
             }
             "llama" => {
                 let vocab = Vocab::from_metadata(metadata, Spelling::Spaces, true)?;
-                let spm = Spm::from_metadata(metadata, &vocab)?;
-                (vocab, Kind::Spm(Box::new(spm)))
+                let rules = Rules::from_metadata(metadata, &vocab)?;
+                let kind = match &rules {
+                    Some(rules) => Kind::Chars(Box::new(CharBpe::from_metadata(metadata, &vocab, rules)?)),
+                    None => Kind::Spm(Box::new(Spm::from_metadata(metadata, &vocab)?)),
+                };
+                (vocab, rules, kind)
             }
             other => {
                 let expected = "gpt2 (byte-level BPE) or llama (SPM-BPE)";
@@ -70,7 +80,8 @@ impl Tokenizer {
         };
         let user_defined = of_types(&[TokenType::UserDefined]);
         let special = of_types(&[TokenType::UserDefined, TokenType::Control, TokenType::Unknown]);
-        Ok(Tokenizer { ends: end_ids(&vocab, metadata)?, user_defined, special, kind, vocab })
+        let rules = rules.map(Box::new);
+        Ok(Tokenizer { ends: end_ids(&vocab, metadata)?, user_defined, special, rules, kind, vocab })
     }
 
     /// The ids of `text`.
@@ -79,29 +90,44 @@ impl Tokenizer {
         if options.add_special && self.adds_bos() {
             ids.extend(self.bos());
         }
-        let special = if options.parse_special { &self.special } else { &self.user_defined };
+        match &self.rules {
+            Some(rules) => {
+                let space = if matches!(self.kind, Kind::Bpe(_)) { ' ' } else { '▁' };
+                rules.partition(text, options.parse_special, space, &mut |piece| match piece {
+                    Piece::Token(id) => ids.push(id),
+                    Piece::Text(text) => self.encode_text(text, false, &mut ids),
+                });
+            }
+            None => self.encode_fragments(text, options.parse_special, &mut ids),
+        }
+        if options.add_special && self.adds_eos() {
+            ids.extend(self.eos());
+        }
+        ids
+    }
+
+    /// By llama.cpp's rules.
+    fn encode_fragments(&self, text: &str, parse_special: bool, ids: &mut Vec<u32>) {
+        let special = if parse_special { &self.special } else { &self.user_defined };
         // SPM writes the space before a word, and the first word has one too: so after the start and after each special token.
         let mut at_start = true;
         for fragment in special.partition(text) {
             match fragment {
                 Fragment::Token(id) => ids.push(id),
                 Fragment::Text(ref range) => {
-                    let text = &text[range.clone()];
-                    match &self.kind {
-                        Kind::Bpe(bpe) => bpe.encode(&self.vocab, text, &mut ids),
-                        Kind::Spm(spm) => {
-                            let prefix = self.vocab.add_space_prefix && at_start;
-                            spm.encode(&self.vocab, text, prefix, &mut ids);
-                        }
-                    }
+                    self.encode_text(&text[range.clone()], self.vocab.add_space_prefix && at_start, ids);
                 }
             }
             at_start = matches!(fragment, Fragment::Token(_));
         }
-        if options.add_special && self.adds_eos() {
-            ids.extend(self.eos());
+    }
+
+    fn encode_text(&self, text: &str, prefix: bool, ids: &mut Vec<u32>) {
+        match &self.kind {
+            Kind::Bpe(bpe) => bpe.encode(&self.vocab, text, ids),
+            Kind::Spm(spm) => spm.encode(&self.vocab, text, prefix, ids),
+            Kind::Chars(chars) => chars.encode(&self.vocab, text, ids),
         }
-        ids
     }
 
     /// The ids of a prompt that a chat template made: special tokens are parsed, and BOS is added where the model wants one
@@ -194,6 +220,11 @@ impl Tokenizer {
         &self.ends
     }
 
+    /// Hugging Face's rules, where they hold and not llama.cpp's.
+    pub(crate) fn rules(&self) -> Option<&Rules> {
+        self.rules.as_deref()
+    }
+
     pub(crate) fn vocab(&self) -> &Vocab {
         &self.vocab
     }
@@ -201,7 +232,11 @@ impl Tokenizer {
 
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = if matches!(self.kind, Kind::Bpe(_)) { "byte-level BPE" } else { "SPM-BPE" };
+        let kind = match self.kind {
+            Kind::Bpe(_) => "byte-level BPE",
+            Kind::Spm(_) => "SPM-BPE",
+            Kind::Chars(_) => "BPE over characters",
+        };
         write!(f, "Tokenizer({kind}, {} tokens)", self.vocab_size())
     }
 }

@@ -172,7 +172,7 @@ fn types(metadata: &Metadata, n_tokens: usize) -> Result<Vec<TokenType>, Tokeniz
     types.collect()
 }
 
-/// That the array `key` has an entry for each token.
+/// That the array `key` has an entry for each of `n_tokens` tokens.
 pub fn expect_one_each(metadata: &Metadata, key: &str, len: usize, n_tokens: usize) -> Result<(), TokenizerError> {
     if len == n_tokens {
         return Ok(());

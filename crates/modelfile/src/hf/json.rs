@@ -81,7 +81,15 @@ impl<'a> Node<'a> {
         self.fields.get(field).is_some_and(Value::is_null)
     }
 
-    /// The names of the fields that are there and not `null`.
+    /// That the object has no fields but `known` ones: whatever else it has may mean something.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
+        match self.fields.iter().find(|(field, value)| !value.is_null() && !known.contains(&field.as_str())) {
+            None => Ok(()),
+            Some((field, value)) => Err(self.invalid(field, format!("only {}", known.join(", ")), describe(value))),
+        }
+    }
+
+    /// Names of the fields that are there and not `null`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }

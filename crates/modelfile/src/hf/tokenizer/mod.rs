@@ -1,30 +1,28 @@
 //! `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, with what the files beside it add: special tokens, chat template.
 //!
 //! Two kinds are known, by what the document says and not by the model's name: byte-level BPE with one of the pre-tokenizers
-//! in [`pre`], and BPE over characters with bytes to fall back to, which is what SentencePiece models are converted to. A
-//! setting that would change the ids of a text and has no counterpart is an error. One is passed over as llama.cpp does:
-//! the normalization to NFC, which most text is in.
+//! in [`pre`], and BPE over characters with `▁` for spaces, which is what SentencePiece models are converted to. What GGUF has
+//! no key for (normalizers, flags of added tokens, …) stands under `tokenizer.pacemark.*`, so that the ids of a text are
+//! Hugging Face's. A field that is not known is an error, and so is a setting that would change ids and is not followed;
+//! docs/tokenizers.md lists both, and what is passed over because it changes none.
 
+mod decoder;
+mod normalizer;
 mod pre;
 mod special;
+mod vocab;
 
 use super::json::{Document, Node};
 use crate::{Metadata, ModelFileError, Result, Strings, Value};
+use normalizer::Normalizer;
+use pre::Pre;
 use serde_json::Value as Json;
 use special::Beside;
-use std::collections::HashMap;
 use std::path::Path;
+use vocab::Vocab;
 
 /// The largest known, Gemma's, has 33 MB.
 const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
-
-/// Token types of GGUF.
-const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-const UNUSED: i32 = 5;
-const BYTE: i32 = 6;
 
 /// Sets the keys of the directory's tokenizer for a model of `n_vocab` tokens; what it passes over goes to `warnings`.
 pub(super) fn describe(
@@ -36,30 +34,94 @@ pub(super) fn describe(
 ) -> Result<()> {
     let document = Document::open(&directory.join("tokenizer.json"), MAX_TOKENIZER_BYTES)?;
     let root = document.root();
-    let model = root.node("model")?;
+    // Truncation and padding are what a caller may ask for; transformers resets both where it does not.
+    let parts = ["added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor", "decoder"];
+    root.only(&[&["version", "truncation", "padding"], parts.as_slice()].concat())?;
+    let beside = Beside::open(directory)?;
+    let (model, settings) = (root.node("model")?, beside.tokenizer_config());
     check_model(&model)?;
-    let mut vocab = Vocab::read(&root, &model, n_vocab)?;
+    let mut vocab = Vocab::read(&root, &model, settings.as_ref(), n_vocab)?;
     let merges = merges(&model)?;
-    let model_name = if model.opt_bool("byte_fallback")?.unwrap_or(false) {
-        let prefix = pre::sentence_piece(&root)?;
-        metadata.set("tokenizer.ggml.add_space_prefix", Value::Bool(prefix));
+    let normalizer = Normalizer::read(&root)?;
+    let pre = Pre::read(&root, &model, &normalizer)?;
+    let byte_fallback = model.opt_bool("byte_fallback")?.unwrap_or(false);
+    let sets_space = normalizer.prepends_space || pre.sets_space();
+    if let Some(settings) = &settings {
+        check_settings(settings, sets_space)?;
+    }
+    let strips_space = decoder::read(&root, &pre, normalizer.prepends_space, byte_fallback)?;
+
+    let is_bytes = matches!(pre, Pre::ByteLevel { .. });
+    metadata.set("tokenizer.ggml.model", Value::String(if is_bytes { "gpt2" } else { "llama" }.into()));
+    let pairs: Strings = merges.iter().map(|(a, b)| format!("{a} {b}")).collect();
+    metadata.set("tokenizer.ggml.merges", Value::Strings(pairs));
+    if !is_bytes {
+        // For llama.cpp, which merges by score and knows one kind of prefix.
         metadata.set("tokenizer.ggml.scores", Value::F32s(vocab.scores(&merges)));
-        vocab.mark_bytes(model.opt_str("unk_token")?);
-        "llama"
-    } else {
-        metadata.set("tokenizer.ggml.pre", Value::String(pre::byte_level(&root, &model)?.into()));
-        let merges: Strings = merges.iter().map(|(a, b)| format!("{a} {b}")).collect();
-        metadata.set("tokenizer.ggml.merges", Value::Strings(merges));
-        "gpt2"
-    };
-    metadata.set("tokenizer.ggml.model", Value::String(model_name.into()));
-    Beside::open(directory)?.describe(&root, config, &vocab, metadata, warnings)?;
-    vocab.put(metadata);
+        metadata.set("tokenizer.ggml.add_space_prefix", Value::Bool(sets_space));
+        if byte_fallback {
+            vocab.mark_bytes();
+        }
+    }
+    metadata.set("tokenizer.pacemark.rules", Value::String("huggingface".into()));
+    let words: Strings = normalizer.words.into_iter().collect();
+    metadata.set("tokenizer.pacemark.normalizer", Value::Strings(words));
+    metadata.set("tokenizer.pacemark.strip_space", Value::Bool(strips_space));
+    pre.put(metadata);
+    if let Some(id) = unknown(&model, &vocab, metadata)?.filter(|_| !is_bytes) {
+        vocab.mark_unknown(id);
+    }
+    beside.describe(&root, config, &vocab, metadata, warnings)?;
+    vocab.put(!is_bytes, metadata);
     Ok(())
+}
+
+/// Settings of `tokenizer_config.json` that make other ids of a text, or another text of ids, than `tokenizer.json` does.
+fn check_settings(settings: &Node<'_>, sets_space: bool) -> Result<()> {
+    let others = [
+        "split_special_tokens",
+        "do_lower_case",
+        "fix_mistral_regex",
+        "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
+    ];
+    for field in others {
+        if settings.opt_bool(field)?.unwrap_or(false) {
+            return Err(settings.wrong(field, "false: the other is not supported"));
+        }
+    }
+    match settings.opt_bool("add_prefix_space")? {
+        Some(adds) if adds != sets_space => {
+            Err(settings.wrong("add_prefix_space", format!("{sets_space}, as tokenizer.json has it")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets the keys of what becomes of a character that is no token, and of a piece that is one. Returns the unknown token.
+fn unknown(model: &Node<'_>, vocab: &Vocab<'_>, metadata: &mut Metadata) -> Result<Option<u32>> {
+    let is = |field: &str| model.opt_bool(field).map(|value| value.unwrap_or(false));
+    metadata.set("tokenizer.pacemark.ignore_merges", Value::Bool(is("ignore_merges")?));
+    metadata.set("tokenizer.pacemark.fuse_unknown", Value::Bool(is("fuse_unk")?));
+    let Some(text) = model.opt_str("unk_token")?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let id = vocab.ids.get(text).copied().ok_or_else(|| model.wrong("unk_token", "a token of the vocabulary"))?;
+    metadata.set("tokenizer.pacemark.unknown_token_id", Value::U32(id));
+    Ok(Some(id))
 }
 
 /// That the model is BPE without what GGUF has no place for.
 fn check_model(model: &Node<'_>) -> Result<()> {
+    model.only(&[
+        "type",
+        "vocab",
+        "merges",
+        "dropout",
+        "unk_token",
+        "fuse_unk",
+        "byte_fallback",
+        "ignore_merges",
+        "continuing_subword_prefix",
+        "end_of_word_suffix",
+    ])?;
     // Documents of 2020 do not name the type, but only BPE has merges.
     match model.opt_str("type")? {
         Some("BPE") => {}
@@ -94,100 +156,6 @@ fn merges<'a>(model: &Node<'a>) -> Result<Vec<(&'a str, &'a str)>> {
         whole.ok_or_else(|| model.invalid(&format!("merges[{at}]"), expected, super::json::describe(entry)))
     };
     entries.iter().enumerate().map(pair).collect()
-}
-
-/// Texts and types by id. Ids without a text are padding: rows of the embedding that no text becomes.
-struct Vocab<'a> {
-    texts: Vec<Option<&'a str>>,
-    types: Vec<i32>,
-    ids: HashMap<&'a str, u32>,
-}
-
-impl<'a> Vocab<'a> {
-    fn read(root: &Node<'a>, model: &Node<'a>, n_vocab: usize) -> Result<Vocab<'a>> {
-        let mut vocab = Vocab { texts: vec![None; n_vocab], types: vec![UNUSED; n_vocab], ids: HashMap::new() };
-        let entries = model.required("vocab", "an object", model.opt_map("vocab")?)?;
-        let node = model.node("vocab")?;
-        for (text, id) in entries {
-            let known = id.as_u64().filter(|&id| id < n_vocab as u64);
-            let expected = || format!("an id below vocab_size = {n_vocab}");
-            let id = known.ok_or_else(|| node.invalid(text, expected(), super::json::describe(id)))? as u32;
-            vocab.add(text, id, NORMAL).map_err(|other| node.invalid(text, "an id of its own", other))?;
-        }
-        for token in root.nodes("added_tokens")? {
-            vocab.add_added(&token, n_vocab)?;
-        }
-        Ok(vocab)
-    }
-
-    /// Gives an id its text; the message if it has another.
-    fn add(&mut self, text: &'a str, id: u32, kind: i32) -> std::result::Result<(), String> {
-        let at = id as usize;
-        if let Some(other) = self.texts[at].filter(|&other| other != text) {
-            return Err(format!("{id}, the id of {other:?}"));
-        }
-        if let Some(other) = self.ids.insert(text, id).filter(|&other| other != id) {
-            return Err(format!("{id}, and {other} elsewhere"));
-        }
-        (self.texts[at], self.types[at]) = (Some(text), kind);
-        Ok(())
-    }
-
-    fn add_added(&mut self, token: &Node<'a>, n_vocab: usize) -> Result<()> {
-        let text = token.str("content")?;
-        let id = token.get("id").and_then(Json::as_u64).ok_or_else(|| token.wrong("id", "a number"))?;
-        // Gemma's text models share the vocabulary of those that see; what lies beyond the embedding cannot be computed.
-        if id >= n_vocab as u64 {
-            return Ok(());
-        }
-        for flag in ["single_word", "lstrip", "rstrip"] {
-            if token.opt_bool(flag)?.unwrap_or(false) {
-                return Err(token.wrong(flag, "false: the other is not supported"));
-            }
-        }
-        let kind = if token.opt_bool("special")?.unwrap_or(false) { CONTROL } else { USER_DEFINED };
-        self.add(text, id as u32, kind).map_err(|other| token.invalid("content", "a text and id of its own", other))
-    }
-
-    /// GGUF's scores of SentencePiece: a merge of a lower rank is better, and all are better than what no merge makes.
-    fn scores(&self, merges: &[(&str, &str)]) -> Vec<f32> {
-        let mut scores = vec![-1e9; self.texts.len()];
-        let mut whole = String::new();
-        for (rank, (a, b)) in merges.iter().enumerate().rev() {
-            whole.clear();
-            whole.extend([*a, *b]);
-            if let Some(&id) = self.ids.get(whole.as_str()) {
-                scores[id as usize] = -(rank as f32);
-            }
-        }
-        scores
-    }
-
-    /// Marks `<0x00>` to `<0xFF>` and the unknown token.
-    fn mark_bytes(&mut self, unknown: Option<&str>) {
-        for byte in 0..=255 {
-            if let Some(&id) = self.ids.get(format!("<0x{byte:02X}>").as_str()) {
-                self.types[id as usize] = BYTE;
-            }
-        }
-        if let Some(&id) = unknown.and_then(|text| self.ids.get(text)) {
-            self.types[id as usize] = UNKNOWN;
-        }
-    }
-
-    fn put(self, metadata: &mut Metadata) {
-        let mut texts = Strings::default();
-        for (id, text) in self.texts.iter().enumerate() {
-            match text {
-                // Where SentencePiece writes ▁, an added token has the space itself.
-                Some(text) if self.types[id] == USER_DEFINED => texts.push(&text.replace('▁', " ")),
-                Some(text) => texts.push(text),
-                None => texts.push(&format!("[PAD{id}]")),
-            }
-        }
-        metadata.set("tokenizer.ggml.tokens", Value::Strings(texts));
-        metadata.set("tokenizer.ggml.token_type", Value::I32s(self.types));
-    }
 }
 
 /// That an id is a token.

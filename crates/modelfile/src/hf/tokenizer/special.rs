@@ -34,6 +34,11 @@ impl Beside {
         })
     }
 
+    /// `tokenizer_config.json`.
+    pub(super) fn tokenizer_config(&self) -> Option<Node<'_>> {
+        self.tokenizer_config.as_ref().map(Document::root)
+    }
+
     /// Sets the keys of special tokens and the template.
     pub(super) fn describe(
         &self,
