@@ -19,7 +19,8 @@ pub struct CharBpe {
     ignore_merges: bool,
     /// Spaces become `▁` and cut the text before them (`Metaspace` with `split`).
     split_at_spaces: bool,
-    /// Whether other texts may be cut too: not where a piece that is a token is taken whole, nor where `▁` is none.
+    /// Whether other texts may be cut too: not where a piece that is a token is taken whole, where `▁` is none, or where
+    /// characters can be left out and what stands beside them merges.
     may_cut: bool,
     /// Characters that some token has before a `▁`: after them the text must not be cut for speed alone.
     joined_to_space: BTreeSet<char>,
@@ -34,6 +35,7 @@ impl CharBpe {
             let id = vocab.id(&format!("<0x{byte:02X}>"));
             *entry = id.filter(|&id| vocab.token_type(id) == Some(TokenType::Byte)).unwrap_or(NO_ID);
         }
+        let leaves_out = rules.unknown.id.is_none() && byte_ids.contains(&NO_ID);
         let mut joined_to_space = BTreeSet::new();
         for text in vocab.texts.iter() {
             let before = text.match_indices('▁').filter_map(|(at, _)| text[..at].chars().next_back());
@@ -45,7 +47,7 @@ impl CharBpe {
             unknown: rules.unknown,
             ignore_merges: rules.ignore_merges,
             split_at_spaces: rules.split_at_spaces,
-            may_cut: !rules.ignore_merges && vocab.id("▁").is_some(),
+            may_cut: !rules.ignore_merges && !leaves_out && vocab.id("▁").is_some(),
             joined_to_space,
         })
     }

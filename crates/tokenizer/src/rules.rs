@@ -143,6 +143,16 @@ pub enum Piece<'t> {
     Text(&'t str),
 }
 
+/// Added tokens in whose text GGUF has a space for `▁`, ascending.
+pub fn spaced_ids(metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
+    let ids = metadata.opt_u32s(ADDED_IDS)?.unwrap_or_default();
+    let flags = metadata.opt_u32s(ADDED_FLAGS)?.unwrap_or_default();
+    let spaced = ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
+    let mut spaced: Vec<u32> = spaced.collect();
+    spaced.sort_unstable();
+    Ok(spaced)
+}
+
 /// Those to look for before the text is normalized, and after.
 fn added_tokens(
     metadata: &Metadata,
@@ -164,11 +174,10 @@ fn added_tokens(
             return Err(invalid(ADDED_FLAGS, format!("flags up to {}", flag::ALL), flags).into());
         }
         let text = vocab.text(id);
-        let text = if flags & flag::SPACED != 0 { text.replace(' ', "▁") } else { text.to_owned() };
         if flags & flag::NORMALIZED != 0 {
-            normalized.push((normalizer.apply(&text).into_owned(), id, flags));
+            normalized.push((normalizer.apply(text).into_owned(), id, flags));
         } else {
-            raw.push((text, id, flags));
+            raw.push((text.to_owned(), id, flags));
         }
     }
     Ok([AddedTokens::new(raw), AddedTokens::new(normalized)])

@@ -1,8 +1,10 @@
 //! A vocabulary as the file's metadata describes it, checked: texts, types, the special ids and the rules about them.
 
 use crate::index::TextIndex;
+use crate::rules::spaced_ids;
 use crate::{TokenizerError, bytes};
 use pacemark_modelfile::{Metadata, ModelFileError, Strings};
+use std::borrow::Cow;
 
 pub const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
@@ -49,6 +51,8 @@ pub struct Vocab {
     pub types: Vec<TokenType>,
     pub index: TextIndex,
     pub spelling: Spelling,
+    /// Added tokens that write `▁` for a space, ascending; others of them have the space itself.
+    spaced: Vec<u32>,
     pub bos: Option<u32>,
     pub eos: Option<u32>,
     pub eot: Option<u32>,
@@ -64,7 +68,8 @@ pub struct Vocab {
 impl Vocab {
     /// Reads and checks all but scores and merges. `add_bos` is for files that do not say.
     pub fn from_metadata(metadata: &Metadata, spelling: Spelling, add_bos: bool) -> Result<Vocab, TokenizerError> {
-        let texts = metadata.strings(TOKENS)?.clone();
+        let spaced = spaced_ids(metadata)?;
+        let texts = respaced(metadata.strings(TOKENS)?, &spaced);
         if texts.is_empty() {
             return Err(ModelFileError::invalid(metadata.file(), TOKENS, "at least one token", "none").into());
         }
@@ -93,6 +98,7 @@ impl Vocab {
             index,
             spelling,
             warnings,
+            spaced,
         };
         let overridden = crate::ends::make_control(&mut vocab);
         vocab.warnings.extend(overridden);
@@ -122,6 +128,7 @@ impl Vocab {
             (None, _) => {}
             (Some(TokenType::Normal), Spelling::Bytes) => push_spelled(text, out),
             (Some(TokenType::Normal), Spelling::Spaces) => push_spaced(text, out),
+            (Some(TokenType::UserDefined), _) if self.spaced.binary_search(&id).is_ok() => push_spaced(text, out),
             (Some(TokenType::UserDefined), _) => out.extend(text.bytes()),
             (Some(TokenType::Byte), _) => match parse_byte(text) {
                 Some(byte) => out.push(byte),
@@ -158,6 +165,18 @@ fn parse_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     let is_hex = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     is_hex.then(|| u8::from_str_radix(digits, 16).ok())?
+}
+
+/// The texts as the vocabulary had them before GGUF's custom for added tokens: `▁` where it has a space.
+fn respaced<'t>(texts: &'t Strings, spaced: &[u32]) -> Strings {
+    if spaced.is_empty() {
+        return texts.clone();
+    }
+    let text = |(id, text): (u32, &'t str)| match spaced.binary_search(&id) {
+        Ok(_) => Cow::Owned(text.replace(' ', "▁")),
+        Err(_) => Cow::Borrowed(text),
+    };
+    (0..).zip(texts.iter()).map(text).collect()
 }
 
 fn types(metadata: &Metadata, n_tokens: usize) -> Result<Vec<TokenType>, TokenizerError> {
