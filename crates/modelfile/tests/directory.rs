@@ -273,6 +273,8 @@ fn tokenizers_of_other_kinds_are_refused() {
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "sometimes"});
     llama("/pre_tokenizer", metaspace, &[file, "prepend_scheme"]);
     llama("/post_processor/single/0/SpecialToken/id", json!("<unk>"), &[file, "single[0].SpecialToken.id", "BOS"]);
+    llama("/post_processor/single/1", json!({"Sequence": {"id": "B"}}), &[file, "single[1].Sequence", "the text A"]);
+    llama("/post_processor/special_tokens/<s>/ids", json!([2]), &[file, "<s>.ids", "[1]"]);
     Copy::of("llama").set("config.json", "/eos_token_id", json!([2, 9999])).refused(&["config.json", "eos_token_id"]);
     Copy::of("llama").set("config.json", "/bos_token_id", json!("x")).refused(&["config.json", "bos_token_id"]);
     let settings = [

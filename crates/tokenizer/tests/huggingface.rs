@@ -76,7 +76,7 @@ fn ids_and_texts_are_those_of_hugging_face() {
     let golden: Golden = serde_json::from_str(include_str!("data/tokenizers.json")).unwrap();
     let (mut n_ids, mut different) = (0, Vec::new());
     for configuration in &golden.configurations {
-        let model = ModelFile::open(&directory(configuration, &golden.vocabularies[&configuration.vocabulary]));
+        let model = ModelFile::open(directory(configuration, &golden.vocabularies[&configuration.vocabulary]));
         let model = model.unwrap_or_else(|error| panic!("{}: {error}", configuration.name));
         let tokenizer = Tokenizer::from_metadata(model.metadata()).unwrap();
         for (at, text) in golden.texts.iter().enumerate() {

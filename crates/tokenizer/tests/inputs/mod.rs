@@ -26,7 +26,8 @@ pub fn tokenizer(bytes: &[u8]) {
         assert_eq!(whole, String::from_utf8_lossy(&bytes));
         // Nothing is lost where every byte has a token that stands for it and nothing else is in the way.
         let is_plain = |id: u32| tokenizer.token_type(id) == Some(TokenType::Normal);
-        if flag(0) == b'b' && flag(2) == b'a' && !add_special && ids.iter().all(|&id| is_plain(id)) {
+        let has_rules = flag(RULES) > b'0';
+        if flag(0) == b'b' && flag(2) == b'a' && !has_rules && !add_special && ids.iter().all(|&id| is_plain(id)) {
             assert_eq!(whole, text);
         }
     }
@@ -51,6 +52,9 @@ fn metadata<'l>(flag: &impl Fn(usize) -> u8, lines: &mut impl Iterator<Item = &'
     }
     let pre = ["default", "gpt-2", "smollm", "qwen2", "llama-bpe"][usize::from(flag(1)) % 5];
     let mut metadata = Metadata::new();
+    if flag(RULES) > b'0' {
+        set_rules(flag, &types, &scores, &mut metadata);
+    }
     let mut set = |key: &str, value: Value| {
         metadata.set(format!("tokenizer.ggml.{key}"), value);
     };
@@ -71,6 +75,41 @@ fn metadata<'l>(flag: &impl Fn(usize) -> u8, lines: &mut impl Iterator<Item = &'
         }
     }
     metadata
+}
+
+/// The flag that asks for Hugging Face's rules; those behind it say which.
+const RULES: usize = 10;
+
+/// Hugging Face's rules. Added tokens are those of control and user-defined types; their scores are flags.
+fn set_rules(flag: &impl Fn(usize) -> u8, types: &[i32], scores: &[f32], metadata: &mut Metadata) {
+    let normalizers: [&[&str]; 6] = [
+        &[],
+        &["NFC"],
+        &["Prepend", "▁", "Replace", " ", "▁"],
+        &["NFKD", "StripAccents", "Lowercase"],
+        &["StripLeft", "StripRight", "Replace", "a", "bcd"],
+        &["Replace", "", "x"],
+    ];
+    let of = |at: usize, n: usize| usize::from(flag(RULES + at)) % n;
+    let (ids, added): (Vec<u32>, Vec<u32>) = (0..)
+        .zip(types.iter().zip(scores))
+        .filter(|(_, (kind, _))| matches!(kind, 3 | 4))
+        .map(|(id, (_, score))| (id, (score + 64.0) as u32 & 31))
+        .unzip();
+    let mut set = |key: &str, value: Value| {
+        metadata.set(format!("tokenizer.pacemark.{key}"), value);
+    };
+    set("rules", Value::String("huggingface".into()));
+    set("normalizer", Value::Strings(normalizers[of(1, 6)].iter().collect()));
+    set("space_prefix", Value::String(["never", "first", "always"][of(2, 3)].into()));
+    for (at, key) in [(3, "split_at_spaces"), (4, "ignore_merges"), (5, "fuse_unknown"), (6, "strip_space")] {
+        set(key, Value::Bool(of(at, 2) == 1));
+    }
+    if flag(RULES + 7) > b'0' {
+        set("unknown_token_id", Value::U32((flag(RULES + 7) - b'0').into()));
+    }
+    set("added_ids", Value::U32s(ids));
+    set("added_flags", Value::U32s(added));
 }
 
 /// A byte in the byte alphabet.

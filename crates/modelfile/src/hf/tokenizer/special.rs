@@ -142,7 +142,8 @@ fn added(root: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>)
     let mut found = None;
     for part in if sequence { processor.nodes("processors")? } else { vec![processor] } {
         match part.str("type")? {
-            "ByteLevel" => {} // moves offsets, which nobody asks for here
+            // Moves offsets, which nobody asks for here.
+            "ByteLevel" => part.only(&["type", "add_prefix_space", "trim_offsets", "use_regex"])?,
             "TemplateProcessing" if found.is_none() => found = Some(template(&part, vocab, bos, eos)?),
             _ => return Err(part.wrong("type", "ByteLevel or one TemplateProcessing")),
         }
@@ -152,9 +153,13 @@ fn added(root: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>)
 
 /// The tokens around the text in a template for one text: BOS before it, EOS behind it, and no others.
 fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>) -> Result<(bool, bool)> {
+    part.only(&["type", "single", "pair", "special_tokens"])?;
     let (mut add_bos, mut add_eos, mut text_seen) = (false, false, false);
     for piece in part.nodes("single")? {
-        if piece.get("Sequence").is_some() {
+        if let Some(text) = piece.opt_node("Sequence")? {
+            if text_seen || text.str("id")? != "A" {
+                return Err(piece.wrong("Sequence", "the text A, once"));
+            }
             text_seen = true;
             continue;
         }
@@ -165,7 +170,15 @@ fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u3
         if id.is_none() || id != wanted || *adds {
             return Err(piece.invalid("SpecialToken.id", format!("{place} the text, once"), format!("{name:?}")));
         }
+        // The ids that it adds stand beside the template.
+        let described = part.node("special_tokens")?.node(name)?;
+        if described.opt_array("ids")?.is_none_or(|ids| ids != [Json::from(id)]) {
+            return Err(described.wrong("ids", format!("[{}], the id in the vocabulary", id.unwrap_or_default())));
+        }
         *adds = true;
+    }
+    if !text_seen {
+        return Err(part.wrong("single", "a template with the text A"));
     }
     Ok((add_bos, add_eos))
 }
