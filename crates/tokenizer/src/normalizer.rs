@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use unicode_normalization::char::is_combining_mark;
 use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd, is_nfkc, is_nfkd};
 
+/// Real documents have up to five.
+const MAX_STEPS: usize = 32;
 /// Bytes of an argument.
 const MAX_TEXT: usize = 64;
 /// Times the length of a text that all replacements together may make of it.
@@ -63,6 +65,9 @@ impl Normalizer {
                 }
                 other => return Err(("the name of a normalizer".into(), format!("{other:?}"))),
             });
+            if steps.len() > MAX_STEPS {
+                return Err((format!("at most {MAX_STEPS} steps"), "more".into()));
+            }
             if growth > MAX_GROWTH {
                 return Err((
                     format!("replacements that make a text at most {MAX_GROWTH} times as long"),
@@ -124,7 +129,8 @@ mod tests {
     fn what_is_unknown_or_grows_without_bound_is_refused() {
         let long = "x".repeat(64);
         let grows = ["Replace", "x", &long, "Replace", "x", "yy"];
-        for words in [&["nfc"] as &[&str], &["Prepend"], &["Replace", "a"], &["Replace", "", "a"], &grows] {
+        for words in [&["nfc"] as &[&str], &["Prepend"], &["Replace", "a"], &["Replace", "", "a"], &grows, &["NFC"; 33]]
+        {
             assert!(Normalizer::new(words.iter().copied()).is_err(), "{words:?}");
         }
         assert!(Normalizer::new(grows[..3].iter().copied()).is_ok());

@@ -41,6 +41,11 @@ const NUMBER: Step = Step { regex: r"\p{N}", first: scan::number };
 const NUMBERS: Step = Step { regex: r"\p{N}+", first: scan::numbers };
 const THREE_DIGITS: Step = Step { regex: r"[0-9][0-9][0-9]", first: scan::three_digits };
 const PUNCTUATION: Step = Step { regex: r"[\p{P}\$\+<=>\^~\|]+", first: scan::punctuation };
+const FALCON_PUNCTUATION: Step = Step { regex: r"[\p{P}\$\+<=>\^~\|`]+", first: scan::falcon_punctuation };
+const LINE_END: Step = Step { regex: r"[\r\n]", first: scan::line_end };
+const SPACED_LETTERS: Step = Step { regex: r"\s?\p{L}+", first: scan::spaced_letters };
+const SPACED_PUNCTUATION: Step = Step { regex: r"\s?\p{P}+", first: scan::spaced_punctuation };
+const EAST_ASIAN: Step = Step { regex: r"[一-龥ࠀ-一가-퟿]+", first: scan::east_asian };
 
 /// All that are known. `default` is also what a file without `tokenizer.ggml.pre` gets.
 pub const PRE_TOKENIZERS: &[PreTokenizer] = &[
@@ -73,6 +78,18 @@ pub const PRE_TOKENIZERS: &[PreTokenizer] = &[
         steps: &[LLAMA3],
         ignore_merges: true,
         add_bos: true,
+    },
+    PreTokenizer {
+        names: &["falcon"],
+        steps: &[FALCON_PUNCTUATION, GPT2, THREE_DIGITS],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    PreTokenizer {
+        names: &["deepseek-coder"],
+        steps: &[LINE_END, SPACED_LETTERS, SPACED_PUNCTUATION, EAST_ASIAN, NUMBER],
+        ignore_merges: false,
+        add_bos: false,
     },
 ];
 
@@ -139,7 +156,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn scanners_are_their_regexes(text in r"(?s)[ a'slrveETL0-9\r\n\t.!$é界\u{a0}\u{3000}ⅷ\u{301}🙂]{0,30}|.{0,30}") {
+        fn scanners_are_their_regexes(text in r"(?s)[ a'slrveETL0-9\r\n\t.!$é界가`\u{a0}\u{3000}ⅷ\u{301}🙂]{0,30}|.{0,30}") {
             check(&text);
         }
     }

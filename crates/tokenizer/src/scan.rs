@@ -50,6 +50,48 @@ pub fn punctuation(text: &str) -> usize {
     run_or_gap(text, |c| is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|'))
 }
 
+/// As [`punctuation`] with a backtick in the set.
+pub fn falcon_punctuation(text: &str) -> usize {
+    run_or_gap(text, |c| is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|' | '`'))
+}
+
+/// `[\r\n]`
+pub fn line_end(text: &str) -> usize {
+    match text.find(['\r', '\n']) {
+        Some(0) => 1,
+        Some(gap) => gap,
+        None => text.len(),
+    }
+}
+
+/// `\s?\p{L}+`
+pub fn spaced_letters(text: &str) -> usize {
+    spaced_run_or_gap(text, |c| class(c) == Class::Letter)
+}
+
+/// `\s?\p{P}+`
+pub fn spaced_punctuation(text: &str) -> usize {
+    spaced_run_or_gap(text, is_punctuation)
+}
+
+/// `[一-龥ࠀ-一가-퟿]+`
+pub fn east_asian(text: &str) -> usize {
+    run_or_gap(text, |c| matches!(c, '\u{800}'..='\u{9fa5}' | '\u{ac00}'..='\u{d7ff}'))
+}
+
+/// The run that `keep`, which holds for no space, holds for, with one space before it; or the gap before that.
+fn spaced_run_or_gap(text: &str, keep: impl Fn(char) -> bool + Copy) -> usize {
+    let first = text.chars().next().filter(|&c| class(c) == Class::Space).map_or(0, char::len_utf8);
+    match run(&text[first..], keep) {
+        0 => {}
+        length => return first + length,
+    }
+    // The gap ends at the first kept character, or at the space before it.
+    let Some(at) = text.find(keep) else { return text.len() };
+    let space = text[..at].chars().next_back().filter(|&c| class(c) == Class::Space).map_or(0, char::len_utf8);
+    at - space
+}
+
 /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`
 pub fn gpt2(text: &str) -> usize {
     if let Some(length) = contraction(text, |byte| byte) {

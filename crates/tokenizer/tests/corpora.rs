@@ -82,9 +82,7 @@ fn first_difference(found: &str, expected: &str) -> String {
 /// Vocabularies of other kinds than the two that are known, or with a pre-tokenizer that is not, and the words to say so.
 const REFUSED: &[(&str, &str)] = &[
     ("bert-bge", "found \"bert\""),
-    ("deepseek-coder", "found \"deepseek-coder\""),
     ("deepseek-llm", "found \"deepseek-llm\""),
-    ("falcon", "found \"falcon\""),
     ("gemma-4", "found \"gemma4\""),
     ("nomic-bert-moe", "found \"t5\""),
     ("qwen35", "found \"qwen35\""),
@@ -122,7 +120,7 @@ fn vocabularies_of_llama_cpp_give_its_ids_or_are_refused_by_name() {
     }
     println!("{} vocabularies, {n_texts} texts, {} wrong", files.len(), wrong.len());
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    assert!(files.len() >= 19 && n_texts >= 400, "cut short?");
+    assert!(files.len() >= 19 && n_texts >= 500, "cut short?");
 }
 
 /// Texts and ids beside a vocabulary; none where llama.cpp has none. Neither BOS nor special tokens are asked for

@@ -71,13 +71,16 @@ QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{
 LLAMA3 = QWEN2.replace(r"\p{N}| ", r"\p{N}{1,3}| ")
 
 
+DIGITS = {"type": "Digits", "individual_digits": True}
+
+
 def byte_level(**options):
     return {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True} | options
 
 
-def split(regex):
-    step = {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}
-    return sequence("pretokenizers", step, byte_level(use_regex=False))
+def split(*regexes, digits=()):
+    steps = [{"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False} for regex in regexes]
+    return sequence("pretokenizers", *steps, *digits, byte_level(use_regex=False))
 
 
 def sequence(name, *parts):
@@ -133,8 +136,9 @@ CONFIGURATIONS = [
     configuration("gpt-2, unknown", "bytes without some", pre=byte_level(), decoder=byte_level(), model={"unk_token": "<unk>"}),
     configuration("gpt-2, unknown fused", "bytes without some", pre=byte_level(), decoder=byte_level(),
                   model={"unk_token": "<unk>", "fuse_unk": True}),
-    configuration("smollm", "bytes", decoder=byte_level(),
-                  pre=sequence("pretokenizers", {"type": "Digits", "individual_digits": True}, byte_level())),
+    configuration("smollm", "bytes", decoder=byte_level(), pre=sequence("pretokenizers", DIGITS, byte_level())),
+    configuration("deepseek-coder", "bytes", decoder=byte_level(), post=BOS, more=[X],
+                  pre=split(r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", digits=[DIGITS])),
     configuration("qwen2, NFC", "bytes", normalizer={"type": "NFC"}, pre=split(QWEN2), decoder=byte_level(),
                   more=[X, ("[Y]", {"normalized": True}), ("cafe\u0301", {"normalized": True, "special": False})]),
     configuration("qwen2, ignore_merges", "bytes", normalizer={"type": "NFC"}, pre=split(QWEN2), model={"ignore_merges": True}),

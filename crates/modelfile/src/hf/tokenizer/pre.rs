@@ -27,6 +27,17 @@ const KNOWN: &[(&[Step<'_>], &str)] = &[
     (&[Step::Digits, Step::Bytes(true)], "smollm"),
     (&[Step::Split(QWEN2), Step::Bytes(false)], "qwen2"),
     (&[Step::Split(LLAMA3), Step::Bytes(false)], "llama-bpe"),
+    (
+        &[
+            Step::Split(r"[\r\n]"),
+            Step::Split(r"\s?\p{L}+"),
+            Step::Split(r"\s?\p{P}+"),
+            Step::Split("[一-龥ࠀ-一가-퟿]+"),
+            Step::Digits,
+            Step::Bytes(false),
+        ],
+        "deepseek-coder",
+    ),
 ];
 
 /// A document's way to cut a text.
