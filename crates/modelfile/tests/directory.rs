@@ -275,7 +275,9 @@ fn tokenizers_of_other_kinds_are_refused() {
     llama("/post_processor/single/0/SpecialToken/id", json!("<unk>"), &[file, "single[0].SpecialToken.id", "BOS"]);
     llama("/post_processor/single/1", json!({"Sequence": {"id": "B"}}), &[file, "single[1].Sequence", "the text A"]);
     llama("/post_processor/special_tokens/<s>/ids", json!([2]), &[file, "<s>.ids", "[1]"]);
-    Copy::of("llama").set("config.json", "/eos_token_id", json!([2, 9999])).refused(&["config.json", "eos_token_id"]);
+    let beyond = Copy::of("llama");
+    let beyond = ModelFile::open(&beyond.set("config.json", "/eos_token_id", json!([2, 9999])).0).unwrap();
+    assert!(beyond.warnings()[0].contains("eos_token_id: expected an id below vocab_size"), "{:?}", beyond.warnings());
     Copy::of("llama").set("config.json", "/bos_token_id", json!("x")).refused(&["config.json", "bos_token_id"]);
     let settings = [
         ("/eos_token", json!("</x>"), "</x>"),
@@ -305,4 +307,60 @@ fn a_directory_tells_its_size_and_parts() {
         .sum();
     assert_eq!(model.file_bytes(), on_disk);
     assert_eq!(model.metadata().string("general.name").unwrap(), "llama-grouped");
+}
+
+#[test]
+fn pooling_is_what_sentence_transformers_wrote() {
+    let file = "1_Pooling/config.json";
+    let with = |content: Value| {
+        let copy = Copy::of("qwen3");
+        std::fs::create_dir(copy.0.join("1_Pooling")).unwrap();
+        copy.write(file, content.to_string());
+        copy
+    };
+    let off =
+        json!({"word_embedding_dimension": 32, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": false});
+    let switch = |name: &str| {
+        let mut content = off.clone();
+        content[name] = json!(true);
+        content
+    };
+    let known = [
+        (switch("pooling_mode_mean_tokens"), 1),
+        (switch("pooling_mode_cls_token"), 2),
+        (switch("pooling_mode_lasttoken"), 3),
+        (json!({"pooling_mode": "lasttoken"}), 3),
+        (json!({"pooling_mode": ["mean"]}), 1),
+    ];
+    for (content, number) in known {
+        let model = ModelFile::open(&with(content).0).unwrap();
+        assert_eq!(model.metadata().u32("qwen3.pooling_type").unwrap(), number);
+    }
+    let mut both = switch("pooling_mode_mean_tokens");
+    both["pooling_mode_lasttoken"] = json!(true);
+    for (content, part) in [
+        (off.clone(), "none that is switched on"),
+        (switch("pooling_mode_max_tokens"), "pooling_mode_max_tokens"),
+        (both, "one mode of pooling"),
+        (json!({"pooling_mode": "attention"}), "none that is switched on"),
+        (json!({"pooling_mode": 3}), "a string"),
+    ] {
+        with(content).refused(&[file, part]);
+    }
+}
+
+#[test]
+fn more_ends_than_gguf_has_keys_for_are_kept() {
+    let copy = Copy::of("llama");
+    copy.write("generation_config.json", json!({"eos_token_id": [2, 65, 66, 67, 65]}).to_string());
+    let model = ModelFile::open(&copy.0).unwrap();
+    assert_eq!(*model.metadata().u32s("tokenizer.pacemark.end_token_ids").unwrap(), [2, 65, 66, 67]);
+}
+
+#[test]
+fn fields_that_nothing_reads_are_told() {
+    let copy = Copy::of("llama");
+    copy.set("config.json", "/something_new", json!(1)).set("config.json", "/use_cache", json!(true));
+    let model = ModelFile::open(&copy.0).unwrap();
+    assert_eq!(model.warnings(), ["config.json: not read, since llama has no such fields: something_new"]);
 }
