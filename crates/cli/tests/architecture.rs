@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Crate → what it may use of the workspace. Development dependencies may also use the crates for tests.
 const ARROWS: &[(&str, &[&str])] = &[
     ("quant", &[]),
+    ("jinja", &[]),
     ("modelfile", &["quant"]),
     ("kernels", &["quant"]),
-    ("tokenizer", &["modelfile"]),
+    ("tokenizer", &["modelfile", "jinja"]),
     ("engine", &["quant", "modelfile", "kernels"]),
     ("sched", &[]),
     ("backend", &[]),

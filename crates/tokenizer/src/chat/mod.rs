@@ -1,30 +1,18 @@
 //! Chat templates: from messages to the prompt a model was trained on.
 //!
-//! Templates are Jinja, written for Hugging Face's environment (`apply_chat_template` in `transformers`), which is minijinja
-//! with Python's methods plus what this module adds: `tojson`, `strftime_now`, `raise_exception`, `{% generation %}`.
-//!
-//! A template comes with the model, so it is not trusted: the instructions it runs, its output and its length are bounded,
-//! and it runs on a thread whose stack is large enough for the deepest values and expressions that those bounds allow
-//! (minijinja recurses through both). What stays open: minijinja has no bound on a string that is doubled in a loop.
+//! Templates are Jinja, written for Hugging Face's environment (`apply_chat_template` in `transformers`); the `jinja` crate is
+//! that environment. Here is what a chat adds: which variables a template gets, and how much it may use. It comes with the
+//! model, so it is not trusted: the instructions it runs, the memory it takes, its output and its depth are bounded, by more
+//! where it is given more.
 
-mod environment;
 mod message;
-mod stack;
-mod time;
-mod tojson;
 
 pub use message::{Content, Message};
 
 use crate::Tokenizer;
-use environment::Raised;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, ErrorKind};
+use pacemark_jinja::{Error, Limits, Template};
 use pacemark_modelfile::{Metadata, ModelFileError};
 use serde_json::{Map, Value as Json, json};
-use stack::on_large_stack;
-use std::error::Error;
-use std::io::Write;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What llama.cpp uses for a model that brings no template.
@@ -33,13 +21,10 @@ const CHATML: &str = "{%- for message in messages -%}\
     {%- endfor -%}\
     {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}";
 
-const NAME: &str = "chat template";
-/// Real templates have up to 30 KiB.
-const MAX_SOURCE: usize = 128 << 10;
-/// Instructions; a message takes 20 to 100.
-const FUEL: u64 = 400_000;
-/// Bytes of a prompt, beyond those of the messages.
-const MAX_OUTPUT: usize = 16 << 20;
+/// What a rendering may use besides what its variables allow: a message takes 20 to 100 instructions.
+const BASE: Limits = Limits { instructions: 400_000, memory: 64 << 20, output: 16 << 20 };
+/// Bytes of values for each byte of the variables: a prompt that is put together in a variable is copied for each message.
+const MEMORY_PER_BYTE: u64 = 64;
 
 /// Why a template gave no prompt.
 #[derive(Debug, thiserror::Error)]
@@ -48,26 +33,34 @@ pub enum TemplateError {
     /// The metadata has something else where the template belongs.
     #[error(transparent)]
     Metadata(#[from] ModelFileError),
-    /// Not a template.
+    /// Not a template: what is wrong, after the line it is in.
     #[error("chat template: {0}")]
-    Syntax(minijinja::Error),
+    Syntax(String),
     /// The template itself refused the messages (`raise_exception`).
     #[error("the model's chat template refuses these messages: {0}")]
     Raised(String),
-    /// It failed on these messages.
+    /// It failed on these messages: how, after the line of the statement.
     #[error("chat template: {0}")]
-    Render(minijinja::Error),
-    /// It is too long, runs too long or writes too much.
+    Render(String),
+    /// It is too long or too deep, runs too long, or takes or writes too much.
     #[error("chat template: expected at most {limit} {what}, found more")]
     Limit {
         /// How many are allowed.
-        limit: usize,
+        limit: u64,
         /// Of what.
         what: &'static str,
     },
-    /// The thread to run it could not be started.
-    #[error("chat template: cannot start its thread")]
-    Thread(#[source] std::io::Error),
+}
+
+impl From<Error> for TemplateError {
+    fn from(error: Error) -> TemplateError {
+        match error {
+            Error::Raised(message) => TemplateError::Raised(message),
+            Error::Limit { limit, what } => TemplateError::Limit { limit, what },
+            error @ Error::Syntax { .. } => TemplateError::Syntax(error.to_string()),
+            error => TemplateError::Render(error.to_string()),
+        }
+    }
 }
 
 /// What [`ChatTemplate::render`] is given besides the messages.
@@ -86,9 +79,7 @@ pub struct RenderOptions {
 /// A compiled template.
 #[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Arc<Environment<'static>>,
-    /// Length of its source.
-    n_bytes: u64,
+    template: Template,
     bos: String,
     eos: String,
     is_fallback: bool,
@@ -97,14 +88,8 @@ pub struct ChatTemplate {
 impl ChatTemplate {
     /// Compiles `source`. `bos` and `eos` are the texts of those tokens, which templates may write out.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<ChatTemplate, TemplateError> {
-        if source.len() > MAX_SOURCE {
-            return Err(TemplateError::Limit { limit: MAX_SOURCE, what: "bytes of template" });
-        }
-        let source = environment::without_generation_tags(source);
-        let n_bytes = source.len() as u64;
-        let environment = on_large_stack(NAME, move || (environment::compile(NAME, source), n_bytes))?;
-        let environment = Arc::new(environment.map_err(TemplateError::Syntax)?);
-        Ok(ChatTemplate { environment, n_bytes, bos: bos.into(), eos: eos.into(), is_fallback: false })
+        let template = Template::compile(source)?;
+        Ok(ChatTemplate { template, bos: bos.into(), eos: eos.into(), is_fallback: false })
     }
 
     /// The template of a model file, or ChatML if it has none: see [`ChatTemplate::is_fallback`].
@@ -124,71 +109,43 @@ impl ChatTemplate {
 
     /// The prompt for `messages`.
     pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String, TemplateError> {
-        let mut variables = json!({
-            "messages": messages,
-            "tools": options.tools,
-            "documents": null,
-            "add_generation_prompt": options.add_generation_prompt,
-            "bos_token": self.bos,
-            "eos_token": self.eos,
-        });
-        if let Json::Object(variables) = &mut variables {
-            variables.extend(options.extra.clone());
-        }
-        let now = options.now.unwrap_or_else(SystemTime::now);
-        let clock =
-            minijinja::context! { strftime_now => Value::from_function(move |format: &str| time::format(now, format)) };
-        let limit = MAX_OUTPUT + variables.to_string().len();
-        let (environment, n_bytes) = (self.environment.clone(), self.n_bytes);
-        let render = move || {
-            let mut output = Bounded { bytes: Vec::new(), limit };
-            let context = minijinja::context! { ..Value::from(Serde(&variables)), ..clock };
-            let rendered = environment.get_template(NAME).and_then(|template| {
-                template.render_captured_to(context, &mut output).map(|captured| captured.state().fuel_levels())
-            });
-            // What has failed may have used all its fuel.
-            let fuel = rendered.as_ref().ok().and_then(|levels| *levels).map_or(FUEL, |(consumed, _)| consumed);
-            (rendered.map(|_| output.bytes), n_bytes + fuel)
+        let mut variables = Map::new();
+        let given = [
+            ("messages", json!(messages)),
+            ("tools", json!(options.tools)),
+            ("documents", Json::Null),
+            ("add_generation_prompt", Json::Bool(options.add_generation_prompt)),
+            ("bos_token", json!(self.bos)),
+            ("eos_token", json!(self.eos)),
+        ];
+        variables.extend(given.map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(options.extra.clone());
+        let n_bytes: u64 = variables.values().map(size).sum();
+        let limits = Limits {
+            instructions: BASE.instructions + n_bytes,
+            memory: BASE.memory + MEMORY_PER_BYTE * n_bytes,
+            output: BASE.output + n_bytes,
         };
-        match on_large_stack(NAME, render)? {
-            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) => Err(failure(error, limit)),
-        }
+        let now = options.now.unwrap_or_else(SystemTime::now);
+        Ok(self.template.render(&variables, now, limits)?)
     }
 }
 
-/// What a failed rendering means.
-fn failure(error: minijinja::Error, output_limit: usize) -> TemplateError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(link) = cause {
-        if let Some(Raised(message)) = link.downcast_ref() {
-            return TemplateError::Raised(message.clone());
+/// About how many bytes of JSON a value is.
+fn size(value: &Json) -> u64 {
+    // An explicit stack: nothing has bounded the depth of these values yet.
+    let (mut n_bytes, mut left) = (0, vec![value]);
+    while let Some(value) = left.pop() {
+        n_bytes += 4;
+        match value {
+            Json::String(text) => n_bytes += text.len() as u64,
+            Json::Array(items) => left.extend(items),
+            Json::Object(entries) => {
+                n_bytes += entries.keys().map(|key| key.len() as u64).sum::<u64>();
+                left.extend(entries.values());
+            }
+            _ => {}
         }
-        cause = link.source();
     }
-    match error.kind() {
-        ErrorKind::OutOfFuel => TemplateError::Limit { limit: FUEL as usize, what: "instructions" },
-        ErrorKind::WriteFailure => TemplateError::Limit { limit: output_limit, what: "bytes of prompt" },
-        _ => TemplateError::Render(error),
-    }
-}
-
-/// Takes no more than `limit` bytes.
-struct Bounded {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(std::io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    n_bytes
 }

@@ -1,7 +1,7 @@
 //! `strftime_now`: the date for templates that tell it to the model. In UTC, so that a prompt does not depend on where it is made.
 
-use minijinja::{Error, ErrorKind};
-use std::fmt::Write;
+use crate::error::{Result, failure};
+use crate::value::text::Buffer;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -59,14 +59,13 @@ impl Moment {
     }
 }
 
-/// `time` as Python's `strftime` writes it: the directives that are numbers and English names. `%-d` is without the zero.
-pub fn format(time: SystemTime, format: &str) -> Result<String, Error> {
+/// Writes `time` as Python's `strftime` does: the directives that are numbers and English names. `%-d` is without the zero.
+pub fn format(time: SystemTime, format: &str, out: &mut Buffer<'_>) -> Result<()> {
     let moment = Moment::new(time);
-    let mut out = String::new();
     let mut chars = format.chars();
     while let Some(c) = chars.next() {
         if c != '%' {
-            out.push(c);
+            out.push(c)?;
             continue;
         }
         let mut directive = chars.next();
@@ -74,17 +73,17 @@ pub fn format(time: SystemTime, format: &str) -> Result<String, Error> {
         if !padded {
             directive = chars.next();
         }
-        let unknown = || {
-            let message = format!("strftime_now: unknown directive in {format:?}");
-            Error::new(ErrorKind::InvalidOperation, message)
-        };
-        write_directive(&moment, directive.ok_or_else(unknown)?, padded, &mut out).ok_or_else(unknown)?;
+        let written = directive.and_then(|directive| written(&moment, directive, padded));
+        out.push_str(&written.ok_or_else(|| failure("strftime_now: unknown directive in the format"))?)?;
     }
-    Ok(out)
+    Ok(())
 }
 
-fn write_directive(moment: &Moment, directive: char, padded: bool, out: &mut String) -> Option<()> {
+/// What stands for a directive, if it is known.
+fn written(moment: &Moment, directive: char, padded: bool) -> Option<String> {
     let name = |names: &[&'static str], at: i64| names.get(at as usize).copied();
+    let short = |name: &str| name.get(..3).map(str::to_owned);
+    let number = |directive| written(moment, directive, true);
     let hour = moment.second_of_day / 3600;
     let (value, width) = match directive {
         'Y' => (moment.year, 4),
@@ -97,47 +96,55 @@ fn write_directive(moment: &Moment, directive: char, padded: bool, out: &mut Str
         'M' => (moment.second_of_day / 60 % 60, 2),
         'S' => (moment.second_of_day % 60, 2),
         'w' => (moment.weekday, 1),
-        text => {
-            let (long, short) = (usize::MAX, 3);
-            let (text, length) = match text {
-                'A' => (name(&DAYS, moment.weekday)?, long),
-                'a' => (name(&DAYS, moment.weekday)?, short),
-                'B' => (name(&MONTHS, moment.month - 1)?, long),
-                'b' => (name(&MONTHS, moment.month - 1)?, short),
-                'p' => (if hour < 12 { "AM" } else { "PM" }, long),
-                '%' => ("%", long),
-                _ => return None,
-            };
-            out.push_str(text.get(..length).unwrap_or(text));
-            return Some(());
-        }
+        'u' => ((moment.weekday + 6) % 7 + 1, 1),
+        'e' => return Some(format!("{:>2}", moment.day)),
+        'A' => return name(&DAYS, moment.weekday).map(str::to_owned),
+        'a' => return name(&DAYS, moment.weekday).and_then(short),
+        'B' => return name(&MONTHS, moment.month - 1).map(str::to_owned),
+        'b' | 'h' => return name(&MONTHS, moment.month - 1).and_then(short),
+        'p' => return Some(if hour < 12 { "AM" } else { "PM" }.to_owned()),
+        'F' => return Some(format!("{}-{}-{}", number('Y')?, number('m')?, number('d')?)),
+        'D' => return Some(format!("{}/{}/{}", number('m')?, number('d')?, number('y')?)),
+        'T' => return Some(format!("{}:{}:{}", number('H')?, number('M')?, number('S')?)),
+        'R' => return Some(format!("{}:{}", number('H')?, number('M')?)),
+        '%' => return Some("%".to_owned()),
+        _ => return None,
     };
     let width = if padded { width } else { 1 };
-    write!(out, "{value:0width$}").ok()
+    Some(format!("{value:0width$}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{Budget, Limits};
     use std::time::Duration;
 
-    fn at(seconds: u64, template: &str) -> String {
-        format(UNIX_EPOCH + Duration::from_secs(seconds), template).unwrap()
+    fn at(seconds: u64, template: &str) -> Result<String> {
+        let budget = Budget::new(Limits::default());
+        let mut out = Buffer::new(&budget);
+        format(UNIX_EPOCH + Duration::from_secs(seconds), template, &mut out)?;
+        Ok(out.into_string())
     }
 
     #[test]
     fn as_python_writes_it() {
         // datetime.fromtimestamp(t, UTC).strftime(…)
-        assert_eq!(at(0, "%d %b %Y %H:%M:%S %A %j"), "01 Jan 1970 00:00:00 Thursday 001");
-        assert_eq!(at(951_825_599, "%A, %-d %B %y %I:%M %p %w %%"), "Tuesday, 29 February 00 11:59 AM 2 %");
-        assert_eq!(at(1_735_689_599, "%Y-%m-%d %j %a"), "2024-12-31 366 Tue");
-        assert_eq!(at(4_107_542_400, "%Y-%m-%d %j"), "2100-03-01 060");
+        let cases = [
+            (0, "%d %b %Y %H:%M:%S %A %j", "01 Jan 1970 00:00:00 Thursday 001"),
+            (951_825_599, "%A, %-d %B %y %I:%M %p %w %u %e %%", "Tuesday, 29 February 00 11:59 AM 2 2 29 %"),
+            (1_735_689_599, "%Y-%m-%d %j %a", "2024-12-31 366 Tue"),
+            (4_107_542_400, "%Y-%m-%d %j %F %D %T %R %e", "2100-03-01 060 2100-03-01 03/01/00 00:00:00 00:00  1"),
+        ];
+        for (seconds, template, expected) in cases {
+            assert_eq!(at(seconds, template).unwrap(), expected);
+        }
     }
 
     #[test]
     fn unknown_directives_are_refused() {
         for template in ["%Q", "%", "%-"] {
-            assert!(format(UNIX_EPOCH, template).is_err(), "{template}");
+            assert!(at(0, template).is_err(), "{template}");
         }
     }
 }

@@ -1,0 +1,349 @@
+//! A template as a tree, built by `parser`; `resolve` fills in where each name is kept.
+//!
+//! What can be long without being deep (operators of one kind, subscripts, `elif`) is a list here and not a chain of nodes,
+//! so nothing recurses through it.
+
+use crate::filters::Filter;
+use crate::predicates::Predicate;
+use crate::value::Text;
+use crate::value::number::Arithmetic;
+use std::sync::Arc;
+
+/// A name of the template.
+pub type Name = Arc<str>;
+
+/// Where a variable is: in the function so many levels out, at this place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// Functions (macros, blocks, recursive loops) to go out through.
+    pub hops: u32,
+    /// The place in that function.
+    pub index: usize,
+}
+
+/// A variable that is read or set.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: Name,
+    /// Where it is.
+    pub slot: Slot,
+}
+
+/// Whether what is written gets HTML escapes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Escape {
+    /// No.
+    #[default]
+    Off,
+    /// Inside of `{% autoescape true %}`.
+    On,
+    /// Inside of an `{% autoescape %}` whose value is not a constant.
+    AsSet,
+}
+
+/// A literal.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Literal {
+    None,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(Text),
+}
+
+/// An expression.
+#[derive(Debug)]
+pub enum Expr {
+    /// A literal.
+    Literal(Literal),
+    /// A variable.
+    Variable(Variable),
+    /// `[…]`
+    List(Vec<Expr>),
+    /// `(…, …)`
+    Tuple(Vec<Expr>),
+    /// `{…: …}`
+    Dict(Vec<(Expr, Expr)>),
+    /// A value and what is applied to it, in order.
+    Postfix(Box<Expr>, Vec<Postfix>),
+    /// `-x`
+    Negative(Box<Expr>),
+    /// `+x`
+    Positive(Box<Expr>),
+    /// `not x`
+    Not(Box<Expr>),
+    /// Operators of one precedence, from left to right.
+    Arithmetic(Box<Expr>, Vec<(Arithmetic, Expr)>),
+    /// `a ~ b ~ …`
+    Concat(Vec<Expr>, Escape),
+    /// `a < b == …`
+    Compare(Box<Expr>, Vec<(Comparison, Expr)>),
+    /// `a and b and …`
+    And(Vec<Expr>),
+    /// `a or b or …`
+    Or(Vec<Expr>),
+    /// `a if b else c if d else …`: values with their conditions, and the last one.
+    Conditional(Vec<(Expr, Expr)>, Option<Box<Expr>>),
+}
+
+/// An operator that compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+    NotIn,
+}
+
+/// What is applied to a value.
+#[derive(Debug)]
+pub enum Postfix {
+    /// `.name`
+    Attribute(Name),
+    /// `[key]`
+    Item(Expr),
+    /// `[start:stop:step]`
+    Slice(Box<[Option<Expr>; 3]>),
+    /// `(…)`
+    Call(Arguments),
+    /// `| name(…)`
+    Filter(FilterCall),
+    /// `is name(…)`, `is not name(…)`
+    Test {
+        /// Its name.
+        name: Name,
+        /// The test, if there is one of this name.
+        predicate: Option<&'static Predicate>,
+        /// What it is given.
+        arguments: Arguments,
+        /// Whether it is `is not`.
+        negated: bool,
+    },
+}
+
+/// A filter and what it is given.
+#[derive(Debug)]
+pub struct FilterCall {
+    /// Its name.
+    pub name: Name,
+    /// The filter, if there is one of this name.
+    pub filter: Option<&'static Filter>,
+    /// What it is given.
+    pub arguments: Arguments,
+}
+
+/// The arguments of a call.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    /// `a, b`
+    pub positional: Vec<Expr>,
+    /// `a=b`
+    pub keyword: Vec<(Name, Expr)>,
+    /// `*args`
+    pub all: Option<Box<Expr>>,
+    /// `**kwargs`
+    pub all_keyword: Option<Box<Expr>>,
+}
+
+/// A statement and its line.
+#[derive(Debug)]
+pub struct Statement {
+    /// Counted from 1.
+    pub line: u32,
+    /// What it does.
+    pub kind: StatementKind,
+}
+
+/// Statements in order.
+pub type Body = Vec<Statement>;
+
+/// What a statement does.
+#[derive(Debug)]
+pub enum StatementKind {
+    /// Text as it stands.
+    Text(Arc<str>),
+    /// `{{ expression }}`
+    Print(Expr, Escape),
+    /// `{% if %}`: conditions with their bodies, and the `else`.
+    If(Vec<(Expr, Body)>, Body),
+    /// `{% for %}`
+    For(Arc<For>),
+    /// `{% set target = value %}`
+    Set(Target, Expr, Exports),
+    /// `{% set target | filter %}…{% endset %}`
+    SetBlock(Target, Captured, Exports),
+    /// `{% macro %}`
+    Macro(Arc<Macro>, usize, Exports),
+    /// `{% call(…) macro(…) %}…{% endcall %}`
+    Call(Expr, Arc<Macro>),
+    /// `{% filter %}…{% endfilter %}`
+    Filter(Captured),
+    /// `{% with %}`: targets with their values, and the body.
+    With(Vec<(Target, Expr)>, Scoped),
+    /// `{% autoescape %}`
+    Autoescape(Expr, Scoped),
+    /// `{% generation %}`: marks what the assistant says, for training.
+    Generation(Scoped),
+    /// `{% block %}`: its place among the blocks, and if it is `scoped` the variables it sees besides the context's.
+    Block(usize, Option<Vec<(usize, Slot)>>),
+    /// `{% break %}`
+    Break,
+    /// `{% continue %}`
+    Continue,
+    /// A statement that needs other templates.
+    OtherTemplate(&'static str),
+}
+
+/// Variables of the top level that blocks see: number of the name, and place.
+pub type Exports = Vec<(usize, usize)>;
+
+/// How a variable of a scope begins.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// With what the context has for the name of this number.
+    Context(usize),
+    /// With what the variable of an outer scope has.
+    Outer(Slot),
+    /// With nothing.
+    Undefined,
+}
+
+/// The variables that a scope sets up when it is entered.
+pub type Loads = Vec<(usize, Load)>;
+
+/// A body with a scope of its own.
+#[derive(Debug, Default)]
+pub struct Scoped {
+    /// What it contains.
+    pub body: Body,
+    /// Its variables.
+    pub loads: Loads,
+}
+
+/// A body whose output becomes a value, and the filters that value goes through.
+#[derive(Debug)]
+pub struct Captured {
+    /// What is captured.
+    pub scoped: Scoped,
+    /// In order.
+    pub filters: Vec<Postfix>,
+    /// Whether the value is markup.
+    pub escape: Escape,
+}
+
+/// What is assigned to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A variable.
+    Variable(Variable),
+    /// `namespace.attribute`
+    Attribute(Variable, Name),
+    /// `a, b`
+    Tuple(Vec<Target>),
+}
+
+/// `{% for target in iterable if test recursive %}`
+#[derive(Debug)]
+pub struct For {
+    /// What takes the items.
+    pub target: Target,
+    /// What is gone through.
+    pub iterable: Expr,
+    /// Which items are taken.
+    pub test: Option<LoopTest>,
+    /// What is done with each.
+    pub body: Scoped,
+    /// What is done if no iteration came to its end.
+    pub otherwise: Option<Scoped>,
+    /// Whether `loop(…)` runs it again, in variables of its own.
+    pub recursive: Option<Function>,
+    /// Where `loop` is, if it is used.
+    pub loop_slot: Option<usize>,
+    /// Whether what `loop(…)` returns is markup.
+    pub escape: Escape,
+}
+
+/// The condition of a loop, with the target in variables of its own.
+#[derive(Debug)]
+pub struct LoopTest {
+    /// The condition.
+    pub test: Expr,
+    /// What takes the item.
+    pub target: Target,
+    /// Its variables.
+    pub loads: Loads,
+}
+
+/// What has variables of its own each time it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Function {
+    /// How many variables.
+    pub n_slots: usize,
+}
+
+/// `{% macro name(parameters) %}`, and the body of a `{% call %}`.
+#[derive(Debug)]
+pub struct Macro {
+    /// None of a `{% call %}`.
+    pub name: Option<Name>,
+    /// Names, places and default values.
+    pub parameters: Vec<Parameter>,
+    /// Where `caller` is, if the body uses it.
+    pub caller: Option<usize>,
+    /// Where `kwargs` is, if the body uses it.
+    pub kwargs: Option<usize>,
+    /// Where `varargs` is, if the body uses it.
+    pub varargs: Option<usize>,
+    /// Its variables.
+    pub function: Function,
+    /// What it writes.
+    pub scoped: Scoped,
+    /// Its line.
+    pub line: u32,
+}
+
+/// A parameter of a macro.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: Name,
+    /// Its place.
+    pub slot: usize,
+    /// Its value when none is given.
+    pub default: Option<Expr>,
+}
+
+/// `{% block name %}`
+#[derive(Debug)]
+pub struct Block {
+    /// Its name.
+    pub name: Name,
+    /// Whether it sees the variables of where it stands.
+    pub scoped: bool,
+    /// Whether it must be overridden, which nothing can do here.
+    pub required: bool,
+    /// What it writes.
+    pub content: Scoped,
+    /// Its variables.
+    pub function: Function,
+}
+
+/// A whole template.
+#[derive(Debug, Default)]
+pub struct Program {
+    /// The statements, and the variables of the top level.
+    pub root: Scoped,
+    /// The function that they are.
+    pub function: Function,
+    /// The blocks.
+    pub blocks: Vec<Block>,
+    /// Names that are looked for in the context, by number.
+    pub names: Vec<Name>,
+}

@@ -1,0 +1,151 @@
+//! Lists, tuples, ranges and the views of a dictionary.
+
+use super::{Dict, Value};
+use crate::error::{Result, fail};
+use crate::limits::{Budget, MAX_DEPTH, MAX_RANGE, exceeded};
+use std::rc::Rc;
+
+/// The items of a list or a tuple.
+pub struct Seq {
+    /// The items.
+    pub items: Vec<Value>,
+    /// Names of the items, if it is a named tuple.
+    pub names: &'static [&'static str],
+    depth: u16,
+}
+
+impl Seq {
+    /// Counts the items, and how deep they are.
+    pub fn new(items: Vec<Value>, budget: &Budget) -> Result<Rc<Seq>> {
+        Seq::named(items, &[], budget)
+    }
+
+    /// A named tuple.
+    pub fn named(items: Vec<Value>, names: &'static [&'static str], budget: &Budget) -> Result<Rc<Seq>> {
+        budget.produce_many(items.len() + 1, size_of::<Value>())?;
+        budget.steps(items.len() / 8)?;
+        let depth = deeper(items.iter().map(Value::depth).max().unwrap_or(0))?;
+        Ok(Rc::new(Seq { items, names, depth }))
+    }
+
+    /// See [`Value::depth`].
+    pub fn depth(&self) -> u16 {
+        self.depth
+    }
+}
+
+/// The depth of what contains something of this depth.
+pub fn deeper(depth: u16) -> Result<u16> {
+    if depth >= MAX_DEPTH {
+        return exceeded(u64::from(MAX_DEPTH), "levels of values");
+    }
+    Ok(depth + 1)
+}
+
+/// A `range`.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    /// The first number.
+    pub start: i64,
+    /// The end, which is not in it.
+    pub stop: i64,
+    /// The distance, which is not 0.
+    pub step: i64,
+}
+
+impl Range {
+    /// Refuses what the sandbox refuses.
+    pub fn new(start: i128, stop: i128, step: i128) -> Result<Range> {
+        let [Ok(from), Ok(to), Ok(by)] = [start, stop, step].map(i64::try_from) else {
+            return fail("range: expected numbers of 64 bits");
+        };
+        if by == 0 {
+            return fail("range: the third argument must not be zero");
+        }
+        let range = Range { start: from, stop: to, step: by };
+        if range.length() > MAX_RANGE {
+            return fail(format!("range: expected at most {MAX_RANGE} items, found {}", range.length()));
+        }
+        Ok(range)
+    }
+
+    fn length(&self) -> i128 {
+        let distance = i128::from(self.stop) - i128::from(self.start);
+        let step = i128::from(self.step);
+        if (distance > 0) != (step > 0) { 0 } else { (distance + step - step.signum()) / step }
+    }
+
+    /// How many numbers it has.
+    pub fn len(&self) -> usize {
+        self.length() as usize
+    }
+
+    /// The number at `at`, which must be less than the length.
+    pub fn at(&self, at: usize) -> i128 {
+        i128::from(self.start) + i128::from(self.step) * at as i128
+    }
+
+    /// Whether `number` is one of its numbers.
+    pub fn contains(&self, number: i128) -> bool {
+        let distance = number - i128::from(self.start);
+        let (step, length) = (i128::from(self.step), self.length());
+        distance % step == 0 && (0..length).contains(&(distance / step))
+    }
+}
+
+/// What a view shows of its dictionary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// `keys()`
+    Keys,
+    /// `values()`
+    Values,
+    /// `items()`
+    Items,
+}
+
+/// `keys()`, `values()` or `items()`.
+pub struct View {
+    /// Of this dictionary.
+    pub dict: Rc<Dict>,
+    /// What of it.
+    pub shown: Shown,
+}
+
+impl View {
+    /// Python's name for it.
+    pub fn type_name(&self) -> &'static str {
+        match self.shown {
+            Shown::Keys => "dict_keys",
+            Shown::Values => "dict_values",
+            Shown::Items => "dict_items",
+        }
+    }
+
+    /// What it shows at a place.
+    pub fn at(&self, at: usize, budget: &Budget) -> Result<Option<Value>> {
+        let Some((key, value)) = self.dict.entries().get(at) else { return Ok(None) };
+        Ok(Some(match self.shown {
+            Shown::Keys => key.clone(),
+            Shown::Values => value.clone(),
+            Shown::Items => Value::tuple(vec![key.clone(), value.clone()], budget)?,
+        }))
+    }
+}
+
+/// `start:stop:step` over `len` items, as Python reads it: indices in the order they are taken.
+pub fn slice_indices(len: usize, bounds: [Option<i128>; 3]) -> Result<impl ExactSizeIterator<Item = usize>> {
+    let [start, stop, step] = bounds;
+    let (len, step) = (len as i128, step.unwrap_or(1));
+    if step == 0 {
+        return fail("slice step cannot be zero");
+    }
+    let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
+    let clamp = |bound: i128| (if bound < 0 { bound.saturating_add(len) } else { bound }).clamp(low, high);
+    let start = start.map_or(if step > 0 { low } else { high }, clamp);
+    let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
+    let distance = if step > 0 { stop - start } else { start - stop };
+    let size = step.unsigned_abs() as i128;
+    let count = if distance <= 0 || size <= 0 { 0 } else { (distance - 1) / size + 1 };
+    Ok((0..count as usize).map(move |n| (start + step * n as i128) as usize))
+}
