@@ -10,6 +10,9 @@ that transformers itself refuses it. Pacemark must give the same logits or refus
 cases: every attribute of a family's configuration class set to something else, and combinations of what says how positions
 are rotated in.
 
+The same for keys of the golden models' GGUF files, for tests/gguf_keys.rs: what they mean is llama.cpp's `src/llama-model.cpp`, and
+transformers computes it from a configuration that says the same, or with its frequencies replaced.
+
 Also writes ../../../../modelfile/tests/data/config_attributes.json: the attributes of the classes, for the test that each is read,
 refused or known to be harmless.
 """
@@ -20,6 +23,7 @@ import logging
 import pathlib
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 
@@ -241,12 +245,49 @@ def edits(stored, changes):
     return sorted(remove), {field: value for field, value in changes.items() if value != ABSENT}
 
 
-def compute(directory, tokens):
+# base, keys that are removed, keys that are set, the configuration that means the same, elements of a head that are rotated
+GGUF = [
+    ("llama", [], {"llama.rope.scaling.factor": 4.0}, {"rope_scaling": LINEAR, "rope_theta": 10000.0}, None),
+    ("llama", [], {"llama.rope.scale_linear": 4.0}, {"rope_scaling": LINEAR, "rope_theta": 10000.0}, None),
+    ("llama", [], {"llama.rope.scaling.type": "none", "llama.rope.scaling.factor": 4.0}, {}, None),
+    ("gemma3", [], {"gemma3.final_logit_softcapping": 2.0}, {"final_logit_softcapping": 2.0}, None),
+    ("gemma3", ["gemma3.attention.sliding_window"], {}, {"layer_types": ["full_attention"] * 7}, None),
+    ("gemma3", [], {"gemma3.attention.sliding_window": 0}, {"layer_types": ["full_attention"] * 7}, None),
+    ("gemma3", ["gemma3.rope.freq_base"], {}, {"rope_theta": 10000.0, "rope_local_base_freq": 10000.0}, None),
+    ("gemma3", ["gemma3.attention.sliding_window_pattern"], {}, {"layer_types": ABSENT}, None),
+    ("gemma3", [], {"gemma3.rope.dimension_count": 8}, {}, 8),
+    ("qwen2", [], {"qwen2.rope.dimension_count": 4}, {}, 4),
+    ("qwen3", [], {"qwen3.rope.dimension_count": 8}, {}, 8),
+]
+
+
+def rotate_only(model, n):
+    """The first `n` elements of each head are rotated, as llama.cpp does by rope.dimension_count."""
+    rotary = model.model.rotary_emb
+    for name, frequencies in list(rotary.named_buffers()):
+        if name.endswith("inv_freq") and "original" not in name:
+            half = frequencies.shape[0]
+            base = frequencies[1].item() ** -half  # the second frequency is base ** (-1 / half)
+            setattr(rotary, name, 1.0 / base ** (torch.arange(0, n, 2, dtype=torch.float32) / n))
+    module = sys.modules[type(model).__module__]
+    whole = module.apply_rotary_pos_emb
+
+    def part(q, k, cos, sin, *arguments, **keywords):
+        rotated = whole(q[..., :n], k[..., :n], cos, sin, *arguments, **keywords)
+        return tuple(torch.cat([turned, x[..., n:]], dim=-1) for turned, x in zip(rotated, (q, k)))
+
+    module.apply_rotary_pos_emb = part
+    return lambda: setattr(module, "apply_rotary_pos_emb", whole)
+
+
+def compute(directory, tokens, rotated=None):
     model = transformers.AutoModelForCausalLM.from_pretrained(
         directory, attn_implementation="eager", dtype=torch.float32
     ).eval()
+    restore = rotate_only(model, rotated) if rotated else lambda: None
     with torch.no_grad():
         logits = model(torch.tensor([tokens])).logits[0]
+    restore()
     if not bool(torch.isfinite(logits).all()):
         raise ValueError("logits that are no numbers")
     return [[float(f"{x:.6g}") for x in logits[row][::STEP].tolist()] for row in ROWS]
@@ -260,31 +301,50 @@ def attributes(kind, module):
     return sorted({field.name for field in dataclasses.fields(kind)} | set(kind.attribute_map) | (asked - methods))
 
 
+def of_directory(base, config, tokens, rotated=None):
+    """What transformers makes of a golden model with another configuration."""
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = pathlib.Path(scratch) / "model"
+        shutil.copytree(GOLDEN / base, directory)
+        (directory / "config.json").write_text(json.dumps(config))
+        try:
+            return {"logits": compute(directory, tokens, rotated)}
+        except Exception as error:  # whatever it raises, it has refused
+            return {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:100] if str(error) else ''}"}
+
+
+def read(base):
+    stored = json.loads((GOLDEN / base / "config.json").read_text())
+    return stored, json.loads((GOLDEN / f"{base}.json").read_text())["tokens"]
+
+
+def edited(stored, changes):
+    remove, fields = edits(stored, changes)
+    return {field: value for field, value in stored.items() if field not in remove} | fields
+
+
 def main():
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     out, known = [], {}
     for base in BASES:
-        stored = json.loads((GOLDEN / base / "config.json").read_text())
-        tokens = json.loads((GOLDEN / f"{base}.json").read_text())["tokens"]
+        stored, tokens = read(base)
         kind = type(transformers.AutoConfig.for_model(stored["model_type"]))
         model = transformers.AutoModelForCausalLM._model_mapping[kind]
         known[stored["model_type"]] = attributes(kind, __import__(model.__module__, fromlist=["x"]))
         for changes in cases(base, stored, kind):
             remove, fields = edits(stored, changes)
-            config = {field: value for field, value in stored.items() if field not in remove} | fields
-            with tempfile.TemporaryDirectory() as scratch:
-                directory = pathlib.Path(scratch) / "model"
-                shutil.copytree(GOLDEN / base, directory)
-                (directory / "config.json").write_text(json.dumps(config))
-                try:
-                    result = {"logits": compute(directory, tokens)}
-                except Exception as error:  # whatever it raises, it has refused
-                    result = {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:100] if str(error) else ''}"}
+            result = of_directory(base, edited(stored, changes), tokens)
             out.append({"base": base, "remove": remove, "set": fields, **result})
+    of_keys = []
+    for base, remove, fields, changes, rotated in GGUF:
+        stored, tokens = read(base)
+        result = of_directory(base, edited(stored, changes), tokens, rotated)
+        of_keys.append({"base": base, "remove": remove, "set": fields, "logits": result["logits"]})
+    gguf = ",\n".join(json.dumps(case) for case in of_keys)
     document = ",\n".join(json.dumps(case) for case in out)
     head = json.dumps({"torch": torch.__version__, "transformers": transformers.__version__})
-    (HERE / "configurations.json").write_text(f'{{"made_with": {head}, "rows": {ROWS}, "step": {STEP}, "cases": [\n{document}\n]}}\n')
+    (HERE / "configurations.json").write_text(f'{{"made_with": {head}, "rows": {ROWS}, "step": {STEP}, "cases": [\n{document}\n], "gguf": [\n{gguf}\n]}}\n')
     ATTRIBUTES.parent.mkdir(parents=True, exist_ok=True)
     ATTRIBUTES.write_text(json.dumps({"transformers": transformers.__version__, "classes": known}, indent=1) + "\n")
     refused = sum("error" in case for case in out)
