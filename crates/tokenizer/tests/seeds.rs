@@ -51,3 +51,13 @@ fn tokenizer() {
 fn template() {
     run("template", 150, inputs::template);
 }
+
+#[test]
+fn config_json() {
+    run("config", 400, |bytes| drop(inputs::config_json(bytes)));
+}
+
+#[test]
+fn tokenizer_json() {
+    run("tokenizer_json", 150, inputs::tokenizer_json);
+}
