@@ -11,8 +11,11 @@ use std::cell::Cell;
 pub const MAX_SOURCE: usize = 128 << 10;
 /// Expressions and statements around one another in a source. Jinja2 itself ends near 70 parentheses.
 pub const MAX_NESTING: usize = 100;
-/// Evaluations within one another, over all macros that have been entered: with it the stack is bounded (see `interpret`).
-pub const MAX_LEVELS: u32 = 400;
+/// Evaluations within one another, over all macros that have been entered: with it the stack is bounded. A macro may call
+/// itself about 200 times, as in Jinja2; `tests/stack.rs` runs what takes the most stack.
+pub const MAX_LEVELS: u32 = 1000;
+/// Levels that the call of a macro counts for besides those of its body: by its part of the stack.
+pub const LEVELS_OF_CALL: u32 = 2;
 /// Containers within one another. `json.loads` of Python ends near 1000, serde_json at 128.
 pub const MAX_DEPTH: u16 = 500;
 /// Jinja2's bound for a `range` in a sandbox.
@@ -76,9 +79,9 @@ impl Budget {
         self.produce(n.saturating_mul(bytes))
     }
 
-    /// Goes a level deeper; [`Budget::leave`] returns.
-    pub fn enter(&self) -> Result<()> {
-        let level = self.levels.get() + 1;
+    /// Goes so many levels deeper; [`Budget::leave`] returns.
+    pub fn enter(&self, levels: u32) -> Result<()> {
+        let level = self.levels.get() + levels;
         if level > MAX_LEVELS {
             return exceeded(u64::from(MAX_LEVELS), "levels of recursion");
         }
@@ -86,9 +89,9 @@ impl Budget {
         Ok(())
     }
 
-    /// Comes back from a level.
-    pub fn leave(&self) {
-        self.levels.set(self.levels.get() - 1);
+    /// Comes back from as many levels.
+    pub fn leave(&self, levels: u32) {
+        self.levels.set(self.levels.get().saturating_sub(levels));
     }
 }
 

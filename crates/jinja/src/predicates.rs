@@ -6,6 +6,7 @@ use crate::filters;
 use crate::interpret::{Args, Run};
 use crate::methods::case::{is_lower, is_upper};
 use crate::value::compare::{equal, same};
+use crate::value::dict::Key;
 use crate::value::iterate::Cursor;
 use crate::value::number::Arithmetic;
 use crate::value::repr::to_text;
@@ -49,7 +50,7 @@ pub const PREDICATES: &[Predicate] = &[
     predicate("escaped", |_, value, args| alone(args, matches!(value, Value::Text(text) if text.is_markup()))),
     predicate("even", |run, value, args| alone(args, remains(run, value, &Value::Int(2), 0)?)),
     predicate("false", |_, value, args| alone(args, matches!(value, Value::Bool(false)))),
-    predicate("filter", |_, value, args| alone(args, value.as_str().is_some_and(|name| filters::find(name).is_some()))),
+    predicate("filter", |run, value, args| named(run, value, args, |name| filters::find(name).is_some())),
     predicate("float", |_, value, args| alone(args, matches!(value, Value::Float(_)))),
     predicate("ge", |run, a, args| compared(run, Comparison::GreaterOrEqual, a, args)),
     predicate("greaterthan", |run, a, args| compared(run, Comparison::Greater, a, args)),
@@ -74,7 +75,7 @@ pub const PREDICATES: &[Predicate] = &[
     }),
     predicate("sequence", |_, value, args| alone(args, is_sequence(value))),
     predicate("string", |_, value, args| alone(args, value.as_str().is_some())),
-    predicate("test", |_, value, args| alone(args, value.as_str().is_some_and(|name| find(name).is_some()))),
+    predicate("test", |run, value, args| named(run, value, args, |name| find(name).is_some())),
     predicate("true", |_, value, args| alone(args, matches!(value, Value::Bool(true)))),
     predicate("undefined", |_, value, args| alone(args, matches!(value, Value::Undefined(_)))),
     predicate("upper", |run, value, args| alone(args, is_upper(&to_text(run, value)?))),
@@ -89,6 +90,12 @@ pub fn find(name: &str) -> Option<&'static Predicate> {
 fn alone(args: Args, holds: bool) -> Result<bool> {
     let [] = args.optional("test", [])?;
     Ok(holds)
+}
+
+/// Whether there is something of this name; what cannot be a key is an error, as in a dictionary.
+fn named(run: &Run<'_>, value: &Value, args: Args, exists: fn(&str) -> bool) -> Result<bool> {
+    Key::new(value, &run.budget)?;
+    alone(args, value.as_str().is_some_and(exists))
 }
 
 fn compared(run: &Run<'_>, comparison: Comparison, value: &Value, args: Args) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! Filters of sequences that keep their order.
 
-use super::{count, given};
+use super::given;
 use crate::error::{Result, fail};
 use crate::interpret::{Args, Run};
 use crate::value::iterate::{Cursor, collect};
@@ -187,13 +187,14 @@ pub fn batch(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 /// `slice(slices, fill_with=None)`
 pub fn slice(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [slices, fill] = args.bind("slice", ["slices", "fill_with"], 1)?;
-    let slices = count(&slices.unwrap_or(Value::None), "slice")?;
+    let slices = slices.unwrap_or(Value::None).index("slice")?;
     let fill = given(fill);
     let items = collect(run, value)?;
     if slices == 0 {
         return fail("integer division or modulo by zero");
     }
-    let (per_slice, n_longer) = (items.len() / slices, items.len() % slices);
+    let slices = usize::try_from(slices.max(0)).unwrap_or(usize::MAX);
+    let (per_slice, n_longer) = (items.len() / slices.max(1), items.len() % slices.max(1));
     let depth = value.depth().max(fill.as_ref().map_or(0, Value::depth)).saturating_add(1);
     let mut number = 0;
     let mut start = 0;

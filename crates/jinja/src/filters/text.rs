@@ -127,14 +127,12 @@ pub fn truncate(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let Some(kept) = length.checked_sub(end.n_chars()) else {
         return fail(format!("truncate: expected a length of at least {}, found {length}", end.n_chars()));
     };
-    if matches!(value, Value::Undefined(_)) {
+    run.budget.read(value.as_str().map_or(0, str::len))?;
+    // Whatever is short enough stays as it is, of any type that has a length.
+    if value.len().is_some_and(|len| len <= length.saturating_add(leeway)) {
         return Ok(value.clone());
     }
     let text = value.text("truncate")?;
-    run.budget.read(text.len())?;
-    if text.n_chars() <= length.saturating_add(leeway) {
-        return Ok(value.clone());
-    }
     let mut kept = text.slice(0, kept);
     if !is_true(kill_words) {
         kept = kept.rsplit_once(' ').map_or(kept, |(before, _)| before);

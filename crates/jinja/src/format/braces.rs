@@ -81,9 +81,12 @@ impl Fields<'_, '_> {
         if !self.markup {
             return spec::format(self.run, &value, &spec, out);
         }
+        let is_markup = matches!(&value, Value::Text(text) if text.is_markup());
+        if is_markup && !spec.is_empty() {
+            return fail("unsupported format specification for markup");
+        }
         let mut text = Buffer::new(&self.run.budget);
         spec::format(self.run, &value, &spec, &mut text)?;
-        let is_markup = matches!(&value, Value::Text(text) if text.is_markup());
         let text = text.into_text(is_markup).escaped(&self.run.budget)?;
         out.push_str(&text)
     }

@@ -5,12 +5,14 @@ use crate::error::{Result, fail};
 use crate::interpret::Run;
 use crate::value::number::to_float;
 use crate::value::text::Buffer;
-use crate::value::{Value, repr};
+use crate::value::{Text, Value, repr};
 
 /// `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`
 struct Spec {
     fill: char,
     align: Option<Align>,
+    /// Whether numbers get zeros after their sign.
+    is_zero_padded: bool,
     sign: char,
     alternate: bool,
     width: usize,
@@ -25,6 +27,7 @@ impl Spec {
         let mut found = Spec {
             fill: ' ',
             align: None,
+            is_zero_padded: false,
             sign: '-',
             alternate: false,
             width: 0,
@@ -32,9 +35,11 @@ impl Spec {
             precision: None,
             kind: None,
         };
+        let mut has_fill = false;
         let mut ahead = spec.chars();
         if let (Some(fill), Some(align)) = (ahead.next(), ahead.next().and_then(align)) {
             (found.fill, found.align) = (fill, Some(align));
+            has_fill = true;
             chars.nth(1);
         } else if let Some(align) = chars.peek().copied().and_then(align) {
             found.align = Some(align);
@@ -44,8 +49,9 @@ impl Spec {
             found.sign = sign;
         }
         found.alternate = chars.next_if_eq(&'#').is_some();
-        if chars.next_if_eq(&'0').is_some() && found.align.is_none() {
-            (found.fill, found.align) = ('0', Some(Align::Inside));
+        if !has_fill && chars.next_if_eq(&'0').is_some() {
+            found.fill = '0';
+            found.is_zero_padded = found.align.is_none();
         }
         found.width = number(&mut chars)?.unwrap_or(0);
         found.grouping = chars.next_if(|c| ",_".contains(*c));
@@ -71,14 +77,11 @@ impl Spec {
         }
     }
 
-    fn write_text(&self, text: &crate::value::Text, is_zero_padded: bool, out: &mut Buffer<'_>) -> Result<()> {
-        let align = match self.align {
-            Some(Align::Inside) if !is_zero_padded => {
-                return fail("'=' alignment not allowed in string format specifier");
-            }
-            Some(Align::Inside) | None => Align::Left,
-            Some(align) => align,
-        };
+    fn write_text(&self, text: &Text, out: &mut Buffer<'_>) -> Result<()> {
+        if self.align == Some(Align::Inside) {
+            return fail("'=' alignment not allowed in string format specifier");
+        }
+        let align = self.align.unwrap_or(Align::Left);
         if self.sign != '-' || self.alternate || self.grouping.is_some() || !matches!(self.kind, None | Some('s')) {
             return fail("format specifier not allowed for a string");
         }
@@ -143,7 +146,7 @@ impl Spec {
     }
 
     fn write_number(&self, sign: &str, text: &str, group: usize, out: &mut Buffer<'_>) -> Result<()> {
-        let align = self.align.unwrap_or(Align::Right);
+        let align = self.align.unwrap_or(if self.is_zero_padded { Align::Inside } else { Align::Right });
         let Some(separator) = self.grouping else {
             return pad(out, sign, text, self.width, self.fill, align);
         };
@@ -203,8 +206,7 @@ pub fn format(run: &Run<'_>, value: &Value, spec: &str, out: &mut Buffer<'_>) ->
     }
     let found = Spec::parse(spec)?;
     match value {
-        Value::Text(text) if text.is_markup() => fail("Unsupported format specification for Markup."),
-        Value::Text(text) => found.write_text(text, found.fill == '0' && !spec.contains('='), out),
+        Value::Text(text) => found.write_text(text, out),
         Value::Float(number) => found.write_float(*number, out),
         Value::Int(_) | Value::Bool(_) if matches!(found.kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) => {
             found.write_float(to_float(value)?, out)

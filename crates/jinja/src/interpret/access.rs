@@ -4,10 +4,10 @@
 //! `message.items` is the method even where the message has such a key.
 
 use super::{Args, Run};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::methods;
 use crate::value::object::function;
-use crate::value::sequence::slice_indices;
+use crate::value::sequence::{slice_bounds, slice_places};
 use crate::value::text::Buffer;
 use crate::value::{Missing, Range, Value, repr};
 use std::rc::Rc;
@@ -141,9 +141,12 @@ fn own_item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Option<Value>> 
     };
     Ok(match value {
         Value::List(seq) | Value::Tuple(seq) => place(seq.items.len()).and_then(|place| seq.items.get(place).cloned()),
-        // A key that cannot be hashed is one that is not there.
-        Value::Dict(_) if matches!(key, Value::List(_) | Value::Dict(_)) => None,
-        Value::Dict(dict) => dict.get(key, &run.budget)?.cloned(),
+        Value::Dict(dict) => match dict.get(key, &run.budget) {
+            Ok(found) => found.cloned(),
+            // A key that cannot be hashed is one that is not there.
+            Err(error) if matches!(*error, Error::Render { .. }) => None,
+            Err(limit) => return Err(limit),
+        },
         Value::Range(range) => place(range.len()).map(|place| Value::Int(range.at(place))),
         Value::Text(text) if key.as_index().is_some() => {
             run.budget.read(text.len())?;
@@ -176,7 +179,7 @@ pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Resul
     match value {
         Value::Text(text) => {
             run.budget.read(text.len())?;
-            let mut places = slice_indices(text.n_chars(), found)?;
+            let mut places = slice_places(text.n_chars(), found)?;
             let n = places.len();
             let mut out = Buffer::new(&run.budget);
             if step == 1 {
@@ -194,7 +197,7 @@ pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Resul
             Ok(Value::Text(out.into_text(text.is_markup())))
         }
         Value::List(seq) | Value::Tuple(seq) => {
-            let places = slice_indices(seq.items.len(), found)?;
+            let places = slice_places(seq.items.len(), found)?;
             run.budget.produce_many(places.len(), size_of::<Value>())?;
             let items = places.filter_map(|place| seq.items.get(place).cloned()).collect();
             match value {
@@ -203,11 +206,10 @@ pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Resul
             }
         }
         Value::Range(range) => {
-            let mut places = slice_indices(range.len(), found)?;
-            let n = places.len();
-            let start = places.next().map_or(i128::from(range.start), |place| range.at(place));
-            let step = i128::from(range.step).saturating_mul(step);
-            Range::new(start, start.saturating_add(step.saturating_mul(n as i128)), step).map(Value::Range)
+            let [start, stop, step] = slice_bounds(range.len(), found)?;
+            let by = i128::from(range.step);
+            let at = |place: i128| i128::from(range.start) + by * place;
+            Range::new(at(start), at(stop), by.saturating_mul(step)).map(Value::Range)
         }
         other => fail(format!("'{}' object cannot be sliced", other.type_name())),
     }

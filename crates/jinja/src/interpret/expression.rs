@@ -18,9 +18,9 @@ impl Run<'_> {
             Expr::Literal(literal) => Ok(constant(literal)),
             Expr::Variable(variable) => Ok(self.variable(variable, frame)),
             deeper => {
-                self.budget.enter()?;
+                self.budget.enter(1)?;
                 let value = self.eval_deeper(deeper, frame)?;
-                self.budget.leave();
+                self.budget.leave(1);
                 Ok(value)
             }
         }

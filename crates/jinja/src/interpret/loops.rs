@@ -5,6 +5,7 @@ use super::statement::Flow;
 use super::{Args, Run};
 use crate::ast::{For, Function};
 use crate::error::{Result, fail};
+use crate::limits::LEVELS_OF_CALL;
 use crate::value::iterate::Cursor;
 use crate::value::object::{function, object};
 use crate::value::text::Buffer;
@@ -82,9 +83,11 @@ impl Run<'_> {
         outer: &Rc<Frame>,
         depth0: usize,
     ) -> Result<Value> {
+        self.budget.enter(LEVELS_OF_CALL)?;
         let frame = Frame::new(function, Some(outer.clone()), outer.context.clone(), &self.budget)?;
         let mut out = Buffer::new(&self.budget);
         self.iterate(inner, iterable, &frame, outer, depth0, &mut out)?;
+        self.budget.leave(LEVELS_OF_CALL);
         Ok(Value::Text(out.into_text(self.escapes(inner.escape))))
     }
 

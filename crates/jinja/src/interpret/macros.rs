@@ -4,6 +4,7 @@ use super::frame::Frame;
 use super::{Args, Run};
 use crate::ast::Macro;
 use crate::error::{Result, fail};
+use crate::limits::LEVELS_OF_CALL;
 use crate::value::object::object;
 use crate::value::text::Buffer;
 use crate::value::{Dict, Object, Text, Value};
@@ -123,6 +124,7 @@ impl Object for MacroValue {
         let Some(outer) = self.frame.upgrade() else {
             return fail(format!("macro '{}' is called after what it was defined in has ended", self.name()));
         };
+        run.budget.enter(LEVELS_OF_CALL)?;
         let context = outer.context.clone();
         let frame = Frame::new(self.definition.function, Some(outer), context, &run.budget)?;
         self.bind(run, args, &frame)?;
@@ -130,6 +132,7 @@ impl Object for MacroValue {
         self.set_defaults(run, &frame)?;
         let mut out = Buffer::new(&run.budget);
         run.body(&self.definition.scoped.body, &frame, &mut out)?;
+        run.budget.leave(LEVELS_OF_CALL);
         Ok(Value::Text(out.into_text(run.autoescape.get())))
     }
 

@@ -1,7 +1,7 @@
 //! Runs statements.
 
-use super::Run;
 use super::frame::{Frame, Overlay};
+use super::{Args, Run};
 use crate::ast::{Block, Body, Captured, Escape, Exports, Expr, Scoped, Slot, Statement, StatementKind, Target};
 use crate::error::{Result, fail};
 use crate::value::text::Buffer;
@@ -22,16 +22,16 @@ pub(super) enum Flow {
 impl Run<'_> {
     /// Runs statements in order.
     pub(super) fn body(&self, body: &Body, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
-        self.budget.enter()?;
+        self.budget.enter(1)?;
         for statement in body {
             self.budget.step()?;
             let flow = self.statement(statement, frame, out).map_err(|error| error.at(statement.line))?;
             if flow != Flow::Next {
-                self.budget.leave();
+                self.budget.leave(1);
                 return Ok(flow);
             }
         }
-        self.budget.leave();
+        self.budget.leave(1);
         Ok(Flow::Next)
     }
 
@@ -77,7 +77,10 @@ impl Run<'_> {
             }
             StatementKind::With(pairs, scoped) => return self.with(pairs, scoped, frame, out),
             StatementKind::Autoescape(value, scoped) => return self.autoescape(value, scoped, frame, out),
-            StatementKind::Generation(scoped) => return self.scoped(scoped, frame, out),
+            StatementKind::Generation(definition) => {
+                let words = self.call(&self.new_macro(definition, frame)?, Args::default())?;
+                out.push_str(words.text("generation")?)?;
+            }
             StatementKind::Block(number, seen) => self.block(*number, seen.as_deref(), frame, out)?,
             StatementKind::Break => return Ok(Flow::Break),
             StatementKind::Continue => return Ok(Flow::Continue),

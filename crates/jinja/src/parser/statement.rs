@@ -73,7 +73,10 @@ impl Parser {
                 let value = self.expression()?;
                 StatementKind::Autoescape(value, self.closed_body("endautoescape")?)
             }
-            "generation" => StatementKind::Generation(self.function(|parser| parser.closed_body("endgeneration"))?),
+            "generation" => {
+                let scoped = self.function(|parser| parser.closed_body("endgeneration"))?;
+                StatementKind::Generation(Arc::new(new_macro(None, Vec::new(), scoped, line)))
+            }
             "block" => self.block(line)?,
             "print" => return self.print(line, body),
             "break" | "continue" if self.loops == 0 => return syntax(line, format!("'{tag}' outside of a loop")),

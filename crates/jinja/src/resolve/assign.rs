@@ -70,7 +70,7 @@ impl Resolver {
                 self.inner_scope(scoped)
             }
             StatementKind::Autoescape(value, scoped) => self.autoescape(value, scoped),
-            StatementKind::Generation(scoped) => self.scoped(scoped),
+            StatementKind::Generation(inner) => Arc::get_mut(inner).map_or(Ok(()), |inner| self.macro_body(inner)),
             StatementKind::Block(number, seen) => {
                 if self.scoped_blocks.get(*number) == Some(&true) {
                     *seen = Some(self.assigned_names());

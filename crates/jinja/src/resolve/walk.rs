@@ -60,7 +60,7 @@ fn statement<'a>(part: &'a Statement, visit: &mut dyn FnMut(Event<'a>)) {
             expr(value, visit);
             scoped(inner, visit);
         }
-        StatementKind::Generation(inner) => scoped(inner, visit),
+        StatementKind::Generation(inner) => macro_body(inner, visit),
         StatementKind::Block(number, _) => visit(Event::Block(*number)),
     }
 }

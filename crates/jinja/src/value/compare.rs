@@ -1,5 +1,6 @@
 //! Equality, order and membership.
 
+use super::sequence::Shown;
 use super::{Text, Value, iterate};
 use crate::error::{Result, fail};
 use crate::interpret::Run;
@@ -144,6 +145,7 @@ pub fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> 
             Ok(text.contains(part))
         }
         Value::Dict(dict) => Ok(dict.get(item, budget)?.is_some()),
+        Value::View(view) if view.shown == Shown::Keys => Ok(view.dict.get(item, budget)?.is_some()),
         Value::Range(range) => Ok(match item {
             Value::Float(number) if number.trunc() == *number => range.contains(*number as i128),
             other => other.as_index().is_some_and(|number| range.contains(number)),

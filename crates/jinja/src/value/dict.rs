@@ -1,7 +1,7 @@
 //! Dictionaries: in the order of insertion, with any key that Python can hash.
 
-use super::sequence::deeper;
-use super::{Object, Value};
+use super::sequence::{Shown, deeper};
+use super::{Object, Text, Value};
 use crate::error::{Result, fail};
 use crate::limits::Budget;
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub enum Key {
     Text(Arc<str>),
     /// Tuples.
     Tuple(Vec<Key>),
+    /// Ranges: length, start and step.
+    Range(usize, i64, i64),
     /// All undefined values are equal.
     Undefined,
     /// What is equal only to itself.
@@ -49,7 +51,15 @@ impl Key {
             }
             Value::Iter(iter) => Key::Address(Rc::as_ptr(iter).addr()),
             Value::Object(object) => Key::Address(address(object)),
-            Value::List(_) | Value::Dict(_) | Value::Range(_) | Value::View(_) => {
+            // Equal ranges have equal numbers.
+            Value::Range(range) => {
+                let length = range.len();
+                let start = if length > 0 { range.start } else { 0 };
+                let step = if length > 1 { range.step } else { 0 };
+                Key::Range(length, start, step)
+            }
+            Value::View(view) if view.shown == Shown::Values => Key::Address(Rc::as_ptr(view).addr()),
+            Value::List(_) | Value::Dict(_) | Value::View(_) => {
                 return fail(format!("unhashable type: '{}'", value.type_name()));
             }
         })
@@ -72,6 +82,19 @@ pub struct Dict {
 }
 
 impl Dict {
+    /// A dictionary of these keys, which are different from one another.
+    pub fn of_strings(entries: Vec<(Text, Value)>, budget: &Budget) -> Result<Dict> {
+        budget.produce_many(entries.len(), 3 * size_of::<Value>())?;
+        let depth = deeper(entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0))?;
+        let mut index = HashMap::new();
+        if entries.len() > SMALL {
+            let numbered = entries.iter().enumerate();
+            index.extend(numbered.map(|(at, (key, _))| (Key::Text(key.chars_shared().clone()), at)));
+        }
+        let entries = entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect();
+        Ok(Dict { entries, index, depth })
+    }
+
     /// The entries in order.
     pub fn entries(&self) -> &[(Value, Value)] {
         &self.entries

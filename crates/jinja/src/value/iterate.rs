@@ -120,9 +120,9 @@ impl Iter {
         let Ok(mut step) = self.step.try_borrow_mut() else {
             return fail("generator already executing");
         };
-        run.budget.enter()?;
+        run.budget.enter(1)?;
         let item = step(run);
-        run.budget.leave();
+        run.budget.leave(1);
         item
     }
 }

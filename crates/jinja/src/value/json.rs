@@ -1,7 +1,7 @@
 //! From JSON to values.
 
 use super::sequence::deeper;
-use super::{Dict, Text, Value};
+use super::{Dict, Value};
 use crate::error::Result;
 use crate::limits::{Budget, MAX_DEPTH, exceeded};
 use serde_json::Value as Json;
@@ -28,11 +28,9 @@ fn convert(json: &Json, budget: &Budget, around: u16) -> Result<Value> {
         }
         Json::Object(entries) => {
             let around = inside(around)?;
-            let mut dict = Dict::default();
-            for (key, value) in entries {
-                dict.insert(Value::Text(Text::from(&key[..])), convert(value, budget, around)?, budget)?;
-            }
-            Value::dict(dict)
+            let convert = |(key, value): (&String, &Json)| Ok((budget.text(key)?, convert(value, budget, around)?));
+            let entries = entries.iter().map(convert).collect::<Result<_>>()?;
+            Value::dict(Dict::of_strings(entries, budget)?)
         }
     })
 }

@@ -133,8 +133,8 @@ impl View {
     }
 }
 
-/// `start:stop:step` over `len` items, as Python reads it: indices in the order they are taken.
-pub fn slice_indices(len: usize, bounds: [Option<i128>; 3]) -> Result<impl ExactSizeIterator<Item = usize>> {
+/// Where `start:stop:step` starts and stops over `len` items, and its step, as Python's `slice.indices` gives them.
+pub fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> {
     let [start, stop, step] = bounds;
     let (len, step) = (len as i128, step.unwrap_or(1));
     if step == 0 {
@@ -144,8 +144,14 @@ pub fn slice_indices(len: usize, bounds: [Option<i128>; 3]) -> Result<impl Exact
     let clamp = |bound: i128| (if bound < 0 { bound.saturating_add(len) } else { bound }).clamp(low, high);
     let start = start.map_or(if step > 0 { low } else { high }, clamp);
     let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
+    Ok([start, stop, step])
+}
+
+/// The places that [`slice_bounds`] takes, in order.
+pub fn slice_places(len: usize, bounds: [Option<i128>; 3]) -> Result<impl ExactSizeIterator<Item = usize>> {
+    let [start, stop, step] = slice_bounds(len, bounds)?;
     let distance = if step > 0 { stop - start } else { start - stop };
-    let size = step.unsigned_abs() as i128;
-    let count = if distance <= 0 || size <= 0 { 0 } else { (distance - 1) / size + 1 };
+    let size = i128::try_from(step.unsigned_abs()).unwrap_or(i128::MAX);
+    let count = if distance <= 0 { 0 } else { (distance - 1) / size + 1 };
     Ok((0..count as usize).map(move |n| (start + step * n as i128) as usize))
 }
