@@ -5,10 +5,12 @@ mod html;
 mod json;
 mod number;
 mod order;
+mod pprint;
 mod select;
 mod sequence;
 mod strip;
 mod text;
+mod urlize;
 mod wrap;
 
 use crate::error::{Result, fail};
@@ -63,7 +65,7 @@ pub const FILTERS: &[Filter] = &[
     filter("map", select::map),
     filter("max", order::max),
     filter("min", order::min),
-    filter("pprint", |_, _, _| fail("filter 'pprint' is not supported")),
+    filter("pprint", pprint::pprint),
     filter("random", |_, _, _| fail("filter 'random' is not supported: a prompt is the same each time")),
     filter("reject", select::reject),
     filter("rejectattr", select::rejectattr),
@@ -85,7 +87,7 @@ pub const FILTERS: &[Filter] = &[
     filter("unique", order::unique),
     filter("upper", text::upper),
     filter("urlencode", html::urlencode),
-    filter("urlize", |_, _, _| fail("filter 'urlize' is not supported")),
+    filter("urlize", urlize::urlize),
     filter("wordcount", text::wordcount),
     filter("wordwrap", wrap::wordwrap),
     filter("xmlattr", html::xmlattr),
