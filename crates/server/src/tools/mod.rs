@@ -3,6 +3,7 @@
 //! Models write calls as their template taught them. Two forms are known: a JSON object between `<tool_call>` tags (Hermes,
 //! Qwen) and a bare JSON object (Llama 3.x). Where a call is required, the output is constrained to JSON of our own choosing.
 
+mod fence;
 mod head;
 mod scanner;
 mod tracker;
@@ -22,7 +23,7 @@ const CLOSE_TAG: &str = "</tool_call>";
 /// Where calls are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolParsing {
-    /// Between `<tool_call>` and `</tool_call>`.
+    /// Between `<tool_call>` and `</tool_call>`, or at the start of the answer in one of the forms of [`fence`].
     Tagged,
     /// The answer is one, or several with semicolons between.
     Bare,

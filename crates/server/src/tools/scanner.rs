@@ -1,5 +1,6 @@
 //! An answer's text, as it comes, taken apart into what is said and what is called.
 
+use super::fence::{self, Opening};
 use super::head::{Head, read};
 use super::tracker::Tracker;
 use super::{CLOSE_TAG, ToolParsing};
@@ -20,6 +21,8 @@ pub enum Piece {
 
 #[derive(Debug)]
 enum State {
+    /// At the start of an answer, which may be a call without tags.
+    Opening,
     /// What is said; with tags, until one opens.
     Text,
     /// Between calls that stand without tags, or before the first.
@@ -30,8 +33,8 @@ enum State {
     Arguments(Tracker),
     /// In what follows them in their object.
     Tail(Tracker),
-    /// Until the tag closes.
-    Closing,
+    /// Until this closes the call.
+    Closing(&'static str),
     /// All the rest is said.
     Said,
     /// All the rest is arguments.
@@ -43,6 +46,8 @@ enum State {
 pub struct Scanner {
     parsing: ToolParsing,
     state: State,
+    /// What closes the calls.
+    close: &'static str,
     /// Text that is not certain to mean anything yet.
     pending: String,
     n_calls: usize,
@@ -52,11 +57,11 @@ impl Scanner {
     /// A scanner for one answer.
     pub fn new(parsing: ToolParsing) -> Scanner {
         let state = match parsing {
-            ToolParsing::Tagged => State::Text,
+            ToolParsing::Tagged => State::Opening,
             ToolParsing::Bare | ToolParsing::Array => State::Between,
             ToolParsing::Named(_) => State::Raw,
         };
-        Scanner { parsing, state, pending: String::new(), n_calls: 0 }
+        Scanner { parsing, state, close: CLOSE_TAG, pending: String::new(), n_calls: 0 }
     }
 
     /// Calls begun so far.
@@ -77,7 +82,7 @@ impl Scanner {
         let rest = std::mem::take(&mut self.pending);
         let said = match (&self.state, &self.parsing) {
             (State::Head, ToolParsing::Tagged) => format!("{OPEN_TAG}{rest}"),
-            (State::Head | State::Text | State::Said, _) => rest,
+            (State::Opening | State::Head | State::Text | State::Said, _) => rest,
             (State::Between, _) if self.n_calls == 0 => rest,
             _ => String::new(),
         };
@@ -105,6 +110,7 @@ impl Scanner {
                 pieces.push(Piece::Arguments(std::mem::take(&mut self.pending)));
                 false
             }
+            State::Opening => self.opening(),
             State::Text => self.text(pieces),
             State::Between => self.between(),
             State::Head => self.head(pieces),
@@ -127,10 +133,11 @@ impl Scanner {
                 }
                 end.is_some()
             }
-            State::Closing => match self.pending.find(CLOSE_TAG) {
+            State::Closing(close) => match self.pending.find(*close) {
                 Some(at) => {
-                    self.pending.drain(..at + CLOSE_TAG.len());
-                    self.state = State::Text;
+                    self.pending.drain(..at + close.len());
+                    // Who begins without tags goes on so.
+                    self.state = if *close == CLOSE_TAG { State::Text } else { State::Opening };
                     true
                 }
                 None => false,
@@ -139,7 +146,20 @@ impl Scanner {
     }
 
     fn behind_call(&self) -> State {
-        if self.parsing == ToolParsing::Tagged { State::Closing } else { State::Between }
+        if self.parsing == ToolParsing::Tagged { State::Closing(self.close) } else { State::Between }
+    }
+
+    /// The next call without tags, or something said.
+    fn opening(&mut self) -> bool {
+        match fence::read(&self.pending) {
+            Opening::Unclear => return false,
+            Opening::Said => (self.state, self.close) = (State::Text, CLOSE_TAG),
+            Opening::Call(at, close) => {
+                self.pending.drain(..at);
+                (self.state, self.close) = (State::Head, close);
+            }
+        }
+        true
     }
 
     /// With tags: says what comes before the next one.
@@ -214,7 +234,7 @@ impl Scanner {
                 self.n_calls += 1;
             }
             Head::NoCall => {
-                if self.parsing == ToolParsing::Tagged {
+                if self.parsing == ToolParsing::Tagged && self.close == CLOSE_TAG {
                     self.pending.insert_str(0, OPEN_TAG);
                 }
                 self.state = State::Said;

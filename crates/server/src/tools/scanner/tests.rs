@@ -52,6 +52,20 @@ fn calls_between_tags() {
 }
 
 #[test]
+fn calls_in_place_of_tags() {
+    let tagged = |text: &str, said: &str, calls: &[(&str, &str)]| check(ToolParsing::Tagged, text, said, calls);
+    // Qwen2.5 Coder's, word for word.
+    let fenced = "```json\n{\n  \"name\": \"get_weather\",\n  \"arguments\": {\n    \"city\": \"Paris\"\n  }\n}\n```";
+    tagged(fenced, "", &[("get_weather", "{\n    \"city\": \"Paris\"\n  }")]);
+    tagged(&format!("{fenced}\n{fenced}\n"), "", &[("get_weather", "{\n    \"city\": \"Paris\"\n  }"); 2]);
+    tagged("<tools>{\"name\": \"f\", \"arguments\": {}}</tools> Done.", " Done.", &[("f", "{}")]);
+    tagged("{\"name\": \"f\", \"arguments\": {}}", "", &[("f", "{}")]);
+    tagged("```json\n{\"answer\": 1}\n```", "```json\n{\"answer\": 1}\n```", &[]);
+    tagged("{\"name\": \"Ann\", \"age\": 3}", "{\"name\": \"Ann\", \"age\": 3}", &[]);
+    tagged("```json\n{\"name\": \"f\"", "```json\n{\"name\": \"f\"", &[]);
+}
+
+#[test]
 fn calls_without_tags() {
     let bare = |text: &str, said: &str, calls: &[(&str, &str)]| check(ToolParsing::Bare, text, said, calls);
     bare("{\"name\": \"f\", \"parameters\": {\"a\": 1}}", "", &[("f", "{\"a\": 1}")]);
