@@ -1,8 +1,8 @@
 //! What a template may use: it comes with a model and is not trusted, and neither is what it is given.
 //!
-//! Everything that grows with the input is counted here: instructions (and bytes that are only read), bytes that are
-//! produced, levels of recursion. Bytes are counted when they are made and never given back, so the bound on them holds
-//! for what lives at one time and for the work of copying as well.
+//! Everything that grows with the input is counted here: instructions, bytes that are read and bytes that are produced,
+//! levels of recursion. What reads or makes a whole text counts its length before it does. Bytes are counted when they are
+//! made and never given back, so the bound on them holds for what lives at one time and for the work of copying as well.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
@@ -21,12 +21,12 @@ pub const MAX_DEPTH: u16 = 500;
 /// Jinja2's bound for a `range` in a sandbox.
 pub const MAX_RANGE: i128 = 100_000;
 /// Bytes that are read for the price of an instruction.
-const BYTES_PER_STEP: usize = 64;
+const BYTES_PER_STEP: usize = 128;
 
 /// Bounds of one rendering.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Evaluations, iterations and 64 bytes read.
+    /// Evaluations, iterations, and 128 bytes that are read or produced.
     pub instructions: u64,
     /// Bytes of strings and lists produced on the way.
     pub memory: u64,
@@ -36,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { instructions: 400_000, memory: 64 << 20, output: 16 << 20 }
+        Limits { instructions: 400_000, memory: 32 << 20, output: 16 << 20 }
     }
 }
 
@@ -71,7 +71,10 @@ impl Budget {
 
     /// `bytes` are about to be produced.
     pub fn produce(&self, bytes: usize) -> Result<()> {
-        spend(&self.memory, bytes as u64, self.limits.memory, "bytes of values")
+        let before = self.memory.get();
+        spend(&self.memory, bytes as u64, self.limits.memory, "bytes of values")?;
+        // Many small pieces cost as much as a large one.
+        self.steps(self.memory.get() as usize / BYTES_PER_STEP - before as usize / BYTES_PER_STEP)
     }
 
     /// `n` pieces of `bytes` each.

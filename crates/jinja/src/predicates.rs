@@ -60,7 +60,7 @@ pub const PREDICATES: &[Predicate] = &[
     predicate("iterable", |_, value, args| alone(args, Cursor::of(value).is_some())),
     predicate("le", |run, a, args| compared(run, Comparison::LessOrEqual, a, args)),
     predicate("lessthan", |run, a, args| compared(run, Comparison::Less, a, args)),
-    predicate("lower", |run, value, args| alone(args, is_lower(&to_text(run, value)?))),
+    predicate("lower", |run, value, args| cased(run, value, args, is_lower)),
     predicate("lt", |run, a, args| compared(run, Comparison::Less, a, args)),
     predicate("mapping", |_, value, args| alone(args, matches!(value, Value::Dict(_)))),
     predicate("ne", |run, a, args| compared(run, Comparison::NotEqual, a, args)),
@@ -78,7 +78,7 @@ pub const PREDICATES: &[Predicate] = &[
     predicate("test", |run, value, args| named(run, value, args, |name| find(name).is_some())),
     predicate("true", |_, value, args| alone(args, matches!(value, Value::Bool(true)))),
     predicate("undefined", |_, value, args| alone(args, matches!(value, Value::Undefined(_)))),
-    predicate("upper", |run, value, args| alone(args, is_upper(&to_text(run, value)?))),
+    predicate("upper", |run, value, args| cased(run, value, args, is_upper)),
 ];
 
 /// The test of a name.
@@ -96,6 +96,13 @@ fn alone(args: Args, holds: bool) -> Result<bool> {
 fn named(run: &Run<'_>, value: &Value, args: Args, exists: fn(&str) -> bool) -> Result<bool> {
     Key::new(value, &run.budget)?;
     alone(args, value.as_str().is_some_and(exists))
+}
+
+/// Whether the letters of a text have the case that `has_case` looks for.
+fn cased(run: &Run<'_>, value: &Value, args: Args, has_case: fn(&str) -> bool) -> Result<bool> {
+    let text = to_text(run, value)?;
+    run.budget.read(text.len())?;
+    alone(args, has_case(&text))
 }
 
 fn compared(run: &Run<'_>, comparison: Comparison, value: &Value, args: Args) -> Result<bool> {

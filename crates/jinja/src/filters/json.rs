@@ -49,6 +49,7 @@ pub fn tojson(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 impl Dumps<'_, '_> {
     fn write(&self, value: &Value, depth: usize, out: &mut Buffer<'_>) -> Result<()> {
+        self.run.budget.step()?;
         match value {
             Value::None => out.push_str("null"),
             Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

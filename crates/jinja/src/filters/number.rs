@@ -21,7 +21,8 @@ pub fn abs(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `int(default=0, base=10)`
-pub fn int(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub fn int(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+    run.budget.produce(value.as_str().map_or(0, str::len))?;
     let [default, base] = args.optional("int", ["default", "base"])?;
     let base = base.map_or(Ok(10), |base| base.index("int"))?;
     let default = default.unwrap_or(Value::Int(0));
@@ -41,7 +42,8 @@ pub fn int(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `float(default=0.0)`
-pub fn float(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub fn float(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+    run.budget.produce(value.as_str().map_or(0, str::len))?;
     let [default] = args.optional("float", ["default"])?;
     let default = default.unwrap_or(Value::Float(0.0));
     Ok(to_float(value.defined()?).map_or(default, Value::Float))
@@ -106,6 +108,7 @@ fn round_int(number: i128, precision: i128) -> Result<Value> {
 pub fn filesizeformat(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [binary] = args.optional("filesizeformat", ["binary"])?;
     let binary = is_true(binary);
+    run.budget.produce(value.as_str().map_or(0, str::len))?;
     let bytes = to_float(value.defined()?)?;
     let base: f64 = if binary { 1024.0 } else { 1000.0 };
     let text = if bytes == 1.0 {

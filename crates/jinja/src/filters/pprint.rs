@@ -144,6 +144,7 @@ impl Printer<'_, '_> {
         if level > MAX_DEPTH {
             return exceeded(u64::from(MAX_DEPTH), "levels of values");
         }
+        self.run.budget.step()?;
         let (items, open, close) = match value {
             Value::Dict(dict) => {
                 out.push('{')?;

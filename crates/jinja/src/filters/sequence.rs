@@ -13,8 +13,9 @@ use crate::value::{Iter, Text, Value, operators};
 use super::select::Path;
 
 /// `length`
-pub fn length(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub fn length(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("length", [])?;
+    run.budget.read(value.as_str().map_or(0, str::len))?;
     match value.len() {
         Some(len) => Ok(Value::Int(len as i128)),
         None => fail(format!("object of type '{}' has no len()", value.type_name())),

@@ -50,6 +50,7 @@ fn unescape(text: &str, out: &mut Buffer<'_>) -> Result<()> {
     let mut rest = text;
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at])?;
+        out.budget().step()?;
         rest = &rest[at..];
         match reference(&rest[1..]) {
             Some((c, length)) => {

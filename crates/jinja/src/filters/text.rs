@@ -58,6 +58,7 @@ pub fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let mut out = Buffer::new(&run.budget);
     let mut rest: &str = &text;
     while let Some(first) = rest.chars().next() {
+        run.budget.step()?;
         let end = match is_border(first) {
             true => rest.find(|c| !is_border(c)),
             false => rest.find(is_border),

@@ -48,6 +48,7 @@ impl Fields<'_, '_> {
             if levels == 0 {
                 return fail("Max string recursion exceeded");
             }
+            self.run.budget.read(after.len())?;
             let (field, after) = field(after)?;
             self.write_field(field, levels, out)?;
             rest = after;
@@ -153,12 +154,14 @@ impl Fields<'_, '_> {
 fn field(text: &str) -> Result<(&str, &str)> {
     let mut open = 1;
     let mut in_brackets = false;
+    // Braces in brackets do not count, if the brackets are closed at all.
+    let last_bracket = text.rfind(']').unwrap_or(0);
     for (at, c) in text.char_indices() {
         match c {
             '[' => in_brackets = true,
             ']' => in_brackets = false,
             '{' => open += 1,
-            '}' if !(in_brackets && open == 1 && text[at..].contains(']')) => open -= 1,
+            '}' if !(in_brackets && open == 1 && at < last_bracket) => open -= 1,
             _ => {}
         }
         if open == 0 {

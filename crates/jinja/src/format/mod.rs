@@ -12,16 +12,41 @@ use crate::value::text::Buffer;
 /// Digits after the point that a format may ask for; a float has no more than 1074 that are not zero.
 pub const MAX_PRECISION: usize = 1100;
 
-/// A width or precision from the digits that `chars` starts with.
-pub fn number(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Option<usize>> {
-    let mut value: Option<usize> = None;
-    while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
-        let sum = value.unwrap_or(0).checked_mul(10).and_then(|tens| tens.checked_add(digit as usize));
-        let Some(sum) = sum else { return fail("format: a width of too many digits") };
-        value = Some(sum);
-        chars.next();
+/// A place in a format.
+pub struct Scanner<'t> {
+    /// What is left.
+    pub rest: &'t str,
+}
+
+impl Scanner<'_> {
+    /// The next character.
+    pub fn next(&mut self) -> Option<char> {
+        self.next_if(|_| true)
     }
-    Ok(value)
+
+    /// The next character, if it is one that is wanted.
+    pub fn next_if(&mut self, is_wanted: impl Fn(char) -> bool) -> Option<char> {
+        let c = self.rest.chars().next().filter(|c| is_wanted(*c))?;
+        self.rest = &self.rest[c.len_utf8()..];
+        Some(c)
+    }
+
+    /// Whether `c` is next; it is taken then.
+    pub fn skip(&mut self, c: char) -> bool {
+        self.next_if(|next| next == c).is_some()
+    }
+
+    /// A width or precision, if there are digits.
+    pub fn number(&mut self) -> Result<Option<usize>> {
+        let mut value: Option<usize> = None;
+        while let Some(digit) = self.next_if(|c| c.is_ascii_digit()) {
+            let tens = value.unwrap_or(0).checked_mul(10);
+            let sum = tens.and_then(|tens| tens.checked_add(digit.to_digit(10)? as usize));
+            let Some(sum) = sum else { return fail("format: a width of too many digits") };
+            value = Some(sum);
+        }
+        Ok(value)
+    }
 }
 
 /// Where a text stands in its field.

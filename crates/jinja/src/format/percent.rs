@@ -1,13 +1,11 @@
 //! `'%s' % values`: printf's formats, as Python's `str` has them.
 
-use super::{Align, bounded, digits, float, number, pad};
+use super::{Align, Scanner, bounded, digits, float, pad};
 use crate::error::{Result, fail};
 use crate::interpret::Run;
 use crate::value::number::{to_float, truncated};
 use crate::value::text::Buffer;
 use crate::value::{Text, Value, repr};
-use std::iter::Peekable;
-use std::str::Chars;
 
 /// `format % values`
 pub fn format(run: &Run<'_>, format: &Text, values: &Value) -> Result<Value> {
@@ -16,10 +14,10 @@ pub fn format(run: &Run<'_>, format: &Text, values: &Value) -> Result<Value> {
     let mut rest: &str = format;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at])?;
-        let mut chars = rest[at + 1..].chars().peekable();
+        let mut chars = Scanner { rest: &rest[at + 1..] };
         let directive = Directive::parse(run, &mut chars, &mut arguments)?;
         directive.write(run, format.is_markup(), &mut arguments, &mut out)?;
-        rest = &rest[rest.len() - chars.map(char::len_utf8).sum::<usize>()..];
+        rest = chars.rest;
         run.budget.step()?;
     }
     out.push_str(rest)?;
@@ -73,14 +71,14 @@ struct Directive {
 }
 
 impl Directive {
-    fn parse(run: &Run<'_>, chars: &mut Peekable<Chars<'_>>, arguments: &mut Arguments<'_>) -> Result<Directive> {
+    fn parse(run: &Run<'_>, chars: &mut Scanner<'_>, arguments: &mut Arguments<'_>) -> Result<Directive> {
         let mut found = Directive::default();
-        if chars.next_if_eq(&'(').is_some() {
+        if chars.skip('(') {
             found.value = Some(named(run, chars, arguments.values)?);
             // A mapping counts as taken.
             arguments.next = arguments.next.max(1);
         }
-        while let Some(flag) = chars.next_if(|c| "-+ #0".contains(*c)) {
+        while let Some(flag) = chars.next_if(|c| "-+ #0".contains(c)) {
             match flag {
                 '-' => found.left = true,
                 '+' => found.plus = true,
@@ -89,21 +87,21 @@ impl Directive {
                 _ => found.zero = true,
             }
         }
-        if chars.next_if_eq(&'*').is_some() {
+        if chars.skip('*') {
             let width = arguments.next()?.index("* in a format")?;
             found.left |= width < 0;
             found.width = usize::try_from(width.unsigned_abs()).unwrap_or(usize::MAX);
         } else {
-            found.width = number(chars)?.unwrap_or(0);
+            found.width = chars.number()?.unwrap_or(0);
         }
-        if chars.next_if_eq(&'.').is_some() {
-            found.precision = Some(if chars.next_if_eq(&'*').is_some() {
+        if chars.skip('.') {
+            found.precision = Some(if chars.skip('*') {
                 usize::try_from(arguments.next()?.index("* in a format")?.max(0)).unwrap_or(usize::MAX)
             } else {
-                number(chars)?.unwrap_or(0)
+                chars.number()?.unwrap_or(0)
             });
         }
-        chars.next_if(|c| "hlL".contains(*c));
+        chars.next_if(|c| "hlL".contains(c));
         match chars.next() {
             Some(kind) => found.kind = kind,
             None => return fail("incomplete format"),
@@ -211,10 +209,10 @@ impl Directive {
 }
 
 /// The value of `name)`, parentheses in the name included.
-fn named(run: &Run<'_>, chars: &mut Peekable<Chars<'_>>, values: &Value) -> Result<Value> {
+fn named(run: &Run<'_>, chars: &mut Scanner<'_>, values: &Value) -> Result<Value> {
     let mut name = String::new();
     let mut open = 1;
-    for c in chars.by_ref() {
+    while let Some(c) = chars.next() {
         open += i32::from(c == '(') - i32::from(c == ')');
         if open == 0 {
             break;

@@ -1,6 +1,6 @@
 //! The format specification after the colon of `{:…}`, also of the built-in types' `__format__`.
 
-use super::{Align, MAX_PRECISION, bounded, digits, float, number, pad};
+use super::{Align, MAX_PRECISION, Scanner, bounded, digits, float, pad};
 use crate::error::{Result, fail};
 use crate::interpret::Run;
 use crate::value::number::to_float;
@@ -23,7 +23,7 @@ struct Spec {
 
 impl Spec {
     fn parse(spec: &str) -> Result<Spec> {
-        let mut chars = spec.chars().peekable();
+        let mut chars = Scanner { rest: spec };
         let mut found = Spec {
             fill: ' ',
             align: None,
@@ -40,23 +40,23 @@ impl Spec {
         if let (Some(fill), Some(align)) = (ahead.next(), ahead.next().and_then(align)) {
             (found.fill, found.align) = (fill, Some(align));
             has_fill = true;
-            chars.nth(1);
-        } else if let Some(align) = chars.peek().copied().and_then(align) {
-            found.align = Some(align);
             chars.next();
+            chars.next();
+        } else if let Some(c) = chars.next_if(|c| align(c).is_some()) {
+            found.align = align(c);
         }
-        if let Some(sign) = chars.next_if(|c| "+- ".contains(*c)) {
+        if let Some(sign) = chars.next_if(|c| "+- ".contains(c)) {
             found.sign = sign;
         }
-        found.alternate = chars.next_if_eq(&'#').is_some();
-        if !has_fill && chars.next_if_eq(&'0').is_some() {
+        found.alternate = chars.skip('#');
+        if !has_fill && chars.skip('0') {
             found.fill = '0';
             found.is_zero_padded = found.align.is_none();
         }
-        found.width = number(&mut chars)?.unwrap_or(0);
-        found.grouping = chars.next_if(|c| ",_".contains(*c));
-        if chars.next_if_eq(&'.').is_some() {
-            found.precision = number(&mut chars)?;
+        found.width = chars.number()?.unwrap_or(0);
+        found.grouping = chars.next_if(|c| ",_".contains(c));
+        if chars.skip('.') {
+            found.precision = chars.number()?;
             if found.precision.is_none() {
                 return fail("Format specifier missing precision");
             }

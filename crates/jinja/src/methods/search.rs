@@ -102,6 +102,9 @@ fn borders(run: &Run<'_>, name: &str, value: &Value, args: Args, has: fn(&str, &
     let text = of(value)?;
     let [parts, start, end] = args.bind(name, ["prefix", "start", "end"], 1)?;
     let parts = parts.unwrap_or(Value::None);
+    if start.is_some() || end.is_some() {
+        run.budget.read(text.len())?;
+    }
     let window = window(text, start, end)?;
     let mut found = false;
     let single = std::slice::from_ref(&parts);

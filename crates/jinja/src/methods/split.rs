@@ -5,6 +5,7 @@ use crate::error::{Result, fail};
 use crate::interpret::{Args, Run};
 use crate::unicode::{is_line_end, is_space};
 use crate::value::{Text, Value};
+use std::collections::HashSet;
 
 /// `str.split`
 pub fn split(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
@@ -120,9 +121,15 @@ fn stripped(run: &Run<'_>, name: &str, value: &Value, args: Args, [left, right]:
         None | Some(Value::None) => None,
         Some(chars) => Some(chars.text(name)?),
     };
-    // Each character at a border is looked for among those to strip.
+    let chars: Option<HashSet<char>> = match chars {
+        Some(chars) => {
+            run.budget.steps(chars.len())?;
+            Some(chars.chars().collect())
+        }
+        None => None,
+    };
     run.budget.read(text.len())?;
-    let is_stripped = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
+    let is_stripped = |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(&c));
     let mut rest: &str = text;
     if left {
         rest = rest.trim_start_matches(is_stripped);
@@ -130,8 +137,6 @@ fn stripped(run: &Run<'_>, name: &str, value: &Value, args: Args, [left, right]:
     if right {
         rest = rest.trim_end_matches(is_stripped);
     }
-    let n_looked = text.len() - rest.len() + 2;
-    run.budget.read(n_looked.saturating_mul(chars.map_or(1, |chars| chars.len())))?;
     if rest.len() == text.len() {
         return Ok(value.clone());
     }
@@ -142,8 +147,8 @@ fn stripped(run: &Run<'_>, name: &str, value: &Value, args: Args, [left, right]:
 pub fn partition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let (text, separator) = separated(run, "partition", value, args)?;
     match text.split_once(&separator[..]) {
-        Some((before, after)) => three(run, text, [before, &separator, after]),
-        None => three(run, text, [text, "", ""]),
+        Some((before, after)) => three(run, text, before, separator, after),
+        None => three(run, text, text, Text::from(""), ""),
     }
 }
 
@@ -151,8 +156,8 @@ pub fn partition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 pub fn rpartition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let (text, separator) = separated(run, "rpartition", value, args)?;
     match text.rsplit_once(&separator[..]) {
-        Some((before, after)) => three(run, text, [before, &separator, after]),
-        None => three(run, text, ["", "", text]),
+        Some((before, after)) => three(run, text, before, separator, after),
+        None => three(run, text, "", Text::from(""), text),
     }
 }
 
@@ -164,9 +169,11 @@ fn separated<'v>(run: &Run<'_>, name: &str, value: &'v Value, args: Args) -> Res
     if separator.is_empty() { fail("empty separator") } else { Ok((text, separator)) }
 }
 
-fn three(run: &Run<'_>, text: &Text, parts: [&str; 3]) -> Result<Value> {
-    let parts = parts.into_iter().map(|part| like(run, text, part)).collect::<Result<Vec<_>>>()?;
-    Value::tuple(parts, &run.budget)
+/// The separator stays what it is: markup even in a text that is not.
+fn three(run: &Run<'_>, text: &Text, before: &str, separator: Text, after: &str) -> Result<Value> {
+    let is_markup = text.is_markup() || separator.is_markup();
+    let separator = Value::Text(separator.with_markup(is_markup));
+    Value::tuple(vec![like(run, text, before)?, separator, like(run, text, after)?], &run.budget)
 }
 
 /// `str.removeprefix`

@@ -4,7 +4,9 @@
 
 mod arguments;
 mod expression;
+mod operand;
 mod statement;
+mod tuple;
 
 use crate::ast::{Block, Body, Name};
 use crate::error::{Result, syntax};

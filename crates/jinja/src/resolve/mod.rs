@@ -5,6 +5,7 @@
 //! which of several variables of one name is meant is decided as in jinja2, before anything runs.
 
 mod assign;
+mod names;
 mod symbols;
 mod walk;
 

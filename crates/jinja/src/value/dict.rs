@@ -44,7 +44,10 @@ impl Key {
             // Whole and small enough to be an integer without loss.
             Value::Float(value) if value.trunc() == *value && value.abs() < 1e38 => Key::Int(*value as i128),
             Value::Float(value) => Key::Float(value.to_bits()),
-            Value::Text(text) => Key::Text(text.chars_shared().clone()),
+            Value::Text(text) => {
+                budget.read(text.len())?;
+                Key::Text(text.chars_shared().clone())
+            }
             Value::Tuple(seq) => {
                 budget.produce_many(seq.items.len(), size_of::<Key>())?;
                 Key::Tuple(seq.items.iter().map(|item| Key::new(item, budget)).collect::<Result<_>>()?)
@@ -125,6 +128,7 @@ impl Dict {
         if let Value::Text(text) = key
             && self.index.is_empty()
         {
+            budget.read(text.len())?;
             return Ok(self.get_str(text));
         }
         Ok(self.place(&Key::new(key, budget)?, budget)?.map(|at| &self.entries[at].1))

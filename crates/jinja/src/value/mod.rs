@@ -154,6 +154,7 @@ impl Value {
             Value::Int(value) => *value != 0,
             Value::Float(value) => *value != 0.0,
             Value::Iter(_) => true,
+            Value::Text(text) => !text.is_empty(),
             Value::Object(object) => object.is_true(),
             sized => sized.len().is_none_or(|len| len > 0),
         }

@@ -57,12 +57,9 @@ fn repeatable(value: &Value) -> bool {
 fn repeated(run: &Run<'_>, value: &Value, times: i128) -> Result<Value> {
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     if let Value::Text(text) = value {
-        let mut buffer = Buffer::new(&run.budget);
         run.budget.produce_many(times, text.len())?;
-        if !text.is_empty() {
-            buffer.push_str(&text.repeat(times))?;
-        }
-        return Ok(Value::Text(buffer.into_text(text.is_markup())));
+        let repeated = if text.is_empty() { String::new() } else { text.repeat(times) };
+        return Ok(Value::Text(Text::from(&repeated[..]).with_markup(text.is_markup())));
     }
     let items = value.as_items().unwrap_or_default();
     run.budget.produce_many(times, items.len().saturating_mul(size_of::<Value>()))?;

@@ -33,6 +33,7 @@ pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> 
     if level > MAX_DEPTH {
         return exceeded(u64::from(MAX_DEPTH), "levels of values");
     }
+    run.budget.step()?;
     match value {
         Value::Undefined(_) => out.push_str("Undefined"),
         Value::None => out.push_str("None"),
@@ -82,24 +83,27 @@ fn items(run: &Run<'_>, items: &[Value], brackets: [&str; 2], out: &mut Buffer<'
 pub fn quoted(text: &str, out: &mut Buffer<'_>) -> Result<()> {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote)?;
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| c == quote || c == '\\' || !is_printable(c)) {
+        out.push_str(&rest[..at])?;
+        let c = rest[at..].chars().next().unwrap_or_default();
         match c {
             '\n' => out.push_str("\\n")?,
             '\r' => out.push_str("\\r")?,
             '\t' => out.push_str("\\t")?,
-            '\\' => out.push_str("\\\\")?,
-            c if c == quote => {
+            '\\' | '\'' | '"' => {
                 out.push('\\')?;
                 out.push(c)?;
             }
-            c if is_printable(c) => out.push(c)?,
             c => out.push_str(&match u32::from(c) {
                 code @ 0..=0xff => format!("\\x{code:02x}"),
                 code @ 0..=0xffff => format!("\\u{code:04x}"),
                 code => format!("\\U{code:08x}"),
             })?,
         }
+        rest = &rest[at + c.len_utf8()..];
     }
+    out.push_str(rest)?;
     out.push(quote)
 }
 

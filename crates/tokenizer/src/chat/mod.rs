@@ -22,7 +22,7 @@ const CHATML: &str = "{%- for message in messages -%}\
     {%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}";
 
 /// What a rendering may use besides what its variables allow: a message takes 20 to 100 instructions.
-const BASE: Limits = Limits { instructions: 400_000, memory: 64 << 20, output: 16 << 20 };
+const BASE: Limits = Limits { instructions: 400_000, memory: 32 << 20, output: 16 << 20 };
 /// Bytes of values for each byte of the variables: a prompt that is put together in a variable is copied for each message.
 const MEMORY_PER_BYTE: u64 = 64;
 
