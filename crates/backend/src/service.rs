@@ -73,11 +73,15 @@ pub trait Text: Send + Sync {
     /// Bytes that one token stands for; `None` outside the vocabulary.
     fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>>;
 
-    /// The prompt text that the model was trained on for this conversation; to be encoded with `special`.
+    /// The prompt text that the model was trained on for this conversation, for [`Text::encode_chat`].
     fn render(&self, chat: &Chat) -> Result<String, BackendError>;
 
-    /// The model's chat template, where it brings one.
-    fn template(&self) -> Option<&str>;
+    /// Ids of a prompt from [`Text::render`]: special tokens are those that it wrote.
+    fn encode_chat(&self, prompt: &str) -> Vec<TokenId>;
+
+    /// The source of the chat template that shows the model the tools of a chat, and so teaches it to write calls. Without
+    /// one [`Text::render`] tells of them in words, and asks for calls as JSON between `<tool_call>` tags.
+    fn tool_template(&self) -> Option<&str>;
 }
 
 /// A conversation, as OpenAI's API has it; what a template makes of further fields is its own affair.
@@ -87,6 +91,8 @@ pub struct Chat {
     pub messages: Vec<serde_json::Value>,
     /// Definitions of the tools that the model may call.
     pub tools: Option<serde_json::Value>,
+    /// Tell of tools in words even where the template would show them.
+    pub tell_tools: bool,
     /// Further variables of the template, e.g. `enable_thinking`.
     pub extra: serde_json::Map<String, serde_json::Value>,
 }

@@ -10,6 +10,7 @@ mod input;
 mod interrupt;
 mod machine;
 mod process;
+mod template;
 
 use clap::Parser;
 use std::process::ExitCode;

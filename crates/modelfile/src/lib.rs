@@ -22,6 +22,7 @@ mod split;
 mod strings;
 pub mod summary;
 pub mod synth;
+mod templates;
 mod tensor;
 mod unmapped;
 mod value;
@@ -33,6 +34,7 @@ pub use model::{ModelFile, OpenOptions};
 pub use pacemark_quant::DType;
 pub use source::TensorSource;
 pub use strings::Strings;
+pub use templates::chat_templates;
 pub use tensor::{TensorBytes, TensorInfo};
 pub use value::{Value, ValueType};
 

@@ -8,8 +8,8 @@ use crate::prepare::Context;
 use crate::respond::Hub;
 use pacemark_backend::{BackendInfo, Service};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Once};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
@@ -38,6 +38,8 @@ pub struct App {
     pub large_bodies: Semaphore,
     /// When the server was started, in seconds since 1970.
     pub created: u64,
+    /// The log has said what it says once.
+    pub noted: Once,
     draining: AtomicBool,
     next_id: AtomicU64,
     ids: RandomState,
@@ -55,6 +57,7 @@ impl App {
             preparing: Semaphore::new(options.max_preparing.clamp(1, 1024)),
             large_bodies: Semaphore::new(LARGE_BODIES),
             created: unix_time(),
+            noted: Once::new(),
             draining: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
             ids: RandomState::new(),

@@ -117,7 +117,6 @@ fn conversations_and_tools_that_are_none() {
                 .to_string(),
         ),
         ("top_logprobs", format!("\"messages\": [{hi}], \"top_logprobs\": 3")),
-        ("tools", format!("\"messages\": [{hi}], \"tools\": [{}]", tool("f"))),
         ("tools[0].function.name", format!("\"messages\": [{hi}], \"tools\": [{}]", tool("a b"))),
         ("tools[1].function.name", format!("\"messages\": [{hi}], \"tools\": [{}, {}]", tool("f"), tool("f"))),
         ("tool_choice", format!("\"messages\": [{hi}], \"tool_choice\": \"required\"")),

@@ -110,6 +110,44 @@ fn tools_are_called() {
 }
 
 #[test]
+fn tools_need_no_template_that_knows_them() {
+    let tools = r#""tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]"#;
+    let tagged = "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1}}</tool_call>";
+    let mistral = "{{ tools }}[TOOL_CALLS]";
+    let coder = "{{ tools }}<tool_call><function=";
+    for (template, how) in [(None, "told"), (Some(TAGGED), "shown"), (Some(mistral), "told"), (Some(coder), "told")] {
+        for (choice, answer, arguments) in [
+            (json!("auto"), tagged, "{\"a\": 1}"),
+            (json!("required"), "[{\"name\": \"f\", \"parameters\": {}}]", "{}"),
+            (json!({"type": "function", "function": {"name": "f"}}), "{\"a\": 2}", "{\"a\": 2}"),
+        ] {
+            let answer = Some(answer.to_string());
+            let template = template.map(str::to_string);
+            let server = Server::new(MockOptions { answer, constraints: true, template, ..instant() }, options());
+            let body = format!("{{{HI}, {tools}, \"tool_choice\": {choice}}}");
+            let answer = server.post("/v1/chat/completions", &body).json();
+            let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
+            assert_eq!(*call, json!({"name": "f", "arguments": arguments}), "{body}: {answer}");
+            let none = server.post("/v1/chat/completions", &format!("{{{HI}, {tools}, \"tool_choice\": \"none\"}}"));
+            let message = none.json()["choices"][0]["message"].clone();
+            assert!(message["content"].is_string() && message["tool_calls"].is_null(), "{message}");
+            assert_eq!(none.json()["usage"]["prompt_tokens"], HI_TOKENS);
+            let prompt = prompt(&server, &format!("{{{HI}, {tools}}}"));
+            assert!(
+                prompt.starts_with(&format!("tools {how}: [{{")) && prompt.ends_with("user: Hi\nassistant:"),
+                "{prompt}"
+            );
+        }
+    }
+}
+
+/// The text that a body for `/tokenize` comes to.
+fn prompt(server: &Server, body: &str) -> String {
+    let tokens = server.post("/tokenize", body).json()["tokens"].clone();
+    server.post("/detokenize", &json!({ "tokens": tokens }).to_string()).json()["prompt"].as_str().unwrap().to_string()
+}
+
+#[test]
 fn embeddings_as_numbers_and_base64() {
     let server = Server::new(instant(), options());
     let read = |body: &str| -> EmbeddingResponse {

@@ -2,7 +2,7 @@
 //!
 //! [`Tokenizer::from_metadata`] builds the tokenizer that a GGUF file describes: byte-level BPE (`gpt2`) with the
 //! pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`] turns a stream of ids to text without ever
-//! emitting half a character. [`ChatTemplate`] renders messages with the model's Jinja template.
+//! emitting half a character. [`ChatTemplates`] puts messages in the model's Jinja template.
 //!
 //! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. A vocabulary that was
 //! read from a `tokenizer.json` carries Hugging Face's rules with it, and its ids are theirs (docs/tokenizers.md). Reading
@@ -31,7 +31,7 @@ mod unicode;
 mod unicode_tables;
 mod vocab;
 
-pub use chat::{ChatTemplate, Content, Message, RenderOptions, TemplateError};
+pub use chat::{ChatTemplate, ChatTemplates, Content, Message, RenderOptions, TemplateError};
 pub use detokenizer::{DecodeOptions, Detokenizer};
 pub use error::TokenizerError;
 pub use pre::{PRE_TOKENIZERS, PreTokenizer, Step};

@@ -130,8 +130,8 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a prompt that a chat template made: special tokens are parsed, and BOS is added where the model wants one
-    /// and the template did not write it.
+    /// The ids of a prompt that was written by hand: special tokens are parsed, and BOS is added where the model wants one and
+    /// the prompt does not begin with it. What a chat template wrote is for [`crate::ChatTemplates::encode`].
     pub fn encode_prompt(&self, prompt: &str) -> Vec<u32> {
         let has_bos = self.bos().is_some_and(|bos| prompt.starts_with(self.vocab.text(bos)));
         self.encode(prompt, EncodeOptions { add_special: !has_bos, parse_special: true })

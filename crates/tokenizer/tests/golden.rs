@@ -4,7 +4,7 @@
 //! `pacemark models pull` puts them. Where it is set they must be there; where it is not, the tests say that they were skipped.
 
 use pacemark_modelfile::{Metadata, ModelFile, catalog};
-use pacemark_tokenizer::{ChatTemplate, EncodeOptions, Message, RenderOptions, Tokenizer};
+use pacemark_tokenizer::{ChatTemplates, EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -64,11 +64,11 @@ fn gemma3_ids() {
 
 fn prompts_are_the_references(name: &str, is_fallback: bool) {
     let Some((metadata, tokenizer, reference)) = load(name) else { return };
-    let template = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
-    assert_eq!(template.is_fallback(), is_fallback);
+    let templates = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
+    assert_eq!(templates.is_chatml(), is_fallback);
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
     for chat in &reference.chat {
-        assert_eq!(template.render(&chat.messages, &options).unwrap(), chat.prompt);
+        assert_eq!(templates.prompt(chat.messages.clone(), &options, false).unwrap(), chat.prompt);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Chat templates against Jinja2 in Hugging Face's environment: `data/templates.json`, made by `data/make_templates.py`.
 
 use pacemark_modelfile::{Metadata, Strings, Value};
-use pacemark_tokenizer::{ChatTemplate, Message, RenderOptions, TemplateError, Tokenizer};
+use pacemark_tokenizer::{ChatTemplate, ChatTemplates, Message, RenderOptions, TemplateError, Tokenizer};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
@@ -129,17 +129,17 @@ fn without_a_template_chatml_stands_in() {
     let reference: Reference = serde_json::from_str(include_str!("data/gemma3-270m.json")).unwrap();
     let mut metadata = Metadata::new();
     let tokenizer = tokenizer(&mut metadata);
-    let fallback = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
-    assert!(fallback.is_fallback());
+    let fallback = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
+    assert!(fallback.is_chatml());
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
     for chat in reference.chat {
-        assert_eq!(fallback.render(&chat.messages, &options).unwrap(), chat.prompt);
+        assert_eq!(fallback.prompt(chat.messages, &options, false).unwrap(), chat.prompt);
     }
     let source = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ x }}";
     metadata.set("tokenizer.chat_template", Value::String(source.into()));
-    let own = ChatTemplate::from_metadata(&metadata, &tokenizer).unwrap();
-    assert!(!own.is_fallback());
+    let own = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
+    assert!(!own.is_chatml());
     let extra = json!({"x": [1.5, "é"]}).as_object().cloned().unwrap_or_default();
     let options = RenderOptions { extra, ..RenderOptions::default() };
-    assert_eq!(own.render(&[Message::new("user", "hi")], &options).unwrap(), "<s>hi</s>True[1.5, 'é']");
+    assert_eq!(own.prompt(vec![Message::new("user", "hi")], &options, false).unwrap(), "<s>hi</s>True[1.5, 'é']");
 }

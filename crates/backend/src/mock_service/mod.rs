@@ -38,7 +38,7 @@ pub struct MockOptions {
     pub answer: Option<String>,
     /// Take [`GenerateRequest::constraint`]s, which the answer is then taken to keep to.
     pub constraints: bool,
-    /// The chat template that [`Text::template`] tells of; the mock's own prompts are always one line a message.
+    /// What [`Text::tool_template`] gives; the mock's own prompts are always one line a message.
     pub template: Option<String>,
     /// Each request fails instead of giving its token of this index.
     pub fails_at: Option<usize>,

@@ -15,7 +15,7 @@ pub const VOCABULARY: TokenId = END + 1;
 /// Text in and out of the mock's tokens: an id below 256 is a byte, `256 + i` the word ` wi`, the last one ends a sequence.
 #[derive(Clone, Debug, Default)]
 pub struct MockText {
-    /// What [`Text::template`] gives.
+    /// What [`Text::tool_template`] gives.
     pub template: Option<String>,
 }
 
@@ -65,11 +65,12 @@ impl Text for MockText {
         }
     }
 
-    /// A line for each message, one for tools, and `assistant:`.
+    /// A line for each message, one for tools, which says how they are to be told, and `assistant:`.
     fn render(&self, chat: &Chat) -> Result<String, BackendError> {
         let mut prompt = String::new();
         if let Some(tools) = &chat.tools {
-            prompt.push_str(&format!("tools: {tools}\n"));
+            let how = if chat.tell_tools { "told" } else { "shown" };
+            prompt.push_str(&format!("tools {how}: {tools}\n"));
         }
         for message in &chat.messages {
             let role = message["role"].as_str().unwrap_or_default();
@@ -82,7 +83,11 @@ impl Text for MockText {
         Ok(prompt)
     }
 
-    fn template(&self) -> Option<&str> {
+    fn encode_chat(&self, prompt: &str) -> Vec<TokenId> {
+        self.encode(prompt, true)
+    }
+
+    fn tool_template(&self) -> Option<&str> {
         self.template.as_deref()
     }
 }

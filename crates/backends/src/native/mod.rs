@@ -14,8 +14,9 @@ use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
 };
 pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
+use pacemark_modelfile::ModelFileError;
 use pacemark_modelfile::quantize::Recipe;
-use pacemark_tokenizer::{ChatTemplate, TemplateError, Tokenizer};
+use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
 use std::path::Path;
@@ -131,10 +132,11 @@ impl NativeBackend {
         self.host.tokenizer()
     }
 
-    /// The model's chat template, or ChatML if it brings none; `None` without a tokenizer.
-    pub fn chat_template(&self) -> Option<Result<ChatTemplate, TemplateError>> {
+    /// The model's chat templates, or ChatML if it brings none; `None` without a tokenizer.
+    pub fn chat_templates(&self) -> Option<Result<ChatTemplates, ModelFileError>> {
         let tokenizer = self.host.tokenizer()?;
-        Some(self.host.with_engine(|engine| ChatTemplate::from_metadata(engine.0.model().file().metadata(), tokenizer)))
+        let of = |engine: &NativeEngine| ChatTemplates::from_metadata(engine.0.model().file().metadata(), tokenizer);
+        Some(self.host.with_engine(of))
     }
 
     /// Time of all load stages.

@@ -72,7 +72,7 @@ pub(crate) struct Node<'a> {
 impl<'a> Node<'a> {
     /// The value of a field that is there and not `null`.
     pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
-        self.asked.borrow_mut().insert(format!("{}{field}", self.path));
+        self.asked.borrow_mut().insert(self.full_name(field));
         self.fields.get(field).filter(|value| !value.is_null())
     }
 
@@ -94,9 +94,19 @@ impl<'a> Node<'a> {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
 
+    /// The file this is in.
+    pub(crate) fn file(&self) -> &'a Path {
+        self.file
+    }
+
+    /// A field's name with those of the objects that it is in.
+    pub(crate) fn full_name(&self, field: &str) -> String {
+        format!("{}{field}", self.path)
+    }
+
     /// An error about a field of this object.
     pub(crate) fn invalid(&self, field: &str, expected: impl Into<String>, found: impl Into<String>) -> ModelFileError {
-        ModelFileError::invalid(self.file, format!("{}{field}", self.path), expected, found)
+        ModelFileError::invalid(self.file, self.full_name(field), expected, found)
     }
 
     /// An error that says what is there.

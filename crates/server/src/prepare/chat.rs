@@ -4,9 +4,9 @@ use super::sampling::{self, MAX_LOGPROBS, within};
 use super::{Context, Job, fan_out};
 use crate::error::{ApiError, Result};
 use crate::json::{parse, refuse_unsupported};
-use crate::tools;
+use crate::tools::{self, Teller};
 use pacemark_backend::Chat;
-use pacemark_openai_api::{ChatRequest, Content, ContentPart, Message, Tool, ToolCall};
+use pacemark_openai_api::{ChatRequest, Content, ContentPart, Message, Tool};
 use serde_json::{Map, Value, json};
 
 const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
@@ -32,9 +32,9 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     if let Some(add) = request.add_generation_prompt {
         extra.insert("add_generation_prompt".into(), Value::Bool(add));
     }
-    let tools = if choice.shown { request.tools.as_deref() } else { None };
+    let tools = request.tools.as_deref().filter(|_| choice.shown).map(|tools| (tools, choice.teller));
     let text = conversation(context, std::mem::take(&mut request.messages), tools, extra)?;
-    let prompt = context.text()?.encode(&text, true);
+    let prompt = context.text()?.encode_chat(&text);
     context.check_tokens("messages", &prompt)?;
     let asked = (request.max_completion_tokens.map(|n| ("max_completion_tokens", n)))
         .or(request.sampling.max_tokens.map(|n| ("max_tokens", n)));
@@ -47,6 +47,7 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
         logprobs,
         timings: request.sampling.timings.unwrap_or(false),
         tools: choice.parsing,
+        note: choice.teller.note(),
         prompt_text: context.options.log_prompts.then_some(text),
     })
 }
@@ -55,7 +56,7 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
 pub fn conversation(
     context: &Context<'_>,
     messages: Vec<Message>,
-    tools: Option<&[Tool]>,
+    tools: Option<(&[Tool], Teller)>,
     extra: Map<String, Value>,
 ) -> Result<String> {
     if messages.is_empty() {
@@ -63,12 +64,13 @@ pub fn conversation(
     }
     let messages =
         messages.into_iter().enumerate().map(|(i, message)| for_template(i, message)).collect::<Result<_>>()?;
-    let tools = tools.filter(|tools| !tools.is_empty()).map(|tools| json!(tools));
+    let tell_tools = tools.is_some_and(|(_, teller)| teller != Teller::Template);
+    let tools = tools.filter(|(tools, _)| !tools.is_empty()).map(|(tools, _)| json!(tools));
     let text = context.text()?;
-    text.render(&Chat { messages, tools, extra }).map_err(|error| ApiError::from(error).about("messages"))
+    text.render(&Chat { messages, tools, tell_tools, extra }).map_err(|error| ApiError::from(error).about("messages"))
 }
 
-/// A message as Hugging Face's templates expect it: text as one string, arguments of calls as JSON.
+/// A message as templates know it: text as one string. What else was sent with it is the template's affair.
 fn for_template(i: usize, message: Message) -> Result<Value> {
     let field = |name: &str| format!("messages[{i}].{name}");
     if !ROLES.contains(&message.role.as_str()) {
@@ -79,7 +81,7 @@ fn for_template(i: usize, message: Message) -> Result<Value> {
     let role = if message.role == "developer" { "system" } else { &message.role };
     let mut object = json!({ "role": role });
     object["content"] = match message.content {
-        None if role == "assistant" && message.tool_calls.is_some() => Value::String(String::new()),
+        None if role == "assistant" && message.tool_calls.is_some() => Value::Null,
         None => {
             let message = format!("{}: expected a string or an array of parts, found nothing", field("content"));
             return Err(ApiError::field(field("content"), message));
@@ -88,15 +90,15 @@ fn for_template(i: usize, message: Message) -> Result<Value> {
         Some(Content::Parts(parts)) => Value::String(joined(&field("content"), parts)?),
     };
     if let Some(calls) = message.tool_calls {
-        object["tool_calls"] = calls.into_iter().map(call_for_template).collect();
+        object["tool_calls"] = json!(calls);
     }
     for (name, value) in [("name", message.name), ("tool_call_id", message.tool_call_id)] {
         if let Some(value) = value {
             object[name] = Value::String(value);
         }
     }
-    if let Some(Value::String(thoughts)) = message.extra.get("reasoning_content") {
-        object["reasoning_content"] = Value::String(thoughts.clone());
+    for (name, value) in message.extra {
+        object[name] = value;
     }
     Ok(object)
 }
@@ -117,12 +119,4 @@ fn joined(field: &str, parts: Vec<ContentPart>) -> Result<String> {
         }
     }
     Ok(texts.join("\n"))
-}
-
-fn call_for_template(call: ToolCall) -> Value {
-    let arguments = match serde_json::from_str(&call.function.arguments) {
-        Ok(Value::Object(arguments)) => Value::Object(arguments),
-        _ => Value::String(call.function.arguments),
-    };
-    json!({ "id": call.id, "type": "function", "function": { "name": call.function.name, "arguments": arguments } })
 }

@@ -42,6 +42,7 @@ pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
         logprobs: request.logprobs.is_some(),
         timings: request.sampling.timings.unwrap_or(false),
         tools: None,
+        note: None,
         prompt_text,
     })
 }

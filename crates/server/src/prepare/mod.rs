@@ -40,6 +40,8 @@ pub struct Job {
     pub timings: bool,
     /// How calls of tools are found in the text.
     pub tools: Option<ToolParsing>,
+    /// What the log says of how the prompt was made, once.
+    pub note: Option<&'static str>,
     /// What was asked, for a log that may tell.
     pub prompt_text: Option<String>,
 }

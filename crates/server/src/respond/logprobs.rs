@@ -107,7 +107,10 @@ mod tests {
             Ok(String::new())
         }
 
-        fn template(&self) -> Option<&str> {
+        fn encode_chat(&self, _: &str) -> Vec<TokenId> {
+            Vec::new()
+        }
+        fn tool_template(&self) -> Option<&str> {
             None
         }
     }

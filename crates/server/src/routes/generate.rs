@@ -3,6 +3,7 @@
 use super::{body, json};
 use crate::app::App;
 use crate::error::Result;
+use crate::log;
 use crate::prepare::{self, Job};
 use crate::respond::{
     AnswerClock, Outcome, Record, Shape, Whole, WholeAnswer, finish_reason, logprobs, stream, usage, whole,
@@ -46,6 +47,9 @@ async fn generate(app: Arc<App>, id: RequestId, request: Request, shape: Shape) 
         return Err(app.full());
     }
     let took = begun.elapsed();
+    if let Some(note) = job.note.filter(|_| !app.options.quiet) {
+        app.noted.call_once(|| log::line(format_args!("{note}")));
+    }
     let record = Record {
         app: app.clone(),
         id: format!("{}{}", shape.id_prefix(), id.0),

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::json::parse;
 use crate::prepare::{Context, conversation};
+use crate::tools::taught;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use pacemark_openai_api::{DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse};
@@ -27,13 +28,17 @@ fn tokens(context: &Context<'_>, body: &[u8]) -> Result<TokenizeResponse> {
     let request: TokenizeRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
     let text = context.text()?;
-    let special = request.add_special_tokens.unwrap_or(true);
+    let special = request.add_special_tokens;
     let tokens = match (request.prompt, request.messages) {
-        (Some(prompt), None) => text.encode(&prompt, special),
+        (Some(prompt), None) => text.encode(&prompt, special.unwrap_or(true)),
         (None, Some(messages)) => {
             let mut extra = request.chat_template_kwargs.unwrap_or_default();
             extra.insert("add_generation_prompt".into(), Value::Bool(request.add_generation_prompt.unwrap_or(true)));
-            text.encode(&conversation(context, messages, request.tools.as_deref(), extra)?, special)
+            let teller = taught(context)?.1;
+            let tools = request.tools.as_deref().map(|tools| (tools, teller));
+            let prompt = conversation(context, messages, tools, extra)?;
+            // As for a chat, which has what its template writes, unless more is asked for.
+            if special == Some(true) { text.encode(&prompt, true) } else { text.encode_chat(&prompt) }
         }
         _ => return Err(ApiError::field("prompt", "the body: expected either prompt or messages")),
     };

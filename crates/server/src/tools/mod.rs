@@ -1,7 +1,8 @@
 //! Calls of tools: which tools a request may or must call, and how calls are found in the text of an answer.
 //!
 //! Models write calls as their template taught them. Two forms are known: a JSON object between `<tool_call>` tags (Hermes,
-//! Qwen) and a bare JSON object (Llama 3.x). Where a call is required, the output is constrained to JSON of our own choosing.
+//! Qwen) and a bare JSON object (Llama 3.x). Where the template shows no tools, or teaches another form, the model is told of
+//! them in words that ask for the tags. Where a call is required, the output is constrained to JSON of our own choosing.
 
 mod fence;
 mod head;
@@ -36,10 +37,37 @@ pub enum ToolParsing {
 /// What a request's tools come to.
 #[derive(Debug, Default)]
 pub struct Choice {
-    /// The template is told of the tools.
+    /// The model is told of the tools.
     pub shown: bool,
     /// How calls are found; none where there are none.
     pub parsing: Option<ToolParsing>,
+    /// What tells of the tools.
+    pub teller: Teller,
+}
+
+/// What tells the model of tools, and so teaches it how calls are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Teller {
+    /// The template.
+    #[default]
+    Template,
+    /// Words in its place: it shows no tools.
+    Nothing,
+    /// Words in its place, where calls are to be found in the answer: it teaches a form that is not read here.
+    Stranger,
+}
+
+impl Teller {
+    /// What the log says once, where it is not the template that tells.
+    pub fn note(self) -> Option<&'static str> {
+        match self {
+            Teller::Template => None,
+            Teller::Nothing => Some("note: the model's chat template shows no tools: a system message describes them"),
+            Teller::Stranger => Some(
+                "note: calls are not read in the form that the model's chat template teaches: a system message describes the tools",
+            ),
+        }
+    }
 }
 
 /// Checks tools and choice; constrains `model` where a call is required.
@@ -54,11 +82,11 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
         };
     }
     let one_call = request.parallel_tool_calls == Some(false);
+    let (written, mut teller) = taught(context)?;
     let parsing = match choice {
         Some(ToolChoice::Mode(ToolMode::None)) => return Ok(Choice::default()),
         None | Some(ToolChoice::Mode(ToolMode::Auto)) => {
-            let parsing = written_by(context)?;
-            match parsing {
+            match written {
                 ToolParsing::Tagged if one_call => model.stop.push(CLOSE_TAG.into()),
                 _ if one_call => {
                     let message = "parallel_tool_calls: this model's calls cannot be kept to one";
@@ -66,7 +94,7 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
                 }
                 _ => {}
             }
-            parsing
+            return Ok(Choice { shown: true, parsing: Some(written), teller });
         }
         Some(ToolChoice::Mode(ToolMode::Required)) => {
             constrain(context, model, &array_schema(tools, one_call))?;
@@ -81,7 +109,11 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
             ToolParsing::Named(function.name.clone())
         }
     };
-    Ok(Choice { shown: true, parsing: Some(parsing) })
+    // What is constrained is read in whatever form the template teaches.
+    if teller == Teller::Stranger {
+        teller = Teller::Template;
+    }
+    Ok(Choice { shown: true, parsing: Some(parsing), teller })
 }
 
 fn check(tools: &[Tool]) -> Result<()> {
@@ -112,19 +144,18 @@ fn check(tools: &[Tool]) -> Result<()> {
     Ok(())
 }
 
-/// How the model's template teaches it to write calls.
-fn written_by(context: &Context<'_>) -> Result<ToolParsing> {
-    let template = context.text()?.template().unwrap_or_default();
-    if !template.contains("tools") {
-        return Err(ApiError::unsupported("tools", "tools: the model's chat template knows no tools"));
+/// How the model writes calls that it is free to make, and who teaches it.
+pub fn taught(context: &Context<'_>) -> Result<(ToolParsing, Teller)> {
+    let Some(template) = context.text()?.tool_template() else { return Ok((ToolParsing::Tagged, Teller::Nothing)) };
+    let has = |text: &str| template.contains(text);
+    // Qwen3-Coder's and GLM's calls have such tags, but no JSON between them.
+    if has("<tool_call>") && !has("<function=") && !has("<arg_key>") {
+        return Ok((ToolParsing::Tagged, Teller::Template));
     }
-    if template.contains("<tool_call>") {
-        return Ok(ToolParsing::Tagged);
+    if has("\"parameters\"") || has("<|python_tag|>") {
+        return Ok((ToolParsing::Bare, Teller::Template));
     }
-    if template.contains("\"parameters\"") || template.contains("<|python_tag|>") {
-        return Ok(ToolParsing::Bare);
-    }
-    Err(ApiError::unsupported("tools", "tools: this server does not know how this model writes its calls"))
+    Ok((ToolParsing::Tagged, Teller::Stranger))
 }
 
 fn constrain(context: &Context<'_>, model: &mut GenerateRequest, schema: &Value) -> Result<()> {

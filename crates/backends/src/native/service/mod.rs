@@ -19,6 +19,7 @@ use pacemark_backend::{
     GenerateRequest, MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use pacemark_modelfile::ModelFile;
+use pacemark_tokenizer::ChatTemplates;
 use requests::{Embedding, Generation};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -161,6 +162,18 @@ impl NativeService {
         let pooling = pooling::of_model(file.metadata()).map_err(|error| error.to_string());
         let (thread, next_id) = (Some(thread), AtomicU64::new(0));
         Ok(NativeService { commands, thread, shared, outputs, text, pooling, info, memory, n_blocks, next_id })
+    }
+
+    /// The model's chat templates, or why they cannot be used; `None` without a tokenizer.
+    pub fn chat_templates(&self) -> Option<Result<&ChatTemplates, &str>> {
+        self.text.as_ref().map(|text| text.templates.as_ref().map_err(String::as_str))
+    }
+
+    /// Puts chats in other templates from now on.
+    pub fn set_chat_templates(&mut self, templates: ChatTemplates) {
+        if let Some(text) = &mut self.text {
+            text.templates = Ok(templates);
+        }
     }
 
     /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew is forgotten. For measuring

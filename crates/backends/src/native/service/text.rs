@@ -1,23 +1,21 @@
-//! The model's tokenizer and chat template as `backend::Text`.
+//! The model's tokenizer and chat templates as `backend::Text`.
 
 use pacemark_backend::{BackendError, Chat, Text, TokenId};
 use pacemark_modelfile::Metadata;
-use pacemark_tokenizer::{ChatTemplate, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer};
+use pacemark_tokenizer::{ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer};
 use std::sync::Arc;
 
 /// Text of one model.
 pub(super) struct ModelText {
     tokenizer: Arc<Tokenizer>,
-    /// Or why it cannot be used.
-    template: Result<ChatTemplate, String>,
-    source: Option<String>,
+    /// Or why they cannot be used.
+    pub templates: Result<ChatTemplates, String>,
 }
 
 impl ModelText {
     pub fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
-        let template = ChatTemplate::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
-        let source = metadata.opt_string("tokenizer.chat_template").ok().flatten().map(str::to_string);
-        ModelText { tokenizer, template, source }
+        let templates = ChatTemplates::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
+        ModelText { tokenizer, templates }
     }
 }
 
@@ -39,7 +37,7 @@ impl Text for ModelText {
     }
 
     fn render(&self, chat: &Chat) -> Result<String, BackendError> {
-        let template = self.template.as_ref().map_err(|error| BackendError::InvalidRequest(error.clone()))?;
+        let templates = self.templates.as_ref().map_err(|error| BackendError::InvalidRequest(error.clone()))?;
         let message = |(i, message): (usize, &serde_json::Value)| -> Result<Message, BackendError> {
             serde_json::from_value(message.clone())
                 .map_err(|error| BackendError::InvalidRequest(format!("messages[{i}]: {error}")))
@@ -51,10 +49,19 @@ impl Text for ModelText {
             extra: chat.extra.clone(),
             now: None,
         };
-        template.render(&messages, &options).map_err(|error| BackendError::InvalidRequest(error.to_string()))
+        templates
+            .prompt(messages, &options, chat.tell_tools)
+            .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
-    fn template(&self) -> Option<&str> {
-        self.source.as_deref()
+    fn encode_chat(&self, prompt: &str) -> Vec<TokenId> {
+        match &self.templates {
+            Ok(templates) => templates.encode(&self.tokenizer, prompt),
+            Err(_) => self.encode(prompt, true), // nothing was rendered, then
+        }
+    }
+
+    fn tool_template(&self) -> Option<&str> {
+        self.templates.as_ref().ok()?.tool_template()
     }
 }

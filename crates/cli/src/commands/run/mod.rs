@@ -5,7 +5,7 @@ mod summary;
 mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input};
+use crate::{hub, input, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
@@ -22,6 +22,7 @@ const EXAMPLES: &str = r#"Examples:
   pacemark run -p "The Sky is blue because"
   pacemark run -m gemma3-270m -p "Once upon a time" -n 200 --temp 0.8 --seed 7
   pacemark run --chat --system "You are terse." -p "Name a colour."
+  pacemark run --chat --chat-template mine.jinja -p "Name a colour."
   echo '[{"role": "user", "content": "Hi"}]' | pacemark run --chat --messages
   cat letter.txt | pacemark run -m model.gguf -n 32 --breakdown
   pacemark run -p "1, 2, 3," --logprobs 5 -o json"#;
@@ -50,6 +51,9 @@ pub struct Args {
     /// The prompt is a chat: a JSON array of {"role": …, "content": …}
     #[arg(long, requires = "chat")]
     messages: bool,
+    #[arg(long, value_name = "NAME|FILE", visible_alias = "chat-template-file", requires = "chat", help = template::HELP,
+          long_help = template::LONG_HELP)]
+    chat_template: Option<String>,
     /// Tokens to generate at most; -1 for as many as the context holds
     #[arg(short, long, value_name = "N", default_value_t = 128, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i64).range(-1..))]
@@ -197,8 +201,12 @@ fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: Str
         let ids = tokenizer.encode(&text, EncodeOptions::SPECIAL);
         return Ok((text, ids));
     }
-    let template = backend.chat_template().context("the file has no tokenizer")??;
-    if template.is_fallback() {
+    let own = backend.chat_templates().context("the file has no tokenizer")??;
+    let templates = match &args.chat_template {
+        Some(wanted) => template::choose(wanted, &own)?,
+        None => own,
+    };
+    if templates.is_chatml() && args.chat_template.is_none() {
         eprintln!("note: the model brings no chat template; using ChatML");
     }
     let mut messages: Vec<Message> = args.system.iter().map(|system| Message::new("system", system)).collect();
@@ -210,8 +218,8 @@ fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: Str
         messages.push(Message::new("user", text));
     }
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
-    let prompt = template.render(&messages, &options).context("cannot render the chat template")?;
-    let ids = tokenizer.encode_prompt(&prompt);
+    let prompt = templates.prompt(messages, &options, false).context("cannot render the chat template")?;
+    let ids = templates.encode(tokenizer, &prompt);
     Ok((prompt, ids))
 }
 

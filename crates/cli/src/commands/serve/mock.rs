@@ -12,8 +12,6 @@ pub fn options(spec: &str) -> Result<MockOptions, String> {
     };
     if let Some(answer) = answer {
         options.answer = Some(answer.into());
-        // Calls are looked for where the template would have taught them.
-        options.template = answer.contains("<tool_call>").then(|| "tools: <tool_call>".into());
     }
     for setting in settings.split(',').filter(|setting| answer.is_none() || !setting.is_empty()) {
         let Some((name, value)) = setting.split_once('=') else {
@@ -46,7 +44,6 @@ mod tests {
         assert_eq!((mock.max_num_seqs, mock.n_ctx, mock.per_prompt_token), (4, 100, Duration::from_millis(1)));
         let answer = options("itl=0,answer=a, b=c <tool_call>").unwrap();
         assert_eq!((answer.itl, answer.answer.as_deref()), (Duration::ZERO, Some("a, b=c <tool_call>")));
-        assert!(answer.template.unwrap().contains("<tool_call>"));
         for wrong in ["", "ttft", "ttft=5", "speed=1ms", "seqs=-1", "ctx=x"] {
             assert!(options(wrong).is_err(), "{wrong}");
         }

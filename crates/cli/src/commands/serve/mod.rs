@@ -4,7 +4,7 @@ mod limits;
 mod mock;
 
 use crate::exit::Exit;
-use crate::{hub, input};
+use crate::{hub, input, template};
 use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
@@ -17,6 +17,7 @@ const EXAMPLES: &str = r#"Examples:
   pacemark serve                                     the default model at http://127.0.0.1:8080
   pacemark serve -m model.gguf --port 9000 --max-num-seqs 32
   pacemark serve --host 0.0.0.0 --api-key "$KEY"     for other machines: only with a key
+  pacemark serve --chat-template mine.jinja          chats in a template of your own
   pacemark serve --mock ttft=50ms,itl=10ms           no model: tokens by the clock, to calibrate clients
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \
     -d '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 16}'
@@ -37,6 +38,9 @@ pub struct Args {
     /// prompt token), ctx=N, seqs=N (at once; others wait), and last answer=TEXT (said instead of made-up words)
     #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with = "model")]
     mock: Option<MockOptions>,
+    #[arg(long, value_name = "NAME|FILE", visible_alias = "chat-template-file", conflicts_with = "mock", help = template::HELP,
+          long_help = template::LONG_HELP)]
+    chat_template: Option<String>,
     /// What requests call the model; answers call it by the first [default: from -m]
     #[arg(short = 'a', long, value_name = "NAME", value_delimiter = ',')]
     served_model_name: Vec<String>,
@@ -158,7 +162,13 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
     };
     // The engine's threads go to their places by themselves; all others are started by this one.
     place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
-    Ok(Arc::new(NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?))
+    let mut service = NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?;
+    if let Some(wanted) = &args.chat_template {
+        let own = service.chat_templates().context("--chat-template: the model has no tokenizer")?;
+        let chosen = template::choose(wanted, own.map_err(|error| anyhow::anyhow!("{error}"))?)?;
+        service.set_chat_templates(chosen);
+    }
+    Ok(Arc::new(service))
 }
 
 /// A model's name without folders and ending.

@@ -90,7 +90,7 @@ impl<'a> Prompts<'a> {
     fn encode(&self, messages: &[Value]) -> Result<Vec<TokenId>> {
         let Some(text) = self.service.text() else { bail!("the model has no tokenizer") };
         let prompt = text.render(&Chat { messages: messages.to_vec(), ..Chat::default() })?;
-        Ok(text.encode(&prompt, true))
+        Ok(text.encode_chat(&prompt))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, with what the files beside it add: special tokens, chat template.
+//! `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, with what the files beside it add: special tokens, chat templates.
 //!
 //! Two kinds are known, by what the document says and not by the model's name: byte-level BPE with one of the pre-tokenizers
 //! in [`pre`], and BPE over characters with `▁` for spaces, which is what SentencePiece models are converted to. What GGUF has
@@ -10,6 +10,7 @@ mod decoder;
 mod normalizer;
 mod pre;
 mod special;
+mod templates;
 mod vocab;
 
 use super::json::{Document, Node};
@@ -72,6 +73,7 @@ pub(super) fn describe(
         vocab.mark_unknown(id);
     }
     beside.describe(&root, config, &vocab, metadata, warnings)?;
+    templates::put(directory, beside.tokenizer_config(), metadata)?;
     vocab.put(!is_bytes, metadata);
     Ok(())
 }

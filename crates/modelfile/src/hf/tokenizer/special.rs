@@ -1,36 +1,25 @@
-//! What stands beside `tokenizer.json`: which tokens start and end a text, and the chat template.
+//! What the files beside `tokenizer.json` say of special tokens: which of them start and end a text.
 
 use super::{Vocab, check_id};
-use crate::hf::json::{Document, Node, describe, read};
-use crate::{Metadata, ModelFileError, Result, Value};
+use crate::hf::json::{Document, Node, describe};
+use crate::{Metadata, Result, Value};
 use serde_json::Value as Json;
 use std::path::Path;
 
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
-const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
 
 /// The files beside the tokenizer, each of which may be missing.
 pub(super) struct Beside {
     tokenizer_config: Option<Document>,
     generation_config: Option<Document>,
-    /// `chat_template.jinja`.
-    template: Option<String>,
 }
 
 impl Beside {
     pub(super) fn open(directory: &Path) -> Result<Beside> {
         let json = |name: &str| Document::open_if_there(&directory.join(name), MAX_CONFIG_BYTES);
-        let path = directory.join("chat_template.jinja");
-        let template = if path.exists() { Some(read(&path, MAX_TEMPLATE_BYTES)?) } else { None };
-        let text = |bytes| {
-            String::from_utf8(bytes).map_err(|error| {
-                ModelFileError::invalid(&path, "content", "UTF-8 text", error.utf8_error().to_string())
-            })
-        };
         Ok(Beside {
             tokenizer_config: json("tokenizer_config.json")?,
             generation_config: json("generation_config.json")?,
-            template: template.map(text).transpose()?,
         })
     }
 
@@ -39,7 +28,7 @@ impl Beside {
         self.tokenizer_config.as_ref().map(Document::root)
     }
 
-    /// Sets the keys of special tokens and the template.
+    /// Sets the keys of special tokens.
     pub(super) fn describe(
         &self,
         root: &Node<'_>,
@@ -92,13 +81,6 @@ impl Beside {
         };
         metadata.set("tokenizer.ggml.add_bos_token", Value::Bool(add_bos && bos.is_some()));
         metadata.set("tokenizer.ggml.add_eos_token", Value::Bool(add_eos && eos.is_some()));
-        let template = match &self.template {
-            Some(template) => Some(template.as_str()),
-            None => tokenizer.as_ref().map_or(Ok(None), chat_template)?,
-        };
-        if let Some(template) = template {
-            metadata.set("tokenizer.chat_template", Value::String(template.into()));
-        }
         Ok(())
     }
 }
@@ -181,17 +163,4 @@ fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u3
         return Err(part.wrong("single", "a template with the text A"));
     }
     Ok((add_bos, add_eos))
-}
-
-/// The template: a text, or of a list of named ones the default.
-fn chat_template<'a>(node: &Node<'a>) -> Result<Option<&'a str>> {
-    if !matches!(node.get("chat_template"), Some(Json::Array(_))) {
-        return node.opt_str("chat_template");
-    }
-    for entry in node.nodes("chat_template")? {
-        if entry.str("name")? == "default" {
-            return entry.str("template").map(Some);
-        }
-    }
-    Ok(None)
 }
