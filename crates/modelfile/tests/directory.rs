@@ -364,3 +364,56 @@ fn fields_that_nothing_reads_are_told() {
     let model = ModelFile::open(&copy.0).unwrap();
     assert_eq!(model.warnings(), ["config.json: not read, since llama has no such fields: something_new"]);
 }
+
+#[test]
+fn modules_of_sentence_transformers_are_followed_or_refused() {
+    let module = |kind: &str, path: &str| json!({"type": format!("sentence_transformers.models.{kind}"), "path": path});
+    let with = |modules: Value| {
+        let copy = Copy::of("qwen3");
+        for directory in ["1_Pooling", "9_Pooling"] {
+            std::fs::create_dir(copy.0.join(directory)).unwrap();
+        }
+        copy.write("1_Pooling/config.json", json!({"pooling_mode": "mean"}).to_string());
+        copy.write("9_Pooling/config.json", json!({"pooling_mode": "lasttoken"}).to_string());
+        copy.write("modules.json", modules.to_string());
+        copy
+    };
+    let modules =
+        json!([module("Transformer", ""), module("Pooling", "9_Pooling"), module("Normalize", "2_Normalize")]);
+    let model = ModelFile::open(&with(modules).0).unwrap();
+    assert_eq!(model.metadata().u32("qwen3.pooling_type").unwrap(), 3);
+    for modules in [
+        json!([module("Transformer", ""), module("Pooling", "1_Pooling"), module("Dense", "2_Dense")]),
+        json!([module("Pooling", "1_Pooling"), module("Pooling", "9_Pooling")]),
+        json!([module("Pooling", "../1_Pooling")]),
+        json!({"a": 1}),
+    ] {
+        with(modules).refused(&["modules.json"]);
+    }
+    let attention = Copy::of("qwen3");
+    std::fs::create_dir(attention.0.join("1_Pooling")).unwrap();
+    let mut both = json!({"pooling_mode_mean_tokens": true, "pooling_mode_attention": true});
+    attention.write("1_Pooling/config.json", both.to_string()).refused(&["pooling_mode_attention"]);
+    both["pooling_mode_attention"] = json!(false);
+    assert!(ModelFile::open(&attention.write("1_Pooling/config.json", both.to_string()).0).is_ok());
+}
+
+#[test]
+fn older_files_of_special_tokens_must_agree_with_the_tokenizer() {
+    let (map, added) = ("special_tokens_map.json", "added_tokens.json");
+    Copy::of("llama").write(map, json!({"additional_special_tokens": ["th"]}).to_string()).refused(&[map, "th"]);
+    Copy::of("llama").write(added, json!({"th": 276}).to_string()).refused(&[added, "th"]);
+    Copy::of("llama").write(added, json!({"</s>": 1}).to_string()).refused(&[added, "</s>"]);
+    let agreed = Copy::of("llama");
+    agreed.write(map, json!({"bos_token": {"content": "<s>"}, "unk_token": "<unk>"}).to_string());
+    agreed.write(added, json!({"</s>": 2, "<beyond>": 9999}).to_string());
+    assert!(ModelFile::open(&agreed.0).is_ok());
+    let specific = json!({"image_token": "<s>"});
+    let file = "tokenizer_config.json";
+    Copy::of("llama").set(file, "/model_specific_special_tokens", specific).refused(&[file, "model_specific"]);
+    // Nothing adds BOS but the post-processor's template, and that is told.
+    let gpt2 = Copy::of("gpt2");
+    let model = ModelFile::open(&gpt2.set(file, "/add_bos_token", json!(true)).0).unwrap();
+    assert_eq!(model.metadata().opt_bool("tokenizer.ggml.add_bos_token").unwrap(), Some(false));
+    assert!(model.warnings()[0].contains("add_bos_token: not followed"), "{:?}", model.warnings());
+}

@@ -9,8 +9,11 @@ use crate::TokenizerError;
 use crate::vocab::{TokenType, Vocab, invalid_id};
 use pacemark_modelfile::Metadata;
 
-/// All ends of a Hugging Face directory; GGUF itself has keys for three.
-const END_IDS: &str = "tokenizer.pacemark.end_token_ids";
+/// All ends of a Hugging Face directory, of which GGUF itself has keys for three; and the list that Ollama writes.
+const END_IDS: [&str; 2] = ["tokenizer.pacemark.end_token_ids", "tokenizer.ggml.eos_token_ids"];
+/// Marks that are named by key; they end a generation too.
+const MARK_IDS: [&str; 3] =
+    ["tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id"];
 
 /// Ends of a turn or a text.
 const TURNS: &[&str] = &[
@@ -76,9 +79,16 @@ pub fn make_control(vocab: &mut Vocab) -> Vec<String> {
 
 /// The ids, ascending.
 pub fn end_ids(vocab: &Vocab, metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
-    let listed = metadata.opt_u32s(END_IDS)?.unwrap_or_default();
-    if let Some(&id) = listed.iter().find(|&&id| vocab.token_type(id).is_none()) {
-        return Err(invalid_id(metadata, END_IDS, id, vocab.texts.len()));
+    let mut listed = Vec::new();
+    for key in END_IDS {
+        let ids = metadata.opt_u32s(key)?.unwrap_or_default();
+        if let Some(&id) = ids.iter().find(|&&id| vocab.token_type(id).is_none()) {
+            return Err(invalid_id(metadata, key, id, vocab.texts.len()));
+        }
+        listed.extend_from_slice(&ids);
+    }
+    for key in MARK_IDS {
+        listed.extend(metadata.opt_u32(key)?.filter(|&id| vocab.token_type(id).is_some()));
     }
     // The harmony format ends a *message* with <|end|>; the generation goes on to <|return|> or <|call|>.
     let both = |a: &str, b: &str| vocab.id(a).is_some() && vocab.id(b).is_some();

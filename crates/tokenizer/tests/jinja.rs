@@ -24,13 +24,33 @@ struct Case {
     error: Option<String>,
 }
 
+/// What Jinja2 can do and our engine refuses by name or does not forbid, on purpose: what has no fixed answer, what no template
+/// needs, and printing a class.
+const ON_PURPOSE: &[&str] = &[
+    "{{ list|random in list }}",
+    "{{ '\\N{BULLET}' }}",
+    "{{ '\\ud83d\\ude42'|length }}",
+    "{% for a, in [[1]] %}{{ a }}{% endfor %}",
+    "{% macro m() %}{{ self }}{% endmacro %}{{ m()|length > 0 }}",
+    "{% set ns = namespace() %}{% set ns._x = 1 %}",
+    "{{ 'a'.encode() }}",
+    "{{ 'abc'.translate({97: 'x'}) }}",
+    "{{ 'abc'.maketrans('a', 'b') }}",
+    "{{ lipsum(n=0)|string|length >= 0 }}",
+    "{{ namespace(_x=1) }}",
+    "{{ self }}",
+    "{{ self.x }}",
+    "{{ joiner }}",
+    "{{ cycler }}",
+];
+
 #[test]
 fn expressions_give_what_jinja2_gives() {
     let golden: Golden = serde_json::from_str(include_str!("data/jinja_expressions.json")).unwrap();
     let now = UNIX_EPOCH + Duration::from_secs(golden.now);
     let options = RenderOptions { extra: golden.variables, now: Some(now), ..RenderOptions::default() };
     let mut different: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let (mut n_outputs, mut n_errors) = (0, 0);
+    let (mut n_outputs, mut n_errors, mut n_on_purpose) = (0, 0, 0);
     for case in golden.cases {
         let found =
             ChatTemplate::new(&case.template, "<s>", "</s>").and_then(|template| template.render(&[], &options));
@@ -47,6 +67,10 @@ fn expressions_give_what_jinja2_gives() {
             (Ok(found), None) => format!("found {found:?}, expected {}", case.error.unwrap_or_default()),
             (Err(found), Some(expected)) => format!("found {found}, expected {expected:?}"),
         };
+        if ON_PURPOSE.contains(&case.template.as_str()) {
+            n_on_purpose += 1;
+            continue;
+        }
         different.entry(case.category).or_default().push(format!("{:?}: {line}", case.template));
     }
     let n_different: usize = different.values().map(Vec::len).sum();
@@ -55,6 +79,7 @@ fn expressions_give_what_jinja2_gives() {
         let _ = write!(report, "{category}: {}\n  {}\n", lines.len(), lines.join("\n  "));
     }
     assert!(different.is_empty(), "{report}");
+    assert_eq!(n_on_purpose, ON_PURPOSE.len(), "a difference on the list is none any more");
     // So that an empty or cut file cannot pass.
     assert!(n_outputs > 1000 && n_errors > 300, "{report}");
 }

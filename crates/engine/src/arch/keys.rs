@@ -111,7 +111,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A number, `default` where the file does not say or says 0, which is llama.cpp's sign for that.
+    /// A number that may be absent; 0 counts as its absence, as for llama.cpp.
     pub(crate) fn opt_nonzero(&self, key: &str) -> Result<Option<f32>, EngineError> {
         Ok(self.opt_f32(key)?.filter(|&number| number != 0.0))
     }

@@ -90,9 +90,8 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
     if !finite(c.attn_scale) {
         return Err(invalid(metadata, &format!("{arch}.attention.scale"), "a number above 0", c.attn_scale));
     }
-    if c.logit_softcap.is_some_and(|cap| !finite(cap)) {
-        let key = format!("{arch}.final_logit_softcapping");
-        return Err(invalid(metadata, &key, "a number above 0", format!("{:?}", c.logit_softcap)));
+    if let Some(cap) = c.logit_softcap.filter(|&cap| !finite(cap)) {
+        return Err(invalid(metadata, &format!("{arch}.final_logit_softcapping"), "a number above 0", cap));
     }
     match c.layers.iter().find(|l| !finite(l.rope_theta) || !finite(l.rope_factor)) {
         Some(l) => Err(invalid(metadata, &format!("{arch}.rope.freq_base"), "positive numbers", format!("{l:?}"))),

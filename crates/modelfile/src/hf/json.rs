@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Document {
     file: PathBuf,
     fields: Map<String, Value>,
-    /// Fields that were asked for, by their full names: what was not read can be told.
-    asked: RefCell<BTreeSet<String>>,
+    /// Fields that were asked for, by their full names, where an account is kept: what was not read can be told.
+    asked: Option<RefCell<BTreeSet<String>>>,
 }
 
 impl Document {
@@ -31,19 +31,24 @@ impl Document {
     pub(crate) fn parse(bytes: &[u8], file: &Path) -> Result<Document> {
         let object = |found: String| ModelFileError::invalid(file, "content", "a JSON object", found);
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields, asked: RefCell::default() }),
+            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields, asked: None }),
             Ok(other) => Err(object(describe(&other))),
             Err(error) => Err(object(error.to_string())),
         }
     }
 
-    pub(crate) fn root(&self) -> Node<'_> {
-        Node { file: &self.file, path: String::new(), fields: &self.fields, asked: &self.asked }
+    /// The same, with an account of the fields that are asked for.
+    pub(crate) fn accounted(self) -> Document {
+        Document { asked: Some(RefCell::default()), ..self }
     }
 
-    /// Whether the field of this full name was asked for, there or not.
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node { file: &self.file, path: String::new(), fields: &self.fields, asked: self.asked.as_ref() }
+    }
+
+    /// Whether the field of this full name was asked for, there or not; only where an account is kept.
     pub(crate) fn was_asked(&self, field: &str) -> bool {
-        self.asked.borrow().contains(field)
+        self.asked.as_ref().is_some_and(|asked| asked.borrow().contains(field))
     }
 }
 
@@ -66,13 +71,15 @@ pub(crate) struct Node<'a> {
     /// Names down to here, with a dot behind each.
     path: String,
     fields: &'a Map<String, Value>,
-    asked: &'a RefCell<BTreeSet<String>>,
+    asked: Option<&'a RefCell<BTreeSet<String>>>,
 }
 
 impl<'a> Node<'a> {
     /// The value of a field that is there and not `null`.
     pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
-        self.asked.borrow_mut().insert(self.full_name(field));
+        if let Some(asked) = self.asked {
+            asked.borrow_mut().insert(self.full_name(field));
+        }
         self.fields.get(field).filter(|value| !value.is_null())
     }
 

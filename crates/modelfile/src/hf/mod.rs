@@ -34,7 +34,7 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
     };
-    open_as(directory, &config, weights)
+    open_as(directory, &config.accounted(), weights)
 }
 
 /// Opens a directory whose configuration has been read.
@@ -253,7 +253,7 @@ mod tests {
         );
         for (model_type, name) in golden {
             let directory = data.join("../engine/tests/data/golden").join(name);
-            let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES).unwrap();
+            let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES).unwrap().accounted();
             open_as(&directory, &document, None).unwrap();
             let family = family_of(&document.root()).unwrap();
             let class = attributes["classes"][model_type].as_array().unwrap();

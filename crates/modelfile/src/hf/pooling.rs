@@ -1,8 +1,9 @@
-//! How a directory of sentence-transformers makes one vector of a text's states: `1_Pooling/config.json` as GGUF's
+//! How a directory of sentence-transformers makes one vector of a text's states: `modules.json` and `1_Pooling/config.json` as GGUF's
 //! `{architecture}.pooling_type`.
 
-use super::json::{Document, Node};
-use crate::Result;
+use super::json::{self, Document, Node};
+use crate::{ModelFileError, Result};
+use serde_json::Value;
 use std::path::Path;
 
 const MAX_BYTES: u64 = 1 << 20;
@@ -20,10 +21,10 @@ const MODES: &[(&str, &str, Option<u32>)] = &[
 
 /// The number of the directory's pooling, where it has one.
 pub(super) fn pooling_type(directory: &Path) -> Result<Option<u32>> {
-    let Some(document) = Document::open_if_there(&directory.join("1_Pooling/config.json"), MAX_BYTES)? else {
-        return Ok(None);
-    };
+    let Some(path) = path(directory)? else { return Ok(None) };
+    let Some(document) = Document::open_if_there(&directory.join(path), MAX_BYTES)? else { return Ok(None) };
     let root = document.root();
+    check_modes(&root)?;
     let mut found = None;
     for (switch, name, number) in MODES {
         if !is_on(&root, switch, name)? {
@@ -42,10 +43,54 @@ pub(super) fn pooling_type(directory: &Path) -> Result<Option<u32>> {
     }
 }
 
+/// That no mode is on which is not known, and not several by their names.
+fn check_modes(root: &Node<'_>) -> Result<()> {
+    let is_known = |name: &str| MODES.iter().any(|(switch, ..)| *switch == name);
+    let is_other = |name: &&str| name.starts_with("pooling_mode_") && !is_known(name);
+    for name in root.names().filter(is_other) {
+        if root.opt_bool(name)?.unwrap_or(false) {
+            return Err(root.wrong(name, "a mode of pooling that is known"));
+        }
+    }
+    match root.get("pooling_mode") {
+        Some(Value::Array(names)) if names.len() != 1 => Err(root.wrong("pooling_mode", "one mode of pooling")),
+        _ => Ok(()),
+    }
+}
+
+/// Where `modules.json` says that the pooling is described; `1_Pooling` where there is no such file. A module that does
+/// something else to a vector than scale it, which is always done, is refused.
+fn path(directory: &Path) -> Result<Option<String>> {
+    let file = directory.join("modules.json");
+    if !file.exists() {
+        return Ok(Some("1_Pooling/config.json".into()));
+    }
+    let bytes = json::read(&file, MAX_BYTES)?;
+    let invalid = |expected: &str, found: String| Err(ModelFileError::invalid(&file, "modules", expected, found));
+    let Ok(Value::Array(modules)) = serde_json::from_slice(&bytes) else {
+        return invalid("an array of modules", "something else".into());
+    };
+    let mut pooling = None;
+    for module in &modules {
+        let text = |field: &str| module.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (kind, path) = (text("type"), text("path"));
+        let is_beside = !path.is_empty() && !path.contains(['/', '\\']) && !path.starts_with('.');
+        match kind.rsplit('.').next().unwrap_or_default() {
+            "Transformer" | "Normalize" => {}
+            "Pooling" if pooling.is_none() && is_beside => pooling = Some(format!("{path}/config.json")),
+            _ => {
+                let expected = "Transformer, Normalize, and one Pooling in a directory of this one";
+                return invalid(expected, format!("{kind:?} in {path:?}"));
+            }
+        }
+    }
+    Ok(pooling)
+}
+
 /// Whether a mode is on, by its switch or by its name.
 fn is_on(root: &Node<'_>, switch: &str, name: &str) -> Result<bool> {
     let named = match root.get("pooling_mode") {
-        Some(serde_json::Value::Array(names)) => names.iter().any(|other| other == name),
+        Some(Value::Array(names)) => names.iter().any(|other| other == name),
         Some(_) => root.str("pooling_mode")? == name,
         None => false,
     };

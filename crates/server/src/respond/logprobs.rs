@@ -69,7 +69,8 @@ fn place(text: Option<&dyn Text>, scored: &Scored) -> (String, BTreeMap<String, 
     (chosen.unwrap_or_else(own), top)
 }
 
-/// What a token is called in a dictionary: its text, or where its bytes are none these, written as OpenAI's completions did.
+/// What a token is called in a dictionary: its text, or, where its bytes are no text, those bytes in the form of OpenAI's
+/// completions.
 fn key(text: Option<&dyn Text>, id: TokenId) -> String {
     match text.and_then(|text| text.token_bytes(id)).map(String::from_utf8) {
         Some(Ok(text)) => text,

@@ -8,13 +8,14 @@
 
 mod decoder;
 mod normalizer;
+mod older;
 mod pre;
 mod special;
 mod templates;
 mod vocab;
 
 use super::json::{Document, Node};
-use crate::{Metadata, ModelFileError, Result, Strings, Value};
+use crate::{Metadata, Result, Strings, Value};
 use normalizer::Normalizer;
 use pre::Pre;
 use serde_json::Value as Json;
@@ -91,6 +92,10 @@ fn check_settings(settings: &Node<'_>, sets_space: bool) -> Result<()> {
             return Err(settings.wrong(field, "false: the other is not supported"));
         }
     }
+    let specific = "model_specific_special_tokens";
+    if settings.opt_map(specific)?.is_some_and(|tokens| !tokens.is_empty()) {
+        return Err(settings.wrong(specific, "none: not supported"));
+    }
     match settings.opt_bool("add_prefix_space")? {
         Some(adds) if adds != sets_space => {
             Err(settings.wrong("add_prefix_space", format!("{sets_space}, as tokenizer.json has it")))
@@ -158,12 +163,4 @@ fn merges<'a>(model: &Node<'a>) -> Result<Vec<(&'a str, &'a str)>> {
         whole.ok_or_else(|| model.invalid(&format!("merges[{at}]"), expected, super::json::describe(entry)))
     };
     entries.iter().enumerate().map(pair).collect()
-}
-
-/// That an id is a token.
-fn check_id(node: &Node<'_>, field: &str, id: u64, n_vocab: usize) -> Result<u32> {
-    let known = u32::try_from(id).ok().filter(|&id| (id as usize) < n_vocab);
-    let error =
-        || -> ModelFileError { node.invalid(field, format!("an id below vocab_size = {n_vocab}"), id.to_string()) };
-    known.ok_or_else(error)
 }

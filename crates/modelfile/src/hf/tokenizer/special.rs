@@ -1,9 +1,11 @@
 //! What the files beside `tokenizer.json` say of special tokens: which of them start and end a text.
 
-use super::{Vocab, check_id};
+use super::Vocab;
+use super::older::Older;
 use crate::hf::json::{Document, Node, describe};
 use crate::{Metadata, Result, Value};
 use serde_json::Value as Json;
+use std::collections::HashSet;
 use std::path::Path;
 
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
@@ -12,15 +14,17 @@ const MAX_CONFIG_BYTES: u64 = 16 << 20;
 pub(super) struct Beside {
     tokenizer_config: Option<Document>,
     generation_config: Option<Document>,
+    older: Older,
 }
 
 impl Beside {
     pub(super) fn open(directory: &Path) -> Result<Beside> {
         let json = |name: &str| Document::open_if_there(&directory.join(name), MAX_CONFIG_BYTES);
-        Ok(Beside {
-            tokenizer_config: json("tokenizer_config.json")?,
-            generation_config: json("generation_config.json")?,
-        })
+        let (tokenizer_config, generation_config) = (json("tokenizer_config.json")?, json("generation_config.json")?);
+        let describes = |config: &Document| config.root().get("added_tokens_decoder").is_some();
+        let older =
+            if tokenizer_config.as_ref().is_some_and(describes) { Older::default() } else { Older::open(directory)? };
+        Ok(Beside { tokenizer_config, generation_config, older })
     }
 
     /// `tokenizer_config.json`.
@@ -46,19 +50,18 @@ impl Beside {
             starts.extend(ids(&generation, "bos_token_id")?);
         }
         let tokenizer = self.tokenizer_config.as_ref().map(Document::root);
-        let named = |field: &str| tokenizer.as_ref().map_or(Ok(None), |node| named(node, field, vocab));
+        let named = |field: &str| match tokenizer.as_ref().map_or(Ok(None), |node| named(node, field, vocab))? {
+            Some(id) => Ok(Some(id)),
+            None => self.older.named(field).map_or(Ok(None), |node| named(&node, field, vocab)),
+        };
+        self.older.check(vocab)?;
         // The tokenizer's own configuration comes first; the others add what also ends a generation.
         let bos = named("bos_token")?.or(starts.first().copied());
         if let Some(eos) = named("eos_token")? {
             ends.insert(0, eos);
         }
-        let mut seen = Vec::new();
-        ends.retain(|id| {
-            !seen.contains(id) && {
-                seen.push(*id);
-                true
-            }
-        });
+        let mut seen = HashSet::new();
+        ends.retain(|id| seen.insert(*id));
         let eos = ends.first().copied();
         let (unknown, padding) = (named("unk_token")?, named("pad_token")?);
         let (eot, eom) = (ends.get(1).copied(), ends.get(2).copied());
@@ -75,8 +78,15 @@ impl Beside {
         let (add_bos, add_eos) = match added(root, vocab, bos, eos)? {
             Some(added) => added,
             None => {
-                let said = |field: &str| tokenizer.as_ref().map_or(Ok(None), |node| node.opt_bool(field));
-                (said("add_bos_token")?.unwrap_or(false), said("add_eos_token")?.unwrap_or(false))
+                // transformers 5 takes them out of the configuration before it makes a tokenizer.
+                for field in ["add_bos_token", "add_eos_token"] {
+                    let said = tokenizer.as_ref().map_or(Ok(None), |node| node.opt_bool(field))?;
+                    if said == Some(true) {
+                        let what = "not followed, as in transformers 5: the post_processor of tokenizer.json adds none";
+                        warnings.push(format!("tokenizer_config.json: {field}: {what}"));
+                    }
+                }
+                (false, false)
             }
         };
         metadata.set("tokenizer.ggml.add_bos_token", Value::Bool(add_bos && bos.is_some()));
@@ -86,26 +96,33 @@ impl Beside {
 }
 
 /// A field that is one id or a list of them. Ids that are no tokens can neither be read nor written: they are left out, with
-/// a warning, as transformers does.
+/// warnings of the first ones.
 fn ids(node: &Node<'_>, field: &str, n_vocab: usize, warnings: &mut Vec<String>) -> Result<Vec<u32>> {
     let listed = match node.get(field) {
         None => &[],
         Some(Json::Array(list)) => list.as_slice(),
         Some(value) => std::slice::from_ref(value),
     };
+    const TOLD: usize = 8;
     let mut known = Vec::new();
+    let mut n_beyond = 0;
     for value in listed {
-        let id = value.as_u64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
-        match check_id(node, field, id, n_vocab) {
-            Ok(id) => known.push(id),
-            Err(error) => warnings.push(error.to_string()),
+        let id = value.as_i64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
+        match u32::try_from(id).ok().filter(|&id| (id as usize) < n_vocab) {
+            Some(id) => known.push(id),
+            None if n_beyond < TOLD => {
+                let expected = format!("an id below vocab_size = {n_vocab}");
+                warnings.push(node.invalid(field, expected, id.to_string()).to_string());
+                n_beyond += 1;
+            }
+            None => {}
         }
     }
     Ok(known)
 }
 
 /// A token that is given by its text, alone or as the `content` of an object.
-fn named(node: &Node<'_>, field: &str, vocab: &Vocab<'_>) -> Result<Option<u32>> {
+pub(super) fn named(node: &Node<'_>, field: &str, vocab: &Vocab<'_>) -> Result<Option<u32>> {
     let text = match node.get(field) {
         None => return Ok(None),
         Some(Json::Object(_)) => node.node(field)?.str("content")?,

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Token types of GGUF.
 const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
+pub(super) const UNKNOWN: i32 = 2;
+pub(super) const CONTROL: i32 = 3;
+pub(super) const USER_DEFINED: i32 = 4;
 const UNUSED: i32 = 5;
 const BYTE: i32 = 6;
 
@@ -23,7 +23,7 @@ const SPACED: u32 = 16;
 pub(super) struct Vocab<'a> {
     pub texts: Vec<Option<&'a str>>,
     pub ids: HashMap<&'a str, u32>,
-    types: Vec<i32>,
+    pub(super) types: Vec<i32>,
     /// Flags of the added tokens.
     added: BTreeMap<u32, u32>,
 }
