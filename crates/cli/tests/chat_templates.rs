@@ -54,7 +54,7 @@ impl Folder {
         (json["prompt"].as_str().unwrap().to_string(), ids)
     }
 
-    /// Why it is refused, with the exit code of a wrong use.
+    /// Why it is refused.
     fn refusal(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -141,15 +141,20 @@ fn a_chat_is_put_in_the_template_that_is_asked_for() {
     std::fs::write(&file, "{% if %}").unwrap();
     let refusal = folder.refusal(&["-p", "hi", "--chat-template", &file]);
     assert!(refusal.contains("mine.jinja") && refusal.contains("line 1"), "{refusal}");
-    let without = Folder::new("without", &[]);
-    assert!(without.prompt(&["-p", "hi"]).0.starts_with("<|im_start|>user"), "the test model's own");
 }
 
 #[test]
 fn a_model_without_a_default_template_names_those_that_it_has() {
-    let folder = Folder::new("names", &[("rag", "R{{ messages[0].content }}")]);
-    // The test model brings a default of its own, which an empty one replaces.
-    assert_eq!(folder.prompt(&["-p", "hi", "--chat-template", "rag"]).0, "Rhi");
+    let folder = Folder::new("names", &[]);
+    let mut model = TestModel::gemma3();
+    for name in ["rag", "tool_use"] {
+        let source = format!("{name}: {{{{ messages[0].content }}}}");
+        model.set(&format!("tokenizer.chat_template.{name}"), Entry::String(source));
+    }
+    model.write(&folder.0.join("model.gguf")).unwrap();
+    let refusal = folder.refusal(&["-p", "hi"]);
+    assert!(refusal.contains("expected one named default or the choice of another, found rag, tool_use"), "{refusal}");
+    assert_eq!(folder.prompt(&["-p", "hi", "--chat-template", "rag"]).0, "rag: hi");
 }
 
 #[test]

@@ -156,6 +156,44 @@ fn files_that_are_missing_or_no_json_are_named() {
 }
 
 #[test]
+fn chat_templates_are_checked() {
+    let config = "tokenizer_config.json";
+    let many: Vec<Value> = (0..65).map(|i| json!({"name": i.to_string(), "template": ""})).collect();
+    for (value, part) in [
+        (json!(3), "a template, or at most 64"),
+        (json!(many), "a template, or at most 64"),
+        (json!([3]), "an object"),
+        (json!([{"name": "x"}]), "template: expected a string"),
+        (json!([{"template": "x"}]), "name: expected a string"),
+        (json!([{"name": "a b", "template": "x"}]), "chat_template[0].name: expected a template's name"),
+        (json!({"../a": "x"}), "a template's name"),
+        (json!({"a": 3}), "chat_template.a: expected a string"),
+    ] {
+        Copy::of("llama").set(config, "/chat_template", value).refused(&[config, "chat_template", part]);
+    }
+    let additional = |name: &str, content: &[u8]| {
+        let copy = Copy::of("llama");
+        std::fs::create_dir_all(copy.0.join("additional_chat_templates")).unwrap();
+        copy.write(&format!("additional_chat_templates/{name}"), content);
+        copy
+    };
+    additional("a b.jinja", b"x").refused(&["a b.jinja", "a template's name"]);
+    additional(".jinja", b"x").refused(&[".jinja", "a template's name"]);
+    additional("a.jinja", b"\xff").refused(&["a.jinja", "UTF-8"]);
+    additional("a.jinja", &vec![b' '; (4 << 20) + 1]).refused(&["a.jinja", "at most 4194304 bytes"]);
+    let copy = additional("0.jinja", b"x");
+    for i in 1..65 {
+        copy.write(&format!("additional_chat_templates/{i}.jinja"), "x");
+    }
+    copy.refused(&["additional_chat_templates", "at most 64 chat templates"]);
+    // What processors had before there were files of Jinja counts where there is nothing else.
+    let copy = Copy::of("llama");
+    copy.set(config, "/chat_template", Value::Null).write("chat_template.json", r#"{"chat_template": "legacy"}"#);
+    let model = ModelFile::open(&copy.0).unwrap();
+    assert_eq!(model.metadata().string("tokenizer.chat_template").unwrap(), "legacy");
+}
+
+#[test]
 fn shard_indexes_are_checked() {
     let index = "model.safetensors.index.json";
     for name in ["../x.safetensors", "/etc/passwd", "a/b.safetensors", "", "..", ".", "a\\b"] {

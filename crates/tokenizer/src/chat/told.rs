@@ -20,15 +20,16 @@ pub(super) fn tell_tools(messages: &mut Vec<Message>, tools: &Value, shows_syste
     }
 }
 
+/// The first tool's name makes the example: small models copy what they see.
 fn instructions(tools: &Value) -> String {
-    let tools: String =
-        tools.as_array().map_or(&[][..], Vec::as_slice).iter().map(|tool| format!("{tool}\n")).collect();
+    let name = &tools[0]["function"]["name"];
+    let lines: String = tools.as_array().into_iter().flatten().map(|tool| format!("{tool}\n")).collect();
     format!(
         "You can call functions. Those that there are, each as JSON with a schema of its arguments:\n\n\
-         <tools>\n{tools}</tools>\n\n\
-         To call one, write its name and arguments as JSON between tags, and for several calls several such pairs:\n\n\
-         <tool_call>\n{{\"name\": \"function's name\", \"arguments\": {{}}}}\n</tool_call>\n\n\
-         Results come back between <tool_response> and </tool_response>. Where no function is needed, answer without tags."
+         <tools>\n{lines}</tools>\n\n\
+         To call one, answer with its name and arguments as JSON between tags, and for several calls with several such pairs:\n\n\
+         <tool_call>\n{{\"name\": {name}, \"arguments\": {{}}}}\n</tool_call>\n\n\
+         Where no function is needed, answer without tags."
     )
 }
 

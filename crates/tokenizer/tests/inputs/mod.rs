@@ -4,7 +4,9 @@
 pub mod directory;
 
 use pacemark_modelfile::{Metadata, Strings, Value};
-use pacemark_tokenizer::{ChatTemplate, DecodeOptions, EncodeOptions, Message, RenderOptions, TokenType, Tokenizer};
+use pacemark_tokenizer::{
+    ChatTemplate, ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, TokenType, Tokenizer,
+};
 use serde_json::json;
 
 /// A vocabulary and a text. Parts end with a line feed: flags; the text; the tokens, each after its type and score; an empty
@@ -127,6 +129,7 @@ pub fn template(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let (source, messages) = source.split_once("\n----\n").unwrap_or((&source, "user hi"));
     let Ok(template) = ChatTemplate::new(source, "<s>", "</s>") else { return };
+    let templates = CHATML.with(|chatml| chatml.replaced_by(source).expect("it has been compiled"));
     let message = |line: &str| match line.split_once(' ') {
         Some((role, text)) => Message::new(role, text),
         None => Message { role: line.into(), ..Message::default() },
@@ -139,5 +142,28 @@ pub fn template(bytes: &[u8]) {
         if let Err(error) = template.render(&messages, &options) {
             assert!(!error.to_string().is_empty());
         }
+        // The same with a call in it, in the template's own way and in words.
+        let call = json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1}"}});
+        let mut calling = Message { role: "assistant".into(), ..Message::default() };
+        calling.extra.insert("tool_calls".into(), json!([call]));
+        let called = [messages.as_slice(), &[calling, Message::new("tool", "é")]].concat();
+        for tell_tools in [false, true] {
+            if let Err(error) = templates.prompt(called.clone(), &options, tell_tools) {
+                assert!(!error.to_string().is_empty());
+            }
+        }
     }
+}
+
+thread_local! {
+    /// Templates of the smallest vocabulary that is one, to be replaced.
+    static CHATML: ChatTemplates = {
+        let mut metadata = Metadata::new();
+        metadata
+            .set("tokenizer.ggml.model", Value::String("llama".into()))
+            .set("tokenizer.ggml.tokens", Value::Strings(["<unk>", "<s>", "</s>"].into_iter().collect()))
+            .set("tokenizer.ggml.scores", Value::F32s(vec![0.0; 3]));
+        let tokenizer = Tokenizer::from_metadata(&metadata).expect("a vocabulary");
+        ChatTemplates::from_metadata(&metadata, &tokenizer).expect("no template")
+    };
 }

@@ -4,6 +4,7 @@
 //! samples and hands out events. Between the two is a queue of commands. The thread that computes also loads the model: the
 //! team counts it as one of its own.
 
+mod as_backend;
 mod draft;
 mod gather;
 mod pooling;
@@ -15,8 +16,8 @@ pub(in crate::native) mod worker;
 use super::{Loaded, NativeError, NativeOptions, load};
 use crate::generation::Outputs;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, BatchStream, Bell, Bells, Capabilities, EmbeddingSink, Event, EventStream,
-    GenerateRequest, MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
+    BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest, MemoryUsage, Pooling,
+    Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use pacemark_modelfile::ModelFile;
 use pacemark_tokenizer::ChatTemplates;
@@ -303,61 +304,5 @@ impl Service for NativeService {
         let used = self.status().kv_blocks_used as u64;
         let block = self.memory.kv_allocated_bytes.checked_div(self.n_blocks as u64).unwrap_or(0);
         Some(MemoryUsage { kv_used_bytes: block * used, ..self.memory })
-    }
-}
-
-/// As a plain backend: the caller waits for each event.
-impl Backend for NativeService {
-    fn info(&self) -> BackendInfo {
-        self.info.clone()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Service::capabilities(self)
-    }
-
-    fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
-        Box::new(self.generate_batch(vec![request]).map(|(_, event)| event))
-    }
-
-    fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
-        let (events, received) = channel();
-        let submit = |(index, request)| {
-            let events = events.clone();
-            self.submit(request, Box::new(move |event| drop(events.send((index, event)))))
-        };
-        let tickets = requests.into_iter().enumerate().map(submit).collect();
-        drop(events);
-        Box::new(Received { service: self, tickets, events: received.into_iter() })
-    }
-
-    fn memory(&self) -> Option<MemoryUsage> {
-        Service::memory(self)
-    }
-}
-
-/// The events of a batch; dropping it aborts what is left.
-struct Received<'a> {
-    service: &'a NativeService,
-    tickets: Vec<Ticket>,
-    events: std::sync::mpsc::IntoIter<(usize, Event)>,
-}
-
-impl Iterator for Received<'_> {
-    type Item = (usize, Event);
-
-    fn next(&mut self) -> Option<(usize, Event)> {
-        self.events.next()
-    }
-}
-
-impl Drop for Received<'_> {
-    /// A backend's stream has freed what it held when its drop returns.
-    fn drop(&mut self) {
-        self.tickets.clear();
-        let (done, told) = channel();
-        if self.service.send(Command::Ping(done)).is_ok() {
-            let _ = told.recv();
-        }
     }
 }
