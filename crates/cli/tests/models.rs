@@ -70,7 +70,7 @@ fn list_shows_the_catalog_and_the_cache() {
     let names: Vec<_> =
         list["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["smollm2-135m", "gemma3-270m", "qwen2.5-coder-1.5b", "hf:org/repo/f.gguf"]);
-    assert_eq!((&list["models"][0]["cached"], &list["models"][2]["cached"]), (&false.into(), &true.into()));
+    assert_eq!((&list["models"][0]["cached"], &list["models"][3]["cached"]), (&false.into(), &true.into()));
 }
 
 #[test]
