@@ -4,7 +4,7 @@ use crate::error::{Error, Result, fail};
 use crate::interpret::{Args, Run};
 use crate::time;
 use crate::value::iterate::{Cursor, collect};
-use crate::value::object::{Namespace, function, object};
+use crate::value::object::{Namespace, check_name, function, object};
 use crate::value::repr::to_text;
 use crate::value::text::Buffer;
 use crate::value::{Dict, Object, Range, Text, Value};
@@ -68,6 +68,7 @@ fn dict(run: &Run<'_>, mut args: Args) -> Result<Dict> {
 
 fn namespace(run: &Run<'_>, args: Args) -> Result<Value> {
     let attributes = dict(run, args)?;
+    attributes.entries().iter().filter_map(|(name, _)| name.as_str()).try_for_each(check_name)?;
     run.budget.produce(size_of::<Dict>())?;
     let mut namespaces = run.state.namespaces.borrow_mut();
     namespaces.push(attributes);

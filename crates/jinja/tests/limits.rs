@@ -96,6 +96,8 @@ fn time() {
         let found = render(&format!("{set}{{% if {expression} %}}{{% endif %}}{{% endfor %}}"));
         assert!(matches!(found, Err(Error::Limit { .. })), "{expression}: {found:?}");
     }
+    // From each place of a run of hyphens on, the run would be 10^10 steps that nothing counts.
+    assert!(render("{{ ('a' ~ '-' * 150000)|wordwrap|length }}").is_ok());
     assert_limit(
         "{{ range(99999)|list|sort(attribute='x')|list }}{{ range(99999)|map('string')|list }}",
         "instructions",

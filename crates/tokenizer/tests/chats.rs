@@ -239,6 +239,15 @@ fn a_template_that_refuses_system_messages_gets_them_in_the_users_first() {
 }
 
 #[test]
+fn tools_are_not_lost_with_a_system_message_that_a_template_drops() {
+    let source = "{% for m in messages if m.role != 'system' %}[{{ m.role }}]{{ m.content }}\n{% endfor %}";
+    let options = RenderOptions { tools: Some(tools()), ..RenderOptions::default() };
+    let chat = messages(json!([{"role": "system", "content": "Be terse."}, {"role": "user", "content": "hi"}]));
+    let prompt = only(source).prompt(chat, &options, false).unwrap();
+    assert!(prompt.starts_with("[user]You can call") && prompt.ends_with("\n\nhi\n"), "{prompt}");
+}
+
+#[test]
 fn a_template_that_knows_tools_is_left_to_it() {
     let options = RenderOptions { tools: Some(tools()), ..RenderOptions::default() };
     let templates = only(KNOWING);

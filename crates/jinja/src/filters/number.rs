@@ -93,11 +93,12 @@ fn round_int(number: i128, precision: i128) -> Result<Value> {
     if precision >= 0 {
         return Ok(Value::Int(number));
     }
-    let Some(scale) = u32::try_from(-precision).ok().and_then(|zeros| 10i128.checked_pow(zeros)) else {
+    let Some(scale) = u32::try_from(precision.unsigned_abs()).ok().and_then(|zeros| 10i128.checked_pow(zeros)) else {
         return Ok(Value::Int(0));
     };
     let (quotient, rest) = (number.div_euclid(scale), number.rem_euclid(scale));
-    let up = 2 * rest > scale || 2 * rest == scale && quotient % 2 != 0;
+    // Twice the rest against the scale, which may be too large to be doubled.
+    let up = rest > scale - rest || rest == scale - rest && quotient % 2 != 0;
     match (quotient + i128::from(up)).checked_mul(scale) {
         Some(rounded) => Ok(Value::Int(rounded)),
         None => fail("round: an integer of more than 128 bits"),

@@ -125,9 +125,12 @@ fn chunks(text: &[char], hyphens: bool) -> Vec<&[char]> {
 /// The end of an em-dash (two hyphens or more between words) that begins at `start`.
 fn dash(text: &[char], start: usize) -> Option<usize> {
     let before = *text.get(start.checked_sub(1)?)?;
+    // Asked first, so that a run of hyphens is counted once and not from each of its places.
+    if !(is_word(before) || "!\"'&.,?".contains(before)) {
+        return None;
+    }
     let end = start + text[start..].iter().take_while(|c| **c == '-').count();
-    let follows_word = is_word(before) || "!\"'&.,?".contains(before);
-    (follows_word && end >= start + 2 && text.get(end).is_some_and(|c| is_word(*c))).then_some(end)
+    (end >= start + 2 && text.get(end).is_some_and(|c| is_word(*c))).then_some(end)
 }
 
 /// The end of the part of a word that begins at `start`.

@@ -215,11 +215,14 @@ impl Run<'_> {
     }
 }
 
-/// Attributes can be set of namespaces only; that is looked at before the value is evaluated.
+/// Attributes can be set of namespaces only, and none that begins with `_`; that is looked at before the value is evaluated.
 fn check_namespaces(target: &Target, frame: &Frame) -> Result<()> {
     match target {
         Target::Variable(_) => Ok(()),
-        Target::Attribute(variable, _) => namespace_of(frame.get(variable.slot).as_ref()).map(|_| ()),
+        Target::Attribute(variable, name) => {
+            namespace_of(frame.get(variable.slot).as_ref())?;
+            crate::value::object::check_name(name)
+        }
         Target::Tuple(targets) => targets.iter().try_for_each(|target| check_namespaces(target, frame)),
     }
 }

@@ -58,7 +58,7 @@ fn integers(operator: Arithmetic, a: i128, b: i128) -> Result<Value> {
         Arithmetic::Div => return Ok(Value::Float(a as f64 / b as f64)),
         Arithmetic::FloorDiv | Arithmetic::Mod if b == 0 => return fail("integer division or modulo by zero"),
         Arithmetic::FloorDiv => floor_div(a, b),
-        Arithmetic::Mod => floor_div(a, b).and_then(|quotient| a.checked_sub(quotient * b)),
+        Arithmetic::Mod => Some(floor_mod(a, b)),
         Arithmetic::Pow if b < 0 => return power(a as f64, b as f64),
         Arithmetic::Pow => match a {
             0 | 1 => Some(if b == 0 { 1 } else { a }),
@@ -72,6 +72,12 @@ fn integers(operator: Arithmetic, a: i128, b: i128) -> Result<Value> {
 fn floor_div(a: i128, b: i128) -> Option<i128> {
     let quotient = a.checked_div(b)?;
     Some(if a % b != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient })
+}
+
+/// The remainder with the sign of `b`, which is not 0.
+fn floor_mod(a: i128, b: i128) -> i128 {
+    let rest = a.wrapping_rem(b);
+    if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
 }
 
 fn floats(operator: Arithmetic, a: f64, b: f64) -> Result<Value> {

@@ -119,3 +119,11 @@ impl<F: Fn(&Run<'_>, Args) -> Result<Value>> Object for Function<F> {
 pub fn function(name: &'static str, depth: u16, call: impl Fn(&Run<'_>, Args) -> Result<Value> + 'static) -> Value {
     object(Function { name, depth, call })
 }
+
+/// That a namespace may have an attribute of this name: transformers' has none that begins with `_`.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.starts_with('_') {
+        return fail(format!("namespace: expected a name without '_' in front, found {name:?}"));
+    }
+    Ok(())
+}

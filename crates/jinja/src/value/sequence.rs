@@ -87,9 +87,11 @@ impl Range {
 
     /// Whether `number` is one of its numbers.
     pub fn contains(&self, number: i128) -> bool {
-        let distance = number - i128::from(self.start);
         let (step, length) = (i128::from(self.step), self.length());
-        distance % step == 0 && (0..length).contains(&(distance / step))
+        // What is too far away to be subtracted or divided is none of them.
+        let Some(distance) = number.checked_sub(i128::from(self.start)) else { return false };
+        let at = distance.checked_div(step).filter(|at| at.checked_mul(step) == Some(distance));
+        at.is_some_and(|at| (0..length).contains(&at))
     }
 }
 

@@ -46,7 +46,8 @@ enum State {
 pub struct Scanner {
     parsing: ToolParsing,
     state: State,
-    /// What closes the calls.
+    /// What opened the call in whose head this is, and what closes it.
+    opened: String,
     close: &'static str,
     /// Text that is not certain to mean anything yet.
     pending: String,
@@ -61,7 +62,7 @@ impl Scanner {
             ToolParsing::Bare | ToolParsing::Array => State::Between,
             ToolParsing::Named(_) => State::Raw,
         };
-        Scanner { parsing, state, close: CLOSE_TAG, pending: String::new(), n_calls: 0 }
+        Scanner { parsing, state, opened: String::new(), close: CLOSE_TAG, pending: String::new(), n_calls: 0 }
     }
 
     /// Calls begun so far.
@@ -81,7 +82,7 @@ impl Scanner {
     pub fn finish(&mut self) -> Vec<Piece> {
         let rest = std::mem::take(&mut self.pending);
         let said = match (&self.state, &self.parsing) {
-            (State::Head, ToolParsing::Tagged) => format!("{OPEN_TAG}{rest}"),
+            (State::Head, ToolParsing::Tagged) => format!("{}{rest}", self.opened),
             (State::Opening | State::Head | State::Text | State::Said, _) => rest,
             (State::Between, _) if self.n_calls == 0 => rest,
             _ => String::new(),
@@ -155,7 +156,7 @@ impl Scanner {
             Opening::Unclear => return false,
             Opening::Said => (self.state, self.close) = (State::Text, CLOSE_TAG),
             Opening::Call(at, close) => {
-                self.pending.drain(..at);
+                self.opened = self.pending.drain(..at).collect();
                 (self.state, self.close) = (State::Head, close);
             }
         }
@@ -181,6 +182,7 @@ impl Scanner {
             Some(at) => {
                 let inside = self.pending[at + OPEN_TAG.len()..].trim_start().len();
                 self.pending.drain(..self.pending.len() - inside);
+                self.opened = OPEN_TAG.into();
                 self.state = State::Head;
             }
             None => drop(self.pending.drain(..said)),
@@ -234,8 +236,8 @@ impl Scanner {
                 self.n_calls += 1;
             }
             Head::NoCall => {
-                if self.parsing == ToolParsing::Tagged && self.close == CLOSE_TAG {
-                    self.pending.insert_str(0, OPEN_TAG);
+                if self.parsing == ToolParsing::Tagged {
+                    self.pending.insert_str(0, &self.opened);
                 }
                 self.state = State::Said;
             }

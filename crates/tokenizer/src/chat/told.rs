@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(super) fn tell_tools(messages: &mut Vec<Message>, tools: &Value, shows_system: bool) {
     let text = instructions(tools);
     match messages.first_mut() {
-        Some(first) if matches!(first.role.as_str(), "system" | "developer") => append(first, &text),
+        Some(first) if shows_system && matches!(first.role.as_str(), "system" | "developer") => append(first, &text),
         _ if shows_system => messages.insert(0, Message::new("system", text)),
         _ => match messages.iter_mut().find(|message| message.role == "user") {
             Some(user) => prepend(user, &text),

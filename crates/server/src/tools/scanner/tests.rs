@@ -62,7 +62,14 @@ fn calls_in_place_of_tags() {
     tagged("{\"name\": \"f\", \"arguments\": {}}", "", &[("f", "{}")]);
     tagged("```json\n{\"answer\": 1}\n```", "```json\n{\"answer\": 1}\n```", &[]);
     tagged("{\"name\": \"Ann\", \"age\": 3}", "{\"name\": \"Ann\", \"age\": 3}", &[]);
-    tagged("```json\n{\"name\": \"f\"", "```json\n{\"name\": \"f\"", &[]);
+    // Cut, or no call after all: what the model wrote, and nothing else.
+    for said in [
+        "```json\n{\"name\": \"f\"",
+        "\n```json\n{\"name\": \"f\", \"arguments\":",
+        "```json\n{\"name\": \"\\q\", \"arguments\": {}}\n```",
+    ] {
+        tagged(said, said, &[]);
+    }
 }
 
 #[test]
