@@ -8,12 +8,13 @@ pub mod access;
 mod arguments;
 mod expression;
 mod frame;
+mod loop_state;
 mod loops;
 mod macros;
 mod statement;
 
 pub use arguments::Args;
-pub use loops::LoopState;
+pub use loop_state::LoopState;
 
 use crate::ast::Program;
 use crate::error::Result;

@@ -3,7 +3,7 @@
 use super::sequence::deeper;
 use super::{Dict, Value};
 use crate::error::Result;
-use crate::limits::{Budget, MAX_DEPTH, exceeded};
+use crate::limits::Budget;
 use serde_json::Value as Json;
 
 /// What a template sees of `json`. Its strings are counted as produced.
@@ -22,19 +22,15 @@ fn convert(json: &Json, budget: &Budget, around: u16) -> Result<Value> {
         },
         Json::String(text) => Value::Text(budget.text(text)?),
         Json::Array(items) => {
-            let around = inside(around)?;
+            let around = deeper(around)?;
             let items = items.iter().map(|item| convert(item, budget, around)).collect::<Result<Vec<_>>>()?;
             Value::list(items, budget)?
         }
         Json::Object(entries) => {
-            let around = inside(around)?;
+            let around = deeper(around)?;
             let convert = |(key, value): (&String, &Json)| Ok((budget.text(key)?, convert(value, budget, around)?));
             let entries = entries.iter().map(convert).collect::<Result<_>>()?;
             Value::dict(Dict::of_strings(entries, budget)?)
         }
     })
-}
-
-fn inside(around: u16) -> Result<u16> {
-    if around >= MAX_DEPTH { exceeded(u64::from(MAX_DEPTH), "levels of values") } else { deeper(around) }
 }
