@@ -9,6 +9,13 @@ use std::borrow::Cow;
 pub const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
+/// Keys that are not followed here and may change ids or answers elsewhere: their presence is told.
+const UNREAD: [&str; 3] = [
+    "tokenizer.ggml.remove_extra_whitespaces",
+    "tokenizer.ggml.precompiled_charsmap",
+    "tokenizer.ggml.suppress_tokens",
+];
+
 /// What a token is, as `tokenizer.ggml.token_type` numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -100,6 +107,8 @@ impl Vocab {
             warnings,
             spaced,
         };
+        let unread = UNREAD.iter().filter(|key| metadata.get(key).is_some());
+        vocab.warnings.extend(unread.map(|key| format!("{key}: not followed")));
         let overridden = crate::ends::make_control(&mut vocab);
         vocab.warnings.extend(overridden);
         vocab.add_bos = adds(metadata, "bos", vocab.bos, add_bos)?;

@@ -106,6 +106,9 @@ fn what_ends_a_generation() {
     // SentencePiece's end is a tag of HTML elsewhere: Qwen's vocabulary has it as ordinary text.
     let ends = |token_type| build(&bpe("gpt-2", &[], &[("</s>", token_type)])).end_of_generation().to_vec();
     assert_eq!((ends(1), ends(3), ends(4)), (vec![], vec![256], vec![]));
+    let mut suppressing = bpe("gpt-2", &[], &[]);
+    suppressing.set("tokenizer.ggml.suppress_tokens", Value::I32s(vec![97]));
+    assert_eq!(build(&suppressing).warnings(), ["tokenizer.ggml.suppress_tokens: not followed"]);
     let harmony = build(&bpe("gpt-2", &[], &[("<|end|>", 3), ("<|return|>", 3), ("<|call|>", 3)]));
     assert_eq!(harmony.end_of_generation(), [257, 258]);
 }
