@@ -17,7 +17,7 @@ pub use bell::{Bell, Bells};
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
 pub use mock_service::{MockOptions, MockService, MockText};
-pub use request::{Constraint, GenerateRequest, Priority, SamplingParams};
+pub use request::{Constraint, GenerateRequest, JsonForm, Priority, SamplingParams, Whitespace};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
 use std::time::Duration;

@@ -32,12 +32,51 @@ pub struct GenerateRequest {
 /// A form that the output is held to, token by token.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Constraint {
-    /// Any JSON object.
-    JsonObject,
-    /// JSON that the schema allows (JSON Schema, as text).
-    JsonSchema(String),
+    /// JSON.
+    Json(JsonForm),
     /// Text that the regular expression matches as a whole.
     Regex(String),
+    /// Text that a grammar derives, in Lark as llguidance reads it.
+    Grammar(String),
+}
+
+impl Constraint {
+    /// What it was made of, whose length bounds what it costs.
+    pub fn source(&self) -> &str {
+        match self {
+            Constraint::Json(form) => &form.schema,
+            Constraint::Regex(text) | Constraint::Grammar(text) => text,
+        }
+    }
+}
+
+/// JSON that a schema allows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonForm {
+    /// JSON Schema, as text.
+    pub schema: String,
+    /// What may stand between its tokens.
+    pub whitespace: Whitespace,
+}
+
+impl JsonForm {
+    /// Any JSON object.
+    pub fn object() -> JsonForm {
+        JsonForm { schema: r#"{"type": "object"}"#.into(), whitespace: Whitespace::default() }
+    }
+}
+
+/// What may stand between the tokens of JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whitespace {
+    /// Nothing, one space, or one or two line ends with up to 20 spaces or tabs behind: indented JSON has room, and a weak
+    /// model cannot go on with whitespace until its tokens are spent.
+    #[default]
+    Bounded,
+    /// Nothing.
+    None,
+    /// What the regular expression matches.
+    Pattern(String),
 }
 
 /// Classes of requests; within one, first come, first served.
@@ -61,8 +100,18 @@ pub struct SamplingParams {
     pub top_p: f32,
     /// Only tokens at least this fraction as likely as the most likely; 0 for all.
     pub min_p: f32,
+    /// Only the most typical tokens whose probability together reaches this; 1 for all.
+    pub typical_p: f32,
+    /// Only tokens whose logits are within so many standard deviations of the largest; 0 for all.
+    pub top_n_sigma: f32,
+    /// How often, of several tokens that are likely enough, all but the least likely are left out.
+    pub xtc_probability: f32,
+    /// What is likely enough for that.
+    pub xtc_threshold: f32,
     /// Divides positive and multiplies negative logits of tokens already seen; 1 for none.
     pub repetition_penalty: f32,
+    /// How many tokens back that looks; `None` for all, those of the prompt too.
+    pub repetition_window: Option<usize>,
     /// Subtracted once from the logit of a token already generated.
     pub presence_penalty: f32,
     /// Subtracted as often as the token was generated.
@@ -80,7 +129,12 @@ impl Default for SamplingParams {
             top_k: 0,
             top_p: 1.0,
             min_p: 0.0,
+            typical_p: 1.0,
+            top_n_sigma: 0.0,
+            xtc_probability: 0.0,
+            xtc_threshold: 0.1,
             repetition_penalty: 1.0,
+            repetition_window: None,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: Vec::new(),

@@ -1,8 +1,8 @@
 //! The service: the contract of a backend, and that nobody's text depends on who else is served.
 
 use pacemark_backend::{
-    Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, Pooling, Priority, SamplingParams,
-    Service, TokenId, conformance,
+    Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, JsonForm, Pooling, Priority,
+    SamplingParams, Service, TokenId, Whitespace, conformance,
 };
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
 use pacemark_modelfile::Value;
@@ -221,6 +221,7 @@ fn stop_texts_and_tokens_end_an_output() {
 
 #[test]
 fn constrained_output_has_the_form() {
+    let json = |schema: &str| Constraint::Json(JsonForm { schema: schema.into(), whitespace: Whitespace::Bounded });
     let service = service("forms", &TestModel::llama(), ServiceOptions::default());
     let schema = r#"{"type":"object","properties":{"a":{"type":"integer","maximum":99},"b":{"enum":["x","y"]}},
         "required":["a","b"],"additionalProperties":false}"#;
@@ -230,16 +231,31 @@ fn constrained_output_has_the_form() {
         let request = |constraint| GenerateRequest { sampling: sampling.clone(), ..request(constraint) };
         let text = collect(service.generate(request(Constraint::Regex("(ab|c){2,3}[0-9]".into())))).1;
         assert!(matches!(text.len(), 3..=7) && text.ends_with(|c: char| c.is_ascii_digit()), "{text}");
-        let (ids, text, _) = collect(service.generate(request(Constraint::JsonSchema(schema.into()))));
-        let value: Result<serde_json::Value, _> = serde_json::from_str(&text);
-        assert!(ids.len() == 100 || value.is_ok_and(|v| v["b"] == "x" || v["b"] == "y"), "{text}");
+        // Of all that this schema allows only whitespace could be long: this model likes every token alike, and takes it.
+        for (whitespace, longest) in [
+            (Whitespace::Bounded, 8 * 22 + 18),
+            (Whitespace::None, 18),
+            (Whitespace::Pattern(" {3}".into()), 8 * 3 + 18),
+        ] {
+            let text = collect(service.generate(GenerateRequest {
+                max_tokens: 240,
+                ..request(Constraint::Json(JsonForm { schema: schema.into(), whitespace: whitespace.clone() }))
+            }));
+            let value: Result<serde_json::Value, _> = serde_json::from_str(&text.1);
+            assert!(value.is_ok_and(|v| v["b"] == "x" || v["b"] == "y"), "{text:?}");
+            assert!(text.1.len() <= longest, "{text:?}");
+        }
     }
+    let grammar = Constraint::Grammar("start: \"<\" start \">\" | /[0-9]{2}/".into());
+    let text = collect(service.generate(request(grammar))).1;
+    assert_eq!(text.matches('<').count(), text.matches('>').count(), "{text}");
+    assert!(text.trim_matches(['<', '>']).parse::<u8>().is_ok(), "{text}");
     // Not a schema; one that allows nothing; one beyond the grammar engine's bounds: all of them the request's fault.
     let nothing = r##"{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}"##;
     let properties: Vec<String> = (0..1500).map(|i| format!("\"p{i}\": {{\"type\": \"string\"}}")).collect();
     let huge = format!("{{\"type\": \"object\", \"properties\": {{{}}}}}", properties.join(","));
     for schema in ["{\"type\": 7}", nothing, &huge] {
-        let broken = service.generate(request(Constraint::JsonSchema(schema.into()))).last();
+        let broken = service.generate(request(json(schema))).last();
         let refused = matches!(broken, Some(Event::Failed(BackendError::InvalidRequest(_))));
         assert!(refused, "{}: {broken:?}", &schema[..11]);
     }

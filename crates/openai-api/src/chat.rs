@@ -1,6 +1,6 @@
 //! Chat completions: the request, the whole answer, and the chunks of a stream.
 
-use crate::{ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage};
+use crate::{lenient, ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ pub struct ChatRequest {
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// Tokens to generate at most; the newer name of `max_tokens`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::count", skip_serializing_if = "Option::is_none")]
     pub max_completion_tokens: Option<u64>,
     /// Tell log-probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +33,9 @@ pub struct ChatRequest {
     /// Further variables of the chat template (vLLM), e.g. `enable_thinking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template_kwargs: Option<Map<String, Value>>,
+    /// Begin as the model's sequences do, besides what the template writes (vLLM); off by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_special_tokens: Option<bool>,
     /// End the prompt with the start of the assistant's turn (vLLM); on by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub add_generation_prompt: Option<bool>,
@@ -111,8 +114,14 @@ pub struct ChatResponse {
     /// The model.
     #[serde(default)]
     pub model: String,
+    /// What computes: the same as long as engine, model and settings are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// The answers.
     pub choices: Vec<ChatChoice>,
+    /// Token ids of the prompt, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_token_ids: Option<Vec<u32>>,
     /// Token counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
@@ -134,6 +143,9 @@ pub struct ChatChoice {
     /// `stop`, `length` or `tool_calls`.
     #[serde(default)]
     pub finish_reason: Option<String>,
+    /// Token ids of the answer, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_ids: Option<Vec<u32>>,
 }
 
 /// What the assistant says.
@@ -167,9 +179,15 @@ pub struct ChatChunk {
     /// The model.
     #[serde(default)]
     pub model: String,
+    /// What computes: the same as long as engine, model and settings are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// Parts of answers; none in the chunk with token counts.
     #[serde(default)]
     pub choices: Vec<ChatChunkChoice>,
+    /// Token ids of the prompt, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_token_ids: Option<Vec<u32>>,
     /// Token counts, in the last chunk where asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
@@ -193,6 +211,9 @@ pub struct ChatChunkChoice {
     /// Why it ended; none until it does.
     #[serde(default)]
     pub finish_reason: Option<String>,
+    /// Token ids of what is new, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_ids: Option<Vec<u32>>,
 }
 
 /// What a chunk adds to a message.

@@ -57,6 +57,9 @@ pub struct CompletionResponse {
     /// The model.
     #[serde(default)]
     pub model: String,
+    /// What computes: the same as long as engine, model and settings are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_fingerprint: Option<String>,
     /// The answers, or parts of them.
     #[serde(default)]
     pub choices: Vec<CompletionChoice>,
@@ -82,4 +85,10 @@ pub struct CompletionChoice {
     /// Why it ended; none until it does.
     #[serde(default)]
     pub finish_reason: Option<String>,
+    /// Token ids of the prompt, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_token_ids: Option<Vec<u32>>,
+    /// Token ids of the text, where asked for (vLLM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_ids: Option<Vec<u32>>,
 }

@@ -11,6 +11,7 @@ mod completion;
 mod embedding;
 mod error;
 mod info;
+mod lenient;
 mod logprobs;
 mod sampling;
 pub mod sse;
@@ -26,8 +27,8 @@ pub use embedding::{Embedding, EmbeddingRequest, EmbeddingResponse, EncodingForm
 pub use error::{ErrorBody, ErrorResponse};
 pub use info::{DetokenizeRequest, DetokenizeResponse, Model, ModelList, TokenizeRequest, TokenizeResponse};
 pub use logprobs::{ChatLogprobs, CompletionLogprobs, TokenLogprob, TopLogprob};
-pub use sampling::{JsonSchemaFormat, ResponseFormat, Sampling, Stop, StreamOptions, StructuredOutputs};
+pub use sampling::{Bias, JsonSchemaFormat, LogitBias, ResponseFormat, Sampling, Stop, StreamOptions, StructuredOutputs};
 pub use tools::{
     FunctionCall, FunctionCallDelta, NamedTool, Tool, ToolCall, ToolCallDelta, ToolChoice, ToolFunction, ToolMode,
 };
-pub use usage::{PromptTokensDetails, Timings, Usage};
+pub use usage::{PromptTokensDetails, Spans, Speeds, Timings, Usage};

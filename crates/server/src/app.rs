@@ -38,6 +38,8 @@ pub struct App {
     pub large_bodies: Semaphore,
     /// When the server was started, in seconds since 1970.
     pub created: u64,
+    /// Names what computes: the same as long as engine, model and settings are.
+    pub fingerprint: String,
     /// The log has said what it says once.
     pub noted: Once,
     draining: AtomicBool,
@@ -57,6 +59,7 @@ impl App {
             preparing: Semaphore::new(options.max_preparing.clamp(1, 1024)),
             large_bodies: Semaphore::new(LARGE_BODIES),
             created: unix_time(),
+            fingerprint: fingerprint(&info),
             noted: Once::new(),
             draining: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
@@ -102,6 +105,15 @@ impl App {
         hasher.write_u64(n);
         format!("{:016x}{n:08x}", hasher.finish())
     }
+}
+
+/// The engine's version, and a hash of all that the service tells of itself.
+fn fingerprint(info: &BackendInfo) -> String {
+    // FNV-1a: the same in every build, unlike the standard library's.
+    let hash = format!("{info:?}")
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("pacemark-{}-{:08x}", env!("CARGO_PKG_VERSION"), hash as u32)
 }
 
 /// Seconds since 1970.

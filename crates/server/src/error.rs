@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use crate::prepare::overflow;
 use pacemark_backend::BackendError;
 use pacemark_openai_api::{ErrorBody, ErrorResponse};
 
@@ -107,7 +108,9 @@ impl From<BackendError> for ApiError {
         match error {
             BackendError::InvalidRequest(_) => ApiError::invalid(message),
             BackendError::Unsupported { .. } => ApiError::invalid(message).coded("unsupported_parameter"),
-            BackendError::ContextExceeded { .. } => ApiError::invalid(message).coded("context_length_exceeded"),
+            BackendError::ContextExceeded { n_ctx, .. } => {
+                ApiError::invalid(overflow(n_ctx, &message, "prompt")).coded("context_length_exceeded")
+            }
             BackendError::Engine(_) => ApiError::fault(message),
         }
     }

@@ -4,63 +4,7 @@ use crate::error::{ApiError, Result};
 use axum::http::StatusCode;
 use pacemark_openai_api::Sampling;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Map, Value, error::Category};
-
-/// Fields that OpenAI's or vLLM's servers know, this one does not, and that change an answer: beside each the values that
-/// ask for nothing. A request with another value is refused, since an answer that ignores it would be wrong.
-const UNSUPPORTED: &[(&str, &[&str])] = &[
-    ("add_special_tokens", &["false"]),
-    ("allowed_token_ids", &["[]"]),
-    ("audio", &[]),
-    ("bad_words", &["[]"]),
-    ("best_of", &["1"]),
-    ("chat_template", &[]),
-    ("continue_final_message", &["false"]),
-    ("dimensions", &[]),
-    ("documents", &["[]"]),
-    ("echo", &["false"]),
-    ("function_call", &["\"none\""]),
-    ("functions", &["[]"]),
-    ("grammar", &["\"\""]),
-    ("guided_grammar", &[]),
-    ("guided_whitespace_pattern", &[]),
-    ("include_stop_str_in_output", &["false"]),
-    ("kv_transfer_params", &[]),
-    ("length_penalty", &["1", "1.0"]),
-    ("logits_processors", &["[]"]),
-    ("mirostat", &["0"]),
-    ("modalities", &["[\"text\"]"]),
-    ("prediction", &[]),
-    ("prompt_embeds", &[]),
-    ("prompt_logprobs", &[]),
-    ("reasoning_effort", &[]),
-    ("return_token_ids", &["false"]),
-    ("return_tokens_as_token_ids", &["false"]),
-    ("service_tier", &["\"auto\"", "\"default\""]),
-    ("skip_special_tokens", &["true"]),
-    ("spaces_between_special_tokens", &["true"]),
-    ("store", &["false"]),
-    ("structural_tag", &[]),
-    ("suffix", &["\"\""]),
-    ("truncate_prompt_tokens", &[]),
-    ("typical_p", &["1", "1.0"]),
-    ("use_beam_search", &["false"]),
-    ("verbosity", &["\"medium\""]),
-    ("web_search_options", &[]),
-];
-
-/// Refuses what [`UNSUPPORTED`] names.
-pub fn refuse_unsupported(extra: &Map<String, Value>) -> Result<()> {
-    for (name, harmless) in UNSUPPORTED {
-        if let Some(value) = extra.get(*name)
-            && !value.is_null()
-            && !harmless.iter().any(|text| serde_json::from_str::<Value>(text).is_ok_and(|harmless| harmless == *value))
-        {
-            return Err(ApiError::unsupported(*name, format!("{name}: this server does not support it")));
-        }
-    }
-    Ok(())
-}
+use serde_json::error::Category;
 
 /// Reads a body.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
@@ -128,7 +72,8 @@ mod tests {
                 "invalid type: string \"hot\", expected f64",
             ),
             (r#"{"messages": [{"role": 1}]}"#, Some("messages[0].role"), "expected a string"),
-            (r#"{"messages": [], "max_tokens": -1}"#, Some("max_tokens"), "integer `-1`, expected u64"),
+            (r#"{"messages": [], "max_tokens": -2}"#, Some("max_tokens"), "expected a count or -1, found -2"),
+            (r#"{"messages": [], "n": -1}"#, Some("n"), "integer `-1`, expected u64"),
             (r#"{}"#, Some("messages"), "missing field `messages`"),
             ("[]", None, "the body:"),
             ("{", None, "the body is not JSON"),
@@ -138,19 +83,6 @@ mod tests {
             assert_eq!(error.status, StatusCode::BAD_REQUEST);
             assert_eq!(error.param.as_deref(), param, "{body}: {error:?}");
             assert!(error.message.contains(message), "{body}: {error:?}");
-        }
-    }
-
-    #[test]
-    fn every_unsupported_field_is_refused_unless_it_asks_for_nothing() {
-        for (name, harmless) in UNSUPPORTED {
-            let with = |value: Value| Map::from_iter([(name.to_string(), value)]);
-            let error = refuse_unsupported(&with(serde_json::json!({"a": 1}))).unwrap_err();
-            assert_eq!(error.param.as_deref(), Some(*name));
-            refuse_unsupported(&with(Value::Null)).unwrap();
-            for text in *harmless {
-                refuse_unsupported(&with(serde_json::from_str(text).unwrap())).unwrap();
-            }
         }
     }
 }

@@ -7,6 +7,7 @@
 mod admission;
 mod app;
 mod error;
+mod fields;
 mod json;
 mod log;
 mod metrics;

@@ -29,13 +29,19 @@ fn parameters_out_of_range() {
         ("n", r#""n": 129"#),
         ("n", r#""n": 18446744073709551615"#),
         ("max_tokens", r#""max_tokens": 0"#),
-        ("max_tokens", r#""max_tokens": -1"#),
+        ("max_tokens", r#""max_tokens": -2"#),
         ("max_tokens", r#""max_tokens": 18446744073709551615"#),
-        ("max_tokens", r#""max_tokens": 8192"#),
+        ("n_predict", r#""n_predict": 0"#),
         ("min_tokens", r#""min_tokens": 18446744073709551615"#),
         ("presence_penalty", r#""presence_penalty": 3"#),
         ("frequency_penalty", r#""frequency_penalty": -3"#),
         ("repetition_penalty", r#""repetition_penalty": 0"#),
+        ("repeat_penalty", r#""repetition_penalty": 2, "repeat_penalty": 2"#),
+        ("repeat_last_n", r#""repeat_last_n": -2"#),
+        ("typical_p", r#""typical_p": 2"#),
+        ("top_n_sigma", r#""top_n_sigma": -3"#),
+        ("xtc_probability", r#""xtc_probability": 1.5"#),
+        ("xtc_threshold", r#""xtc_threshold": -1"#),
         ("seed", r#""seed": 1.5"#),
         ("seed", r#""seed": 99999999999999999999"#),
         ("stop", r#""stop": """#),
@@ -47,12 +53,20 @@ fn parameters_out_of_range() {
         ("logit_bias", r#""logit_bias": {"x": 1}"#),
         ("logit_bias", r#""logit_bias": {"1000000": 1}"#),
         ("logit_bias", r#""logit_bias": {"1": 101}"#),
+        ("logit_bias", r#""logit_bias": [[1000000, 1]]"#),
+        ("logit_bias", r#""logit_bias": [[1, true]]"#),
+        ("logit_bias", r#""logit_bias": [["a", 1]]"#),
         ("logprobs", r#""logprobs": 21"#),
+        ("n_probs", r#""n_probs": 21"#),
         ("stream", r#""stream": "yes""#),
         ("stream_options.include_usage", r#""stream_options": {"include_usage": 1}"#),
         ("response_format", r#""response_format": {"type": "json_object"}"#),
         ("response_format.type", r#""response_format": {"type": "xml"}"#),
         ("structured_outputs.grammar", r#""structured_outputs": {"grammar": "x"}"#),
+        ("structured_outputs.structural_tag", r#""structured_outputs": {"structural_tag": {}}"#),
+        ("grammar", r#""grammar": "root ::= \"a\"""#),
+        ("json_schema", r#""json_schema": {}"#),
+        ("response_format.json_schema", r#""response_format": {"type": "json_schema"}"#),
         ("guided_json", r#""guided_json": 3"#),
         ("structured_outputs.regex", r#""guided_regex": "a", "structured_outputs": {"regex": "b"}"#),
         ("echo", r#""echo": true"#),
@@ -172,7 +186,8 @@ fn a_prompt_of_ten_megabytes_is_too_long_for_the_context_only() {
     assert_eq!((found.0, found.2.as_deref()), (400, Some("context_length_exceeded")));
     let limited = Server::new(instant(), Options { max_prompt_tokens: 4, max_tokens: 3, ..options() });
     assert_eq!(error(&limited.post("/v1/completions", r#"{"prompt": "abcde"}"#)).0, 400);
-    assert_eq!(error(&limited.post("/v1/completions", r#"{"prompt": "abcd", "max_tokens": 4}"#)).0, 400);
-    let usage: Value = limited.post("/v1/completions", r#"{"prompt": "abcd"}"#).json()["usage"].clone();
-    assert_eq!(usage["completion_tokens"], 3, "the default keeps to the limit");
+    for body in [r#"{"prompt": "abcd", "max_tokens": 4}"#, r#"{"prompt": "abcd"}"#] {
+        let usage: Value = limited.post("/v1/completions", body).json()["usage"].clone();
+        assert_eq!(usage["completion_tokens"], 3, "what is asked and the default keep to the limit");
+    }
 }

@@ -1,4 +1,4 @@
-//! Output held to a form: JSON schema, any JSON object, regular expression.
+//! Output held to a form: JSON by a schema, a regular expression, a grammar.
 //!
 //! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns its masks to logits. A
 //! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token.
@@ -6,9 +6,13 @@
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory};
-use pacemark_backend::{BackendError, Constraint, TokenId};
+use pacemark_backend::{BackendError, Constraint, JsonForm, TokenId, Whitespace};
 use pacemark_tokenizer::{TokenType, Tokenizer};
+use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
+
+/// [`Whitespace::Bounded`], which is what llama.cpp's JSON grammars allow.
+const BOUNDED_WHITESPACE: &str = r"\x20|\n{1,2}[\x20\t]{0,20}";
 
 /// The grammar engine over one vocabulary; made when the first constrained request comes.
 #[derive(Default)]
@@ -22,18 +26,18 @@ impl Grammars {
     pub fn start(&self, tokenizer: &Tokenizer, constraint: &Constraint) -> Result<Form, BackendError> {
         let factory = self.0.get_or_init(|| factory(tokenizer)).as_ref();
         let factory = factory.map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
+        let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
         let (what, grammar) = match constraint {
-            Constraint::JsonObject => ("JSON object", TopLevelGrammar::from_json_schema(object_schema())),
-            Constraint::JsonSchema(schema) => {
-                let schema = serde_json::from_str(schema)
-                    .map_err(|error| BackendError::InvalidRequest(format!("JSON schema: {error}")))?;
+            Constraint::Json(form) => {
+                let schema = json_schema(form).map_err(|error| wrong("JSON schema", &error))?;
                 ("JSON schema", TopLevelGrammar::from_json_schema(schema))
             }
             Constraint::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
+            Constraint::Grammar(text) => ("grammar", TopLevelGrammar::from_lark(text.clone())),
         };
         let matcher = Matcher::new(factory.create_parser(grammar));
         match matcher.get_error() {
-            Some(error) => Err(BackendError::InvalidRequest(format!("{what}: {}", first_line(&error)))),
+            Some(error) => Err(wrong(what, &error)),
             None => Ok(Form(matcher)),
         }
     }
@@ -70,8 +74,26 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-fn object_schema() -> serde_json::Value {
-    serde_json::json!({ "type": "object" })
+/// The schema with what the grammar engine is told besides, which it reads from the schema itself. A request may have said
+/// there how it wants its whitespace.
+fn json_schema(form: &JsonForm) -> Result<Value, String> {
+    let schema = serde_json::from_str(&form.schema).map_err(|error| error.to_string())?;
+    let mut schema = match schema {
+        Value::Bool(true) => Map::new(),
+        Value::Bool(false) => Map::from_iter([("not".to_string(), json!({}))]),
+        Value::Object(schema) => schema,
+        _ => return Err("expected an object or a boolean, found something else".into()),
+    };
+    let said = schema.entry("x-guidance").or_insert_with(|| json!({}));
+    let said = said.as_object_mut().ok_or("x-guidance: expected an object, found something else")?;
+    if !said.contains_key("whitespace_pattern") && !said.contains_key("whitespace_flexible") {
+        match &form.whitespace {
+            Whitespace::Bounded => said.insert("whitespace_pattern".into(), json!(BOUNDED_WHITESPACE)),
+            Whitespace::None => said.insert("whitespace_flexible".into(), json!(false)),
+            Whitespace::Pattern(pattern) => said.insert("whitespace_pattern".into(), json!(pattern)),
+        };
+    }
+    Ok(Value::Object(schema))
 }
 
 fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {

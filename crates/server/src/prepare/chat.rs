@@ -1,11 +1,12 @@
 //! `/v1/chat/completions`: the conversation as the model's template takes it, and its tools.
 
 use super::sampling::{self, MAX_LOGPROBS, within};
-use super::{Context, Job, fan_out};
+use super::{Context, Job, Wanted, fan_out};
 use crate::error::{ApiError, Result};
-use crate::json::{parse, refuse_unsupported};
+use crate::fields::refuse_unsupported;
+use crate::json::parse;
 use crate::tools::{self, Teller};
-use pacemark_backend::Chat;
+use pacemark_backend::{Chat, GenerateRequest};
 use pacemark_openai_api::{ChatRequest, Content, ContentPart, Message, Tool};
 use serde_json::{Map, Value, json};
 
@@ -17,16 +18,8 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(&request.extra)?;
     let mut model = sampling::request(context, &request.sampling)?;
-    sampling::check_constraint(context, &model, "response_format")?;
     let choice = tools::choose(context, &request, &mut model)?;
-    let logprobs = request.logprobs.unwrap_or(false);
-    if !logprobs && request.top_logprobs.is_some_and(|n| n > 0) {
-        return Err(ApiError::field("top_logprobs", "top_logprobs: expected logprobs to be true with it"));
-    }
-    if logprobs {
-        sampling::check_logprobs(context, "logprobs")?;
-        model.top_logprobs = Some(within("top_logprobs", request.top_logprobs, 0..=MAX_LOGPROBS, 0)? as usize);
-    }
+    let logprobs = logprobs(context, &request, &mut model)?;
     let n = sampling::answers(&request.sampling)?;
     let mut extra = request.chat_template_kwargs.take().unwrap_or_default();
     if let Some(add) = request.add_generation_prompt {
@@ -34,22 +27,42 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     }
     let tools = request.tools.as_deref().filter(|_| choice.shown).map(|tools| (tools, choice.teller));
     let text = conversation(context, std::mem::take(&mut request.messages), tools, extra)?;
-    let prompt = context.text()?.encode_chat(&text);
+    let tokenizer = context.text()?;
+    let special = request.add_special_tokens == Some(true);
+    let prompt = if special { tokenizer.encode(&text, true) } else { tokenizer.encode_chat(&text) };
     context.check_tokens("messages", &prompt)?;
     let asked = (request.max_completion_tokens.map(|n| ("max_completion_tokens", n)))
-        .or(request.sampling.max_tokens.map(|n| ("max_tokens", n)));
-    sampling::set_max_tokens(context, &mut model, prompt.len(), asked, usize::MAX)?;
+        .or(sampling::asked_tokens(&request.sampling));
+    let taken = sampling::set_max_tokens(context, &mut model, ("messages", prompt.len()), asked, usize::MAX)?;
     Ok(Job {
         requests: fan_out(vec![prompt], n, &model),
         n,
         stream: request.sampling.stream.unwrap_or(false),
         stream_options: request.sampling.stream_options.unwrap_or_default(),
-        logprobs,
-        timings: request.sampling.timings.unwrap_or(false),
+        wanted: Wanted::of(&request.sampling, logprobs),
+        taken,
         tools: choice.parsing,
         note: choice.teller.note(),
         prompt_text: context.options.log_prompts.then_some(text),
     })
+}
+
+/// Whether log-probabilities are told, and how many alternatives the model is asked for.
+fn logprobs(context: &Context<'_>, request: &ChatRequest, model: &mut GenerateRequest) -> Result<bool> {
+    let n_probs = request.sampling.n_probs.filter(|n| *n > 0);
+    let (field, n_top) = match (request.top_logprobs, n_probs) {
+        (None, Some(n)) => ("n_probs", Some(n)),
+        (given, _) => ("top_logprobs", given),
+    };
+    let told = request.logprobs.unwrap_or(n_probs.is_some());
+    if !told && n_top.is_some_and(|n| n > 0) {
+        return Err(ApiError::field(field, format!("{field}: expected logprobs to be true with it")));
+    }
+    if told {
+        sampling::check_logprobs(context, "logprobs")?;
+        model.top_logprobs = Some(within(field, n_top, 0..=MAX_LOGPROBS, 0)? as usize);
+    }
+    Ok(told)
 }
 
 /// The prompt's text for a conversation.

@@ -1,9 +1,10 @@
 //! `/v1/completions`: one prompt or many, as text or as token ids.
 
 use super::sampling::{self, MAX_LOGPROBS, within};
-use super::{Context, Job, MAX_ANSWERS, fan_out};
+use super::{Context, Job, MAX_ANSWERS, Wanted, fan_out};
 use crate::error::{ApiError, Result};
-use crate::json::{parse, refuse_unsupported};
+use crate::fields::refuse_unsupported;
+use crate::json::parse;
 use pacemark_openai_api::{CompletionRequest, Prompt};
 
 /// What OpenAI generates when nothing is said.
@@ -15,10 +16,11 @@ pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(&request.extra)?;
     let mut model = sampling::request(context, &request.sampling)?;
-    sampling::check_constraint(context, &model, "response_format")?;
-    if request.logprobs.is_some() {
-        sampling::check_logprobs(context, "logprobs")?;
-        model.top_logprobs = Some(within("logprobs", request.logprobs, 0..=MAX_LOGPROBS, 0)? as usize);
+    let n_probs = request.sampling.n_probs.filter(|n| *n > 0);
+    let n_top = request.logprobs.map(|n| ("logprobs", n)).or(n_probs.map(|n| ("n_probs", n)));
+    if let Some((field, n)) = n_top {
+        sampling::check_logprobs(context, field)?;
+        model.top_logprobs = Some(within(field, Some(n), 0..=MAX_LOGPROBS, 0)? as usize);
     }
     let n = sampling::answers(&request.sampling)?;
     let prompt_text = match &request.prompt {
@@ -32,15 +34,15 @@ pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
         return Err(ApiError::field("n", message));
     }
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
-    let asked = request.sampling.max_tokens.map(|n| ("max_tokens", n));
-    sampling::set_max_tokens(context, &mut model, longest, asked, DEFAULT_MAX_TOKENS)?;
+    let asked = sampling::asked_tokens(&request.sampling);
+    let taken = sampling::set_max_tokens(context, &mut model, ("prompt", longest), asked, DEFAULT_MAX_TOKENS)?;
     Ok(Job {
         requests: fan_out(prompts, n, &model),
         n,
         stream: request.sampling.stream.unwrap_or(false),
         stream_options: request.sampling.stream_options.unwrap_or_default(),
-        logprobs: request.logprobs.is_some(),
-        timings: request.sampling.timings.unwrap_or(false),
+        wanted: Wanted::of(&request.sampling, n_top.is_some()),
+        taken,
         tools: None,
         note: None,
         prompt_text,

@@ -2,7 +2,8 @@
 
 use super::Context;
 use crate::error::{ApiError, Result};
-use crate::json::{parse, refuse_unsupported};
+use crate::fields::refuse_unsupported;
+use crate::json::parse;
 use pacemark_backend::{Pooling, TokenId};
 use pacemark_openai_api::{EmbeddingRequest, EncodingFormat, PoolingType};
 

@@ -6,19 +6,20 @@
 mod chat;
 mod completion;
 mod embedding;
+mod form;
 mod sampling;
 
 pub use chat::{chat, conversation};
 pub use completion::completion;
 pub use embedding::embedding;
-pub use sampling::check_constraint;
+pub use form::check_constraint;
 
 use crate::error::{ApiError, Result};
 use crate::options::Options;
 use crate::tools::ToolParsing;
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
-use pacemark_openai_api::{Prompt, StreamOptions};
+use pacemark_openai_api::{Prompt, Sampling, StreamOptions};
 
 /// Answers that one request may ask for.
 pub const MAX_ANSWERS: usize = 128;
@@ -34,16 +35,48 @@ pub struct Job {
     pub stream: bool,
     /// What a stream carries besides.
     pub stream_options: StreamOptions,
-    /// Tell log-probabilities.
-    pub logprobs: bool,
-    /// Tell where the time went.
-    pub timings: bool,
+    /// What answers carry besides.
+    pub wanted: Wanted,
     /// How calls of tools are found in the text.
     pub tools: Option<ToolParsing>,
     /// What the log says of how the prompt was made, once.
     pub note: Option<&'static str>,
+    /// What the answer says of how the request was taken: a header and a line of the log.
+    pub taken: Option<String>,
     /// What was asked, for a log that may tell.
     pub prompt_text: Option<String>,
+}
+
+/// What a request wants besides text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Log-probabilities.
+    pub logprobs: bool,
+    /// Tokens in them by their ids.
+    pub named_by_id: bool,
+    /// Ids of prompt and answer.
+    pub ids: bool,
+    /// Where the time went.
+    pub spans: bool,
+    /// Counts and speeds.
+    pub speeds: bool,
+    /// Each chunk of a stream carries some of it.
+    pub in_chunks: bool,
+}
+
+impl Wanted {
+    fn of(sampling: &Sampling, logprobs: bool) -> Wanted {
+        let asked = |field: Option<bool>| field.unwrap_or(false);
+        let (ids, speeds) = (asked(sampling.return_token_ids), asked(sampling.timings_per_token));
+        Wanted {
+            logprobs,
+            named_by_id: asked(sampling.return_tokens_as_token_ids),
+            ids,
+            spans: asked(sampling.timings),
+            speeds,
+            in_chunks: ids || speeds,
+        }
+    }
 }
 
 impl Job {
@@ -107,6 +140,17 @@ impl<'a> Context<'a> {
         Err(ApiError::field(field, format!("{field}: expected 1 to {MAX_ANSWERS} prompts, found {n}")))
     }
 
+    /// The refusal of a prompt that is too long, in the words by which clients know it.
+    pub fn too_long(&self, field: &str, found: usize) -> ApiError {
+        let (n_ctx, limit) = (self.info.n_ctx, self.options.max_prompt_tokens);
+        let message = if limit < n_ctx {
+            format!("{field}: this server takes prompts of at most {limit} tokens, found {found}")
+        } else {
+            overflow(n_ctx, &format!("your {field} resulted in {found} tokens"), field)
+        };
+        ApiError::field(field, message).coded("context_length_exceeded")
+    }
+
     /// Refuses a prompt that is empty or too long, or has ids that the model does not.
     pub fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
         let info = self.info;
@@ -115,8 +159,7 @@ impl<'a> Context<'a> {
             return Err(ApiError::field(field, format!("{field}: the prompt is empty")));
         }
         if prompt.len() > limit {
-            let message = format!("{field}: expected at most {limit} tokens, found {}", prompt.len());
-            return Err(ApiError::field(field, message).coded("context_length_exceeded"));
+            return Err(self.too_long(field, prompt.len()));
         }
         match prompt.iter().find(|id| **id as usize >= info.vocab_size) {
             Some(id) => {
@@ -126,6 +169,15 @@ impl<'a> Context<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The words by which clients know that a request does not fit the context: LiteLLM looks for the first, LangChain for the
+/// second.
+pub fn overflow(n_ctx: usize, found: &str, field: &str) -> String {
+    format!(
+        "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \
+         the length of the {field}."
+    )
 }
 
 /// A seed for a request that brings none: no two alike, and not to be foreseen.

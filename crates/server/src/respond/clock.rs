@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::log;
 use crate::metrics::Metrics;
 use pacemark_backend::{Event, Phases, Usage};
-use pacemark_openai_api::Timings;
+use pacemark_openai_api::{Spans, Speeds};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 pub struct AnswerClock {
     arrived: Instant,
     queued: Option<Instant>,
+    started: Option<Instant>,
+    first_token: Option<Instant>,
     last_token: Option<Instant>,
+    ended: Option<Instant>,
     waited: Duration,
     /// Between events being stamped and being handed to the connection, in all.
     handing: Duration,
@@ -30,7 +33,10 @@ impl AnswerClock {
         AnswerClock {
             arrived,
             queued: None,
+            started: None,
+            first_token: None,
             last_token: None,
+            ended: None,
             waited: Duration::ZERO,
             handing: Duration::ZERO,
             n_handed: 0,
@@ -44,6 +50,7 @@ impl AnswerClock {
         match event {
             Event::Queued { at } => self.queued = Some(*at),
             Event::Started { at, cached_tokens } => {
+                self.started = Some(*at);
                 self.waited = at.saturating_duration_since(self.queued.unwrap_or(*at));
                 self.usage.cached_tokens = *cached_tokens;
                 metrics.queue.observe(self.waited);
@@ -52,11 +59,15 @@ impl AnswerClock {
             Event::Token { at, .. } => {
                 self.usage.output_tokens += 1;
                 match self.last_token.replace(*at) {
-                    None => metrics.ttft.observe(at.saturating_duration_since(self.arrived)),
+                    None => {
+                        self.first_token = Some(*at);
+                        metrics.ttft.observe(at.saturating_duration_since(self.arrived));
+                    }
                     Some(last) => metrics.itl.observe(at.saturating_duration_since(last)),
                 }
             }
             Event::Finished { reason, usage, phases, at, .. } => {
+                self.ended = Some(*at);
                 self.usage = *usage;
                 self.phases = *phases;
                 metrics.e2e.observe(at.saturating_duration_since(self.arrived));
@@ -72,22 +83,43 @@ impl AnswerClock {
         self.n_handed += 1;
     }
 
-    /// The answer ended then, on the service's clock.
-    pub fn ended(&mut self, at: Instant) {
-        self.last_token = Some(at);
-    }
-
     /// The whole of an answer that has ended is handed on now.
     pub fn handed_at_end(&mut self, now: Instant) {
-        if let Some(ended) = self.last_token {
+        if let Some(ended) = self.ended {
             self.handed(ended, now);
         }
     }
 
-    /// The account of several answers to one request.
-    pub fn timings<'a>(clocks: impl Iterator<Item = &'a AnswerClock>, prepare: Duration) -> Timings {
+    /// Counts and speeds so far.
+    pub fn speeds(&self) -> Speeds {
+        let span = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+            (Some(from), Some(to)) => to.saturating_duration_since(from).as_secs_f64() * 1e3,
+            _ => 0.0,
+        };
+        let prompt_ms = span(self.started, self.first_token);
+        let predicted_ms = span(self.first_token, self.last_token);
+        let Usage { prompt_tokens, cached_tokens, output_tokens, .. } = self.usage;
+        let prompt_n = prompt_tokens.saturating_sub(cached_tokens) as u64;
+        let each = |ms: f64, n: u64| (n > 0).then(|| ms / n as f64);
+        let rate = |ms: f64, n: u64| (n > 0 && ms > 0.0).then(|| n as f64 / ms * 1e3);
+        let behind_first = (output_tokens as u64).saturating_sub(1);
+        Speeds {
+            cache_n: cached_tokens as u64,
+            prompt_n,
+            prompt_ms,
+            prompt_per_token_ms: each(prompt_ms, prompt_n),
+            prompt_per_second: rate(prompt_ms, prompt_n),
+            predicted_n: output_tokens as u64,
+            predicted_ms,
+            predicted_per_token_ms: each(predicted_ms, behind_first),
+            predicted_per_second: rate(predicted_ms, behind_first),
+        }
+    }
+
+    /// Where the time of several answers to one request went.
+    pub fn spans<'a>(clocks: impl Iterator<Item = &'a AnswerClock>, prepare: Duration) -> Spans {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
-        let mut timings = Timings { prepare_ms: ms(prepare), ..Timings::default() };
+        let mut timings = Spans { prepare_ms: ms(prepare), ..Spans::default() };
         for clock in clocks {
             let handing = if clock.n_handed == 0 { Duration::ZERO } else { clock.handing / clock.n_handed };
             for (largest, value) in [
@@ -131,6 +163,8 @@ pub struct Record {
     pub prompt_tokens: usize,
     /// Tokens generated.
     pub output_tokens: usize,
+    /// How the request was taken, where not as it says.
+    pub taken: Option<String>,
     /// What was asked, if that may be told.
     pub prompt_text: Option<String>,
     /// Answers that have not ended.
@@ -153,9 +187,10 @@ impl Drop for Record {
             Outcome::Failed(_) => "failed",
         };
         let ms = self.arrived.elapsed().as_secs_f64() * 1e3;
+        let taken = self.taken.as_ref().map_or(String::new(), |taken| format!(" ({taken})"));
         let prompt = self.prompt_text.as_ref().map_or(String::new(), |text| format!(" {text:?}"));
         log::line(format_args!(
-            "{} {} {outcome} {}+{} tokens {ms:.1} ms{prompt}",
+            "{} {} {outcome} {}+{} tokens {ms:.1} ms{taken}{prompt}",
             self.id, self.route, self.prompt_tokens, self.output_tokens
         ));
     }

@@ -4,6 +4,7 @@ mod clock;
 mod hub;
 pub mod logprobs;
 mod stream;
+mod submitted;
 mod tickets;
 mod whole;
 mod wire;
@@ -14,9 +15,11 @@ pub use stream::stream;
 pub use whole::{Whole, WholeAnswer, whole};
 
 use crate::app::App;
+use crate::prepare::Wanted;
 use crate::tools::ToolParsing;
 use pacemark_backend::{FinishReason, GenerateRequest, Sink, Ticket};
-use pacemark_openai_api::Usage;
+use pacemark_openai_api::{Timings, Usage};
+use std::time::Duration;
 
 /// Submits requests, each with the sink that `sink` makes for it. Compiling a grammar takes long, so it must not keep the
 /// reactor, and only a few at a time.
@@ -64,6 +67,17 @@ pub fn finish_reason(reason: FinishReason, called: bool, tools: Option<&ToolPars
         (FinishReason::Stop, Some(_)) if called => "tool_calls",
         (reason, _) => reason.as_str(),
     }
+}
+
+/// What an answer's `timings` hold; nothing where nothing was asked for. Of several answers, counts and speeds are the first's.
+pub fn timings<'a>(
+    wanted: Wanted,
+    mut clocks: impl Iterator<Item = &'a AnswerClock> + Clone,
+    prepare: Duration,
+) -> Option<Timings> {
+    let spans = wanted.spans.then(|| AnswerClock::spans(clocks.clone(), prepare));
+    let speeds = wanted.speeds.then(|| clocks.next().map(AnswerClock::speeds)).flatten();
+    (spans.is_some() || speeds.is_some()).then_some(Timings { spans, speeds })
 }
 
 /// Token counts of a request whose prompts have `n` answers each, side by side: a prompt counts once.

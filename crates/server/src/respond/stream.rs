@@ -3,12 +3,13 @@
 use super::Shape;
 use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::{self, Scored};
-use super::tickets::Tickets;
-use super::wire::{CallDeltas, Wire};
+use super::logprobs::TokenNames;
+use super::submitted::Submitted;
+use super::wire::{Besides, CallDeltas, Wire};
 use crate::admission::Places;
 use crate::app::App;
 use crate::error::{ApiError, Result};
-use crate::prepare::Job;
+use crate::prepare::{Job, Wanted};
 use crate::tools::{Piece, Scanner, ToolParsing};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -16,14 +17,13 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use pacemark_backend::layer::{self, Layer};
-use pacemark_backend::{Event, GenerateRequest, Sink};
-use pacemark_openai_api::{ChatLogprobs, Delta, Usage};
+use pacemark_backend::{Event, TokenId};
+use pacemark_openai_api::{ChatLogprobs, Delta, Timings, Usage};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Bytes after which a burst of events is handed on; a slow connection then has few of them in its buffers.
 const MAX_FRAME: usize = 16 << 10;
@@ -45,11 +45,11 @@ pub async fn stream(
             scanner: job.tools.clone().map(Scanner::new),
             n_chars: 0,
             begun: false,
+            prompt_ids: job.wanted.ids.then(|| request.prompt.clone()),
+            ids: Vec::new(),
         })
         .collect();
-    let model = app.options.model_name();
-    let (created, options) = (crate::app::unix_time(), job.stream_options);
-    let wire = Wire::new(shape, &record.id, created, model, answers.len(), options);
+    let wire = Wire::new(shape, &record.id, app, answers.len(), job.stream_options);
     let mut submitted = Submitted::new(app, job.requests).await;
     let first = match submitted.events.recv().await {
         Some((_, Event::Failed(error))) => {
@@ -62,7 +62,7 @@ pub async fn stream(
     };
     submitted.tickets.taken();
     let n = job.n.max(1);
-    let (logprobs, timings, tools) = (job.logprobs, job.timings, job.tools);
+    let (wanted, tools) = (job.wanted, job.tools);
     let mut body = EventBody {
         submitted,
         wire,
@@ -70,8 +70,7 @@ pub async fn stream(
         open: answers.len(),
         answers,
         n,
-        logprobs,
-        timings,
+        wanted,
         tools,
         prepare,
         record,
@@ -88,40 +87,6 @@ pub async fn stream(
     Ok(response)
 }
 
-/// Answers under way; dropping this aborts those that have not ended.
-struct Submitted {
-    tickets: Arc<Tickets>,
-    events: UnboundedReceiver<(u32, Event)>,
-}
-
-impl Submitted {
-    async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
-        let (sender, events) = unbounded_channel();
-        let hub = app.hub.clone();
-        let tickets = Tickets::new(app.options.max_unread_events.saturating_mul(requests.len()));
-        let submitted = Submitted { tickets: tickets.clone(), events };
-        let sink = |i: usize, _: &GenerateRequest| -> Sink {
-            let (sender, of_sink, hub) = (sender.clone(), tickets.clone(), hub.clone());
-            Box::new(move |event| {
-                if of_sink.queued() {
-                    hub.collect(&sender, i as u32, event);
-                }
-            })
-        };
-        for ticket in super::submit(app, requests, sink).await {
-            tickets.keep(ticket);
-        }
-        app.hub.ring();
-        submitted
-    }
-}
-
-impl Drop for Submitted {
-    fn drop(&mut self) {
-        self.tickets.give_up();
-    }
-}
-
 /// One answer of the stream.
 struct Answer {
     clock: AnswerClock,
@@ -130,6 +95,10 @@ struct Answer {
     n_chars: u64,
     /// Its first chunk was sent.
     begun: bool,
+    /// Ids of its prompt, where they are asked for and were not sent.
+    prompt_ids: Option<Vec<TokenId>>,
+    /// Ids of tokens whose text was not certain yet.
+    ids: Vec<TokenId>,
 }
 
 /// The body of a response: it is asked for more when the connection has taken what there was.
@@ -142,8 +111,7 @@ struct EventBody {
     open: usize,
     /// Answers of each prompt.
     n: usize,
-    logprobs: bool,
-    timings: bool,
+    wanted: Wanted,
     tools: Option<ToolParsing>,
     prepare: Duration,
     record: Record,
@@ -191,15 +159,18 @@ impl EventBody {
                 self.answers[i].clock.handed(at, now);
                 self.begin(i);
                 let offset = self.answers[i].n_chars;
-                let scored = logprob.filter(|_| self.logprobs).map(|logprob| Scored { id, logprob, top, offset });
+                let scored = logprob.filter(|_| self.wanted.logprobs).map(|logprob| Scored { id, logprob, top, offset });
+                if self.wanted.ids {
+                    self.answers[i].ids.push(id);
+                }
                 self.token(i, &text, last, scored);
             }
             Event::Finished { reason, .. } => {
                 self.begin(i);
                 let called = self.answers[i].scanner.as_ref().is_some_and(|scanner| scanner.n_calls() > 0);
                 let reason = super::finish_reason(reason, called, self.tools.as_ref());
-                let so_far = self.so_far(i);
-                self.wire.finish(&mut self.out, i, reason, so_far);
+                let besides = self.besides(i, false);
+                self.wire.finish(&mut self.out, i, reason, &besides);
                 self.open -= 1;
                 self.record.open_answers = self.open;
                 if self.open == 0 {
@@ -212,35 +183,42 @@ impl EventBody {
 
     fn begin(&mut self, i: usize) {
         if !std::mem::replace(&mut self.answers[i].begun, true) {
-            let so_far = self.so_far(i);
-            self.wire.role(&mut self.out, i, so_far);
+            // A text completion has no chunk before its first text.
+            if self.shape == Shape::Chat {
+                let besides = self.besides(i, false);
+                self.wire.role(&mut self.out, i, &besides);
+            }
         }
     }
 
     /// Exactly one event for a token, whether its text is certain yet or not.
     fn token(&mut self, i: usize, text: &str, last: bool, scored: Option<Scored>) {
         layer::pass(Layer::Stream);
-        let so_far = self.so_far(i);
-        let tokenizer = self.record.app.service.text();
+        let app = self.record.app.clone();
+        let names = TokenNames { text: app.service.text(), by_id: self.wanted.named_by_id };
         if scored.is_some() {
             self.answers[i].n_chars += text.chars().count() as u64;
         }
         if self.shape == Shape::Completion {
-            let logprobs = scored.map(|scored| logprobs::completion(tokenizer, &[scored]));
-            return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), so_far);
+            let logprobs = scored.map(|scored| logprobs::completion(names, &[scored]));
+            let besides = self.besides(i, last || !text.is_empty());
+            return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), &besides);
         }
-        let content = |scored: Scored| Some(vec![logprobs::chat(tokenizer, &scored)]);
+        let content = |scored: Scored| Some(vec![logprobs::chat(names, &scored)]);
         let logprobs = scored.map(|scored| ChatLogprobs { content: content(scored) });
         let Some(scanner) = &mut self.answers[i].scanner else {
-            return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), so_far);
+            let besides = self.besides(i, last || !text.is_empty());
+            return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), &besides);
         };
         let before = scanner.n_calls();
         let mut pieces = scanner.feed(text);
         if last {
             pieces.extend(scanner.finish());
         }
-        let delta = self.delta(before, pieces).unwrap_or(Delta { content: Some(String::new()), ..Delta::default() });
-        self.wire.delta(&mut self.out, i, &delta, logprobs.as_ref(), so_far);
+        let delta = self.delta(before, pieces);
+        let besides = self.besides(i, last || delta.is_some());
+        let delta = delta.unwrap_or(Delta { content: Some(String::new()), ..Delta::default() });
+        self.wire.delta(&mut self.out, i, &delta, logprobs.as_ref(), &besides);
     }
 
     /// Pieces as one delta; `n_calls` had begun before them.
@@ -262,19 +240,27 @@ impl EventBody {
         (content.is_some() || tool_calls.is_some()).then_some(Delta { content, tool_calls, ..Delta::default() })
     }
 
-    fn so_far(&self, i: usize) -> Option<Usage> {
-        let usage = &self.answers[i].clock.usage;
+    /// What the next chunk of answer `i` carries besides; ids of tokens only together with text of theirs.
+    fn besides(&mut self, i: usize, with_ids: bool) -> Besides {
+        if !self.wanted.in_chunks && !self.wire.counts_in_each() {
+            return Besides::default();
+        }
+        let answer = &mut self.answers[i];
+        let usage = &answer.clock.usage;
         let count = |n: usize| n as u64;
-        self.wire
-            .counts_in_each()
-            .then(|| Usage::new(count(usage.prompt_tokens), count(usage.output_tokens), count(usage.cached_tokens)))
+        let so_far = || Usage::new(count(usage.prompt_tokens), count(usage.output_tokens), count(usage.cached_tokens));
+        Besides {
+            so_far: self.wire.counts_in_each().then(so_far),
+            timings: self.wanted.speeds.then(|| Timings { spans: None, speeds: Some(answer.clock.speeds()) }),
+            prompt_ids: answer.prompt_ids.take(),
+            ids: (with_ids && !answer.ids.is_empty()).then(|| std::mem::take(&mut answer.ids)),
+        }
     }
 
     /// All answers are complete.
     fn end(&mut self) {
         let usage = super::usage(self.answers.iter().map(|answer| &answer.clock), self.n);
-        let timings =
-            self.timings.then(|| AnswerClock::timings(self.answers.iter().map(|answer| &answer.clock), self.prepare));
+        let timings = super::timings(self.wanted, self.answers.iter().map(|answer| &answer.clock), self.prepare);
         self.wire.totals(&mut self.out, &usage, timings.as_ref());
         self.wire.done(&mut self.out);
         self.record.outcome = Outcome::Done;

@@ -4,7 +4,7 @@ use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::Scored;
 use crate::app::App;
 use crate::error::{ApiError, Result};
-use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Sink};
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Sink, TokenId};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -15,6 +15,8 @@ pub struct WholeAnswer {
     pub text: String,
     /// Its tokens, where log-probabilities were asked for.
     pub tokens: Vec<Scored>,
+    /// The ids of all its tokens.
+    pub ids: Vec<TokenId>,
     /// Why it ended.
     pub reason: FinishReason,
     /// Its stamps and counts.
@@ -84,7 +86,7 @@ struct Collector {
 impl Collector {
     fn new(app: &App, i: usize, arrived: Instant, request: &GenerateRequest, ended: Ended) -> Collector {
         let clock = AnswerClock::new(arrived, request.prompt.len());
-        let answer = WholeAnswer { text: String::new(), tokens: Vec::new(), reason: FinishReason::Length, clock };
+        let answer = WholeAnswer { text: String::new(), tokens: Vec::new(), ids: Vec::new(), reason: FinishReason::Length, clock };
         let with_tokens = request.top_logprobs.is_some();
         Collector { i, answer, with_tokens, n_chars: 0, metrics: app.metrics.clone(), ended }
     }
@@ -94,6 +96,7 @@ impl Collector {
         self.answer.clock.observe(&event, &self.metrics);
         match event {
             Event::Token { id, text, logprob, top, .. } => {
+                self.answer.ids.push(id);
                 if self.with_tokens {
                     let logprob = logprob.unwrap_or(f32::NEG_INFINITY);
                     self.answer.tokens.push(Scored { id, logprob, top, offset: self.n_chars });
@@ -102,9 +105,8 @@ impl Collector {
                 self.answer.text.push_str(&text);
                 None
             }
-            Event::Finished { reason, at, .. } => {
+            Event::Finished { reason, .. } => {
                 self.answer.reason = reason;
-                self.answer.clock.ended(at);
                 Some(Ok(()))
             }
             Event::Failed(error) => Some(Err(error)),

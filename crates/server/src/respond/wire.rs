@@ -1,9 +1,11 @@
 //! Events of a stream, as bytes. What is the same in all chunks of an answer is written once, when the stream begins.
 
 use super::Shape;
+use crate::app::{App, unix_time};
 use crate::error::ApiError;
 use bytes::{BufMut, BytesMut};
 use nix::time::{ClockId, clock_gettime};
+use pacemark_backend::TokenId;
 use pacemark_openai_api::{Delta, FunctionCallDelta, StreamOptions, Timings, ToolCallDelta, Usage};
 use serde::Serialize;
 
@@ -17,12 +19,23 @@ pub struct Wire {
     prefixes: Vec<Vec<u8>>,
 }
 
-/// Token counts so far, where each chunk carries them.
-pub type SoFar = Option<Usage>;
+/// What a chunk carries besides, each where it was asked for.
+#[derive(Debug, Default)]
+pub struct Besides {
+    /// Token counts so far.
+    pub so_far: Option<Usage>,
+    /// Counts and speeds so far.
+    pub timings: Option<Timings>,
+    /// Ids of the prompt.
+    pub prompt_ids: Option<Vec<TokenId>>,
+    /// Ids of the tokens whose text this is.
+    pub ids: Option<Vec<TokenId>>,
+}
 
 impl Wire {
     /// For an answer of this name.
-    pub fn new(shape: Shape, id: &str, created: u64, model: &str, n_answers: usize, options: StreamOptions) -> Wire {
+    pub fn new(shape: Shape, id: &str, app: &App, n_answers: usize, options: StreamOptions) -> Wire {
+        let created = unix_time();
         let object = match shape {
             Shape::Chat => "chat.completion.chunk",
             Shape::Completion => "text_completion",
@@ -30,7 +43,9 @@ impl Wire {
         let mut head = b"data: {\"id\":".to_vec();
         json(&mut head, id);
         head.extend_from_slice(format!(",\"object\":\"{object}\",\"created\":{created},\"model\":").as_bytes());
-        json(&mut head, model);
+        json(&mut head, app.options.model_name());
+        head.extend_from_slice(b",\"system_fingerprint\":");
+        json(&mut head, &app.fingerprint);
         head.extend_from_slice(b",\"choices\":[");
         let field = if shape == Shape::Chat { "delta" } else { "text" };
         let prefix = |i: usize| [&head[..], format!("{{\"index\":{i},\"{field}\":").as_bytes()].concat();
@@ -44,11 +59,11 @@ impl Wire {
     }
 
     /// The first chunk of a chat's answer: who speaks. Text completions have none.
-    pub fn role(&self, out: &mut BytesMut, answer: usize, so_far: SoFar) {
+    pub fn role(&self, out: &mut BytesMut, answer: usize, besides: &Besides) {
         if self.shape == Shape::Chat {
             out.put_slice(&self.prefixes[answer]);
             out.put_slice(b"{\"role\":\"assistant\",\"content\":\"\"}");
-            self.close(out, None::<&()>, None, so_far);
+            self.close(out, None::<&()>, None, besides);
         }
     }
 
@@ -59,7 +74,7 @@ impl Wire {
         answer: usize,
         text: &str,
         logprobs: Option<&L>,
-        so_far: SoFar,
+        besides: &Besides,
     ) {
         out.put_slice(&self.prefixes[answer]);
         if self.shape == Shape::Chat {
@@ -69,7 +84,7 @@ impl Wire {
         } else {
             json(&mut out.writer(), text);
         }
-        self.close(out, logprobs, None, so_far);
+        self.close(out, logprobs, None, besides);
     }
 
     /// What a chat's answer says and calls.
@@ -79,18 +94,18 @@ impl Wire {
         answer: usize,
         delta: &Delta,
         logprobs: Option<&L>,
-        so_far: SoFar,
+        besides: &Besides,
     ) {
         out.put_slice(&self.prefixes[answer]);
         json(&mut out.writer(), delta);
-        self.close(out, logprobs, None, so_far);
+        self.close(out, logprobs, None, besides);
     }
 
     /// The last chunk of an answer: why it ended.
-    pub fn finish(&self, out: &mut BytesMut, answer: usize, reason: &'static str, so_far: SoFar) {
+    pub fn finish(&self, out: &mut BytesMut, answer: usize, reason: &'static str, besides: &Besides) {
         out.put_slice(&self.prefixes[answer]);
         out.put_slice(if self.shape == Shape::Chat { b"{}" } else { b"\"\"" });
-        self.close(out, None::<&()>, Some(reason), so_far);
+        self.close(out, None::<&()>, Some(reason), besides);
     }
 
     /// What is the same behind text and deltas.
@@ -99,23 +114,30 @@ impl Wire {
         out: &mut BytesMut,
         logprobs: Option<&L>,
         reason: Option<&'static str>,
-        so_far: SoFar,
+        besides: &Besides,
     ) {
         match (logprobs, reason) {
-            (None, None) => out.put_slice(b",\"logprobs\":null,\"finish_reason\":null}]"),
+            (None, None) => out.put_slice(b",\"logprobs\":null,\"finish_reason\":null"),
             (logprobs, reason) => {
-                out.put_slice(b",\"logprobs\":");
-                json(&mut out.writer(), &logprobs);
-                out.put_slice(b",\"finish_reason\":");
-                json(&mut out.writer(), &reason);
-                out.put_slice(b"}]");
+                field(out, "logprobs", &logprobs);
+                field(out, "finish_reason", &reason);
             }
         }
-        match so_far {
-            Some(usage) => {
-                out.put_slice(b",\"usage\":");
-                json(&mut out.writer(), &usage);
-            }
+        if let Some(ids) = &besides.ids {
+            field(out, "token_ids", ids);
+        }
+        if self.shape == Shape::Completion && besides.prompt_ids.is_some() {
+            field(out, "prompt_token_ids", &besides.prompt_ids);
+        }
+        out.put_slice(b"}]");
+        if self.shape == Shape::Chat && besides.prompt_ids.is_some() {
+            field(out, "prompt_token_ids", &besides.prompt_ids);
+        }
+        if let Some(timings) = &besides.timings {
+            field(out, "timings", timings);
+        }
+        match &besides.so_far {
+            Some(usage) => field(out, "usage", usage),
             None if self.options.include_usage => out.put_slice(b",\"usage\":null"),
             None => {}
         }
@@ -136,12 +158,10 @@ impl Wire {
         out.put_slice(&self.head);
         out.put_u8(b']');
         if self.options.include_usage {
-            out.put_slice(b",\"usage\":");
-            json(&mut out.writer(), usage);
+            field(out, "usage", usage);
         }
         if let Some(timings) = timings {
-            out.put_slice(b",\"timings\":");
-            json(&mut out.writer(), timings);
+            field(out, "timings", timings);
         }
         out.put_slice(b"}\n\n");
     }
@@ -189,6 +209,14 @@ impl CallDeltas {
     pub fn take(self) -> Option<Vec<ToolCallDelta>> {
         Some(self.0).filter(|calls| !calls.is_empty())
     }
+}
+
+/// `,"name":` and the JSON of `value`.
+fn field<T: Serialize + ?Sized>(out: &mut BytesMut, name: &str, value: &T) {
+    out.put_slice(b",\"");
+    out.put_slice(name.as_bytes());
+    out.put_slice(b"\":");
+    json(&mut out.writer(), value);
 }
 
 /// JSON of `value`; memory takes all of it and these types have no maps with odd keys, so nothing can fail.

@@ -5,16 +5,17 @@ use crate::app::App;
 use crate::error::Result;
 use crate::log;
 use crate::prepare::{self, Job};
-use crate::respond::{
-    AnswerClock, Outcome, Record, Shape, Whole, WholeAnswer, finish_reason, logprobs, stream, usage, whole,
-};
+use crate::respond::logprobs::{self, TokenNames};
+use crate::respond::{Outcome, Record, Shape, Whole, WholeAnswer, finish_reason, stream, timings, usage, whole};
 use crate::tools::{Piece, Scanner, ToolParsing};
 use axum::extract::{Extension, Request, State};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::{GenerateRequest, TokenId};
 use pacemark_openai_api::{
     ChatChoice, ChatLogprobs, ChatResponse, CompletionChoice, CompletionResponse, FunctionCall, ResponseMessage,
-    Timings, ToolCall,
+    ToolCall,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -58,15 +59,22 @@ async fn generate(app: Arc<App>, id: RequestId, request: Request, shape: Shape) 
         prompt_tokens: job.prompt_tokens(),
         output_tokens: 0,
         prompt_text: job.prompt_text.clone(),
+        taken: job.taken.clone(),
         open_answers: job.requests.len(),
         outcome: Outcome::Aborted,
     };
-    if job.stream {
-        return stream(&app, job, shape, record, places, took).await;
+    let taken = job.taken.clone();
+    let mut response = if job.stream {
+        stream(&app, job, shape, record, places, took).await?
+    } else {
+        let response = in_one_piece(&app, job, shape, record, took).await;
+        drop(places);
+        response?
+    };
+    if let Some(taken) = taken.and_then(|taken| HeaderValue::try_from(taken).ok()) {
+        response.headers_mut().insert("x-pacemark-note", taken);
     }
-    let result = in_one_piece(&app, job, shape, record, took).await;
-    drop(places);
-    result
+    Ok(response)
 }
 
 async fn in_one_piece(
@@ -77,56 +85,53 @@ async fn in_one_piece(
     took: Duration,
 ) -> Result<Response> {
     let requests = std::mem::take(&mut job.requests);
+    let prompt = |request: &GenerateRequest| job.wanted.ids.then(|| request.prompt.clone());
+    let prompt_ids: Vec<_> = requests.iter().map(prompt).collect();
     let all = whole(app, requests, &mut record).await?;
     let clocks = || all.answers.iter().map(|answer| &answer.clock);
-    let usage = usage(clocks(), job.n);
-    let timings = job.timings.then(|| AnswerClock::timings(clocks(), took));
+    let usage = Some(usage(clocks(), job.n));
+    let timings = timings(job.wanted, clocks(), took);
     let created = crate::app::unix_time();
     let (id, model) = (record.id.clone(), app.options.model_name().to_string());
+    let system_fingerprint = Some(app.fingerprint.clone());
     match shape {
         Shape::Chat => {
             let choices = chat_choices(app, &job, all);
             let object = "chat.completion".to_string();
-            json(&ChatResponse { id, object, created, model, choices, usage: Some(usage), timings })
+            let prompt_token_ids = prompt_ids.into_iter().next().flatten();
+            json(&ChatResponse { id, object, created, model, system_fingerprint, choices, prompt_token_ids, usage, timings })
         }
-        Shape::Completion => completion_response(app, &job, all, (id, created, model), usage, timings),
+        Shape::Completion => {
+            let choices = completion_choices(app, &job, all, prompt_ids);
+            let object = "text_completion".to_string();
+            json(&CompletionResponse { id, object, created, model, system_fingerprint, choices, usage, timings })
+        }
     }
 }
 
-fn completion_response(
-    app: &App,
-    job: &Job,
-    all: Whole,
-    (id, created, model): (String, u64, String),
-    usage: pacemark_openai_api::Usage,
-    timings: Option<Timings>,
-) -> Result<Response> {
-    let choices = all.answers.into_iter().enumerate().map(|(i, answer)| CompletionChoice {
+fn completion_choices(app: &App, job: &Job, all: Whole, prompt_ids: Vec<Option<Vec<TokenId>>>) -> Vec<CompletionChoice> {
+    let names = TokenNames { text: app.service.text(), by_id: job.wanted.named_by_id };
+    let choice = |(i, (answer, prompt_token_ids)): (usize, (WholeAnswer, Option<Vec<TokenId>>))| CompletionChoice {
         index: i as u64,
-        logprobs: job.logprobs.then(|| logprobs::completion(app.service.text(), &answer.tokens)),
+        logprobs: job.wanted.logprobs.then(|| logprobs::completion(names, &answer.tokens)),
         text: answer.text,
         finish_reason: Some(answer.reason.as_str().into()),
-    });
-    let choices = choices.collect();
-    json(&CompletionResponse {
-        id,
-        object: "text_completion".into(),
-        created,
-        model,
-        choices,
-        usage: Some(usage),
-        timings,
-    })
+        prompt_token_ids,
+        token_ids: job.wanted.ids.then_some(answer.ids),
+    };
+    all.answers.into_iter().zip(prompt_ids).enumerate().map(choice).collect()
 }
 
 fn chat_choices(app: &App, job: &Job, all: Whole) -> Vec<ChatChoice> {
+    let names = TokenNames { text: app.service.text(), by_id: job.wanted.named_by_id };
     let choice = |(i, answer): (usize, WholeAnswer)| {
-        let content = || answer.tokens.iter().map(|scored| logprobs::chat(app.service.text(), scored)).collect();
-        let logprobs = job.logprobs.then(|| ChatLogprobs { content: Some(content()) });
+        let content = || answer.tokens.iter().map(|scored| logprobs::chat(names, scored)).collect();
+        let logprobs = job.wanted.logprobs.then(|| ChatLogprobs { content: Some(content()) });
         let message = message(app, answer.text, job.tools.as_ref());
         let called = message.tool_calls.is_some();
         let reason = finish_reason(answer.reason, called, job.tools.as_ref());
-        ChatChoice { index: i as u64, message, logprobs, finish_reason: Some(reason.into()) }
+        let token_ids = job.wanted.ids.then_some(answer.ids);
+        ChatChoice { index: i as u64, message, logprobs, finish_reason: Some(reason.into()), token_ids }
     };
     all.answers.into_iter().enumerate().map(choice).collect()
 }

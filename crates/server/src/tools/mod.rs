@@ -13,7 +13,7 @@ pub use scanner::{Piece, Scanner};
 
 use crate::error::{ApiError, Result};
 use crate::prepare::Context;
-use pacemark_backend::{Constraint, GenerateRequest};
+use pacemark_backend::{Constraint, GenerateRequest, JsonForm, Whitespace};
 use pacemark_openai_api::{ChatRequest, Tool, ToolChoice, ToolMode};
 use serde_json::{Value, json};
 
@@ -163,8 +163,10 @@ fn constrain(context: &Context<'_>, model: &mut GenerateRequest, schema: &Value)
         let message = "tool_choice: the output's form is given by another field already";
         return Err(ApiError::field("tool_choice", message));
     }
-    model.constraint = Some(Constraint::JsonSchema(schema.to_string()));
-    crate::prepare::check_constraint(context, model, "tool_choice")
+    let form = Constraint::Json(JsonForm { schema: schema.to_string(), whitespace: Whitespace::default() });
+    crate::prepare::check_constraint(context, &form, "tool_choice")?;
+    model.constraint = Some(form);
+    Ok(())
 }
 
 fn parameters(tool: &Tool) -> Value {

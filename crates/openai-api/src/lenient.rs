@@ -1,0 +1,31 @@
+//! Forms of numbers that clients send besides the right one, since other servers take them.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+/// A count, or -1 (llama-server's "no bound") for none.
+pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match Option::<i64>::deserialize(from)? {
+        None | Some(-1) => Ok(None),
+        Some(n) => match u64::try_from(n) {
+            Ok(n) => Ok(Some(n)),
+            Err(_) => Err(D::Error::custom(format!("expected a count or -1, found {n}"))),
+        },
+    }
+}
+
+/// Token ids, of which some may be digits in quotes, as vLLM takes them.
+pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected an array of token ids")]
+    enum Id {
+        Number(u32),
+        Digits(String),
+    }
+    let Some(ids) = Option::<Vec<Id>>::deserialize(from)? else { return Ok(None) };
+    let number = |id| match id {
+        Id::Number(id) => Ok(id),
+        Id::Digits(digits) => digits.parse().map_err(|_| D::Error::custom("expected token ids, found a text")),
+    };
+    ids.into_iter().map(number).collect::<Result<_, _>>().map(Some)
+}
