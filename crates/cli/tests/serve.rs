@@ -16,13 +16,11 @@ struct Served {
 
 impl Served {
     fn start(arguments: &[&str]) -> Served {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pacemark"))
-            .args(["serve", "--port", "0"])
-            .args(arguments)
-            .env_remove("PACEMARK_API_KEY")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Served::started(Command::new(env!("CARGO_BIN_EXE_pacemark")).args(["serve", "--port", "0"]).args(arguments))
+    }
+
+    fn started(command: &mut Command) -> Served {
+        let mut child = command.env_remove("PACEMARK_API_KEY").stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("ready: ") {
@@ -166,4 +164,112 @@ fn what_cannot_be_served_is_said_with_code_1_or_2() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(message) && !text.contains("panicked"), "{arguments:?}: {text}");
     }
+}
+
+/// A pipe holds 64 KB; the log of a thousand requests is longer.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let served = Served::start(&["--mock", "ttft=0,itl=0"]);
+    let body = r#"{"prompt": "a", "max_tokens": 1}"#;
+    let request = format!(
+        "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = BufReader::new(TcpStream::connect(&served.address).unwrap());
+    for _ in 0..2000 {
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            assert!(stream.read_line(&mut line).unwrap() > 0);
+            if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                length = n.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink()).unwrap();
+    }
+    let (code, log) = served.terminate();
+    assert_eq!(code, Some(0));
+    assert!(log.len() >= 60_000, "the pipe was full: {}", log.len());
+}
+
+#[test]
+fn a_log_that_nobody_can_read_ends_nothing() {
+    let mut served = Served::start(&["--mock", "ttft=0,itl=0"]);
+    let (reader, _) = std::io::pipe().unwrap();
+    served.stderr = BufReader::new(std::process::ChildStderr::from(std::os::fd::OwnedFd::from(reader)));
+    for _ in 0..50 {
+        assert_eq!(served.post("/v1/completions", r#"{"prompt": "a", "max_tokens": 1}"#).0, 200);
+    }
+    assert_eq!(served.terminate().0, Some(0));
+}
+
+#[test]
+fn names_and_bracketed_addresses_are_listened_on() {
+    for host in ["localhost", "127.0.0.1", "[127.0.0.1]"] {
+        let served = Served::start(&["--mock", "ttft=0,itl=0", "--host", host]);
+        assert_eq!(served.call("GET", "/health", "", "").0, 200, "{host}");
+    }
+}
+
+#[test]
+fn an_end_that_cuts_answers_short_is_a_failure() {
+    let served = Served::start(&["--mock", "ttft=1000s", "--drain-timeout", "10ms"]);
+    let mut stream = TcpStream::connect(&served.address).unwrap();
+    let body = r#"{"prompt": "a"}"#;
+    let head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+    while !served.call("GET", "/metrics", "", "").1.contains("num_requests_running{model_name=\"mock\"} 1") {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let (code, log) = served.terminate();
+    assert_eq!(code, Some(1));
+    assert!(log.contains("ended with 1 answers"), "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn running_out_of_descriptors_is_said_and_passes() {
+    let mut child = Command::new("sh");
+    child.args(["-c", "ulimit -n 24; exec \"$0\" serve --port 0 --mock ttft=0,itl=0", env!("CARGO_BIN_EXE_pacemark")]);
+    let served = Served::started(&mut child);
+    let many: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&served.address).unwrap()).collect();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    drop(many);
+    assert_eq!(served.call("GET", "/health", "", "").0, 200);
+    let (_, log) = served.terminate();
+    assert!(log.contains("cannot accept a connection") && log.contains("24 files"), "{log}");
+}
+
+#[test]
+fn a_required_call_may_refer_to_definitions() {
+    let folder = std::env::temp_dir().join(format!("pacemark-required-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tiny.gguf");
+    TestModel::llama().write(&path).unwrap();
+    // The tiny model's tokens are letters: its context has no room for more than the tools' names.
+    let template = folder.join("names.jinja");
+    let names = "{% for tool in tools or [] %}<tool_call>{{ tool.function.name }}{% endfor %}";
+    std::fs::write(&template, format!("{names}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}")).unwrap();
+    let template = template.to_str().unwrap();
+    let served = Served::start(&["-m", path.to_str().unwrap(), "-t", "1", "-c", "256", "--chat-template", template]);
+    let parameters = serde_json::json!({
+        "properties": { "mood": { "$ref": "#/$defs/Mood" } }, "required": ["mood"],
+        "$defs": { "Mood": { "enum": ["glad", "sad"] } },
+    });
+    let tool =
+        |name: &str| serde_json::json!({"type": "function", "function": {"name": name, "parameters": parameters}});
+    let body = serde_json::json!({
+        "messages": [{"role": "user", "content": "a"}], "tools": [tool("f"), tool("g")], "tool_choice": "required",
+        "parallel_tool_calls": false,
+    });
+    let (status, answer) = served.post("/v1/chat/completions", &body.to_string());
+    assert_eq!(status, 200, "{answer}");
+    let arguments = answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+    let arguments: Value = serde_json::from_str(arguments).unwrap();
+    assert!(arguments["mood"] == "glad" || arguments["mood"] == "sad", "{answer}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Chat completions: the request, the whole answer, and the chunks of a stream.
 
-use crate::{lenient, ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage};
+use crate::{ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage, lenient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -27,7 +27,9 @@ pub use embedding::{Embedding, EmbeddingRequest, EmbeddingResponse, EncodingForm
 pub use error::{ErrorBody, ErrorResponse};
 pub use info::{DetokenizeRequest, DetokenizeResponse, Model, ModelList, TokenizeRequest, TokenizeResponse};
 pub use logprobs::{ChatLogprobs, CompletionLogprobs, TokenLogprob, TopLogprob};
-pub use sampling::{Bias, JsonSchemaFormat, LogitBias, ResponseFormat, Sampling, Stop, StreamOptions, StructuredOutputs};
+pub use sampling::{
+    Bias, JsonSchemaFormat, LogitBias, ResponseFormat, Sampling, Stop, StreamOptions, StructuredOutputs,
+};
 pub use tools::{
     FunctionCall, FunctionCallDelta, NamedTool, Tool, ToolCall, ToolCallDelta, ToolChoice, ToolFunction, ToolMode,
 };

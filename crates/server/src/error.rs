@@ -1,9 +1,9 @@
 //! What a request is refused with: OpenAI's error body and the status that fits.
 
+use crate::prepare::overflow;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use crate::prepare::overflow;
 use pacemark_backend::BackendError;
 use pacemark_openai_api::{ErrorBody, ErrorResponse};
 

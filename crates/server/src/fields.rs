@@ -182,7 +182,11 @@ mod tests {
         let accepted: BTreeSet<&str> = ACCEPTED.iter().copied().collect();
         for name in names.flat_map(str::split_whitespace) {
             let places = [typed(name), refused.contains(name), accepted.contains(name)];
-            assert_eq!(places.iter().filter(|place| **place).count(), 1, "{name}: implemented, refused, accepted: {places:?}");
+            assert_eq!(
+                places.iter().filter(|place| **place).count(),
+                1,
+                "{name}: implemented, refused, accepted: {places:?}"
+            );
         }
     }
 }

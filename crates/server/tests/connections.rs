@@ -209,7 +209,8 @@ fn keys_and_origins() {
     let json = "content-type: application/json";
     let post = |headers: &[&str]| server.call("POST", "/v1/completions", headers, WHOLE);
     assert_eq!(post(&[json, "authorization: Bearer secret"]).status, 200);
-    assert_eq!(post(&[json, "authorization: Bearer other"]).status, 200);
+    assert_eq!(post(&[json, "authorization: bEARER other"]).status, 200);
+    assert_eq!(post(&[json, "X-Api-Key: other"]).status, 200);
     for wrong in [&[json][..], &[json, "authorization: Bearer secre"], &[json, "authorization: Basic secret"]] {
         let refused = post(wrong);
         assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (401, Some("invalid_api_key")));
@@ -226,6 +227,16 @@ fn keys_and_origins() {
         allowed.head.contains("access-control-allow-origin: http://a")
             && allowed.head.contains("allow-methods: GET, POST")
     );
+    // What a browser asks on behalf of OpenAI's own client: all of its headers must come back.
+    let own = "authorization, content-type, idempotency-key, openai-organization, openai-project, x-stainless-arch, \
+        x-stainless-lang, x-stainless-os, x-stainless-retry-count, x-stainless-runtime, x-stainless-timeout";
+    let asked =
+        ["origin: http://a", "access-control-request-method: POST", &format!("access-control-request-headers: {own}")];
+    let allowed = server.call("OPTIONS", "/v1/chat/completions", &asked, "");
+    assert!(allowed.head.contains(&format!("access-control-allow-headers: {own}")), "{}", allowed.head);
+    let answer =
+        server.call("POST", "/v1/completions", &["origin: http://a", json, "authorization: Bearer secret"], WHOLE);
+    assert!(answer.head.contains("access-control-expose-headers: x-request-id"), "{}", answer.head);
     let other = server.call("OPTIONS", "/v1/completions", &["origin: http://b"], "");
     assert!(other.status == 401 && !other.head.contains("access-control"));
     let closed = Server::new(instant(), options());
@@ -249,7 +260,7 @@ fn draining_completes_what_is_under_way() {
     assert_eq!(answer.chunks().len(), 21, "all tokens and the end");
     server.eventually("the port is closed", |server| TcpStream::connect(server.address()).is_err());
     let Server { running, service } = server;
-    running.wait();
+    assert!(running.wait(), "nothing was cut short");
     // The mock counts down after its last event has been read.
     let until = Instant::now() + Duration::from_secs(10);
     while service.status().running != 0 {
@@ -267,10 +278,49 @@ fn draining_ends_after_its_time() {
     server.running.drain();
     until_closed(&mut stream);
     let Server { running, service } = server;
-    running.wait();
+    assert!(!running.wait(), "an answer was cut short");
     let begun = Instant::now();
     while service.status().running > 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "it is still computed");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+#[test]
+fn a_request_names_one_host() {
+    let server = Server::new(instant(), options());
+    for (head, status) in [
+        ("GET /health HTTP/1.1\r\n", 400),
+        ("GET /health HTTP/1.1\r\nhost: a\r\nhost: a\r\n", 400),
+        ("GET /health HTTP/1.0\r\nhost: a\r\nHost: b\r\n", 400),
+        ("GET /health HTTP/1.1\r\nhost: a\r\n", 200),
+        ("GET /health HTTP/1.0\r\n", 200),
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        assert_eq!(Answer::read(&mut stream).status, status, "{head:?}");
+    }
+}
+
+/// Most clients send all of a request before they read: a connection that resets meanwhile would take the answer with it.
+#[test]
+fn refusals_reach_clients_that_are_still_sending() {
+    let server = Server::new(instant(), Options { max_body_bytes: 1000, api_keys: vec!["k".into()], ..options() });
+    let body = "a".repeat(20 << 20);
+    let (json, key) = ("content-type: application/json", "authorization: Bearer k");
+    for (path, headers, status) in [
+        ("/v1/completions", &[json, key][..], 413),
+        ("/v1/completions", &[json], 401),
+        ("/v1/completions", &[key], 415),
+        ("/nothing", &[json, key], 404),
+        ("/v1/models", &[json, key], 405),
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(request("POST", path, headers, &body).as_bytes()).unwrap();
+        assert_eq!(Answer::read(&mut stream).status, status, "{path} {headers:?}");
+        // What was sent is read to its end, so the connection goes on.
+        stream.write_all(request("GET", "/health", &[], "").as_bytes()).unwrap();
+        assert_eq!(Answer::read(&mut stream).status, 200, "{path} {headers:?}");
+    }
+    server.eventually("nothing is left", Server::idle);
 }

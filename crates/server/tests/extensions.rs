@@ -25,7 +25,7 @@ fn ids_of_prompt_and_answer_are_given_where_they_are_asked_for() {
     let prompt = json!({"prompt": "hi", "return_token_ids": true, "max_tokens": 9});
     let whole = server.post(TEXT, &prompt.to_string()).json();
     let choice = &whole["choices"][0];
-    assert_eq!((&choice["prompt_token_ids"], &choice["token_ids"]), (&json!([104, 105]), &json!([97, 195, 169, 4352])));
+    assert_eq!((&choice["prompt_token_ids"], &choice["token_ids"]), (&json!([104, 105]), &json!([97, 195, 169, 1280])));
     let mut streamed = prompt.clone();
     streamed["stream"] = json!(true);
     let found = chunks(&server, TEXT, streamed);
@@ -38,7 +38,7 @@ fn ids_of_prompt_and_answer_are_given_where_they_are_asked_for() {
 
     let chat = json!({"messages": [{"role": "user", "content": "hi"}], "return_token_ids": true});
     let whole = server.post(CHAT, &chat.to_string()).json();
-    assert_eq!(whole["choices"][0]["token_ids"], json!([97, 195, 169, 4352]));
+    assert_eq!(whole["choices"][0]["token_ids"], json!([97, 195, 169, 1280]));
     let n_prompt = whole["usage"]["prompt_tokens"].as_u64().unwrap() as usize;
     assert_eq!(whole["prompt_token_ids"].as_array().unwrap().len(), n_prompt);
     let mut streamed = chat.clone();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Server, TAGGED, instant, options};
-use pacemark_backend::MockOptions;
+use pacemark_backend::{MockOptions, MockText, Text};
 use pacemark_openai_api::{ChatResponse, CompletionResponse, EmbeddingResponse, ModelList, TokenizeResponse, Vector};
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn chat_completions_count_and_carry_on() {
     assert_eq!((chat.object.as_str(), chat.model.as_str(), chat.choices.len()), ("chat.completion", "m", 2));
     assert!(chat.id.starts_with("chatcmpl-"));
     // The mock's words depend on the prompt's length and the seed, which is one more for each answer.
-    let word = |i: u64| format!(" w{}", HI_TOKENS + 7 + i);
+    let word = |i: u64| MockText::default().decode(&[256 + (HI_TOKENS + 7 + i) as u32]).unwrap();
     assert_eq!(chat.choices[0].message.content.as_deref(), Some(&*format!("{}{}{}", word(0), word(1), word(2))));
     assert_eq!(chat.choices[1].message.content.as_deref(), Some(&*format!("{}{}{}", word(1), word(2), word(3))));
     assert_eq!(chat.choices[1].finish_reason.as_deref(), Some("length"));
@@ -65,7 +65,7 @@ fn log_probabilities_in_both_shapes() {
     // Bytes are the mock's tokens: the two of é are no characters alone. The last one ends the sequence.
     let bytes: Vec<&Value> = tokens.iter().map(|token| &token["bytes"]).collect();
     assert_eq!(bytes, [&json!([97]), &json!([0xc3]), &json!([0xa9]), &json!([])]);
-    assert_eq!(tokens[0]["top_logprobs"][1], json!({"token": " w1", "logprob": -3.0, "bytes": [32, 119, 49]}));
+    assert_eq!(tokens[0]["top_logprobs"][1], json!({"token": " and", "logprob": -3.0, "bytes": [32, 97, 110, 100]}));
     assert_eq!(chat["choices"][0]["message"]["content"], "aé");
     assert_eq!(chat["choices"][0]["finish_reason"], "stop");
     let old = server.post("/v1/completions", r#"{"prompt": "x", "logprobs": 1, "max_tokens": 3}"#).json();
@@ -169,12 +169,12 @@ fn tokens_and_text() {
     let server = Server::new(instant(), options());
     let tokens =
         |body: &str| -> TokenizeResponse { serde_json::from_value(server.post("/tokenize", body).json()).unwrap() };
-    let text = tokens(r#"{"prompt": "a w5", "return_token_strs": true}"#);
+    let text = tokens(r#"{"prompt": "a with", "return_token_strs": true}"#);
     assert_eq!((text.tokens, text.count, text.max_model_len), (vec![97, 261], 2, 8192));
-    assert_eq!(text.token_strs.unwrap(), ["a", " w5"]);
+    assert_eq!(text.token_strs.unwrap(), ["a", " with"]);
     assert_eq!(tokens(&format!("{{{HI}}}")).count, HI_TOKENS);
     assert_eq!(tokens(&format!("{{{HI}, \"add_generation_prompt\": false}}")).count, HI_TOKENS - 10);
-    assert_eq!(server.post("/detokenize", r#"{"tokens": [97, 261]}"#).json(), json!({"prompt": "a w5"}));
+    assert_eq!(server.post("/detokenize", r#"{"tokens": [97, 261]}"#).json(), json!({"prompt": "a with"}));
 }
 
 #[test]

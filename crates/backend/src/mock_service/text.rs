@@ -1,10 +1,18 @@
-//! The mock's tokenizer: bytes and numbered words, so that every text has tokens, and they give it back.
+//! The mock's tokenizer: bytes and words, so that every text has tokens, and they give it back.
+//!
+//! The words are frequent English ones, each one token, with the space before it, in the vocabularies of models too: a client
+//! that counts an answer's tokens with a tokenizer of its own counts what the mock has generated. `tests/corpora` says in which.
 
 use crate::{BackendError, Chat, Text, TokenId};
 use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-/// Words of the vocabulary, written ` w0`, ` w1`, …
-const N_WORDS: TokenId = 4096;
+/// Words of the vocabulary; token `256 + i` is a space and the `i`th.
+static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| include_str!("words.txt").split_whitespace().collect());
+static NUMBERS: LazyLock<HashMap<&'static str, TokenId>> =
+    LazyLock::new(|| WORDS.iter().enumerate().map(|(i, word)| (*word, i as TokenId)).collect());
+const N_WORDS: TokenId = 1024;
 /// Tokens below this are bytes.
 const N_BYTES: TokenId = 256;
 /// The end-of-sequence token, the last of the vocabulary.
@@ -12,25 +20,25 @@ pub const END: TokenId = N_BYTES + N_WORDS;
 /// Tokens in all.
 pub const VOCABULARY: TokenId = END + 1;
 
-/// Text in and out of the mock's tokens: an id below 256 is a byte, `256 + i` the word ` wi`, the last one ends a sequence.
+/// Text in and out of the mock's tokens: an id below 256 is a byte, `256 + i` a space and word `i` of `words.txt`, the last one
+/// ends a sequence.
 #[derive(Clone, Debug, Default)]
 pub struct MockText {
     /// What [`Text::tool_template`] gives.
     pub template: Option<String>,
 }
 
-/// The word ` wi`.
+/// The token of a word, counted around.
 pub fn word(i: TokenId) -> TokenId {
     N_BYTES + i % N_WORDS
 }
 
-/// The word that `text` begins with, if any, and its length in bytes.
+/// The word that `text` begins with, if any, and its length in bytes. A word ends where its letters do.
 fn leading_word(text: &[u8]) -> Option<(TokenId, usize)> {
-    let digits = text.strip_prefix(b" w")?;
-    let n = digits.iter().take(5).take_while(|b| b.is_ascii_digit()).count();
-    let canonical = n == 1 || (n > 1 && digits[0] != b'0');
-    let number: TokenId = std::str::from_utf8(&digits[..n]).ok()?.parse().ok()?;
-    (canonical && number < N_WORDS).then_some((N_BYTES + number, 2 + n))
+    let letters = text.strip_prefix(b" ")?;
+    let n = letters.iter().take_while(|b| b.is_ascii_lowercase()).take(32).count();
+    let number = NUMBERS.get(std::str::from_utf8(&letters[..n]).ok()?)?;
+    Some((N_BYTES + number, 1 + n))
 }
 
 impl Text for MockText {
@@ -59,7 +67,7 @@ impl Text for MockText {
     fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
         match token {
             0..N_BYTES => Some(vec![token as u8]),
-            N_BYTES..END => Some(format!(" w{}", token - N_BYTES).into_bytes()),
+            N_BYTES..END => Some(format!(" {}", WORDS[(token - N_BYTES) as usize]).into_bytes()),
             END => Some(Vec::new()),
             _ => None,
         }

@@ -153,7 +153,7 @@ impl Sequence {
 
 /// How its tokens are chosen, and what is made of them.
 enum Chooser {
-    Ids(Sampler),
+    Ids(Box<Sampler>),
     Events(Box<Generation>),
 }
 
@@ -176,7 +176,7 @@ fn assembled(
             let told = told.clone();
             let sink = Box::new(move |event: Event| drop(told.send(event)));
             let chooser = match outputs {
-                None => Chooser::Ids(Sampler::new(SamplerConfig::default(), &request.prompt)),
+                None => Chooser::Ids(Box::new(Sampler::new(SamplerConfig::default(), &request.prompt))),
                 Some(outputs) => {
                     let output = outputs.begin(request)?;
                     Chooser::Events(Box::new(Generation::new(id as u64, request.clone(), output, sink, started)))

@@ -2,14 +2,17 @@
 
 use super::io::Connection;
 use crate::app::App;
+use crate::log;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use nix::sys::resource::{Resource, getrlimit};
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -20,8 +23,9 @@ const MAX_BUFFER: usize = 64 << 10;
 const NO_ROOM: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
     content-length: 123\r\n\r\n\
     {\"error\":{\"message\":\"too many connections; try again\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}";
-/// Pause after an error of the system's, such as no file descriptors left.
+/// Pause after an error of the system's, such as no file descriptors left, and how long nothing more is said of it.
 const PAUSE: Duration = Duration::from_millis(50);
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 
 /// What a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,12 +38,35 @@ pub enum Stage {
     Ended,
 }
 
+/// What is said of connections that cannot be accepted: not a line for each.
+#[derive(Default)]
+struct Complaint {
+    last: Option<Instant>,
+}
+
+impl Complaint {
+    fn about(&mut self, error: &std::io::Error, n_open: usize) {
+        if self.last.is_some_and(|last| last.elapsed() < BETWEEN_COMPLAINTS) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
+            Ok((limit, _)) => format!("; this process may have {limit} files open (ulimit -n)"),
+            Err(_) => String::new(),
+        };
+        log::line(format_args!("error: cannot accept a connection: {error}; {n_open} are open{limit}"));
+    }
+}
+
 /// Serves `router` on `listener` until told to drain; returns when all connections have ended or been let go.
 pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage: watch::Sender<Stage>) {
     let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(max));
     let mut told = stage.subscribe();
-    let router = router.layer(axum::middleware::map_request(crate::stages::through_socket));
+    let router = router
+        .layer(axum::middleware::map_request(crate::stages::through_socket))
+        .layer(axum::middleware::from_fn(super::http::strict));
+    let mut complaint = Complaint::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -55,18 +82,26 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
             },
             // These concern one connection that is gone already.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                complaint.about(&error, max - room.available_permits());
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
     drop(listener);
     app.drain();
     let all_closed = room.acquire_many(max as u32);
     let ended = told.wait_for(|stage| *stage == Stage::Ended);
-    tokio::select! {
-        _ = all_closed => {}
-        _ = ended => {}
-        () = tokio::time::sleep(app.options.drain_timeout) => {}
+    let complete = tokio::select! {
+        closed = all_closed => closed.is_ok(),
+        _ = ended => false,
+        () = tokio::time::sleep(app.options.drain_timeout) => false,
+    };
+    let (answers, connections) = (app.admission.taken(), max - room.available_permits());
+    if !complete && connections > 0 {
+        log::line(format_args!("error: ended with {answers} answers and {connections} connections under way"));
     }
+    app.complete.store(complete, Relaxed);
     stage.send_replace(Stage::Ended);
 }
 

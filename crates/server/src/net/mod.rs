@@ -1,5 +1,6 @@
 //! Connections: accepting them, their limits and timeouts, and how a server ends.
 
+mod http;
 mod io;
 mod listen;
 mod running;

@@ -2,6 +2,7 @@
 
 use super::listen::{Stage, listen};
 use crate::app::App;
+use crate::log;
 use crate::options::Options;
 use crate::routes;
 use axum::Router;
@@ -14,6 +15,8 @@ use pacemark_backend::Service;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -21,6 +24,9 @@ use tower::ServiceExt;
 
 /// Connections that may wait to be accepted; Linux takes at most `net.core.somaxconn` of them, 4096 by default.
 const WAITING_CONNECTIONS: i32 = 4096;
+
+/// How long the end waits for the log to be read.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// A server over a socket; dropping it ends it at once.
 pub struct Running {
@@ -104,13 +110,15 @@ impl Running {
         Ok(())
     }
 
-    /// Waits until it has ended.
-    pub fn wait(mut self) {
+    /// Waits until it has ended; whether all that was under way was completed.
+    pub fn wait(mut self) -> bool {
         if let Some(runtime) = self.runtime.take() {
             let mut told = self.stage.subscribe();
             let _ = runtime.block_on(told.wait_for(|stage| *stage == Stage::Ended)); // an error would mean the same
             runtime.shutdown_background();
         }
+        log::flush(LAST_LINES);
+        self.app.complete.load(Relaxed)
     }
 }
 
@@ -166,7 +174,6 @@ impl Local {
 mod tests {
     use super::*;
     use std::net::TcpStream;
-    use std::time::Duration;
 
     #[test]
     fn a_crowd_is_let_in_at_once() {

@@ -119,9 +119,10 @@ fn whitespace(sampling: &Sampling, structured: &StructuredOutputs) -> Result<Whi
     ];
     let mut patterns = patterns.iter().filter_map(|(field, pattern)| pattern.as_ref().map(|pattern| (*field, pattern)));
     match (patterns.next(), patterns.next()) {
-        (Some((field, _)), None) if none => {
-            Err(ApiError::field(field, format!("{field}: structured_outputs.disable_any_whitespace says that there is none")))
-        }
+        (Some((field, _)), None) if none => Err(ApiError::field(
+            field,
+            format!("{field}: structured_outputs.disable_any_whitespace says that there is none"),
+        )),
         (Some(_), Some((field, _))) => Err(ApiError::field(field, format!("{field}: the pattern is given twice"))),
         (Some((field, pattern)), None) if pattern.len() > MAX_GRAMMAR_BYTES => {
             let message = format!("{field}: expected at most {MAX_GRAMMAR_BYTES} bytes, found {}", pattern.len());

@@ -1,8 +1,8 @@
 //! The fields that both completions share, checked and turned to the service's.
 
+use super::form;
 use super::{Context, MAX_ANSWERS, overflow, random_seed};
 use crate::error::{ApiError, Result};
-use super::form;
 use pacemark_backend::{GenerateRequest, Priority, SamplingParams};
 use pacemark_openai_api::{Bias, LogitBias, Sampling, Stop};
 use std::fmt::{Debug, Display};
@@ -133,7 +133,11 @@ fn repetition(sampling: &Sampling) -> Result<SamplingParams> {
     let last_n = within("repeat_last_n", sampling.repeat_last_n, -1..=i64::from(i32::MAX), DEFAULT_LAST_N)?;
     let window = if sampling.repeat_penalty.is_some() || sampling.repeat_last_n.is_some() { last_n } else { -1 };
     let repetition_penalty = (whole * recent) as f32;
-    Ok(SamplingParams { repetition_penalty, repetition_window: usize::try_from(window).ok(), ..SamplingParams::default() })
+    Ok(SamplingParams {
+        repetition_penalty,
+        repetition_window: usize::try_from(window).ok(),
+        ..SamplingParams::default()
+    })
 }
 
 fn logit_bias(context: &Context<'_>, sampling: &Sampling) -> Result<Vec<(u32, f32)>> {

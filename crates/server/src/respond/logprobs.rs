@@ -152,6 +152,9 @@ mod tests {
         let by_id = TokenNames { text: Some(&Odd), by_id: true };
         let found = completion(by_id, &[scored(0)]);
         assert_eq!((&found.tokens[0][..], found.top_logprobs.unwrap()[0].as_ref().unwrap().len()), ("token_id:0", 5));
-        assert_eq!((chat(by_id, &scored(2)).token, chat(by_id, &scored(2)).bytes), ("token_id:2".into(), Some(vec![0xe6, 0xad])));
+        assert_eq!(
+            (chat(by_id, &scored(2)).token, chat(by_id, &scored(2)).bytes),
+            ("token_id:2".into(), Some(vec![0xe6, 0xad]))
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Shape;
 use super::clock::{AnswerClock, Outcome, Record};
-use super::logprobs::{self, Scored};
 use super::logprobs::TokenNames;
+use super::logprobs::{self, Scored};
 use super::submitted::Submitted;
 use super::wire::{Besides, CallDeltas, Wire};
 use crate::admission::Places;
@@ -159,7 +159,8 @@ impl EventBody {
                 self.answers[i].clock.handed(at, now);
                 self.begin(i);
                 let offset = self.answers[i].n_chars;
-                let scored = logprob.filter(|_| self.wanted.logprobs).map(|logprob| Scored { id, logprob, top, offset });
+                let scored =
+                    logprob.filter(|_| self.wanted.logprobs).map(|logprob| Scored { id, logprob, top, offset });
                 if self.wanted.ids {
                     self.answers[i].ids.push(id);
                 }

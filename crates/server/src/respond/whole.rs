@@ -86,7 +86,13 @@ struct Collector {
 impl Collector {
     fn new(app: &App, i: usize, arrived: Instant, request: &GenerateRequest, ended: Ended) -> Collector {
         let clock = AnswerClock::new(arrived, request.prompt.len());
-        let answer = WholeAnswer { text: String::new(), tokens: Vec::new(), ids: Vec::new(), reason: FinishReason::Length, clock };
+        let answer = WholeAnswer {
+            text: String::new(),
+            tokens: Vec::new(),
+            ids: Vec::new(),
+            reason: FinishReason::Length,
+            clock,
+        };
         let with_tokens = request.top_logprobs.is_some();
         Collector { i, answer, with_tokens, n_chars: 0, metrics: app.metrics.clone(), ended }
     }

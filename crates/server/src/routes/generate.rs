@@ -99,7 +99,17 @@ async fn in_one_piece(
             let choices = chat_choices(app, &job, all);
             let object = "chat.completion".to_string();
             let prompt_token_ids = prompt_ids.into_iter().next().flatten();
-            json(&ChatResponse { id, object, created, model, system_fingerprint, choices, prompt_token_ids, usage, timings })
+            json(&ChatResponse {
+                id,
+                object,
+                created,
+                model,
+                system_fingerprint,
+                choices,
+                prompt_token_ids,
+                usage,
+                timings,
+            })
         }
         Shape::Completion => {
             let choices = completion_choices(app, &job, all, prompt_ids);
@@ -109,7 +119,12 @@ async fn in_one_piece(
     }
 }
 
-fn completion_choices(app: &App, job: &Job, all: Whole, prompt_ids: Vec<Option<Vec<TokenId>>>) -> Vec<CompletionChoice> {
+fn completion_choices(
+    app: &App,
+    job: &Job,
+    all: Whole,
+    prompt_ids: Vec<Option<Vec<TokenId>>>,
+) -> Vec<CompletionChoice> {
     let names = TokenNames { text: app.service.text(), by_id: job.wanted.named_by_id };
     let choice = |(i, (answer, prompt_token_ids)): (usize, (WholeAnswer, Option<Vec<TokenId>>))| CompletionChoice {
         index: i as u64,

@@ -14,6 +14,8 @@ use std::time::Instant;
 
 /// Routes that need no key: probes have none.
 const OPEN: &[&str] = &["/health", "/ready"];
+/// Headers of answers that a page's script may read.
+const EXPOSED: &str = "x-request-id, x-pacemark-note, retry-after";
 /// Bytes of a path in the log.
 const MAX_LOGGED_PATH: usize = 100;
 
@@ -26,7 +28,7 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     let route: String = request.uri().path().chars().take(MAX_LOGGED_PATH).map(shown).collect();
     let origin = allowed_origin(&app, request.headers());
     let mut response = if request.method() == Method::OPTIONS && origin.is_some() {
-        preflight()
+        preflight(request.headers())
     } else {
         match check(&app, &request) {
             Err(error) => error.into_response(),
@@ -48,8 +50,10 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         response.headers_mut().insert("x-request-id", id);
     }
     if let Some(origin) = origin {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        response.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.insert(header::VARY, HeaderValue::from_static("origin, access-control-request-headers"));
     }
     response
 }
@@ -75,13 +79,19 @@ fn check_key(keys: &[String], headers: &HeaderMap) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
-    let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let Some(given) = given.and_then(|given| given.strip_prefix(b"Bearer ").or(given.strip_prefix(b"bearer "))) else {
-        return Err(ApiError::unauthorized("expected a key: Authorization: Bearer KEY"));
+    let Some(given) = bearer(headers).or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes)) else {
+        return Err(ApiError::unauthorized("expected a key: Authorization: Bearer KEY, or X-Api-Key: KEY"));
     };
     // All keys are looked at, whichever fits, so that time tells nothing.
     let fits = keys.iter().fold(false, |fits, key| fits | same(key.as_bytes(), given));
     if fits { Ok(()) } else { Err(ApiError::unauthorized("the key is not one of this server's")) }
+}
+
+/// The key behind `Bearer`, however that is written (RFC 9110, 11.1: schemes have no case).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let given = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, key) = given.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
 }
 
 /// Equality in a time that depends on the length of `given` alone.
@@ -100,16 +110,16 @@ fn allowed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
     allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
-/// What a browser asks before it sends JSON.
-fn preflight() -> Response {
+/// What a browser asks before it sends JSON. Which headers a client sends is its own affair (OpenAI's sends a dozen
+/// `X-Stainless-…`), and none of them is a danger to a server that reads three: all are let through.
+fn preflight(asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "600"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    let allowed = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let allowed = allowed.unwrap_or(HeaderValue::from_static("authorization, content-type"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }
 
@@ -127,8 +137,13 @@ mod tests {
         let with =
             |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
         let keys = ["k1".to_string(), "k2".to_string()];
-        assert!(check_key(&keys, &with("Bearer k2")).is_ok());
-        for wrong in ["Bearer k3", "Basic k1", "k1", "Bearer "] {
+        for right in ["Bearer k2", "bearer k1", "BEARER k2", "Bearer  k1"] {
+            assert!(check_key(&keys, &with(right)).is_ok(), "{right}");
+        }
+        let own =
+            |key: &'static str| HeaderMap::from_iter([("x-api-key".parse().unwrap(), HeaderValue::from_static(key))]);
+        assert!(check_key(&keys, &own("k1")).is_ok() && check_key(&keys, &own("k3")).is_err());
+        for wrong in ["Bearer k3", "Basic k1", "k1", "Bearer ", "Bearer", "Bearerk1"] {
             assert!(check_key(&keys, &with(wrong)).is_err());
         }
         assert!(check_key(&keys, &HeaderMap::new()).is_err());

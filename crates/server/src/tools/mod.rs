@@ -7,6 +7,7 @@
 mod fence;
 mod head;
 mod scanner;
+mod schema;
 mod tracker;
 
 pub use scanner::{Piece, Scanner};
@@ -15,7 +16,7 @@ use crate::error::{ApiError, Result};
 use crate::prepare::Context;
 use pacemark_backend::{Constraint, GenerateRequest, JsonForm, Whitespace};
 use pacemark_openai_api::{ChatRequest, Tool, ToolChoice, ToolMode};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Tools of a request at most.
 const MAX_TOOLS: usize = 128;
@@ -97,7 +98,9 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
             return Ok(Choice { shown: true, parsing: Some(written), teller });
         }
         Some(ToolChoice::Mode(ToolMode::Required)) => {
-            constrain(context, model, &array_schema(tools, one_call))?;
+            // Told in words of ours, a model was trained on no end of calls, and many repeat the first until they are cut.
+            let one_call = one_call || (request.parallel_tool_calls.is_none() && teller != Teller::Template);
+            constrain(context, model, &schema::of_calls(tools, one_call))?;
             ToolParsing::Array
         }
         Some(ToolChoice::Named { function, .. }) => {
@@ -105,7 +108,7 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
                 let message = format!("tool_choice: expected the name of one of the tools, found {:?}", function.name);
                 return Err(ApiError::field("tool_choice", message));
             };
-            constrain(context, model, &parameters(tool))?;
+            constrain(context, model, &schema::of_arguments(tool))?;
             ToolParsing::Named(function.name.clone())
         }
     };
@@ -167,29 +170,4 @@ fn constrain(context: &Context<'_>, model: &mut GenerateRequest, schema: &Value)
     crate::prepare::check_constraint(context, &form, "tool_choice")?;
     model.constraint = Some(form);
     Ok(())
-}
-
-fn parameters(tool: &Tool) -> Value {
-    tool.function.parameters.clone().unwrap_or_else(|| json!({ "type": "object", "properties": {} }))
-}
-
-/// The schema of an array of calls. References within a tool's schema are to its own definitions, which stay beside it.
-fn array_schema(tools: &[Tool], one_call: bool) -> Value {
-    let call = |tool: &Tool| {
-        json!({
-            "type": "object",
-            "properties": { "name": { "const": tool.function.name }, "parameters": parameters(tool) },
-            "required": ["name", "parameters"],
-            "additionalProperties": false,
-        })
-    };
-    let mut schema = json!({
-        "type": "array",
-        "minItems": 1,
-        "items": { "anyOf": tools.iter().map(call).collect::<Vec<_>>() },
-    });
-    if one_call {
-        schema["maxItems"] = json!(1);
-    }
-    schema
 }

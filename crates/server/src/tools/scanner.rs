@@ -83,6 +83,8 @@ impl Scanner {
         let rest = std::mem::take(&mut self.pending);
         let said = match (&self.state, &self.parsing) {
             (State::Head, ToolParsing::Tagged) => format!("{}{rest}", self.opened),
+            // All is calls: the beginning of one that was cut off is nothing said.
+            (State::Head, ToolParsing::Array) if self.n_calls > 0 => String::new(),
             (State::Opening | State::Head | State::Text | State::Said, _) => rest,
             (State::Between, _) if self.n_calls == 0 => rest,
             _ => String::new(),

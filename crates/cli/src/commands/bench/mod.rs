@@ -24,6 +24,7 @@ use pacemark_backends::{BACKENDS, LoadOptions};
 use pacemark_bench::{Axis, Params, Shapes, cases, combinations};
 use pacemark_report::RENDERERS;
 use serde_json::Value;
+use std::io::Write;
 use std::num::NonZeroUsize;
 
 /// More threads than any machine has; llama.cpp's bound.
@@ -153,7 +154,7 @@ struct Plan {
 pub fn run(args: Args) -> Result<Exit> {
     if args.list_devices {
         let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
-        println!("Available devices:\n  CPU: {cpu}");
+        writeln!(std::io::stdout(), "Available devices:\n  CPU: {cpu}")?;
         return Ok(Exit::Fine);
     }
     backends::check(&args.backend)?;

@@ -189,7 +189,7 @@ pub fn run(args: Args) -> Result<Exit> {
             if args.breakdown {
                 object["breakdown"] = breakdown.json();
             }
-            println!("{object}");
+            writeln!(std::io::stdout(), "{object}")?;
         }
     }
     Ok(if interrupted { Exit::Failed } else { Exit::Fine })

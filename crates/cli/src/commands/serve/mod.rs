@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -44,9 +44,9 @@ pub struct Args {
     /// What requests call the model; answers call it by the first [default: from -m]
     #[arg(short = 'a', long, value_name = "NAME", value_delimiter = ',')]
     served_model_name: Vec<String>,
-    /// Address to listen on; other machines reach 0.0.0.0
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    host: IpAddr,
+    /// Address or name of this machine to listen on; other machines reach 0.0.0.0
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1", value_parser = host)]
+    host: String,
     /// Port to listen on; 0 for any that is free, which is printed
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     port: u16,
@@ -108,8 +108,9 @@ impl Scheduling {
 /// Runs the command.
 pub fn run(args: Args) -> Result<Exit> {
     // Before the model is loaded: an address that is taken is known at once, and connections wait until it serves.
-    let listener = TcpListener::bind((args.host, args.port))
+    let listener = TcpListener::bind((&*args.host, args.port))
         .with_context(|| format!("cannot listen on {}, port {}", args.host, args.port))?;
+    let reached_by_others = !listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let service = service(&args)?;
     let info = service.info();
     input::warn(&info);
@@ -117,7 +118,7 @@ pub fn run(args: Args) -> Result<Exit> {
         if args.served_model_name.is_empty() { vec![default_name(&args)] } else { args.served_model_name.clone() };
     let options = args.limits.options(names);
     let (name, has_keys, max_queue) = (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
-    if !args.host.is_loopback() && !has_keys {
+    if reached_by_others && !has_keys {
         eprintln!("warning: anyone who reaches {} may use this server; --api-key KEY asks for a key", args.host);
     }
     let server = pacemark_server::start(service, options, listener).context("cannot start the server")?;
@@ -130,8 +131,7 @@ pub fn run(args: Args) -> Result<Exit> {
         "ready: http://{} serves {name} ({model_type}), context {n_ctx}, {n_seqs} at once, {max_queue} may wait",
         server.address()
     );
-    server.wait();
-    Ok(Exit::Fine)
+    Ok(if server.wait() { Exit::Fine } else { Exit::Failed })
 }
 
 /// Ends the process with its standard input: whoever wanted answers is gone.
@@ -200,6 +200,16 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
     Ok(std::time::Duration::from_secs_f64(seconds))
 }
 
+/// A name or an address, as a URL may have it too: `[::1]`.
+fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
+    if bare.is_empty() || !bare.chars().all(fits) {
+        return Err(format!("expected a name such as localhost or an address such as 0.0.0.0, found {text:?}"));
+    }
+    Ok(bare.to_string())
+}
+
 /// A usage error where a key is empty: it would let everybody in who sends none.
 fn api_key(key: &str) -> Result<String, String> {
     if key.trim().is_empty() { Err("a key must not be empty".into()) } else { Ok(key.to_string()) }
@@ -209,6 +219,18 @@ fn api_key(key: &str) -> Result<String, String> {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn hosts_are_names_or_addresses() {
+        for (text, read) in
+            [("localhost", "localhost"), ("[::1]", "::1"), ("0.0.0.0", "0.0.0.0"), ("my-host.lan", "my-host.lan")]
+        {
+            assert_eq!(host(text).as_deref(), Ok(read));
+        }
+        for wrong in ["", "http://localhost", "local host", "[]"] {
+            assert!(host(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn times_have_units() {

@@ -8,6 +8,7 @@ use pacemark_bench::Ladder;
 use pacemark_server::stages::{self, Requests};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -105,6 +106,6 @@ pub fn client() -> Result<()> {
     let Work { address, path, bodies, concurrency, n_gen_tokens } = work;
     let requests = Requests { path, bodies, concurrency, n_gen_tokens };
     let elapsed = stages::request_all(address, &requests, true)?;
-    println!("{}", elapsed.as_nanos());
+    writeln!(std::io::stdout(), "{}", elapsed.as_nanos())?;
     Ok(())
 }

@@ -90,5 +90,7 @@ fn calls_without_tags() {
 fn calls_that_were_required() {
     let array = "[{\"name\": \"f\", \"parameters\": {\"a\": null}}, {\"name\":\"g\",\"parameters\":{}}]";
     check(ToolParsing::Array, array, "", &[("f", "{\"a\": null}"), ("g", "{}")]);
+    let cut = "[{\"name\": \"f\", \"parameters\": {}}, {\"na";
+    check(ToolParsing::Array, cut, "", &[("f", "{}")]);
     check(ToolParsing::Named("f".into()), "{\"a\": 1}", "", &[("f", "{\"a\": 1}")]);
 }

@@ -3,16 +3,14 @@
 //! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns its masks to logits. A
 //! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token.
 
+mod json;
+
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory};
-use pacemark_backend::{BackendError, Constraint, JsonForm, TokenId, Whitespace};
+use pacemark_backend::{BackendError, Constraint, TokenId};
 use pacemark_tokenizer::{TokenType, Tokenizer};
-use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
-
-/// [`Whitespace::Bounded`], which is what llama.cpp's JSON grammars allow.
-const BOUNDED_WHITESPACE: &str = r"\x20|\n{1,2}[\x20\t]{0,20}";
 
 /// The grammar engine over one vocabulary; made when the first constrained request comes.
 #[derive(Default)]
@@ -29,7 +27,7 @@ impl Grammars {
         let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
         let (what, grammar) = match constraint {
             Constraint::Json(form) => {
-                let schema = json_schema(form).map_err(|error| wrong("JSON schema", &error))?;
+                let schema = json::schema(form).map_err(|error| wrong("JSON schema", &error))?;
                 ("JSON schema", TopLevelGrammar::from_json_schema(schema))
             }
             Constraint::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
@@ -72,28 +70,6 @@ fn unfit(error: &str) -> BackendError {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-/// The schema with what the grammar engine is told besides, which it reads from the schema itself. A request may have said
-/// there how it wants its whitespace.
-fn json_schema(form: &JsonForm) -> Result<Value, String> {
-    let schema = serde_json::from_str(&form.schema).map_err(|error| error.to_string())?;
-    let mut schema = match schema {
-        Value::Bool(true) => Map::new(),
-        Value::Bool(false) => Map::from_iter([("not".to_string(), json!({}))]),
-        Value::Object(schema) => schema,
-        _ => return Err("expected an object or a boolean, found something else".into()),
-    };
-    let said = schema.entry("x-guidance").or_insert_with(|| json!({}));
-    let said = said.as_object_mut().ok_or("x-guidance: expected an object, found something else")?;
-    if !said.contains_key("whitespace_pattern") && !said.contains_key("whitespace_flexible") {
-        match &form.whitespace {
-            Whitespace::Bounded => said.insert("whitespace_pattern".into(), json!(BOUNDED_WHITESPACE)),
-            Whitespace::None => said.insert("whitespace_flexible".into(), json!(false)),
-            Whitespace::Pattern(pattern) => said.insert("whitespace_pattern".into(), json!(pattern)),
-        };
-    }
-    Ok(Value::Object(schema))
 }
 
 fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
