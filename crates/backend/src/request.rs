@@ -36,7 +36,7 @@ pub enum Constraint {
     Json(JsonForm),
     /// Text that the regular expression matches as a whole.
     Regex(String),
-    /// Text that a grammar derives, in Lark as llguidance reads it.
+    /// Text that a grammar derives: llama.cpp's GBNF where it has `::=`, else Lark as llguidance reads it.
     Grammar(String),
 }
 

@@ -123,6 +123,30 @@ fn vocabularies_of_llama_cpp_give_its_ids_or_are_refused_by_name() {
     assert!(files.len() >= 19 && n_texts >= 500, "cut short?");
 }
 
+/// A client that counts what the mock says with a model's tokenizer counts what the mock generated.
+#[test]
+#[ignore = "needs what .ci/corpora fetches"]
+fn words_of_the_mock_are_one_token_each() {
+    let words: Vec<&str> = include_str!("../../backend/src/mock_service/words.txt").split_whitespace().collect();
+    let files = std::fs::read_dir(corpora().join("vocabularies")).unwrap().map(|entry| entry.unwrap().path());
+    let (mut n, mut wrong) = (0, Vec::new());
+    for path in files.filter(|path| path.extension().is_some_and(|ending| ending == "gguf")) {
+        let model = ModelFile::open(&path).unwrap();
+        let Ok(tokenizer) = Tokenizer::from_metadata(model.metadata()) else { continue };
+        let count = |text: &str| tokenizer.encode(text, EncodeOptions::PLAIN).len();
+        for text in [words.join(" "), words.iter().rev().copied().collect::<Vec<_>>().join(" ")] {
+            // The first has no space before it.
+            let expected = count(text.split(' ').next().unwrap()) + words.len() - 1;
+            if count(&text) != expected {
+                wrong.push(format!("{}: {} of {expected} tokens", path.display(), count(&text)));
+            }
+        }
+        n += 1;
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(n >= 14, "cut short? {n}");
+}
+
 /// Texts and ids beside a vocabulary; none where llama.cpp has none. Neither BOS nor special tokens are asked for
 /// (`tests/test-tokenizer-0.cpp`).
 fn cases(vocabulary: &Path) -> Vec<(String, Vec<u32>)> {

@@ -6,13 +6,17 @@ use serde_json::{Value, json};
 /// Keywords whose values are data: what looks like a reference there is none.
 const DATA: &[&str] = &["const", "default", "enum", "example", "examples"];
 
-/// Of the arguments of a tool's call: an object, whether the tool's schema says so or not.
+/// Of the arguments of a tool's call: an object, whether the tool's schema says so or not. A tool that names no parameters has
+/// none (OpenAI's reference, "omitting parameters defines a function with an empty parameter list").
 pub fn of_arguments(tool: &Tool) -> Value {
-    let mut schema = tool.function.parameters.clone().unwrap_or_else(|| json!({ "properties": {} }));
+    let mut schema = tool.function.parameters.clone().unwrap_or_else(|| json!({}));
     let elsewhere = ["$ref", "allOf", "anyOf", "oneOf", "type"];
-    if let Value::Object(object) = &mut schema
-        && !elsewhere.iter().any(|name| object.contains_key(*name))
-    {
+    let Value::Object(object) = &mut schema else { return schema };
+    let nothing = |properties: &Value| properties.as_object().is_some_and(|properties| properties.is_empty());
+    if object.is_empty() || object.get("properties").is_some_and(nothing) {
+        object.entry("additionalProperties").or_insert(json!(false));
+    }
+    if !elsewhere.iter().any(|name| object.contains_key(*name)) {
         object.insert("type".into(), json!("object"));
     }
     schema
@@ -78,6 +82,24 @@ fn move_references(schema: &mut Value, root: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pacemark_openai_api::ToolFunction;
+
+    #[test]
+    fn a_tool_that_names_no_parameters_has_none() {
+        let of = |parameters: Option<Value>| {
+            let function = ToolFunction { name: "f".into(), description: None, parameters, strict: None };
+            of_arguments(&Tool { kind: "function".into(), function })
+        };
+        let none = json!({ "type": "object", "additionalProperties": false });
+        assert_eq!([of(None), of(Some(json!({})))], [none.clone(), none]);
+        let empty = of(Some(json!({ "type": "object", "properties": {} })));
+        assert_eq!(empty["additionalProperties"], false);
+        for open in
+            [json!({ "type": "object" }), json!({ "properties": {}, "additionalProperties": true, "type": "object" })]
+        {
+            assert_eq!(of(Some(open.clone())), open);
+        }
+    }
 
     #[test]
     fn references_follow_a_schema_that_moves() {

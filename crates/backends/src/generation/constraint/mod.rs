@@ -3,6 +3,7 @@
 //! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns its masks to logits. A
 //! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token.
 
+mod gbnf;
 mod json;
 
 use llguidance::api::TopLevelGrammar;
@@ -31,6 +32,10 @@ impl Grammars {
                 ("JSON schema", TopLevelGrammar::from_json_schema(schema))
             }
             Constraint::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
+            Constraint::Grammar(text) if text.contains("::=") => {
+                let lark = gbnf::to_lark(text).map_err(|error| wrong("grammar", &error.to_string()))?;
+                ("grammar", TopLevelGrammar::from_lark(lark))
+            }
             Constraint::Grammar(text) => ("grammar", TopLevelGrammar::from_lark(text.clone())),
         };
         let matcher = Matcher::new(factory.create_parser(grammar));
