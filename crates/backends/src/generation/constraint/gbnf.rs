@@ -382,6 +382,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(3000))]
+        #[test]
+        fn any_text_is_a_grammar_or_an_error(text in "(root ::= )?([a-c\"\\[\\]()|*+?{},.:=^\\\\ \n#0-9-]|::=|\\\\x4){0,40}") {
+            if let Ok(lark) = to_lark(&text) {
+                let mut factory = ParserFactory::new_simple(&ApproximateTokEnv::single_byte_env()).unwrap();
+                factory.quiet();
+                drop(Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(lark))));
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_grammar_is_told_where() {
         for (grammar, line, expected) in [
