@@ -1,6 +1,6 @@
 //! Text completions. A stream's chunks have the shape of whole answers.
 
-use crate::{CompletionLogprobs, Sampling, Timings, Usage};
+use crate::{CompletionLogprobs, Sampling, Timings, Usage, lenient};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ pub struct CompletionRequest {
     /// What to go on from.
     pub prompt: Prompt,
     /// How many alternatives are told for each token; with it, log-probabilities are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient::count_or_flag", skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<u64>,
     /// Begin as the model's sequences do (vLLM); on by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,21 @@ pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error
     }
 }
 
+/// A count, or whether there is to be one, as vLLM takes it: `true` is 1.
+pub fn count_or_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a count or a boolean")]
+    enum Given {
+        Count(u64),
+        Flag(bool),
+    }
+    Ok(match Option::<Given>::deserialize(from)? {
+        None | Some(Given::Flag(false)) => None,
+        Some(Given::Flag(true)) => Some(1),
+        Some(Given::Count(n)) => Some(n),
+    })
+}
+
 /// Token ids, of which some may be digits in quotes, as vLLM takes them.
 pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
     #[derive(Deserialize)]

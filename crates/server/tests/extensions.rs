@@ -71,7 +71,7 @@ fn counts_and_speeds_have_llama_servers_names() {
 #[test]
 fn tokens_are_called_by_their_ids_where_that_is_asked_for() {
     let server = Server::new(instant(), options());
-    for (field, n) in [("logprobs", 2), ("n_probs", 2)] {
+    for (field, n) in [("logprobs", json!(2)), ("n_probs", json!(2)), ("logprobs", json!(true))] {
         let body = json!({"prompt": "hi", "max_tokens": 1, field: n, "return_tokens_as_token_ids": true});
         let logprobs = server.post(TEXT, &body.to_string()).json()["choices"][0]["logprobs"].clone();
         let token = logprobs["tokens"][0].as_str().unwrap();
