@@ -12,6 +12,6 @@ mod output;
 mod temporary;
 pub mod text;
 
-pub use excerpt::{excerpt, quoted};
-pub use output::{Output, OutputError, resolved, write};
+pub use excerpt::{bounded, excerpt, quoted};
+pub use output::{Output, OutputError, is_stdout, resolved, write};
 pub use temporary::{TemporaryFile, remove_all as remove_temporary_files};

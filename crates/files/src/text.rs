@@ -4,8 +4,6 @@
 //! document or the first line of a list must not begin with it (The Unicode Standard, 23.8; RFC 8259, section 8.1 lets
 //! readers ignore it). Ends of lines are left as they are: `str::lines` and JSON take both kinds.
 
-use std::io;
-
 const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 const UTF16_LITTLE: &[u8] = &[0xff, 0xfe];
 const UTF16_BIG: &[u8] = &[0xfe, 0xff];
@@ -14,32 +12,19 @@ const UTF32_BIG: &[u8] = &[0, 0, 0xfe, 0xff];
 
 /// Bytes that are no text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotText {
-    /// A byte that UTF-8 does not allow there.
-    #[error("expected UTF-8 text, found byte 0x{byte:02x} at offset {at}")]
-    Utf8 {
-        /// The byte.
-        byte: u8,
-        /// Its place, from 0.
-        at: usize,
-    },
-    /// Marked as UTF-16, and not that.
-    #[error(
-        "expected text in UTF-8, or in UTF-16 as its byte-order mark says, found a broken character at offset {at}"
-    )]
-    Utf16 {
-        /// Place of its first byte, from 0.
-        at: usize,
-    },
-    /// Marked as UTF-32.
-    #[error("expected text in UTF-8 (or UTF-16 with a byte-order mark), found UTF-32")]
-    Utf32,
+#[error("expected {expected}, found {found}")]
+pub struct NotText {
+    /// What would have been right.
+    pub expected: &'static str,
+    /// What is there, and where.
+    pub found: String,
 }
 
 /// The text that `bytes` are, without a byte-order mark.
 pub fn decode(mut bytes: Vec<u8>) -> Result<String, NotText> {
     if bytes.starts_with(UTF32_LITTLE) || bytes.starts_with(UTF32_BIG) {
-        return Err(NotText::Utf32);
+        let found = "UTF-32, by its byte-order mark".into();
+        return Err(NotText { expected: "text in UTF-8, or in UTF-16 with a byte-order mark", found });
     }
     if let Some(rest) = bytes.strip_prefix(UTF16_LITTLE) {
         return utf16(rest, u16::from_le_bytes);
@@ -51,25 +36,25 @@ pub fn decode(mut bytes: Vec<u8>) -> Result<String, NotText> {
     bytes.drain(..mark);
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        NotText::Utf8 { byte: error.as_bytes()[at], at: at + mark }
+        let found = format!("byte 0x{:02x} at offset {}", error.as_bytes()[at], at + mark);
+        NotText { expected: "UTF-8 text", found }
     })
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, NotText> {
+    let broken = |at: usize| NotText {
+        expected: "text in UTF-16, as its byte-order mark says",
+        found: format!("a broken character at offset {at}"),
+    };
     let (pairs, odd) = bytes.as_chunks();
     let mut text = String::with_capacity(pairs.len());
     let mut at = UTF16_LITTLE.len();
     for decoded in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
-        let character = decoded.map_err(|_| NotText::Utf16 { at })?;
+        let character = decoded.map_err(|_| broken(at))?;
         at += 2 * character.len_utf16();
         text.push(character);
     }
-    if odd.is_empty() { Ok(text) } else { Err(NotText::Utf16 { at }) }
-}
-
-/// [`decode`] as a system's error, for readers that know no other.
-pub fn decode_io(bytes: Vec<u8>) -> io::Result<String> {
-    decode(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    if odd.is_empty() { Ok(text) } else { Err(broken(at)) }
 }
 
 #[cfg(test)]

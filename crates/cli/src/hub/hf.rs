@@ -3,11 +3,12 @@
 //! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else), `HF_HUB_OFFLINE` forbids any
 //! contact. The transfer itself is in `http`.
 
-use super::cache::Cache;
+use super::cache::{Cache, look_at, remove, resolved};
+use super::content;
 use super::http::{Client, Fetch, Outcome};
 use crate::exit::UsageError;
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file in a repository of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,18 +145,27 @@ impl Hub {
     }
 
     fn pull_one(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<()> {
-        let target = file.cache_path(cache);
-        if target.is_file() && (!check || self.offline) {
-            return Ok(());
-        }
-        if self.offline {
-            bail!(
+        // Who keeps models on another disk has links to them here.
+        let target = resolved(&file.cache_path(cache))?;
+        let ask = check && !self.offline;
+        match State::of(&target, file)? {
+            State::Good if !ask => return Ok(()),
+            State::Wrong(what) if self.offline => {
+                bail!("{} is {what}, and HF_HUB_OFFLINE forbids to get {file} again", target.display())
+            }
+            _ if self.offline => bail!(
                 "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
-            );
+            ),
+            _ => {}
         }
         let _lock = cache.lock(&target)?;
-        if target.is_file() && !check {
-            return Ok(()); // another process has pulled it while this one waited for the lock
+        match State::of(&target, file)? {
+            State::Good if !check => return Ok(()), // another process has pulled it while this one waited for the lock
+            State::Wrong(what) => {
+                eprintln!("the cached copy of {file} is {what}: getting it again");
+                remove(&target)?;
+            }
+            _ => {}
         }
         let url = format!("{}{}", self.endpoint.trim_end_matches('/'), file.url_path());
         let fetch = Fetch { url: &url, token: self.token.as_deref(), target: &target };
@@ -168,9 +178,28 @@ impl Hub {
     }
 }
 
+/// What the cache has of a file.
+enum State {
+    Absent,
+    Good,
+    /// Something else under its name, from before that was looked at: what it is.
+    Wrong(String),
+}
+
+impl State {
+    fn of(target: &Path, file: &HubFile) -> Result<State> {
+        if !look_at(target)?.is_some_and(|about| about.is_file()) {
+            return Ok(State::Absent);
+        }
+        Ok(content::wrong(target, &file.file)?.map_or(State::Good, State::Wrong))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::testing::{Directory, Server, response};
+    use pacemark_modelfile::{DType, Metadata, TensorInfo, write_gguf};
     use std::path::Path;
 
     #[test]
@@ -217,5 +246,65 @@ mod tests {
         for single in ["m.gguf", "m-00002-of-00003.gguf", "m-00001-of-3.gguf", "m-00001-of-00001.gguf"] {
             assert_eq!(HubFile::parse(&format!("o/r/{single}")).unwrap().parts().len(), 1);
         }
+    }
+
+    fn model() -> Vec<u8> {
+        let tensor = TensorInfo::new("t", [32], DType::F32);
+        write_gguf(Vec::new(), &Metadata::new(), &[(tensor, vec![0; 128])]).unwrap()
+    }
+
+    fn hub(server: &Server, offline: bool) -> Hub {
+        Hub { endpoint: server.url.clone(), token: None, offline, client: Client::new() }
+    }
+
+    /// What an older version kept, or a proxy of that time sent.
+    #[test]
+    fn what_is_in_the_cache_and_no_model_is_got_again() {
+        let server = Server::start(|_, _| response("200 OK", &[("ETag", "\"t\"")], &model()));
+        for bad in
+            [b"<html>sign in</html>".to_vec(), Vec::new(), model()[..60].to_vec(), b"version https://git-lfs".to_vec()]
+        {
+            let home = Directory::new("hf-heal");
+            let (cache, file) = (Cache::at(&home), HubFile::parse("o/r/m.gguf").unwrap());
+            let target = file.cache_path(&cache);
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::write(&target, &bad).unwrap();
+            // The same tag as the hub's: it says nothing of what was kept.
+            std::fs::write(target.with_file_name(".m.gguf.etag"), "\"t\"\nt\n").unwrap();
+            let error = format!("{:#}", hub(&server, true).pull(&file, &cache, false).unwrap_err());
+            assert!(error.contains("HF_HUB_OFFLINE forbids to get"), "{error}");
+            for check in [false, true] {
+                hub(&server, false).pull(&file, &cache, check).unwrap();
+                assert_eq!(std::fs::read(&target).unwrap(), model());
+            }
+        }
+    }
+
+    #[test]
+    fn links_of_the_cache_stay() {
+        let server = Server::start(|_, _| response("200 OK", &[], &model()));
+        let home = Directory::new("hf-link");
+        let (cache, file) = (Cache::at(&home), HubFile::parse("o/r/m.gguf").unwrap());
+        let target = file.cache_path(&cache);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::create_dir(home.join("disk")).unwrap();
+        std::os::unix::fs::symlink(home.join("disk/m.gguf"), &target).unwrap();
+        for _ in 0..2 {
+            hub(&server, false).pull(&file, &cache, true).unwrap();
+            assert!(std::fs::symlink_metadata(&target).unwrap().is_symlink());
+            assert_eq!(std::fs::read(home.join("disk/m.gguf")).unwrap(), model());
+        }
+    }
+
+    /// Root may read everything, so a link in a circle stands for a directory that may not be searched.
+    #[test]
+    fn a_cache_that_cannot_be_looked_into_is_no_empty_one() {
+        let server = Server::start(|_, _| response("200 OK", &[], &model()));
+        let home = Directory::new("hf-loop");
+        std::os::unix::fs::symlink("models", home.join("models")).unwrap();
+        let file = HubFile::parse("o/r/m.gguf").unwrap();
+        let error = format!("{:#}", hub(&server, false).pull(&file, &Cache::at(&home), false).unwrap_err());
+        assert!(error.contains("look into the model cache") && error.contains("symbolic link"), "{error}");
+        assert!(server.seen().is_empty());
     }
 }

@@ -7,21 +7,20 @@
 
 mod place;
 
+use crate::excerpt;
 use crate::temporary::TemporaryFile;
 use place::Place;
-pub use place::resolved;
+pub use place::{is_stdout, resolved};
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Why an output was not written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}", path.display())]
+#[error("cannot write {}", excerpt(&path.to_string_lossy()))]
 pub struct OutputError {
     /// As it was named.
     pub path: PathBuf,
-    /// What was tried, e.g. `write`.
-    pub action: &'static str,
     /// The system's reason.
     pub source: io::Error,
 }
@@ -46,26 +45,29 @@ struct Replaces {
 impl Output {
     /// Makes sure that `path` can be written. A FIFO waits here for its reader, as it does for every program.
     pub fn create(path: &Path) -> Result<Output, OutputError> {
-        let failed = |action| move |source| OutputError { path: path.to_owned(), action, source };
-        let (file, replaces) = match place::of(path).map_err(failed("write"))? {
+        let failed = |source| OutputError { path: path.to_owned(), source };
+        let (file, replaces) = match place::of(path).map_err(failed)? {
             Place::Through(file) => (file, None),
             Place::File { target, older } => {
-                let (temporary, file) = beside(&target, older.as_ref()).map_err(failed("write"))?;
+                let (temporary, file) = beside(&target, older.as_ref()).map_err(failed)?;
                 (file, Some(Replaces { temporary, target }))
             }
         };
         Ok(Output { path: path.to_owned(), file: BufWriter::new(file), replaces, written: 0 })
     }
 
-    /// Whether this is what standard output is: then nothing else belongs there.
-    pub fn is_stdout(&self) -> bool {
-        self.replaces.is_none() && place::is_stdout(&self.path)
+    /// Writes all of it and finishes.
+    pub fn write_whole(mut self, bytes: &[u8]) -> Result<u64, OutputError> {
+        match self.write_all(bytes) {
+            Ok(()) => self.finish(),
+            Err(source) => Err(OutputError { path: self.path, source }),
+        }
     }
 
     /// Brings the bytes to the disk and gives the file its name. Tells how many there were.
     pub fn finish(self) -> Result<u64, OutputError> {
         let Output { path, file, replaces, written } = self;
-        let failed = |source| OutputError { path: path.clone(), action: "write", source: told(source) };
+        let failed = |source| OutputError { path: path.clone(), source: told(source) };
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
         let Some(Replaces { temporary, target }) = replaces else { return Ok(written) };
         file.sync_all().map_err(failed)?;
@@ -101,10 +103,7 @@ impl Write for Output {
 
 /// Writes a whole file.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<u64, OutputError> {
-    let mut output = Output::create(path)?;
-    let written = output.write_all(bytes);
-    written.map_err(|source| OutputError { path: path.to_owned(), action: "write", source })?;
-    output.finish()
+    Output::create(path)?.write_whole(bytes)
 }
 
 /// A reader of ours that goes away ends a program quietly where it read standard output; who was to get a file is told.

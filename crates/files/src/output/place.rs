@@ -93,7 +93,7 @@ fn is_own(path: &Path, number: &str) -> bool {
     path.file_name().is_some_and(|name| name == number) && directory.is_some() && own.contains(&directory)
 }
 
-/// Whether `path` leads to standard output, by its name.
-pub(super) fn is_stdout(path: &Path) -> bool {
+/// Whether `path` is a name of standard output, such as `/dev/stdout`.
+pub fn is_stdout(path: &Path) -> bool {
     resolved(path).is_ok_and(|target| is_descriptor(&target) && is_own(&target, "1"))
 }
