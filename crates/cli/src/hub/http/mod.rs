@@ -14,6 +14,7 @@ use super::content;
 use super::partial::{Expected, Partial};
 use super::progress::Progress;
 use anyhow::{Result, anyhow};
+use pacemark_files::bounded;
 use rules::{NEXT_STEP, check_status, origin, redirected, unreachable_host};
 use saved::Saved;
 use std::fs;
@@ -109,7 +110,8 @@ impl Client {
                 return Err(error.context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
             }
             let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
-            eprintln!("{error:#}; trying again in {:.0} s", wait.as_secs_f64().ceil());
+            let what = format!("{error:#}");
+            eprintln!("{}; trying again in {:.0} s", bounded(&what), wait.as_secs_f64().ceil());
             std::thread::sleep(wait);
             pause *= 2;
         }

@@ -4,7 +4,7 @@
 //! cannot be used is an error here: what was to be hidden or let through by it would go another way.
 
 use super::Failure;
-use super::rules::Origin;
+use super::rules::{Origin, has_odd_port};
 use anyhow::anyhow;
 use std::net::IpAddr;
 use ureq::Proxy;
@@ -47,10 +47,7 @@ fn proxy(value: &str) -> Result<Proxy, String> {
     let address = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let uri: Uri = address.parse().map_err(|_| malformed())?;
     let authority = uri.authority().ok_or_else(malformed)?;
-    // The library takes a port that is none for the scheme's own.
-    let is_odd = authority.port().is_some() && authority.port_u16().is_none_or(|port| port == 0);
-    let end = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, end)| end);
-    if is_odd || end.ends_with(':') || authority.host().is_empty() {
+    if has_odd_port(authority) || authority.host().is_empty() {
         return Err(malformed());
     }
     Proxy::new(&address).map_err(|_| malformed())

@@ -4,6 +4,7 @@ use super::{Failure, header};
 use anyhow::anyhow;
 use std::time::Duration;
 use ureq::Body;
+use ureq::http::uri::Authority;
 use ureq::http::{Response, Uri};
 
 /// What to do when a hub does not answer.
@@ -85,13 +86,20 @@ impl Origin {
     }
 }
 
+/// Whether there is something for a port that is none: the library would take the scheme's own instead.
+pub(super) fn has_odd_port(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let address = text.rsplit_once('@').map_or(text, |(_, address)| address);
+    let rest = address.strip_prefix(authority.host()).unwrap_or(address);
+    !rest.is_empty() && rest.strip_prefix(':').and_then(|port| port.parse().ok()).is_none_or(|port: u16| port == 0)
+}
+
 pub(super) fn origin(url: &str) -> Result<Origin, Failure> {
     let wrong = || Failure::Final(anyhow!("the hub's address must be http://HOST or https://HOST: check HF_ENDPOINT"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme)).ok_or_else(wrong)?.to_owned();
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?.to_lowercase();
-    // A port that is none must not become the scheme's own.
-    if uri.port().is_some() && uri.port_u16().is_none() {
+    if uri.authority().is_some_and(has_odd_port) {
         return Err(wrong());
     }
     let default = if scheme == "https" { 443 } else { 80 };
