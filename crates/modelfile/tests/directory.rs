@@ -456,11 +456,14 @@ fn older_files_of_special_tokens_must_agree_with_the_tokenizer() {
     assert!(model.warnings()[0].contains("add_bos_token: not followed"), "{:?}", model.warnings());
 }
 
+/// Text to the bytes of a file.
+type Encode<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
 /// Windows' editors and PowerShell begin files with a mark.
 #[test]
 fn byte_order_marks_change_nothing() {
     let utf16 = |text: &str| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-    let encodings: [&dyn Fn(&str) -> Vec<u8>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
+    let encodings: [Encode<'_>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
     for encode in encodings {
         let copy = Copy::of("llama");
         let sentences = json!([{"path": "", "type": "a.Transformer"}, {"path": "pool", "type": "a.Pooling"}]);
