@@ -20,6 +20,7 @@ pub use mock_service::{MockOptions, MockService, MockText};
 pub use request::{Constraint, GenerateRequest, JsonForm, Priority, SamplingParams, Whitespace};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
+use pacemark_files::bounded;
 use std::time::Duration;
 
 /// A token's number in the model's vocabulary.
@@ -116,7 +117,7 @@ pub struct MemoryUsage {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BackendError {
     /// The request is not one that this model can serve.
-    #[error("{0}")]
+    #[error("{}", bounded(.0))]
     InvalidRequest(String),
     /// The backend has no such ability.
     #[error("{backend} cannot {ability}")]
@@ -137,7 +138,7 @@ pub enum BackendError {
         n_ctx: usize,
     },
     /// Anything the engine reported.
-    #[error("{0}")]
+    #[error("{}", bounded(.0))]
     Engine(String),
 }
 

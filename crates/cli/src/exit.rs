@@ -1,5 +1,6 @@
 //! Exit codes and how an error reaches the user.
 
+use pacemark_files::{bounded, excerpt};
 use std::process::ExitCode;
 
 /// What the process says when it ends.
@@ -40,6 +41,17 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// Ends the process with clap's own message and code. It repeats arguments in full: a line with one that nobody reads is cut.
+pub fn usage(error: &clap::Error) -> ! {
+    const LINE: usize = 300;
+    let text = error.render().to_string();
+    if !error.use_stderr() || text.lines().all(|line| line.len() <= LINE) {
+        error.exit();
+    }
+    text.lines().for_each(|line| eprintln!("{}", excerpt(line)));
+    std::process::exit(error.exit_code())
+}
+
 /// Prints `error` with its causes to stderr, and chooses the code.
 pub fn report(error: &anyhow::Error) -> Exit {
     if error
@@ -48,6 +60,6 @@ pub fn report(error: &anyhow::Error) -> Exit {
     {
         return Exit::Fine; // the reader of our output has gone: nobody to tell
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", bounded(&format!("{error:#}")));
     if error.chain().any(|cause| cause.is::<UsageError>()) { Exit::Usage } else { Exit::Failed }
 }

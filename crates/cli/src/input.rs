@@ -4,6 +4,7 @@ use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use pacemark_backend::BackendInfo;
 use pacemark_backends::native::{Cpus, KvType, KvTypes, Numa, Place};
+use pacemark_files::{bounded, text};
 use pacemark_modelfile::quantize::{RECIPES, Recipe};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ impl WeightType {
 /// Tells what was passed over while a model was read.
 pub fn warn(info: &BackendInfo) {
     for warning in &info.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", bounded(warning));
     }
 }
 
@@ -137,7 +138,7 @@ fn kv_type(name: &str) -> Result<KvType, String> {
     KvType::from_name(name).ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
-/// The prompt given by `-p` or `-f`, else standard input byte for byte.
+/// The prompt given by `-p` or `-f`, else all of standard input.
 pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
     match (text, file) {
         (Some(text), _) => Ok(text.to_string()),
@@ -149,25 +150,21 @@ pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
     }
 }
 
-/// A file's text.
+/// A file's text, without a byte-order mark.
 pub fn read_file(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    utf8(bytes, &path.display().to_string())
+    decoded(bytes, &path.display().to_string())
 }
 
-/// All of standard input.
+/// All of standard input, without a byte-order mark.
 pub fn read_stdin() -> Result<String> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
-    utf8(bytes, "standard input")
+    decoded(bytes, "standard input")
 }
 
-fn utf8(bytes: Vec<u8>, source: &str) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let byte = error.as_bytes()[at];
-        anyhow::anyhow!("{source}: expected UTF-8 text, found byte 0x{byte:02x} at offset {at}")
-    })
+fn decoded(bytes: Vec<u8>, source: &str) -> Result<String> {
+    text::decode(bytes).with_context(|| source.to_owned())
 }
 
 #[cfg(test)]
@@ -177,11 +174,5 @@ mod tests {
         assert_eq!(super::recipe("q8_0"), Ok(super::Recipe::Q8_0));
         assert_eq!(super::recipe("Q4_K_M"), Ok(super::Recipe::Q4KM));
         assert!(super::recipe("Q9_0").unwrap_err().contains("Q8_0, "));
-    }
-
-    #[test]
-    fn broken_text_is_located() {
-        let error = super::utf8(b"ab\xffc".to_vec(), "prompt.txt").unwrap_err().to_string();
-        assert_eq!(error, "prompt.txt: expected UTF-8 text, found byte 0xff at offset 2");
     }
 }

@@ -12,6 +12,7 @@ mod hub;
 mod input;
 mod interrupt;
 mod machine;
+mod output;
 mod process;
 mod template;
 
@@ -19,7 +20,8 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = commands::Cli::parse_from(commands::long_options(std::env::args_os()));
+    let arguments = commands::long_options(std::env::args_os());
+    let cli = commands::Cli::try_parse_from(arguments).unwrap_or_else(|error| exit::usage(&error));
     match commands::run(cli) {
         Ok(code) => code.into(),
         Err(error) => exit::report(&error).into(),

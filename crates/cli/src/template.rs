@@ -3,6 +3,7 @@
 use crate::exit::UsageError;
 use crate::input;
 use anyhow::{Context, Result};
+use pacemark_files::{excerpt, look, quoted};
 use pacemark_tokenizer::ChatTemplates;
 use std::path::Path;
 
@@ -26,13 +27,16 @@ pub fn choose(wanted: &str, own: &ChatTemplates) -> Result<ChatTemplates> {
         return Ok(own.chatml());
     }
     let path = Path::new(wanted);
-    if path.is_file() {
+    let flag = || format!("--chat-template {}", excerpt(wanted));
+    if look::at(path).with_context(flag)?.is_some() {
         let source = input::read_file(path)?;
-        return own.replaced_by(&source).with_context(|| format!("--chat-template {wanted}"));
+        return own.replaced_by(&source).with_context(flag);
     }
     let names = own.names().collect::<Vec<_>>().join(", ");
     let names = if own.is_chatml() { "none, it brings no template".to_string() } else { names };
-    let message =
-        format!("--chat-template: expected one of the model's templates ({names}), chatml or a file, found {wanted:?}");
+    let message = format!(
+        "--chat-template: expected one of the model's templates ({names}), chatml or a file, found {}",
+        quoted(wanted)
+    );
     Err(UsageError(message).into())
 }

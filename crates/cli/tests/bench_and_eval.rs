@@ -95,3 +95,82 @@ fn a_text_that_is_no_text_is_located() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && stderr.contains("no/such/file.txt"), "{stderr}");
 }
+
+/// clap repeats arguments in full, and so did messages of our own.
+#[test]
+fn no_refusal_repeats_a_long_argument() {
+    let long = "x".repeat(50_000);
+    for line in [
+        "L",
+        "--L",
+        "run --L",
+        "run -m L -p x",
+        "run -m hf:L -p x",
+        "run -m hf:o/r/L -p x",
+        "run -m synth:L -p x",
+        "run -m synth:{\"L\":1} -p x",
+        "run -m synth:gpt2:L -p x",
+        "bench -p L",
+        "bench -m L",
+        "bench -fa L",
+        "bench --backend L",
+        "bench --numa L",
+        "bench -o L",
+        "models info L",
+        "models info ./L",
+        "models quantize L L --type L",
+        "models quantize L L --type F16",
+        "models synth L -o x",
+        "models synth gpt2:L -o x",
+        "eval perplexity -f L",
+        "load --url L",
+        "load --url http://L:x",
+        "load --url http://h --slo L",
+        "load --url http://h --body {\"L\"",
+        "load --url http://h --target L>=1",
+        "load --url http://h --header L",
+        "load --show L",
+        "load --url http://127.0.0.1:9 --prompts L",
+        "serve --mock L",
+        "serve --host L",
+        "stages --target L",
+        "tokenize -m L",
+        "models info hf:o/r/f.L@L",
+        "run -C L -p x",
+    ] {
+        let words = line.split(' ').map(|word| word.replace('L', &long));
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_pacemark")).args(words).env("HF_HUB_OFFLINE", "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && !said.is_empty(), "{line}");
+        assert!(
+            said.len() + output.stdout.len() < 3000 && !said.contains("panicked"),
+            "{line}: {} bytes: {said:.3000}",
+            said.len()
+        );
+    }
+}
+
+/// llama-bench cannot be given such a path.
+#[test]
+fn a_file_whose_name_has_a_comma_is_one_model() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-comma");
+    std::fs::create_dir_all(&directory).unwrap();
+    for name in ["a,b.gguf", "it's \"c\" | 模型.gguf"] {
+        pacemark_testmodel::TestModel::llama().write(&directory.join(name)).unwrap();
+    }
+    let few = ["-p", "4", "-n", "0", "-r", "1", "--no-warmup", "--no-roof", "-o", "json"];
+    let bench = |models: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        command.arg("bench").args(models.iter().flat_map(|model| ["-m", model])).args(few).current_dir(&directory);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{models:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let names = rows.as_array().unwrap().iter().map(|row| row["model_filename"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(bench(&["a,b.gguf"]), ["a,b.gguf"]);
+    assert_eq!(bench(&["a,b.gguf,it's \"c\" | 模型.gguf"]), ["a,b.gguf", "it's \"c\" | 模型.gguf"]);
+    let shape = "synth:{\"architecture\": \"llama\", \"n_embd\": 64, \"n_ff\": 64, \"n_layers\": 1, \"n_heads\": 2, \"n_vocab\": 300}:Q8_0";
+    assert_eq!(bench(&[&format!("{shape},a,b.gguf")]), [shape, "a,b.gguf"]);
+}

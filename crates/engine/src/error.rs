@@ -1,5 +1,6 @@
 //! Why a model cannot be loaded or run.
 
+use pacemark_files::{bounded, excerpt};
 use pacemark_modelfile::ModelFileError;
 
 /// Any error of the engine.
@@ -9,7 +10,7 @@ pub enum EngineError {
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
     /// The file's architecture has no row in `ARCHS`.
-    #[error("{file}: general.architecture: {found} is not supported (supported: {supported})")]
+    #[error("{}: general.architecture: {} is not supported (supported: {supported})", excerpt(file), excerpt(found))]
     Architecture {
         /// The file.
         file: String,
@@ -19,7 +20,7 @@ pub enum EngineError {
         supported: String,
     },
     /// A feature that this version cannot compute.
-    #[error("{file}: {what}")]
+    #[error("{}: {}", excerpt(file), bounded(what))]
     Unsupported {
         /// The file.
         file: String,
@@ -27,7 +28,7 @@ pub enum EngineError {
         what: String,
     },
     /// A tensor that the architecture needs.
-    #[error("{file}: {name}: no such tensor (expected {expected:?})")]
+    #[error("{}: {}: no such tensor (expected {expected:?})", excerpt(file), excerpt(name))]
     MissingTensor {
         /// The file.
         file: String,
@@ -37,7 +38,7 @@ pub enum EngineError {
         expected: Vec<u64>,
     },
     /// A tensor of another shape than the metadata implies.
-    #[error("{file}: {name}: expected {expected:?}, found {found:?}")]
+    #[error("{}: {}: expected {expected:?}, found {found:?}", excerpt(file), excerpt(name))]
     TensorShape {
         /// The file.
         file: String,
@@ -49,7 +50,7 @@ pub enum EngineError {
         found: Vec<u64>,
     },
     /// A tensor that the architecture does not have: ignoring it would compute another model.
-    #[error("{file}: {name}: not a tensor of architecture {architecture} as Pacemark knows it")]
+    #[error("{}: {}: not a tensor of architecture {architecture} as Pacemark knows it", excerpt(file), excerpt(name))]
     UnknownTensor {
         /// The file.
         file: String,
@@ -79,7 +80,7 @@ pub enum EngineError {
     #[error(transparent)]
     Isa(#[from] pacemark_kernels::IsaError),
     /// Weights could not be packed.
-    #[error("{file}: {name}: {source}")]
+    #[error("{}: {}: {source}", excerpt(file), excerpt(name))]
     Pack {
         /// The file.
         file: String,

@@ -89,3 +89,23 @@ fn absurd_dimensions_are_refused_before_anything_is_allocated() {
     model.set("llama.rope.scaling.type", Value::String("yarn".into()));
     refused(&model, &["llama.rope.scaling.type", "yarn", "linear"]);
 }
+
+#[test]
+fn no_refusal_repeats_a_long_name() {
+    let long = "x".repeat(60_000);
+    let bounded = |model: &TestModel| {
+        let error = load(model).expect_err("a broken model was loaded");
+        assert!(error.len() < pacemark_testmodel::long::MESSAGE, "{} bytes: {error:.3000}", error.len());
+    };
+    for base in [TestModel::llama, TestModel::gemma3] {
+        let keys: Vec<String> = base().metadata.iter().map(|(key, _)| key.to_string()).collect();
+        for key in keys.iter().filter(|key| !key.starts_with("tokenizer.") && !key.starts_with("general.file")) {
+            let mut model = base();
+            model.set(key, Value::String(long.clone()));
+            bounded(&model);
+        }
+        let mut model = base();
+        model.tensors.push((TensorInfo::new(long.clone(), [256], DType::F32), vec![0; 1024]));
+        bounded(&model);
+    }
+}

@@ -1,11 +1,13 @@
 //! What can go wrong, with the line of the template where it did.
 
+use pacemark_files::bounded;
+
 /// Why a template was not compiled or not rendered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Not a template.
-    #[error("line {line}: {message}")]
+    #[error("line {line}: {}", bounded(message))]
     Syntax {
         /// Counted from 1.
         line: u32,
@@ -13,10 +15,10 @@ pub enum Error {
         message: String,
     },
     /// The template called `raise_exception`.
-    #[error("{0}")]
+    #[error("{}", bounded(.0))]
     Raised(String),
     /// What Python would have raised, or what is refused.
-    #[error("line {line}: {message}")]
+    #[error("line {line}: {}", bounded(message))]
     Render {
         /// Of the statement, counted from 1.
         line: u32,

@@ -4,6 +4,7 @@ use crate::net::{Connections, Connector, Outgoing, Pool, exchange};
 use crate::prompt::{EncodeError, Encoder};
 use crate::run::{LoadError, Settings};
 use hyper::header::HeaderMap;
+use pacemark_files::excerpt;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -30,7 +31,7 @@ pub enum ApiError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// It did not answer.
-    #[error("{path}: {kind}: {message}")]
+    #[error("{}: {kind}: {}", excerpt(path), excerpt(message))]
     Failed {
         /// What was asked.
         path: String,
@@ -40,7 +41,7 @@ pub enum ApiError {
         message: String,
     },
     /// It answered something else.
-    #[error("{path}: expected {expected}, found: {found}")]
+    #[error("{}: expected {expected}, found: {found}", excerpt(path))]
     Unexpected {
         /// What was asked.
         path: String,

@@ -1,6 +1,7 @@
 //! When requests of an open load arrive: at a constant rate, as a Poisson or a gamma process, at a rate that rises.
 
 use crate::random;
+use pacemark_files::excerpt;
 use pacemark_record::rng::SplitMix64;
 use std::fmt;
 use std::str::FromStr;
@@ -103,7 +104,7 @@ impl FromStr for Arrival {
             None if text == "poisson" => Ok(Arrival::Poisson),
             Some(("gamma", cv)) => match cv.parse::<f64>() {
                 Ok(cv) if (0.01..=100.0).contains(&cv) => Ok(Arrival::Gamma { cv }),
-                _ => Err(format!("gamma:{cv}: expected a coefficient of variation from 0.01 to 100")),
+                _ => Err(format!("gamma:{}: expected a coefficient of variation from 0.01 to 100", excerpt(cv))),
             },
             _ => Err("expected constant, poisson or gamma:CV".to_owned()),
         }

@@ -1,6 +1,7 @@
 //! How many tokens prompts and answers have: fixed, or drawn from a distribution.
 
 use crate::random;
+use pacemark_files::excerpt;
 use pacemark_record::rng::SplitMix64;
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +42,7 @@ impl FromStr for Lengths {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Lengths, String> {
-        let expected = || format!("'{text}': expected N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD");
+        let expected = || format!("'{}': expected N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD", excerpt(text));
         let count = |text: &str| text.trim().parse().ok().filter(|n| (1..=MAX_TOKENS).contains(n));
         let Some((kind, rest)) = text.split_once(':') else {
             return count(text).map(Lengths::Fixed).ok_or_else(expected);

@@ -2,6 +2,7 @@
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
+use pacemark_files::excerpt;
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +19,10 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// Not an address.
-    #[error("'{0}' is not an address: expected http://HOST[:PORT][/v1]")]
+    #[error("'{}' is not an address: expected http://HOST[:PORT][/v1]", excerpt(.0))]
     Malformed(String),
     /// Encrypted.
-    #[error("'{0}': https is not in this build, only http; measure through a plain port, or a proxy such as stunnel")]
+    #[error("'{}': https is not in this build, only http; measure through a plain port, or a proxy such as stunnel", excerpt(.0))]
     Encrypted(String),
 }
 

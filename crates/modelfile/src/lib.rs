@@ -11,6 +11,7 @@
 
 pub mod catalog;
 mod error;
+mod foreign;
 pub mod gguf;
 pub mod hf;
 mod mapping;
@@ -28,6 +29,7 @@ mod unmapped;
 mod value;
 
 pub use error::ModelFileError;
+pub use foreign::foreign;
 pub use gguf::write::{GgufFile, GgufWriter, write_gguf, write_gguf_file};
 pub use metadata::Metadata;
 pub use model::{ModelFile, OpenOptions};

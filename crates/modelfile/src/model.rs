@@ -4,6 +4,7 @@ use crate::mapping::Mapping;
 use crate::quantize::Recipe;
 use crate::unmapped::Unmapped;
 use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
+use pacemark_files::look;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct ModelFile {
     tensors: Vec<TensorInfo>,
     by_name: HashMap<String, usize>,
     storage: Storage,
+    /// Of each part that is a file.
+    part_paths: Vec<PathBuf>,
     warnings: Vec<String>,
 }
 
@@ -86,14 +89,16 @@ impl ModelFile {
             Err(ModelFileError::invalid(path, "type", expected, found))
         };
         let synthetic = path.to_str().filter(|name| name.starts_with(synth::PREFIX));
+        // What cannot be looked at is told when it is opened.
+        let is_directory = synthetic.is_none() && path.is_dir();
         match (synthetic, weights) {
             (Some(_), Some(weights)) => return invalid(weights, "a synthetic model, whose type is part of its name"),
             (Some(name), None) => return synth::open(name),
-            _ if path.is_dir() && no_mmap => {
+            _ if is_directory && no_mmap => {
                 let found = "a Hugging Face directory, whose files are mapped";
                 return Err(ModelFileError::invalid(path, "--no-mmap", "a GGUF file", found));
             }
-            _ if path.is_dir() => return hf::open(path, weights),
+            _ if is_directory => return hf::open(path, weights),
             (None, Some(weights)) => return invalid(weights, "a GGUF file, whose weights have their types"),
             (None, None) => {}
         }
@@ -101,6 +106,7 @@ impl ModelFile {
         let split = split::Split::of(&first.metadata, path)?;
         let mut model = ModelFile::empty(path);
         let mut parts = vec![part];
+        model.part_paths.push(path.to_owned());
         model.add_tensors(path, first.tensors, 0)?;
         model.metadata = first.metadata;
         if let Some(split) = split {
@@ -110,6 +116,7 @@ impl ModelFile {
                 split.check_part(&header.metadata, number)?;
                 model.add_tensors(&path, header.tensors, parts.len())?;
                 parts.push(part);
+                model.part_paths.push(path);
             }
             split.check_total(model.tensors.len())?;
         }
@@ -142,6 +149,7 @@ impl ModelFile {
             tensors: Vec::new(),
             by_name: HashMap::new(),
             storage: Storage::Files(Vec::new()),
+            part_paths: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -244,6 +252,13 @@ impl ModelFile {
         }
     }
 
+    /// Whether `file` is one of those that the model was read from, by whatever name or link: any part of a split model, any
+    /// file in a directory.
+    pub fn is_read_from(&self, file: &Path) -> bool {
+        self.part_paths.iter().any(|part| look::is_same(part, file))
+            || (self.path.is_dir() && holds(&self.path, file, MAX_DIRECTORIES))
+    }
+
     /// Keeps the mapped files in memory: the system will not drop their pages until the model is closed. Fails where the
     /// process may not lock so much, and where nothing is mapped.
     pub fn lock(&self) -> std::io::Result<()> {
@@ -253,4 +268,15 @@ impl ModelFile {
             Part::Read(_) => Err(std::io::ErrorKind::Unsupported.into()),
         })
     }
+}
+
+/// Directories within each other in which a model's files may lie; those of Hugging Face use two.
+const MAX_DIRECTORIES: usize = 4;
+
+fn holds(directory: &Path, file: &Path, depth: usize) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).any(|path| match path.is_dir() {
+        true => depth > 1 && holds(&path, file, depth - 1),
+        false => look::is_same(&path, file),
+    })
 }

@@ -455,3 +455,72 @@ fn older_files_of_special_tokens_must_agree_with_the_tokenizer() {
     assert_eq!(model.metadata().opt_bool("tokenizer.ggml.add_bos_token").unwrap(), Some(false));
     assert!(model.warnings()[0].contains("add_bos_token: not followed"), "{:?}", model.warnings());
 }
+
+/// Text to the bytes of a file.
+type Encode<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
+/// Windows' editors and PowerShell begin files with a mark.
+#[test]
+fn byte_order_marks_change_nothing() {
+    let utf16 = |text: &str| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let encodings: [Encode<'_>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
+    for encode in encodings {
+        let copy = Copy::of("llama");
+        let sentences = json!([{"path": "", "type": "a.Transformer"}, {"path": "pool", "type": "a.Pooling"}]);
+        copy.write("modules.json", sentences.to_string());
+        std::fs::create_dir_all(copy.0.join("pool")).unwrap();
+        copy.write("pool/config.json", r#"{"pooling_mode": "mean"}"#);
+        std::fs::create_dir_all(copy.0.join("additional_chat_templates")).unwrap();
+        copy.write("additional_chat_templates/rag.jinja", "é").write("chat_template.jinja", "{{ messages }}");
+        copy.write("generation_config.json", "{}")
+            .write("special_tokens_map.json", "{}")
+            .write("added_tokens.json", "{}");
+        let weights = std::fs::read(copy.0.join("model.safetensors")).unwrap();
+        let length = u64::from_le_bytes(*weights.first_chunk().unwrap()) as usize;
+        let header: Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
+        let names = header.as_object().unwrap().keys().filter(|name| *name != "__metadata__");
+        let map: serde_json::Map<_, _> = names.map(|name| (name.clone(), "w.safetensors".into())).collect();
+        std::fs::rename(copy.0.join("model.safetensors"), copy.0.join("w.safetensors")).unwrap();
+        copy.write("model.safetensors.index.json", json!({ "weight_map": map }).to_string());
+        let plain = ModelFile::open(&copy.0).unwrap();
+        let mut n_files = 0;
+        for folder in ["", "pool", "additional_chat_templates"] {
+            for entry in std::fs::read_dir(copy.0.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+                if entry.extension().is_some_and(|ending| ending == "json" || ending == "jinja") {
+                    let text = std::fs::read_to_string(&entry).unwrap();
+                    std::fs::write(&entry, encode(&text)).unwrap();
+                    n_files += 1;
+                }
+            }
+        }
+        let marked = ModelFile::open(&copy.0).unwrap();
+        assert_eq!((n_files, marked.metadata()), (11, plain.metadata()));
+    }
+}
+
+/// Root may read everything: a link in a circle stands for a file that may not be looked at.
+#[cfg(unix)]
+#[test]
+fn files_that_cannot_be_looked_at_are_not_absent() {
+    for file in [
+        "generation_config.json",
+        "chat_template.jinja",
+        "modules.json",
+        "added_tokens.json",
+        "additional_chat_templates",
+        "1_Pooling",
+    ] {
+        let copy = Copy::of("llama");
+        std::os::unix::fs::symlink(file, copy.0.join(file)).unwrap();
+        copy.refused(&[file, "cannot"]);
+        std::fs::remove_file(copy.0.join(file)).unwrap();
+        std::os::unix::fs::symlink("nowhere", copy.0.join(file)).unwrap();
+        if file != "1_Pooling" {
+            copy.refused(&[file, "cannot"]);
+        }
+    }
+    let copy = Copy::of("llama");
+    copy.remove("model.safetensors");
+    std::os::unix::fs::symlink("model.safetensors", copy.0.join("model.safetensors")).unwrap();
+    copy.refused(&["model.safetensors", "cannot open"]);
+}

@@ -169,20 +169,27 @@ fn failures_leave_nothing_behind() {
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 3, "a temporary file is left");
 }
 
-/// A device that is always full. The temporary file is a link to it, made before the writer opens that name.
-#[cfg(target_os = "linux")]
+/// Every part of a split model is the input, by whatever name; a directory's files are.
+#[cfg(unix)]
 #[test]
-fn a_full_disk_leaves_nothing_behind() {
-    let directory = common::directory("quantize-full");
-    let (from, to) = (directory.join("f32.gguf"), directory.join("to.gguf"));
-    write_model(&from, DType::F32, 1.0);
-    let temporary = directory.join(format!("to.gguf.{}.tmp", std::process::id()));
-    std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
-    let error = quantize(&from, &to, Recipe::Q4_0, false, false).unwrap_err();
-    let QuantizeError::File(error) = error else { panic!("{error}") };
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(error.to_string().ends_with("cannot write") && cause.contains("No space left"), "{error}: {cause}");
-    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "a temporary file is left");
+fn a_model_knows_the_files_it_was_read_from() {
+    let directory = common::directory("read-from");
+    let split = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden/llama");
+    for entry in std::fs::read_dir(&split).unwrap() {
+        let from = entry.unwrap().path();
+        std::fs::copy(&from, directory.join(from.file_name().unwrap())).unwrap();
+    }
+    let model = ModelFile::open(&directory).unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let (soft, hard) = (directory.with_extension("soft"), directory.with_extension("hard"));
+        std::os::unix::fs::symlink(directory.join(name), &soft).unwrap();
+        std::fs::hard_link(directory.join(name), &hard).unwrap();
+        assert!(model.is_read_from(&directory.join(name)) && model.is_read_from(&soft) && model.is_read_from(&hard));
+        std::fs::remove_file(soft).unwrap();
+        std::fs::remove_file(hard).unwrap();
+    }
+    assert!(!model.is_read_from(&directory.join("new.gguf")));
+    assert!(!model.is_read_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")));
 }
 
 /// The GGUF files are what llama.cpp's converter made of the directories.

@@ -121,3 +121,15 @@ fn mutated_seeds_are_survived() {
     }
     assert!(n_seeds >= 2 && n_read > MUTATIONS / 100, "too few get past the first checks: {n_read} of {n_seeds} seeds");
 }
+
+#[test]
+fn no_refusal_repeats_a_long_string() {
+    let header = r#"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}"#;
+    let n = pacemark_testmodel::long::each(header, &mut |text| {
+        let bytes = [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &[0; 4]].concat();
+        if let Err(error) = parse(&bytes, Path::new("m.safetensors")) {
+            assert!(error.to_string().len() < pacemark_testmodel::long::MESSAGE, "{} bytes", error.to_string().len());
+        }
+    });
+    assert!(n > 8, "{n}");
+}

@@ -88,21 +88,6 @@ fn an_interrupt_leaves_no_file() {
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "a file is left");
 }
 
-/// A device that is always full. The temporary file is a link to it, made before the writer opens that name.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_leaves_nothing_behind() {
-    let directory = common::directory("synth-full");
-    let model = ModelFile::open(format!("synth:{TINY}")).unwrap();
-    let temporary = directory.join(format!("s.gguf.{}.tmp", std::process::id()));
-    std::os::unix::fs::symlink("/dev/full", &temporary).unwrap();
-    let stop = AtomicBool::new(false);
-    let error = write(&model, &Plan::copy(&model), &directory.join("s.gguf"), 1, &mut |_| {}, &stop).unwrap_err();
-    let QuantizeError::File(error) = error else { panic!("{error}") };
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("No space left"), "{error}");
-    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "a file is left");
-}
-
 #[test]
 fn what_cannot_be_made_is_refused_by_name() {
     for (model, part) in [

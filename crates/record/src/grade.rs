@@ -1,6 +1,7 @@
 //! Grades: how answers feel to the one who waits for them, by their speed and their time to first token.
 
 use crate::{Trial, stats};
+use pacemark_files::excerpt;
 use std::fmt;
 use std::str::FromStr;
 
@@ -78,7 +79,7 @@ impl FromStr for Grades {
     fn from_str(text: &str) -> Result<Grades, String> {
         let expected = || {
             let example = Grades::default();
-            format!("'{text}': expected four steps of tokens a second / ms, best first, such as {example}")
+            format!("'{}': expected four steps of tokens a second / ms, best first, such as {example}", excerpt(text))
         };
         let step = |text: &str| -> Option<(f64, f64)> {
             let (speed, wait) = text.split_once('/')?;

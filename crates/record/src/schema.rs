@@ -1,6 +1,7 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{Client, Operations, Request, Roof, stats};
+use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ pub struct Run {
 pub enum RecordError {
     /// Not a record, or a damaged one.
     #[error("not a record of Pacemark: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     /// Written by a later version.
     #[error("the record has schema {found}, this version reads up to {SCHEMA}: use a newer Pacemark")]
     Newer {
@@ -41,11 +42,13 @@ impl Run {
         struct Head {
             schema: u32,
         }
-        let head: Head = serde_json::from_str(text)?;
+        // Its message repeats strings of any length.
+        let wrong = |error: serde_json::Error| RecordError::Json(excerpt(&error.to_string()).into_owned());
+        let head: Head = serde_json::from_str(text).map_err(wrong)?;
         if head.schema > SCHEMA {
             return Err(RecordError::Newer { found: head.schema });
         }
-        Ok(serde_json::from_str(text)?)
+        serde_json::from_str(text).map_err(wrong)
     }
 }
 

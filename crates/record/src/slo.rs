@@ -1,6 +1,7 @@
 //! Service level objectives: a limit for each request, and how many of them must keep it.
 
 use crate::{Request, TokenSource, Trial, stats};
+use pacemark_files::excerpt;
 use std::fmt;
 use std::str::FromStr;
 
@@ -148,14 +149,15 @@ impl FromStr for Slo {
 }
 
 fn parse_limit(text: &str) -> Result<Limit, String> {
-    let expected = || format!("'{text}': expected FIGURE:pNN<TIME, e.g. ttft:p95<500ms, with ttft, tpot or e2e");
+    let expected =
+        || format!("'{}': expected FIGURE:pNN<TIME, e.g. ttft:p95<500ms, with ttft, tpot or e2e", excerpt(text));
     let (left, right) = text.trim().split_once('<').ok_or_else(expected)?;
     let (name, percentile) = match left.split_once(':') {
         None => (left, None),
         Some((name, p)) => {
             let p: f64 = p.strip_prefix('p').and_then(|p| p.parse().ok()).ok_or_else(expected)?;
             if !(p > 0.0 && p < 100.0) {
-                return Err(format!("'{text}': a percentile lies between p0 and p100"));
+                return Err(format!("'{}': a percentile lies between p0 and p100", excerpt(text)));
             }
             (name, Some(p / 100.0))
         }

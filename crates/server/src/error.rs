@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pacemark_backend::BackendError;
+use pacemark_files::{bounded, excerpt};
 use pacemark_openai_api::{ErrorBody, ErrorResponse};
 
 /// A refusal or a fault.
@@ -25,7 +26,7 @@ pub type Result<T> = std::result::Result<T, ApiError>;
 
 impl ApiError {
     fn new(status: StatusCode, code: Option<&'static str>, message: impl Into<String>) -> ApiError {
-        ApiError { status, message: message.into(), param: None, code }
+        ApiError { status, message: bounded(&message.into()).into_owned(), param: None, code }
     }
 
     /// The request is wrong.
@@ -75,7 +76,7 @@ impl ApiError {
 
     /// It is about field `param`.
     pub fn about(self, param: impl Into<String>) -> ApiError {
-        ApiError { param: Some(param.into()), ..self }
+        ApiError { param: Some(excerpt(&param.into()).into_owned()), ..self }
     }
 
     /// With a word for programs.

@@ -140,3 +140,14 @@ fn seeds_of_the_fuzz_target_cut_anywhere() {
     }
     assert!(n_seeds >= 4, "only {n_seeds} seeds");
 }
+
+#[test]
+fn no_refusal_repeats_a_long_string() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/request");
+    let mut n = 0;
+    for seed in std::fs::read_dir(seeds).unwrap() {
+        let seed = std::fs::read_to_string(seed.unwrap().path()).unwrap();
+        n += pacemark_testmodel::long::each(&seed, &mut |text| inputs::body(text.as_bytes()));
+    }
+    assert!(n > 50, "{n}");
+}

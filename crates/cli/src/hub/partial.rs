@@ -25,14 +25,16 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Begins anew, over whatever was there.
+    /// Begins anew, over what an earlier attempt left.
     pub fn create(path: &Path) -> Result<Partial> {
+        check_own(path)?;
         let file = File::create(path).map_err(|e| explain(e, "write", path))?;
         Ok(Partial { path: path.to_owned(), file, hash: Sha256::new(), written: 0 })
     }
 
     /// Goes on where an earlier attempt ended; begins anew when there is none.
     pub fn resume(path: &Path) -> Result<Partial> {
+        check_own(path)?;
         let opened = File::options().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|e| explain(e, "write", path))?;
         let (hash, written) = hash_of(&mut file).map_err(|e| explain(e, "read", path))?;
@@ -41,6 +43,7 @@ impl Partial {
 
     /// Goes on behind what an earlier attempt has left whole: of the bytes that are there, the first `whole(bytes)` are kept.
     pub fn resume_whole(path: &Path, whole: impl Fn(u64) -> u64) -> Result<Partial> {
+        check_own(path)?;
         if let Ok(file) = File::options().write(true).open(path) {
             let cut = file.metadata().and_then(|about| file.set_len(whole(about.len()).min(about.len())));
             cut.map_err(|e| explain(e, "write", path))?;
@@ -81,6 +84,16 @@ impl Partial {
         self.file.sync_all().map_err(|e| explain(e, "write", &self.path))?;
         fs::rename(&self.path, target).map_err(|e| explain(e, "rename the finished file to", target))?;
         Ok(sha256)
+    }
+}
+
+/// Only a pull makes files of these names here, and it makes plain ones: what else has the name is somebody's own.
+fn check_own(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if !about.is_file() => {
+            bail!("{}: expected what a pull has left, found no plain file", path.display())
+        }
+        _ => Ok(()), // what cannot be looked at cannot be opened either
     }
 }
 

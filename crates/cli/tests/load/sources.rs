@@ -36,9 +36,9 @@ fn good() -> Answer {
 struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> File {
+    fn new(name: &str, text: impl AsRef<[u8]>) -> File {
         let path = std::env::temp_dir().join(format!("pacemark-load-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text.as_ref()).unwrap();
         File(path)
     }
 
@@ -271,4 +271,73 @@ fn files_that_are_wrong_are_named_with_their_line() {
     assert!(wrong("--dataset", &deep).contains("recursion"));
     assert!(wrong("--show", "{\"schema\":99}").contains("schema 99"));
     assert!(wrong("--show", "nonsense").contains("not a record"));
+}
+
+/// Text to the bytes of a file.
+type Encode<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+
+/// As Windows' editors and PowerShell write it.
+#[test]
+fn files_with_byte_order_marks() {
+    let utf16 = |text: &str| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let encodings: [Encode<'_>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
+    for (flag, text) in [
+        ("--prompts", "{\"prompt\":\"one\"}\r\n{\"prompt\":\"two\"}\r\n"),
+        ("--prompts", "one\r\ntwo\r\n"),
+        (
+            "--dataset",
+            r#"[{"conversations":[{"from":"human","value":"one"}]},{"conversations":[{"from":"human","value":"two"}]}]"#,
+        ),
+        ("--trace", "{\"arrival_s\":0,\"prompt\":\"one\"}\r\n{\"arrival_s\":0,\"prompt\":\"two\"}\r\n"),
+    ] {
+        for encode in encodings {
+            let (file, record) = (File::new("marked.json", encode(text)), File::new("marked-record.json", ""));
+            let server = Server::new(|_| good());
+            let more = if flag == "--trace" { &[][..] } else { &["-c", "1", "-n", "2"] };
+            let (found, _) = rows(&server.url(), &[&[flag, file.path(), "--save", record.path()], more].concat());
+            let bodies = server.bodies();
+            let mut asked: Vec<&str> = bodies.iter().map(without_mark).collect();
+            asked.sort_unstable();
+            assert_eq!(asked, ["one", "two"], "{flag}");
+            // And a record that an editor has had.
+            let text = std::fs::read_to_string(record.path()).unwrap();
+            let marked = File::new("marked-again.json", encode(&text));
+            assert_eq!(rows("", &["--show", marked.path()]).0[0]["requests"], found[0]["requests"]);
+        }
+    }
+}
+
+/// The names of files that are read, and what stands beside them.
+#[test]
+#[cfg(unix)]
+fn a_record_replaces_nothing_but_an_older_one() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let prompts = File::new("kept-prompts.txt", "one\n");
+    let server = Server::new(|_| good());
+    let arguments = ["--prompts", prompts.path(), "-c", "1", "-n", "1", "--save"];
+    let other = File::new("kept-record.json", "old");
+    let beside = File::new("kept-record.json.part", "mine");
+    let link = PathBuf::from(format!("{}-link", other.path()));
+    symlink(other.path(), &link).unwrap();
+    rows(&server.url(), &[&arguments[..], &[link.to_str().unwrap()]].concat());
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(other.path()).unwrap().starts_with("{\"schema\""));
+    assert_eq!(std::fs::read(beside.path()).unwrap(), b"mine");
+    std::fs::remove_file(&link).unwrap();
+    // A pipe gets it and stays one.
+    nix::unistd::mkfifo(&link, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (pipe, to) = (link.clone(), link.to_str().unwrap().to_owned());
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    rows(&server.url(), &[&arguments[..], &[&to]].concat());
+    assert!(reader.join().unwrap().starts_with("{\"schema\""));
+    assert!(std::fs::symlink_metadata(&link).unwrap().file_type().is_fifo());
+    std::fs::remove_file(&link).unwrap();
+    // What is read is not written.
+    symlink(prompts.path(), &link).unwrap();
+    for name in [prompts.path(), &to] {
+        let output = load(&server.url(), &[&arguments[..], &[name]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::remove_file(&link).unwrap();
+    assert_eq!(std::fs::read(prompts.path()).unwrap(), b"one\n");
 }

@@ -12,6 +12,7 @@ mod words;
 
 pub use encoder::{EncodeError, Encoder};
 pub use listed::{Answer, Asked, Listed, ListedOptions, Talk, lines, share_gpt};
+use pacemark_files::bounded;
 pub use replay::Replay;
 pub use synthetic::{Synthetic, SyntheticOptions};
 pub use trace::{Arrived, trace};
@@ -115,7 +116,7 @@ pub enum PromptError {
     #[error("{0}: there is no prompt in it")]
     Nothing(String),
     /// A file that is not what it should be.
-    #[error("{file}: line {line}: {why}")]
+    #[error("{file}: line {line}: {}", bounded(why))]
     Line {
         /// The file.
         file: String,
@@ -125,7 +126,7 @@ pub enum PromptError {
         why: String,
     },
     /// A file that is not what it should be, as a whole.
-    #[error("{file}: {why}")]
+    #[error("{file}: {}", bounded(why))]
     File {
         /// The file.
         file: String,

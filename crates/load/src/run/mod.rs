@@ -21,6 +21,7 @@ use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
 use collect::{Collector, Results};
 use hyper::header::HeaderMap;
+use pacemark_files::excerpt;
 use pacemark_record::{Client, Request};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -102,7 +103,7 @@ pub struct Measured {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The server's name is not known.
-    #[error("cannot look up {host}: {error}")]
+    #[error("cannot look up {}: {error}", excerpt(host))]
     Lookup {
         /// The name.
         host: String,
@@ -116,7 +117,7 @@ pub enum LoadError {
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// A header that cannot be sent.
-    #[error("header {0}: not a name or value that HTTP allows")]
+    #[error("header {}: not a name or value that HTTP allows", excerpt(.0))]
     Header(String),
 }
 

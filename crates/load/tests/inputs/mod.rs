@@ -16,7 +16,11 @@ pub fn input(bytes: &[u8]) {
         1 => talks(lines("file", text)),
         2 => talks(share_gpt("file", text)),
         3 => flags(text),
-        _ => drop(Run::from_json(text)),
+        _ => {
+            if let Err(error) = Run::from_json(text) {
+                assert!(error.to_string().len() < 1000);
+            }
+        }
     }
 }
 
@@ -47,7 +51,7 @@ fn talks(read: Result<Vec<Talk>, PromptError>) {
 
 fn named(error: &PromptError) {
     let said = error.to_string();
-    assert!(said.starts_with("file") && said.len() < 1000, "{said}");
+    assert!(said.starts_with("file") && said.len() < 1100, "{said:.2000}");
 }
 
 /// What is taken can be written, and is taken again as the same.
@@ -65,6 +69,17 @@ fn flags(text: &str) {
     if let Ok(grades) = text.parse::<Grades>() {
         assert_eq!(grades.to_string().parse(), Ok(grades));
     }
-    let _ = text.parse::<Endpoint>();
-    let _ = Target::parse(text);
+    let refusals = [
+        text.parse::<Slo>().err(),
+        text.parse::<Lengths>().err(),
+        text.parse::<Arrival>().err(),
+        text.parse::<Grades>().err(),
+        text.parse::<Endpoint>().err(),
+        Target::parse(text).err().map(|error| error.to_string()),
+    ];
+    assert!(
+        refusals.iter().flatten().all(|said| said.len() < 1000),
+        "{:?}",
+        refusals.map(|said| said.map(|s| s.len()))
+    );
 }

@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         }
         let most = self.left() / least_bytes;
         let expected = format!("at most {most} {what} (the file has {} bytes left at byte {})", self.left(), self.at);
-        Err(self.invalid(field, expected, format!("{count}: the file is cut short or damaged")))
+        Err(ModelFileError::cut_short(self.file, field, expected, count.to_string()))
     }
 
     pub(super) fn take(&mut self, count: u64, field: &dyn Display) -> Result<&'a [u8]> {
@@ -115,7 +115,12 @@ impl<'a> Cursor<'a> {
             });
             let Some((string, tail)) = string else {
                 let expected = format!("{count} strings within the file");
-                return Err(self.invalid(field, expected, format!("string {index} to end after it")));
+                return Err(ModelFileError::cut_short(
+                    self.file,
+                    field,
+                    expected,
+                    format!("string {index} to end after it"),
+                ));
             };
             total += string.len();
             ends.push(total);

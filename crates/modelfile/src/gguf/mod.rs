@@ -7,6 +7,8 @@ mod cursor;
 pub mod read;
 pub mod write;
 
+pub use read::check_whole;
+
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
 pub(crate) const VERSION: u32 = 3;
 pub(crate) const ALIGNMENT_KEY: &str = "general.alignment";

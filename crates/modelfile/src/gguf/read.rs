@@ -2,7 +2,8 @@
 
 use super::cursor::Cursor;
 use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, alignment, check_counts};
-use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType};
+use crate::mapping::Mapping;
+use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType, foreign};
 use pacemark_quant::DType;
 use std::collections::HashSet;
 use std::path::Path;
@@ -40,19 +41,23 @@ pub(crate) fn parse_start(bytes: &[u8], file_len: u64, file: &Path) -> Result<He
     Ok(Header { metadata, tensors })
 }
 
+/// Refuses a file that is no GGUF file, or ends before it says it does. What it holds may be what no version reads yet.
+pub fn check_whole(file: &Path) -> Result<()> {
+    let mapping = Mapping::open(file)?;
+    check_magic(mapping.bytes(), file)?;
+    match parse(mapping.bytes(), file) {
+        Err(error @ ModelFileError::CutShort { .. }) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn check_magic(bytes: &[u8], file: &Path) -> Result<()> {
     if bytes.starts_with(MAGIC) {
         return Ok(());
     }
-    let found = match bytes {
-        [] => "an empty file".into(),
-        [b'P', b'K', ..] => "a zip archive (a Python wheel or PyTorch checkpoint?)".into(),
-        _ if bytes.starts_with(b"version https://git-lfs") => "a Git LFS pointer: run `git lfs pull`".into(),
-        _ if bytes.starts_with(b"<") => "an HTML page in place of the model".into(),
-        _ if bytes.get(8) == Some(&b'{') => "what looks like a safetensors file".into(),
-        _ if bytes.starts_with(b"FUGG") => "a byte-swapped GGUF".into(),
-        _ => format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(4)])),
-    };
+    let start = &bytes[..bytes.len().min(4096)];
+    let first = || format!("{:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(4)]));
+    let found = foreign(start).unwrap_or_else(first);
     Err(ModelFileError::invalid(file, "magic", "a GGUF file, which begins with \"GGUF\"", found))
 }
 
@@ -201,8 +206,8 @@ fn place(
         let end = offset.checked_add(tensor.n_bytes());
         if end.is_none_or(|end| end > data_len) {
             let expected = format!("{} bytes at offset {offset} of the weights", tensor.n_bytes());
-            let found = format!("{data_len} bytes of weights in all: the file is cut short or damaged");
-            return Err(ModelFileError::invalid(file, &tensor.name, expected, found));
+            let found = format!("{data_len} bytes of weights in all");
+            return Err(ModelFileError::cut_short(file, &tensor.name, expected, found));
         }
         tensor.start = (data_start + offset) as usize; // within the file, whose length is a usize
         tensors.push(tensor);

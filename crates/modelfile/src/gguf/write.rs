@@ -2,9 +2,9 @@
 
 use super::{MAGIC, MAX_DEPTH, MAX_KEY_BYTES, VERSION, alignment, check_counts};
 use crate::{Metadata, ModelFileError, Result, TensorInfo, Value, ValueType};
+use pacemark_files::Output;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Writes a model piece by piece: the header at once, then each tensor's bytes in the order of the infos, so that only one
@@ -65,8 +65,8 @@ pub fn write_gguf<W: Write, B: AsRef<[u8]>>(out: W, metadata: &Metadata, tensors
     writer.finish()
 }
 
-/// Writes a whole model to a file: under a temporary name beside it, renamed to `path` when complete.
-pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<()> {
+/// Writes a whole model to a file, as [`GgufFile`] does. Tells its size in bytes.
+pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<u64> {
     let mut file = GgufFile::create(path, metadata, infos(tensors))?;
     for (_, bytes) in tensors {
         file.write_tensor(bytes.as_ref())?;
@@ -74,37 +74,17 @@ pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors
     file.finish()
 }
 
-/// A model file in the making: has a temporary name beside its own until [`GgufFile::finish`], and is removed when it is
-/// dropped before.
+/// A model file in the making: an [`Output`], which takes its name when it is complete. It is written from its beginning to its
+/// end, so a FIFO or a device will do.
 pub struct GgufFile {
-    writer: GgufWriter<BufWriter<File>>,
-    temporary: Temporary,
-}
-
-/// Removes the file of this name when it goes; after a rename there is none.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0); // the error that led here is the one to tell
-    }
+    writer: GgufWriter<Output>,
 }
 
 impl GgufFile {
-    /// Creates the file and writes its header; see [`GgufWriter::new`]. What is at `path` and no file, a directory or a
-    /// device, is refused: a finished file could not or should not replace it.
+    /// Creates the file and writes its header; see [`GgufWriter::new`].
     pub fn create(path: &Path, metadata: &Metadata, tensors: Vec<TensorInfo>) -> Result<GgufFile> {
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            let expected = "a new name, or that of a file to replace";
-            return Err(ModelFileError::invalid(path, "output", expected, "a directory or device"));
-        }
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}.tmp", std::process::id()));
-        let temporary = PathBuf::from(temporary);
-        let file = File::create(&temporary).map_err(|e| ModelFileError::io(&temporary, "create the file", e))?;
-        let temporary = Temporary(temporary);
-        let writer = GgufWriter::named(BufWriter::new(file), path, metadata, tensors)?;
-        Ok(GgufFile { writer, temporary })
+        let writer = GgufWriter::named(Output::create(path)?, path, metadata, tensors)?;
+        Ok(GgufFile { writer })
     }
 
     /// Writes the bytes of the next tensor.
@@ -112,13 +92,9 @@ impl GgufFile {
         self.writer.write_tensor(bytes)
     }
 
-    /// Checks that all tensors have been written, brings the bytes to the disk and gives the file its name.
-    pub fn finish(self) -> Result<()> {
-        let path = self.writer.path.clone();
-        let file = self.writer.finish()?;
-        file.get_ref().sync_all().map_err(|e| ModelFileError::io(&path, "write", e))?;
-        let renamed = std::fs::rename(&self.temporary.0, &path);
-        renamed.map_err(|e| ModelFileError::io(&path, "rename the finished file to it", e))
+    /// Checks that all tensors have been written, brings the bytes to the disk and gives the file its name. Tells its size.
+    pub fn finish(self) -> Result<u64> {
+        Ok(self.writer.finish()?.finish()?)
     }
 }
 

@@ -1,11 +1,11 @@
 //! JSON documents of a model directory: read within bounds, and asked for fields by name so that every error says where.
 
 use crate::{ModelFileError, Result};
+use pacemark_files::{look, text::decode};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// A file of JSON whose top is an object.
@@ -20,12 +20,13 @@ pub(crate) struct Document {
 impl Document {
     /// Reads `file`, of at most `max_bytes`.
     pub(crate) fn open(file: &Path, max_bytes: u64) -> Result<Document> {
-        Document::parse(&read(file, max_bytes)?, file)
+        Document::parse(text(file, max_bytes)?.as_bytes(), file)
     }
 
     /// As [`Self::open`]; `None` where there is no such file.
     pub(crate) fn open_if_there(file: &Path, max_bytes: u64) -> Result<Option<Document>> {
-        if file.exists() { Document::open(file, max_bytes).map(Some) } else { Ok(None) }
+        let text = text_if_there(file, max_bytes)?;
+        text.map(|text| Document::parse(text.as_bytes(), file)).transpose()
     }
 
     pub(crate) fn parse(bytes: &[u8], file: &Path) -> Result<Document> {
@@ -52,16 +53,22 @@ impl Document {
     }
 }
 
-/// A file's bytes, read only if there are at most `max` of them.
-pub(crate) fn read(file: &Path, max: u64) -> Result<Vec<u8>> {
-    let opened = File::open(file).map_err(|e| ModelFileError::io(file, "open the file", e))?;
+/// A file's text without a byte-order mark, read only if there are at most `max` bytes of it.
+pub(crate) fn text(file: &Path, max: u64) -> Result<String> {
+    text_if_there(file, max)?.ok_or_else(|| ModelFileError::io(file, "open the file", ErrorKind::NotFound.into()))
+}
+
+/// As [`text`]; `None` where there is no such file. One that cannot be seen is an error.
+pub(crate) fn text_if_there(file: &Path, max: u64) -> Result<Option<String>> {
+    let opened = look::open(file).map_err(|e| ModelFileError::io(file, "open the file", e))?;
+    let Some(opened) = opened else { return Ok(None) };
     let mut bytes = Vec::new();
     let limit = max.saturating_add(1);
     opened.take(limit).read_to_end(&mut bytes).map_err(|e| ModelFileError::io(file, "read the file", e))?;
     if bytes.len() as u64 > max {
         return Err(ModelFileError::invalid(file, "size", format!("at most {max} bytes"), "a larger file"));
     }
-    Ok(bytes)
+    decode(bytes).map(Some).map_err(|e| ModelFileError::invalid(file, "content", e.expected, e.found))
 }
 
 /// An object within a document. Fields that are `null` count as absent, as they do for Hugging Face's classes.

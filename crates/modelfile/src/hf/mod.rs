@@ -17,6 +17,7 @@ use crate::quantize::{self, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
 use family::{FAMILIES, Family, How, Shape};
 use json::{Document, Node};
+use pacemark_files::excerpt;
 use pacemark_quant::DType;
 use safetensors::Entry;
 use shards::Shards;
@@ -71,7 +72,7 @@ fn unread(document: &Document, family: &Family) -> Option<String> {
     const SHOWN: usize = 20;
     let is_unread = |field: &&str| !document.was_asked(field) && !family.is_harmless(field);
     let fields = document.root().names().filter(is_unread).take(SHOWN);
-    let fields: Vec<String> = fields.map(|field| field.escape_debug().to_string()).collect();
+    let fields: Vec<String> = fields.map(|field| excerpt(field).escape_debug().to_string()).collect();
     let what = format!("config.json: not read, since {} has no such fields: {}", family.model_type, fields.join(", "));
     (!fields.is_empty()).then_some(what)
 }

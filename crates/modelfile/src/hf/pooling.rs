@@ -62,12 +62,11 @@ fn check_modes(root: &Node<'_>) -> Result<()> {
 /// something else to a vector than scale it, which is always done, is refused.
 fn path(directory: &Path) -> Result<Option<String>> {
     let file = directory.join("modules.json");
-    if !file.exists() {
+    let Some(text) = json::text_if_there(&file, MAX_BYTES)? else {
         return Ok(Some("1_Pooling/config.json".into()));
-    }
-    let bytes = json::read(&file, MAX_BYTES)?;
+    };
     let invalid = |expected: &str, found: String| Err(ModelFileError::invalid(&file, "modules", expected, found));
-    let Ok(Value::Array(modules)) = serde_json::from_slice(&bytes) else {
+    let Ok(Value::Array(modules)) = serde_json::from_str(&text) else {
         return invalid("an array of modules", "something else".into());
     };
     let mut pooling = None;

@@ -4,6 +4,7 @@ use super::json::Document;
 use super::safetensors::{self, Entry};
 use crate::mapping::Mapping;
 use crate::{ModelFileError, Result};
+use pacemark_files::look;
 use std::collections::HashMap;
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -25,13 +26,14 @@ impl Shards {
     /// Maps the directory's weight files and reads their headers.
     pub(crate) fn open(directory: &Path) -> Result<Shards> {
         let (single, index) = (directory.join(SINGLE), directory.join(INDEX));
-        if single.exists() {
+        let there = |path: &Path| look::at(path).map_err(|e| ModelFileError::io(path, "open the file", e));
+        if there(&single)?.is_some() {
             let mapping = Mapping::open(&single)?;
             let entries = safetensors::parse(mapping.bytes(), &single)?;
             let tensors = entries.into_iter().map(|entry| (0, entry)).collect();
             return Ok(Shards { files: vec![Arc::new(mapping)], tensors });
         }
-        if !index.exists() {
+        if there(&index)?.is_none() {
             let expected = format!("{SINGLE} or {INDEX}");
             return Err(ModelFileError::invalid(directory, "weights", expected, "neither"));
         }

@@ -13,6 +13,7 @@ pub use pipeline::{Job, Plan, plan, write};
 pub use recipe::{RECIPES, Recipe, RecipeInfo};
 
 use crate::{DType, Metadata, ModelFileError, TensorInfo, Value};
+use pacemark_files::excerpt;
 
 /// Makes the description of an unquantized model that of the model quantized by `recipe`, for sources that make their tensors
 /// in the type which is asked for.
@@ -33,7 +34,7 @@ pub enum QuantizeError {
     #[error(transparent)]
     File(#[from] ModelFileError),
     /// A tensor has lost precision once; quantizing it again loses more.
-    #[error("{tensor} is {} already: quantizing it again to {} loses more than quantizing the original once", from.name(), to.name())]
+    #[error("{} is {} already: quantizing it again to {} loses more than quantizing the original once", excerpt(tensor), from.name(), to.name())]
     Requantize {
         /// The tensor.
         tensor: String,
@@ -43,7 +44,7 @@ pub enum QuantizeError {
         to: DType,
     },
     /// A weight that the type cannot hold.
-    #[error("{tensor} holds {value}, which {} cannot store", to.name())]
+    #[error("{} holds {value}, which {} cannot store", excerpt(tensor), to.name())]
     Value {
         /// The tensor.
         tensor: String,

@@ -69,9 +69,10 @@ pub fn plan(model: &ModelFile, choices: &Choices, allow_requantize: bool) -> Res
     Ok(Plan { metadata, jobs })
 }
 
-/// Writes the planned file. `progress` is told the input bytes that are done; `stop` ends the work early.
+/// Writes the planned file and tells its size in bytes. `progress` is told the input bytes that are done; `stop` ends the work
+/// early.
 ///
-/// The file is at `path` only after success. Memory: the largest tensor of the output, and a chunk of floats a thread.
+/// A file is at `path` only after success. Memory: the largest tensor of the output, and a chunk of floats a thread.
 pub fn write(
     model: &ModelFile,
     plan: &Plan,
@@ -79,7 +80,7 @@ pub fn write(
     n_threads: usize,
     progress: &mut dyn FnMut(u64),
     stop: &AtomicBool,
-) -> Result<(), QuantizeError> {
+) -> Result<u64, QuantizeError> {
     let infos =
         plan.jobs.iter().map(|job| TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype));
     let infos: Vec<TensorInfo> = infos.collect();
@@ -102,8 +103,7 @@ pub fn write(
         done += job.tensor.n_bytes();
         progress(done);
     }
-    file.finish()?;
-    Ok(())
+    Ok(file.finish()?)
 }
 
 /// Converts a tensor, `n_threads` chunks of rows at a time.

@@ -12,6 +12,7 @@ mod weights;
 use crate::quantize::{self, RECIPES, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo};
 use describe::MIN_VOCAB;
+use pacemark_files::text::decode;
 pub use shape::{SHAPES, Shape};
 use std::path::Path;
 
@@ -51,7 +52,8 @@ pub fn open(model: &str) -> Result<ModelFile> {
         shape
     } else if shape.ends_with(".json") {
         let path = Path::new(shape);
-        let text = std::fs::read_to_string(path).map_err(|e| ModelFileError::io(path, "read the shape", e))?;
+        let bytes = std::fs::read(path).map_err(|e| ModelFileError::io(path, "read the shape", e))?;
+        let text = decode(bytes).map_err(|e| ModelFileError::invalid(path, "shape", e.expected, e.found))?;
         Shape::from_json(&text, path)?
     } else {
         let names: Vec<_> = SHAPES.iter().map(|row| row.0).collect();

@@ -15,6 +15,7 @@ pub use message::{Content, Message};
 pub use template::{ChatTemplate, RenderOptions};
 pub use templates::ChatTemplates;
 
+use pacemark_files::bounded;
 use pacemark_jinja::Error;
 
 /// Why there is no prompt.
@@ -25,7 +26,7 @@ pub enum TemplateError {
     #[error("chat template: {0}")]
     Syntax(String),
     /// The template itself refused the messages (`raise_exception`).
-    #[error("the model's chat template refuses these messages: {0}")]
+    #[error("the model's chat template refuses these messages: {}", bounded(.0))]
     Raised(String),
     /// It failed on these messages: how, after the line of the statement.
     #[error("chat template: {0}")]
@@ -39,7 +40,7 @@ pub enum TemplateError {
         what: &'static str,
     },
     /// The model brings templates by other names only, and none was asked for.
-    #[error("chat template: expected one named default or the choice of another, found {names}")]
+    #[error("chat template: expected one named default or the choice of another, found {}", bounded(names))]
     NoDefault {
         /// Those that there are.
         names: String,

@@ -44,7 +44,7 @@ Examples:
   pacemark bench -npp 32 -ntg 50 -npl 1,2,4,8    several sequences at once, llama-batched-bench's table
   pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
 
-Lists are separated by commas or made by giving a flag again; ranges are first-last,
+Lists are separated by commas or made by giving a flag again (a file whose name has commas is one model); ranges are first-last,
 first-last+step and first-last*factor. Every combination is measured. Commands written for
 llama-bench work as they are, its short options (-ngl, -fa, ...) too, where they do not ask for
 what only a GPU can do.";
@@ -53,7 +53,7 @@ what only a GPU can do.";
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
-    #[arg(short, long, value_name = "MODEL", value_delimiter = ',', default_value = hub::DEFAULT_MODEL)]
+    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: Vec<String>,
     #[command(flatten)]
     weights: input::WeightType,
@@ -266,7 +266,7 @@ impl Args {
     /// What is typed after `-m`, or made of `-hf` and `-hff`.
     fn models(&self) -> Result<Vec<String>> {
         if self.hf_repo.is_empty() {
-            return Ok(self.model.clone());
+            return Ok(self.model.iter().flat_map(|list| hub::split_list(list)).collect());
         }
         let (repos, files) = (self.hf_repo.len(), self.hf_file.len());
         if repos != files {

@@ -4,10 +4,10 @@
 
 use crate::commands::models::synth::write_file;
 use crate::hub::cache::{Cache, explain};
-use crate::interrupt::TemporaryFile;
 use anyhow::Result;
 use indicatif::DecimalBytes;
 use pacemark_backends::find;
+use pacemark_files::TemporaryFile;
 use pacemark_modelfile::ModelFile;
 use pacemark_modelfile::synth::PREFIX;
 use pacemark_record::Trial;

@@ -4,15 +4,13 @@ use super::progress::Progress;
 use super::{Args, judge, levels, trials};
 use crate::exit::Exit;
 use crate::input;
-use crate::interrupt::TemporaryFile;
 use anyhow::{Context, Result, bail};
 use pacemark_load::{METRICS, warnings};
 use pacemark_record::{Env, Grades, LOAD_EXPERIMENT, Run, Trial};
 use pacemark_report::render::Renderer;
 use pacemark_report::{Closing, Form, Layout, Render, Row, render};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 const LAYOUT: Layout<'static> = Layout { varied: &[], metrics: METRICS, form: Form::Load };
 
@@ -58,35 +56,12 @@ fn write(progress: &Progress, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// A record that is being made: the file is replaced when it is whole.
-pub struct RecordFile {
-    path: PathBuf,
-    part: TemporaryFile,
-    file: File,
-}
-
-impl RecordFile {
-    /// Makes sure that it can be written.
-    pub fn create(path: &Path) -> Result<RecordFile> {
-        let shown = path.display();
-        if path.is_dir() {
-            bail!("cannot write {shown}: it is a directory");
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let part = TemporaryFile::at(name.into());
-        let file = File::create(part.path()).with_context(|| format!("cannot write {shown}"))?;
-        Ok(RecordFile { path: path.to_owned(), part, file })
-    }
-
-    /// Writes all of it.
-    pub fn write(self, run: Run) -> Result<()> {
-        let cannot = || format!("cannot write {}", self.path.display());
-        let mut file = BufWriter::new(&self.file);
-        serde_json::to_writer(&mut file, &trials::without_secrets(run)).with_context(cannot)?;
-        file.flush().with_context(cannot)?;
-        std::fs::rename(self.part.path(), &self.path).with_context(cannot)
-    }
+/// Writes a record, all of it or nothing.
+pub fn save(mut file: pacemark_files::Output, path: &Path, run: Run) -> Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    serde_json::to_writer(&mut file, &trials::without_secrets(run)).with_context(cannot)?;
+    file.finish()?;
+    Ok(())
 }
 
 /// `--show`: the figures of a record, and the verdicts that they had, or have with other limits.

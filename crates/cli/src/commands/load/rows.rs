@@ -2,18 +2,20 @@
 
 use super::child::Child;
 use super::levels::{self, Level};
-use super::output::{Output, RecordFile};
+use super::output::{self, Output};
 use super::progress::Progress;
 use super::prompts::{self, Counter, Wanted};
 use super::trials::{self, Row};
 use super::{Args, judge, server};
 use crate::exit::Exit;
+use crate::output::Input;
 use crate::{interrupt, machine};
 use anyhow::{Context, Result, bail};
 use pacemark_load::prompt::{Session, Source, Verified};
 use pacemark_load::{Bounds, Measured, Settings, Shape, Sweep, run as run_load, warnings};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{Run, SCHEMA, Trial, Warmup};
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A nonce is a number that JSON readers keep exactly.
@@ -25,6 +27,13 @@ fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
     let mut words: Vec<String> = ["-m", model, "--max-num-seqs", &most].map(str::to_owned).to_vec();
     words.extend(args.serve_arg.iter().cloned());
     words
+}
+
+/// The file of `--save`.
+fn create(path: &Path, args: &Args) -> Result<pacemark_files::Output> {
+    let files = [&args.prompts, &args.dataset, &args.trace].into_iter().flatten().map(|path| Input::File(path));
+    let models = [&args.serve, &args.tokenizer].into_iter().flatten().map(|model| Input::Model(Path::new(model)));
+    crate::output::create("--save", path, &files.chain(models).collect::<Vec<_>>())
 }
 
 /// Everything that the rows of one command share.
@@ -51,8 +60,7 @@ pub fn run(args: &Args) -> Result<Exit> {
     let counter = prompts::counter(args, &settings)?;
     // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does not answer to wait for.
     interrupt::flag();
-    // An hour's load is not to be lost to a folder that is not there.
-    let file = args.save.as_deref().map(RecordFile::create).transpose()?;
+    let file = args.save.as_deref().map(|path| create(path, args)).transpose()?;
     // Another for each run: what the server remembers of the last one must not help.
     let nonce =
         args.nonce.unwrap_or_else(|| (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS);
@@ -86,8 +94,8 @@ pub fn run(args: &Args) -> Result<Exit> {
     notes.extend(judged);
     env.steal_share = trials.iter().filter_map(|trial| trial.steal_share).reduce(f64::max);
     output.end(&env, &notes, &loads.progress)?;
-    if let Some(file) = file {
-        file.write(Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
+    if let (Some(file), Some(path)) = (file, &args.save) {
+        output::save(file, path, Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
     }
     Ok(exit)
 }

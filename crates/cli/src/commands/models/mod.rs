@@ -127,11 +127,16 @@ pub fn run(args: Args) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
+/// Where to tell what was written to `file`: standard output, unless the file itself went there.
+fn summary_to(file: &Path) -> Box<dyn Write> {
+    if pacemark_files::is_stdout(file) { Box::new(io::stderr()) } else { Box::new(io::stdout()) }
+}
+
 /// The catalog with its state in the cache, then the cache's other files.
 fn listed(cache: &Cache) -> Result<Vec<Value>> {
     let mut models = Vec::new();
     for model in CATALOG {
-        let path = cache.catalog_file(model);
+        let path = cache.catalog_file(model)?;
         models.push(json!({
             "name": model.name, "description": model.description, "licence": model.licence, "bytes": model.bytes,
             "cached": path.is_some(), "path": path, "sha256": model.sha256,

@@ -2,7 +2,7 @@
 //!
 //! The rules and the conversion are `modelfile::quantize`'s.
 
-use super::Output;
+use super::{Output, summary_to};
 use crate::exit::{Exit, UsageError};
 use crate::hub::progress::Progress;
 use crate::input::recipe;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args, Debug)]
@@ -66,10 +66,10 @@ fn dtype(name: &str) -> Result<DType, String> {
 /// Runs `pacemark models quantize`.
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = hub::resolve(&args.input)?;
-    if same_file(&path, &args.output_file) {
-        return Err(UsageError(format!("{} is the input too", args.output_file.display())).into());
-    }
     let model = ModelFile::open(&path)?;
+    if model.is_read_from(&args.output_file) {
+        return Err(UsageError(format!("{} is part of the input", args.output_file.display())).into());
+    }
     let choices = Choices {
         recipe: args.recipe,
         pure: args.pure,
@@ -88,19 +88,14 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let (bar, start) = (Progress::new(Some(model.n_bytes())), Instant::now());
     let written = quantize::write(&model, &plan, &args.output_file, n_threads, &mut |done| bar.set(done), stop);
     drop(bar);
-    written.with_context(|| format!("{} was not written", args.output_file.display()))?;
+    let file_bytes = written.with_context(|| format!("{} was not written", args.output_file.display()))?;
     let made = Made { model: &model, plan: &plan, args, duration: start.elapsed() };
-    let file_bytes = std::fs::metadata(&args.output_file).map_or(0, |about| about.len());
-    let mut out = io::stdout().lock();
+    let mut out = summary_to(&args.output_file);
     match args.output {
         Output::Json => writeln!(out, "{:#}", made.json(file_bytes))?,
         Output::Text => made.write(&mut out, file_bytes)?,
     }
     Ok(Exit::Fine)
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 /// What was made, for either form of the summary.
@@ -164,7 +159,7 @@ impl Made<'_> {
         })
     }
 
-    fn write(&self, out: &mut impl Write, file_bytes: u64) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write, file_bytes: u64) -> io::Result<()> {
         writeln!(out, "{:6} {:6} {:>7} {:>14} {:>14}", "from", "to", "tensors", "bytes before", "after")?;
         for ((from, to), (n, before, after)) in self.changes() {
             writeln!(out, "{:6} {:6} {n:>7} {before:>14} {after:>14}", from.name(), to.name())?;

@@ -8,11 +8,11 @@ use crate::input::recipe;
 use crate::interrupt;
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
+use pacemark_files::look;
 use pacemark_modelfile::quantize::{Plan, QuantizeError, Recipe, write};
 use pacemark_modelfile::synth::{PREFIX, SHAPES, split};
 use pacemark_modelfile::{DType, ModelFile};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -53,24 +53,27 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         ((shape, None), None) => format!("{PREFIX}{shape}"),
     };
     let model = ModelFile::open(&name)?;
+    if look::is_same(Path::new(split(&args.shape).0), &args.output_file) {
+        return Err(UsageError(format!("{} is the shape that is read", args.output_file.display())).into());
+    }
     let start = Instant::now();
-    write_file(&model, &args.output_file)?;
-    let (path, size) = (args.output_file.display(), DecimalBytes(std::fs::metadata(&args.output_file)?.len()));
+    let (path, size) = (args.output_file.display(), DecimalBytes(write_file(&model, &args.output_file)?));
     let bits = model.n_bytes() as f64 * 8.0 / (model.n_params() as f64).max(1.0);
     let mut types: BTreeMap<DType, usize> = BTreeMap::new();
     model.tensors().iter().for_each(|tensor| *types.entry(tensor.dtype).or_default() += 1);
     let types: Vec<_> = types.iter().map(|(dtype, n)| format!("{n} {}", dtype.name())).collect();
     let seconds = start.elapsed().as_secs_f64();
-    let mut out = std::io::stdout().lock();
+    let mut out = super::summary_to(&args.output_file);
     writeln!(out, "{path}: {size}, {bits:.2} bits a weight, tensors: {}, in {seconds:.1} s", types.join(", "))?;
     Ok(Exit::Fine)
 }
 
-/// Writes a model to a file with a bar on a terminal. An error or Ctrl-C leaves no file.
-pub(in crate::commands) fn write_file(model: &ModelFile, path: &Path) -> Result<()> {
+/// Writes a model to a file with a bar on a terminal, and tells its size. An error or Ctrl-C leaves no file.
+pub(in crate::commands) fn write_file(model: &ModelFile, path: &Path) -> Result<u64> {
     let stop = interrupt::flag();
     let bar = Progress::new(Some(model.n_bytes()));
-    let written: Result<(), QuantizeError> = write(model, &Plan::copy(model), path, 1, &mut |done| bar.set(done), stop);
+    let written: Result<u64, QuantizeError> =
+        write(model, &Plan::copy(model), path, 1, &mut |done| bar.set(done), stop);
     drop(bar);
     written.with_context(|| format!("{} was not written", path.display()))
 }

@@ -4,6 +4,7 @@ mod ladder;
 mod prompts;
 
 use crate::exit::{Exit, UsageError};
+use crate::output::{self, Input};
 use crate::{hub, input, interrupt, machine};
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
@@ -18,7 +19,7 @@ use pacemark_report::stages as report;
 use prompts::Prompts;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXAMPLES: &str = "Examples:
@@ -121,7 +122,9 @@ pub fn run(args: Args) -> Result<Exit> {
     let place = Place::apart(n_threads);
     let env = machine::env();
     place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
-    let service = load(&args, n_threads, place)?;
+    let path = hub::resolve(&args.model)?;
+    let mut outputs = Outputs::create(&args, &path)?;
+    let service = load(&args, &path, n_threads, place)?;
     let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
     if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
@@ -153,12 +156,15 @@ pub fn run(args: Args) -> Result<Exit> {
     };
     drop(watch);
     let run = Run { schema: SCHEMA, command: std::env::args().collect(), env, trials };
-    if let Some(path) = &args.save {
-        write(path, &serde_json::to_vec(&run)?)?;
+    if let Some(file) = outputs.record.take() {
+        file.write_whole(&serde_json::to_vec(&run)?)?;
     }
     let figures = stage_figures(&run.trials, args.target);
     if !figures.is_empty() {
         print(&args, &run, &figures)?;
+        if let Some(file) = outputs.chart.take() {
+            file.write_whole(report::svg(&figures).as_bytes())?;
+        }
     }
     if let Some(error) = error {
         return Err(anyhow!(error));
@@ -186,15 +192,32 @@ fn not_met(figures: &[StageFigures]) -> Vec<String> {
         .collect()
 }
 
-fn load(args: &Args, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
-    let path = hub::resolve(&args.model)?;
+/// The files that are asked for.
+struct Outputs {
+    record: Option<pacemark_files::Output>,
+    chart: Option<pacemark_files::Output>,
+}
+
+impl Outputs {
+    fn create(args: &Args, model: &Path) -> Result<Outputs> {
+        let model = Input::Model(model);
+        let record = args.save.as_deref().map(|path| output::create("--save", path, &[model])).transpose()?;
+        let chart = args.chart.as_deref().map(|path| {
+            let others: Vec<_> = [Some(model), args.save.as_deref().map(Input::Output)].into_iter().flatten().collect();
+            output::create("--chart", path, &others)
+        });
+        Ok(Outputs { record, chart: chart.transpose()? })
+    }
+}
+
+fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
     let options =
         NativeOptions { n_threads, place, weights: args.weights.get(), kv: args.kv.get()?, ..NativeOptions::default() };
     // No two prompts share more than the template's own text, and what is found there would not be computed by the stages
     // above the scheduler only: so nothing is looked up.
     let service =
         ServiceOptions { max_num_seqs: args.concurrency.get(), prefix_cache: false, ..ServiceOptions::default() };
-    let service = NativeService::load(&path, options, service, &mut |_, _| {})?;
+    let service = NativeService::load(path, options, service, &mut |_, _| {})?;
     input::warn(&Service::info(&service));
     Ok(Arc::new(service))
 }
@@ -206,14 +229,7 @@ fn print(args: &Args, run: &Run, figures: &[StageFigures]) -> Result<()> {
         Output::Json => serde_json::to_string_pretty(&report::json(run, figures, args.target))? + "\n",
     };
     std::io::stdout().write_all(text.as_bytes())?;
-    if let Some(path) = &args.chart {
-        write(path, report::svg(figures).as_bytes())?;
-    }
     Ok(())
-}
-
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// One line on a terminal.

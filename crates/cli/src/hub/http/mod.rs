@@ -5,13 +5,16 @@
 //! Redirects are followed here and not by the HTTP library, because the token must go to the hub alone, and because the
 //! hub's first answer says what the file's hash is.
 
+mod proxy;
 mod rules;
 mod saved;
 
-use super::cache::{beside, remove};
+use super::cache::{beside, look_at, remove};
+use super::content;
 use super::partial::{Expected, Partial};
 use super::progress::Progress;
 use anyhow::{Result, anyhow};
+use pacemark_files::bounded;
 use rules::{NEXT_STEP, check_status, origin, redirected, unreachable_host};
 use saved::Saved;
 use std::fs;
@@ -40,6 +43,13 @@ pub struct Fetch<'a> {
     pub token: Option<&'a str>,
     /// The file's final place. A copy that is there is replaced when the server has another one.
     pub target: &'a Path,
+}
+
+impl Fetch<'_> {
+    /// What the file is called.
+    fn name(&self) -> String {
+        self.target.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
 }
 
 /// How a fetch ended well.
@@ -74,6 +84,7 @@ impl Client {
             .user_agent(concat!("pacemark/", env!("CARGO_PKG_VERSION")))
             .max_redirects(0)
             .http_status_as_error(false)
+            .proxy(None) // chosen for each host
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_per_read(Some(Duration::from_secs(60)))
             .build();
@@ -99,7 +110,8 @@ impl Client {
                 return Err(error.context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
             }
             let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
-            eprintln!("{error:#}; trying again in {:.0} s", wait.as_secs_f64().ceil());
+            let what = format!("{error:#}");
+            eprintln!("{}; trying again in {:.0} s", bounded(&what), wait.as_secs_f64().ceil());
             std::thread::sleep(wait);
             pause *= 2;
         }
@@ -111,7 +123,9 @@ impl Client {
         // Without a validator nothing says what the bytes so far are of.
         let from = if known.validator.is_some() { part_length(fetch.target) } else { 0 };
         let answer = self.open(fetch, from, known.validator.as_deref())?;
-        if fetch.target.is_file() && answer.identity.is_some() && answer.identity == Saved::of(fetch.target).identity {
+        refuse_page(&answer.response, fetch)?;
+        let is_there = look_at(fetch.target)?.is_some_and(|about| about.is_file());
+        if is_there && answer.identity.is_some() && answer.identity == Saved::of(fetch.target).identity {
             return Ok(Outcome::Unchanged);
         }
         let status = answer.response.status();
@@ -125,6 +139,11 @@ impl Client {
         let now = Saved { validator: answer.validator.clone(), identity: answer.identity.clone() };
         now.write(&state)?;
         let expected = transfer(answer, &mut partial)?;
+        if let Some(what) = content::wrong(&part, &fetch.name())? {
+            remove(&part)?;
+            remove(&state)?;
+            return Err(refused(fetch, &what));
+        }
         let finished = partial.finish(fetch.target, &expected);
         remove(&state)?;
         finished?;
@@ -139,14 +158,17 @@ impl Client {
         let (mut tag, mut size) = (None, None);
         for _ in 0..=MAX_REDIRECTS {
             let here = origin(&url)?;
-            let mut request = self.agent.get(&url).header("Accept-Encoding", "identity");
+            let between = proxy::between(&here, |name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))?;
+            let (proxy, variable) = between.unzip();
+            let request = self.agent.get(&url).config().proxy(proxy).build();
+            let mut request = request.header("Accept-Encoding", "identity");
             if let Some(token) = fetch.token.filter(|_| here == hub) {
                 request = request.header("Authorization", format!("Bearer {token}"));
             }
             if let Some(validator) = validator.filter(|_| from > 0) {
                 request = request.header("Range", format!("bytes={from}-")).header("If-Range", validator);
             }
-            let response = request.call().map_err(|e| unreachable_host(&here, e))?;
+            let response = request.call().map_err(|e| unreachable_host(&here, variable, e))?;
             if here == hub {
                 tag = tag.or_else(|| header(&response, "x-linked-etag").map(unquoted));
                 size = size.or_else(|| header(&response, "x-linked-size")?.parse().ok());
@@ -197,6 +219,23 @@ fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> 
             Err(Failure::Transient(cut, None))
         }
         _ => Ok(expected),
+    }
+}
+
+/// A page where no page was asked for; before it takes the place of what has come of the file.
+fn refuse_page(response: &Response<Body>, fetch: &Fetch<'_>) -> Result<(), Failure> {
+    let is_page = header(response, "content-type").is_some_and(|kind| kind.to_lowercase().starts_with("text/html"));
+    let name = fetch.name().to_lowercase();
+    match is_page && !name.ends_with(".html") && !name.ends_with(".htm") {
+        true => Err(refused(fetch, "an HTML page in place of the model")),
+        false => Ok(()),
+    }
+}
+
+fn refused(fetch: &Fetch<'_>, what: &str) -> Failure {
+    match origin(fetch.url) {
+        Ok(hub) => Failure::Final(anyhow!("{} sends {what}, which is not kept: {NEXT_STEP}", hub.name())),
+        Err(failure) => failure,
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Failure, header};
 use anyhow::anyhow;
 use std::time::Duration;
 use ureq::Body;
+use ureq::http::uri::Authority;
 use ureq::http::{Response, Uri};
 
 /// What to do when a hub does not answer.
@@ -47,10 +48,12 @@ pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<Str
     Ok(url)
 }
 
-pub(super) fn unreachable_host(host: &Origin, error: ureq::Error) -> Failure {
+/// `proxy` is the variable that names the one between.
+pub(super) fn unreachable_host(host: &Origin, proxy: Option<&str>, error: ureq::Error) -> Failure {
     let lasting = matches!(error, ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Tls(_));
     // As text: a broken pipe of the network must not be taken for one of our own output, which ends a program quietly.
-    let error = anyhow!("{error}").context(format!("cannot reach {}", host.name()));
+    let through = proxy.map_or(String::new(), |name| format!(" through the proxy of {name}"));
+    let error = anyhow!("{error}").context(format!("cannot reach {}{through}", host.name()));
     if lasting { Failure::Final(error.context(NEXT_STEP)) } else { Failure::Transient(error, None) }
 }
 
@@ -69,6 +72,26 @@ impl Origin {
             None => self.host.clone(),
         }
     }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn port_number(&self) -> u16 {
+        self.port.unwrap_or(if self.is_encrypted() { 443 } else { 80 })
+    }
+}
+
+/// Whether there is something for a port that is none: the library would take the scheme's own instead.
+pub(super) fn has_odd_port(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let address = text.rsplit_once('@').map_or(text, |(_, address)| address);
+    let rest = address.strip_prefix(authority.host()).unwrap_or(address);
+    !rest.is_empty() && rest.strip_prefix(':').and_then(|port| port.parse().ok()).is_none_or(|port: u16| port == 0)
 }
 
 pub(super) fn origin(url: &str) -> Result<Origin, Failure> {
@@ -76,6 +99,9 @@ pub(super) fn origin(url: &str) -> Result<Origin, Failure> {
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme)).ok_or_else(wrong)?.to_owned();
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?.to_lowercase();
+    if uri.authority().is_some_and(has_odd_port) {
+        return Err(wrong());
+    }
     let default = if scheme == "https" { 443 } else { 80 };
     let port = uri.port_u16().filter(|&port| port != default);
     Ok(Origin { scheme, host, port })

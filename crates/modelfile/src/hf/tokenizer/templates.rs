@@ -4,9 +4,10 @@
 //! has the others, and if there is any of these files, what `tokenizer_config.json` has counts no more. A `chat_template.json`
 //! is of the time before; transformers reads it for processors only, so here it counts where there is nothing else.
 
-use crate::hf::json::{Document, Node, describe, read};
+use crate::hf::json::{Document, Node, describe, text, text_if_there};
 use crate::templates::{DEFAULT_KEY, MAX_TEMPLATES, NAMES_KEY, check_count, check_name};
 use crate::{Metadata, ModelFileError, Result, Strings, Value};
+use pacemark_files::look;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -41,30 +42,24 @@ pub(super) fn put(directory: &Path, tokenizer_config: Option<Node<'_>>, metadata
 /// Those in files of their own.
 fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
     let mut templates = BTreeMap::new();
-    let path = directory.join("chat_template.jinja");
-    if path.exists() {
-        templates.insert(DEFAULT.to_owned(), text(&path)?);
+    if let Some(template) = text_if_there(&directory.join("chat_template.jinja"), MAX_TEMPLATE_BYTES)? {
+        templates.insert(DEFAULT.to_owned(), template);
     }
     let additional = directory.join("additional_chat_templates");
-    if !additional.is_dir() {
+    let failed = |error| ModelFileError::io(&additional, "list the directory", error);
+    if !look::at(&additional).map_err(failed)?.is_some_and(|about| about.is_dir()) {
         return Ok(templates);
     }
-    let failed = |error| ModelFileError::io(&additional, "list the directory", error);
     for entry in std::fs::read_dir(&additional).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         if let Some(name) = file_name.strip_suffix(".jinja") {
             check_name(&path, "name", name)?;
             check_count(&additional, "content", templates.len() + 1)?;
-            templates.insert(name.to_owned(), text(&path)?);
+            templates.insert(name.to_owned(), text(&path, MAX_TEMPLATE_BYTES)?);
         }
     }
     Ok(templates)
-}
-
-fn text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path, MAX_TEMPLATE_BYTES)?)
-        .map_err(|error| ModelFileError::invalid(path, "content", "UTF-8 text", error.utf8_error().to_string()))
 }
 
 /// Those of the field `chat_template`: a text, a list of objects with name and template, or an object of texts. Of two with
