@@ -26,8 +26,8 @@ def served():
 MODEL = served()
 ABLE = "qwen" in MODEL.lower()
 SYSTEM = "You answer in one short sentence."
-QUESTION = "Name a colour."
-WEATHER_QUESTION = "What is the weather in Paris, in celsius? Use the tool."
+QUESTION = "Write a sentence about the sea."
+WEATHER_QUESTION = "What is the weather in Paris, in celsius?"
 PERSON_QUESTION = "Alice Hill, 31, is happy and lives at 5 Main Street in Leeds. Friends call her Al. Extract the person as JSON."
 TOO_LONG = "word " * 40_000
 
@@ -105,10 +105,11 @@ def cell(functions):
     return ("FAIL" if reasons else "ok" if functions else "-"), reasons
 
 
-def row(package):
+def row(package, name=None):
+    """Runs everything and ends; `name` where the package's alone would not tell the client."""
     cells = [cell(checks[column]) for column in COLUMNS]
-    print(f"| {package} | {importlib.metadata.version(package)} | {' | '.join(told for told, _ in cells)} |")
+    print(f"| {name or package} | {importlib.metadata.version(package)} | {' | '.join(told for told, _ in cells)} |")
     for column, (_, reasons) in zip(COLUMNS, cells):
         for reason in reasons:
-            print(f"{package}, {column}: {reason}", file=sys.stderr)
+            print(f"{name or package}, {column}: {reason}", file=sys.stderr)
     sys.exit(any(reasons for _, reasons in cells))

@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import json
 import sys
+import urllib.error
 import urllib.request
 
 TEMPERATURES, SEEDS = (0, 0.7, 1.3), (1, 2)
@@ -46,16 +47,20 @@ FREE = {"type": "object", "title": "Person", "required": ["name", "age"],
         "properties": {"name": {"title": "Name", "type": "string"}, "age": {"title": "Age", "type": "integer"}}}
 WEATHER = ("get_weather", strict(city=text(30), unit={"type": "string", "enum": ["celsius", "fahrenheit"]}))
 MEETING = ("create_event", EVENT)
-SEARCH = ("search", {"type": "object", "required": ["query"], "properties": {
-    "query": {"type": "string", "maxLength": 60}, "limit": {"type": "integer", "minimum": 1, "maximum": 50}}})
+# As pydantic writes a model inside of another: neither is closed.
+SEARCH = ("search", {
+    "type": "object", "required": ["query"], "$defs": {"Sort": {"type": "object", "required": ["by"], "properties": {
+        "by": {"enum": ["date", "relevance"]}, "descending": {"type": "boolean"}}}},
+    "properties": {"query": {"type": "string", "maxLength": 60}, "limit": {"type": "integer"},
+                   "sort": {"anyOf": [{"$ref": "#/$defs/Sort"}, {"type": "null"}]}}})
 
 
 def schema(name, schema):
     return {"response_format": {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}}
 
 
-def tools(*functions, choice="required"):
-    return {"tool_choice": choice, "parallel_tool_calls": False, "tools": [
+def tools(*functions, choice="required", **options):
+    return {"tool_choice": choice, **options, "tools": [
         {"type": "function", "function": {"name": name, "parameters": parameters}} for name, parameters in functions]}
 
 
@@ -69,8 +74,8 @@ CASES = {
     "free strings": ("Extract the person as JSON: Jason is 25 years old.", schema("Person", FREE)),
     "a named tool": ("What is the weather in Paris, in celsius?",
                      tools(WEATHER, choice={"type": "function", "function": {"name": "get_weather"}})),
-    "required tool": ("Put a meeting with Alice and Bob into my calendar for 2024-05-03.", tools(WEATHER, MEETING)),
-    "required tool, optional": ("Find five papers about paged attention.", tools(SEARCH)),
+    "required tool": ("Put a meeting with Alice and Bob into my calendar for 2024-05-03.", tools(WEATHER, MEETING, parallel_tool_calls=False)),
+    "required tools": ("Find five papers about paged attention, the newest first.", tools(WEATHER, SEARCH)),
 }
 
 
@@ -85,8 +90,11 @@ def given():
 
 def asked(url, body):
     request = urllib.request.Request(url + "/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=900) as answer:
-        return json.load(answer)["choices"][0]
+    try:
+        with urllib.request.urlopen(request, timeout=900) as answer:
+            return json.load(answer)["choices"][0]
+    except urllib.error.HTTPError as error:
+        return {"finish_reason": "refused", "message": {"content": error.read().decode()}}
 
 
 def where(written):
@@ -107,10 +115,13 @@ def where(written):
     return "a number" if len(written) - len(written.rstrip("0123456789.eE+-")) > 20 else "between values"
 
 
-def matches(value, schema):
+def matches(value, schema, defs={}):
     """Whether a value has a schema's form: the few keywords that the cases use."""
+    defs = schema.get("$defs", defs)
+    if "$ref" in schema:
+        return matches(value, defs[schema["$ref"].removeprefix("#/$defs/")], defs)
     if "anyOf" in schema:
-        return any(matches(value, one) for one in schema["anyOf"])
+        return any(matches(value, one, defs) for one in schema["anyOf"])
     if "enum" in schema:
         return value in schema["enum"]
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
@@ -118,9 +129,9 @@ def matches(value, schema):
         return False
     if isinstance(value, dict):
         known = schema["properties"]
-        return set(schema["required"]) <= set(value) and all(matches(value[name], known[name]) for name in value if name in known)
+        return set(schema["required"]) <= set(value) and all(matches(value[name], known[name], defs) for name in value if name in known)
     if isinstance(value, list):
-        return len(value) <= schema["maxItems"] and all(matches(item, schema["items"]) for item in value)
+        return len(value) <= schema["maxItems"] and all(matches(item, schema["items"], defs) for item in value)
     return not isinstance(value, str) or len(value) <= schema.get("maxLength", 10**9)
 
 
@@ -130,14 +141,18 @@ def judged(options, choice):
     calls = message.get("tool_calls") or []
     written = calls[0]["function"]["arguments"] if calls else message.get("content") or ""
     if choice["finish_reason"] == "length":
-        return f"cut in {where(written)}", written
+        return f"cut after {len(calls)} calls" if len(calls) > 1 else f"cut in {where(written)}", written
+    if choice["finish_reason"] == "refused":
+        return "refused", written
     try:
         value = json.loads(written)
     except ValueError as error:
         return f"no JSON: {error}", written
     if "tools" in options:
         allowed = {tool["function"]["name"]: tool["function"]["parameters"] for tool in options["tools"]}
-        fine = len(calls) == 1 and calls[0]["function"]["name"] in allowed and matches(value, allowed[calls[0]["function"]["name"]])
+        called = [call["function"] for call in calls]
+        fine = called and all(matches(json.loads(one["arguments"]), allowed.get(one["name"], {"enum": []})) for one in called)
+        fine = fine and (len(called) == 1 or options.get("parallel_tool_calls") is not False)
     else:
         fine = matches(value, options["response_format"]["json_schema"]["schema"])
     return None if fine else "not of the form", written

@@ -76,4 +76,4 @@ def overflow():
     assert error.code == "context_length_exceeded" and "This model's maximum context length is" in error.message, error
 
 
-row("llama-index-llms-openai-like")
+row("llama-index-llms-openai-like", "llama-index (OpenAILike)")

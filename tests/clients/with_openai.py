@@ -81,4 +81,4 @@ def overflow():
     assert error.code == "context_length_exceeded" and "This model's maximum context length is" in error.message, error
 
 
-row("openai")
+row("openai", "openai (Python)")
