@@ -12,7 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 
-TEMPERATURES, SEEDS = (0, 0.7, 1.3), (1, 2)
+TEMPERATURES, SEEDS = (0, 0.7, 1.3), 2
 
 
 def strict(**properties):
@@ -42,7 +42,7 @@ ORDER = strict(customer=strict(name=text(20), address=strict(street=text(20), ci
 REVIEW = strict(sentiment={"type": "string", "enum": ["positive", "neutral", "negative"]}, score=INTEGER,
                 topics=listed({"type": "string", "enum": ["price", "quality", "delivery"]}, 3))
 CONTACT = strict(name=text(), email=optional(text()), phone=optional(text(20)), notes=optional(listed(text(20), 2)))
-STEPS = strict(steps=listed(strict(explanation=text(60), output=text(30)), 2), final_answer=text())
+STEPS = strict(steps=listed(strict(explanation=text(30), output=text(15)), 2), final_answer=text(15))
 FREE = {"type": "object", "title": "Person", "required": ["name", "age"],
         "properties": {"name": {"title": "Name", "type": "string"}, "age": {"title": "Age", "type": "integer"}}}
 WEATHER = ("get_weather", strict(city=text(30), unit={"type": "string", "enum": ["celsius", "fahrenheit"]}))
@@ -83,6 +83,7 @@ def given():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--max-tokens", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of each case and temperature: sixty requests with two")
     parser.add_argument("--at-once", type=int, default=4)
     parser.add_argument("--show", action="store_true", help="every answer, not only those at fault")
     return parser.parse_args()
@@ -160,7 +161,7 @@ def judged(options, choice):
 
 def main():
     options = given()
-    runs = [(case, temperature, seed) for case in CASES for temperature in TEMPERATURES for seed in SEEDS]
+    runs = [(case, temperature, seed) for case in CASES for temperature in TEMPERATURES for seed in range(1, options.seeds + 1)]
 
     def run(run):
         case, temperature, seed = run
