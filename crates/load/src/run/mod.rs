@@ -195,7 +195,7 @@ pub fn run(
         let shared = Arc::new(Shared {
             connector,
             pool: Pool::new(settings.connections),
-            path: format!("{}{}", settings.target.prefix, settings.endpoint.path()),
+            path: settings.target.of_api(settings.endpoint.path()),
             headers,
             maker: BodyMaker {
                 endpoint: settings.endpoint,

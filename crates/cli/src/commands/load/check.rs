@@ -21,6 +21,12 @@ impl Args {
         }
     }
 
+    /// The endpoint that was named, else the one whose address was given, else chats.
+    pub fn endpoint(&self) -> Endpoint {
+        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        self.endpoint.or(of_url).unwrap_or(Endpoint::Chat)
+    }
+
     /// Refuses what clap cannot see.
     pub fn check(&self) -> Result<(), UsageError> {
         let wrong = |why: String| Err(UsageError(why));
@@ -36,6 +42,10 @@ impl Args {
         if let Some(wrong_one) = self.rate.iter().find(|rate| !(**rate >= 1e-3 && **rate <= 1e6)) {
             return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second"));
         }
+        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        if let Some((named, of_url)) = self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url) {
+            return wrong(format!("--endpoint {}: --url is the address of {}", named.name(), of_url.name()));
+        }
         if self.requests == Some(0) {
             return wrong("--requests 0: nothing to measure".into());
         }
@@ -49,7 +59,7 @@ impl Args {
         if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none() {
             return wrong("--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency".into());
         }
-        if self.prompt_ids && self.endpoint == Endpoint::Chat {
+        if self.prompt_ids && self.endpoint() == Endpoint::Chat {
             return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
         }
         if self.prompt_ids && self.turns > 1 {
@@ -109,6 +119,15 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", parsed(theirs)), format!("{:?}", parsed(ours)), "{theirs}");
         }
+    }
+
+    #[test]
+    fn the_endpoint_may_be_said_by_the_address() {
+        let args = |words: &[&str]| Command::try_parse_from([&["load", "--url"], words].concat()).unwrap().args;
+        assert_eq!(args(&["http://x"]).endpoint(), Endpoint::Chat);
+        assert_eq!(args(&["http://x/v1/completions"]).endpoint(), Endpoint::Completions);
+        let both = args(&["http://x/v1/completions", "--endpoint", "chat"]);
+        assert!(both.check().unwrap_err().0.contains("--url is the address of completions"));
     }
 
     #[test]

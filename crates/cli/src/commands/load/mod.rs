@@ -46,7 +46,7 @@ be met. Ctrl-C shows what was measured until then.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The server, with or without /v1
+    /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
         required_unless_present_any = ["serve", "self_test", "show"], conflicts_with_all = ["serve", "self_test", "show"])]
     url: Option<pacemark_load::Target>,
@@ -72,9 +72,9 @@ pub struct Args {
     /// What the server calls the model [default: the first of /v1/models]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// Which endpoint: chat or completions
-    #[arg(long, value_name = "NAME", default_value = "chat", value_parser = str::parse::<Endpoint>)]
-    endpoint: Endpoint,
+    /// Which endpoint: chat or completions [default: the one of --url, else chat]
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Endpoint>)]
+    endpoint: Option<Endpoint>,
     /// Ask for whole answers instead of streams: no time to first token then
     #[arg(long)]
     no_stream: bool,

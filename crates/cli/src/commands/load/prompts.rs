@@ -51,7 +51,7 @@ pub struct Wanted {
 
 /// The source of one row; `row` makes its prompts others than those of the row before.
 pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wanted> {
-    let special = args.endpoint == Endpoint::Completions;
+    let special = args.endpoint() == Endpoint::Completions;
     let output = match args.output_tokens {
         Some(Output::Any) => None,
         Some(Output::Exact(lengths)) => Some(lengths),

@@ -7,7 +7,7 @@ use pacemark_load::{Settings, Target, Timeouts};
 
 /// What the flags say of server and client.
 pub fn settings(args: &Args, target: Target) -> Result<Settings> {
-    let mut settings = Settings::new(target, args.endpoint, args.model.clone().unwrap_or_default());
+    let mut settings = Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
     settings.stream = !args.no_stream;
     settings.connections = args.connections;
     settings.timeouts = Timeouts {

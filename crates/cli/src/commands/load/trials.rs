@@ -50,7 +50,7 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     let mut set = |name: &str, value: Value| {
         params.insert(name.to_owned(), value);
     };
-    set("url", format!("http://{}{}", target.authority(), target.prefix).into());
+    set("url", target.url().into());
     set("model", settings.model.as_str().into());
     set("endpoint", settings.endpoint.name().into());
     set("stream", settings.stream.into());
@@ -111,6 +111,10 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
 pub fn without_secrets(mut run: Run) -> Run {
     let mut hide = false;
     for word in &mut run.command {
+        // A query may hold one.
+        if let Some((before, _)) = word.split_once('?').filter(|(before, _)| before.contains("://")) {
+            *word = format!("{before}?…");
+        }
         if std::mem::take(&mut hide) {
             *word = "…".to_owned();
         } else if matches!(word.as_str(), "--api-key" | "--header") {
@@ -129,10 +133,10 @@ mod tests {
 
     #[test]
     fn keys_are_not_kept() {
-        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "u", "--header", "s3"];
+        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "http://u?key=s4", "--header", "s3"];
         let command = command.map(str::to_owned).to_vec();
         let run = Run { schema: SCHEMA, command, env: Env::default(), trials: Vec::new() };
         let kept = without_secrets(run).command.join(" ");
-        assert_eq!(kept, "load --api-key … --header=… --url u --header …");
+        assert_eq!(kept, "load --api-key … --header=… --url http://u?… --header …");
     }
 }
