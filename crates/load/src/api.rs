@@ -61,16 +61,13 @@ impl Api {
             .enable_time()
             .build()
             .map_err(LoadError::Start)?;
-        let target = &settings.target;
-        let connector = runtime
-            .block_on(Connector::new(target, settings.timeouts, false))
-            .map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?;
+        let connector = runtime.block_on(Connector::new(settings, false))?;
         Ok(Api {
             runtime: Mutex::new(runtime),
             connector,
             pool: Pool::new(Connections::Reuse),
             headers,
-            target: target.clone(),
+            target: settings.target.clone(),
             model: settings.model.clone(),
         })
     }

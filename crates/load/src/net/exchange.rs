@@ -161,6 +161,10 @@ async fn head(
         if !waited || connection.watched.bytes() != before {
             let error = error.into_error();
             let kind = if error.is_parse() { FailureKind::Garbage } else { FailureKind::Reset };
+            if connector.is_plain() && connection.watched.spoke_tls() {
+                let message = "the server speaks TLS on this port: is it https://?".to_owned();
+                return Err(Failure { kind: FailureKind::Tls, message });
+            }
             return Err(Failure { kind, message: with_causes(&error) });
         }
         // One that was never written is not sent again: it is sent.

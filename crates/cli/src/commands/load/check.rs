@@ -46,6 +46,10 @@ impl Args {
         if let Some((named, of_url)) = self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url) {
             return wrong(format!("--endpoint {}: --url is the address of {}", named.name(), of_url.name()));
         }
+        let plain = !self.url.as_ref().is_some_and(|url| url.tls);
+        if plain && (self.insecure || self.cacert.is_some()) {
+            return wrong("--insecure, --cacert: those are of an https:// address (--url)".into());
+        }
         if self.requests == Some(0) {
             return wrong("--requests 0: nothing to measure".into());
         }
@@ -145,6 +149,8 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "-c 0",
+            "--insecure",
+            "--cacert f",
             "-n 0",
             "--rate NaN",
             "--rate -1",

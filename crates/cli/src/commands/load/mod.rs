@@ -170,7 +170,14 @@ pub struct Args {
     /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
     #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
     body: Option<options::Body>,
-    /// Wait so long for a connection
+    /// Believe certificates that are signed by the ones in this PEM file (https) [default: the system's, or those of SSL_CERT_FILE and
+    /// SSL_CERT_DIR]
+    #[arg(long, aliases = ["ca-cert"], value_name = "FILE", conflicts_with = "insecure", help_heading = "Client")]
+    cacert: Option<PathBuf>,
+    /// Do not check the server's certificate (https); said in the record
+    #[arg(long, short = 'k', help_heading = "Client")]
+    insecure: bool,
+    /// Wait so long for a connection, TLS included
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Client")]
     connect_timeout: Duration,
     /// Wait so long for the head of an answer

@@ -5,7 +5,7 @@ use super::levels::{self, Level};
 use super::options::Output;
 use super::prompts;
 use pacemark_load::prompt::{Cache, Verified};
-use pacemark_load::{Bounds, Connections, Measured, Settings};
+use pacemark_load::{Bounds, Connections, Measured, Settings, Trust};
 use pacemark_record::{Grades, LOAD_EXPERIMENT, Run, Trial};
 use serde_json::{Map, Value, json};
 
@@ -51,6 +51,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
         params.insert(name.to_owned(), value);
     };
     set("url", target.url().into());
+    if target.tls && settings.trust == Trust::Anybody {
+        set("insecure", true.into());
+    }
     set("model", settings.model.as_str().into());
     set("endpoint", settings.endpoint.name().into());
     set("stream", settings.stream.into());
