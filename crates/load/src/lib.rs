@@ -14,6 +14,7 @@ mod lengths;
 mod limits;
 mod metrics;
 mod net;
+mod numbers;
 pub mod prompt;
 mod random;
 mod run;

@@ -4,6 +4,7 @@
 //! Most chunks never come here: only those that the borrowed types of `chunk` refuse. What is made of them is the plain form, for
 //! those types to read; a field that cannot be understood is left out, as a reader leaves out a field that it does not know.
 
+use crate::numbers::whole;
 use serde_json::{Map, Value};
 
 /// What a chunk without choices, usage or error is.
@@ -125,17 +126,9 @@ fn several(value: Value, one: impl Fn(Value) -> Option<Value>) -> Value {
     }
 }
 
-/// A number of tokens, written as a float or as text too.
-pub(super) fn count(value: &Value) -> Value {
-    // Beyond, a float is not one number.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let whole = |number: f64| (number.fract() == 0.0 && (0.0..EXACT).contains(&number)).then_some(number as u64);
-    let found = match value {
-        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().and_then(whole)),
-        Value::String(text) => text.trim().parse().ok().or_else(|| text.trim().parse().ok().and_then(whole)),
-        _ => None,
-    };
-    found.map_or(Value::Null, Value::from)
+/// A number of tokens, if it is one.
+fn count(value: &Value) -> Value {
+    whole(value).map_or(Value::Null, Value::from)
 }
 
 /// Text, also of a list of parts (`{"type": "text", "text": …}`), and a value that is none as its JSON.

@@ -39,8 +39,9 @@ impl Args {
         if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
             return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
         }
-        if let Some(wrong_one) = self.rate.iter().find(|rate| !(**rate >= 1e-3 && **rate <= 1e6)) {
-            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second"));
+        let is_rate = |rate: f64| (1e-3..=1e6).contains(&rate) || rate == f64::INFINITY;
+        if let Some(wrong_one) = self.rate.iter().find(|rate| !is_rate(**rate)) {
+            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second, or inf"));
         }
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
         if let Some((named, of_url)) = self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url) {
@@ -55,6 +56,14 @@ impl Args {
         }
         if let Some(wrong_one) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
             return wrong(format!("--max-in-flight {wrong_one}: expected 1 to 100000"));
+        }
+        if self.rate.contains(&f64::INFINITY) {
+            if self.sweep || self.arrival.is_some() {
+                return wrong("--rate inf: requests that come at once have no --arrival and no --sweep".into());
+            }
+            if self.requests.is_none() && self.duration.is_some() {
+                return wrong("--rate inf: they are endlessly many in any --duration; add --requests".into());
+            }
         }
         let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
         if self.arrival.is_some() && !at_a_rate {
@@ -117,6 +126,7 @@ mod tests {
         for (theirs, ours) in [
             ("--num-prompts 7 --random-input-len 9 --random-output-len 3", "-n 7 --input-tokens 9 --output-tokens 3"),
             ("--request-count 7 --isl 9 --osl 3", "-n 7 --input-tokens 9 --output-tokens 3"),
+            ("--request-rate inf -n 9", "--rate inf -n 9"),
             ("--request-rate 2.5 --max-concurrency 8", "--rate 2.5 --max-in-flight 8"),
             ("--max-concurrency 8 --num-warmups 2", "-c 8 --warmup 2"),
             ("--endpoint /v1/completions", "--endpoint completions"),
@@ -154,7 +164,10 @@ mod tests {
             "-n 0",
             "--rate NaN",
             "--rate -1",
-            "--rate inf",
+            "--rate -inf",
+            "--rate inf --duration 1s",
+            "--rate inf --sweep",
+            "--rate inf --arrival constant",
             "--max-in-flight 0",
             "--prompt-ids",
             "--prefix-groups 0",

@@ -88,7 +88,7 @@ pub struct Args {
     /// Begin no request later than this, e.g. 30s, 2m
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     duration: Option<Duration>,
-    /// Requests a second, answered or not, instead of streams
+    /// Requests a second, answered or not, instead of streams; inf: all of them at once
     #[arg(long, aliases = ["request-rate"], value_name = "R,…", value_delimiter = ',', help_heading = "Load",
         conflicts_with_all = ["concurrency", "ramp", "trace"])]
     rate: Vec<f64>,
@@ -125,7 +125,7 @@ pub struct Args {
     /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files, theirs, else any]
     #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
     output_tokens: Option<options::Output>,
-    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each
+    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each, or a JSON array of either
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
     prompts: Option<PathBuf>,
     /// Conversations in ShareGPT's JSON form

@@ -114,7 +114,7 @@ impl Loads<'_> {
     fn measure(&mut self, level: Level, row: u64) -> Result<Option<MeasuredRow>> {
         let name = level.name();
         self.progress.begin(&name, Bounds::default());
-        let Wanted { mut source, arrivals, given_lengths } =
+        let Wanted { mut source, arrivals, skipped, given_lengths } =
             prompts::wanted(self.args, &self.counter, self.nonce, row)?;
         let (warmup, mut notes) = self.warm_up(level, source.as_mut())?;
         let bounds = level.bounds(self.args, arrivals.as_deref());
@@ -136,6 +136,9 @@ impl Loads<'_> {
                     .to_owned(),
             );
         }
+        if skipped > 0 {
+            notes.push(format!("{skipped} entries of the file hold nothing that a user says; they were skipped"));
+        }
         let lengths = source.lengths();
         if lengths.wrong > 0 {
             let Verified { checked, wrong, .. } = lengths;
@@ -144,7 +147,8 @@ impl Loads<'_> {
             ));
         }
         let args = self.args;
-        let row = Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, given_lengths };
+        let row =
+            Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, skipped, given_lengths };
         let trial = trials::trial(&row, &self.counter.name, measured);
         Ok(Some(MeasuredRow { trial: Trial { started_unix_s: began, warmup, steal_share, ..trial }, notes }))
     }

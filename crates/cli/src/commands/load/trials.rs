@@ -18,6 +18,8 @@ pub struct Row<'a> {
     pub nonce: u64,
     /// What is known of the lengths of its prompts.
     pub lengths: Verified,
+    /// Entries of its file that hold nothing to send.
+    pub skipped: u64,
     pub given_lengths: bool,
 }
 
@@ -59,6 +61,8 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     set("stream", settings.stream.into());
     match row.level {
         Level::Streams(n) => set("concurrency", n.into()),
+        // JSON has no word for an endless one.
+        Level::Rate(f64::INFINITY) => set("rate", "inf".into()),
         Level::Rate(rate) => set("rate", rate.into()),
         Level::Ramp(ramp) => set("ramp", ramp.to_string().into()),
         Level::Trace => set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into()),
@@ -66,7 +70,7 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     if !matches!(row.level, Level::Streams(_)) {
         set("max_in_flight", args.max_in_flight.unwrap_or(levels::MAX_IN_FLIGHT).into());
     }
-    if matches!(row.level, Level::Rate(_) | Level::Ramp(_)) {
+    if row.level.has_arrivals() {
         set("arrival", args.arrival.unwrap_or(levels::ARRIVAL).to_string().into());
     }
     if let Some(requests) = row.bounds.requests {
@@ -77,6 +81,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     }
     let file = args.dataset.as_ref().or(args.prompts.as_ref()).or(args.trace.as_ref());
     set("prompts", file.map_or("synthetic".to_owned(), |path| path.display().to_string()).into());
+    if row.skipped > 0 {
+        set("entries_skipped", row.skipped.into());
+    }
     set("input_lengths", file.map_or(args.input_tokens.to_string(), |_| "file".to_owned()).into());
     let output = match args.output_tokens {
         Some(Output::Any) => "any".to_owned(),
