@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Crate → what it may use of the workspace. Development dependencies may also use the crates for tests.
 const ARROWS: &[(&str, &[&str])] = &[
     ("quant", &[]),
+    ("limits", &[]),
     ("jinja", &[]),
-    ("modelfile", &["quant"]),
+    ("modelfile", &["quant", "limits"]),
     ("kernels", &["quant"]),
     ("tokenizer", &["modelfile", "jinja"]),
-    ("engine", &["quant", "modelfile", "kernels"]),
+    ("engine", &["quant", "limits", "modelfile", "kernels"]),
     ("sched", &[]),
     ("backend", &[]),
     ("record", &[]),
-    ("backends", &["backend", "engine", "sched", "tokenizer", "modelfile"]),
+    ("backends", &["backend", "limits", "engine", "sched", "tokenizer", "modelfile"]),
     ("openai-api", &[]),
     ("bench", &["backend", "record"]),
     ("load", &["openai-api", "record"]),
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "quant",
+            "limits",
             "modelfile",
             "kernels",
             "tokenizer",
@@ -43,7 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["testmodel"];
 
 /// Crates that know of threads of their own, HTTP or the terminal, by layer: the libraries below must not.
-const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "ctrlc", "anyhow"];
+const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "signal-hook", "anyhow"];
 
 fn short(name: &str) -> &str {
     match name {

@@ -1,8 +1,9 @@
 //! Loading: a file becomes a configuration and packed weights, with the time of each stage.
 
 use crate::weights::{Loader, Weights};
-use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch, memory};
+use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch};
 use pacemark_kernels::{Arena, KernelSet, Place, Team};
+use pacemark_limits::{Memory, System};
 use pacemark_modelfile::{ModelFile, OpenOptions, quantize::Recipe};
 use std::collections::HashSet;
 use std::path::Path;
@@ -147,13 +148,15 @@ fn check_memory(file: &ModelFile, config: &ModelConfig, options: LoadOptions) ->
     let n_ctx = options.n_ctx;
     let kv = KvCache::bytes_for(config, options.kv, n_ctx).unwrap_or(u64::MAX);
     let needed = file.n_bytes().saturating_add(file.n_bytes() / 16).saturating_add(kv);
-    match memory::available_bytes() {
+    let memory = Memory::of(&System::here());
+    match memory.available {
         Some(available) if needed > available => Err(EngineError::Memory {
             needed_mib: needed >> 20,
             weights_mib: file.n_bytes() >> 20,
             kv_mib: kv >> 20,
             n_ctx,
             available_mib: available >> 20,
+            bound_by: memory.bound_by.map_or(String::new(), |limit| format!(" (limited to {limit})")),
         }),
         _ => Ok(()),
     }

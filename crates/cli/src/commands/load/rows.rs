@@ -65,7 +65,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     while let Some(level) = next.pop() {
         // Interrupted before any request of the row had ended: the rows before it are what there is.
         let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)? else { break };
-        output.row(&trial, &loads.progress)?;
+        // A terminal that has gone takes no rows; what was measured is saved all the same.
+        let shown = output.row(&trial, &loads.progress);
+        if !interrupt::flag().load(Relaxed) {
+            shown?;
+        }
         notes.extend(said.into_iter().chain(warnings(&trial)).map(|note| format!("{}: {note}", level.name())));
         sweep.push(levels::point(level, &trial));
         trials.push(trial);
@@ -85,10 +89,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     let (exit, judged) = judge::judge(args, &trials);
     notes.extend(judged);
     env.steal_share = trials.iter().filter_map(|trial| trial.steal_share).reduce(f64::max);
-    output.end(&env, &notes, &loads.progress)?;
+    let shown = output.end(&env, &notes, &loads.progress);
     if let Some(file) = file {
         file.write(Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
     }
+    shown?;
     Ok(exit)
 }
 
