@@ -71,7 +71,7 @@ impl Connector {
         let _ = stream.set_nodelay(true);
         let (stream, watched) = Stamped::new(stream, self.kernel_stamps, self.secure.is_some());
         let Some(secure) = &self.secure else { return speak(stream, watched).await };
-        let encrypted = secure.shake_hands(stream).await;
+        let encrypted = secure.shake_hands(stream, watched.clone()).await;
         speak(encrypted.map_err(|message| Failure { kind: FailureKind::Tls, message })?, watched).await
     }
 }

@@ -58,6 +58,12 @@ struct Received {
     tls: AtomicBool,
 }
 
+impl Received {
+    fn count(&self, n: usize) {
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+    }
+}
+
 /// A stream as it is seen by others than its reader.
 #[derive(Clone)]
 pub(super) struct Watched {
@@ -72,7 +78,12 @@ impl Watched {
         self.received.last_ns.load(Ordering::Relaxed)
     }
 
-    /// Bytes that were read so far.
+    /// More was read of an encrypted stream: what it says, without what TLS says for itself.
+    pub(super) fn decrypted(&self, n: usize) {
+        self.received.count(n);
+    }
+
+    /// Bytes that were read so far, decrypted.
     pub(super) fn bytes(&self) -> u64 {
         self.received.bytes.load(Ordering::Relaxed)
     }
@@ -98,6 +109,8 @@ pub(super) struct Stamped {
     kernel: bool,
     /// Where its TLS records end, if it has such.
     records: Option<Records>,
+    /// Something has come.
+    begun: bool,
     received: Arc<Received>,
 }
 
@@ -109,7 +122,7 @@ impl Stamped {
         let kernel = kernel && setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
         let (stream, received) = (Arc::new(stream), Arc::new(Received::default()));
         let watched = Watched { received: received.clone(), socket: Arc::downgrade(&stream) };
-        (Stamped { stream, kernel, records: tls.then(Records::default), received }, watched)
+        (Stamped { stream, kernel, records: tls.then(Records::default), begun: false, received }, watched)
     }
 
     /// Writes as soon as the socket takes something.
@@ -141,13 +154,13 @@ impl Stamped {
     /// Keeps what others watch.
     fn note(&mut self, bytes: &[u8], stamp: u64) {
         self.received.last_ns.store(stamp, Ordering::Relaxed);
-        let before = self.received.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if before == 0 {
+        if !std::mem::replace(&mut self.begun, true) {
             // An alert or a handshake message of any version since SSL 3.
             self.received.tls.store(matches!(bytes, [21 | 22, 3, ..]), Ordering::Relaxed);
         }
-        if let Some(records) = &mut self.records {
-            records.pass(bytes);
+        match &mut self.records {
+            Some(records) => _ = records.pass(bytes),
+            None => self.received.count(bytes.len()),
         }
     }
 
@@ -255,7 +268,7 @@ mod tests {
     }
 
     fn late(first: &str, second: &str, tls: bool) {
-        let n = (first.len() + second.len()) as u64;
+        let n = if tls { 0 } else { (first.len() + second.len()) as u64 };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,7 +6,7 @@
 
 mod trust;
 
-use super::stamped::Stamped;
+use super::stamped::{Stamped, Watched};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
@@ -17,7 +17,8 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 pub use trust::system_certificates;
@@ -76,9 +77,10 @@ impl Secure {
     }
 
     /// The handshake; its failure in words.
-    pub(super) async fn shake_hands(&self, stream: Stamped) -> Result<Encrypted, String> {
+    pub(super) async fn shake_hands(&self, stream: Stamped, watched: Watched) -> Result<Encrypted, String> {
         let made = self.connector.connect(self.name.clone(), TokioIo::new(stream)).await;
-        made.map(|stream| Encrypted(TokioIo::new(stream))).map_err(|error| self.explain(&error))
+        made.map(|stream| Encrypted { stream, watched, bytes: vec![0; RECORD_BYTES] })
+            .map_err(|error| self.explain(&error))
     }
 
     fn explain(&self, error: &io::Error) -> String {
@@ -129,30 +131,44 @@ fn names(presented: &[String]) -> String {
 }
 
 /// A stream over which TLS stands.
-pub(super) struct Encrypted(TokioIo<TlsStream<TokioIo<Stamped>>>);
+pub(super) struct Encrypted {
+    stream: TlsStream<TokioIo<Stamped>>,
+    watched: Watched,
+    /// What was decrypted, on its way.
+    bytes: Vec<u8>,
+}
+
+/// The most that one record holds (RFC 8446, section 5.1).
+const RECORD_BYTES: usize = 1 << 14;
 
 impl Read for Encrypted {
     /// Many servers end a connection without TLS's own end. Whether the answer was whole then is HTTP's to say, as it is without
     /// encryption.
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.0).poll_read(cx, buf) {
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            polled => polled,
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let Encrypted { stream, watched, bytes } = &mut *self;
+        let room = buf.remaining().min(bytes.len());
+        let mut read = ReadBuf::new(&mut bytes[..room]);
+        match ready!(Pin::new(stream).poll_read(cx, &mut read)) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Poll::Ready(Err(error)),
+            _ => {}
         }
+        watched.decrypted(read.filled().len());
+        buf.put_slice(read.filled());
+        Poll::Ready(Ok(()))
     }
 }
 
 impl Write for Encrypted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
