@@ -163,3 +163,34 @@ fn files_without_an_authority_are_refused() {
         assert!(refused.contains(name) && refused.contains("expected certificates"), "{refused}");
     }
 }
+
+#[test]
+fn a_kept_connection_that_closes_under_a_request_costs_no_request() {
+    let config = server("good", &[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Target::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
+    // Two connections: the first reads a second request and says TLS's own end instead of an answer.
+    let thread = std::thread::spawn(move || {
+        for answers in [&[ANSWER, &[]][..], &[ANSWER]] {
+            let stream = listener.accept().unwrap().0;
+            let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+            answer(&mut stream, answers);
+            stream.conn.send_close_notify();
+            let _ = io::Write::flush(&mut stream); // the client may have left
+        }
+    });
+    let settings = Settings { trust: ours(), ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connector = Connector::new(&settings, true).await.unwrap();
+        let (pool, headers, frames) = (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
+        for resent in [false, true] {
+            let outgoing =
+                Outgoing { path: "/", headers: &headers, body: "{}".into(), max_bytes: 100, frames: &frames };
+            let exchange = exchange(&connector, &pool, outgoing).await;
+            assert_eq!((exchange.answer.unwrap().bytes.as_slice(), exchange.resent_ns.is_some()), (&b"hi"[..], resent));
+        }
+    });
+    drop(runtime);
+    thread.join().unwrap();
+}
