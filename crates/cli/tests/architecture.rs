@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Crate → what it may use of the workspace. Development dependencies may also use the crates for tests.
 const ARROWS: &[(&str, &[&str])] = &[
     ("quant", &[]),
-    ("jinja", &["files"]),
     ("files", &[]),
-    ("modelfile", &["quant", "files"]),
+    ("limits", &[]),
+    ("jinja", &["files"]),
+    ("modelfile", &["quant", "files", "limits"]),
     ("kernels", &["quant"]),
     ("tokenizer", &["files", "modelfile", "jinja"]),
-    ("engine", &["quant", "files", "modelfile", "kernels"]),
+    ("engine", &["quant", "files", "limits", "modelfile", "kernels"]),
     ("sched", &[]),
     ("backend", &["files"]),
     ("record", &["files"]),
-    ("backends", &["backend", "engine", "sched", "tokenizer", "modelfile"]),
+    ("backends", &["backend", "files", "limits", "engine", "sched", "tokenizer", "modelfile"]),
     ("openai-api", &[]),
     ("bench", &["backend", "record"]),
     ("load", &["files", "openai-api", "record"]),
@@ -26,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "quant",
             "files",
+            "limits",
             "modelfile",
             "kernels",
             "tokenizer",
@@ -45,7 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["testmodel"];
 
 /// Crates that know of threads of their own, HTTP or the terminal, by layer: the libraries below must not.
-const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "ctrlc", "anyhow"];
+const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "signal-hook", "anyhow"];
 
 fn short(name: &str) -> &str {
     match name {

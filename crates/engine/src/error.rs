@@ -62,19 +62,24 @@ pub enum EngineError {
     /// The weights and the KV cache would not fit.
     #[error(
         "the model needs {needed_mib} MiB of memory ({weights_mib} MiB of weights, {kv_mib} MiB of KV cache for {n_ctx} \
-         tokens), but {available_mib} MiB are available; a smaller context (-c) or quantization needs less"
+         tokens, {work_mib} MiB to compute with), but {available_mib} MiB are available{bound_by}; a smaller context (-c) or \
+         quantization needs less"
     )]
     Memory {
-        /// Weights and KV cache.
+        /// All of these.
         needed_mib: u64,
         /// Packed weights.
         weights_mib: u64,
         /// KV cache.
         kv_mib: u64,
+        /// Activations and the like.
+        work_mib: u64,
         /// Tokens of context.
         n_ctx: usize,
         /// What the system offers.
         available_mib: u64,
+        /// Who limits it, where that is not the machine: in parentheses, after a blank.
+        bound_by: String,
     },
     /// `PACEMARK_ISA` names something that this machine lacks.
     #[error(transparent)]

@@ -9,7 +9,6 @@ mod config;
 mod decoder;
 mod error;
 mod kv;
-mod memory;
 mod model;
 mod rope;
 mod sampler;

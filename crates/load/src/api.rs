@@ -1,5 +1,6 @@
 //! Questions to a server outside of a load: which models it has, and what tokens a text has. One at a time, waited for.
 
+use crate::Target;
 use crate::net::{Connections, Connector, Outgoing, Pool, exchange};
 use crate::prompt::{EncodeError, Encoder};
 use crate::run::{LoadError, Settings};
@@ -20,7 +21,7 @@ pub struct Api {
     connector: Connector,
     pool: Pool,
     headers: HeaderMap,
-    prefix: String,
+    target: Target,
     model: String,
 }
 
@@ -61,23 +62,19 @@ impl Api {
             .enable_time()
             .build()
             .map_err(LoadError::Start)?;
-        let target = &settings.target;
-        let connector = runtime
-            .block_on(Connector::new(target, settings.timeouts, false))
-            .map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?;
+        let connector = runtime.block_on(Connector::new(settings, false))?;
         Ok(Api {
             runtime: Mutex::new(runtime),
             connector,
             pool: Pool::new(Connections::Reuse),
             headers,
-            prefix: target.prefix.clone(),
+            target: settings.target.clone(),
             model: settings.model.clone(),
         })
     }
 
     /// A GET, or a POST of `body`.
-    fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
-        let path = format!("{}{path}", self.prefix);
+    fn ask(&self, path: String, body: Option<&Value>) -> Result<Value, ApiError> {
         let frames = AtomicU64::new(0);
         let outgoing = Outgoing {
             path: &path,
@@ -103,11 +100,11 @@ impl Api {
 
     /// What the server calls its models.
     pub fn models(&self) -> Result<Vec<String>, ApiError> {
-        let answer = self.ask("/v1/models", None)?;
+        let answer = self.ask(self.target.of_api("/models"), None)?;
         let models = answer.get("data").and_then(Value::as_array);
         let ids = models.map(|models| models.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())));
         ids.map(Iterator::collect).ok_or_else(|| ApiError::Unexpected {
-            path: "/v1/models".into(),
+            path: self.target.of_api("/models"),
             expected: "data with ids",
             found: answer.to_string().chars().take(200).collect(),
         })
@@ -119,7 +116,7 @@ impl Api {
     }
 
     fn tokens(&self, body: &Value) -> Option<Vec<u32>> {
-        let answer = self.ask("/tokenize", Some(body)).ok()?;
+        let answer = self.ask(self.target.beside_api("/tokenize"), Some(body)).ok()?;
         let tokens = answer.get("tokens")?.as_array()?;
         tokens.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
     }

@@ -14,11 +14,11 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Its path after the server's prefix.
+    /// Its path under the API's root.
     pub fn path(self) -> &'static str {
         match self {
-            Endpoint::Chat => "/v1/chat/completions",
-            Endpoint::Completions => "/v1/completions",
+            Endpoint::Chat => "/chat/completions",
+            Endpoint::Completions => "/completions",
         }
     }
 
@@ -37,7 +37,8 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Endpoint, String> {
         let mut all = [Endpoint::Chat, Endpoint::Completions].into_iter();
         // Other tools are told the path.
-        let found = all.find(|endpoint| endpoint.name() == text || endpoint.path() == text);
+        let path = text.strip_prefix("/v1").unwrap_or(text);
+        let found = all.find(|endpoint| endpoint.name() == text || endpoint.path() == path);
         found.ok_or_else(|| "expected chat or completions, or the path of one".to_owned())
     }
 }

@@ -20,6 +20,9 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
         let requests = if trial.cut_requests == 1 { "request" } else { "requests" };
         found.push(format!("interrupted: {} {requests} in flight given up and not counted", trial.cut_requests));
     }
+    if trial.params.get("insecure").is_some_and(|insecure| insecure == true) {
+        found.push("the server's certificate was not checked (--insecure): another may have answered".to_owned());
+    }
     for (kind, (count, example)) in trial.failures() {
         found.push(format!("{count} of {n} requests failed: {}, e.g. {example}", kind.name()));
     }

@@ -259,6 +259,11 @@ impl ModelFile {
             || (self.path.is_dir() && holds(&self.path, file, MAX_DIRECTORIES))
     }
 
+    /// Its tensors are made when they are asked for, and lie in no file as they are.
+    pub fn is_made(&self) -> bool {
+        matches!(self.storage, Storage::Source(_))
+    }
+
     /// Keeps the mapped files in memory: the system will not drop their pages until the model is closed. Fails where the
     /// process may not lock so much, and where nothing is mapped.
     pub fn lock(&self) -> std::io::Result<()> {

@@ -93,6 +93,8 @@ failure_kinds! {
     Unreachable "cannot connect",
     /// No connection in time.
     ConnectTimeout "timeout: connect",
+    /// No TLS with the server: a certificate that is not believed, or no TLS at its port, or only that.
+    Tls "TLS",
     /// The connection broke before the head of an answer.
     Reset "connection broken",
     /// No head of an answer in time.

@@ -61,6 +61,18 @@ pub struct Env {
     pub logical_cpus: usize,
     /// Physical memory.
     pub memory_bytes: Option<u64>,
+    /// The lowest limit of this process's memory below that: its container's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_bytes: Option<u64>,
+    /// Who sets it, e.g. `control group /a/b`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit_by: Option<String>,
+    /// Share of processors' time that this process may have, in processors, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<f64>,
+    /// Who limits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota_by: Option<String>,
     /// Operating system and kernel release.
     pub kernel: Option<String>,
     /// Version of Pacemark.

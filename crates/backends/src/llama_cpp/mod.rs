@@ -62,7 +62,7 @@ pub struct LlamaCppOptions {
 
 impl Default for LlamaCppOptions {
     fn default() -> Self {
-        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_threads = pacemark_limits::processors();
         LlamaCppOptions {
             n_threads,
             n_threads_batch: None,

@@ -59,7 +59,7 @@ impl NativeOptions {
 
 impl Default for NativeOptions {
     fn default() -> Self {
-        let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_threads = pacemark_limits::processors();
         NativeOptions {
             n_threads,
             n_threads_batch: None,

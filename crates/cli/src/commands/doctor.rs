@@ -1,9 +1,11 @@
 //! `pacemark doctor`: what this machine can do at best, and what about it makes figures doubtful.
 
 use crate::exit::{Exit, UsageError};
+use crate::machine;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use pacemark_kernels::{Roof, Team};
+use pacemark_limits::{Memory, Processors, System};
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::host::Host;
 use serde_json::{Value, json};
@@ -21,7 +23,7 @@ The roofs are the best that was seen within --seconds for each figure. On a shar
 minute: compare a figure only with a roof taken beside it.";
 
 /// Memory that is read for the bandwidth; larger than the last cache of any machine that is not a server.
-const MEMORY: usize = 512 << 20;
+const MEMORY: u64 = 512 << 20;
 
 /// Shows what this machine is and measures its limits: memory bandwidth and arithmetic peaks.
 #[derive(clap::Args, Debug)]
@@ -57,7 +59,7 @@ struct Roofs {
 }
 
 pub fn run(args: Args) -> Result<Exit> {
-    let all = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let all = pacemark_limits::processors();
     let mut threads = args.threads;
     if threads.is_empty() {
         threads = (0..).map(|i| 1 << i).take_while(|n| *n < all).chain([all]).collect();
@@ -68,6 +70,7 @@ pub fn run(args: Args) -> Result<Exit> {
     if !(args.seconds > 0.0 && args.seconds <= 60.0) {
         return Err(UsageError(format!("--seconds {}: expected more than 0 and at most 60", args.seconds)).into());
     }
+    machine::note_threads("-t", threads.iter().copied());
     let before = CpuTime::now();
     let roofs = measure(&threads, Duration::from_secs_f64(args.seconds))?;
     let steal = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
@@ -81,7 +84,9 @@ pub fn run(args: Args) -> Result<Exit> {
 
 fn measure(threads: &[usize], time: Duration) -> Result<Vec<Roofs>> {
     let kernels = pacemark_kernels::kernels()?;
-    let roof = Roof::new(kernels, MEMORY).context("no memory to measure the bandwidth with")?;
+    // What a container has left is not all taken: its other processes live on.
+    let bytes = Memory::of(&System::here()).available.map_or(MEMORY, |available| MEMORY.min(available / 2));
+    let roof = Roof::new(kernels, bytes as usize).context("no memory to measure the bandwidth with")?;
     let one = |&threads: &usize| {
         let team = Team::new(threads).with_context(|| format!("cannot start {threads} threads"))?;
         Ok(Roofs {
@@ -128,10 +133,16 @@ fn as_json(roofs: &[Roofs], steal: Option<f64>) -> Result<Value> {
         json!({"threads": r.threads, "read_gb_per_s": r.read_gb_per_s, "int8_gops": r.int8_gops,
             "bf16_gflops": r.bf16_gflops, "f32_gflops": r.f32_gflops})
     });
+    let (memory, processors) = (Memory::of(&System::here()), Processors::of(&System::here()));
     Ok(json!({
         "cpu_model": env::cpu_model(),
-        "logical_cpus": std::thread::available_parallelism().map_or(1, |n| n.get()),
+        "logical_cpus": processors.usable,
+        "cpu_quota": processors.quota.as_ref().map(|(share, _)| share),
+        "cpu_quota_by": processors.quota.as_ref().map(|(_, by)| by),
         "memory_bytes": env::memory_bytes(),
+        "memory_available_bytes": memory.available,
+        "memory_limit_bytes": memory.limit.as_ref().map(|limit| limit.bytes),
+        "memory_limit_by": memory.limit.as_ref().map(|limit| &limit.by),
         "kernel": env::kernel(),
         "isa": pacemark_kernels::kernels()?.isa.name(),
         "isa_available": isa_names(),
@@ -147,15 +158,24 @@ fn as_json(roofs: &[Roofs], steal: Option<f64>) -> Result<Value> {
 
 fn as_text(roofs: &[Roofs], steal: Option<f64>) -> Result<String> {
     let host = Host::read();
+    let (memory, processors) = (Memory::of(&System::here()), Processors::of(&System::here()));
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "- (the system does not tell)".into());
     let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
     let caches: Vec<_> = host.caches.iter().map(|c| format!("L{} {} {} KiB", c.level, c.kind, c.bytes >> 10)).collect();
+    let memory = [
+        Some(or_dash(env::memory_bytes().map(gib))),
+        memory.limit.map(|limit| format!("limited to {limit}")),
+        memory.available.map(|bytes| format!("{} MiB available", bytes >> 20)),
+    ];
+    let memory = memory.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let limit = processors.limit().map_or(String::new(), |limit| format!(", limited to {limit}"));
+    let threads = format!("{}{limit}", processors.usable);
     let rows = [
         ("processor", or_dash(env::cpu_model())),
-        ("threads", std::thread::available_parallelism().map_or(1, |n| n.get()).to_string()),
+        ("threads", threads),
         ("kernels", format!("{} (available: {})", pacemark_kernels::kernels()?.isa.name(), isa_names().join(", "))),
         ("caches", or_dash(Some(caches.join(", ")).filter(|text| !text.is_empty()))),
-        ("memory", or_dash(env::memory_bytes().map(gib))),
+        ("memory", memory),
         ("memory nodes", or_dash(host.memory_nodes.map(|n| n.to_string()))),
         ("huge pages", or_dash(host.huge_pages.clone())),
         ("governor", or_dash(host.governor.clone())),

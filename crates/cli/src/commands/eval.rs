@@ -1,7 +1,7 @@
 //! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's recipe.
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, interrupt};
+use crate::{hub, input, interrupt, machine};
 use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -94,6 +94,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     }
     let weights = args.weights.get();
     let mut options = NativeOptions { n_ctx: Some(n_ctx), weights, kv: args.kv.get()?, ..NativeOptions::default() };
+    machine::note_threads("-t", args.threads.map(usize::from));
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;

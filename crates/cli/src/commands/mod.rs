@@ -25,7 +25,8 @@ const HELP: &str = "Examples:
   pacemark models list                               the models it can get
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be met,
-130 stopped by a second Ctrl-C.
+128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops a command, which shows and saves
+what it has.
 Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
 (force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
 

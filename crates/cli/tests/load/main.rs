@@ -1,9 +1,10 @@
 //! `pacemark load` through the real binary, against a scripted server: `answers` good and bad, `connections` that close, the `sources` of prompts and
-//! times, and the `terminal`.
+//! times, the `secure` kind of connection, and the `terminal`.
 
 mod answers;
 mod connections;
 mod scripted;
+mod secure;
 mod sources;
 #[cfg(unix)]
 mod terminal;

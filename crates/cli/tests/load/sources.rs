@@ -266,7 +266,7 @@ fn files_that_are_wrong_are_named_with_their_line() {
     assert!(wrong("--trace", "").contains("no prompt"));
     assert!(wrong("--prompts", "fine\n{\"prompt\": 3}").contains("line 2"));
     assert!(wrong("--prompts", "fine\n{\"prompt\": \"x\"").contains("line 2"));
-    assert!(wrong("--dataset", "[{\"conversations\": [{\"value\": \"x\"}]}]").contains("from"));
+    assert!(wrong("--dataset", "[{\"conversations\": [{\"value\": \"x\"}]}]").contains("found none in 1"));
     let deep = format!("[{{\"conversations\":[{{\"from\":\"human\",\"value\":{}", "[".repeat(100_000));
     assert!(wrong("--dataset", &deep).contains("recursion"));
     assert!(wrong("--show", "{\"schema\":99}").contains("schema 99"));
@@ -340,4 +340,35 @@ fn a_record_replaces_nothing_but_an_older_one() {
     }
     std::fs::remove_file(&link).unwrap();
     assert_eq!(std::fs::read(prompts.path()).unwrap(), b"one\n");
+}
+
+#[test]
+fn prompts_of_an_array_and_entries_that_hold_nothing() {
+    let server = Server::new(|_| good());
+    let array = File::new("array.json", "[\"one\", {\"prompt\": \"two\"},\n \"\"]");
+    let (rows, said) = rows(&server.url(), &["--prompts", array.path(), "-n", "2", "-c", "1", "--cache", "warm"]);
+    assert_eq!(rows[0]["failed"], 0);
+    assert!(said.contains("1 entries of the file hold nothing that a user says"), "{said}");
+    let talks = File::new(
+        "talks.json",
+        r#"[{"id":"a"},{"conversations":null},{"conversations":[{"from":"human","value":"hi"},{"from":"gpt","value":"x"}]}]"#,
+    );
+    let (_, said) = self::rows(&server.url(), &["--dataset", talks.path(), "-n", "2", "-c", "1"]);
+    assert!(said.contains("2 entries of the file hold nothing that a user says"), "{said}");
+    let asked = server.bodies().last().unwrap()["messages"][0]["content"].as_str().unwrap().to_owned();
+    assert!(asked.ends_with("hi"), "{asked}");
+}
+
+#[test]
+fn an_endless_rate_sends_all_at_once() {
+    let server = Server::new(|_| good().after_ms(300));
+    let record = File::new("inf.json", "");
+    let (rows, said) = rows(&server.url(), &["--request-rate", "inf", "-n", "8", "--save", record.path()]);
+    assert_eq!((&rows[0]["requests"], &rows[0]["failed"]), (&8.into(), &0.into()), "{said}");
+    let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
+    assert_eq!(run.trials[0].params["rate"], "inf");
+    assert!(run.trials[0].requests.iter().all(|request| request.scheduled_ns == 0));
+    assert!(server.connections() >= 8, "all of them at once");
+    let (shown, _) = self::rows("", &["--show", record.path()]);
+    assert_eq!(shown[0]["requests"], 8);
 }

@@ -27,13 +27,24 @@ fn file(name: &str) -> PathBuf {
 
 /// A load that gets Ctrl-C, as a terminal sends it, when the server has seen `n_requests`: exit code, standard output and error.
 fn cut(server: &Server, n_requests: usize, arguments: &[&str], save: &Path) -> (Option<i32>, String, String) {
+    ended_by("-INT", server, n_requests, arguments, save)
+}
+
+/// Likewise by any signal.
+fn ended_by(
+    signal: &str,
+    server: &Server,
+    n_requests: usize,
+    arguments: &[&str],
+    save: &Path,
+) -> (Option<i32>, String, String) {
     let mut command = pacemark();
     command.args(["--url", &server.url(), "--warmup", "0"]).args(arguments).arg("--save").arg(save);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while server.bodies().len() < n_requests {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -112,6 +123,19 @@ fn rows_before_an_interrupted_one_are_kept() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("interrupted before a request had ended"), "{said}");
     assert!(!path.exists() && !file("rows.json.part").exists());
+}
+
+#[test]
+fn the_signals_of_containers_and_closed_terminals_are_ctrl_c() {
+    for signal in ["-TERM", "-HUP"] {
+        let server = Server::new(|i| if i < 3 { good() } else { good().hang() });
+        let path = file(&format!("signal{signal}.json"));
+        let (code, table, said) = ended_by(signal, &server, 4, &["-c", "1", "-n", "9"], &path);
+        assert!(code == Some(0) && table.contains("1 stream, "), "{signal}: {said}");
+        let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!((run.trials[0].requests.len(), run.trials[0].cut_requests), (3, 1), "{signal}");
+        std::fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]

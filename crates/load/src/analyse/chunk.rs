@@ -46,6 +46,9 @@ struct Delta<'a> {
     refusal: Option<Text<'a>>,
     #[serde(borrow, default)]
     tool_calls: Option<Vec<ToolCall<'a>>>,
+    /// What calls of tools were before they were several.
+    #[serde(borrow, default)]
+    function_call: Option<Function<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +90,7 @@ impl Choice<'_> {
             let called = |call: &ToolCall<'_>| call.function.as_ref().is_some_and(function);
             [&delta.content, &delta.reasoning_content, &delta.reasoning, &delta.refusal].into_iter().any(some)
                 || delta.tool_calls.iter().flatten().any(called)
+                || delta.function_call.as_ref().is_some_and(function)
         };
         some(&self.text) || [&self.delta, &self.message].into_iter().flatten().any(in_delta)
     }
@@ -100,7 +104,9 @@ impl Choice<'_> {
             filled.or(delta.reasoning.as_ref())
         });
         let calls = delta.into_iter().flat_map(|delta| delta.tool_calls.iter().flatten());
-        let functions = calls.filter_map(|call| call.function.as_ref()).flat_map(|f| [&f.name, &f.arguments]).flatten();
+        let functions = calls.filter_map(|call| call.function.as_ref());
+        let functions = functions.chain(delta.and_then(|delta| delta.function_call.as_ref()));
+        let functions = functions.flat_map(|f| [&f.name, &f.arguments]).flatten();
         let refusal = delta.and_then(|delta| delta.refusal.as_ref());
         thought.into_iter().chain(refusal).chain(functions).map(|text| text.0.as_ref())
     }

@@ -2,11 +2,14 @@
 //! answer is whole. Runs after the request has ended, so that reading JSON delays no stamp.
 
 mod chunk;
+mod lenient;
 
 use crate::net::{End, Exchange, Received};
 use chunk::Chunk;
+use lenient::Other;
 use pacemark_openai_api::sse::{SseDecoder, SseLimits};
 use pacemark_record::{Failure, FailureKind, Request};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Longest message of a failure that is kept.
@@ -61,7 +64,7 @@ fn shortened(message: &str) -> String {
 
 fn read(received: &Received, found: &mut Analysed) -> Result<(), Failure> {
     let status = received.status.as_u16();
-    if status != 200 {
+    if !received.status.is_success() {
         let kind = match status {
             429 => FailureKind::TooMany,
             400..=499 => FailureKind::ClientError,
@@ -112,8 +115,13 @@ fn events(received: &Received, found: &mut Analysed, seen: &mut Seen) -> Result<
     let mut from = 0;
     for &(to, at) in &received.frames {
         let decoded = decoder.push(&received.bytes[from..to], |event| {
-            if event.data.trim_ascii() == b"[DONE]" {
+            let data = event.data.trim_ascii();
+            if data == b"[DONE]" {
                 seen.done = true;
+            } else if data.is_empty() {
+                // A sign of life.
+            } else if event.name == b"error" && wrong.is_none() {
+                wrong = Some(failure(FailureKind::StreamError, error_message(&String::from_utf8_lossy(data))));
             } else if wrong.is_none() {
                 wrong = take(event.data, at, found).err();
             }
@@ -143,20 +151,32 @@ fn take(data: &[u8], at: u64, found: &mut Analysed) -> Result<(), Failure> {
         let shown = String::from_utf8_lossy(&data[..data.len().min(200)]);
         failure(FailureKind::Garbage, format!("{why}, found: {shown}"))
     };
-    let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|error| garbage(&error))?;
-    if let Some(error) = chunk.error {
+    let plain;
+    let chunk: Chunk<'_> = match serde_json::from_slice(data) {
+        Ok(chunk) => chunk,
+        Err(error) => {
+            plain = lenient::plain(data).ok_or_else(|| garbage(&error))?;
+            Chunk::deserialize(&plain).map_err(|error| garbage(&error))?
+        }
+    };
+    if let Some(error) = chunk.error.filter(lenient::is_error) {
         let message = error_message(&error.to_string());
         return Err(failure(FailureKind::StreamError, message));
     }
     if chunk.choices.is_none() && chunk.usage.is_none() {
-        return Err(garbage(&"expected choices or usage"));
+        return match lenient::other(data) {
+            Other::Nothing => Ok(()),
+            Other::Error(message) => Err(failure(FailureKind::StreamError, message)),
+            Other::Unknown => Err(garbage(&"expected choices or usage")),
+        };
     }
     let mut carries = false;
     for choice in chunk.choices.iter().flatten() {
         carries |= choice.carries_token();
         found.text.push_str(choice.content());
         choice.beside().for_each(|text| found.beside.push_str(text));
-        if let Some(reason) = &choice.finish_reason {
+        // Some say that there is none in a word of their own.
+        if let Some(reason) = choice.finish_reason.as_ref().filter(|reason| !matches!(&*reason.0, "" | "null")) {
             found.request.finish_reason = Some(reason.0.as_ref().chars().take(64).collect());
         }
     }

@@ -95,6 +95,71 @@ fn what_usage_leaves_out_was_not_counted() {
 }
 
 #[test]
+fn chunks_that_other_clients_read_are_read() {
+    let usage =
+        r#"{"choices":null,"usage":{"prompt_tokens":7.0,"completion_tokens":"2","prompt_tokens_details":null}}"#;
+    for (chunk, text, beside) in [
+        (r#"{"choices":null}"#, "", ""),
+        (r#"{"id":"c","choices":null,"usage":null}"#, "", ""),
+        (r#"{"usage":null}"#, "", ""),
+        (r#"{}"#, "", ""),
+        (r#"{"type":"ping"}"#, "", ""),
+        (r#"{"choices":[null]}"#, "", ""),
+        (r#"{"choices":[]}"#, "", ""),
+        (r#"{"choices":[{}]}"#, "", ""),
+        (r#"{"choices":[{"delta":null,"finish_reason":null}]}"#, "", ""),
+        (r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}],"error":null}"#, "", ""),
+        (r#"{"choices":{"delta":{"content":"a"}}}"#, "a", ""),
+        (r#"{"choices":[{"delta":"a"}]}"#, "a", ""),
+        (
+            r#"{"choices":[{"delta":{"content":[{"type":"text","text":"a"},{"type":"image_url","image_url":{}}]}}]}"#,
+            "a",
+            "",
+        ),
+        (r#"{"choices":[{"delta":{"content":5}}]}"#, "5", ""),
+        (r#"{"choices":[{"delta":{"content":"a","tool_calls":{}}}],"error":""}"#, "a", ""),
+        (r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":NaN}]}}]}"#, "a", ""),
+        (r#"{"choices":[{"delta":{"content":"NaN \ud83d"}}],"x":-Infinity}"#, "NaN \u{fffd}", ""),
+        (r#"{"choices":[{"delta":{"content":"\ud83e\udd80\""}}],"x":[Infinity]}"#, "🦀\"", ""),
+        (r#"{"choices":[{"delta":{"content":"a"}}],"usage":"none"}"#, "a", ""),
+        (r#"{"choices":[{"text":["a","b"]}]}"#, "ab", ""),
+        (r#"{"choices":[{"message":{"content":"a"},"delta":null}]}"#, "a", ""),
+        (r#"{"choices":[{"delta":{"content":"a","content":"b"}}]}"#, "b", ""),
+        (r#"{"choices":[{"delta":{"reasoning":{"text":"hm"}}}]}"#, "", "hm"),
+        (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{"x":1}}}]}}]}"#, "", "f{\"x\":1}"),
+        (r#"{"choices":[{"delta":{"function_call":{"name":"f","arguments":"{}"}}}]}"#, "", "f{}"),
+    ] {
+        let frames = [format!("data: {chunk}\n\n"), "data:\n\n".into(), content("."), format!("data: {usage}\n\n")];
+        let frames: Vec<&str> = frames.iter().map(String::as_str).chain([DONE]).collect();
+        let found = analyse(stream(&frames, End::Complete), 0);
+        assert_eq!(found.request.failure, None, "{chunk}");
+        assert_eq!((found.text, found.beside.as_str()), (format!("{text}."), beside), "{chunk}");
+        let n = 1 + usize::from(!text.is_empty() || !beside.is_empty());
+        assert_eq!(found.request.chunks_ns.len(), n, "{chunk}");
+        assert_eq!((found.request.prompt_usage, found.request.output_usage), (Some(7), Some(2)), "{chunk}");
+    }
+}
+
+#[test]
+fn counts_that_are_none_are_left_out() {
+    for wrong in ["-1", "1.5", "1e300", "\"many\"", "true", "[]", "{}", "\"\""] {
+        let usage = format!("data: {{\"usage\":{{\"completion_tokens\":{wrong},\"prompt_tokens\":3}}}}\n\n");
+        let request = analyse(stream(&[&content("a"), &usage, DONE], End::Complete), 0).request;
+        assert_eq!((request.failure, request.output_usage, request.prompt_usage), (None, None, Some(3)), "{wrong}");
+    }
+}
+
+#[test]
+fn an_empty_finish_reason_ends_nothing() {
+    for reason in ["\"\"", "\"null\"", "null"] {
+        let chunk =
+            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"a\"}},\"finish_reason\":{reason}}}]}}\n\n");
+        let request = analyse(stream(&[&chunk], End::Complete), 0).request;
+        assert_eq!(request.failure.map(|failure| failure.kind), Some(FailureKind::Unfinished), "{reason}");
+    }
+}
+
+#[test]
 fn an_event_has_arrived_when_its_end_has() {
     // Cut within a character and within a line end; two events in one frame.
     let crab = content("🦀");
@@ -126,6 +191,16 @@ fn failures_by_kind() {
         (vec![ROLE, DONE], End::Complete, FailureKind::Empty, "without a token", 0),
         (vec![&token, "data: {oops\n\n", DONE], End::Complete, FailureKind::Garbage, "{oops", 1),
         (vec!["data: {\"x\":1}\n\n", DONE], End::Complete, FailureKind::Garbage, "choices", 0),
+        (vec!["event: error\ndata: {\"message\":\"late\"}\n\n"], End::Complete, FailureKind::StreamError, "late", 0),
+        (
+            vec!["data: {\"object\":\"error\",\"message\":\"old\"}\n\n"],
+            End::Complete,
+            FailureKind::StreamError,
+            "old",
+            0,
+        ),
+        (vec!["data: {\"error\":\"plain\"}\n\n"], End::Complete, FailureKind::StreamError, "plain", 0),
+        (vec!["data: [1]\n\n", DONE], End::Complete, FailureKind::Garbage, "[1]", 0),
         (vec![&token, error, DONE], End::Complete, FailureKind::StreamError, "out of pages", 1),
     ] {
         let found = analyse(stream(&frames, end), 0).request;

@@ -1,9 +1,10 @@
 //! Connections to the server, and those that wait for their next request.
 
 use super::stamped::{Stamped, Watched};
+use super::tls::Secure;
 use super::{Connections, Timeouts};
-use crate::Target;
 use crate::clock::now_ns;
+use crate::run::{LoadError, Settings};
 use hyper::client::conn::http1::{self, SendRequest};
 use pacemark_record::{Failure, FailureKind};
 use std::io;
@@ -29,43 +30,65 @@ pub(crate) struct Connection {
 /// Opens connections to one server.
 pub(crate) struct Connector {
     addresses: Vec<SocketAddr>,
+    /// Of `https`.
+    secure: Option<Secure>,
     kernel_stamps: bool,
     pub(super) timeouts: Timeouts,
 }
 
 impl Connector {
-    /// Looks the name up, once.
-    pub(crate) async fn new(target: &Target, timeouts: Timeouts, kernel_stamps: bool) -> io::Result<Connector> {
-        let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await?;
-        Ok(Connector { addresses: found.collect(), kernel_stamps, timeouts })
+    /// Looks the name up, once, and who is trusted.
+    pub(crate) async fn new(settings: &Settings, kernel_stamps: bool) -> Result<Connector, LoadError> {
+        let target = &settings.target;
+        let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
+        let addresses = found.map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?.collect();
+        let secure = target.tls.then(|| Secure::new(target.name(), &settings.trust)).transpose()?;
+        Ok(Connector { addresses, secure, kernel_stamps, timeouts: settings.timeouts })
     }
 
-    /// A new connection.
+    /// Nothing is encrypted.
+    pub(super) fn is_plain(&self) -> bool {
+        self.secure.is_none()
+    }
+
+    /// A new connection, over which TLS stands if the server is to be spoken to by it.
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
-        let failure = |kind, message: String| Failure { kind, message };
         let limit = self.timeouts.connect;
-        let stream = match tokio::time::timeout(limit, TcpStream::connect(self.addresses.as_slice())).await {
-            Err(_) => return Err(failure(FailureKind::ConnectTimeout, format!("no connection within {limit:?}"))),
-            Ok(Err(error)) => {
-                let kind = match error.kind() {
-                    io::ErrorKind::ConnectionRefused => FailureKind::Refused,
-                    _ => FailureKind::Unreachable,
-                };
-                return Err(failure(kind, error.to_string()));
-            }
-            Ok(Ok(stream)) => stream,
-        };
+        tokio::time::timeout(limit, self.open()).await.unwrap_or_else(|_| {
+            Err(Failure { kind: FailureKind::ConnectTimeout, message: format!("no connection within {limit:?}") })
+        })
+    }
+
+    async fn open(&self) -> Result<Connection, Failure> {
+        let stream = TcpStream::connect(self.addresses.as_slice()).await.map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::ConnectionRefused => FailureKind::Refused,
+                _ => FailureKind::Unreachable,
+            };
+            Failure { kind, message: error.to_string() }
+        })?;
         // Each request is one small write: nothing to wait for. A socket that refuses this is only slower.
         let _ = stream.set_nodelay(true);
-        let (stream, watched) = Stamped::new(stream, self.kernel_stamps);
-        let (sender, connection) =
-            http1::handshake(stream).await.map_err(|error| failure(FailureKind::Reset, error.to_string()))?;
-        // It ends with its sender and the answer that is read; its error reaches whoever waits for an answer.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok(Connection { sender, watched, idle_since_ns: 0 })
+        let (stream, watched) = Stamped::new(stream, self.kernel_stamps, self.secure.is_some());
+        let Some(secure) = &self.secure else { return speak(stream, watched).await };
+        let encrypted = secure.shake_hands(stream, watched.clone()).await;
+        speak(encrypted.map_err(|message| Failure { kind: FailureKind::Tls, message })?, watched).await
     }
+}
+
+/// HTTP over a stream.
+async fn speak<S>(stream: S, watched: Watched) -> Result<Connection, Failure>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let made = http1::handshake(stream).await;
+    let (sender, connection) =
+        made.map_err(|error| Failure { kind: FailureKind::Reset, message: error.to_string() })?;
+    // It ends with its sender and the answer that is read; its error reaches whoever waits for an answer.
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Ok(Connection { sender, watched, idle_since_ns: 0 })
 }
 
 /// Connections that wait.
@@ -105,6 +128,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Endpoint, Target};
     use hyper::Request;
     use std::io::{Read, Write};
     use std::net::TcpListener;
@@ -122,9 +146,10 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let settings = Settings::new(target, Endpoint::Chat, "m".to_owned());
         for (closes, speaks) in [(false, false), (true, false), (false, true)] {
             let found = runtime.block_on(async {
-                let connector = Connector::new(&target, Timeouts::default(), true).await.unwrap();
+                let connector = Connector::new(&settings, true).await.unwrap();
                 let pool = Pool::new(Connections::Reuse);
                 let mut connection = connector.connect().await.unwrap();
                 let server = listener.try_clone().unwrap();

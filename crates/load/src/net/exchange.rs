@@ -37,7 +37,7 @@ pub(crate) struct Exchange {
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub status: StatusCode,
-    /// It says to be an event stream.
+    /// It is an event stream: it says so, or begins as one.
     pub is_stream: bool,
     pub bytes: Vec<u8>,
     /// Where each frame ends in `bytes`, and when it arrived.
@@ -71,6 +71,12 @@ impl Received {
             Some((end, at)) if *at == stamp_ns => *end = self.bytes.len(),
             _ => self.frames.push((self.bytes.len(), stamp_ns)),
         }
+    }
+
+    /// It begins as an event does, and no JSON.
+    fn begins_like_events(&self) -> bool {
+        let begin = self.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.bytes).trim_ascii_start();
+        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| begin.starts_with(field))
     }
 
     /// The last line says `data: [DONE]`.
@@ -161,6 +167,10 @@ async fn head(
         if !waited || connection.watched.bytes() != before {
             let error = error.into_error();
             let kind = if error.is_parse() { FailureKind::Garbage } else { FailureKind::Reset };
+            if connector.is_plain() && connection.watched.spoke_tls() {
+                let message = "the server speaks TLS on this port: is it https://?".to_owned();
+                return Err(Failure { kind: FailureKind::Tls, message });
+            }
             return Err(Failure { kind, message: with_causes(&error) });
         }
         // One that was never written is not sent again: it is sent.
@@ -209,9 +219,11 @@ async fn body(
                         return Poll::Ready(End::TooLarge);
                     }
                     received.push(data, connection.watched.last_ns());
+                    // Not every server that streams says so.
+                    received.is_stream |= received.begins_like_events();
                     outgoing.frames.fetch_add(1, Ordering::Relaxed);
                     last = Instant::now();
-                    if is_stream && !done && received.is_done() {
+                    if received.is_stream && !done && received.is_done() {
                         done = true;
                         watchdog.as_mut().reset(last + GRACE);
                     }

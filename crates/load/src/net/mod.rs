@@ -2,10 +2,14 @@
 
 mod connect;
 mod exchange;
+mod records;
 mod stamped;
+mod tls;
 
 pub(crate) use connect::{Connector, Pool};
 pub(crate) use exchange::{End, Exchange, Outgoing, Received, exchange};
+
+pub use tls::{Trust, TrustError, system_certificates};
 
 use std::time::Duration;
 

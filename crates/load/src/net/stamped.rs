@@ -6,8 +6,9 @@
 //!
 //! Several packets read at once carry the stamp of the last. So while reading is late, what waits is looked at first
 //! (`MSG_PEEK`) and taken an event at a time. What the kernel has joined in its own queue by then (`tcp_try_coalesce`) has one
-//! stamp for good.
+//! stamp for good. Of an encrypted stream the stamps are of the bytes of its TLS records, and what is late is taken a record at a time.
 
+use super::records::Records;
 use crate::clock;
 use hyper::rt::ReadBufCursor;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, Shutdown, recv, recvmsg, setsockopt, shutdown, sockopt};
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
@@ -53,6 +54,14 @@ fn end_of_first_event(bytes: &[u8]) -> Option<usize> {
 struct Received {
     last_ns: AtomicU64,
     bytes: AtomicU64,
+    /// What came first is a TLS record.
+    tls: AtomicBool,
+}
+
+impl Received {
+    fn count(&self, n: usize) {
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+    }
 }
 
 /// A stream as it is seen by others than its reader.
@@ -69,9 +78,19 @@ impl Watched {
         self.received.last_ns.load(Ordering::Relaxed)
     }
 
-    /// Bytes that were read so far.
+    /// More was read of an encrypted stream: what it says, without what TLS says for itself.
+    pub(super) fn decrypted(&self, n: usize) {
+        self.received.count(n);
+    }
+
+    /// Bytes that were read so far, decrypted.
     pub(super) fn bytes(&self) -> u64 {
         self.received.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The server's first bytes were TLS.
+    pub(super) fn spoke_tls(&self) -> bool {
+        self.received.tls.load(Ordering::Relaxed)
     }
 
     /// Nothing waits in the socket, not even its end: it can take a request. Asks the system, which knows before the reader does.
@@ -88,17 +107,22 @@ pub(super) struct Stamped {
     stream: Arc<TcpStream>,
     /// Its packets have stamps of their own.
     kernel: bool,
+    /// Where its TLS records end, if it has such.
+    records: Option<Records>,
+    /// Something has come.
+    begun: bool,
     received: Arc<Received>,
 }
 
 impl Stamped {
-    /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it does that.
-    pub(super) fn new(stream: TcpStream, kernel: bool) -> (Stamped, Watched) {
+    /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it does that; with `tls` what it
+    /// carries is encrypted.
+    pub(super) fn new(stream: TcpStream, kernel: bool, tls: bool) -> (Stamped, Watched) {
         // Refused: reads have no stamp, and the time of reading is taken.
         let kernel = kernel && setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
         let (stream, received) = (Arc::new(stream), Arc::new(Received::default()));
         let watched = Watched { received: received.clone(), socket: Arc::downgrade(&stream) };
-        (Stamped { stream, kernel, received }, watched)
+        (Stamped { stream, kernel, records: tls.then(Records::default), begun: false, received }, watched)
     }
 
     /// Writes as soon as the socket takes something.
@@ -116,10 +140,28 @@ impl Stamped {
         }
     }
 
-    /// How much to take at once, of `bytes` at most: the first event, where others wait behind it.
+    /// How much to take at once, of `bytes` at most: the first event or record, where others wait behind it.
     fn first_event(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let n = recv(self.stream.as_raw_fd(), bytes, MsgFlags::MSG_PEEK)?;
-        Ok(end_of_first_event(&bytes[..n]).unwrap_or(bytes.len()))
+        let end = match self.records {
+            // A copy: these bytes are still to be read.
+            Some(mut records) => records.pass(&bytes[..n]),
+            None => end_of_first_event(&bytes[..n]),
+        };
+        Ok(end.unwrap_or(bytes.len()))
+    }
+
+    /// Keeps what others watch.
+    fn note(&mut self, bytes: &[u8], stamp: u64) {
+        self.received.last_ns.store(stamp, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.begun, true) {
+            // An alert or a handshake message of any version since SSL 3.
+            self.received.tls.store(matches!(bytes, [21 | 22, 3, ..]), Ordering::Relaxed);
+        }
+        match &mut self.records {
+            Some(records) => _ = records.pass(bytes),
+            None => self.received.count(bytes.len()),
+        }
     }
 
     /// One read without waiting: how many bytes, and when they came.
@@ -137,7 +179,7 @@ impl Stamped {
 }
 
 impl hyper::rt::Read for Stamped {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         SCRATCH.with_borrow_mut(|Scratch { bytes, control, late }| {
             let room = buf.remaining().min(bytes.len());
             loop {
@@ -153,8 +195,7 @@ impl hyper::rt::Read for Stamped {
                 if let Some((n, stamp)) = got {
                     // The end is no bytes, and has no stamp.
                     if n > 0 {
-                        self.received.last_ns.store(stamp, Ordering::Relaxed);
-                        self.received.bytes.fetch_add(n as u64, Ordering::Relaxed);
+                        self.note(&bytes[..n], stamp);
                     }
                     *late = clock::now_ns().saturating_sub(stamp) > LATE_NS;
                     buf.put_slice(&bytes[..n]);
@@ -221,6 +262,13 @@ mod tests {
 
     #[test]
     fn packets_that_are_read_late_keep_their_stamps() {
+        late("data: first\n\n", "data: second\n\n", false);
+        // Records of TLS, which end where their lengths say.
+        late("\x17\x03\x03\0\x05\n\n\n\n\n", "\x17\x03\x03\0\x02ab", true);
+    }
+
+    fn late(first: &str, second: &str, tls: bool) {
+        let n = if tls { 0 } else { (first.len() + second.len()) as u64 };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -228,25 +276,25 @@ mod tests {
             let mut server = listener.accept().await.unwrap().0.into_std().unwrap();
             server.set_nonblocking(false).unwrap();
             server.set_nodelay(true).unwrap();
-            let (mut stream, watched) = Stamped::new(stream, true);
+            let (mut stream, watched) = Stamped::new(stream, true, tls);
             let before = clock::now_ns();
-            server.write_all(b"data: first\n\n").unwrap();
+            server.write_all(first.as_bytes()).unwrap();
             // Shorter than the kernel's delayed acknowledgement, after which it joins packets that nobody has read.
             std::thread::sleep(Duration::from_millis(8));
             let between = clock::now_ns();
-            server.write_all(b"data: second\n\n").unwrap();
+            server.write_all(second.as_bytes()).unwrap();
             SCRATCH.with_borrow_mut(|scratch| scratch.late = true);
-            let (first, first_ns) = read(&mut stream, &watched).await;
-            let (second, second_ns) = read(&mut stream, &watched).await;
-            assert_eq!((first.as_str(), second.as_str()), ("data: first\n\n", "data: second\n\n"));
+            let (one, first_ns) = read(&mut stream, &watched).await;
+            let (other, second_ns) = read(&mut stream, &watched).await;
+            assert_eq!((one.as_str(), other.as_str()), (first, second));
             assert!(before <= first_ns + 100_000 && first_ns <= second_ns);
             // A system without such stamps, or one that joined the packets, gives both the same.
             assert!(first_ns == second_ns || first_ns < between && between <= second_ns + 100_000);
-            assert_eq!(watched.bytes(), 27);
+            assert_eq!(watched.bytes(), n);
             // The end has no stamp and no bytes.
             drop(server);
             assert_eq!(read(&mut stream, &watched).await, (String::new(), second_ns));
-            assert_eq!(watched.bytes(), 27);
+            assert_eq!(watched.bytes(), n);
         });
     }
 }

@@ -1,34 +1,9 @@
-//! Prompts from files: a line or a JSON object each, or conversations in ShareGPT's form.
+//! Sessions of the conversations of a file, in random order, round after round.
 
-use super::{Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Turn, Verified};
-use crate::lengths::{Lengths, MAX_TOKENS};
+use super::{Answer, Asked, Cache, Encoder, Prompt, REMOTE_CHECKS, Session, Source, Talk, Turn, Verified};
+use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
-use serde::Deserialize;
-use serde_json::Value;
 use std::sync::Arc;
-
-/// One conversation of a file: what is asked, and what was answered then.
-pub type Talk = Vec<Asked>;
-
-/// One turn of a conversation in a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
-    /// What the user says.
-    pub prompt: String,
-    /// The answer, whose length ours is to have.
-    pub answer: Answer,
-}
-
-/// What a file says of an answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// Nothing.
-    Unknown,
-    /// Its text.
-    Text(String),
-    /// Its tokens.
-    Tokens(u64),
-}
 
 /// What a listed source is asked for, besides its conversations.
 pub struct ListedOptions {
@@ -129,88 +104,10 @@ impl Source for Listed {
     }
 }
 
-/// A prompt a line: text, or a JSON object with `prompt` (or `text`, `input`) and perhaps `output_tokens`.
-pub fn lines(file: &str, text: &str) -> Result<Vec<Talk>, PromptError> {
-    let mut talks = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |why: &str| PromptError::Line { file: file.to_owned(), line: i + 1, why: why.to_owned() };
-        let asked = if line.trim_start().starts_with('{') {
-            let object: Value = serde_json::from_str(line).map_err(|error| wrong(&error.to_string()))?;
-            let prompt = ["prompt", "text", "input"].iter().find_map(|key| object.get(key)?.as_str());
-            let prompt = prompt.ok_or_else(|| wrong("expected a string prompt, text or input"))?;
-            let answer = match object.get("output_tokens").filter(|value| !value.is_null()) {
-                None => Answer::Unknown,
-                Some(value) => {
-                    let count = value.as_u64().filter(|n| (1..=MAX_TOKENS).contains(n));
-                    Answer::Tokens(count.ok_or_else(|| wrong(&super::expected_count("output_tokens", value)))?)
-                }
-            };
-            Asked { prompt: prompt.to_owned(), answer }
-        } else {
-            Asked { prompt: line.to_owned(), answer: Answer::Unknown }
-        };
-        talks.push(vec![asked]);
-    }
-    if talks.is_empty() { Err(PromptError::Nothing(file.to_owned())) } else { Ok(talks) }
-}
-
-/// A conversation of a file.
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(alias = "conversation", alias = "messages")]
-    conversations: Vec<Message>,
-}
-
-/// What one side says.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(alias = "role")]
-    from: String,
-    /// Not always text.
-    #[serde(alias = "content", default)]
-    value: Value,
-}
-
-/// Conversations in ShareGPT's form: `[{"conversations": [{"from": "human", "value": …}, {"from": "gpt", "value": …}]}]`, or
-/// an object a line; OpenAI's `messages`, `role` and `content` mean the same. The answers of the file give the lengths of
-/// ours; they are not sent.
-pub fn share_gpt(file: &str, text: &str) -> Result<Vec<Talk>, PromptError> {
-    let read: Result<Vec<Entry>, serde_json::Error> = if text.trim_start().starts_with('{') {
-        serde_json::Deserializer::from_str(text).into_iter().collect()
-    } else {
-        serde_json::from_str(text)
-    };
-    let wrong = |error: serde_json::Error| PromptError::File {
-        file: file.to_owned(),
-        why: format!("expected an array of conversations in ShareGPT's form: {error}"),
-    };
-    let mut talks = Vec::new();
-    for entry in read.map_err(wrong)? {
-        let mut talk = Talk::new();
-        for message in entry.conversations {
-            let Value::String(text) = message.value else { continue };
-            match message.from.as_str() {
-                "human" | "user" if !text.trim().is_empty() => {
-                    talk.push(Asked { prompt: text, answer: Answer::Unknown });
-                }
-                "gpt" | "assistant" | "chatgpt" => {
-                    if let Some(asked) = talk.last_mut() {
-                        asked.answer = Answer::Text(text);
-                    }
-                }
-                _ => {} // system and tool messages
-            }
-        }
-        if !talk.is_empty() {
-            talks.push(talk);
-        }
-    }
-    if talks.is_empty() { Err(PromptError::Nothing(file.to_owned())) } else { Ok(talks) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::{lines, share_gpt};
 
     fn bytes(text: &str, _: bool) -> Vec<u32> {
         text.bytes().map(u32::from).collect()
@@ -221,43 +118,27 @@ mod tests {
     }
 
     #[test]
-    fn files_of_each_form() {
-        let talks = lines("f", "hello\n\n{\"prompt\":\"a\\nb\",\"output_tokens\":3}\n").unwrap();
-        assert_eq!(talks.len(), 2);
-        assert_eq!(talks[1], [Asked { prompt: "a\nb".into(), answer: Answer::Tokens(3) }]);
-        let error = lines("f.jsonl", "x\n{\"y\":1}").unwrap_err().to_string();
-        assert_eq!(error, "f.jsonl: line 2: expected a string prompt, text or input");
-        let error = lines("f.jsonl", "{\"prompt\":\"x\",\"output_tokens\":-1}").unwrap_err().to_string();
-        assert_eq!(error, "f.jsonl: line 1: output_tokens: expected 1 to 10000000, found -1");
-        assert!(matches!(lines("f", " \n"), Err(PromptError::Nothing(_))));
-        let talk = r#"[{"id":"x","conversations":[{"from":"system","value":"s"},{"from":"human","value":"q1"},
-            {"from":"gpt","value":"four"},{"from":"human","value":"q2"},{"from":"gpt","value":"12345"}]},
-            {"conversations":[]}]"#;
-        let talks = share_gpt("f", talk).unwrap();
+    fn answers_of_the_file_give_lengths() {
+        let talk = r#"[{"conversations":[{"from":"human","value":"q1"},{"from":"gpt","value":"four"},
+            {"from":"human","value":"q2"},{"from":"gpt","value":"12345"}]}]"#;
+        let talks = share_gpt("f", talk).unwrap().talks;
         let mut listed = Listed::new(talks, ListedOptions { turns: 2, ..options() }, Some(Arc::new(bytes)));
         assert!(listed.tells_lengths());
         let outputs: Vec<_> = listed.next().unwrap().turns.iter().map(|turn| turn.output_tokens).collect();
         assert_eq!(outputs, [Some(4), Some(5)]);
-        let by_line = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]}\n{\"messages\":[]}\n";
-        assert_eq!(share_gpt("f", by_line).unwrap(), [[Asked { prompt: "q".into(), answer: Answer::Unknown }]]);
-        for wrong in ["", "{}", "[]", "[1]", r#"[{"conversations":[{"value":"x"}]}]"#, "[{\"conversations\":3}]"] {
-            assert!(share_gpt("f", wrong).is_err(), "{wrong}");
-        }
-        let error = share_gpt("f", "[{\"conversations\":[{\"value\":\"x\"}]}]").unwrap_err().to_string();
-        assert!(error.contains("missing field `from` at line 1 column"), "{error}");
     }
 
     #[test]
     fn lengths_that_nobody_counts_are_not_made_up() {
         let talk = r#"[{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"four"}]}]"#;
-        let mut listed = Listed::new(share_gpt("f", talk).unwrap(), options(), None);
+        let mut listed = Listed::new(share_gpt("f", talk).unwrap().talks, options(), None);
         assert!(!listed.tells_lengths());
         assert_eq!(listed.next().unwrap().turns[0].output_tokens, None);
     }
 
     #[test]
     fn every_prompt_once_a_round_and_never_alike() {
-        let talks = lines("f", "a\nb\nc").unwrap();
+        let talks = lines("f", "a\nb\nc").unwrap().talks;
         let mut listed = Listed::new(talks.clone(), options(), Some(Arc::new(bytes)));
         let six: Vec<Session> = (0..6).map(|_| listed.next().unwrap()).collect();
         let texts: Vec<&str> = six

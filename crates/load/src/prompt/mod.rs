@@ -4,17 +4,20 @@
 //! in most vocabularies, and counts that say that nobody verified them.
 
 mod encoder;
+mod json;
 mod listed;
 mod replay;
 mod synthetic;
+mod talks;
 mod trace;
 mod words;
 
 pub use encoder::{EncodeError, Encoder};
-pub use listed::{Answer, Asked, Listed, ListedOptions, Talk, lines, share_gpt};
+pub use listed::{Listed, ListedOptions};
 use pacemark_files::bounded;
 pub use replay::Replay;
 pub use synthetic::{Synthetic, SyntheticOptions};
+pub use talks::{Answer, Asked, Talk, Talks, lines, share_gpt};
 pub use trace::{Arrived, trace};
 
 /// One conversation: its turns follow each other, each with the answers before it.

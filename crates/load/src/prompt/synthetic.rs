@@ -7,7 +7,7 @@ use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
 
 /// Ids of prompts for which there is no encoder: above the special tokens and bytes of common vocabularies, and within all.
-const IDS: std::ops::Range<u32> = 1000..4000;
+const IDS: std::ops::Range<u32> = 500..1280;
 
 /// How prompts are made.
 #[derive(Clone, Debug)]

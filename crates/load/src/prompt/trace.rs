@@ -1,7 +1,8 @@
 //! A recorded load: when each request came, and its prompt or its lengths.
 
-use super::PromptError;
+use super::{PromptError, json};
 use crate::lengths::MAX_TOKENS;
+use crate::numbers::whole;
 use serde_json::Value;
 
 /// A request of a trace.
@@ -17,13 +18,12 @@ pub struct Arrived {
     pub output_tokens: Option<u64>,
 }
 
-/// A JSON object a line: `arrival_s` (seconds) or `timestamp` (milliseconds, as in Mooncake's traces), `prompt` or
+/// A JSON object a line, or an array of them: `arrival_s` (seconds) or `timestamp` (milliseconds, as in Mooncake's traces), `prompt` or
 /// `input_tokens` (`input_length`), `output_tokens` (`output_length`). Requests are put in order of time.
 pub fn trace(file: &str, text: &str) -> Result<Vec<Arrived>, PromptError> {
     let mut found = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let wrong = |why: &str| PromptError::Line { file: file.to_owned(), line: i + 1, why: why.to_owned() };
-        let object: Value = serde_json::from_str(line).map_err(|error| wrong(&error.to_string()))?;
+    for (line, object) in objects(file, text)? {
+        let wrong = |why: &str| PromptError::Line { file: file.to_owned(), line, why: why.to_owned() };
         let number = |key: &str| object.get(key).and_then(Value::as_f64);
         let ms = number("arrival_s").map(|s| s * 1e3).or_else(|| number("timestamp"));
         let ms = ms.ok_or_else(|| wrong("expected arrival_s (seconds) or timestamp (milliseconds), a number"))?;
@@ -33,7 +33,7 @@ pub fn trace(file: &str, text: &str) -> Result<Vec<Arrived>, PromptError> {
         let count = |names: [&'static str; 2]| -> Result<Option<u64>, PromptError> {
             let given = names.iter().find_map(|name| Some((*name, object.get(name).filter(|v| !v.is_null())?)));
             let Some((name, value)) = given else { return Ok(None) };
-            let count = value.as_u64().filter(|n| (1..=MAX_TOKENS).contains(n));
+            let count = whole(value).filter(|n| (1..=MAX_TOKENS).contains(n));
             count.map(Some).ok_or_else(|| wrong(&super::expected_count(name, value)))
         };
         let prompt = object.get("prompt").and_then(Value::as_str).map(str::to_owned);
@@ -52,6 +52,20 @@ pub fn trace(file: &str, text: &str) -> Result<Vec<Arrived>, PromptError> {
     Ok(found)
 }
 
+/// Each with its line, or its place in the array.
+fn objects(file: &str, text: &str) -> Result<Vec<(usize, Value)>, PromptError> {
+    if let Some(items) = json::array(file, text) {
+        return Ok((1..).zip(items?).collect());
+    }
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let object = |(line, text): (usize, &str)| {
+        let wrong =
+            |error: serde_json::Error| PromptError::Line { file: file.to_owned(), line, why: error.to_string() };
+        Ok((line, serde_json::from_str(text).map_err(wrong)?))
+    };
+    lines.map(object).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +77,8 @@ mod tests {
         let found = trace("t", text).unwrap();
         assert_eq!(found[0], Arrived { at_ns: 0, prompt: Some("hi".into()), input_tokens: None, output_tokens: None });
         assert_eq!((found[1].at_ns, found[1].input_tokens, found[1].output_tokens), (1_500_000_000, Some(67), Some(5)));
+        let array = "[{\"timestamp\": 0, \"input_length\": 67.0},\n {\"timestamp\": 9, \"prompt\": \"x\"}]";
+        assert_eq!(trace("t", array).unwrap().iter().map(|one| one.input_tokens).collect::<Vec<_>>(), [Some(67), None]);
         for wrong in [
             "",
             "x",

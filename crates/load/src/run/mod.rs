@@ -15,7 +15,7 @@ pub use settings::Settings;
 
 use crate::body::BodyMaker;
 use crate::clock::{now_ns, process_cpu_ns};
-use crate::net::{Connector, Pool};
+use crate::net::{Connector, Pool, TrustError};
 use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
@@ -110,6 +110,9 @@ pub enum LoadError {
         /// Why.
         error: std::io::Error,
     },
+    /// Nobody to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// No runtime or thread.
     #[error("cannot start the client: {0}")]
     Start(#[from] std::io::Error),
@@ -181,9 +184,7 @@ pub fn run(
     allow_open_files(streams as u64)?;
     let headers = settings.header_map()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let connector = Connector::new(&settings.target, settings.timeouts, settings.kernel_stamps);
-    let connector =
-        runtime.block_on(connector).map_err(|error| LoadError::Lookup { host: settings.target.host.clone(), error })?;
+    let connector = runtime.block_on(Connector::new(settings, settings.kernel_stamps))?;
     let (ahead, sender) = Ahead::new();
     let ahead = Arc::new(ahead);
     let (results, collector, reader) = collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
@@ -196,7 +197,7 @@ pub fn run(
         let shared = Arc::new(Shared {
             connector,
             pool: Pool::new(settings.connections),
-            path: format!("{}{}", settings.target.prefix, settings.endpoint.path()),
+            path: settings.target.of_api(settings.endpoint.path()),
             headers,
             maker: BodyMaker {
                 endpoint: settings.endpoint,

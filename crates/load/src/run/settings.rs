@@ -3,7 +3,7 @@
 use super::LoadError;
 use crate::Target;
 use crate::body::Endpoint;
-use crate::net::{Connections, Timeouts};
+use crate::net::{Connections, Timeouts, Trust};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub struct Settings {
     /// The server.
     pub target: Target,
+    /// Whom to believe who the server is, over `https`.
+    pub trust: Trust,
     /// Its endpoint.
     pub endpoint: Endpoint,
     /// What requests call the model.
@@ -39,6 +41,7 @@ impl Settings {
     pub fn new(target: Target, endpoint: Endpoint, model: String) -> Settings {
         Settings {
             target,
+            trust: Trust::System,
             endpoint,
             model,
             stream: true,

@@ -1,6 +1,8 @@
 //! What the tests of a load's inputs and their fuzz target do with bytes.
 
-use pacemark_load::prompt::{Answer, Cache, Listed, ListedOptions, PromptError, Source, Talk, lines, share_gpt, trace};
+use pacemark_load::prompt::{
+    Answer, Cache, Listed, ListedOptions, PromptError, Source, Talks, lines, share_gpt, trace,
+};
 use pacemark_load::{Arrival, Endpoint, Lengths, Target};
 use pacemark_record::{Grades, Run, Slo};
 
@@ -36,9 +38,9 @@ fn arrivals(text: &str) {
     }
 }
 
-fn talks(read: Result<Vec<Talk>, PromptError>) {
+fn talks(read: Result<Talks, PromptError>) {
     let talks = match read {
-        Ok(talks) => talks,
+        Ok(read) => read.talks,
         Err(error) => return named(&error),
     };
     let answers = talks.iter().flatten().map(|asked| &asked.answer);

@@ -139,7 +139,7 @@ fn make(bytes: &[u8], dtype: DType, transform: Transform, tensor: &TensorInfo, f
             }
         }
     };
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let n_threads = pacemark_limits::processors();
     if tensor.n_elements() < WORTH_THREADS as u64 || n_threads == 1 {
         work();
     } else {

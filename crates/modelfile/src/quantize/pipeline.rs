@@ -32,6 +32,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Memory that writing it takes, besides pages of mapped files: the largest tensor, where it is made before it is converted, and
+    /// after; each thread's floats.
+    pub fn memory_bytes(&self, model: &ModelFile, n_threads: usize) -> u64 {
+        let of = |job: &Job| {
+            let after = TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype).n_bytes();
+            let before = if model.is_made() { job.tensor.n_bytes() } else { 0 };
+            after.saturating_add(before)
+        };
+        let floats = (n_threads as u64).saturating_mul(4 * CHUNK as u64);
+        self.jobs.iter().map(of).max().unwrap_or(0).saturating_add(floats)
+    }
+
     /// Every tensor as it is: writes what a [`crate::TensorSource`] makes to a file.
     pub fn copy(model: &ModelFile) -> Plan {
         let same = |tensor: &TensorInfo| Target { dtype: tensor.dtype, instead_of: None };

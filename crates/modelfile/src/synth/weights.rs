@@ -58,7 +58,7 @@ impl TensorSource for Weights {
             tensor.name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         let mut out = vec![0u8; tensor.n_bytes() as usize];
         let chunk = CHUNK / block * block;
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let threads = pacemark_limits::processors();
         let chunks: Vec<(u64, &mut [u8])> = (0..).zip(out.chunks_mut(chunk)).collect();
         let work = std::sync::Mutex::new(chunks.into_iter());
         std::thread::scope(|scope| {

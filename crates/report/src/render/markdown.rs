@@ -98,6 +98,7 @@ pub(super) fn load_name(row: &Row<'_>) -> String {
         (Some(1.0), _) => "1 stream".to_owned(),
         (Some(streams), _) => format!("{streams} streams"),
         (None, Some(rate)) => format!("{rate}/s {}", param(row, "arrival")),
+        (None, None) if params.contains_key("rate") => "all at once".to_owned(),
         (None, None) => "-".to_owned(),
     }
 }

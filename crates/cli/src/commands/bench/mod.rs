@@ -13,7 +13,7 @@ mod runner;
 mod synthetic;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input};
+use crate::{hub, input, machine};
 use anyhow::Result;
 pub use argv::long_options;
 use clap::builder::PossibleValuesParser;
@@ -186,6 +186,7 @@ impl Args {
                 return Err(UsageError(format!("{flag} {n}: from 1 to {MAX_THREADS}")).into());
             }
         }
+        machine::note_threads("-t", own[2].2.iter().chain(&n_threads_batch).copied());
         let mut axes = vec![Axis { name: "model", values: self.models()?.into_iter().map(Value::from).collect() }];
         let mut varied = Vec::new();
         for (name, _, values, default) in own {

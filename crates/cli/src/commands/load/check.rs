@@ -21,6 +21,12 @@ impl Args {
         }
     }
 
+    /// The endpoint that was named, else the one whose address was given, else chats.
+    pub fn endpoint(&self) -> Endpoint {
+        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        self.endpoint.or(of_url).unwrap_or(Endpoint::Chat)
+    }
+
     /// Refuses what clap cannot see.
     pub fn check(&self) -> Result<(), UsageError> {
         let wrong = |why: String| Err(UsageError(why));
@@ -33,14 +39,31 @@ impl Args {
         if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
             return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
         }
-        if let Some(wrong_one) = self.rate.iter().find(|rate| !(**rate >= 1e-3 && **rate <= 1e6)) {
-            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second"));
+        let is_rate = |rate: f64| (1e-3..=1e6).contains(&rate) || rate == f64::INFINITY;
+        if let Some(wrong_one) = self.rate.iter().find(|rate| !is_rate(**rate)) {
+            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second, or inf"));
+        }
+        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        if let Some((named, of_url)) = self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url) {
+            return wrong(format!("--endpoint {}: --url is the address of {}", named.name(), of_url.name()));
+        }
+        let plain = !self.url.as_ref().is_some_and(|url| url.tls);
+        if plain && (self.insecure || self.cacert.is_some()) {
+            return wrong("--insecure, --cacert: those are of an https:// address (--url)".into());
         }
         if self.requests == Some(0) {
             return wrong("--requests 0: nothing to measure".into());
         }
         if let Some(wrong_one) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
             return wrong(format!("--max-in-flight {wrong_one}: expected 1 to 100000"));
+        }
+        if self.rate.contains(&f64::INFINITY) {
+            if self.sweep || self.arrival.is_some() {
+                return wrong("--rate inf: requests that come at once have no --arrival and no --sweep".into());
+            }
+            if self.requests.is_none() && self.duration.is_some() {
+                return wrong("--rate inf: they are endlessly many in any --duration; add --requests".into());
+            }
         }
         let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
         if self.arrival.is_some() && !at_a_rate {
@@ -49,7 +72,7 @@ impl Args {
         if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none() {
             return wrong("--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency".into());
         }
-        if self.prompt_ids && self.endpoint == Endpoint::Chat {
+        if self.prompt_ids && self.endpoint() == Endpoint::Chat {
             return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
         }
         if self.prompt_ids && self.turns > 1 {
@@ -103,12 +126,22 @@ mod tests {
         for (theirs, ours) in [
             ("--num-prompts 7 --random-input-len 9 --random-output-len 3", "-n 7 --input-tokens 9 --output-tokens 3"),
             ("--request-count 7 --isl 9 --osl 3", "-n 7 --input-tokens 9 --output-tokens 3"),
+            ("--request-rate inf -n 9", "--rate inf -n 9"),
             ("--request-rate 2.5 --max-concurrency 8", "--rate 2.5 --max-in-flight 8"),
             ("--max-concurrency 8 --num-warmups 2", "-c 8 --warmup 2"),
             ("--endpoint /v1/completions", "--endpoint completions"),
         ] {
             assert_eq!(format!("{:?}", parsed(theirs)), format!("{:?}", parsed(ours)), "{theirs}");
         }
+    }
+
+    #[test]
+    fn the_endpoint_may_be_said_by_the_address() {
+        let args = |words: &[&str]| Command::try_parse_from([&["load", "--url"], words].concat()).unwrap().args;
+        assert_eq!(args(&["http://x"]).endpoint(), Endpoint::Chat);
+        assert_eq!(args(&["http://x/v1/completions"]).endpoint(), Endpoint::Completions);
+        let both = args(&["http://x/v1/completions", "--endpoint", "chat"]);
+        assert!(both.check().unwrap_err().0.contains("--url is the address of completions"));
     }
 
     #[test]
@@ -126,10 +159,15 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "-c 0",
+            "--insecure",
+            "--cacert f",
             "-n 0",
             "--rate NaN",
             "--rate -1",
-            "--rate inf",
+            "--rate -inf",
+            "--rate inf --duration 1s",
+            "--rate inf --sweep",
+            "--rate inf --arrival constant",
             "--max-in-flight 0",
             "--prompt-ids",
             "--prefix-groups 0",

@@ -35,10 +35,16 @@ impl Level {
         match self {
             Level::Streams(1) => "1 stream".to_owned(),
             Level::Streams(n) => format!("{n} streams"),
+            Level::Rate(f64::INFINITY) => "all at once".to_owned(),
             Level::Rate(rate) => format!("{rate}/s"),
             Level::Ramp(ramp) => format!("ramp {ramp}"),
             Level::Trace => "trace".to_owned(),
         }
+    }
+
+    /// Its requests arrive at random, or evenly.
+    pub fn has_arrivals(self) -> bool {
+        matches!(self, Level::Rate(rate) if rate.is_finite()) || matches!(self, Level::Ramp(_))
     }
 
     /// Of a row that was measured.
@@ -46,7 +52,7 @@ impl Level {
         let text = |name: &str| trial.params.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         match (trial.params.get("concurrency"), trial.params.get("rate"), text("ramp")) {
             (Some(_), _, _) => Level::Streams(trial.count("concurrency") as usize).name(),
-            (_, Some(rate), _) => Level::Rate(rate.as_f64().unwrap_or(0.0)).name(),
+            (_, Some(rate), _) => Level::Rate(rate.as_f64().unwrap_or(f64::INFINITY)).name(),
             (_, _, Some(ramp)) => format!("ramp {ramp}"),
             _ => Level::Trace.name(),
         }

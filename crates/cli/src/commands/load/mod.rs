@@ -46,7 +46,7 @@ be met. Ctrl-C shows what was measured until then.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The server, with or without /v1
+    /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
         required_unless_present_any = ["serve", "self_test", "show"], conflicts_with_all = ["serve", "self_test", "show"])]
     url: Option<pacemark_load::Target>,
@@ -72,9 +72,9 @@ pub struct Args {
     /// What the server calls the model [default: the first of /v1/models]
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// Which endpoint: chat or completions
-    #[arg(long, value_name = "NAME", default_value = "chat", value_parser = str::parse::<Endpoint>)]
-    endpoint: Endpoint,
+    /// Which endpoint: chat or completions [default: the one of --url, else chat]
+    #[arg(long, value_name = "NAME", value_parser = str::parse::<Endpoint>)]
+    endpoint: Option<Endpoint>,
     /// Ask for whole answers instead of streams: no time to first token then
     #[arg(long)]
     no_stream: bool,
@@ -88,7 +88,7 @@ pub struct Args {
     /// Begin no request later than this, e.g. 30s, 2m
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     duration: Option<Duration>,
-    /// Requests a second, answered or not, instead of streams
+    /// Requests a second, answered or not, instead of streams; inf: all of them at once
     #[arg(long, aliases = ["request-rate"], value_name = "R,…", value_delimiter = ',', help_heading = "Load",
         conflicts_with_all = ["concurrency", "ramp", "trace"])]
     rate: Vec<f64>,
@@ -125,7 +125,7 @@ pub struct Args {
     /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files, theirs, else any]
     #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
     output_tokens: Option<options::Output>,
-    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each
+    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each, or a JSON array of either
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
     prompts: Option<PathBuf>,
     /// Conversations in ShareGPT's JSON form
@@ -170,7 +170,14 @@ pub struct Args {
     /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
     #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
     body: Option<options::Body>,
-    /// Wait so long for a connection
+    /// Believe certificates that are signed by the ones in this PEM file (https) [default: the system's, or those of SSL_CERT_FILE and
+    /// SSL_CERT_DIR]
+    #[arg(long, aliases = ["ca-cert"], value_name = "FILE", conflicts_with = "insecure", help_heading = "Client")]
+    cacert: Option<PathBuf>,
+    /// Do not check the server's certificate (https); said in the record
+    #[arg(long, short = 'k', help_heading = "Client")]
+    insecure: bool,
+    /// Wait so long for a connection, TLS included
     #[arg(long, value_name = "TIME", default_value = "10s", help_heading = "Client")]
     connect_timeout: Duration,
     /// Wait so long for the head of an answer

@@ -7,7 +7,7 @@ use crate::{hub, input};
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
 use pacemark_load::prompt::{
-    Cache, Encoder, Listed, ListedOptions, Replay, Source, Synthetic, SyntheticOptions, lines, share_gpt, trace,
+    Cache, Encoder, Listed, ListedOptions, Replay, Source, Synthetic, SyntheticOptions, Talks, lines, share_gpt, trace,
 };
 use pacemark_load::{Endpoint, Lengths, Settings};
 use pacemark_modelfile::ModelFile;
@@ -45,13 +45,15 @@ pub struct Wanted {
     pub source: Box<dyn Source>,
     /// Of a trace: when each session is due.
     pub arrivals: Option<Vec<u64>>,
+    /// Entries of the file that hold nothing to send.
+    pub skipped: u64,
     /// Something says how long answers are to be: a flag, or the file.
     pub given_lengths: bool,
 }
 
 /// The source of one row; `row` makes its prompts others than those of the row before.
 pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wanted> {
-    let special = args.endpoint == Endpoint::Completions;
+    let special = args.endpoint() == Endpoint::Completions;
     let output = match args.output_tokens {
         Some(Output::Any) => None,
         Some(Output::Exact(lengths)) => Some(lengths),
@@ -80,20 +82,20 @@ pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wa
         let words = Synthetic::new(options, encoder.clone())?;
         let arrivals = arrived.iter().map(|arrived| arrived.at_ns).collect();
         let source = Replay::new(arrived, output, words, encoder);
-        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), given_lengths: true });
+        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), skipped: 0, given_lengths: true });
     }
-    let talks = match (&args.dataset, &args.prompts) {
+    let Talks { talks, skipped } = match (&args.dataset, &args.prompts) {
         (Some(path), _) => share_gpt(&path.display().to_string(), &input::read_file(path)?)?,
         (None, Some(path)) => lines(&path.display().to_string(), &input::read_file(path)?)?,
         (None, None) => {
             let source = Synthetic::new(options, encoder).context("cannot make prompts")?;
-            return Ok(Wanted { source: Box::new(source), arrivals: None, given_lengths: true });
+            return Ok(Wanted { source: Box::new(source), arrivals: None, skipped: 0, given_lengths: true });
         }
     };
     let options = ListedOptions { turns: args.turns, output, cache, special, seed: args.seed, nonce };
     let source = Listed::new(talks, options, encoder);
     let given_lengths = args.output_tokens.is_some() || source.tells_lengths();
-    Ok(Wanted { source: Box::new(source), arrivals: None, given_lengths })
+    Ok(Wanted { source: Box::new(source), arrivals: None, skipped, given_lengths })
 }
 
 /// What `--cache` and `--shared-prefix` mean together.

@@ -73,7 +73,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     while let Some(level) = next.pop() {
         // Interrupted before any request of the row had ended: the rows before it are what there is.
         let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)? else { break };
-        output.row(&trial, &loads.progress)?;
+        // A terminal that has gone takes no rows; what was measured is saved all the same.
+        let shown = output.row(&trial, &loads.progress);
+        if !interrupt::flag().load(Relaxed) {
+            shown?;
+        }
         notes.extend(said.into_iter().chain(warnings(&trial)).map(|note| format!("{}: {note}", level.name())));
         sweep.push(levels::point(level, &trial));
         trials.push(trial);
@@ -93,10 +97,12 @@ pub fn run(args: &Args) -> Result<Exit> {
     let (exit, judged) = judge::judge(args, &trials);
     notes.extend(judged);
     env.steal_share = trials.iter().filter_map(|trial| trial.steal_share).reduce(f64::max);
-    output.end(&env, &notes, &loads.progress)?;
+    // A terminal that has gone takes no table; what was measured is saved all the same.
+    let shown = output.end(&env, &notes, &loads.progress);
     if let (Some(file), Some(path)) = (file, &args.save) {
         output::save(file, path, Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
     }
+    shown?;
     Ok(exit)
 }
 
@@ -122,7 +128,7 @@ impl Loads<'_> {
     fn measure(&mut self, level: Level, row: u64) -> Result<Option<MeasuredRow>> {
         let name = level.name();
         self.progress.begin(&name, Bounds::default());
-        let Wanted { mut source, arrivals, given_lengths } =
+        let Wanted { mut source, arrivals, skipped, given_lengths } =
             prompts::wanted(self.args, &self.counter, self.nonce, row)?;
         let (warmup, mut notes) = self.warm_up(level, source.as_mut())?;
         let bounds = level.bounds(self.args, arrivals.as_deref());
@@ -144,6 +150,9 @@ impl Loads<'_> {
                     .to_owned(),
             );
         }
+        if skipped > 0 {
+            notes.push(format!("{skipped} entries of the file hold nothing that a user says; they were skipped"));
+        }
         let lengths = source.lengths();
         if lengths.wrong > 0 {
             let Verified { checked, wrong, .. } = lengths;
@@ -152,7 +161,8 @@ impl Loads<'_> {
             ));
         }
         let args = self.args;
-        let row = Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, given_lengths };
+        let row =
+            Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, skipped, given_lengths };
         let trial = trials::trial(&row, &self.counter.name, measured);
         Ok(Some(MeasuredRow { trial: Trial { started_unix_s: began, warmup, steal_share, ..trial }, notes }))
     }

@@ -3,11 +3,16 @@
 use super::Args;
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
-use pacemark_load::{Settings, Target, Timeouts};
+use pacemark_load::{Settings, Target, Timeouts, Trust};
 
 /// What the flags say of server and client.
 pub fn settings(args: &Args, target: Target) -> Result<Settings> {
-    let mut settings = Settings::new(target, args.endpoint, args.model.clone().unwrap_or_default());
+    let mut settings = Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
+    settings.trust = match &args.cacert {
+        Some(path) => Trust::File(path.clone()),
+        None if args.insecure => Trust::Anybody,
+        None => Trust::System,
+    };
     settings.stream = !args.no_stream;
     settings.connections = args.connections;
     settings.timeouts = Timeouts {

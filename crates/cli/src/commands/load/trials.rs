@@ -5,7 +5,7 @@ use super::levels::{self, Level};
 use super::options::Output;
 use super::prompts;
 use pacemark_load::prompt::{Cache, Verified};
-use pacemark_load::{Bounds, Connections, Measured, Settings};
+use pacemark_load::{Bounds, Connections, Measured, Settings, Trust};
 use pacemark_record::{Grades, LOAD_EXPERIMENT, Run, Trial};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,8 @@ pub struct Row<'a> {
     pub nonce: u64,
     /// What is known of the lengths of its prompts.
     pub lengths: Verified,
+    /// Entries of its file that hold nothing to send.
+    pub skipped: u64,
     pub given_lengths: bool,
 }
 
@@ -50,12 +52,17 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     let mut set = |name: &str, value: Value| {
         params.insert(name.to_owned(), value);
     };
-    set("url", format!("http://{}{}", target.authority(), target.prefix).into());
+    set("url", target.url().into());
+    if target.tls && settings.trust == Trust::Anybody {
+        set("insecure", true.into());
+    }
     set("model", settings.model.as_str().into());
     set("endpoint", settings.endpoint.name().into());
     set("stream", settings.stream.into());
     match row.level {
         Level::Streams(n) => set("concurrency", n.into()),
+        // JSON has no word for an endless one.
+        Level::Rate(f64::INFINITY) => set("rate", "inf".into()),
         Level::Rate(rate) => set("rate", rate.into()),
         Level::Ramp(ramp) => set("ramp", ramp.to_string().into()),
         Level::Trace => set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into()),
@@ -63,7 +70,7 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     if !matches!(row.level, Level::Streams(_)) {
         set("max_in_flight", args.max_in_flight.unwrap_or(levels::MAX_IN_FLIGHT).into());
     }
-    if matches!(row.level, Level::Rate(_) | Level::Ramp(_)) {
+    if row.level.has_arrivals() {
         set("arrival", args.arrival.unwrap_or(levels::ARRIVAL).to_string().into());
     }
     if let Some(requests) = row.bounds.requests {
@@ -74,6 +81,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     }
     let file = args.dataset.as_ref().or(args.prompts.as_ref()).or(args.trace.as_ref());
     set("prompts", file.map_or("synthetic".to_owned(), |path| path.display().to_string()).into());
+    if row.skipped > 0 {
+        set("entries_skipped", row.skipped.into());
+    }
     set("input_lengths", file.map_or(args.input_tokens.to_string(), |_| "file".to_owned()).into());
     let output = match args.output_tokens {
         Some(Output::Any) => "any".to_owned(),
@@ -111,6 +121,10 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
 pub fn without_secrets(mut run: Run) -> Run {
     let mut hide = false;
     for word in &mut run.command {
+        // A query may hold one.
+        if let Some((before, _)) = word.split_once('?').filter(|(before, _)| before.contains("://")) {
+            *word = format!("{before}?…");
+        }
         if std::mem::take(&mut hide) {
             *word = "…".to_owned();
         } else if matches!(word.as_str(), "--api-key" | "--header") {
@@ -129,10 +143,10 @@ mod tests {
 
     #[test]
     fn keys_are_not_kept() {
-        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "u", "--header", "s3"];
+        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "http://u?key=s4", "--header", "s3"];
         let command = command.map(str::to_owned).to_vec();
         let run = Run { schema: SCHEMA, command, env: Env::default(), trials: Vec::new() };
         let kept = without_secrets(run).command.join(" ");
-        assert_eq!(kept, "load --api-key … --header=… --url u --header …");
+        assert_eq!(kept, "load --api-key … --header=… --url http://u?… --header …");
     }
 }

@@ -6,7 +6,7 @@ use super::{Output, summary_to};
 use crate::exit::{Exit, UsageError};
 use crate::hub::progress::Progress;
 use crate::input::recipe;
-use crate::{hub, interrupt};
+use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
 use pacemark_modelfile::quantize::{self, Choices, Job, Plan, QuantizeError, RECIPES, Recipe};
@@ -83,7 +83,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if args.recipe == Recipe::Q2KS {
         eprintln!("warning: Q2_K_S is meant to be made with an importance matrix, which is not used here; prefer Q2_K");
     }
-    let n_threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, usize::from);
+    let n_threads = args.threads.map_or_else(pacemark_limits::processors, usize::from);
+    machine::note_threads("-t", args.threads.map(usize::from));
+    machine::check_memory(plan.memory_bytes(&model, n_threads), "to quantize this model")?;
     let stop = interrupt::flag();
     let (bar, start) = (Progress::new(Some(model.n_bytes())), Instant::now());
     let written = quantize::write(&model, &plan, &args.output_file, n_threads, &mut |done| bar.set(done), stop);

@@ -5,7 +5,7 @@ mod summary;
 mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, template};
+use crate::{hub, input, machine, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
@@ -136,6 +136,7 @@ pub fn run(args: Args) -> Result<Exit> {
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
     breakdown.mark("read");
+    machine::note_threads("-t", args.threads.into_iter().chain(args.threads_batch).map(usize::from));
     let options = NativeOptions {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
         n_threads_batch: args.threads_batch.map(usize::from),

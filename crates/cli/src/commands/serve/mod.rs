@@ -4,7 +4,7 @@ mod limits;
 mod mock;
 
 use crate::exit::Exit;
-use crate::{hub, input, template};
+use crate::{hub, input, machine, template};
 use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
@@ -145,6 +145,7 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
         return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
     }
     let path = hub::resolve(&args.model)?;
+    machine::note_threads("-t", args.threads.into_iter().chain(args.threads_batch).map(usize::from));
     let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
     let n_threads_batch = args.threads_batch.map(usize::from);
     let place = args.placement.place_beside_server(n_threads_batch.unwrap_or(n_threads).max(n_threads))?;

@@ -117,6 +117,7 @@ pub fn run(args: Args) -> Result<Exit> {
         numbers = (0..STAGES.len()).collect();
     }
     let stop = interrupt::flag();
+    machine::note_threads("-t", args.threads.map(usize::from));
     let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
     // As in `serve`, of which the ladder is to tell.
     let place = Place::apart(n_threads);

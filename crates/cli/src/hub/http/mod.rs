@@ -22,6 +22,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 use ureq::http::{Response, StatusCode};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// Attempts without any progress before giving up.
@@ -85,6 +86,7 @@ impl Client {
             .max_redirects(0)
             .http_status_as_error(false)
             .proxy(None) // chosen for each host
+            .tls_config(TlsConfig::builder().root_certs(authorities()).build())
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_per_read(Some(Duration::from_secs(60)))
             .build();
@@ -188,6 +190,18 @@ impl Client {
         }
         Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects from {}", hub.name())))
     }
+}
+
+/// Those that `load` trusts too: the system's, or the ones of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Mozilla's.
+fn authorities() -> RootCerts {
+    let found = pacemark_load::system_certificates().unwrap_or_else(|error| {
+        eprintln!("warning: {error}; Mozilla's authorities are trusted instead");
+        Vec::new()
+    });
+    if found.is_empty() {
+        return RootCerts::WebPki;
+    }
+    RootCerts::from(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()))
 }
 
 /// Moves the body to `partial`; gives what is now known of the whole file.

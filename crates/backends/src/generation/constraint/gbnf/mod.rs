@@ -5,6 +5,7 @@
 //! care: its lexer takes the longest match, which GBNF does not know. So every character is a lexeme of its own, and what may
 //! follow what is decided by rules alone. Items that name tokens (`<…>`) are refused.
 
+use pacemark_files::quoted;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::iter::Peekable;
@@ -92,11 +93,6 @@ fn one(item: &Item, numbers: &HashMap<&str, usize>) -> String {
             }
         }
     }
-}
-
-/// A piece of the text for an error.
-fn quoted(text: &str) -> String {
-    format!("{:?}", text.chars().take(40).collect::<String>())
 }
 
 struct Parser<'a> {
