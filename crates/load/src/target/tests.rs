@@ -103,5 +103,5 @@ fn refused() {
         assert!(error.contains(says) && !error.contains("secret"), "{text}: {error}");
     }
     let long = format!("http://h/{}/responses", "x".repeat(10_000));
-    assert!(Target::parse(&long).unwrap_err().to_string().len() < 300);
+    assert!(Target::parse(&long).unwrap_err().to_string().len() < 500);
 }
