@@ -261,6 +261,34 @@ fn constrained_output_has_the_form() {
     }
 }
 
+/// As long as the server takes them; each is refused, or kept to. What is deep must not end the process.
+#[test]
+fn hostile_forms_of_full_length() {
+    let service = service("hostile", &TestModel::llama(), ServiceOptions::default());
+    let request = |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 3) };
+    let chain = |n: usize, link: &dyn Fn(usize) -> String, last: &str| (0..n).map(link).collect::<String>() + last;
+    let reference = |i: usize| format!("\"{i}\":{{\"$ref\":\"#/$defs/{}\"}},", i + 1);
+    let references = chain(2000, &reference, "\"2000\":{\"type\":\"null\"}");
+    let forms = [
+        Constraint::Grammar(format!("root ::= \"a\"{}", "*".repeat(60_000))),
+        Constraint::Grammar(format!("root ::= {}\"a\"{}", "(".repeat(30_000), ")".repeat(30_000))),
+        Constraint::Grammar(chain(4000, &|i| format!("r{i} ::= r{}\n", i + 1), "r4000 ::= \"a\"\nroot ::= r0")),
+        Constraint::Grammar(format!("start: a0\n{}", chain(4000, &|i| format!("a{i}: a{}\n", i + 1), "a4000: \"a\""))),
+        Constraint::Grammar(format!("root ::= {}\"a\"", "\"a\"|".repeat(15_000))),
+        Constraint::Regex(format!("{}a{}", "(".repeat(30_000), ")".repeat(30_000))),
+        Constraint::Json(JsonForm {
+            schema: format!("{{\"$ref\":\"#/$defs/0\",\"$defs\":{{{references}}}}}"),
+            whitespace: Whitespace::Bounded,
+        }),
+    ];
+    for form in forms {
+        let head = format!("{form:?}").chars().take(60).collect::<String>();
+        let last = service.generate(request(form)).last();
+        let fine = matches!(last, Some(Event::Finished { .. } | Event::Failed(BackendError::InvalidRequest(_))));
+        assert!(fine, "{head}: {last:?}");
+    }
+}
+
 #[test]
 fn embeddings_have_length_one_and_depend_on_all_tokens() {
     let service = service("embeddings", &TestModel::llama(), ServiceOptions::default());

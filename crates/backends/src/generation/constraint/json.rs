@@ -7,9 +7,18 @@ use serde_json::{Map, Value, json};
 /// [`Whitespace::Bounded`], which is what llama.cpp's JSON grammars allow.
 const BOUNDED_WHITESPACE: &str = r"\x20|\n{1,2}[\x20\t]{0,20}";
 
+/// What becomes of objects that list their properties and say nothing of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objects {
+    /// They have no others.
+    Closed,
+    /// They may have any.
+    AsTheyAre,
+}
+
 /// The schema with what the grammar engine is told besides, which it reads from the schema itself (`x-guidance`). A request may
 /// have said there how it wants its whitespace.
-pub(super) fn schema(form: &JsonForm) -> Result<Value, String> {
+pub(super) fn schema(form: &JsonForm, objects: Objects) -> Result<Value, String> {
     let schema = serde_json::from_str(&form.schema).map_err(|error| error.to_string())?;
     let mut schema = match schema {
         Value::Bool(true) => json!({}),
@@ -17,21 +26,27 @@ pub(super) fn schema(form: &JsonForm) -> Result<Value, String> {
         Value::Object(_) => schema,
         _ => return Err("expected an object or a boolean, found something else".into()),
     };
-    if !joins(&schema) {
+    if objects == Objects::Closed && !joins(&mut schema) {
         close(&mut schema);
     }
     let Some(object) = schema.as_object_mut() else { return Ok(schema) };
     let said = object.entry("x-guidance").or_insert_with(|| json!({}));
     let said = said.as_object_mut().ok_or("x-guidance: expected an object, found something else")?;
-    if !said.contains_key("whitespace_pattern") && !said.contains_key("whitespace_flexible") {
-        match &form.whitespace {
-            Whitespace::Bounded => said.insert("whitespace_pattern".into(), json!(BOUNDED_WHITESPACE)),
-            Whitespace::None => said.insert("whitespace_flexible".into(), json!(false)),
-            Whitespace::Pattern(pattern) => said.insert("whitespace_pattern".into(), json!(pattern)),
-        };
+    let whitespace = match &form.whitespace {
+        Whitespace::Bounded if WHITESPACE.iter().any(|name| said.contains_key(*name)) => return Ok(schema),
+        Whitespace::Bounded => ("whitespace_pattern", json!(BOUNDED_WHITESPACE)),
+        Whitespace::None => ("whitespace_flexible", json!(false)),
+        Whitespace::Pattern(pattern) => ("whitespace_pattern", json!(pattern)),
+    };
+    if let Some(name) = WHITESPACE.iter().find(|name| said.contains_key(**name)) {
+        return Err(format!("x-guidance.{name}: whitespace is said by the request already"));
     }
+    said.insert(whitespace.0.into(), whitespace.1);
     Ok(schema)
 }
+
+/// What `x-guidance` may say of whitespace.
+const WHITESPACE: &[&str] = &["whitespace_flexible", "whitespace_pattern"];
 
 /// Keywords whose value is a schema, an array of schemas, or an object of schemas.
 const ONE: &[&str] = &["additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"];
@@ -70,20 +85,38 @@ fn within(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     })
 }
 
+/// Keywords beside a schema of the same object, which they would have to be satisfied with.
+const BESIDE: &[&str] = &[
+    "additionalProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "maxProperties",
+    "minProperties",
+    "patternProperties",
+    "properties",
+    "propertyNames",
+    "required",
+    "unevaluatedProperties",
+];
+
 /// Whether an object may have to satisfy several of its schemas at once: closing one of them would then refuse what another asks
 /// for.
-fn joins(schema: &Value) -> bool {
+fn joins(schema: &mut Value) -> bool {
     let Value::Object(object) = schema else { return false };
-    let joined = object.get("allOf").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
-    let beside = ["$ref", "allOf", "anyOf", "oneOf", "if"].iter().any(|name| object.contains_key(*name));
-    let mut object = object.clone();
-    joined || (beside && object.contains_key("properties")) || within(&mut object).any(|schema| joins(schema))
+    let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
+    let several = object.get("allOf").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
+    let beside = has(&["$ref", "allOf", "anyOf", "oneOf", "if", "not"]) && has(BESIDE);
+    several || beside || within(object).any(joins)
 }
 
 /// Says of each object that lists its properties and nothing of others that it has no others, as llama.cpp and vLLM's strict
 /// mode do: what satisfies the closed schema satisfies the open one, and a weak model that may invent properties never ends.
+/// Where that does not follow (below `oneOf`, `not` and `if`) nothing is closed.
 fn close(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
+    if ["oneOf", "not", "if"].iter().any(|name| object.contains_key(*name)) {
+        return;
+    }
     within(object).for_each(close);
     let Some(properties) = object.get("properties").and_then(Value::as_object) else { return };
     let listed = |name: &Value| name.as_str().is_some_and(|name| properties.contains_key(name));
@@ -98,7 +131,8 @@ mod tests {
     use super::*;
 
     fn closed(text: &str) -> Value {
-        let mut schema = schema(&JsonForm { schema: text.into(), whitespace: Whitespace::None }).unwrap();
+        let mut schema =
+            schema(&JsonForm { schema: text.into(), whitespace: Whitespace::None }, Objects::Closed).unwrap();
         schema.as_object_mut().unwrap().remove("x-guidance");
         schema
     }
@@ -125,6 +159,10 @@ mod tests {
             r#"{"properties": {"a": {}}, "anyOf": [{"properties": {"b": {}}}]}"#,
             r##"{"$ref": "#/$defs/A", "properties": {"a": {}}, "$defs": {"A": {"properties": {"b": {}}}}}"##,
             r#"{"enum": [{"properties": {"a": 1}}]}"#,
+            r#"{"required": ["a"], "anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}"#,
+            r#"{"additionalProperties": {"type": "integer"}, "allOf": [{"properties": {"a": {}}}]}"#,
+            r#"{"oneOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]}"#,
+            r#"{"items": {"not": {"properties": {"a": {}}}}}"#,
         ] {
             assert_eq!(closed(same), serde_json::from_str::<Value>(same).unwrap(), "{same}");
         }

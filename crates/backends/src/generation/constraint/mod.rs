@@ -1,7 +1,9 @@
 //! Output held to a form: JSON by a schema, a regular expression, a grammar.
 //!
 //! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns its masks to logits. A
-//! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token.
+//! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token, but descends as deep as
+//! rules refer to each other. So a form is compiled on a thread with a stack for the longest chain that its source has room for,
+//! and its first mask is made there too: what is beyond the bounds shows before anybody waits for it.
 
 mod gbnf;
 mod json;
@@ -25,25 +27,62 @@ impl Grammars {
     pub fn start(&self, tokenizer: &Tokenizer, constraint: &Constraint) -> Result<Form, BackendError> {
         let factory = self.0.get_or_init(|| factory(tokenizer)).as_ref();
         let factory = factory.map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
-        let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
-        let (what, grammar) = match constraint {
-            Constraint::Json(form) => {
-                let schema = json::schema(form).map_err(|error| wrong("JSON schema", &error))?;
-                ("JSON schema", TopLevelGrammar::from_json_schema(schema))
+        on_large_stack(|| compile(factory, constraint)).flatten()
+    }
+}
+
+/// Stack of the thread that compiles: 64 KiB of source, which the server takes at most, with 4 KiB for each byte. Only what is
+/// used of it takes memory.
+const COMPILER_STACK: usize = 256 << 20;
+/// Alternatives of a grammar at most: the grammar engine looks at all of a place together, and takes the square of their time.
+const MAX_ALTERNATIVES: usize = 2000;
+
+fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, BackendError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("grammar".into()).stack_size(COMPILER_STACK);
+        let thread = thread.spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| BackendError::Engine(format!("no thread to compile a form: {error}")))?;
+        thread.join().map_err(|_| BackendError::Engine("compiling a form failed".into()))
+    })
+}
+
+fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Form, BackendError> {
+    let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
+    match constraint {
+        Constraint::Json(form) => {
+            let no_schema = |error: String| wrong("JSON schema", &error);
+            let closed = json::schema(form, json::Objects::Closed).map_err(no_schema)?;
+            start(factory, TopLevelGrammar::from_json_schema(closed)).or_else(|_| {
+                // What closing made impossible, or what was before.
+                let open = json::schema(form, json::Objects::AsTheyAre).map_err(no_schema)?;
+                start(factory, TopLevelGrammar::from_json_schema(open)).map_err(no_schema)
+            })
+        }
+        Constraint::Regex(regex) => {
+            start(factory, TopLevelGrammar::from_regex(regex)).map_err(|error| wrong("regular expression", &error))
+        }
+        Constraint::Grammar(text) => {
+            let n = text.matches('|').count();
+            if n > MAX_ALTERNATIVES {
+                return Err(wrong("grammar", &format!("expected at most {MAX_ALTERNATIVES} alternatives, found {n}")));
             }
-            Constraint::Regex(regex) => ("regular expression", TopLevelGrammar::from_regex(regex)),
-            Constraint::Grammar(text) if text.contains("::=") => {
-                let lark = gbnf::to_lark(text).map_err(|error| wrong("grammar", &error.to_string()))?;
-                ("grammar", TopLevelGrammar::from_lark(lark))
-            }
-            Constraint::Grammar(text) => ("grammar", TopLevelGrammar::from_lark(text.clone())),
-        };
-        let matcher = Matcher::new(factory.create_parser(grammar));
-        match matcher.get_error() {
-            Some(error) => Err(wrong(what, &error)),
-            None => Ok(Form(matcher)),
+            let lark = if gbnf::is_gbnf(text) {
+                gbnf::to_lark(text).map_err(|error| wrong("grammar", &error.to_string()))?
+            } else {
+                text.clone()
+            };
+            start(factory, TopLevelGrammar::from_lark(lark)).map_err(|error| wrong("grammar", &error))
         }
     }
+}
+
+fn start(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Form, String> {
+    let mut matcher = Matcher::new(factory.create_parser(grammar));
+    if let Some(error) = matcher.get_error() {
+        return Err(error);
+    }
+    matcher.compute_mask_or_eos().map_err(|error| error.to_string())?;
+    Ok(Form(matcher))
 }
 
 impl Form {

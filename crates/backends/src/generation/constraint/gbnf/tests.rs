@@ -69,6 +69,7 @@ fn what_is_no_grammar_is_told_where() {
         ("a ::= \"a\"", 1, "a rule of this name"),
         ("root ::= \"a\"\nroot ::= \"b\"", 2, "a name that is not taken"),
         ("root ::= *", 1, "an item before a repetition"),
+        ("root ::= \"a\"*+", 1, "one repetition"),
         ("root ::= \"a\"{3,2}", 1, "counts that go up"),
         ("root ::= \"a\"{99999}", 1, "a count of at most"),
         ("root ::= \"\\q\"", 1, "one of"),
@@ -81,4 +82,17 @@ fn what_is_no_grammar_is_told_where() {
     }
     let deep = format!("root ::= {}\"a\"{}", "(".repeat(200), ")".repeat(200));
     assert!(to_lark(&deep).unwrap_err().to_string().contains("fewer groups"));
+}
+
+#[test]
+fn a_format_is_known_by_its_first_rule() {
+    for (text, is) in [
+        ("root ::= \"a\"", true),
+        ("# of llama.cpp\n\n  a-b\n::= \"a\"", true),
+        ("start: \"::=\"", false),
+        ("%llguidance {}\nstart: \"a ::= b\"", false),
+        ("", false),
+    ] {
+        assert_eq!(is_gbnf(text), is, "{text}");
+    }
 }
