@@ -1,6 +1,6 @@
 //! Chat completions: the request, the whole answer, and the chunks of a stream.
 
-use crate::{ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage, lenient};
+use crate::{ChatLogprobs, Sampling, Timings, Tool, ToolCall, ToolCallDelta, ToolChoice, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,9 +12,6 @@ pub struct ChatRequest {
     pub model: Option<String>,
     /// The conversation so far.
     pub messages: Vec<Message>,
-    /// Tokens to generate at most; the newer name of `max_tokens`.
-    #[serde(default, deserialize_with = "lenient::count", skip_serializing_if = "Option::is_none")]
-    pub max_completion_tokens: Option<u64>,
     /// Tell log-probabilities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<bool>,

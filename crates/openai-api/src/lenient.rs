@@ -3,10 +3,11 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// A count, or -1 (llama-server's "no bound") for none.
+/// A count, or -1 (llama-server's "no bound"), which is the largest.
 pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     match Option::<i64>::deserialize(from)? {
-        None | Some(-1) => Ok(None),
+        None => Ok(None),
+        Some(-1) => Ok(Some(u64::MAX)),
         Some(n) => match u64::try_from(n) {
             Ok(n) => Ok(Some(n)),
             Err(_) => Err(D::Error::custom(format!("expected a count or -1, found {n}"))),

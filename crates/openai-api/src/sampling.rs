@@ -11,6 +11,9 @@ pub struct Sampling {
     /// Tokens to generate at most; -1 for as many as fit.
     #[serde(default, deserialize_with = "lenient::count", skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
+    /// The same; the newer name.
+    #[serde(default, deserialize_with = "lenient::count", skip_serializing_if = "Option::is_none")]
+    pub max_completion_tokens: Option<u64>,
     /// The same (llama-server).
     #[serde(default, deserialize_with = "lenient::count", skip_serializing_if = "Option::is_none")]
     pub n_predict: Option<u64>,

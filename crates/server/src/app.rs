@@ -42,8 +42,6 @@ pub struct App {
     pub fingerprint: String,
     /// The log has said what it says once.
     pub noted: Once,
-    /// It has ended, and nothing was cut short.
-    pub complete: AtomicBool,
     draining: AtomicBool,
     next_id: AtomicU64,
     ids: RandomState,
@@ -63,7 +61,6 @@ impl App {
             created: unix_time(),
             fingerprint: fingerprint(&info),
             noted: Once::new(),
-            complete: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
             ids: RandomState::new(),

@@ -9,8 +9,43 @@
 use crate::error::{ApiError, Result};
 use serde_json::{Map, Value};
 
-/// Fields that change an answer: beside each the values that ask for nothing.
-const REFUSED: &[(&str, &[&str])] = &[
+/// What a body is for. A field that one of these has may mean nothing, or something else, with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A chat.
+    Chat,
+    /// A text to go on from.
+    Completion,
+    /// Texts for vectors.
+    Embedding,
+}
+
+/// Names, beside each the values that ask for nothing.
+type Fields = &'static [(&'static str, &'static [&'static str])];
+
+impl Body {
+    /// Fields that change an answer in this place, and are implemented in another or mean something there.
+    fn misplaced(self) -> Fields {
+        match self {
+            Body::Chat => &[("prompt", &[]), ("suffix", &["\"\""])],
+            Body::Completion => &[
+                ("chat_template_kwargs", &["{}"]),
+                ("messages", &["[]"]),
+                ("tool_choice", &["\"none\"", "\"auto\""]),
+                ("tools", &["[]"]),
+            ],
+            Body::Embedding => &[
+                ("add_special_tokens", &["true"]),
+                ("dimensions", &[]),
+                ("messages", &["[]"]),
+                ("normalize", &["true"]),
+            ],
+        }
+    }
+}
+
+/// Fields that change an answer, whatever the body is for.
+const REFUSED: Fields = &[
     ("adaptive_target", &["-1", "-1.0"]),
     ("allowed_token_ids", &["[]"]),
     ("audio", &[]),
@@ -21,7 +56,6 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("chat_template", &[]),
     ("continue_final_message", &["false"]),
     ("custom_logit_processor", &[]),
-    ("dimensions", &[]),
     ("documents", &["[]"]),
     ("dry_multiplier", &["0", "0.0"]),
     ("dynatemp_range", &["0", "0.0"]),
@@ -89,6 +123,7 @@ const REFUSED: &[(&str, &[&str])] = &[
 #[cfg(test)]
 const ACCEPTED: &[&str] = &[
     "adaptive_decay",
+    "add_generation_prompt",
     "backend_sampling",
     "cache_salt",
     "dry_allowed_length",
@@ -105,6 +140,7 @@ const ACCEPTED: &[&str] = &[
     "n_cache_reuse",
     "n_discard",
     "n_keep",
+    "parallel_tool_calls",
     "post_sampling_probs",
     "preserved_tokens",
     "prompt_cache_key",
@@ -123,12 +159,13 @@ const ACCEPTED: &[&str] = &[
     "sse_ping_interval",
     "store",
     "t_max_prompt_ms",
+    "top_logprobs",
     "verbose",
 ];
 
-/// Refuses what [`REFUSED`] names.
-pub fn refuse_unsupported(extra: &Map<String, Value>) -> Result<()> {
-    for (name, harmless) in REFUSED {
+/// Refuses what changes an answer and is not implemented for such a body.
+pub fn refuse_unsupported(body: Body, extra: &Map<String, Value>) -> Result<()> {
+    for (name, harmless) in body.misplaced().iter().chain(REFUSED) {
         if let Some(value) = extra.get(*name)
             && !value.is_null()
             && !harmless.iter().any(|text| serde_json::from_str::<Value>(text).is_ok_and(|harmless| harmless == *value))
@@ -142,51 +179,52 @@ pub fn refuse_unsupported(extra: &Map<String, Value>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_openai_api::{ChatRequest, CompletionRequest};
+    use pacemark_openai_api::{ChatRequest, CompletionRequest, EmbeddingRequest};
     use serde_json::json;
     use std::collections::BTreeSet;
 
     #[test]
     fn a_field_is_refused_unless_it_asks_for_nothing() {
-        for (name, harmless) in REFUSED {
-            let with = |value: Value| Map::from_iter([(name.to_string(), value)]);
-            let error = refuse_unsupported(&with(json!({"a": 1}))).unwrap_err();
-            assert_eq!(error.param.as_deref(), Some(*name));
-            refuse_unsupported(&with(Value::Null)).unwrap();
-            for text in *harmless {
-                refuse_unsupported(&with(serde_json::from_str(text).unwrap())).unwrap();
+        for body in [Body::Chat, Body::Completion, Body::Embedding] {
+            for (name, harmless) in body.misplaced().iter().chain(REFUSED) {
+                let with = |value: Value| Map::from_iter([(name.to_string(), value)]);
+                let error = refuse_unsupported(body, &with(json!({"a": 1}))).unwrap_err();
+                assert_eq!(error.param.as_deref(), Some(*name));
+                refuse_unsupported(body, &with(Value::Null)).unwrap();
+                for text in *harmless {
+                    refuse_unsupported(body, &with(serde_json::from_str(text).unwrap())).unwrap();
+                }
             }
         }
     }
 
-    /// Names that the types of requests know: what is sent under one does not arrive in `extra`.
-    fn typed(name: &str) -> bool {
-        let with = |base: Value| {
-            let mut body = base;
-            body[name] = Value::Null;
-            body
-        };
+    /// Whether the type of the request knows the name: what is sent under one that it knows does not arrive in `extra`.
+    fn typed(body: Body, name: &str) -> bool {
+        let mut text = json!({"messages": [], "prompt": "", "input": ""});
+        text[name] = Value::Null;
         // What cannot be read with a null in this place must have a type that has none.
-        let chat = serde_json::from_value::<ChatRequest>(with(json!({"messages": []})));
-        let completion = serde_json::from_value::<CompletionRequest>(with(json!({"prompt": ""})));
-        [chat.map(|read| read.extra), completion.map(|read| read.extra)]
-            .iter()
-            .any(|read| read.as_ref().map_or(true, |extra| !extra.contains_key(name)))
+        let extra = match body {
+            Body::Chat => serde_json::from_value(text).map(|read: ChatRequest| read.extra),
+            Body::Completion => serde_json::from_value(text).map(|read: CompletionRequest| read.extra),
+            Body::Embedding => serde_json::from_value(text).map(|read: EmbeddingRequest| read.extra),
+        };
+        extra.map_or(true, |extra| !extra.contains_key(name))
     }
 
     /// The lists are what the servers' own sources and documents name.
     #[test]
     fn every_known_name_is_implemented_refused_or_accepted() {
         let names = include_str!("../tests/data/fields.txt").lines().filter(|line| !line.starts_with('#'));
-        let refused: BTreeSet<&str> = REFUSED.iter().map(|(name, _)| *name).collect();
         let accepted: BTreeSet<&str> = ACCEPTED.iter().copied().collect();
         for name in names.flat_map(str::split_whitespace) {
-            let places = [typed(name), refused.contains(name), accepted.contains(name)];
-            assert_eq!(
-                places.iter().filter(|place| **place).count(),
-                1,
-                "{name}: implemented, refused, accepted: {places:?}"
-            );
+            for body in [Body::Chat, Body::Completion] {
+                let refused = body.misplaced().iter().chain(REFUSED).any(|(refused, _)| *refused == name);
+                let places = [typed(body, name), refused, accepted.contains(name)];
+                // What is accepted in one place may be implemented in another.
+                let fine = matches!(places, [true, false, _] | [false, true, false] | [false, false, true]);
+                assert!(fine, "{body:?}, {name}: implemented, refused, accepted: {places:?}");
+            }
         }
+        assert!(!ACCEPTED.iter().any(|name| typed(Body::Embedding, name)));
     }
 }

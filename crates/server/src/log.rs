@@ -6,9 +6,9 @@
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Entries that wait to be written, and their bytes: with `--log-prompts` a line may be long.
 const MAX_ENTRIES: usize = 4096;
@@ -62,23 +62,30 @@ impl Log {
     }
 
     fn flush(&self, patience: Duration) {
+        let until = Instant::now() + patience;
         let (told, written) = channel();
-        if self.entries.try_send(Entry::Mark(told)).is_ok() {
-            let _ = written.recv_timeout(patience); // written or not, nobody waits any longer
+        let mut mark = Entry::Mark(told);
+        while let Err(TrySendError::Full(back)) = self.entries.try_send(mark) {
+            if Instant::now() >= until {
+                return;
+            }
+            mark = back;
+            std::thread::sleep(Duration::from_millis(1));
         }
+        let _ = written.recv_timeout(until.saturating_duration_since(Instant::now())); // nobody waits any longer
     }
 }
 
 /// Writes what comes. Where nobody reads any more, writing fails, and the next line is tried all the same.
 fn write(mut out: impl Write, entries: &Receiver<Entry>, waiting: &AtomicUsize, lost: &AtomicUsize) {
     for entry in entries {
+        let n_lost = lost.swap(0, Relaxed);
+        if n_lost > 0 {
+            let _ = writeln!(out, "note: {n_lost} lines of this log were not read in time and are lost");
+        }
         match entry {
             Entry::Mark(told) => drop(told.send(())),
             Entry::Line(line) => {
-                let n_lost = lost.swap(0, Relaxed);
-                if n_lost > 0 {
-                    let _ = writeln!(out, "note: {n_lost} lines of this log were not read in time and are lost");
-                }
                 // In one piece: standard error is not buffered, and others write to it.
                 let _ = out.write_all(line.as_bytes());
                 waiting.fetch_sub(line.len(), Relaxed);

@@ -90,7 +90,9 @@ fn more_tokens_than_fit_are_cut_and_said() {
         ("max_tokens", json!(16384), 18, true),
         ("n_predict", json!(19), 18, true),
         ("max_tokens", json!(18), 18, false),
-        ("max_tokens", json!(-1), 16, false),
+        ("max_tokens", json!(-1), 18, false),
+        ("n_predict", json!(-1), 18, false),
+        ("max_completion_tokens", json!(3), 3, false),
         ("n_predict", json!(null), 16, false),
     ] {
         let answer = server.post(TEXT, &json!({"prompt": "hi", field: asked}).to_string());

@@ -1,12 +1,11 @@
 //! What HTTP asks of a server and hyper leaves to it: that a request names one host, and that an answer reaches a client that is
 //! still sending.
 
-use crate::error::ApiError;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Version, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -17,15 +16,19 @@ use std::time::Duration;
 /// How long what a client still sends is read and thrown away after its answer.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Refuses a request of HTTP/1.1 without a Host or with several (RFC 9112, 3.2), and lets no body be left unread.
+/// Marks a request of HTTP/1.1 without a Host, or any with several (RFC 9112, 3.2), and lets no body be left unread.
 pub async fn strict(request: Request, next: Next) -> Response {
     let n_hosts = request.headers().get_all(header::HOST).iter().count();
-    let request = request.map(Lingering::around);
+    let mut request = request.map(Lingering::around);
     if n_hosts > 1 || (n_hosts == 0 && request.version() >= Version::HTTP_11) {
-        return ApiError::invalid(format!("expected one Host header, found {n_hosts}")).into_response();
+        request.extensions_mut().insert(WrongHosts(n_hosts));
     }
     next.run(request).await
 }
+
+/// So many Host headers came, which is not one: for whoever answers requests, since a call without a socket needs none.
+#[derive(Clone, Copy, Debug)]
+pub struct WrongHosts(pub usize);
 
 /// A body that is read to its end even if its reader has seen enough. A connection that is closed while bytes arrive resets, and
 /// a client that sends all before it reads never sees the answer.

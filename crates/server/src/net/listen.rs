@@ -11,7 +11,6 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -58,8 +57,9 @@ impl Complaint {
     }
 }
 
-/// Serves `router` on `listener` until told to drain; returns when all connections have ended or been let go.
-pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage: watch::Sender<Stage>) {
+/// Serves `router` on `listener` until told to drain; returns when all connections have ended or been let go, and says whether none
+/// had to be.
+pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage: watch::Sender<Stage>) -> bool {
     let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(max));
     let mut told = stage.subscribe();
@@ -92,17 +92,18 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
     app.drain();
     let all_closed = room.acquire_many(max as u32);
     let ended = told.wait_for(|stage| *stage == Stage::Ended);
-    let complete = tokio::select! {
-        closed = all_closed => closed.is_ok(),
-        _ = ended => false,
-        () = tokio::time::sleep(app.options.drain_timeout) => false,
-    };
+    tokio::select! {
+        biased;
+        _ = all_closed => {}
+        _ = ended => {}
+        () = tokio::time::sleep(app.options.drain_timeout) => {}
+    }
     let (answers, connections) = (app.admission.taken(), max - room.available_permits());
-    if !complete && connections > 0 {
+    if connections > 0 {
         log::line(format_args!("error: ended with {answers} answers and {connections} connections under way"));
     }
-    app.complete.store(complete, Relaxed);
     stage.send_replace(Stage::Ended);
+    connections == 0
 }
 
 async fn connection(

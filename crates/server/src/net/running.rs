@@ -15,11 +15,11 @@ use pacemark_backend::Service;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 /// Connections that may wait to be accepted; Linux takes at most `net.core.somaxconn` of them, 4096 by default.
@@ -33,6 +33,8 @@ pub struct Running {
     address: SocketAddr,
     app: Arc<App>,
     stage: watch::Sender<Stage>,
+    /// The loop that accepts connections; it says whether all of them ended by themselves.
+    listening: JoinHandle<bool>,
     runtime: Option<Runtime>,
 }
 
@@ -45,13 +47,12 @@ pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener)
     listener.set_nonblocking(true)?;
     lengthen_queue(&listener);
     let (stage, _) = watch::channel(Stage::Serving);
-    {
+    let listener = {
         let _inside = runtime.enter();
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let router = routes::router(app.clone());
-        runtime.spawn(listen(app.clone(), router, listener, stage.clone()));
-    }
-    Ok(Running { address, app, stage, runtime: Some(runtime) })
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let listening = runtime.spawn(listen(app.clone(), routes::router(app.clone()), listener, stage.clone()));
+    Ok(Running { address, app, stage, listening, runtime: Some(runtime) })
 }
 
 /// More connections may wait to be accepted than the standard library's 128. Where thousands come at once, the system of one
@@ -112,13 +113,13 @@ impl Running {
 
     /// Waits until it has ended; whether all that was under way was completed.
     pub fn wait(mut self) -> bool {
-        if let Some(runtime) = self.runtime.take() {
-            let mut told = self.stage.subscribe();
-            let _ = runtime.block_on(told.wait_for(|stage| *stage == Stage::Ended)); // an error would mean the same
+        let complete = self.runtime.take().is_some_and(|runtime| {
+            let complete = runtime.block_on(&mut self.listening).unwrap_or(false);
             runtime.shutdown_background();
-        }
+            complete
+        });
         log::flush(LAST_LINES);
-        self.app.complete.load(Relaxed)
+        complete
     }
 }
 

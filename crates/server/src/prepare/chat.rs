@@ -3,7 +3,7 @@
 use super::sampling::{self, MAX_LOGPROBS, within};
 use super::{Context, Job, Wanted, fan_out};
 use crate::error::{ApiError, Result};
-use crate::fields::refuse_unsupported;
+use crate::fields::{Body, refuse_unsupported};
 use crate::json::parse;
 use crate::tools::{self, Teller};
 use pacemark_backend::{Chat, GenerateRequest};
@@ -16,7 +16,7 @@ const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
 pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let mut request: ChatRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
-    refuse_unsupported(&request.extra)?;
+    refuse_unsupported(Body::Chat, &request.extra)?;
     let mut model = sampling::request(context, &request.sampling)?;
     let choice = tools::choose(context, &request, &mut model)?;
     let logprobs = logprobs(context, &request, &mut model)?;
@@ -31,8 +31,7 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let special = request.add_special_tokens == Some(true);
     let prompt = if special { tokenizer.encode(&text, true) } else { tokenizer.encode_chat(&text) };
     context.check_tokens("messages", &prompt)?;
-    let asked = (request.max_completion_tokens.map(|n| ("max_completion_tokens", n)))
-        .or(sampling::asked_tokens(&request.sampling));
+    let asked = sampling::asked_tokens(&request.sampling);
     let taken = sampling::set_max_tokens(context, &mut model, ("messages", prompt.len()), asked, usize::MAX)?;
     Ok(Job {
         requests: fan_out(vec![prompt], n, &model),

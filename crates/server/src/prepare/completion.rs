@@ -3,7 +3,7 @@
 use super::sampling::{self, MAX_LOGPROBS, within};
 use super::{Context, Job, MAX_ANSWERS, Wanted, fan_out};
 use crate::error::{ApiError, Result};
-use crate::fields::refuse_unsupported;
+use crate::fields::{Body, refuse_unsupported};
 use crate::json::parse;
 use pacemark_openai_api::{CompletionRequest, Prompt};
 
@@ -14,7 +14,7 @@ const DEFAULT_MAX_TOKENS: usize = 16;
 pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let request: CompletionRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
-    refuse_unsupported(&request.extra)?;
+    refuse_unsupported(Body::Completion, &request.extra)?;
     let mut model = sampling::request(context, &request.sampling)?;
     let n_probs = request.sampling.n_probs.filter(|n| *n > 0);
     let n_top = request.logprobs.map(|n| ("logprobs", n)).or(n_probs.map(|n| ("n_probs", n)));

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::error::{ApiError, Result};
-use crate::fields::refuse_unsupported;
+use crate::fields::{Body, refuse_unsupported};
 use crate::json::parse;
 use pacemark_backend::{Pooling, TokenId};
 use pacemark_openai_api::{EmbeddingRequest, EncodingFormat, PoolingType};
@@ -22,7 +22,7 @@ pub struct EmbeddingJob {
 pub fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
     let request: EmbeddingRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
-    refuse_unsupported(&request.extra)?;
+    refuse_unsupported(Body::Embedding, &request.extra)?;
     if !context.service.capabilities().embeddings {
         return Err(ApiError::invalid("this model computes no embeddings").coded("unsupported_parameter"));
     }

@@ -95,7 +95,9 @@ pub fn set_max_tokens(
             let asked = within(field, Some(asked), 1..=u64::MAX, 0)?;
             let given = usize::try_from(asked).unwrap_or(usize::MAX).min(limit);
             let bound = if limit < room { "this server gives" } else { "the context has room for" };
-            cut = (given as u64 != asked).then(|| format!("{field}: {asked} cut to the {given} that {bound}"));
+            // As many as fit was asked for, and is what is given.
+            cut = (given as u64 != asked && asked != u64::MAX)
+                .then(|| format!("{field}: {asked} cut to the {given} that {bound}"));
             given
         }
     };
@@ -109,8 +111,8 @@ pub fn set_max_tokens(
 
 /// What is asked of the answer's length, whichever name it has.
 pub fn asked_tokens(sampling: &Sampling) -> Option<(&'static str, u64)> {
-    let asked = sampling.max_tokens.map(|n| ("max_tokens", n));
-    asked.or(sampling.n_predict.map(|n| ("n_predict", n)))
+    let asked = sampling.max_completion_tokens.map(|n| ("max_completion_tokens", n));
+    asked.or(sampling.max_tokens.map(|n| ("max_tokens", n))).or(sampling.n_predict.map(|n| ("n_predict", n)))
 }
 
 /// Refuses log-probabilities where the service has none.
@@ -131,6 +133,11 @@ fn repetition(sampling: &Sampling) -> Result<SamplingParams> {
     let whole = within("repetition_penalty", sampling.repetition_penalty, range.clone(), 1.0)?;
     let recent = within("repeat_penalty", sampling.repeat_penalty, range, 1.0)?;
     let last_n = within("repeat_last_n", sampling.repeat_last_n, -1..=i64::from(i32::MAX), DEFAULT_LAST_N)?;
+    let others = [sampling.presence_penalty, sampling.frequency_penalty].iter().any(|n| n.is_some_and(|n| n != 0.0));
+    if sampling.repeat_last_n.is_some() && others {
+        let message = "repeat_last_n: it bounds repeat_penalty alone here, not presence_penalty or frequency_penalty";
+        return Err(ApiError::unsupported("repeat_last_n", message));
+    }
     let window = if sampling.repeat_penalty.is_some() || sampling.repeat_last_n.is_some() { last_n } else { -1 };
     let repetition_penalty = (whole * recent) as f32;
     Ok(SamplingParams {

@@ -4,6 +4,7 @@ use super::generate::RequestId;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::log;
+use crate::net::WrongHosts;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -59,6 +60,9 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
 }
 
 fn check(app: &App, request: &Request) -> Result<()> {
+    if let Some(WrongHosts(found)) = request.extensions().get() {
+        return Err(ApiError::invalid(format!("expected one Host header, found {found}")));
+    }
     if !OPEN.contains(&request.uri().path()) {
         check_key(&app.options.api_keys, request.headers())?;
     }
