@@ -109,7 +109,9 @@ impl Served {
 
     /// Ends it; all that was logged.
     fn log(mut self) -> String {
-        self.child.kill().unwrap();
+        // As an operator would: the log is written to its end.
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap();
         let mut log = String::new();
         self.stderr.read_to_string(&mut log).unwrap();

@@ -8,7 +8,7 @@ use crate::prepare::Context;
 use crate::respond::Hub;
 use pacemark_backend::{BackendInfo, Service};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
@@ -42,6 +42,8 @@ pub struct App {
     pub fingerprint: String,
     /// The log has said what it says once.
     pub noted: Once,
+    /// Connections that were let go when the server ended.
+    pub cut: AtomicUsize,
     draining: AtomicBool,
     next_id: AtomicU64,
     ids: RandomState,
@@ -61,6 +63,7 @@ impl App {
             created: unix_time(),
             fingerprint: fingerprint(&info),
             noted: Once::new(),
+            cut: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
             ids: RandomState::new(),

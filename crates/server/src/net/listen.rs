@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -98,7 +99,9 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
         _ = ended => {}
         () = tokio::time::sleep(app.options.drain_timeout) => {}
     }
-    let (answers, connections) = (app.admission.taken(), max - room.available_permits());
+    // Those that have been let go already, and those that are about to be.
+    let (answers, open) = (app.admission.taken(), max - room.available_permits());
+    let connections = open + app.cut.load(Relaxed);
     if connections > 0 {
         log::line(format_args!("error: ended with {answers} answers and {connections} connections under way"));
     }
@@ -132,7 +135,7 @@ async fn connection(
     tokio::select! {
         biased;
         _ = serving.as_mut() => {}
-        _ = told.wait_for(|stage| *stage == Stage::Ended) => {}
+        _ = told.wait_for(|stage| *stage == Stage::Ended) => drop(app.cut.fetch_add(1, Relaxed)),
     }
 }
 
