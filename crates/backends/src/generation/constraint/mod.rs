@@ -5,9 +5,11 @@
 //! rules refer to each other. So a form is compiled on a thread with a stack for the longest chain that its source has room for,
 //! and its first mask is made there too: what is beyond the bounds shows before anybody waits for it.
 
+mod digits;
 mod gbnf;
 mod json;
 
+use digits::Digits;
 use llguidance::api::TopLevelGrammar;
 use llguidance::toktrie::{ApproximateTokEnv, TokEnv, TokRxInfo, TokTrie};
 use llguidance::{Matcher, ParserFactory};
@@ -17,17 +19,42 @@ use std::sync::{Arc, OnceLock};
 
 /// The grammar engine over one vocabulary; made when the first constrained request comes.
 #[derive(Default)]
-pub(crate) struct Grammars(OnceLock<Result<ParserFactory, String>>);
+pub(crate) struct Grammars(OnceLock<Result<Vocabulary, String>>);
+
+/// One vocabulary, as grammars are compiled over it.
+struct Vocabulary {
+    factory: ParserFactory,
+    environment: TokEnv,
+    /// Tokens that begin with a digit.
+    digits: Arc<[TokenId]>,
+}
 
 /// Where one output is in its grammar.
-pub(crate) struct Form(Matcher);
+pub(crate) struct Form {
+    matcher: Matcher,
+    /// Of JSON alone.
+    numbers: Option<Numbers>,
+}
+
+/// What keeps an output's numbers short.
+struct Numbers {
+    written: Digits,
+    environment: TokEnv,
+    digits: Arc<[TokenId]>,
+}
 
 impl Grammars {
     /// The start of an output of that form.
     pub fn start(&self, tokenizer: &Tokenizer, constraint: &Constraint) -> Result<Form, BackendError> {
-        let factory = self.0.get_or_init(|| factory(tokenizer)).as_ref();
-        let factory = factory.map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
-        on_large_stack(|| compile(factory, constraint)).flatten()
+        let vocabulary = self.0.get_or_init(|| vocabulary(tokenizer)).as_ref();
+        let vocabulary = vocabulary.map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
+        let matcher = on_large_stack(|| compile(&vocabulary.factory, constraint)).flatten()?;
+        let numbers = matches!(constraint, Constraint::Json(_)).then(|| Numbers {
+            written: Digits::default(),
+            environment: vocabulary.environment.clone(),
+            digits: vocabulary.digits.clone(),
+        });
+        Ok(Form { matcher, numbers })
     }
 }
 
@@ -46,7 +73,7 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Backend
     })
 }
 
-fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Form, BackendError> {
+fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Matcher, BackendError> {
     let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
     match constraint {
         Constraint::Json(form) => {
@@ -76,20 +103,27 @@ fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Form, Bac
     }
 }
 
-fn start(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Form, String> {
+fn start(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher, String> {
     let mut matcher = Matcher::new(factory.create_parser(grammar));
     if let Some(error) = matcher.get_error() {
         return Err(error);
     }
     matcher.compute_mask_or_eos().map_err(|error| error.to_string())?;
-    Ok(Form(matcher))
+    Ok(matcher)
 }
 
 impl Form {
     /// Makes every token impossible that the form does not allow next. An error says that it allows none, or is more
     /// complex than the grammar engine's bounds.
     pub fn mask(&mut self, logits: &mut [f32]) -> Result<(), BackendError> {
-        let mask = self.0.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
+        let mut mask = self.matcher.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
+        if let Some(numbers) = self.numbers.as_ref().filter(|numbers| numbers.written.enough()) {
+            let mut without = mask.clone();
+            numbers.digits.iter().for_each(|id| without.disallow_token(*id));
+            if !without.is_zero() {
+                mask = without;
+            }
+        }
         let allowed = mask.len().min(logits.len());
         for (id, logit) in logits[..allowed].iter_mut().enumerate() {
             if !mask.is_allowed(id as TokenId) {
@@ -102,8 +136,11 @@ impl Form {
 
     /// Takes the chosen token; whether the form is complete, so that nothing may follow.
     pub fn push(&mut self, token: TokenId) -> Result<bool, BackendError> {
-        self.0.consume_token(token).map_err(|error| unfit(&error.to_string()))?;
-        Ok(self.0.is_stopped())
+        self.matcher.consume_token(token).map_err(|error| unfit(&error.to_string()))?;
+        if let Some(numbers) = &mut self.numbers {
+            numbers.written.push(numbers.environment.tok_trie().token(token));
+        }
+        Ok(self.matcher.is_stopped())
     }
 }
 
@@ -116,17 +153,19 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-fn factory(tokenizer: &Tokenizer) -> Result<ParserFactory, String> {
+fn vocabulary(tokenizer: &Tokenizer) -> Result<Vocabulary, String> {
     let n_vocab = tokenizer.vocab_size();
     let words: Vec<Vec<u8>> = (0..n_vocab as TokenId).map(|id| word(tokenizer, id)).collect();
     let ends = tokenizer.end_of_generation();
+    let digit = |(id, word): (usize, &Vec<u8>)| word.first().is_some_and(u8::is_ascii_digit).then_some(id as TokenId);
+    let digits = words.iter().enumerate().filter_map(digit).collect();
     let first = *ends.first().ok_or("the model has no token that ends its output")?;
     let info = TokRxInfo::new(n_vocab as u32, first);
     let trie = TokTrie::from(&info, &words).with_eos_tokens(ends);
     let environment: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
     let mut factory = ParserFactory::new_simple(&environment).map_err(|error| error.to_string())?;
     factory.quiet();
-    Ok(factory)
+    Ok(Vocabulary { factory, environment, digits })
 }
 
 /// The bytes of a token as the trie wants them: those of tokens that are no text are marked, so that they match none.

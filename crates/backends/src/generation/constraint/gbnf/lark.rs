@@ -15,7 +15,7 @@ pub(super) fn grammar(rules: &[Rule], root: usize) -> String {
 fn alternatives(all: &[Vec<Item>]) -> String {
     let sequence = |items: &Vec<Item>| match &items[..] {
         [] => "\"\"".to_string(),
-        items => items.iter().map(|item| one(item)).collect::<Vec<_>>().join(" "),
+        items => items.iter().map(one).collect::<Vec<_>>().join(" "),
     };
     all.iter().map(sequence).collect::<Vec<_>>().join(" | ")
 }
