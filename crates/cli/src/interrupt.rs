@@ -16,7 +16,7 @@ pub fn flag() -> &'static AtomicBool {
     INSTALLED.get_or_init(|| {
         let mut wanted = vec![SIGINT, SIGTERM];
         // What `nohup` starts is to live on, and what is handled is no longer ignored.
-        if !is_ignored(SIGHUP) {
+        if ends_with_terminal() {
             wanted.push(SIGHUP);
         }
         let Ok(mut signals) = Signals::new(wanted) else { return false };
@@ -31,6 +31,11 @@ pub fn flag() -> &'static AtomicBool {
         std::thread::Builder::new().name("signals".into()).spawn(wait).is_ok()
     });
     &INTERRUPT
+}
+
+/// Whether SIGHUP is to end a command: `nohup` says that it is not.
+pub fn ends_with_terminal() -> bool {
+    !is_ignored(SIGHUP)
 }
 
 /// Whoever started this process had it ignore the signal (`SigIgn` in proc(5)).

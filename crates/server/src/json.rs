@@ -6,8 +6,9 @@ use pacemark_openai_api::Sampling;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
-/// Reads a body.
+/// Reads a body, of which a mark that it is UTF-8 is no part.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
 }
 

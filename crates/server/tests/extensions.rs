@@ -140,4 +140,5 @@ fn names_that_no_api_knows_are_ignored_and_those_that_change_nothing_are_accepte
         "stop_token_ids": ["2", 3], "logit_bias": [[5, -1], [6, false]], "seed": -1, "mirostat": 0, "dry_multiplier": 0.0,
     });
     assert_eq!(server.post(TEXT, &body.to_string()).status, 200);
+    assert_eq!(server.post(TEXT, &format!("\u{feff}{body}")).status, 200, "a mark that it is UTF-8");
 }

@@ -133,6 +133,13 @@ fn conversations_and_tools_that_are_none() {
         ("top_logprobs", format!("\"messages\": [{hi}], \"top_logprobs\": 3")),
         ("tools[0].function.name", format!("\"messages\": [{hi}], \"tools\": [{}]", tool("a b"))),
         ("tools[1].function.name", format!("\"messages\": [{hi}], \"tools\": [{}, {}]", tool("f"), tool("f"))),
+        (
+            "tools[0].function.parameters.type",
+            format!(
+                "\"messages\": [{hi}], \"tools\": [{}]",
+                tool("f").replace("\"f\"", "\"f\", \"parameters\": {\"type\": \"string\"}")
+            ),
+        ),
         ("tool_choice", format!("\"messages\": [{hi}], \"tool_choice\": \"required\"")),
         ("tool_choice", format!("\"messages\": [{hi}], \"tools\": [{}], \"tool_choice\": \"required\"", tool("f"))),
         ("tool_choice", format!("\"messages\": [{hi}], \"tools\": [{}], \"tool_choice\": \"perhaps\"", tool("f"))),

@@ -92,17 +92,19 @@ impl Running {
         self.app.admission.taken()
     }
 
-    /// SIGTERM or SIGINT drains, a second one ends at once.
-    pub fn drain_on_signals(&self) -> io::Result<()> {
+    /// SIGTERM or SIGINT drains, and SIGHUP where `hangup` says so; a second one ends at once.
+    pub fn drain_on_signals(&self, hangup: bool) -> io::Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let _inside = runtime.enter();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hangup = if hangup { Some(signal(SignalKind::hangup())?) } else { None };
         let (app, stage) = (self.app.clone(), self.stage.clone());
         runtime.spawn(async move {
             for next in [Stage::Draining, Stage::Ended] {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
+                    Some(()) = async { hangup.as_mut()?.recv().await } => {}
                 }
                 app.drain();
                 stage.send_modify(|stage| *stage = next.max(*stage));

@@ -143,6 +143,10 @@ fn check(tools: &[Tool]) -> Result<()> {
         if !matches!(tool.function.parameters, None | Some(Value::Object(_))) {
             return wrong("function.parameters", "a JSON schema", "something else");
         }
+        let kind = tool.function.parameters.as_ref().and_then(|parameters| parameters.get("type"));
+        if kind.is_some_and(|kind| kind != "object") {
+            return wrong("function.parameters.type", "\"object\"", "another");
+        }
     }
     Ok(())
 }

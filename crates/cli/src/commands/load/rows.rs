@@ -31,7 +31,8 @@ fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
 
 /// The file of `--save`.
 fn create(path: &Path, args: &Args) -> Result<pacemark_files::Output> {
-    let files = [&args.prompts, &args.dataset, &args.trace].into_iter().flatten().map(|path| Input::File(path));
+    let files =
+        [&args.prompts, &args.dataset, &args.trace, &args.cacert].into_iter().flatten().map(|path| Input::File(path));
     let models = [&args.serve, &args.tokenizer].into_iter().flatten().map(|model| Input::Model(Path::new(model)));
     crate::output::create("--save", path, &files.chain(models).collect::<Vec<_>>())
 }

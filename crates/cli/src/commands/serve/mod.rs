@@ -4,7 +4,7 @@ mod limits;
 mod mock;
 
 use crate::exit::Exit;
-use crate::{hub, input, machine, template};
+use crate::{hub, input, interrupt, machine, template};
 use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
@@ -122,7 +122,7 @@ pub fn run(args: Args) -> Result<Exit> {
         eprintln!("warning: anyone who reaches {} may use this server; --api-key KEY asks for a key", args.host);
     }
     let server = pacemark_server::start(service, options, listener).context("cannot start the server")?;
-    server.drain_on_signals().context("cannot watch for signals")?;
+    server.drain_on_signals(interrupt::ends_with_terminal()).context("cannot watch for signals")?;
     if args.until_eof {
         std::thread::spawn(end_with_input);
     }
