@@ -296,7 +296,9 @@ fn hostile_forms_of_full_length() {
             whitespace: Whitespace::Bounded,
         }),
     ];
-    for form in forms {
+    let not_a_format = format!("{{\"format\": [\"{}\"]}}", "\u{e9}".repeat(200));
+    let odd = Constraint::Json(JsonForm { schema: not_a_format, whitespace: Whitespace::Bounded });
+    for form in forms.into_iter().chain([odd]) {
         let head = format!("{form:?}").chars().take(60).collect::<String>();
         let last = service.generate(request(form)).last();
         let fine = matches!(last, Some(Event::Finished { .. } | Event::Failed(BackendError::InvalidRequest(_))));

@@ -18,6 +18,8 @@ pub enum Body {
     Completion,
     /// Texts for vectors.
     Embedding,
+    /// A text or a chat for its tokens, or tokens for their text.
+    Tokens,
 }
 
 /// Names, beside each the values that ask for nothing.
@@ -40,6 +42,7 @@ impl Body {
                 ("messages", &["[]"]),
                 ("normalize", &["true"]),
             ],
+            Body::Tokens => &[("add_special", &["true"]), ("parse_special", &["true"])],
         }
     }
 }
@@ -68,7 +71,7 @@ const REFUSED: Fields = &[
     ("grammar_triggers", &["[]"]),
     ("include_reasoning", &["true"]),
     ("include_stop_str_in_output", &["false"]),
-    ("kv_transfer_params", &[]),
+    ("kv_transfer_params", &["{}"]),
     ("length_penalty", &["1", "1.0"]),
     ("logits_processors", &["[]"]),
     ("lora", &["[]"]),
@@ -83,12 +86,14 @@ const REFUSED: Fields = &[
     ("n_indent", &["0"]),
     ("no_stop_trim", &["false"]),
     ("parse_tool_calls", &["true"]),
+    ("post_sampling_probs", &["false"]),
     ("prediction", &[]),
+    ("preserved_tokens", &["[]"]),
     ("prompt_embeds", &[]),
     ("reasoning_budget", &["-1"]),
     ("reasoning_budget_tokens", &["-1"]),
     ("reasoning_control", &["false"]),
-    ("reasoning_effort", &[]),
+    ("reasoning_effort", &["\"none\""]),
     ("reasoning_format", &["\"none\"", "\"auto\""]),
     ("regex", &[]),
     ("repetition_detection", &[]),
@@ -141,8 +146,6 @@ const ACCEPTED: &[&str] = &[
     "n_discard",
     "n_keep",
     "parallel_tool_calls",
-    "post_sampling_probs",
-    "preserved_tokens",
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
@@ -179,13 +182,13 @@ pub fn refuse_unsupported(body: Body, extra: &Map<String, Value>) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_openai_api::{ChatRequest, CompletionRequest, EmbeddingRequest};
+    use pacemark_openai_api::{ChatRequest, CompletionRequest, EmbeddingRequest, TokenizeRequest};
     use serde_json::json;
     use std::collections::BTreeSet;
 
     #[test]
     fn a_field_is_refused_unless_it_asks_for_nothing() {
-        for body in [Body::Chat, Body::Completion, Body::Embedding] {
+        for body in [Body::Chat, Body::Completion, Body::Embedding, Body::Tokens] {
             for (name, harmless) in body.misplaced().iter().chain(REFUSED) {
                 let with = |value: Value| Map::from_iter([(name.to_string(), value)]);
                 let error = refuse_unsupported(body, &with(json!({"a": 1}))).unwrap_err();
@@ -207,6 +210,7 @@ mod tests {
             Body::Chat => serde_json::from_value(text).map(|read: ChatRequest| read.extra),
             Body::Completion => serde_json::from_value(text).map(|read: CompletionRequest| read.extra),
             Body::Embedding => serde_json::from_value(text).map(|read: EmbeddingRequest| read.extra),
+            Body::Tokens => serde_json::from_value(text).map(|read: TokenizeRequest| read.extra),
         };
         extra.map_or(true, |extra| !extra.contains_key(name))
     }

@@ -181,7 +181,18 @@ fn bodies_and_routes_that_are_none() {
     let found = error(&server.post("/tokenize", "{}"));
     assert_eq!((found.0, found.1.as_deref()), (400, Some("prompt")));
     assert_eq!(error(&server.post("/detokenize", r#"{"tokens": [5000]}"#)).0, 400);
-    assert_eq!(error(&server.post("/v1/embeddings", r#"{"input": "a", "dimensions": 3}"#)).0, 400);
+    for (path, body) in [
+        ("/v1/embeddings", r#"{"input": "a", "dimensions": 3}"#),
+        ("/v1/embeddings", r#"{"input": "a", "add_special_tokens": false}"#),
+        ("/tokenize", r#"{"prompt": "a", "add_special": false}"#),
+        ("/tokenize", r#"{"messages": [], "chat_template": "x"}"#),
+        ("/detokenize", r#"{"tokens": [1], "skip_special_tokens": false}"#),
+        ("/v1/completions", r#"{"prompt": "a", "tools": [{}]}"#),
+        ("/v1/chat/completions", r#"{"messages": [], "prompt": "a"}"#),
+    ] {
+        let found = error(&server.post(path, body));
+        assert_eq!((found.0, found.2.as_deref()), (400, Some("unsupported_parameter")), "{path} {body}: {found:?}");
+    }
     server.eventually("nothing is left", Server::idle);
 }
 

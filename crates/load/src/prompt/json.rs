@@ -4,15 +4,15 @@ use super::PromptError;
 use serde_json::Value;
 
 /// The items of a file that is a JSON array; `None` for one that holds lines. A line of text may begin with a bracket too
-/// (`[INST]`), so what follows the first one decides.
+/// (`[INST]`): what is no JSON, and does not look as if it were meant to be, is lines.
 pub(super) fn array(file: &str, text: &str) -> Option<Result<Vec<Value>, PromptError>> {
     let inside = text.trim_start().strip_prefix('[')?.trim_start();
-    if !inside.starts_with(['"', '{', ']']) {
-        return None;
-    }
     let wrong = |error: serde_json::Error| PromptError::File {
         file: file.to_owned(),
         why: format!("expected a JSON array of prompts: {error}"),
     };
-    Some(serde_json::from_str(text).map_err(wrong))
+    match serde_json::from_str(text) {
+        Err(_) if !inside.starts_with(['"', '{', ']']) => None,
+        read => Some(read.map_err(wrong)),
+    }
 }

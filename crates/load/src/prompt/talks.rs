@@ -64,6 +64,7 @@ pub fn lines(file: &str, text: &str) -> Result<Talks, PromptError> {
                 |why: String| PromptError::File { file: file.to_owned(), why: format!("item {}: {why}", i + 1) };
             match item {
                 Value::String(text) => Ok(one(text, Answer::Unknown)),
+                Value::Null => Ok(Talk::new()),
                 item => prompt(&item).map_err(wrong),
             }
         };
@@ -100,7 +101,12 @@ fn prompt(object: &Value) -> Result<Talk, String> {
     if let Some(text) = ["prompt", "text", "input"].iter().find_map(|key| object.get(key)?.as_str()) {
         return Ok(one(text.to_owned(), answer));
     }
-    let mut talk = conversation(object).ok_or("expected a string prompt, text or input")?;
+    let known = ["prompt", "text", "input", "conversations", "conversation", "messages"];
+    let mut talk = match conversation(object) {
+        Some(talk) => talk,
+        None if known.iter().any(|key| object.get(key).is_some_and(Value::is_null)) => Talk::new(),
+        None => return Err("expected a string prompt, text or input".into()),
+    };
     talk.truncate(1);
     if let (Some(asked), Answer::Tokens(_)) = (talk.first_mut(), &answer) {
         asked.answer = answer;
@@ -180,6 +186,7 @@ mod tests {
             ("hello\n\n{\"prompt\":\"a\\nb\",\"output_tokens\":3}\n", &["hello", "a\nb"][..], 0),
             ("[INST] hi [/INST]\n[1] two\n", &["[INST] hi [/INST]", "[1] two"], 0),
             ("[\"a\",\n \"b\"]", &["a", "b"], 0),
+            ("[null, \"a\", {\"prompt\": null}, {\"messages\": null}]", &["a"], 3),
             (
                 "  [ {\"prompt\":\"a\"}, {\"text\":\"b\",\"output_tokens\":5.0}, \"\", {\"input\":\" \"} ]",
                 &["a", "b"],
@@ -219,6 +226,7 @@ mod tests {
             (" \n", "f: there is no prompt in it"),
             ("[\"a\", {\"y\":1}]", "f: item 2: expected a string prompt"),
             ("[\"a\", 5]", "f: item 2: expected a string prompt"),
+            ("[5, \"a\"]", "f: item 1: expected a string prompt"),
             ("[\"a\", \"b\"", "f: expected a JSON array of prompts"),
             ("[]", "f: there is no prompt in it"),
             ("[\"\"]", "found none in 1"),

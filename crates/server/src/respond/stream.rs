@@ -195,17 +195,15 @@ impl EventBody {
     /// Exactly one event for a token, whether its text is certain yet or not.
     fn token(&mut self, i: usize, text: &str, last: bool, scored: Option<Scored>) {
         layer::pass(Layer::Stream);
-        let app = self.record.app.clone();
-        let names = TokenNames { text: app.service.text(), by_id: self.wanted.named_by_id };
         if scored.is_some() {
             self.answers[i].n_chars += text.chars().count() as u64;
         }
         if self.shape == Shape::Completion {
-            let logprobs = scored.map(|scored| logprobs::completion(names, &[scored]));
+            let logprobs = scored.map(|scored| logprobs::completion(self.names(), &[scored]));
             let besides = self.besides(i, last || !text.is_empty());
             return self.wire.text(&mut self.out, i, text, logprobs.as_ref(), &besides);
         }
-        let content = |scored: Scored| Some(vec![logprobs::chat(names, &scored)]);
+        let content = |scored: Scored| Some(vec![logprobs::chat(self.names(), &scored)]);
         let logprobs = scored.map(|scored| ChatLogprobs { content: content(scored) });
         let Some(scanner) = &mut self.answers[i].scanner else {
             let besides = self.besides(i, last || !text.is_empty());
@@ -220,6 +218,10 @@ impl EventBody {
         let besides = self.besides(i, last || delta.is_some());
         let delta = delta.unwrap_or(Delta { content: Some(String::new()), ..Delta::default() });
         self.wire.delta(&mut self.out, i, &delta, logprobs.as_ref(), &besides);
+    }
+
+    fn names(&self) -> TokenNames<'_> {
+        TokenNames { text: self.record.app.service.text(), by_id: self.wanted.named_by_id }
     }
 
     /// Pieces as one delta; `n_calls` had begun before them.

@@ -3,6 +3,7 @@
 use super::{body, json};
 use crate::app::App;
 use crate::error::{ApiError, Result};
+use crate::fields::{Body, refuse_unsupported};
 use crate::json::parse;
 use crate::prepare::{Context, conversation};
 use crate::tools::taught;
@@ -26,6 +27,7 @@ pub async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result
 
 fn tokens(context: &Context<'_>, body: &[u8]) -> Result<TokenizeResponse> {
     let request: TokenizeRequest = parse(body)?;
+    refuse_unsupported(Body::Tokens, &request.extra)?;
     context.check_model(request.model.as_deref())?;
     let text = context.text()?;
     let special = request.add_special_tokens;
@@ -53,6 +55,7 @@ fn tokens(context: &Context<'_>, body: &[u8]) -> Result<TokenizeResponse> {
 
 fn text(context: &Context<'_>, body: &[u8]) -> Result<DetokenizeResponse> {
     let request: DetokenizeRequest = parse(body)?;
+    refuse_unsupported(Body::Tokens, &request.extra)?;
     context.check_model(request.model.as_deref())?;
     let n_vocab = context.info.vocab_size;
     if let Some(token) = request.tokens.iter().find(|token| **token as usize >= n_vocab) {

@@ -26,6 +26,7 @@ pub(super) fn schema(form: &JsonForm, objects: Objects) -> Result<Value, String>
         Value::Object(_) => schema,
         _ => return Err("expected an object or a boolean, found something else".into()),
     };
+    settle_formats(&mut schema);
     if objects == Objects::Closed && !joins(&mut schema) {
         close(&mut schema);
     }
@@ -83,6 +84,33 @@ fn within(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
             Vec::new()
         }
     })
+}
+
+/// Formats that the grammar engine keeps texts to, and the most characters of those whose fractions have no end.
+const FORMATS: &[(&str, Option<u64>)] = &[
+    ("date", None),
+    ("date-time", Some(40)),
+    ("duration", Some(40)),
+    ("email", None),
+    ("hostname", None),
+    ("ipv4", None),
+    ("ipv6", None),
+    ("time", Some(30)),
+    ("uri", None),
+    ("uuid", None),
+];
+
+/// Takes away formats that are not known, which are notes to a reader (JSON Schema 2020-12, validation, 7.2.1: `password`, `path`),
+/// and gives an end to texts of those that have none.
+fn settle_formats(schema: &mut Value) {
+    let Value::Object(object) = schema else { return };
+    within(object).for_each(settle_formats);
+    let Some(format) = object.get("format").and_then(Value::as_str) else { return };
+    match FORMATS.iter().find(|(name, _)| *name == format) {
+        None => drop(object.remove("format")),
+        Some((_, Some(most))) => drop(object.entry("maxLength").or_insert(json!(most))),
+        Some((_, None)) => {}
+    }
 }
 
 /// Keywords beside a schema of the same object, which they would have to be satisfied with.
@@ -145,6 +173,15 @@ mod tests {
                 "b": {"items": {"properties": {"c": {}}, "additionalProperties": false}}}, "additionalProperties": false,
             "$defs": {"A": {"properties": {"x": {"enum": [{"properties": {"kept": 1}}]}}, "additionalProperties": false}}}"##;
         assert_eq!(closed(open), serde_json::from_str::<Value>(expected).unwrap());
+    }
+
+    #[test]
+    fn formats_are_kept_to_and_end_or_are_notes() {
+        let given = r#"{"items": {"anyOf": [{"format": "password"}, {"format": "duration"}, {"format": "email"}]},
+            "enum": [{"format": "path"}]}"#;
+        let settled = r#"{"items": {"anyOf": [{}, {"format": "duration", "maxLength": 40}, {"format": "email"}]},
+            "enum": [{"format": "path"}]}"#;
+        assert_eq!(closed(given), serde_json::from_str::<Value>(settled).unwrap());
     }
 
     #[test]

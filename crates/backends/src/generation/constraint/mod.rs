@@ -69,7 +69,8 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Backend
         let thread = std::thread::Builder::new().name("grammar".into()).stack_size(COMPILER_STACK);
         let thread = thread.spawn_scoped(scope, work);
         let thread = thread.map_err(|error| BackendError::Engine(format!("no thread to compile a form: {error}")))?;
-        thread.join().map_err(|_| BackendError::Engine("compiling a form failed".into()))
+        // A panic of the grammar engine's: no other form does this.
+        thread.join().map_err(|_| BackendError::InvalidRequest("this form cannot be compiled".into()))
     })
 }
 
