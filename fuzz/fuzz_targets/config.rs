@@ -1,4 +1,5 @@
-//! Any `config.json` is refused with a message, or describes a model that the engine knows or refuses.
+//! Any `config.json` is refused with a message, or describes a model that the engine knows or
+//! refuses.
 #![no_main]
 
 #[path = "../../crates/tokenizer/tests/inputs/mod.rs"]

@@ -1,4 +1,5 @@
-//! Any bytes as a trace, prompts, a dataset, a record or a flag of a load: read, or refused by name.
+//! Any bytes as a trace, prompts, a dataset, a record or a flag of a load: read, or refused by
+//! name.
 #![no_main]
 
 #[path = "../../crates/load/tests/inputs/mod.rs"]

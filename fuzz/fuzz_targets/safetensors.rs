@@ -1,4 +1,5 @@
-//! Any bytes are either refused as a safetensors file or read into tensors that fill it without sharing a byte.
+//! Any bytes are either refused as a safetensors file or read into tensors that fill it without
+//! sharing a byte.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,9 +1,11 @@
-//! Every order of events of small thread teams, and every value that a load may see, as far as loom models them.
+//! Every order of events of small thread teams, and every value that a load may see, as far as loom
+//! models them.
 //!
-//! Loom runs a model again and again, with another interleaving of the threads' atomic operations each time, and fails
-//! when one of them deadlocks, never ends, breaks an assertion, or touches a [`loom::cell::UnsafeCell`] from two threads
-//! without one being ordered before the other. What it leaves out: more involuntary switches of threads than the bound
-//! that each model names, and a park that returns for no reason.
+//! Loom runs a model again and again, with another interleaving of the threads' atomic operations
+//! each time, and fails when one of them deadlocks, never ends, breaks an assertion, or touches a
+//! [`loom::cell::UnsafeCell`] from two threads without one being ordered before the other. What it
+//! leaves out: more involuntary switches of threads than the bound that each model names, and a
+//! park that returns for no reason.
 
 #[allow(dead_code, reason = "what the models do not use")]
 #[path = "../../crates/kernels/src/team.rs"]
@@ -15,7 +17,8 @@ mod sync {
     pub(crate) use loom::sync::{Arc, atomic};
     pub(crate) use loom::thread;
 
-    /// A worker that looks once for a job before it parks: more turns add states, but no new transitions.
+    /// A worker that looks once for a job before it parks: more turns add states, but no new
+    /// transitions.
     pub(crate) const SPINS: u32 = 1;
 }
 
@@ -29,7 +32,8 @@ struct Place(UnsafeCell<usize>);
 // SAFETY: none, that is the point: loom reports accesses that are not ordered.
 unsafe impl Sync for Place {}
 
-/// A job on the caller's stack: each task runs once, and nobody is at it any more when `run` has returned.
+/// A job on the caller's stack: each task runs once, and nobody is at it any more when `run` has
+/// returned.
 fn job(team: &Team, n_tasks: usize) {
     let places: Vec<Place> = (0..n_tasks).map(|_| Place(UnsafeCell::new(0))).collect();
     let count = |place: &Place| {
@@ -46,7 +50,8 @@ fn job(team: &Team, n_tasks: usize) {
     }
 }
 
-/// Tasks that wait for each other: a worker that slept through its job would leave the others waiting.
+/// Tasks that wait for each other: a worker that slept through its job would leave the others
+/// waiting.
 fn meeting(team: &Team) {
     let n_threads = team.n_threads();
     let (here, came) = (Mutex::new(0), Condvar::new());

@@ -1,7 +1,7 @@
 //! Waking listeners once for everything that a service hands over at once.
 //!
-//! A token a request is handed over in each step, and waking a sleeping thread takes longer than choosing a token. So a
-//! listener may collect what comes into its sinks, and be woken by its bell.
+//! A token a request is handed over in each step, and waking a sleeping thread takes longer than
+//! choosing a token. So a listener may collect what comes into its sinks, and be woken by its bell.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError, Weak};

@@ -2,7 +2,8 @@
 
 use crate::{Backend, BackendError, Event, GenerateRequest, TokenId};
 
-/// Checks `backend` against the contract of [`Backend`]; the error says what was expected and found.
+/// Checks `backend` against the contract of [`Backend`]; the error says what was expected and
+/// found.
 pub fn check(backend: &dyn Backend) -> Result<(), String> {
     order_and_counts(backend)?;
     prompt_only(backend)?;
@@ -24,7 +25,8 @@ fn expect(condition: bool, what: &str) -> Result<(), String> {
 
 /// Queued, Started, the tokens, Finished; stamps never go back; usage counts what was seen.
 fn order_and_counts(backend: &dyn Backend) -> Result<(), String> {
-    let events: Vec<Event> = backend.generate(GenerateRequest { top_logprobs: Some(3), ..request(5, 4) }).collect();
+    let events: Vec<Event> =
+        backend.generate(GenerateRequest { top_logprobs: Some(3), ..request(5, 4) }).collect();
     let [
         Event::Queued { at: queued },
         Event::Started { at: started, .. },
@@ -41,7 +43,10 @@ fn order_and_counts(backend: &dyn Backend) -> Result<(), String> {
             return Err(format!("expected a token, found {token:?}"));
         };
         expect(*at >= last, "a token is stamped before its predecessor")?;
-        expect(*is_last == (i + 1 == tokens.len()), "not the last token, and only it, is said to be the last")?;
+        expect(
+            *is_last == (i + 1 == tokens.len()),
+            "not the last token, and only it, is said to be the last",
+        )?;
         if backend.capabilities().logprobs {
             expect(logprob.is_some_and(|l| l <= 0.0), "a log-probability is absent or positive")?;
             expect(
@@ -96,14 +101,16 @@ fn dropping_aborts(backend: &dyn Backend) -> Result<(), String> {
     expect(backend.memory().map(|m| m.kv_used_bytes) <= before, "a dropped stream kept its KV")
 }
 
-/// Requests computed together give, each in the order of a single stream, the ids of single requests; one that is refused
-/// does not concern the others; a dropped batch leaves nothing behind.
+/// Requests computed together give, each in the order of a single stream, the ids of single
+/// requests; one that is refused does not concern the others; a dropped batch leaves nothing
+/// behind.
 fn batches(backend: &dyn Backend) -> Result<(), String> {
     let n_seqs = backend.info().n_seqs.min(3);
     let requests: Vec<_> = (0..n_seqs).map(|i| request(5 + 4 * i, 6 - i)).collect();
     if !backend.capabilities().batch {
         let events: Vec<_> = backend.generate_batch(requests).collect();
-        let refused = |e: &(usize, Event)| matches!(e.1, Event::Failed(BackendError::Unsupported { .. }));
+        let refused =
+            |e: &(usize, Event)| matches!(e.1, Event::Failed(BackendError::Unsupported { .. }));
         return expect(
             events.len() == n_seqs && events.iter().all(refused),
             "an ability that is denied was not refused",
@@ -120,13 +127,22 @@ fn batches(backend: &dyn Backend) -> Result<(), String> {
         let of_request = || events.iter().filter(|(of, _)| *of == index).map(|(_, event)| event);
         let kinds: String = of_request().map(letter).collect();
         let expected = format!("QS{}F", "T".repeat(alone.max_tokens));
-        expect(kinds == expected, &format!("request {index} of a batch: expected {expected}, found {kinds}"))?;
+        expect(
+            kinds == expected,
+            &format!("request {index} of a batch: expected {expected}, found {kinds}"),
+        )?;
         let single = ids(backend.generate(alone));
         let batched = ids(of_request().cloned());
-        expect(single == batched, &format!("request {index} of a batch gave {batched:?}, alone {single:?}"))?;
+        expect(
+            single == batched,
+            &format!("request {index} of a batch gave {batched:?}, alone {single:?}"),
+        )?;
     }
     let refused: Vec<_> = events.iter().filter(|(of, _)| *of == 1).collect();
-    expect(matches!(refused[..], [(_, Event::Failed(_))]), "a bad request of a batch was not refused alone")
+    expect(
+        matches!(refused[..], [(_, Event::Failed(_))]),
+        "a bad request of a batch was not refused alone",
+    )
 }
 
 fn ids(events: impl Iterator<Item = Event>) -> Vec<TokenId> {

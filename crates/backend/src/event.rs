@@ -31,7 +31,8 @@ pub enum Event {
     Token {
         /// The token.
         id: TokenId,
-        /// Text that became certain with it: whole characters only, so it may be empty. The last token's is all that is left.
+        /// Text that became certain with it: whole characters only, so it may be empty. The last
+        /// token's is all that is left.
         text: String,
         /// Its natural log-probability before sampling changed the distribution, where asked for.
         logprob: Option<f32>,

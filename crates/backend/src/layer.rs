@@ -1,7 +1,8 @@
 //! Counts of the calls through each layer of the serving stack, for the whole process.
 //!
-//! `pacemark stages` measures what each layer costs, and a figure is worth nothing if a layer was gone round: so each layer
-//! counts where it does its work, and the ladder shows and tests the counts.
+//! `pacemark stages` measures what each layer costs, and a figure is worth nothing if a layer was
+//! gone round: so each layer counts where it does its work, and the ladder shows and tests the
+//! counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,8 +1,9 @@
 //! The seam between whatever generates tokens and whatever measures or serves them.
 //!
-//! A [`Backend`] turns a [`GenerateRequest`] into a stream of [`Event`]s, each stamped where it happens. This crate holds
-//! the trait, its plain data, a [`MockBackend`] with a virtual clock and the [`conformance`] suite that every backend must
-//! pass. Concrete backends live in `backends`; statistics over the stamps live in `record` and `bench`.
+//! A [`Backend`] turns a [`GenerateRequest`] into a stream of [`Event`]s, each stamped where it
+//! happens. This crate holds the trait, its plain data, a [`MockBackend`] with a virtual clock and
+//! the [`conformance`] suite that every backend must pass. Concrete backends live in `backends`;
+//! statistics over the stamps live in `record` and `bench`.
 
 mod bell;
 pub mod conformance;
@@ -49,7 +50,8 @@ pub struct BackendInfo {
     pub bytes_per_token: u64,
     /// KV bytes one token occupies over all layers.
     pub kv_bytes_per_token: u64,
-    /// Of those, what layers have that see a window of positions only, and that window; the largest where they differ.
+    /// Of those, what layers have that see a window of positions only, and that window; the largest
+    /// where they differ.
     pub kv_windowed: Option<(u64, u64)>,
     /// Operations of one token in the layers; all zero where they are not known.
     pub layer_operations: Operations,
@@ -73,8 +75,8 @@ pub struct BackendInfo {
     pub bos: Option<TokenId>,
 }
 
-/// Operations of one token's products with weight matrices, a multiplication and an addition counting two, by the type they
-/// are done in.
+/// Operations of one token's products with weight matrices, a multiplication and an addition
+/// counting two, by the type they are done in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// On 8-bit integers.
@@ -128,7 +130,9 @@ pub enum BackendError {
         ability: &'static str,
     },
     /// The prompt and the tokens to generate do not fit the context.
-    #[error("the prompt has {prompt} tokens and {max_tokens} are to be generated, but the context holds {n_ctx}")]
+    #[error(
+        "the prompt has {prompt} tokens and {max_tokens} are to be generated, but the context holds {n_ctx}"
+    )]
     ContextExceeded {
         /// Tokens of the prompt.
         prompt: usize,
@@ -147,10 +151,11 @@ pub enum BackendError {
 /// The last event is [`Event::Finished`] or [`Event::Failed`]; nothing follows it.
 pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 
-/// The events of several requests, each with the index of its request; dropping it aborts all of them.
+/// The events of several requests, each with the index of its request; dropping it aborts all of
+/// them.
 ///
-/// For each request they are those of an [`EventStream`], in the same order; those of different requests are interleaved as
-/// they happen.
+/// For each request they are those of an [`EventStream`], in the same order; those of different
+/// requests are interleaved as they happen.
 pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
 
 /// Anything that generates.
@@ -164,17 +169,22 @@ pub trait Backend {
     /// Starts a request. Errors that concern the request arrive as [`Event::Failed`].
     fn generate(&self, request: GenerateRequest) -> EventStream<'_>;
 
-    /// Starts several requests that are computed together, as far as the backend can; each gives what it would give alone,
-    /// within rounding. A request that is refused does not concern the others.
+    /// Starts several requests that are computed together, as far as the backend can; each gives
+    /// what it would give alone, within rounding. A request that is refused does not concern the
+    /// others.
     ///
-    /// Whether all prompts come before the first generated tokens is the backend's choice: a scheduler may mix them.
+    /// Whether all prompts come before the first generated tokens is the backend's choice: a
+    /// scheduler may mix them.
     fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
-        let refusal =
-            BackendError::Unsupported { backend: "this backend", ability: "compute several requests together" };
+        let refusal = BackendError::Unsupported {
+            backend: "this backend",
+            ability: "compute several requests together",
+        };
         Box::new((0..requests.len()).map(move |index| (index, Event::Failed(refusal.clone()))))
     }
 
-    /// Log-probabilities (natural) of `tokens[i + 1]` given `tokens[..=i]`, for `i` in `first..tokens.len() - 1`.
+    /// Log-probabilities (natural) of `tokens[i + 1]` given `tokens[..=i]`, for `i` in
+    /// `first..tokens.len() - 1`.
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         let _ = (tokens, first);
         Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens" })

@@ -1,14 +1,15 @@
-//! A backend without a model: fixed times per token on a virtual clock, for tests of everything above the seam.
+//! A backend without a model: fixed times per token on a virtual clock, for tests of everything
+//! above the seam.
 
 use crate::{
-    Backend, BackendError, BackendInfo, BatchStream, Capabilities, Event, EventStream, FinishReason, GenerateRequest,
-    MemoryUsage, Phases, TokenId, Usage,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, Event, EventStream,
+    FinishReason, GenerateRequest, MemoryUsage, Phases, TokenId, Usage,
 };
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-/// Generates `prompt.len() + i` as token `i`, at exactly the times it is told. No time really passes: stamps come from a
-/// virtual clock that only this backend advances.
+/// Generates `prompt.len() + i` as token `i`, at exactly the times it is told. No time really
+/// passes: stamps come from a virtual clock that only this backend advances.
 pub struct MockBackend {
     /// Time for one prompt token.
     pub prefill_per_token: Duration,
@@ -27,7 +28,14 @@ impl MockBackend {
     /// A mock that takes `prefill_per_token` and `per_token`, with a context of 4096.
     pub fn new(prefill_per_token: Duration, per_token: Duration) -> Self {
         let clock = Cell::new(Instant::now());
-        MockBackend { prefill_per_token, per_token, n_ctx: 4096, logprob: -2.0, clock, kept: RefCell::default() }
+        MockBackend {
+            prefill_per_token,
+            per_token,
+            n_ctx: 4096,
+            logprob: -2.0,
+            clock,
+            kept: RefCell::default(),
+        }
     }
 
     fn advance(&self, by: Duration) -> Instant {
@@ -41,7 +49,11 @@ impl MockBackend {
         if prompt == 0 {
             return Some(BackendError::InvalidRequest("the prompt is empty".into()));
         }
-        (prompt + max_tokens > n_ctx).then_some(BackendError::ContextExceeded { prompt, max_tokens, n_ctx })
+        (prompt + max_tokens > n_ctx).then_some(BackendError::ContextExceeded {
+            prompt,
+            max_tokens,
+            n_ctx,
+        })
     }
 
     /// Output token `i` of `request`.
@@ -80,7 +92,13 @@ impl Backend for MockBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true, ..Capabilities::default() }
+        Capabilities {
+            score: true,
+            logprobs: true,
+            prefix_reuse: true,
+            batch: true,
+            ..Capabilities::default()
+        }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
@@ -96,11 +114,18 @@ impl Backend for MockBackend {
         }
         let prefill = self.prefill_per_token * (prompt - cached) as u32;
         let decode = self.per_token * request.max_tokens.saturating_sub(1) as u32;
-        let usage = Usage { prompt_tokens: prompt, cached_tokens: cached, output_tokens: request.max_tokens };
-        let opening =
-            [Event::Queued { at: self.clock.get() }, Event::Started { at: self.clock.get(), cached_tokens: cached }];
-        let tokens = (0..request.max_tokens)
-            .map(move |i| self.token(&request, i, self.advance(if i == 0 { prefill } else { self.per_token })));
+        let usage = Usage {
+            prompt_tokens: prompt,
+            cached_tokens: cached,
+            output_tokens: request.max_tokens,
+        };
+        let opening = [
+            Event::Queued { at: self.clock.get() },
+            Event::Started { at: self.clock.get(), cached_tokens: cached },
+        ];
+        let tokens = (0..request.max_tokens).map(move |i| {
+            self.token(&request, i, self.advance(if i == 0 { prefill } else { self.per_token }))
+        });
         let closing = std::iter::once_with(move || Event::Finished {
             reason: FinishReason::Length,
             usage,
@@ -110,7 +135,8 @@ impl Backend for MockBackend {
         Box::new(opening.into_iter().chain(tokens).chain(closing))
     }
 
-    /// All prompts one after the other, then a token of each in [`Self::per_token`], however many they are.
+    /// All prompts one after the other, then a token of each in [`Self::per_token`], however many
+    /// they are.
     fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
         let mut events = Vec::new();
         let mut accepted = Vec::new();
@@ -122,13 +148,20 @@ impl Backend for MockBackend {
         }
         for &(index, _) in &accepted {
             let at = self.clock.get();
-            events.extend([(index, Event::Queued { at }), (index, Event::Started { at, cached_tokens: 0 })]);
+            events.extend([
+                (index, Event::Queued { at }),
+                (index, Event::Started { at, cached_tokens: 0 }),
+            ]);
         }
         let prompts: usize = accepted.iter().map(|(_, request)| request.prompt.len()).sum();
         self.advance(self.prefill_per_token * prompts as u32);
         let longest = accepted.iter().map(|(_, request)| request.max_tokens).max().unwrap_or(0);
         for i in 0..=longest {
-            let at = if i == 0 || i == longest { self.clock.get() } else { self.advance(self.per_token) };
+            let at = if i == 0 || i == longest {
+                self.clock.get()
+            } else {
+                self.advance(self.per_token)
+            };
             for &(index, request) in &accepted {
                 if i < request.max_tokens {
                     events.push((index, self.token(request, i, at)));
@@ -167,7 +200,8 @@ mod tests {
     #[test]
     fn its_clock_is_exact() {
         let mock = MockBackend::new(Duration::from_millis(1), Duration::from_millis(5));
-        let request = GenerateRequest { prompt: vec![1; 8], max_tokens: 3, ..GenerateRequest::default() };
+        let request =
+            GenerateRequest { prompt: vec![1; 8], max_tokens: 3, ..GenerateRequest::default() };
         let events: Vec<Event> = mock.generate(request).collect();
         let Event::Started { at: started, .. } = events[1] else { panic!("{events:?}") };
         let Event::Token { at: last, .. } = events[4] else { panic!("{events:?}") };

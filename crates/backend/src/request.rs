@@ -15,7 +15,8 @@ pub struct GenerateRequest {
     pub ignore_eos: bool,
     /// How many alternatives each token event carries; `None` for no log-probabilities at all.
     pub top_logprobs: Option<usize>,
-    /// Keep this request's KV when it ends, and start from kept KV as far as its tokens agree with this prompt.
+    /// Keep this request's KV when it ends, and start from kept KV as far as its tokens agree with
+    /// this prompt.
     pub reuse_prefix: bool,
     /// Before so many tokens, none that ends the output is chosen, and no stop text ends it.
     pub min_tokens: usize,
@@ -36,7 +37,8 @@ pub enum Constraint {
     Json(JsonForm),
     /// Text that the regular expression matches as a whole.
     Regex(String),
-    /// Text that a grammar derives: llama.cpp's GBNF where it has `::=`, else Lark as llguidance reads it.
+    /// Text that a grammar derives: llama.cpp's GBNF where it has `::=`, else Lark as llguidance
+    /// reads it.
     Grammar(String),
 }
 
@@ -69,8 +71,8 @@ impl JsonForm {
 /// What may stand between the tokens of JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Whitespace {
-    /// Nothing, one space, or one or two line ends with up to 20 spaces or tabs behind: indented JSON has room, and a weak
-    /// model cannot go on with whitespace until its tokens are spent.
+    /// Nothing, one space, or one or two line ends with up to 20 spaces or tabs behind: indented
+    /// JSON has room, and a weak model cannot go on with whitespace until its tokens are spent.
     #[default]
     Bounded,
     /// Nothing.

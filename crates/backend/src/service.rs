@@ -1,10 +1,14 @@
-//! The seam of serving: a backend that many threads hand requests to, and that computes them together.
+//! The seam of serving: a backend that many threads hand requests to, and that computes them
+//! together.
 //!
-//! A [`Service`] pushes the events of a [`Backend`](crate::Backend)'s stream into a [`Sink`] from a thread of its own, so
-//! that one thread can compute for thousands of listeners. Text is part of the seam ([`Text`]), because only the engine knows
-//! its tokenizer and its chat template; wire formats are not.
+//! A [`Service`] pushes the events of a [`Backend`](crate::Backend)'s stream into a [`Sink`] from a
+//! thread of its own, so that one thread can compute for thousands of listeners. Text is part of
+//! the seam ([`Text`]), because only the engine knows its tokenizer and its chat template; wire
+//! formats are not.
 
-use crate::{BackendError, BackendInfo, Bell, Capabilities, Event, GenerateRequest, MemoryUsage, TokenId};
+use crate::{
+    BackendError, BackendInfo, Bell, Capabilities, Event, GenerateRequest, MemoryUsage, TokenId,
+};
 use std::fmt;
 use std::sync::Weak;
 
@@ -25,18 +29,23 @@ pub trait Service: Send + Sync {
     /// Its tokenizer and chat template; `None` for a model that has no tokenizer.
     fn text(&self) -> Option<&dyn Text>;
 
-    /// Queues a request. Errors that concern the request arrive as [`Event::Failed`]. Dropping the ticket aborts the request
-    /// and frees what it held; nothing follows in the sink then but what was under way.
+    /// Queues a request. Errors that concern the request arrive as [`Event::Failed`]. Dropping the
+    /// ticket aborts the request and frees what it held; nothing follows in the sink then but what
+    /// was under way.
     fn submit(&self, request: GenerateRequest, sink: Sink) -> Ticket;
 
-    /// From now on `bell` is rung whenever events were handed to sinks on the service's own threads, once for all that were
-    /// handed over together. Those that `submit` hands over before it returns are not among them.
+    /// From now on `bell` is rung whenever events were handed to sinks on the service's own
+    /// threads, once for all that were handed over together. Those that `submit` hands over before
+    /// it returns are not among them.
     fn add_bell(&self, bell: Weak<Bell>);
 
     /// Queues the computation of a prompt's embedding. Without a `pooling` the model's own is used.
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let _ = (prompt, pooling);
-        sink(Err(BackendError::Unsupported { backend: "this backend", ability: "compute embeddings" }));
+        sink(Err(BackendError::Unsupported {
+            backend: "this backend",
+            ability: "compute embeddings",
+        }));
         Ticket::default()
     }
 
@@ -63,8 +72,8 @@ pub enum Pooling {
 
 /// Text in and out of token ids.
 pub trait Text: Send + Sync {
-    /// Ids of `text`. With `special`, the tokens that start a sequence are added and special tokens written out are taken as
-    /// such; without, the text is nothing but text.
+    /// Ids of `text`. With `special`, the tokens that start a sequence are added and special tokens
+    /// written out are taken as such; without, the text is nothing but text.
     fn encode(&self, text: &str, special: bool) -> Vec<TokenId>;
 
     /// Text of `tokens`, special tokens written out. Bytes that are no characters are replaced.
@@ -73,21 +82,25 @@ pub trait Text: Send + Sync {
     /// Bytes that one token stands for; `None` outside the vocabulary.
     fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>>;
 
-    /// The prompt text that the model was trained on for this conversation, for [`Text::encode_chat`].
+    /// The prompt text that the model was trained on for this conversation, for
+    /// [`Text::encode_chat`].
     fn render(&self, chat: &Chat) -> Result<String, BackendError>;
 
     /// Ids of a prompt from [`Text::render`]: special tokens are those that it wrote.
     fn encode_chat(&self, prompt: &str) -> Vec<TokenId>;
 
-    /// The source of the chat template that shows the model the tools of a chat, and so teaches it to write calls. Without
-    /// one [`Text::render`] tells of them in words, and asks for calls as JSON between `<tool_call>` tags.
+    /// The source of the chat template that shows the model the tools of a chat, and so teaches it
+    /// to write calls. Without one [`Text::render`] tells of them in words, and asks for calls as
+    /// JSON between `<tool_call>` tags.
     fn tool_template(&self) -> Option<&str>;
 }
 
-/// A conversation, as OpenAI's API has it; what a template makes of further fields is its own affair.
+/// A conversation, as OpenAI's API has it; what a template makes of further fields is its own
+/// affair.
 #[derive(Clone, Debug, Default)]
 pub struct Chat {
-    /// Objects with `role` and `content`, and `tool_calls` or `tool_call_id` where the role has them.
+    /// Objects with `role` and `content`, and `tool_calls` or `tool_call_id` where the role has
+    /// them.
     pub messages: Vec<serde_json::Value>,
     /// Definitions of the tools that the model may call.
     pub tools: Option<serde_json::Value>,
@@ -131,7 +144,8 @@ pub struct ServiceStatus {
 pub struct Ticket(Option<Box<dyn FnOnce() + Send>>);
 
 impl Ticket {
-    /// A ticket that runs `abort` when it is dropped; `abort` does nothing to a request that has ended.
+    /// A ticket that runs `abort` when it is dropped; `abort` does nothing to a request that has
+    /// ended.
     pub fn new(abort: impl FnOnce() + Send + 'static) -> Ticket {
         Ticket(Some(Box::new(abort)))
     }

@@ -23,7 +23,8 @@ fn operations(of: summary::Operations) -> Operations {
 /// The share of the layers that have a window, and the largest window.
 fn windowed(file: &ModelFile, kv_bytes_per_token: u64) -> Option<(u64, u64)> {
     let layers = pacemark_engine::model_config(file).ok()?.layers;
-    let windows: Vec<u64> = layers.iter().filter_map(|layer| layer.window).map(|window| window as u64).collect();
+    let windows: Vec<u64> =
+        layers.iter().filter_map(|layer| layer.window).map(|window| window as u64).collect();
     let largest = windows.iter().copied().max()?;
     Some((kv_bytes_per_token / layers.len() as u64 * windows.len() as u64, largest))
 }

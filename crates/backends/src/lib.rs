@@ -1,7 +1,8 @@
 //! Concrete backends, one module each, all behind the trait of `backend`.
 //!
-//! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare with. A new backend is one
-//! module here and one line in [`BACKENDS`]; it must pass `backend::conformance`.
+//! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare
+//! with. A new backend is one module here and one line in [`BACKENDS`]; it must pass
+//! `backend::conformance`.
 
 mod cost;
 mod generation;

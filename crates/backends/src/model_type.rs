@@ -23,8 +23,8 @@ const FILE_TYPES: &[(u32, &str)] = &[
     (32, "BF16"),
 ];
 
-/// E.g. `llama 135M Q4_1`. Size by the file's own label, else by its parameters; quantization by the file type, else by the
-/// type of most weights; synthetic weights are called so.
+/// E.g. `llama 135M Q4_1`. Size by the file's own label, else by its parameters; quantization by
+/// the file type, else by the type of most weights; synthetic weights are called so.
 pub fn model_type(file: &ModelFile) -> String {
     let metadata = file.metadata();
     let architecture = metadata.architecture().unwrap_or("unknown");
@@ -58,7 +58,8 @@ fn size_label(n_params: u64) -> String {
 mod tests {
     #[test]
     fn sizes_read_as_people_write_them() {
-        let labels = [134_515_008, 1_100_048_384, 6_738_415_616, 70_000_000_000].map(super::size_label);
+        let labels =
+            [134_515_008, 1_100_048_384, 6_738_415_616, 70_000_000_000].map(super::size_label);
         assert_eq!(labels, ["135M", "1.1B", "6.7B", "70B"]);
     }
 }

@@ -1,4 +1,5 @@
-//! The table of backends: what there is, whether this build has it, and how each loads a model with the same options.
+//! The table of backends: what there is, whether this build has it, and how each loads a model with
+//! the same options.
 
 use crate::native::{NativeBackend, NativeOptions};
 use pacemark_backend::Backend;
@@ -63,7 +64,8 @@ impl Default for LoadOptions {
 pub type LoadError = Box<dyn Error + Send + Sync>;
 
 /// Loads a model; `progress(done, of)` is told of steps where there are any.
-pub type Load = fn(&Path, &LoadOptions, &mut dyn FnMut(usize, usize)) -> Result<Box<dyn Backend>, LoadError>;
+pub type Load =
+    fn(&Path, &LoadOptions, &mut dyn FnMut(usize, usize)) -> Result<Box<dyn Backend>, LoadError>;
 
 /// A row of [`BACKENDS`].
 pub struct BackendEntry {
@@ -79,8 +81,18 @@ pub struct BackendEntry {
 
 /// Every backend, the default first.
 pub const BACKENDS: &[BackendEntry] = &[
-    BackendEntry { name: crate::native::NAME, help: "Pacemark's own engine", files_only: false, load: Ok(native) },
-    BackendEntry { name: "llama-cpp", help: "llama.cpp, to compare with", files_only: true, load: LLAMA_CPP },
+    BackendEntry {
+        name: crate::native::NAME,
+        help: "Pacemark's own engine",
+        files_only: false,
+        load: Ok(native),
+    },
+    BackendEntry {
+        name: "llama-cpp",
+        help: "llama.cpp, to compare with",
+        files_only: true,
+        load: LLAMA_CPP,
+    },
 ];
 
 /// The backend of that name.
@@ -98,7 +110,8 @@ fn native(
     }
     let kv_type = |name: &str| {
         let names = KvType::ALL.map(KvType::name).join(", ");
-        KvType::from_name(name).ok_or_else(|| format!("KV cache type {name}: the native backend has {names}"))
+        KvType::from_name(name)
+            .ok_or_else(|| format!("KV cache type {name}: the native backend has {names}"))
     };
     let kv = KvTypes::new(kv_type(&options.kv_types.0)?, kv_type(&options.kv_types.1)?)?;
     let options = NativeOptions {
@@ -118,11 +131,21 @@ fn native(
 }
 
 #[cfg(not(feature = "llama-cpp"))]
-const LLAMA_CPP: Result<Load, &str> = Err("it was left out of this build: build with --features llama-cpp");
+const LLAMA_CPP: Result<Load, &str> =
+    Err("it was left out of this build: build with --features llama-cpp");
 
 #[cfg(feature = "llama-cpp")]
 const LLAMA_CPP: Result<Load, &str> = Ok(|path, options, progress| {
-    let LoadOptions { n_threads, n_threads_batch, n_ctx, n_seqs, n_batch, n_ubatch, flash_attn, .. } = *options;
+    let LoadOptions {
+        n_threads,
+        n_threads_batch,
+        n_ctx,
+        n_seqs,
+        n_batch,
+        n_ubatch,
+        flash_attn,
+        ..
+    } = *options;
     if options.mlock {
         return Err("--mlock: only the native backend locks its weights".into());
     }

@@ -11,7 +11,11 @@ struct File(PathBuf);
 
 impl File {
     fn new(name: &str, model: &TestModel) -> File {
-        let unique = format!("pacemark-backend-{}-{:?}-{name}.gguf", std::process::id(), std::thread::current().id());
+        let unique = format!(
+            "pacemark-backend-{}-{:?}-{name}.gguf",
+            std::process::id(),
+            std::thread::current().id()
+        );
         let path = std::env::temp_dir().join(unique);
         model.write(&path).unwrap();
         File(path)
@@ -36,7 +40,8 @@ fn each(name: &str, n_seqs: usize, check: impl Fn(&str, &dyn Backend)) {
         for entry in BACKENDS {
             let Ok(load) = entry.load else { continue };
             let n_ctx = Some(2 * N_CTX);
-            let options = LoadOptions { n_threads: 2, n_ctx, n_seqs, n_ubatch: 32, ..LoadOptions::default() };
+            let options =
+                LoadOptions { n_threads: 2, n_ctx, n_seqs, n_ubatch: 32, ..LoadOptions::default() };
             let backend = load(&file.0, &options, &mut |_, _| {}).unwrap();
             assert_eq!(backend.info().backend, entry.name);
             check(&format!("{} on {architecture}", entry.name), &*backend);
@@ -48,20 +53,28 @@ fn each(name: &str, n_seqs: usize, check: impl Fn(&str, &dyn Backend)) {
 fn every_backend_conforms_on_every_architecture() {
     for n_seqs in [1, 3] {
         each("conforms", n_seqs, |name, backend| {
-            conformance::check(backend).unwrap_or_else(|error| panic!("{name}, {n_seqs} sequences: {error}"));
+            conformance::check(backend)
+                .unwrap_or_else(|error| panic!("{name}, {n_seqs} sequences: {error}"));
         });
     }
 }
 
-/// Longer than what a cache keeps of gemma3's window (256 cells in llama.cpp), so that what left it must be put back.
+/// Longer than what a cache keeps of gemma3's window (256 cells in llama.cpp), so that what left it
+/// must be put back.
 #[test]
 fn a_kept_prefix_is_found_again_and_changes_nothing() {
     each("prefix", 1, |name, backend| {
         let depth: Vec<TokenId> = (0..200).map(|i| i * 7 % 300).collect();
         let run = |tail: u32, n_tail: u32, reuse_prefix| {
-            let prompt = depth.iter().copied().chain((0..n_tail).map(|i| (tail + i * 11) % 300)).collect();
-            let request =
-                GenerateRequest { prompt, max_tokens: 5, ignore_eos: true, reuse_prefix, ..GenerateRequest::default() };
+            let prompt =
+                depth.iter().copied().chain((0..n_tail).map(|i| (tail + i * 11) % 300)).collect();
+            let request = GenerateRequest {
+                prompt,
+                max_tokens: 5,
+                ignore_eos: true,
+                reuse_prefix,
+                ..GenerateRequest::default()
+            };
             let mut found = (0, Vec::new());
             for event in backend.generate(request) {
                 match event {
@@ -75,7 +88,9 @@ fn a_kept_prefix_is_found_again_and_changes_nothing() {
         };
         let alone: Vec<_> = (0..3).map(|tail| run(tail, 280, false).1).collect();
         let prompt = depth.clone();
-        backend.generate(GenerateRequest { prompt, reuse_prefix: true, ..GenerateRequest::default() }).for_each(drop);
+        backend
+            .generate(GenerateRequest { prompt, reuse_prefix: true, ..GenerateRequest::default() })
+            .for_each(drop);
         for (tail, alone) in alone.into_iter().enumerate() {
             assert_eq!(run(tail as u32, 280, true), (200, alone), "{name}, tail {tail}");
         }
@@ -85,13 +100,19 @@ fn a_kept_prefix_is_found_again_and_changes_nothing() {
 #[test]
 fn more_sequences_than_were_set_up_are_refused() {
     each("seqs", 2, |name, backend| {
-        let request = GenerateRequest { prompt: vec![3; 4], max_tokens: 2, ..GenerateRequest::default() };
+        let request =
+            GenerateRequest { prompt: vec![3; 4], max_tokens: 2, ..GenerateRequest::default() };
         let events: Vec<_> = backend.generate_batch(vec![request; 3]).collect();
-        let failed: Vec<_> = events.iter().filter(|(_, e)| matches!(e, Event::Failed(_))).map(|(i, _)| *i).collect();
+        let failed: Vec<_> =
+            events.iter().filter(|(_, e)| matches!(e, Event::Failed(_))).map(|(i, _)| *i).collect();
         assert_eq!(failed, [2], "{name}");
-        let refused = GenerateRequest { prompt: vec![100_000], max_tokens: 1, ..GenerateRequest::default() };
+        let refused =
+            GenerateRequest { prompt: vec![100_000], max_tokens: 1, ..GenerateRequest::default() };
         let Some(Event::Failed(error)) = backend.generate(refused).last() else { panic!("{name}") };
-        assert!(error.to_string().contains("token 100000 is outside the vocabulary of 320"), "{name}: {error}");
+        assert!(
+            error.to_string().contains("token 100000 is outside the vocabulary of 320"),
+            "{name}: {error}"
+        );
     });
 }
 
@@ -105,7 +126,8 @@ fn llama_cpp_and_native_agree() {
         let scores: Vec<Vec<f32>> = BACKENDS
             .iter()
             .map(|entry| {
-                let backend = entry.load.unwrap()(&file.0, &LoadOptions::default(), &mut |_, _| {}).unwrap();
+                let backend =
+                    entry.load.unwrap()(&file.0, &LoadOptions::default(), &mut |_, _| {}).unwrap();
                 backend.score(&tokens, 0).unwrap()
             })
             .collect();
@@ -131,8 +153,12 @@ fn llama_cpp_says_why_it_refuses() {
         Err(error) => error.to_string(),
     };
     let error = load(LoadOptions::default());
-    assert!(error.contains("llama.cpp cannot load the model") && error.contains("blk.3.ffn_up.weight"), "{error}");
-    let error = load(LoadOptions { kv_types: ("f16".into(), "q9".into()), ..LoadOptions::default() });
+    assert!(
+        error.contains("llama.cpp cannot load the model") && error.contains("blk.3.ffn_up.weight"),
+        "{error}"
+    );
+    let error =
+        load(LoadOptions { kv_types: ("f16".into(), "q9".into()), ..LoadOptions::default() });
     assert!(error.contains("KV cache type q9"), "{error}");
     let error = load(LoadOptions { n_threads: usize::MAX, ..LoadOptions::default() });
     assert!(error.contains("n_threads") || error.contains("cannot load"), "{error}");
@@ -148,8 +174,12 @@ fn long_prompts_report_progress_and_give_the_same_tokens() {
     let model = TestModel::llama();
     let prompt: Vec<TokenId> = (0..100).map(|i| i * 3 % 320).collect();
     let run = |n_ubatch: usize| {
-        let request =
-            GenerateRequest { prompt: prompt.clone(), max_tokens: 4, ignore_eos: true, ..GenerateRequest::default() };
+        let request = GenerateRequest {
+            prompt: prompt.clone(),
+            max_tokens: 4,
+            ignore_eos: true,
+            ..GenerateRequest::default()
+        };
         let mut progress = Vec::new();
         let mut ids = Vec::new();
         for event in native("progress", &model, n_ubatch).generate(request) {
@@ -186,8 +216,13 @@ fn scores_are_the_log_probabilities_of_the_tokens_that_follow() {
             Event::Token { top, .. } => Some(top),
             _ => None,
         });
-        let (_, expected) = token.unwrap().into_iter().find(|&(id, _)| id == tokens[i + 1]).unwrap();
-        assert!((scores[i - 19] - expected).abs() < 0.05, "position {i}: {} {expected}", scores[i - 19]);
+        let (_, expected) =
+            token.unwrap().into_iter().find(|&(id, _)| id == tokens[i + 1]).unwrap();
+        assert!(
+            (scores[i - 19] - expected).abs() < 0.05,
+            "position {i}: {} {expected}",
+            scores[i - 19]
+        );
     }
 }
 
@@ -195,10 +230,13 @@ fn scores_are_the_log_probabilities_of_the_tokens_that_follow() {
 fn numbers_out_of_range_are_refused_by_name() {
     let backend = native("numbers", &TestModel::llama(), 512);
     for temperature in [f32::NAN, -1.0, f32::INFINITY] {
-        let mut request = GenerateRequest { prompt: vec![5], max_tokens: 1, ..GenerateRequest::default() };
+        let mut request =
+            GenerateRequest { prompt: vec![5], max_tokens: 1, ..GenerateRequest::default() };
         request.sampling.temperature = temperature;
         match backend.generate(request).last() {
-            Some(Event::Failed(error)) => assert!(error.to_string().starts_with("temperature:"), "{error}"),
+            Some(Event::Failed(error)) => {
+                assert!(error.to_string().starts_with("temperature:"), "{error}")
+            }
             other => panic!("{temperature} was accepted: {other:?}"),
         }
     }

@@ -1,8 +1,8 @@
 //! The service: the contract of a backend, and that nobody's text depends on who else is served.
 
 use pacemark_backend::{
-    Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, JsonForm, Pooling, Priority,
-    SamplingParams, Service, TokenId, Whitespace, conformance,
+    Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, JsonForm, Pooling,
+    Priority, SamplingParams, Service, TokenId, Whitespace, conformance,
 };
 use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
 use pacemark_modelfile::Value;
@@ -42,7 +42,13 @@ fn prompt(n: usize, seed: usize) -> Vec<TokenId> {
 }
 
 fn request(prompt: Vec<TokenId>, max_tokens: usize) -> GenerateRequest {
-    GenerateRequest { prompt, max_tokens, ignore_eos: true, reuse_prefix: true, ..GenerateRequest::default() }
+    GenerateRequest {
+        prompt,
+        max_tokens,
+        ignore_eos: true,
+        reuse_prefix: true,
+        ..GenerateRequest::default()
+    }
 }
 
 /// Ids and text of a whole stream, and how many prompt tokens were found.
@@ -68,7 +74,11 @@ fn collect(events: impl Iterator<Item = Event>) -> (Vec<TokenId>, String, usize)
 fn batch(service: &NativeService, requests: Vec<GenerateRequest>) -> Vec<Vec<TokenId>> {
     let n = requests.len();
     let events: Vec<(usize, Event)> = service.generate_batch(requests).collect();
-    (0..n).map(|i| collect(events.iter().filter(|(at, _)| *at == i).map(|(_, event)| event.clone())).0).collect()
+    (0..n)
+        .map(|i| {
+            collect(events.iter().filter(|(at, _)| *at == i).map(|(_, event)| event.clone())).0
+        })
+        .collect()
 }
 
 #[test]
@@ -79,14 +89,18 @@ fn it_conforms_on_every_architecture() {
     }
 }
 
-/// Alone, in a batch of eight, with tiny steps, after losing its blocks, with a prefix found, with guesses: greedy or drawn,
-/// a request's tokens are the same.
+/// Alone, in a batch of eight, with tiny steps, after losing its blocks, with a prefix found, with
+/// guesses: greedy or drawn, a request's tokens are the same.
 #[test]
 fn a_text_does_not_depend_on_how_it_was_served() {
     for (name, model) in models() {
         let requests: Vec<GenerateRequest> = (0..8)
             .map(|i| GenerateRequest {
-                sampling: SamplingParams { temperature: (i % 2) as f32, seed: i as u64, ..SamplingParams::default() },
+                sampling: SamplingParams {
+                    temperature: (i % 2) as f32,
+                    seed: i as u64,
+                    ..SamplingParams::default()
+                },
                 priority: if i % 3 == 0 { Priority::Batch } else { Priority::Interactive },
                 ..request(prompt(20 + 7 * i, i), 40)
             })
@@ -95,31 +109,59 @@ fn a_text_does_not_depend_on_how_it_was_served() {
         let alone: Vec<Vec<TokenId>> =
             requests.iter().map(|request| collect(plain.generate(request.clone())).0).collect();
         assert!(alone.iter().all(|ids| ids.len() == 40));
-        assert_eq!(batch(&plain, requests.clone()), alone, "{name}: in a batch, with prefixes found");
+        assert_eq!(
+            batch(&plain, requests.clone()),
+            alone,
+            "{name}: in a batch, with prefixes found"
+        );
         assert!(Service::status(&plain).prefix_hits > 0);
 
-        let chunks = ServiceOptions { max_num_seqs: 3, max_num_batched_tokens: 7, ..ServiceOptions::default() };
+        let chunks = ServiceOptions {
+            max_num_seqs: 3,
+            max_num_batched_tokens: 7,
+            ..ServiceOptions::default()
+        };
         let chunks = service(&format!("chunks-{name}"), &model, chunks);
         assert_eq!(batch(&chunks, requests.clone()), alone, "{name}: in small steps");
 
-        let tiny = ServiceOptions { n_kv_tokens: Some(N_CTX), max_num_seqs: 8, ..ServiceOptions::default() };
+        let tiny = ServiceOptions {
+            n_kv_tokens: Some(N_CTX),
+            max_num_seqs: 8,
+            ..ServiceOptions::default()
+        };
         let tiny = service(&format!("tiny-{name}"), &model, tiny);
-        assert_eq!(batch(&tiny, requests.clone()), alone, "{name}: in a cache that is too small for all");
+        assert_eq!(
+            batch(&tiny, requests.clone()),
+            alone,
+            "{name}: in a cache that is too small for all"
+        );
         let status = Service::status(&tiny);
         assert!(status.preemptions > 0, "{name}: nobody lost its blocks");
         assert_eq!((status.kv_blocks_used, status.running, status.waiting), (0, 0, 0));
 
-        let guesses = service(&format!("guesses-{name}"), &model, ServiceOptions { n_draft: 4, ..Default::default() });
+        let guesses = service(
+            &format!("guesses-{name}"),
+            &model,
+            ServiceOptions { n_draft: 4, ..Default::default() },
+        );
         assert_eq!(batch(&guesses, requests.clone()), alone, "{name}: with guesses, in a batch");
         for (request, alone) in requests.iter().zip(&alone) {
-            assert_eq!(collect(guesses.generate(request.clone())).0, *alone, "{name}: with guesses");
+            assert_eq!(
+                collect(guesses.generate(request.clone())).0,
+                *alone,
+                "{name}: with guesses"
+            );
         }
         let status = Service::status(&guesses);
-        assert!(status.accepted_tokens > 0 && status.drafted_tokens > status.accepted_tokens, "{name}: {status:?}");
+        assert!(
+            status.accepted_tokens > 0 && status.drafted_tokens > status.accepted_tokens,
+            "{name}: {status:?}"
+        );
     }
 }
 
-/// Three answers to one prompt, asked for at once: two of them find its full blocks, and their tokens are what they are alone.
+/// Three answers to one prompt, asked for at once: two of them find its full blocks, and their
+/// tokens are what they are alone.
 #[test]
 fn a_prompt_asked_for_several_times_is_computed_once() {
     for (name, model) in models() {
@@ -144,11 +186,14 @@ fn a_prompt_asked_for_several_times_is_computed_once() {
     }
 }
 
-/// The same on a model of real size, whose text is text: greedy, as `cli/tests/reference.rs` has it from llama.cpp.
+/// The same on a model of real size, whose text is text: greedy, as `cli/tests/reference.rs` has it
+/// from llama.cpp.
 #[test]
 fn a_real_models_text_does_not_depend_on_how_it_was_served() {
     let Some(directory) = std::env::var_os("PACEMARK_TEST_MODELS") else {
-        eprintln!("skipped: set PACEMARK_TEST_MODELS to a directory with SmolLM2-135M-Instruct.Q4_1.gguf");
+        eprintln!(
+            "skipped: set PACEMARK_TEST_MODELS to a directory with SmolLM2-135M-Instruct.Q4_1.gguf"
+        );
         return;
     };
     let path = PathBuf::from(directory).join("SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -157,26 +202,45 @@ fn a_real_models_text_does_not_depend_on_how_it_was_served() {
         NativeService::load(&path, native, service, &mut |_, _| {}).unwrap()
     };
     let plain = load(ServiceOptions::default());
-    let texts =
-        ["The sky is", "1, 2, 3, 4,", "a b a b a b", "Once upon a time", "def f(x):", "Paris is", "To be, or", "water"];
+    let texts = [
+        "The sky is",
+        "1, 2, 3, 4,",
+        "a b a b a b",
+        "Once upon a time",
+        "def f(x):",
+        "Paris is",
+        "To be, or",
+        "water",
+    ];
     // A common beginning of several blocks, so that prefixes are found.
-    let common =
-        "Here is a list of things that are said again and again, again and again, and nobody knows why. Next: ";
+    let common = "Here is a list of things that are said again and again, again and again, and nobody knows why. Next: ";
     let tokens = |text: &str| plain.text().unwrap().encode(&format!("{common}{text}"), true);
-    let requests: Vec<GenerateRequest> = texts.iter().map(|text| request(tokens(text), 32)).collect();
-    let cold = |request: &GenerateRequest| GenerateRequest { reuse_prefix: false, ..request.clone() };
-    let alone: Vec<Vec<TokenId>> = requests.iter().map(|request| collect(plain.generate(cold(request))).0).collect();
+    let requests: Vec<GenerateRequest> =
+        texts.iter().map(|text| request(tokens(text), 32)).collect();
+    let cold =
+        |request: &GenerateRequest| GenerateRequest { reuse_prefix: false, ..request.clone() };
+    let alone: Vec<Vec<TokenId>> =
+        requests.iter().map(|request| collect(plain.generate(cold(request))).0).collect();
     assert_eq!(batch(&plain, requests.clone()), alone, "in a batch, with a prefix found");
     assert!(Service::status(&plain).prefix_hits > 0);
-    let tiny = ServiceOptions { n_kv_tokens: Some(512), max_num_batched_tokens: 48, ..ServiceOptions::default() };
+    let tiny = ServiceOptions {
+        n_kv_tokens: Some(512),
+        max_num_batched_tokens: 48,
+        ..ServiceOptions::default()
+    };
     // Without sharing, eight of these do not fit.
     let tiny = load(ServiceOptions { prefix_cache: false, ..tiny });
-    let long: Vec<GenerateRequest> = requests.iter().map(|r| GenerateRequest { max_tokens: 64, ..r.clone() }).collect();
+    let long: Vec<GenerateRequest> =
+        requests.iter().map(|r| GenerateRequest { max_tokens: 64, ..r.clone() }).collect();
     let served = batch(&tiny, long);
-    assert!(served.iter().zip(&alone).all(|(served, alone)| served.starts_with(alone)), "after losing blocks");
+    assert!(
+        served.iter().zip(&alone).all(|(served, alone)| served.starts_with(alone)),
+        "after losing blocks"
+    );
     assert!(Service::status(&tiny).preemptions > 0);
     let guesses = load(ServiceOptions { n_draft: 4, ..ServiceOptions::default() });
-    let guessed: Vec<_> = requests.iter().map(|request| collect(guesses.generate(request.clone())).0).collect();
+    let guessed: Vec<_> =
+        requests.iter().map(|request| collect(guesses.generate(request.clone())).0).collect();
     assert_eq!(guessed, alone, "with guesses");
     assert!(Service::status(&guesses).accepted_tokens > 0);
 }
@@ -216,22 +280,34 @@ fn stop_texts_and_tokens_end_an_output() {
     let late = GenerateRequest { min_tokens: 20, ..token };
     assert!(collect(service.generate(late)).0.len() > 20);
     let biased = SamplingParams { logit_bias: vec![(77, 1000.0)], ..SamplingParams::default() };
-    assert_eq!(collect(service.generate(GenerateRequest { sampling: biased, ..plain })).0, [77; 30]);
+    assert_eq!(
+        collect(service.generate(GenerateRequest { sampling: biased, ..plain })).0,
+        [77; 30]
+    );
 }
 
 #[test]
 fn constrained_output_has_the_form() {
-    let json = |schema: &str| Constraint::Json(JsonForm { schema: schema.into(), whitespace: Whitespace::Bounded });
+    let json = |schema: &str| {
+        Constraint::Json(JsonForm { schema: schema.into(), whitespace: Whitespace::Bounded })
+    };
     let service = service("forms", &TestModel::llama(), ServiceOptions::default());
     let schema = r#"{"type":"object","properties":{"a":{"type":"integer","maximum":99},"b":{"enum":["x","y"]}},
         "required":["a","b"],"additionalProperties":false}"#;
-    let request = |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 100) };
+    let request =
+        |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 100) };
     for seed in 0..3 {
         let sampling = SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() };
-        let request = |constraint| GenerateRequest { sampling: sampling.clone(), ..request(constraint) };
-        let text = collect(service.generate(request(Constraint::Regex("(ab|c){2,3}[0-9]".into())))).1;
-        assert!(matches!(text.len(), 3..=7) && text.ends_with(|c: char| c.is_ascii_digit()), "{text}");
-        // Of all that this schema allows only whitespace could be long: this model likes every token alike, and takes it.
+        let request =
+            |constraint| GenerateRequest { sampling: sampling.clone(), ..request(constraint) };
+        let text =
+            collect(service.generate(request(Constraint::Regex("(ab|c){2,3}[0-9]".into())))).1;
+        assert!(
+            matches!(text.len(), 3..=7) && text.ends_with(|c: char| c.is_ascii_digit()),
+            "{text}"
+        );
+        // Of all that this schema allows only whitespace could be long: this model likes every
+        // token alike, and takes it.
         for (whitespace, longest) in [
             (Whitespace::Bounded, 8 * 22 + 18),
             (Whitespace::None, 18),
@@ -239,7 +315,10 @@ fn constrained_output_has_the_form() {
         ] {
             let text = collect(service.generate(GenerateRequest {
                 max_tokens: 240,
-                ..request(Constraint::Json(JsonForm { schema: schema.into(), whitespace: whitespace.clone() }))
+                ..request(Constraint::Json(JsonForm {
+                    schema: schema.into(),
+                    whitespace: whitespace.clone(),
+                }))
             }));
             let value: Result<serde_json::Value, _> = serde_json::from_str(&text.1);
             assert!(value.is_ok_and(|v| v["b"] == "x" || v["b"] == "y"), "{text:?}");
@@ -249,25 +328,39 @@ fn constrained_output_has_the_form() {
     // Numbers end too, whatever their schema says of their values, though this one likes zeros.
     let zero = collect(service.generate(request(Constraint::Regex("0".into())))).0[0];
     for seed in 0..3 {
-        let sampling =
-            SamplingParams { temperature: 1.0, seed, logit_bias: vec![(zero, 50.0)], ..SamplingParams::default() };
-        for number in [r#"{"type":"number"}"#, r#"{"type":"integer"}"#, r#"{"type":"number","minimum":0,"maximum":1}"#]
-        {
+        let sampling = SamplingParams {
+            temperature: 1.0,
+            seed,
+            logit_bias: vec![(zero, 50.0)],
+            ..SamplingParams::default()
+        };
+        for number in [
+            r#"{"type":"number"}"#,
+            r#"{"type":"integer"}"#,
+            r#"{"type":"number","minimum":0,"maximum":1}"#,
+        ] {
             let text = collect(service.generate(GenerateRequest {
                 sampling: sampling.clone(),
                 max_tokens: 200,
-                ..request(json(&format!(r#"{{"type":"array","minItems":1,"maxItems":1,"items":{number}}}"#)))
+                ..request(json(&format!(
+                    r#"{{"type":"array","minItems":1,"maxItems":1,"items":{number}}}"#
+                )))
             }));
-            assert!(serde_json::from_str::<serde_json::Value>(&text.1).is_ok(), "{number}: {text:?}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&text.1).is_ok(),
+                "{number}: {text:?}"
+            );
         }
     }
     let grammar = Constraint::Grammar("start: \"<\" start \">\" | /[0-9]{2}/".into());
     let text = collect(service.generate(request(grammar))).1;
     assert_eq!(text.matches('<').count(), text.matches('>').count(), "{text}");
     assert!(text.trim_matches(['<', '>']).parse::<u8>().is_ok(), "{text}");
-    // Not a schema; one that allows nothing; one beyond the grammar engine's bounds: all of them the request's fault.
+    // Not a schema; one that allows nothing; one beyond the grammar engine's bounds: all of them
+    // the request's fault.
     let nothing = r##"{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}"##;
-    let properties: Vec<String> = (0..1500).map(|i| format!("\"p{i}\": {{\"type\": \"string\"}}")).collect();
+    let properties: Vec<String> =
+        (0..1500).map(|i| format!("\"p{i}\": {{\"type\": \"string\"}}")).collect();
     let huge = format!("{{\"type\": \"object\", \"properties\": {{{}}}}}", properties.join(","));
     for schema in ["{\"type\": 7}", nothing, &huge] {
         let broken = service.generate(request(json(schema))).last();
@@ -276,19 +369,30 @@ fn constrained_output_has_the_form() {
     }
 }
 
-/// As long as the server takes them; each is refused, or kept to. What is deep must not end the process.
+/// As long as the server takes them; each is refused, or kept to. What is deep must not end the
+/// process.
 #[test]
 fn hostile_forms_of_full_length() {
     let service = service("hostile", &TestModel::llama(), ServiceOptions::default());
-    let request = |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 3) };
-    let chain = |n: usize, link: &dyn Fn(usize) -> String, last: &str| (0..n).map(link).collect::<String>() + last;
+    let request =
+        |constraint| GenerateRequest { constraint: Some(constraint), ..request(prompt(9, 4), 3) };
+    let chain = |n: usize, link: &dyn Fn(usize) -> String, last: &str| {
+        (0..n).map(link).collect::<String>() + last
+    };
     let reference = |i: usize| format!("\"{i}\":{{\"$ref\":\"#/$defs/{}\"}},", i + 1);
     let references = chain(2000, &reference, "\"2000\":{\"type\":\"null\"}");
     let forms = [
         Constraint::Grammar(format!("root ::= \"a\"{}", "*".repeat(60_000))),
         Constraint::Grammar(format!("root ::= {}\"a\"{}", "(".repeat(30_000), ")".repeat(30_000))),
-        Constraint::Grammar(chain(4000, &|i| format!("r{i} ::= r{}\n", i + 1), "r4000 ::= \"a\"\nroot ::= r0")),
-        Constraint::Grammar(format!("start: a0\n{}", chain(4000, &|i| format!("a{i}: a{}\n", i + 1), "a4000: \"a\""))),
+        Constraint::Grammar(chain(
+            4000,
+            &|i| format!("r{i} ::= r{}\n", i + 1),
+            "r4000 ::= \"a\"\nroot ::= r0",
+        )),
+        Constraint::Grammar(format!(
+            "start: a0\n{}",
+            chain(4000, &|i| format!("a{i}: a{}\n", i + 1), "a4000: \"a\"")
+        )),
         Constraint::Grammar(format!("root ::= {}\"a\"", "\"a\"|".repeat(15_000))),
         Constraint::Regex(format!("{}a{}", "(".repeat(30_000), ")".repeat(30_000))),
         Constraint::Json(JsonForm {
@@ -301,7 +405,10 @@ fn hostile_forms_of_full_length() {
     for form in forms.into_iter().chain([odd]) {
         let head = format!("{form:?}").chars().take(60).collect::<String>();
         let last = service.generate(request(form)).last();
-        let fine = matches!(last, Some(Event::Finished { .. } | Event::Failed(BackendError::InvalidRequest(_))));
+        let fine = matches!(
+            last,
+            Some(Event::Finished { .. } | Event::Failed(BackendError::InvalidRequest(_)))
+        );
         assert!(fine, "{head}: {last:?}");
     }
 }
@@ -311,7 +418,8 @@ fn embeddings_have_length_one_and_depend_on_all_tokens() {
     let service = service("embeddings", &TestModel::llama(), ServiceOptions::default());
     let embed = |prompt: Vec<TokenId>, pooling: Option<Pooling>| {
         let (told, result) = channel();
-        let _ticket = service.embed(prompt, pooling, Box::new(move |vector| drop(told.send(vector))));
+        let _ticket =
+            service.embed(prompt, pooling, Box::new(move |vector| drop(told.send(vector))));
         result.recv().unwrap().unwrap()
     };
     for pooling in [None, Some(Pooling::Mean), Some(Pooling::Last)] {
@@ -337,7 +445,8 @@ fn the_models_own_pooling_is_used_where_the_caller_says_nothing() {
         }
         let service = service("pooling", &model, ServiceOptions::default());
         let (told, result) = channel();
-        let _ticket = service.embed(prompt(40, 1), pooling, Box::new(move |vector| drop(told.send(vector))));
+        let _ticket =
+            service.embed(prompt(40, 1), pooling, Box::new(move |vector| drop(told.send(vector))));
         result.recv().unwrap()
     };
     let poolings = [(1, Pooling::Mean), (2, Pooling::Cls), (3, Pooling::Last)];

@@ -10,7 +10,8 @@ pub enum Warning {
     Outliers(Vec<String>),
     /// Tests whose rate changed from the first to the last repetitions, with the largest change.
     Drift(Vec<String>, f64),
-    /// Tests whose warm-up was ended by the bound, not by agreement, with the largest change of time that remained.
+    /// Tests whose warm-up was ended by the bound, not by agreement, with the largest change of
+    /// time that remained.
     Unsettled(Vec<String>, f64),
     /// Tests during which the hypervisor ran others, with the largest share of processor time.
     Stolen(Vec<String>, f64),
@@ -31,13 +32,15 @@ pub enum Warning {
 /// Steal below this share is of no consequence.
 const STEAL: f64 = 0.02;
 
-/// A machine is busy when more than this share of its processors was taken before the benchmark began.
+/// A machine is busy when more than this share of its processors was taken before the benchmark
+/// began.
 const BUSY: f64 = 0.5;
 
 /// What to say about a run: first the machine, then each trial.
 pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let by_test = trials.iter().any(|trial| trial.flags().iter().any(|flag| matches!(flag, Flag::Steal(_))));
+    let by_test =
+        trials.iter().any(|trial| trial.flags().iter().any(|flag| matches!(flag, Flag::Steal(_))));
     if let Some(share) = env.steal_share.filter(|share| *share > STEAL && !by_test) {
         warnings.push(Warning::Steal { share });
     }
@@ -59,14 +62,20 @@ pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     let steal = |flag| if let Flag::Steal(share) = flag { Some(share) } else { None };
     warnings.extend(concerned(&found, outliers).map(|(tests, _)| Warning::Outliers(tests)));
     warnings.extend(concerned(&found, drift).map(|(tests, change)| Warning::Drift(tests, change)));
-    warnings.extend(concerned(&found, unsettled).map(|(tests, change)| Warning::Unsettled(tests, change)));
+    warnings.extend(
+        concerned(&found, unsettled).map(|(tests, change)| Warning::Unsettled(tests, change)),
+    );
     warnings.extend(concerned(&found, steal).map(|(tests, share)| Warning::Stolen(tests, share)));
     warnings
 }
 
 /// The tests with a flag of one kind, and its value furthest from zero.
-fn concerned(found: &[(String, Flag)], value: impl Fn(Flag) -> Option<f64>) -> Option<(Vec<String>, f64)> {
-    let found: Vec<_> = found.iter().filter_map(|(test, flag)| Some((test.clone(), value(*flag)?))).collect();
+fn concerned(
+    found: &[(String, Flag)],
+    value: impl Fn(Flag) -> Option<f64>,
+) -> Option<(Vec<String>, f64)> {
+    let found: Vec<_> =
+        found.iter().filter_map(|(test, flag)| Some((test.clone(), value(*flag)?))).collect();
     let worst = found.iter().map(|(_, value)| *value).max_by(|a, b| a.abs().total_cmp(&b.abs()))?;
     Some((found.into_iter().map(|(test, _)| test).collect(), worst))
 }
@@ -95,7 +104,11 @@ impl fmt::Display for Warning {
                 names(tests),
                 change.abs() * 100.0,
                 if *change < 0.0 { "slower" } else { "faster" },
-                if *change < 0.0 { "got busier or hotter" } else { "was not warm yet, or got quieter" },
+                if *change < 0.0 {
+                    "got busier or hotter"
+                } else {
+                    "was not warm yet, or got quieter"
+                },
             ),
             Warning::Unsettled(tests, change) => write!(
                 f,
@@ -133,11 +146,19 @@ mod tests {
     fn quiet_runs_warn_of_nothing_and_noisy_ones_say_what_to_do() {
         let trial = |elapsed: &[u64], warmup: &[u64]| Trial {
             params: [("n_gen".to_owned(), 8.into())].into_iter().collect(),
-            samples: elapsed.iter().map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() }).collect(),
+            samples: elapsed
+                .iter()
+                .map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() })
+                .collect(),
             warmup: Warmup { elapsed_ns: warmup.to_vec(), ..Warmup::default() },
             ..Trial::default()
         };
-        let quiet = Env { logical_cpus: 2, load_average_1m: Some(0.3), steal_share: Some(0.0), ..Env::default() };
+        let quiet = Env {
+            logical_cpus: 2,
+            load_average_1m: Some(0.3),
+            steal_share: Some(0.0),
+            ..Env::default()
+        };
         let steady = [100, 101, 99, 100, 100, 99];
         assert_eq!(warnings(&quiet, &[trial(&steady, &[100, 101])]), []);
         assert_eq!(
@@ -145,7 +166,10 @@ mod tests {
             [Warning::Unsettled(vec!["tg8".into()], -0.5)]
         );
         let stolen = Trial { steal_share: Some(0.08), ..trial(&steady, &[]) };
-        assert_eq!(warnings(&quiet, std::slice::from_ref(&stolen)), [Warning::Stolen(vec!["tg8".into()], 0.08)]);
+        assert_eq!(
+            warnings(&quiet, std::slice::from_ref(&stolen)),
+            [Warning::Stolen(vec!["tg8".into()], 0.08)]
+        );
         let mut other = stolen;
         other.model.backend = "other".into();
         let names = vec!["tg8 (other)".into()];
@@ -157,6 +181,9 @@ mod tests {
         let texts: Vec<String> = warnings(&noisy, &trials).iter().map(Warning::to_string).collect();
         assert_eq!(texts.len(), 4, "{texts:#?}");
         assert!(texts[2].contains("some repetitions"), "{texts:#?}");
-        assert!(texts[3].starts_with("tg8, tg8, tg8 and 2 more: ") && texts[3].contains("50 % slower"), "{texts:#?}");
+        assert!(
+            texts[3].starts_with("tg8, tg8, tg8 and 2 more: ") && texts[3].contains("50 % slower"),
+            "{texts:#?}"
+        );
     }
 }

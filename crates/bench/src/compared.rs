@@ -13,15 +13,29 @@ pub const COMPARED: &[Compared] = &[
 
 /// Every figure of a batch that is compared.
 pub const BATCH_COMPARED: &[Compared] = &[
-    Compared { name: "speed_pp", title: "S_PP t/s", better: Better::Higher, each: Trial::prefill_rates_ts },
-    Compared { name: "speed_tg", title: "S_TG t/s", better: Better::Higher, each: Trial::decode_rates_ts },
+    Compared {
+        name: "speed_pp",
+        title: "S_PP t/s",
+        better: Better::Higher,
+        each: Trial::prefill_rates_ts,
+    },
+    Compared {
+        name: "speed_tg",
+        title: "S_TG t/s",
+        better: Better::Higher,
+        each: Trial::decode_rates_ts,
+    },
     Compared { name: "speed", title: "S t/s", better: Better::Higher, each: Trial::rates_ts },
 ];
 
-/// The first of `trials`, which were measured in turn, against each other: a list for each of them, empty for the first.
+/// The first of `trials`, which were measured in turn, against each other: a list for each of them,
+/// empty for the first.
 pub fn compare(trials: &[Trial]) -> Vec<Vec<Comparison>> {
     let Some(first) = trials.first() else { return Vec::new() };
-    let figures = if first.experiment == batched::EXPERIMENT.name { BATCH_COMPARED } else { COMPARED };
-    let against = |second: &Trial| figures.iter().filter_map(|figure| compare_by(first, second, figure)).collect();
+    let figures =
+        if first.experiment == batched::EXPERIMENT.name { BATCH_COMPARED } else { COMPARED };
+    let against = |second: &Trial| {
+        figures.iter().filter_map(|figure| compare_by(first, second, figure)).collect()
+    };
     std::iter::once(Vec::new()).chain(trials[1..].iter().map(against)).collect()
 }

@@ -19,7 +19,8 @@ pub enum BenchError {
         /// Tokens that came.
         found: usize,
     },
-    /// The KV cache did not hold what the test put there, so the time would be that of another test.
+    /// The KV cache did not hold what the test put there, so the time would be that of another
+    /// test.
     #[error("the test needs {expected} tokens in the KV cache, the backend reports {found}")]
     CachedTokens {
         /// Depth of the test.

@@ -41,14 +41,15 @@ pub fn combinations(axes: &[Axis]) -> Vec<Params> {
     combinations
 }
 
-/// All tests: for each of the [`combinations`] all `pp`, then all `tg`, then all `pp+tg`; a length of zero (for `pp+tg`:
-/// both) asks for nothing and is left out.
+/// All tests: for each of the [`combinations`] all `pp`, then all `tg`, then all `pp+tg`; a length
+/// of zero (for `pp+tg`: both) asks for nothing and is left out.
 pub fn cases(axes: &[Axis], shapes: &Shapes) -> Vec<Params> {
     let combinations = combinations(axes);
     let prompts = shapes.n_prompt.iter().map(|&n| (n, 0));
     let generations = shapes.n_gen.iter().map(|&n| (0, n));
     let both = shapes.n_pg.iter().copied();
-    let wanted: Vec<_> = prompts.chain(generations).chain(both).filter(|&test| test != (0, 0)).collect();
+    let wanted: Vec<_> =
+        prompts.chain(generations).chain(both).filter(|&test| test != (0, 0)).collect();
     let tests = combinations.iter().flat_map(|params| {
         wanted.iter().map(|&(n_prompt, n_gen)| {
             let mut params = params.clone();
@@ -66,17 +67,28 @@ mod tests {
 
     #[test]
     fn order_is_llama_benchs() {
-        let axis = |name, values: &[u64]| Axis { name, values: values.iter().map(|&v| v.into()).collect() };
+        let axis = |name, values: &[u64]| Axis {
+            name,
+            values: values.iter().map(|&v| v.into()).collect(),
+        };
         let axes = [axis("n_threads", &[1, 2]), axis("n_depth", &[0, 64])];
-        let shapes = Shapes { n_prompt: vec![512, 0], n_gen: vec![0, 16, 32], n_pg: vec![(8, 4), (0, 0), (0, 9)] };
+        let shapes = Shapes {
+            n_prompt: vec![512, 0],
+            n_gen: vec![0, 16, 32],
+            n_pg: vec![(8, 4), (0, 0), (0, 9)],
+        };
         let found: Vec<_> = cases(&axes, &shapes)
             .iter()
-            .map(|p| ["n_threads", "n_depth", "n_prompt", "n_gen"].map(|name| p[name].as_u64().unwrap()))
+            .map(|p| {
+                ["n_threads", "n_depth", "n_prompt", "n_gen"].map(|name| p[name].as_u64().unwrap())
+            })
             .collect();
         let tests = [[512, 0], [0, 16], [0, 32], [8, 4], [0, 9]];
         let expected: Vec<_> = [[1, 0], [1, 64], [2, 0], [2, 64]]
             .iter()
-            .flat_map(|[threads, depth]| tests.map(|[prompt, gen_]| [*threads, *depth, prompt, gen_]))
+            .flat_map(|[threads, depth]| {
+                tests.map(|[prompt, gen_]| [*threads, *depth, prompt, gen_])
+            })
             .collect();
         assert_eq!(found, expected);
     }

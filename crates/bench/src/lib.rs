@@ -1,8 +1,9 @@
 //! Experiments, metrics and the runner that measures any backend.
 //!
-//! An experiment drives a [`Backend`](pacemark_backend::Backend) and returns raw samples from the stamps of its events; it
-//! never prints, and who wants to watch passes an [`Observer`]. The figures that are made of the samples are the rows of
-//! [`METRICS`]. Schema and statistics live in `record`, tables and files in `report`, concrete backends nowhere here.
+//! An experiment drives a [`Backend`](pacemark_backend::Backend) and returns raw samples from the
+//! stamps of its events; it never prints, and who wants to watch passes an [`Observer`]. The
+//! figures that are made of the samples are the rows of [`METRICS`]. Schema and statistics live in
+//! `record`, tables and files in `report`, concrete backends nowhere here.
 
 mod advice;
 mod batched;
@@ -64,7 +65,11 @@ pub fn describe(info: &BackendInfo) -> Model {
         engine: info.engine.clone(),
         device: info.device.clone(),
         isa: info.isa.clone(),
-        load_ns: info.load.iter().map(|(stage, time)| ((*stage).to_owned(), time.as_nanos() as u64)).collect(),
+        load_ns: info
+            .load
+            .iter()
+            .map(|(stage, time)| ((*stage).to_owned(), time.as_nanos() as u64))
+            .collect(),
     }
 }
 
@@ -72,7 +77,8 @@ pub fn describe(info: &BackendInfo) -> Model {
 mod tests {
     #[test]
     fn names_are_unique() {
-        let names = super::METRICS.iter().map(|m| m.name).chain(super::EXPERIMENTS.iter().map(|e| e.name));
+        let names =
+            super::METRICS.iter().map(|m| m.name).chain(super::EXPERIMENTS.iter().map(|e| e.name));
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");

@@ -14,7 +14,8 @@ pub enum Phase {
     Repetition(usize),
 }
 
-/// Told of everything that happens, while nothing is timed. All bodies are empty: implement what you care about.
+/// Told of everything that happens, while nothing is timed. All bodies are empty: implement what
+/// you care about.
 pub trait Observer {
     /// A test begins.
     fn trial_started(&mut self, params: &Params) {

@@ -1,12 +1,16 @@
-//! How well a model predicts a text: llama.cpp's recipe (`tools/perplexity`), over any backend that can score.
+//! How well a model predicts a text: llama.cpp's recipe (`tools/perplexity`), over any backend that
+//! can score.
 //!
-//! The text is cut to chunks of `n_ctx` tokens that do not overlap; a rest is left out. BOS replaces the first token of a
-//! chunk where the model wants one. The first half of a chunk is context; the tokens at n_ctx/2 + 1 … n_ctx − 1 are scored,
-//! each given all before it in its chunk. With their negative natural log-probabilities x₁ … xₙ:
+//! The text is cut to chunks of `n_ctx` tokens that do not overlap; a rest is left out. BOS
+//! replaces the first token of a chunk where the model wants one. The first half of a chunk is
+//! context; the tokens at n_ctx/2 + 1 … n_ctx − 1 are scored, each given all before it in its
+//! chunk. With their negative natural log-probabilities x₁ … xₙ:
 //!
-//! - perplexity = exp(mean x), its error = perplexity · √((mean x² − (mean x)²) / (n − 1)), as llama.cpp prints them;
-//! - bits per byte = Σ x / ln 2 / bytes of text of the scored tokens: lm-eval's measure, which does not depend on how the
-//!   tokenizer cuts the text, taken over the scored half only, so that it describes the same predictions.
+//! - perplexity = exp(mean x), its error = perplexity · √((mean x² − (mean x)²) / (n − 1)), as
+//!   llama.cpp prints them;
+//! - bits per byte = Σ x / ln 2 / bytes of text of the scored tokens: lm-eval's measure, which does
+//!   not depend on how the tokenizer cuts the text, taken over the scored half only, so that it
+//!   describes the same predictions.
 
 use crate::{BenchError, Experiment, Observer};
 use pacemark_backend::{Backend, TokenId};
@@ -15,8 +19,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment =
-    Experiment { name: "perplexity", help: "how well the model predicts a text, llama.cpp's recipe" };
+pub const EXPERIMENT: Experiment = Experiment {
+    name: "perplexity",
+    help: "how well the model predicts a text, llama.cpp's recipe",
+};
 
 /// How a text is cut.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +44,8 @@ pub struct PerplexityResult {
     pub bits_per_byte: Option<f64>,
     /// Tokens scored.
     pub n_scored: usize,
-    /// Tokens that went through the model: the last of a chunk predicts nothing and is not computed.
+    /// Tokens that went through the model: the last of a chunk predicts nothing and is not
+    /// computed.
     pub n_computed: usize,
     /// Bytes of text of the scored tokens.
     pub n_bytes: usize,
@@ -61,8 +68,9 @@ impl PerplexityResult {
 }
 
 impl Perplexity {
-    /// Scores `tokens`, the whole text with special tokens as the model adds them. `n_bytes` is the length of a token's
-    /// text. An interrupt returns what was measured until then, or [`BenchError::Interrupted`] before the first chunk.
+    /// Scores `tokens`, the whole text with special tokens as the model adds them. `n_bytes` is the
+    /// length of a token's text. An interrupt returns what was measured until then, or
+    /// [`BenchError::Interrupted`] before the first chunk.
     pub fn run(
         &self,
         backend: &dyn Backend,
@@ -145,21 +153,30 @@ mod tests {
 
     static RUNNING: AtomicBool = AtomicBool::new(false);
 
-    fn run(tokens: &[TokenId], n_ctx: usize, max_chunks: Option<usize>) -> Result<PerplexityResult, BenchError> {
+    fn run(
+        tokens: &[TokenId],
+        n_ctx: usize,
+        max_chunks: Option<usize>,
+    ) -> Result<PerplexityResult, BenchError> {
         let experiment = Perplexity { n_ctx, max_chunks };
         experiment.run(&Scorer { bos: Some(0) }, tokens, &|t| t as usize, &mut Silent, &RUNNING)
     }
 
     #[test]
     fn two_chunks_by_hand() {
-        // Chunks of 6: scored are the tokens 4 and 5 of each, so 5, 7 and 9, 11 tenths; the rest of one token is left out.
+        // Chunks of 6: scored are the tokens 4 and 5 of each, so 5, 7 and 9, 11 tenths; the rest of
+        // one token is left out.
         let tokens = [1, 1, 1, 1, 5, 7, 1, 1, 1, 1, 9, 11, 3];
         let result = run(&tokens, 6, None).unwrap();
-        assert_eq!((result.n_scored, result.n_computed, result.n_bytes, result.n_chunks), (4, 10, 32, 2));
+        assert_eq!(
+            (result.n_scored, result.n_computed, result.n_bytes, result.n_chunks),
+            (4, 10, 32, 2)
+        );
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
         close(result.running[0], 0.6_f64.exp());
         close(result.running[1], 0.8_f64.exp());
-        // mean 0.8, mean of squares (0.25 + 0.49 + 0.81 + 1.21) / 4 = 0.69; √((0.69 − 0.64) / 3) · e^0.8.
+        // mean 0.8, mean of squares (0.25 + 0.49 + 0.81 + 1.21) / 4 = 0.69; √((0.69 − 0.64) / 3) ·
+        // e^0.8.
         close(result.ppl_error.unwrap(), (0.05_f64 / 3.0).sqrt() * 0.8_f64.exp());
         close(result.bits_per_byte.unwrap(), 3.2 / LN_2 / 32.0);
         assert_eq!(run(&tokens, 6, Some(1)).unwrap().running.len(), 1);
@@ -172,7 +189,8 @@ mod tests {
         assert_eq!(run(&[1; 50], 2, None), Err(BenchError::ChunkLength(2)));
         let interrupted = AtomicBool::new(true);
         let experiment = Perplexity { n_ctx: 4, max_chunks: None };
-        let result = experiment.run(&Scorer { bos: None }, &[1; 8], &|_| 1, &mut Silent, &interrupted);
+        let result =
+            experiment.run(&Scorer { bos: None }, &[1; 8], &|_| 1, &mut Silent, &interrupted);
         assert_eq!(result, Err(BenchError::Interrupted));
     }
 }

@@ -1,7 +1,7 @@
 //! Repetitions of one test, of one backend or of several in turn.
 //!
-//! Two things are compared by pairs of neighbours in time (metrics.md, rule 7): A B, then B A, and so on. Whatever
-//! slows the machine meets both, and who follows whom is the same for both.
+//! Two things are compared by pairs of neighbours in time (metrics.md, rule 7): A B, then B A, and
+//! so on. Whatever slows the machine meets both, and who follows whom is the same for both.
 
 use crate::{BenchError, Observer, Phase, describe, warmup};
 use pacemark_backend::Backend;
@@ -46,7 +46,8 @@ pub(crate) fn measure<'a, R: Repeat>(
     make: impl Fn(&'a dyn Backend) -> Result<R, BenchError>,
 ) -> Result<Vec<Trial>, CutShort> {
     observer.trial_started(&trial.params);
-    let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let started_unix_s =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let of = |backend: &&dyn Backend| Trial {
         started_unix_s,
         model: describe(&backend.info()),
@@ -57,7 +58,8 @@ pub(crate) fn measure<'a, R: Repeat>(
     let before = CpuTime::now();
     let made: Result<Vec<R>, BenchError> = backends.iter().map(|backend| make(*backend)).collect();
     let result = made.and_then(|mut runs| in_turn(plan, &mut runs, &mut trials, observer));
-    let steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+    let steal_share =
+        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
     // Several engines in one process: what each holds cannot be told apart.
     let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
     trials.retain(|trial| !trial.samples.is_empty());

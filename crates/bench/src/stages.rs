@@ -1,7 +1,9 @@
-//! The serving stack layer by layer: the same requests through the decoder alone, then through one layer more each time.
+//! The serving stack layer by layer: the same requests through the decoder alone, then through one
+//! layer more each time.
 //!
-//! [`STAGES`] says what each stage adds. Who can run them implements [`Ladder`]; this module decides the order, which is up in
-//! one round and down in the next, so that what slows the machine meets neighbours alike (metrics.md, rule 7).
+//! [`STAGES`] says what each stage adds. Who can run them implements [`Ladder`]; this module
+//! decides the order, which is up in one round and down in the next, so that what slows the machine
+//! meets neighbours alike (metrics.md, rule 7).
 
 use crate::{BenchError, Experiment, Params, Phase};
 use crate::{Observer, repeat::CutShort};
@@ -13,8 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment =
-    Experiment { name: STAGES_EXPERIMENT, help: "the serving stack, layer by layer, and what each layer costs" };
+pub const EXPERIMENT: Experiment = Experiment {
+    name: STAGES_EXPERIMENT,
+    help: "the serving stack, layer by layer, and what each layer costs",
+};
 
 /// A stage of the ladder; its number is its place in [`STAGES`].
 pub struct Stage {
@@ -27,9 +31,18 @@ pub struct Stage {
 /// The ladder. Each stage goes through the layer of its number ([`layer::Layer`]) and all below.
 pub const STAGES: [Stage; layer::N_LAYERS] = [
     Stage { name: "decoder", help: "forward passes over prepared batches" },
-    Stage { name: "KV pages, sampling", help: "blocks taken as sequences grow, each token chosen and computed next" },
-    Stage { name: "batch assembly", help: "each step's batch put together from the sequences under way" },
-    Stage { name: "stop, text, events", help: "stop conditions, detokenizer, an event for each token" },
+    Stage {
+        name: "KV pages, sampling",
+        help: "blocks taken as sequences grow, each token chosen and computed next",
+    },
+    Stage {
+        name: "batch assembly",
+        help: "each step's batch put together from the sequences under way",
+    },
+    Stage {
+        name: "stop, text, events",
+        help: "stop conditions, detokenizer, an event for each token",
+    },
     Stage { name: "scheduler", help: "budgets, block accounts, plans; an offline loop" },
     Stage {
         name: "thread, queue",
@@ -38,13 +51,16 @@ pub const STAGES: [Stage; layer::N_LAYERS] = [
     Stage { name: "request to prompt", help: "chat template, tokenizer, validation" },
     Stage { name: "HTTP handler", help: "the route called in process: JSON in, JSON out" },
     Stage { name: "HTTP server", help: "sockets over loopback, whole responses" },
-    Stage { name: "SSE to a client", help: "a stream for each request, to a client process of its own" },
+    Stage {
+        name: "SSE to a client",
+        help: "a stream for each request, to a client process of its own",
+    },
 ];
 
 /// Whoever can run the stages.
 pub trait Ladder {
-    /// Runs all requests of the workload through `stage` and returns the time from the first request to the last token.
-    /// `seed` differs from run to run: no two runs may share a prompt.
+    /// Runs all requests of the workload through `stage` and returns the time from the first
+    /// request to the last token. `seed` differs from run to run: no two runs may share a prompt.
     fn climb(&mut self, stage: usize, seed: u64) -> Result<Duration, BackendError>;
 }
 
@@ -70,7 +86,8 @@ pub struct Stages {
 }
 
 impl Stages {
-    /// Measures the ladder: a trial for each stage, with the calls through each layer of its last run in `calls`.
+    /// Measures the ladder: a trial for each stage, with the calls through each layer of its last
+    /// run in `calls`.
     pub fn run(
         &self,
         ladder: &mut dyn Ladder,
@@ -78,10 +95,12 @@ impl Stages {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Vec<Trial>, CutShort> {
-        let mut trials: Vec<Trial> = self.stages.iter().map(|&stage| self.trial(stage, model)).collect();
+        let mut trials: Vec<Trial> =
+            self.stages.iter().map(|&stage| self.trial(stage, model)).collect();
         let before = CpuTime::now();
         let result = self.rounds(ladder, &mut trials, observer, stop);
-        let steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        let steal_share =
+            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
         trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
         match result {
             Ok(()) => Ok(trials),
@@ -108,7 +127,10 @@ impl Stages {
             for (at, place) in order.into_iter().enumerate() {
                 let stage = self.stages[place];
                 observer.turn(STAGES[stage].name);
-                observer.phase(counted.map_or(Phase::Warmup(round + 1), |counted| Phase::Repetition(counted + 1)));
+                observer
+                    .phase(counted.map_or(Phase::Warmup(round + 1), |counted| {
+                        Phase::Repetition(counted + 1)
+                    }));
                 let calls = layer::calls();
                 let seed = self.seed.wrapping_add((round * trials.len() + at) as u64);
                 let elapsed_ns = ladder.climb(stage, seed)?.as_nanos() as u64;
@@ -116,7 +138,8 @@ impl Stages {
                     return Err(BenchError::Interrupted);
                 }
                 let trial = &mut trials[place];
-                let calls: Vec<u64> = layer::calls().iter().zip(calls).map(|(now, before)| now - before).collect();
+                let calls: Vec<u64> =
+                    layer::calls().iter().zip(calls).map(|(now, before)| now - before).collect();
                 trial.params.insert("calls".into(), json!(calls));
                 match counted {
                     None => trial.warmup.elapsed_ns.push(elapsed_ns),
@@ -143,7 +166,9 @@ impl Stages {
         let n_tokens = (self.n_requests * (self.n_prompt_tokens + self.n_gen_tokens)) as u64;
         Trial {
             experiment: STAGES_EXPERIMENT.to_owned(),
-            started_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            started_unix_s: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
             model: model.clone(),
             params: params.as_object().cloned().unwrap_or_else(Params::new),
             warmup: Warmup { n_tokens, ..Warmup::default() },
@@ -190,7 +215,9 @@ mod tests {
     #[test]
     fn rounds_go_up_and_down_and_no_seed_comes_twice() {
         let mut ladder = Notes { runs: Vec::new(), fails_at: 0 };
-        let trials = stages().run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false)).unwrap();
+        let trials = stages()
+            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false))
+            .unwrap();
         let order: Vec<usize> = ladder.runs.iter().map(|run| run.0).collect();
         assert_eq!(order, [0, 4, 9, 9, 4, 0, 0, 4, 9]);
         assert!(ladder.runs.iter().zip(100..).all(|(run, seed)| run.1 == seed));
@@ -202,9 +229,13 @@ mod tests {
     #[test]
     fn what_was_measured_is_kept() {
         let mut ladder = Notes { runs: Vec::new(), fails_at: 6 };
-        let cut = stages().run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false)).unwrap_err();
+        let cut = stages()
+            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false))
+            .unwrap_err();
         assert_eq!(cut.partial.iter().map(|t| t.count("stage")).collect::<Vec<_>>(), [4, 9]);
-        let stopped = stages().run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(true)).unwrap_err();
+        let stopped = stages()
+            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(true))
+            .unwrap_err();
         assert!(matches!(stopped.error, BenchError::Interrupted) && stopped.partial.is_empty());
     }
 }

@@ -1,7 +1,8 @@
 //! Runs that are not counted, until the machine has settled.
 //!
-//! llama-bench warms up with one prompt and one token, which is not enough where clocks, caches and page tables need longer
-//! to settle (llama.cpp pull request 21282 shows a spread of 68 % that four runs remove).
+//! llama-bench warms up with one prompt and one token, which is not enough where clocks, caches and
+//! page tables need longer to settle (llama.cpp pull request 21282 shows a spread of 68 % that four
+//! runs remove).
 
 use crate::repeat::Repeat;
 use crate::{BenchError, Observer, Phase};
@@ -20,7 +21,10 @@ const MAX_ELAPSED_NS: u64 = 20_000_000_000;
 pub(crate) const MAX_GENERATED: usize = 16;
 
 /// Repeats the workload, with a shorter generation, until two runs agree or a bound is met.
-pub(crate) fn run(workload: &mut impl Repeat, observer: &mut dyn Observer) -> Result<Warmup, BenchError> {
+pub(crate) fn run(
+    workload: &mut impl Repeat,
+    observer: &mut dyn Observer,
+) -> Result<Warmup, BenchError> {
     let n_tokens = workload.n_tokens(true) as u64;
     let mut warmup = Warmup { n_tokens, ..Warmup::default() };
     while !warmup.settled && warmup.elapsed_ns.len() < MAX_RUNS {

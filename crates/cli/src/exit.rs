@@ -12,12 +12,14 @@ pub enum Exit {
     Failed = 1,
     /// The command line cannot be carried out as written (clap's own code).
     Usage = 2,
-    /// All was measured, and a limit or target was missed, or what was measured is too little to show that it was met.
+    /// All was measured, and a limit or target was missed, or what was measured is too little to
+    /// show that it was met.
     Missed = 3,
 }
 
 impl Exit {
-    /// The code of a command that was held to limits or targets: `not_met` says of each that is not shown to be met why.
+    /// The code of a command that was held to limits or targets: `not_met` says of each that is not
+    /// shown to be met why.
     pub fn held_to(not_met: &[String]) -> Exit {
         if not_met.is_empty() { Exit::Fine } else { Exit::Missed }
     }
@@ -41,7 +43,8 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Ends the process with clap's own message and code. It repeats arguments in full: a line with one that nobody reads is cut.
+/// Ends the process with clap's own message and code. It repeats arguments in full: a line with one
+/// that nobody reads is cut.
 pub fn usage(error: &clap::Error) -> ! {
     const LINE: usize = 300;
     let text = error.render().to_string();
@@ -54,10 +57,11 @@ pub fn usage(error: &clap::Error) -> ! {
 
 /// Prints `error` with its causes to stderr, and chooses the code.
 pub fn report(error: &anyhow::Error) -> Exit {
-    if error
-        .chain()
-        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
-    {
+    if error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    }) {
         return Exit::Fine; // the reader of our output has gone: nobody to tell
     }
     eprintln!("error: {}", bounded(&format!("{error:#}")));

@@ -1,4 +1,5 @@
-//! What a command is given: text by flag, file or standard input; the types that weights are to have.
+//! What a command is given: text by flag, file or standard input; the types that weights are to
+//! have.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
@@ -51,15 +52,16 @@ pub struct KvArgs {
 impl KvArgs {
     /// The types; a usage error if they do not go together.
     pub fn get(self) -> Result<KvTypes, UsageError> {
-        KvTypes::new(self.cache_type_k, self.cache_type_v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))
+        KvTypes::new(self.cache_type_k, self.cache_type_v)
+            .map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))
     }
 }
 
 /// Where threads run and how weights are kept, of commands that run one model.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct HostArgs {
-    /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1, 0 for any [default: any; `serve` keeps one
-    /// for the leading thread]
+    /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1, 0 for any
+    /// [default: any; `serve` keeps one for the leading thread]
     #[arg(short = 'C', long, value_name = "HEX", value_parser = cpu_mask, conflicts_with = "numa")]
     cpu_mask: Option<Processors>,
     /// 1 for each thread on a processor of its own, of those of -C
@@ -94,12 +96,14 @@ impl HostArgs {
             (Some(numa), ..) => Ok(Place::Nodes(numa)),
             (None, Some(cpus), strict) => Ok(Place::Mask { cpus, strict }),
             (None, None, false) => Ok(Place::Anywhere),
-            (None, None, true) => Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into())),
+            (None, None, true) => {
+                Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into()))
+            }
         }
     }
 
-    /// Where the threads of a process run that serves while it computes: as [`Self::place`] says, or, if nothing was asked for,
-    /// the leader apart from all else. `-C 0` asks for any processor.
+    /// Where the threads of a process run that serves while it computes: as [`Self::place`] says,
+    /// or, if nothing was asked for, the leader apart from all else. `-C 0` asks for any processor.
     pub fn place_beside_server(self, n_threads: usize) -> Result<Place, UsageError> {
         match self.place()? {
             Place::Anywhere if self.cpu_mask.is_none() => Ok(Place::apart(n_threads)),
@@ -116,7 +120,9 @@ impl HostArgs {
         if let Some(numa) = self.numa {
             into.insert("numa".into(), numa.name().into());
         }
-        for (name, given) in [("no_mmap", self.no_mmap), ("mlock", self.mlock), ("no_pack", self.no_pack)] {
+        for (name, given) in
+            [("no_mmap", self.no_mmap), ("mlock", self.mlock), ("no_pack", self.no_pack)]
+        {
             if given {
                 into.insert(name.into(), true.into());
             }
@@ -131,11 +137,15 @@ fn cpu_mask(mask: &str) -> Result<Processors, String> {
 /// A way to place threads on memory nodes, by its name.
 pub fn numa(name: &str) -> Result<Numa, String> {
     let names = Numa::ALL.map(Numa::name);
-    Numa::ALL.into_iter().find(|numa| numa.name() == name).ok_or_else(|| format!("not one of {}", names.join(", ")))
+    Numa::ALL
+        .into_iter()
+        .find(|numa| numa.name() == name)
+        .ok_or_else(|| format!("not one of {}", names.join(", ")))
 }
 
 fn kv_type(name: &str) -> Result<KvType, String> {
-    KvType::from_name(name).ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
+    KvType::from_name(name)
+        .ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
 /// The prompt given by `-p` or `-f`, else all of standard input.
@@ -144,7 +154,8 @@ pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
         (Some(text), _) => Ok(text.to_string()),
         (None, Some(path)) => read_file(path),
         (None, None) if std::io::stdin().is_terminal() => {
-            Err(UsageError("no prompt: give -p TEXT, -f FILE, or text on standard input".into()).into())
+            Err(UsageError("no prompt: give -p TEXT, -f FILE, or text on standard input".into())
+                .into())
         }
         (None, None) => read_stdin(),
     }

@@ -1,5 +1,6 @@
-//! Ctrl-C, and the signals that mean the same: SIGTERM (a container or a batch system that stops) and SIGHUP (a terminal that
-//! closes). The first asks a command to stop and show what it has, the second ends the process.
+//! Ctrl-C, and the signals that mean the same: SIGTERM (a container or a batch system that stops)
+//! and SIGHUP (a terminal that closes). The first asks a command to stop and show what it has, the
+//! second ends the process.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// As shells count processes that a signal ended.
 const SIGNALLED: i32 = 128;
 
-/// Set once one of the signals came. The first call installs the handler; without one (no signals here) it stays unset.
+/// Set once one of the signals came. The first call installs the handler; without one (no signals
+/// here) it stays unset.
 pub fn flag() -> &'static AtomicBool {
     static INTERRUPT: AtomicBool = AtomicBool::new(false);
     static INSTALLED: OnceLock<bool> = OnceLock::new();
@@ -55,7 +57,9 @@ mod tests {
     #[test]
     fn masks_of_signals() {
         let status = "Name:\tx\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000001001\n";
-        assert!(super::ignores(status, 1) && super::ignores(status, 13) && !super::ignores(status, 2));
+        assert!(
+            super::ignores(status, 1) && super::ignores(status, 13) && !super::ignores(status, 2)
+        );
         assert!(!super::ignores("", 1) && !super::ignores("SigIgn:\tnonsense", 1));
     }
 }

@@ -1,4 +1,5 @@
-//! What a record says of the machine and the build, and what is planned within the limits of the system.
+//! What a record says of the machine and the build, and what is planned within the limits of the
+//! system.
 
 use anyhow::{Result, bail};
 use pacemark_limits::{Memory, Processors, System};
@@ -26,8 +27,8 @@ pub fn env() -> Env {
     }
 }
 
-/// Tells of threads that would wait for each other: more than the process has processors for. It is no error: to measure that may be
-/// the aim.
+/// Tells of threads that would wait for each other: more than the process has processors for. It is
+/// no error: to measure that may be the aim.
 pub fn note_threads(flag: &str, threads: impl IntoIterator<Item = usize>) {
     let processors = Processors::of(&System::here());
     if let Some(most) = threads.into_iter().max().filter(|most| *most > processors.usable) {
@@ -45,7 +46,11 @@ pub fn check_memory(needed: u64, what: &str) -> Result<()> {
     let memory = Memory::of(&System::here());
     if let Some(available) = memory.available.filter(|available| needed > *available) {
         let limit = memory.bound_by.map_or(String::new(), |limit| format!(" (limited to {limit})"));
-        bail!("{what} needs {} MiB of memory, but {} MiB are available{limit}", needed >> 20, available >> 20);
+        bail!(
+            "{what} needs {} MiB of memory, but {} MiB are available{limit}",
+            needed >> 20,
+            available >> 20
+        );
     }
     Ok(())
 }

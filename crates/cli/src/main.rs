@@ -1,7 +1,8 @@
 //! The `pacemark` binary: flags to options, wiring, exit codes.
 //!
-//! Each subcommand is one file in `commands` with its `Args` and a `run` function; this file only dispatches and turns
-//! errors to exit codes. Nothing below this crate parses flags, prints to a terminal or exits.
+//! Each subcommand is one file in `commands` with its `Args` and a `run` function; this file only
+//! dispatches and turns errors to exit codes. Nothing below this crate parses flags, prints to a
+//! terminal or exits.
 
 #[macro_use]
 mod tell;

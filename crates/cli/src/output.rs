@@ -1,4 +1,5 @@
-//! Files that commands write beside what they print (`--save`, `--chart`): made sure of at the beginning, and never what is read.
+//! Files that commands write beside what they print (`--save`, `--chart`): made sure of at the
+//! beginning, and never what is read.
 
 use crate::exit::UsageError;
 use anyhow::Result;
@@ -17,7 +18,8 @@ pub enum Input<'a> {
     Output(&'a Path),
 }
 
-/// Makes sure that `path`, the value of `flag`, can be written: an hour's work is not to be lost to a folder that is not there.
+/// Makes sure that `path`, the value of `flag`, can be written: an hour's work is not to be lost to
+/// a folder that is not there.
 pub fn create(flag: &str, path: &Path, inputs: &[Input<'_>]) -> Result<Output> {
     if let Some(input) = inputs.iter().find(|input| input.is(path)) {
         let what = match input {
@@ -38,9 +40,12 @@ impl Input<'_> {
         is_file
             && match self {
                 Input::File(file) => look::is_same(file, path),
-                Input::Model(model) => ModelFile::open(model).is_ok_and(|model| model.is_read_from(path)),
+                Input::Model(model) => {
+                    ModelFile::open(model).is_ok_and(|model| model.is_read_from(path))
+                }
                 Input::Output(other) => {
-                    look::is_same(other, path) || place(other).is_some_and(|other| place(path) == Some(other))
+                    look::is_same(other, path)
+                        || place(other).is_some_and(|other| place(path) == Some(other))
                 }
             }
     }

@@ -12,7 +12,8 @@ pub fn age() -> Option<Duration> {
     age_from(&stat, &uptime)
 }
 
-/// `starttime` is the 22nd field of `stat`, the 20th after the command's name in parentheses (`proc(5)`).
+/// `starttime` is the 22nd field of `stat`, the 20th after the command's name in parentheses
+/// (`proc(5)`).
 fn age_from(stat: &str, uptime: &str) -> Option<Duration> {
     let after_name = &stat[stat.rfind(')')? + 1..];
     let started: f64 = after_name.split_whitespace().nth(19)?.parse().ok()?;

@@ -1,5 +1,6 @@
-//! `eprintln!` for this crate: standard error may be closed or full, and that must not end a command that works. The standard
-//! library's macro panics then; this one goes on, so that nobody has to remember which to use.
+//! `eprintln!` for this crate: standard error may be closed or full, and that must not end a
+//! command that works. The standard library's macro panics then; this one goes on, so that nobody
+//! has to remember which to use.
 
 /// Writes a line to standard error in one piece; where nobody reads it, it is lost.
 macro_rules! eprintln {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Crate → what it may use of the workspace. Development dependencies may also use the crates for tests.
+/// Crate → what it may use of the workspace. Development dependencies may also use the crates for
+/// tests.
 const ARROWS: &[(&str, &[&str])] = &[
     ("quant", &[]),
     ("files", &[]),
@@ -46,7 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that exist for tests: nothing may use them but as a development dependency.
 const FOR_TESTS: &[&str] = &["testmodel"];
 
-/// Crates that know of threads of their own, HTTP or the terminal, by layer: the libraries below must not.
+/// Crates that know of threads of their own, HTTP or the terminal, by layer: the libraries below
+/// must not.
 const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "signal-hook", "anyhow"];
 
 fn short(name: &str) -> &str {
@@ -74,11 +76,16 @@ fn arrows_point_down() {
             let used = short(&dependency.name);
             let for_development = dependency.kind == cargo_metadata::DependencyKind::Development;
             if rows.contains_key(used) {
-                let allowed = rows[name].contains(used) || (for_development && FOR_TESTS.contains(&used));
+                let allowed =
+                    rows[name].contains(used) || (for_development && FOR_TESTS.contains(&used));
                 assert!(allowed, "{name} must not use {used}");
             }
             let terminal = ONLY_CLI.contains(&dependency.name.as_str());
-            assert!(!terminal || name == "cli" || for_development, "{name} must not use {}", dependency.name);
+            assert!(
+                !terminal || name == "cli" || for_development,
+                "{name} must not use {}",
+                dependency.name
+            );
         }
     }
 }
@@ -93,7 +100,9 @@ fn every_module_says_what_it_is_for() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") && path.components().any(|c| c.as_os_str() == "src") {
+            } else if path.extension().is_some_and(|e| e == "rs")
+                && path.components().any(|c| c.as_os_str() == "src")
+            {
                 let text = std::fs::read_to_string(&path).unwrap();
                 if !text.starts_with("//!") {
                     silent.push(path);

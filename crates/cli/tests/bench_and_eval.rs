@@ -1,4 +1,5 @@
-//! The commands `bench` and `eval` through the real binary, as far as no model is needed: what is refused, and how.
+//! The commands `bench` and `eval` through the real binary, as far as no model is needed: what is
+//! refused, and how.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -23,11 +24,20 @@ fn flags_of_other_hardware_are_refused_with_the_backend_that_takes_them() {
     refused("bench -ngl 99", &["-ngl 99: ", "Here it may be -1 or 0"]);
     refused("bench -m x.gguf -ngl 99 -fa off", &["-ngl 99"]);
     refused("bench -fa off", &["-fa off: ", "fused attention", "--backend llama-cpp"]);
-    refused("bench --backend vllm", &["--backend vllm: ", "no such backend", "llama-cpp (llama.cpp, to compare with)"]);
-    refused("bench --cache_type_k q4_1", &["-ctk q4_1: ", "f32 or f16 or q8_0 or q4_0", "--backend llama-cpp"]);
+    refused(
+        "bench --backend vllm",
+        &["--backend vllm: ", "no such backend", "llama-cpp (llama.cpp, to compare with)"],
+    );
+    refused(
+        "bench --cache_type_k q4_1",
+        &["-ctk q4_1: ", "f32 or f16 or q8_0 or q4_0", "--backend llama-cpp"],
+    );
     refused("run -p x -ctk q9", &["--cache-type-k", "q9", "f32, f16, q8_0, q4_0"]);
     refused("eval perplexity -f x.txt -ctv q5_0", &["--cache-type-v", "q5_0"]);
-    refused("run -p x -ctk f32", &["-ctk, -ctv: ", "keys in f32 and values in f16", "f32/f32, f16/f16"]);
+    refused(
+        "run -p x -ctk f32",
+        &["-ctk, -ctv: ", "keys in f32 and values in f16", "f32/f32, f16/f16"],
+    );
     refused("bench -ctk q4_0", &["keys in q4_0 and values in f16"]);
     refused("bench -sm row", &["-sm row: ", "none or layer"]);
     refused("bench -ot blk=CPU", &["-ot blk=CPU: ", "GPU"]);
@@ -139,8 +149,11 @@ fn no_refusal_repeats_a_long_argument() {
         "run -C L -p x",
     ] {
         let words = line.split(' ').map(|word| word.replace('L', &long));
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_pacemark")).args(words).env("HF_HUB_OFFLINE", "1").output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+            .args(words)
+            .env("HF_HUB_OFFLINE", "1")
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && !said.is_empty(), "{line}");
         assert!(
@@ -162,11 +175,19 @@ fn a_file_whose_name_has_a_comma_is_one_model() {
     let few = ["-p", "4", "-n", "0", "-r", "1", "--no-warmup", "--no-roof", "-o", "json"];
     let bench = |models: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
-        command.arg("bench").args(models.iter().flat_map(|model| ["-m", model])).args(few).current_dir(&directory);
+        command
+            .arg("bench")
+            .args(models.iter().flat_map(|model| ["-m", model]))
+            .args(few)
+            .current_dir(&directory);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{models:?}: {}", String::from_utf8_lossy(&output.stderr));
         let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let names = rows.as_array().unwrap().iter().map(|row| row["model_filename"].as_str().unwrap().to_owned());
+        let names = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["model_filename"].as_str().unwrap().to_owned());
         names.collect::<Vec<_>>()
     };
     assert_eq!(bench(&["a,b.gguf"]), ["a,b.gguf"]);

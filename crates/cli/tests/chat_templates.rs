@@ -1,4 +1,5 @@
-//! Chat templates through the real binary: which one is taken, what it is given, and tools for those that know none.
+//! Chat templates through the real binary: which one is taken, what it is given, and tools for
+//! those that know none.
 
 use pacemark_modelfile::Value as Entry;
 use pacemark_testmodel::TestModel;
@@ -8,8 +9,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-const TOOLS: &str =
-    r#""tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]"#;
+const TOOLS: &str = r#""tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]"#;
 
 /// A folder of its own, with a model of one token for each byte; removed at the end.
 struct Folder(PathBuf);
@@ -17,7 +17,8 @@ struct Folder(PathBuf);
 impl Folder {
     /// A model with these templates by name.
     fn new(name: &str, templates: &[(&str, &str)]) -> Folder {
-        let folder = std::env::temp_dir().join(format!("pacemark-templates-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("pacemark-templates-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut model = TestModel::llama();
         model.set("llama.context_length", Entry::U32(4096));
@@ -25,7 +26,8 @@ impl Folder {
             let key = if *name == "default" { String::new() } else { format!(".{name}") };
             model.set(&format!("tokenizer.chat_template{key}"), Entry::String(source.to_string()));
         }
-        let names = templates.iter().map(|(name, _)| *name).filter(|name| *name != "default").collect();
+        let names =
+            templates.iter().map(|(name, _)| *name).filter(|name| *name != "default").collect();
         model.set("tokenizer.chat_templates", Entry::Strings(names));
         model.write(&folder.join("model.gguf")).unwrap();
         Folder(folder)
@@ -99,9 +101,10 @@ impl Served {
     fn chat(&self, fields: &str) -> Value {
         let body = format!("{{\"max_tokens\": 2, {fields}}}");
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head =
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
-        stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+        let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+        stream
+            .write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
@@ -128,8 +131,10 @@ impl Drop for Served {
 
 #[test]
 fn a_chat_is_put_in_the_template_that_is_asked_for() {
-    let folder =
-        Folder::new("choice", &[("default", "D{{ messages[0].content }}"), ("rag", "R{{ messages[0].content }}")]);
+    let folder = Folder::new(
+        "choice",
+        &[("default", "D{{ messages[0].content }}"), ("rag", "R{{ messages[0].content }}")],
+    );
     assert_eq!(folder.prompt(&["-p", "hi"]).0, "Dhi");
     assert_eq!(folder.prompt(&["-p", "hi", "--chat-template", "rag"]).0, "Rhi");
     let chatml = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n";
@@ -155,14 +160,19 @@ fn a_model_without_a_default_template_names_those_that_it_has() {
     }
     model.write(&folder.0.join("model.gguf")).unwrap();
     let refusal = folder.refusal(&["-p", "hi"]);
-    assert!(refusal.contains("expected one named default or the choice of another, found rag, tool_use"), "{refusal}");
+    assert!(
+        refusal
+            .contains("expected one named default or the choice of another, found rag, tool_use"),
+        "{refusal}"
+    );
     assert_eq!(folder.prompt(&["-p", "hi", "--chat-template", "rag"]).0, "rag: hi");
 }
 
 #[test]
 fn bos_is_what_the_template_writes() {
     // The byte-level model's BOS is <|im_start|>, id 1; here its rules ask for it.
-    let prompts = [("{{ messages[0].content }}", 0), ("{{ bos_token }}{{ messages[0].content }}", 1)];
+    let prompts =
+        [("{{ messages[0].content }}", 0), ("{{ bos_token }}{{ messages[0].content }}", 1)];
     for (at, (template, n_bos)) in prompts.into_iter().enumerate() {
         let folder = Folder::new(&format!("bos-{at}"), &[("default", template)]);
         let mut model = TestModel::llama();
@@ -205,7 +215,10 @@ fn tools_choose_a_template_or_are_told_in_words() {
     let log = served.log();
     assert_eq!(log.matches("note: the model's chat template shows no tools").count(), 1, "{log}");
     assert_eq!(log.matches(r#"\"name\":\"weather\""#).count(), 3, "{log}");
-    assert!(log.contains("[system]You can call functions") && log.contains("\"[user]hi\""), "{log}");
+    assert!(
+        log.contains("[system]You can call functions") && log.contains("\"[user]hi\""),
+        "{log}"
+    );
 
     let with_tools = "{% for tool in tools %}{{ tool.function.name }}<tool_call>{% endfor %}";
     let folder = Folder::new("tool-use", &[("default", plain), ("tool_use", with_tools)]);

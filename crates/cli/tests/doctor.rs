@@ -13,9 +13,15 @@ fn json_has_a_roof_for_each_number_of_threads() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let roofs = found["roofs"].as_array().unwrap();
-    assert_eq!(roofs.iter().map(|roof| roof["threads"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert_eq!(
+        roofs.iter().map(|roof| roof["threads"].as_u64()).collect::<Vec<_>>(),
+        [Some(1), Some(2)]
+    );
     for figure in ["read_gb_per_s", "int8_gops", "f32_gflops"] {
-        assert!(roofs.iter().all(|roof| roof[figure].as_f64().is_some_and(|x| x > 0.0)), "{figure}: {found}");
+        assert!(
+            roofs.iter().all(|roof| roof[figure].as_f64().is_some_and(|x| x > 0.0)),
+            "{figure}: {found}"
+        );
     }
     assert!(found["isa_available"].as_array().unwrap().contains(&found["isa"]));
 }
@@ -24,9 +30,12 @@ fn json_has_a_roof_for_each_number_of_threads() {
 fn text_names_what_was_measured() {
     let output = doctor(&["-t", "1", "--seconds", "0.01"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for part in
-        ["processor", "caches", "huge pages", "| threads |  read GB/s |  int8 GOPS | bf16 GFLOPS | f32 GFLOPS |"]
-    {
+    for part in [
+        "processor",
+        "caches",
+        "huge pages",
+        "| threads |  read GB/s |  int8 GOPS | bf16 GFLOPS | f32 GFLOPS |",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

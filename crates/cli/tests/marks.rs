@@ -1,5 +1,6 @@
-//! Text as other systems write it (byte-order marks, UTF-16, ends of lines with CR) in everything that a command reads: what is
-//! printed is the same as for plain UTF-8. `load`'s files are with its other sources, a model directory's in `modelfile`.
+//! Text as other systems write it (byte-order marks, UTF-16, ends of lines with CR) in everything
+//! that a command reads: what is printed is the same as for plain UTF-8. `load`'s files are with
+//! its other sources, a model directory's in `modelfile`.
 
 use pacemark_testmodel::TestModel;
 use std::io::Write;
@@ -24,7 +25,10 @@ const READERS: [(&str, &str); 8] = [
     ("tokenize -m MODEL -o json", "in the é end"),
     ("run -m MODEL -n 3 -o text", "in the é end"),
     ("run -m MODEL -n 3 -f FILE", "in the é end"),
-    ("run -m MODEL -n 3 --chat --messages -f FILE", "[{\"role\": \"user\",\r\n \"content\": \"é\"}]\r\n"),
+    (
+        "run -m MODEL -n 3 --chat --messages -f FILE",
+        "[{\"role\": \"user\",\r\n \"content\": \"é\"}]\r\n",
+    ),
     ("run -m MODEL -n 3 --chat --messages", "[{\"role\": \"user\", \"content\": \"é\"}]"),
     (
         "run -m MODEL -n 3 --chat -p hi --chat-template FILE",
@@ -52,9 +56,15 @@ fn printed(directory: &Path, line: &str, bytes: &[u8]) -> Result<String, String>
     let file = directory.join("text.json");
     std::fs::write(&file, bytes).unwrap();
     let model = directory.join("model.gguf");
-    let word = |word: &str| word.replace("MODEL", model.to_str().unwrap()).replace("FILE", file.to_str().unwrap());
+    let word = |word: &str| {
+        word.replace("MODEL", model.to_str().unwrap()).replace("FILE", file.to_str().unwrap())
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
-    command.args(line.split(' ').map(word)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(line.split(' ').map(word))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(bytes); // not read where there is a file
     let output = child.wait_with_output().unwrap();
@@ -70,10 +80,15 @@ fn marks_are_no_part_of_any_text() {
     let directory = directory("marks");
     TestModel::llama().write(&directory.join("model.gguf")).unwrap();
     for (line, text) in READERS {
-        let plain = printed(&directory, line, text.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let plain = printed(&directory, line, text.as_bytes())
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
         assert!(!plain.is_empty(), "{line}");
         for (encoding, encode) in ENCODINGS {
-            assert_eq!(printed(&directory, line, &encode(text)).as_ref(), Ok(&plain), "{line}: {encoding}");
+            assert_eq!(
+                printed(&directory, line, &encode(text)).as_ref(),
+                Ok(&plain),
+                "{line}: {encoding}"
+            );
         }
         for (bytes, says) in [
             (&b"\xff\xfe\0\0a\0\0\0"[..], "UTF-32"),

@@ -25,9 +25,12 @@ fn json(output: &Output) -> serde_json::Value {
 fn write_model(path: &Path) {
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String("llama".into()));
-    for (key, value) in
-        [("block_count", 2), ("embedding_length", 32), ("attention.head_count", 2), ("context_length", 128)]
-    {
+    for (key, value) in [
+        ("block_count", 2),
+        ("embedding_length", 32),
+        ("attention.head_count", 2),
+        ("context_length", 128),
+    ] {
         metadata.set(format!("llama.{key}"), Value::U32(value));
     }
     let tensors = [
@@ -42,7 +45,10 @@ fn info_describes_a_file() {
     let home = directory("models-info");
     let path = home.join("m.gguf");
     write_model(&path);
-    let info = json(&pacemark(&home, &["models", "info", path.to_str().unwrap(), "--tensors", "-o", "json"]));
+    let info = json(&pacemark(
+        &home,
+        &["models", "info", path.to_str().unwrap(), "--tensors", "-o", "json"],
+    ));
     assert_eq!(info["architecture"], "llama");
     assert_eq!((&info["n_params"], &info["context_length"]), (&256.into(), &128.into()));
     assert_eq!(info["bytes_per_token"], 256);
@@ -67,10 +73,17 @@ fn list_shows_the_catalog_and_the_cache() {
     std::fs::create_dir_all(&hub).unwrap();
     std::fs::write(hub.join("f.gguf"), "x").unwrap();
     let list = json(&pacemark(&home, &["models", "list", "-o", "json"]));
-    let names: Vec<_> =
-        list["models"].as_array().unwrap().iter().map(|model| model["name"].as_str().unwrap()).collect();
+    let names: Vec<_> = list["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["smollm2-135m", "gemma3-270m", "qwen2.5-coder-1.5b", "hf:org/repo/f.gguf"]);
-    assert_eq!((&list["models"][0]["cached"], &list["models"][3]["cached"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&list["models"][0]["cached"], &list["models"][3]["cached"]),
+        (&false.into(), &true.into())
+    );
 }
 
 #[test]
@@ -80,7 +93,11 @@ fn errors_name_the_trouble_and_choose_the_exit_code() {
     std::fs::write(&damaged, b"GGUF\x03\0\0\0").unwrap();
     let directory = home.to_str().unwrap();
     for (model, code, message) in [
-        ("no-such-model", 2, "one of smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b, hf:ORG/REPO/FILE or synth:SHAPE"),
+        (
+            "no-such-model",
+            2,
+            "one of smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b, hf:ORG/REPO/FILE or synth:SHAPE",
+        ),
         ("hf:org/repo", 2, "ORG, REPO and FILE are needed"),
         (directory, 2, "is a directory"),
         (damaged.to_str().unwrap(), 1, "damaged.gguf: tensor count: expected at most 0 bytes"),
@@ -108,7 +125,10 @@ fn quantize_writes_a_model_and_says_what_it_did() {
     ];
     write_gguf_file(&from, &metadata, &tensors).unwrap();
     let (from, to_text) = (from.to_str().unwrap(), to.to_str().unwrap());
-    let made = json(&pacemark(&home, &["models", "quantize", from, to_text, "--type", "q4_k_m", "-o", "json"]));
+    let made = json(&pacemark(
+        &home,
+        &["models", "quantize", from, to_text, "--type", "q4_k_m", "-o", "json"],
+    ));
     assert_eq!((&made["type"], &made["types"][0]["to"]), (&"Q4_K_M".into(), &"F32".into()));
     assert_eq!(made["types"][2]["bytes_out"], 4 * 210, "the embeddings are the output too: Q6_K");
     let fallback = serde_json::json!({
@@ -118,8 +138,10 @@ fn quantize_writes_a_model_and_says_what_it_did() {
     let info = json(&pacemark(&home, &["models", "info", to_text, "-o", "json"]));
     assert_eq!(made["file_bytes_out"], info["file_bytes"]);
 
-    let text =
-        pacemark(&home, &["models", "quantize", from, to_text, "--type", "Q8_0", "--token-embedding-type", "q2_k"]);
+    let text = pacemark(
+        &home,
+        &["models", "quantize", from, to_text, "--type", "Q8_0", "--token-embedding-type", "q2_k"],
+    );
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("F16    Q2_K") && text.contains("F16    Q8_0"), "{text}");
 
@@ -135,8 +157,7 @@ fn quantize_writes_a_model_and_says_what_it_did() {
     }
 }
 
-const TINY: &str =
-    r#"{"architecture": "llama", "n_embd": 256, "n_ff": 512, "n_layers": 2, "n_heads": 4, "n_vocab": 300}"#;
+const TINY: &str = r#"{"architecture": "llama", "n_embd": 256, "n_ff": 512, "n_layers": 2, "n_heads": 4, "n_vocab": 300}"#;
 
 #[test]
 fn synth_writes_the_model_that_its_name_makes_in_memory() {
@@ -150,15 +171,22 @@ fn synth_writes_the_model_that_its_name_makes_in_memory() {
     ] {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = pacemark(&home, &[&["models", "synth", "-o", file], &arguments[..]].concat());
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && text.contains("bits a weight"), "{text}");
-        let (made, read) =
-            (ModelFile::open(format!("synth:{TINY}:{type_name}")).unwrap(), ModelFile::open(&path).unwrap());
+        let (made, read) = (
+            ModelFile::open(format!("synth:{TINY}:{type_name}")).unwrap(),
+            ModelFile::open(&path).unwrap(),
+        );
         assert_eq!(read.metadata(), made.metadata());
         assert_eq!(read.tensors().len(), made.tensors().len());
         for (a, b) in made.tensors().iter().zip(read.tensors()) {
             assert_eq!((&a.name, &a.dims, a.dtype), (&b.name, &b.dims, b.dtype));
-            assert!(made.bytes(a).unwrap().as_ref() == read.bytes(b).unwrap().as_ref(), "{}", a.name);
+            assert!(
+                made.bytes(a).unwrap().as_ref() == read.bytes(b).unwrap().as_ref(),
+                "{}",
+                a.name
+            );
         }
     }
     assert_eq!(std::fs::read_dir(&home).unwrap().count(), 1, "a temporary file is left");

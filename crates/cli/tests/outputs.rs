@@ -8,15 +8,26 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-const SHAPE: &str =
-    r#"{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 2, "n_heads": 2, "n_vocab": 300}:Q8_0"#;
+const SHAPE: &str = r#"{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 2, "n_heads": 2, "n_vocab": 300}:Q8_0"#;
 
 /// Writes to the path that it is given, in a directory with the model `m.gguf`.
 type Writer = fn(&mut Command, &Path);
 
 fn stages(command: &mut Command, flag: &str, path: &Path) {
-    let few =
-        ["--requests", "2", "--gen-tokens", "4", "--concurrency", "2", "-t", "1", "--stages", "0", "--rounds", "1"];
+    let few = [
+        "--requests",
+        "2",
+        "--gen-tokens",
+        "4",
+        "--concurrency",
+        "2",
+        "-t",
+        "1",
+        "--stages",
+        "0",
+        "--rounds",
+        "1",
+    ];
     command.args(["stages", "-m", "m.gguf"]).args(few).arg(flag).arg(path);
 }
 
@@ -26,7 +37,11 @@ const WRITERS: [(&str, Writer, &str); 4] = [
     (
         "quantize",
         |command, path| {
-            _ = command.args(["models", "quantize", "m.gguf"]).arg(path).args(["--type", "Q4_0", "--allow-requantize"])
+            _ = command.args(["models", "quantize", "m.gguf"]).arg(path).args([
+                "--type",
+                "Q4_0",
+                "--allow-requantize",
+            ])
         },
         "GGUF",
     ),
@@ -57,7 +72,9 @@ fn run(directory: &Path, writer: Writer, path: &Path) -> Output {
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
     names
@@ -103,7 +120,11 @@ fn links_modes_and_names_beside_are_kept() {
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(fs::symlink_metadata(directory.join("out")).unwrap().is_symlink(), "{name}");
         assert!(fs::read(directory.join("far")).unwrap().starts_with(begins.as_bytes()), "{name}");
-        assert_eq!(fs::metadata(directory.join("far")).unwrap().permissions().mode() & 0o7777, 0o600, "{name}");
+        assert_eq!(
+            fs::metadata(directory.join("far")).unwrap().permissions().mode() & 0o7777,
+            0o600,
+            "{name}"
+        );
         for kept in beside {
             assert_eq!(fs::read(directory.join(kept)).unwrap(), b"mine", "{name}: {kept}");
         }
@@ -166,9 +187,14 @@ fn no_part_of_a_split_model_is_an_output() {
         assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(fs::read(directory.join(name(part))).unwrap(), before);
     }
-    let output =
-        command(&directory).args(["models", "quantize", &name(1), "one.gguf", "--type", "F16"]).output().unwrap();
-    assert!(output.status.success() && ModelFile::open(directory.join("one.gguf")).unwrap().tensors().len() == 3);
+    let output = command(&directory)
+        .args(["models", "quantize", &name(1), "one.gguf", "--type", "F16"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success()
+            && ModelFile::open(directory.join("one.gguf")).unwrap().tensors().len() == 3
+    );
 }
 
 /// A limit on the size of files is a disk that is full to this process, and needs no rights.
@@ -199,7 +225,8 @@ fn a_write_that_fails_leaves_the_old_file_whole_and_nothing_else() {
 #[test]
 fn a_model_on_standard_output_is_that_alone() {
     let directory = directory("stdout");
-    let output = command(&directory).args(["models", "synth", SHAPE, "-o", "/dev/stdout"]).output().unwrap();
+    let output =
+        command(&directory).args(["models", "synth", SHAPE, "-o", "/dev/stdout"]).output().unwrap();
     assert!(output.status.success());
     fs::write(directory.join("got.gguf"), &output.stdout).unwrap();
     assert_eq!(output.stdout, fs::read(directory.join("m.gguf")).unwrap());

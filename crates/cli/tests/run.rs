@@ -11,7 +11,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("pacemark-run-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("pacemark-run-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Folder(folder)
     }
@@ -62,7 +63,11 @@ fn failure(output: &Output) -> (i32, String) {
 fn json_has_the_documented_fields() {
     let folder = Folder::new("json");
     let model = folder.model(&TestModel::llama());
-    let run = json(&run(&model, &["-p", "in the", "-n", "6", "--ignore-eos", "--logprobs", "3", "-o", "json"], b""));
+    let run = json(&run(
+        &model,
+        &["-p", "in the", "-n", "6", "--ignore-eos", "--logprobs", "3", "-o", "json"],
+        b"",
+    ));
     assert_eq!(run["ids"].as_array().unwrap().len(), 6);
     assert_eq!(run["finish_reason"], "length");
     for (top, id) in run["top"].as_array().unwrap().iter().zip(run["ids"].as_array().unwrap()) {
@@ -70,8 +75,14 @@ fn json_has_the_documented_fields() {
         assert_eq!(top[0][0], *id, "greedy takes the most likely");
         assert!(top[0][1].as_f64().unwrap() <= 0.0);
     }
-    for figure in ["ttft_ms", "prefill_tokens_per_second", "tpot_ms", "decode_tokens_per_second", "total_ms", "load_ms"]
-    {
+    for figure in [
+        "ttft_ms",
+        "prefill_tokens_per_second",
+        "tpot_ms",
+        "decode_tokens_per_second",
+        "total_ms",
+        "load_ms",
+    ] {
         assert!(run["timings"][figure].as_f64().unwrap() > 0.0, "{figure}");
     }
 }
@@ -104,7 +115,12 @@ fn every_isa_gives_an_answer_and_unknown_ones_are_refused() {
     };
     assert_eq!(json(&with("portable"))["timings"]["isa"], "portable");
     let (code, text) = failure(&with("mmx"));
-    assert!(code == 1 && text.contains("PACEMARK_ISA=mmx: this machine has") && text.contains("portable"), "{text}");
+    assert!(
+        code == 1
+            && text.contains("PACEMARK_ISA=mmx: this machine has")
+            && text.contains("portable"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -112,8 +128,11 @@ fn a_seed_repeats_and_another_differs() {
     let folder = Folder::new("seed");
     let model = folder.model(&TestModel::llama());
     let ids = |seed: &str| {
-        json(&run(&model, &["-p", "a", "-n", "20", "--temp", "1.5", "--ignore-eos", "--seed", seed, "-o", "json"], b""))
-            ["ids"]
+        json(&run(
+            &model,
+            &["-p", "a", "-n", "20", "--temp", "1.5", "--ignore-eos", "--seed", seed, "-o", "json"],
+            b"",
+        ))["ids"]
             .clone()
     };
     assert_eq!(ids("7"), ids("7"));
@@ -124,7 +143,8 @@ fn a_seed_repeats_and_another_differs() {
 fn chats_use_the_models_template_or_say_that_they_do_not() {
     let folder = Folder::new("chat");
     let model = folder.model(&TestModel::llama());
-    let chat = json(&run(&model, &["--chat", "--system", "s", "-p", "u", "-n", "1", "-o", "json"], b""));
+    let chat =
+        json(&run(&model, &["--chat", "--system", "s", "-p", "u", "-n", "1", "-o", "json"], b""));
     assert_eq!(
         chat["prompt"],
         "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n"
@@ -136,7 +156,9 @@ fn chats_use_the_models_template_or_say_that_they_do_not() {
     assert!(chat["prompt"].as_str().unwrap().contains("assistant\nb<|im_end|>"));
     let model = folder.model(&TestModel::gemma3());
     let output = run(&model, &["--chat", "-p", "u", "-n", "1"], b"");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("brings no chat template; using ChatML"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("brings no chat template; using ChatML")
+    );
 }
 
 #[test]
@@ -145,8 +167,10 @@ fn the_summary_and_the_breakdown_name_every_stage() {
     let model = folder.model(&TestModel::llama());
     let output = run(&model, &["-p", "in the", "-n", "5", "--ignore-eos", "--breakdown"], b"");
     let text = String::from_utf8(output.stderr).unwrap();
-    let named =
-        ["load", "map", "pack", "warm", "prompt", "TTFT", "prefill", "output", "TPOT", "decode", "total", "peak RSS"];
+    let named = [
+        "load", "map", "pack", "warm", "prompt", "TTFT", "prefill", "output", "TPOT", "decode",
+        "total", "peak RSS",
+    ];
     for name in named.iter().chain(&["start", "tokenize", "detokenize", "exit", "whole"]) {
         assert!(text.contains(name), "{name} is not in {text}");
     }
@@ -158,9 +182,11 @@ fn synthetic_models_of_every_architecture_run_and_have_no_quality() {
         let shape = format!(
             r#"synth:{{"architecture":"{architecture}","n_embd":64,"n_ff":96,"n_layers":2,"n_heads":4,"n_vocab":300}}:Q8_0"#
         );
-        let output = run(Path::new(&shape), &["-n", "3", "-p", "the", "--ignore-eos", "-o", "json"], b"");
+        let output =
+            run(Path::new(&shape), &["-n", "3", "-p", "the", "--ignore-eos", "-o", "json"], b"");
         assert_eq!(json(&output)["ids"].as_array().map(Vec::len), Some(3), "{architecture}");
-        let (code, text) = failure(&pacemark(&["eval", "perplexity", "-m", &shape, "-f", "Cargo.toml"], b""));
+        let (code, text) =
+            failure(&pacemark(&["eval", "perplexity", "-m", &shape, "-f", "Cargo.toml"], b""));
         assert!(code == 2 && text.contains("synthetic model"), "{text}");
     }
 }
@@ -189,7 +215,10 @@ fn bad_input_fails_with_its_reason() {
     let folder = Folder::new("input");
     let model = folder.model(&TestModel::llama());
     let (code, text) = failure(&run(&model, &["-n", "1"], b"good \xff bad"));
-    assert!(code == 1 && text.contains("expected UTF-8 text, found byte 0xff at offset 5"), "{text}");
+    assert!(
+        code == 1 && text.contains("expected UTF-8 text, found byte 0xff at offset 5"),
+        "{text}"
+    );
     let (code, text) = failure(&run(&model, &["-n", "1"], &[b'a'; 5000]));
     assert!(code == 1 && text.contains("the context holds 256"), "{text}");
     let (code, text) = failure(&run(&model, &["-p", "a", "-n", "1", "--temp", "nan"], b""));

@@ -16,11 +16,16 @@ struct Served {
 
 impl Served {
     fn start(arguments: &[&str]) -> Served {
-        Served::started(Command::new(env!("CARGO_BIN_EXE_pacemark")).args(["serve", "--port", "0"]).args(arguments))
+        Served::started(
+            Command::new(env!("CARGO_BIN_EXE_pacemark"))
+                .args(["serve", "--port", "0"])
+                .args(arguments),
+        )
     }
 
     fn started(command: &mut Command) -> Served {
-        let mut child = command.env_remove("PACEMARK_API_KEY").stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.env_remove("PACEMARK_API_KEY").stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("ready: ") {
@@ -75,7 +80,8 @@ fn a_model_is_served_and_says_the_same_as_run() {
     let path = folder.join("tiny.gguf");
     TestModel::llama().write(&path).unwrap();
     let path = path.to_str().unwrap();
-    let run = ["run", "-m", path, "-p", "abc secret", "-n", "6", "-o", "json", "--ignore-eos", "-t", "1"];
+    let run =
+        ["run", "-m", path, "-p", "abc secret", "-n", "6", "-o", "json", "--ignore-eos", "-t", "1"];
     let run: Output = Command::new(env!("CARGO_BIN_EXE_pacemark")).args(run).output().unwrap();
     let run: Value = serde_json::from_slice(&run.stdout).unwrap();
 
@@ -86,7 +92,10 @@ fn a_model_is_served_and_says_the_same_as_run() {
     assert_eq!(answer["choices"][0]["text"], run["text"]);
     assert_eq!(answer["usage"]["prompt_tokens"], run["prompt_ids"].as_array().unwrap().len());
     let (status, metrics) = served.call("GET", "/metrics", "", "");
-    assert!(status == 200 && metrics.contains("vllm:generation_tokens_total{model_name=\"tiny\"} 6"), "{metrics}");
+    assert!(
+        status == 200 && metrics.contains("vllm:generation_tokens_total{model_name=\"tiny\"} 6"),
+        "{metrics}"
+    );
     let (code, log) = served.terminate();
     assert_eq!(code, Some(0));
     assert!(log.contains("/v1/completions done") && log.contains("+6 tokens"), "{log}");
@@ -102,8 +111,12 @@ fn processors(served: &Served) -> Vec<(String, String)> {
         .map(|task| {
             let path = task.unwrap().path();
             let status = std::fs::read_to_string(path.join("status")).unwrap();
-            let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
-            (std::fs::read_to_string(path.join("comm")).unwrap().trim().to_string(), list.trim().to_string())
+            let list =
+                status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+            (
+                std::fs::read_to_string(path.join("comm")).unwrap().trim().to_string(),
+                list.trim().to_string(),
+            )
         })
         .collect()
 }
@@ -121,12 +134,15 @@ fn the_leading_thread_shares_its_processor_with_nobody() {
     TestModel::llama().write(&path).unwrap();
     let path = path.to_str().unwrap();
     for (arguments, apart) in [(&[][..], true), (&["-C", "0"], false)] {
-        let served = Served::start(&[&["-m", path, "-t", &all.to_string(), "-c", "64"], arguments].concat());
+        let served =
+            Served::start(&[&["-m", path, "-t", &all.to_string(), "-c", "64"], arguments].concat());
         assert_eq!(served.post("/v1/completions", r#"{"prompt": "abc", "max_tokens": 2}"#).0, 200);
         let threads = processors(&served);
-        let of_engine = &threads.iter().find(|(name, _)| name == "engine").expect("an engine's thread").1;
+        let of_engine =
+            &threads.iter().find(|(name, _)| name == "engine").expect("an engine's thread").1;
         assert_eq!(!of_engine.contains(['-', ',']), apart, "{arguments:?}: {threads:?}");
-        let others = threads.iter().filter(|(name, _)| name == "server" || name.starts_with("compute"));
+        let others =
+            threads.iter().filter(|(name, _)| name == "server" || name.starts_with("compute"));
         assert!(others.clone().count() >= 2, "{threads:?}");
         for (_, list) in others {
             assert_eq!(list != of_engine, apart, "{arguments:?}: {threads:?}");
@@ -137,11 +153,20 @@ fn the_leading_thread_shares_its_processor_with_nobody() {
 
 #[test]
 fn the_mock_is_served_with_keys_and_prompts_logged_where_asked() {
-    let served = Served::start(&["--mock", "ttft=1ms,itl=1ms,ctx=99", "--api-key", "k", "--log-prompts", "-a", "x,y"]);
+    let served = Served::start(&[
+        "--mock",
+        "ttft=1ms,itl=1ms,ctx=99",
+        "--api-key",
+        "k",
+        "--log-prompts",
+        "-a",
+        "x,y",
+    ]);
     let (status, _) = served.post("/v1/completions", r#"{"prompt": "told"}"#);
     assert_eq!(status, 401);
     let headers = "content-type: application/json\r\nauthorization: Bearer k\r\n";
-    let (status, _) = served.call("POST", "/v1/completions", headers, r#"{"prompt": "told", "model": "y"}"#);
+    let (status, _) =
+        served.call("POST", "/v1/completions", headers, r#"{"prompt": "told", "model": "y"}"#);
     assert_eq!(status, 200);
     let (code, log) = served.terminate();
     assert_eq!(code, Some(0));
@@ -159,7 +184,11 @@ fn what_cannot_be_served_is_said_with_code_1_or_2() {
         (&["--mock", "itl=1ms", "--api-key", ""], 2, "must not be empty"),
         (&["-m", "does-not-exist.gguf", "--port", "0"], 2, "does-not-exist.gguf"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_pacemark")).arg("serve").args(arguments).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+            .arg("serve")
+            .args(arguments)
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(message) && !text.contains("panicked"), "{arguments:?}: {text}");
@@ -200,7 +229,8 @@ fn a_log_that_nobody_reads_stops_nothing() {
 fn a_log_that_nobody_can_read_ends_nothing() {
     let mut served = Served::start(&["--mock", "ttft=0,itl=0"]);
     let (reader, _) = std::io::pipe().unwrap();
-    served.stderr = BufReader::new(std::process::ChildStderr::from(std::os::fd::OwnedFd::from(reader)));
+    served.stderr =
+        BufReader::new(std::process::ChildStderr::from(std::os::fd::OwnedFd::from(reader)));
     for _ in 0..50 {
         assert_eq!(served.post("/v1/completions", r#"{"prompt": "a", "max_tokens": 1}"#).0, 200);
     }
@@ -221,8 +251,14 @@ fn an_end_that_cuts_answers_short_is_a_failure() {
     let mut stream = TcpStream::connect(&served.address).unwrap();
     let body = r#"{"prompt": "a"}"#;
     let head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
-    stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
-    while !served.call("GET", "/metrics", "", "").1.contains("num_requests_running{model_name=\"mock\"} 1") {
+    stream
+        .write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+        .unwrap();
+    while !served
+        .call("GET", "/metrics", "", "")
+        .1
+        .contains("num_requests_running{model_name=\"mock\"} 1")
+    {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     let (code, log) = served.terminate();
@@ -234,9 +270,14 @@ fn an_end_that_cuts_answers_short_is_a_failure() {
 #[test]
 fn running_out_of_descriptors_is_said_and_passes() {
     let mut child = Command::new("sh");
-    child.args(["-c", "ulimit -n 24; exec \"$0\" serve --port 0 --mock ttft=0,itl=0", env!("CARGO_BIN_EXE_pacemark")]);
+    child.args([
+        "-c",
+        "ulimit -n 24; exec \"$0\" serve --port 0 --mock ttft=0,itl=0",
+        env!("CARGO_BIN_EXE_pacemark"),
+    ]);
     let served = Served::started(&mut child);
-    let many: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&served.address).unwrap()).collect();
+    let many: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(&served.address).unwrap()).collect();
     std::thread::sleep(std::time::Duration::from_millis(300));
     drop(many);
     assert_eq!(served.call("GET", "/health", "", "").0, 200);
@@ -253,22 +294,35 @@ fn a_required_call_may_refer_to_definitions() {
     // The tiny model's tokens are letters: its context has no room for more than the tools' names.
     let template = folder.join("names.jinja");
     let names = "{% for tool in tools or [] %}<tool_call>{{ tool.function.name }}{% endfor %}";
-    std::fs::write(&template, format!("{names}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}")).unwrap();
+    std::fs::write(
+        &template,
+        format!("{names}{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}"),
+    )
+    .unwrap();
     let template = template.to_str().unwrap();
-    let served = Served::start(&["-m", path.to_str().unwrap(), "-t", "1", "-c", "256", "--chat-template", template]);
+    let served = Served::start(&[
+        "-m",
+        path.to_str().unwrap(),
+        "-t",
+        "1",
+        "-c",
+        "256",
+        "--chat-template",
+        template,
+    ]);
     let parameters = serde_json::json!({
         "properties": { "mood": { "$ref": "#/$defs/Mood" } }, "required": ["mood"],
         "$defs": { "Mood": { "enum": ["glad", "sad"] } },
     });
-    let tool =
-        |name: &str| serde_json::json!({"type": "function", "function": {"name": name, "parameters": parameters}});
+    let tool = |name: &str| serde_json::json!({"type": "function", "function": {"name": name, "parameters": parameters}});
     let body = serde_json::json!({
         "messages": [{"role": "user", "content": "a"}], "tools": [tool("f"), tool("g")], "tool_choice": "required",
         "parallel_tool_calls": false,
     });
     let (status, answer) = served.post("/v1/chat/completions", &body.to_string());
     assert_eq!(status, 200, "{answer}");
-    let arguments = answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+    let arguments =
+        answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
     let arguments: Value = serde_json::from_str(arguments).unwrap();
     assert!(arguments["mood"] == "glad" || arguments["mood"] == "sad", "{answer}");
     std::fs::remove_dir_all(&folder).unwrap();

@@ -1,4 +1,5 @@
-//! The signals that end a program, sent to commands at work: what was measured is shown, no half of a file stays.
+//! The signals that end a program, sent to commands at work: what was measured is shown, no half of
+//! a file stays.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +13,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("pacemark-signals-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("pacemark-signals-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
@@ -29,14 +31,21 @@ impl Drop for Folder {
     }
 }
 
-/// Started, and far enough to take signals: the thread that waits for them is there. `shell` is done before.
+/// Started, and far enough to take signals: the thread that waits for them is there. `shell` is
+/// done before.
 fn started(shell: &str, arguments: &[&str]) -> Child {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_pacemark")]).args(arguments);
+    command
+        .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_pacemark")])
+        .args(arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let tasks = PathBuf::from(format!("/proc/{}/task", child.id()));
-    let waits = |task: &Path| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "signals");
-    while !std::fs::read_dir(&tasks).is_ok_and(|mut all| all.any(|task| task.is_ok_and(|task| waits(&task.path())))) {
+    let waits = |task: &Path| {
+        std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "signals")
+    };
+    while !std::fs::read_dir(&tasks)
+        .is_ok_and(|mut all| all.any(|task| task.is_ok_and(|task| waits(&task.path()))))
+    {
         assert!(tasks.exists(), "it has ended by itself");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -44,14 +53,20 @@ fn started(shell: &str, arguments: &[&str]) -> Child {
 }
 
 fn send(signal: &str, child: &Child) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success()
+    );
 }
 
 fn bench(folder: &Folder) -> Vec<String> {
     let model = folder.0.join("tiny.gguf");
     TestModel::llama().write(&model).unwrap();
     let words = "-p 4 -n 4 -r 1000000 -t 1 --no-roof --no-warmup -o json";
-    ["bench", "-m", model.to_str().unwrap()].into_iter().chain(words.split(' ')).map(str::to_owned).collect()
+    ["bench", "-m", model.to_str().unwrap()]
+        .into_iter()
+        .chain(words.split(' '))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn repetitions(output: &Output) -> usize {
@@ -92,13 +107,24 @@ fn quantize_leaves_nothing() {
     let folder = Folder::new("quantize");
     let file = folder.0.join("out.gguf");
     for signal in ["-INT", "-TERM", "-HUP"] {
-        let arguments =
-            ["models", "quantize", "synth:smollm2-135m:F16", file.to_str().unwrap(), "--type", "Q4_K_M", "-t", "1"];
+        let arguments = [
+            "models",
+            "quantize",
+            "synth:smollm2-135m:F16",
+            file.to_str().unwrap(),
+            "--type",
+            "Q4_K_M",
+            "-t",
+            "1",
+        ];
         let child = started("", &arguments);
         send(signal, &child);
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains("interrupted"), "{signal}: {said}");
+        assert!(
+            output.status.code() == Some(1) && said.contains("interrupted"),
+            "{signal}: {said}"
+        );
         assert_eq!(folder.names(), [""; 0], "{signal}");
     }
 }

@@ -27,7 +27,8 @@ pub struct ModelConfig {
     pub norm_eps: f32,
     /// Where norms stand.
     pub placement: NormPlacement,
-    /// Attention and feed-forward block both read the stream as it enters the layer, and both add to it (gptneox).
+    /// Attention and feed-forward block both read the stream as it enters the layer, and both add
+    /// to it (gptneox).
     pub parallel_residual: bool,
     /// The file stores Q, K and V as one matrix, in this order; the loader takes it apart.
     pub fused_qkv: bool,
@@ -35,13 +36,15 @@ pub struct ModelConfig {
     pub qkv_bias: bool,
     /// The matrices after attention and of the feed-forward block have biases (gpt2, gptneox).
     pub output_bias: bool,
-    /// A learned vector for each of `n_ctx_train` positions is added to the embedding (gpt2); there are no others.
+    /// A learned vector for each of `n_ctx_train` positions is added to the embedding (gpt2); there
+    /// are no others.
     pub learned_positions: bool,
     /// RMS norm of every query and key head before RoPE (gemma3, qwen3).
     pub qk_norm: bool,
     /// The feed-forward block.
     pub ffn: Ffn,
-    /// How the file pairs the elements that RoPE rotates; the loader reorders rows so that the decoder sees `Half` only.
+    /// How the file pairs the elements that RoPE rotates; the loader reorders rows so that the
+    /// decoder sees `Half` only.
     pub rope_style: RopeStyle,
     /// Rotated elements of a head, its first ones; 0 where positions are not rotated in.
     pub rope_dim: usize,
@@ -123,7 +126,8 @@ pub enum RopeStyle {
 impl ModelConfig {
     /// KV bytes of one token over all layers.
     pub fn kv_bytes_per_token(&self, types: KvTypes) -> u64 {
-        let head = [types.k(), types.v()].map(|kv_type| kv_type.page_bytes(self.head_dim) / KV_BLOCK);
+        let head =
+            [types.k(), types.v()].map(|kv_type| kv_type.page_bytes(self.head_dim) / KV_BLOCK);
         (self.layers.len() * self.n_kv_heads * (head[0] + head[1])) as u64
     }
 }

@@ -1,13 +1,16 @@
 //! The decoder: one `forward` over a flat list of tokens from any number of sequences.
 //!
-//! Prefill, chunked prefill, decode, batched decode and scoring are the same call; only the list differs. The code is
-//! straight-line and single-threaded to read: each operation spreads over the team inside `kernels`.
+//! Prefill, chunked prefill, decode, batched decode and scoring are the same call; only the list
+//! differs. The code is straight-line and single-threaded to read: each operation spreads over the
+//! team inside `kernels`.
 
 use crate::kv::Slot;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
 use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, SequenceKv, TokenId};
-use pacemark_kernels::{Activations, AttentionShape, KernelSet, Product, SequenceSpan, attention, matmul};
+use pacemark_kernels::{
+    Activations, AttentionShape, KernelSet, Product, SequenceSpan, attention, matmul,
+};
 
 /// How to set up a decoder.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,7 +106,8 @@ impl Decoder {
         &mut self.kv
     }
 
-    /// Computes the items' tokens. Returns the wanted logits, `[rows, n_vocab]`, in order of items and tokens.
+    /// Computes the items' tokens. Returns the wanted logits, `[rows, n_vocab]`, in order of items
+    /// and tokens.
     ///
     /// On an error no sequence has changed.
     pub fn forward(&mut self, items: &mut [BatchItem<'_>]) -> Result<&[f32], EngineError> {
@@ -112,12 +116,14 @@ impl Decoder {
         Ok(&self.scratch.logits)
     }
 
-    /// Computes the items' tokens as [`Decoder::forward`] does, but in place of logits returns the last layer's states after
-    /// the output norm, `[n_tokens, n_embd]`, of all tokens: what embeddings are made of.
+    /// Computes the items' tokens as [`Decoder::forward`] does, but in place of logits returns the
+    /// last layer's states after the output norm, `[n_tokens, n_embd]`, of all tokens: what
+    /// embeddings are made of.
     pub fn states(&mut self, items: &mut [BatchItem<'_>]) -> Result<&[f32], EngineError> {
         self.layers(items)?;
         let (model, s) = (&self.model, &mut self.scratch);
-        let (width, norm, kernels) = (model.config.n_embd, &model.weights.output_norm, model.kernels);
+        let (width, norm, kernels) =
+            (model.config.n_embd, &model.weights.output_norm, model.kernels);
         s.states.resize(s.x.len(), 0.0);
         for (x, out) in s.x.chunks_exact(width).zip(s.states.chunks_exact_mut(width)) {
             norm_row(kernels, norm, model.config.norm_eps, x, out);
@@ -135,7 +141,8 @@ impl Decoder {
         }
         if let Some(positions) = &self.model.weights.positions {
             let n_positions = positions.len() / self.model.config.n_embd;
-            let longest = items.iter().map(|item| item.kv.len() + item.tokens.len()).max().unwrap_or(0);
+            let longest =
+                items.iter().map(|item| item.kv.len() + item.tokens.len()).max().unwrap_or(0);
             if longest > n_positions {
                 return Err(EngineError::Positions { n_tokens: longest, n_positions });
             }
@@ -150,7 +157,8 @@ impl Decoder {
         Ok(())
     }
 
-    /// Calls `f` for each of `items`, spread over the threads that compute: for work on logits between two passes.
+    /// Calls `f` for each of `items`, spread over the threads that compute: for work on logits
+    /// between two passes.
     pub fn spread<T: Send>(&self, items: &mut [T], f: &(dyn Fn(&mut T) + Sync)) {
         self.model.team.rows(items, 1, &|_, item| item.iter_mut().for_each(f));
     }
@@ -197,7 +205,8 @@ impl Decoder {
         s.up.resize(n * c.n_ff, 0.0);
         let tokens: Vec<TokenId> = items.iter().flat_map(|item| item.tokens).copied().collect();
         let embedding = &self.model.weights.embedding;
-        let (kernels, learned, positions) = (self.model.kernels, &self.model.weights.positions, &s.positions);
+        let (kernels, learned, positions) =
+            (self.model.kernels, &self.model.weights.positions, &s.positions);
         self.model.team.rows(&mut s.x, c.n_embd, &|t, row| {
             embedding.row(tokens[t], row);
             if let Some(learned) = learned {
@@ -210,7 +219,8 @@ impl Decoder {
         }
     }
 
-    /// `x += attention(norm(x))`; of parallel blocks the sum is left in `delta`, to be added by [`Self::ffn_block`].
+    /// `x += attention(norm(x))`; of parallel blocks the sum is left in `delta`, to be added by
+    /// [`Self::ffn_block`].
     fn attention_block(&mut self, index: usize, items: &[BatchItem<'_>]) {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
@@ -226,7 +236,8 @@ impl Decoder {
             ],
         );
         let kind = &c.layers[index];
-        let angles = s.angles.iter().find(|(other, _)| kind.rotates_like(other)).map(|(_, angles)| angles);
+        let angles =
+            s.angles.iter().find(|(other, _)| kind.rotates_like(other)).map(|(_, angles)| angles);
         let angles = angles.expect("Decoder::new makes angles for every kind of layer");
         let head = |norm: Option<&Norm>, t: usize, row: &mut [f32]| {
             let (cos, sin) = angles.of(t);
@@ -237,7 +248,8 @@ impl Decoder {
                 kernels.rope(head, cos, sin);
             }
         };
-        let (q, k) = ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
+        let (q, k) =
+            ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
         if c.rope_dim > 0 || c.qk_norm {
             team.rows2(q, k, &|t, q, k| {
                 head(layer.q_norm.as_ref(), t, q);
@@ -257,27 +269,38 @@ impl Decoder {
         attention(team, kernels, &shape, &self.kv.lanes(index), &spans, &s.q, &mut s.mixed);
         let (mixed, width) = (&s.mixed, c.n_heads * c.head_dim);
         s.activations.reset(n, width);
-        s.activations.fill(team, kernels, &|t, row| row.copy_from_slice(&mixed[t * width..][..width]));
+        s.activations
+            .fill(team, kernels, &|t, row| row.copy_from_slice(&mixed[t * width..][..width]));
         matmul(team, &s.activations, &mut [Product { weights: &layer.wo, out: &mut s.delta }]);
         if !c.parallel_residual {
             self.add_delta(|layer| layer.attn_post_norm.as_ref(), index);
         }
     }
 
-    /// `x += down(activation(gate(norm(x))) * up(norm(x)))`, or `x += down(activation(up(norm(x))))`.
+    /// `x += down(activation(gate(norm(x))) * up(norm(x)))`, or `x +=
+    /// down(activation(up(norm(x))))`.
     fn ffn_block(&mut self, index: usize) {
         let (n, parallel) = (self.scratch.positions.len(), self.model.config.parallel_residual);
         let s = &mut self.scratch;
-        normalize(&self.model, &s.x, 0..n, &self.model.weights.layers[index].ffn_norm, &mut s.activations);
+        normalize(
+            &self.model,
+            &s.x,
+            0..n,
+            &self.model.weights.layers[index].ffn_norm,
+            &mut s.activations,
+        );
         if parallel {
-            // The stream as it entered the layer has been read: now it may take what attention found.
+            // The stream as it entered the layer has been read: now it may take what attention
+            // found.
             self.add_delta(|layer| layer.attn_post_norm.as_ref(), index);
         }
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         let up = Product { weights: &layer.up, out: &mut s.up };
         match &layer.gate {
-            Some(gate) => matmul(team, &s.activations, &mut [Product { weights: gate, out: &mut s.gate }, up]),
+            Some(gate) => {
+                matmul(team, &s.activations, &mut [Product { weights: gate, out: &mut s.gate }, up])
+            }
             None => matmul(team, &s.activations, &mut [up]),
         }
         let (gate, up) = (&s.gate, &s.up);
@@ -329,9 +352,15 @@ impl Decoder {
         let n_rows = rows.len();
         normalize(&self.model, &s.x, rows, &weights.output_norm, &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
-        matmul(team, &s.activations, &mut [Product { weights: &weights.output, out: &mut s.logits }]);
+        matmul(
+            team,
+            &s.activations,
+            &mut [Product { weights: &weights.output, out: &mut s.logits }],
+        );
         if let Some(cap) = c.logit_softcap {
-            team.rows(&mut s.logits, c.n_vocab, &|_, row| row.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh()));
+            team.rows(&mut s.logits, c.n_vocab, &|_, row| {
+                row.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh())
+            });
         }
     }
 }

@@ -10,7 +10,11 @@ pub enum EngineError {
     #[error(transparent)]
     ModelFile(#[from] ModelFileError),
     /// The file's architecture has no row in `ARCHS`.
-    #[error("{}: general.architecture: {} is not supported (supported: {supported})", excerpt(file), excerpt(found))]
+    #[error(
+        "{}: general.architecture: {} is not supported (supported: {supported})",
+        excerpt(file),
+        excerpt(found)
+    )]
     Architecture {
         /// The file.
         file: String,
@@ -50,7 +54,11 @@ pub enum EngineError {
         found: Vec<u64>,
     },
     /// A tensor that the architecture does not have: ignoring it would compute another model.
-    #[error("{}: {}: not a tensor of architecture {architecture} as Pacemark knows it", excerpt(file), excerpt(name))]
+    #[error(
+        "{}: {}: not a tensor of architecture {architecture} as Pacemark knows it",
+        excerpt(file),
+        excerpt(name)
+    )]
     UnknownTensor {
         /// The file.
         file: String,
@@ -120,7 +128,9 @@ pub enum EngineError {
         n_blocks: usize,
     },
     /// A sequence longer than there are learned positions.
-    #[error("the model has learned {n_positions} positions: a sequence of {n_tokens} tokens is too long for it")]
+    #[error(
+        "the model has learned {n_positions} positions: a sequence of {n_tokens} tokens is too long for it"
+    )]
     Positions {
         /// Tokens of the sequence, the new ones included.
         n_tokens: usize,

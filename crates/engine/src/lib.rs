@@ -1,8 +1,10 @@
-//! The engine: a model file becomes a decoder, a decoder turns tokens to logits, a sampler turns logits to a token.
+//! The engine: a model file becomes a decoder, a decoder turns tokens to logits, a sampler turns
+//! logits to a token.
 //!
-//! One [`Decoder`] runs every architecture. It is driven by the *features* in [`ModelConfig`] (norm placement, RoPE, windows,
-//! feed-forward block, …), never by a model's name; an architecture is one file in `arch` and one line in [`ARCHS`].
-//! Arithmetic is left to `kernels`, text to `tokenizer`, and which sequence computes when to the caller.
+//! One [`Decoder`] runs every architecture. It is driven by the *features* in [`ModelConfig`] (norm
+//! placement, RoPE, windows, feed-forward block, …), never by a model's name; an architecture is
+//! one file in `arch` and one line in [`ARCHS`]. Arithmetic is left to `kernels`, text to
+//! `tokenizer`, and which sequence computes when to the caller.
 
 mod arch;
 mod config;

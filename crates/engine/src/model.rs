@@ -15,21 +15,25 @@ use std::time::{Duration, Instant};
 pub struct LoadOptions {
     /// Threads that compute a pass over one token; at least 1.
     pub n_threads: usize,
-    /// Threads that compute a pass over several tokens, and pack the weights; `None` for as many as `n_threads`.
+    /// Threads that compute a pass over several tokens, and pack the weights; `None` for as many as
+    /// `n_threads`.
     pub n_threads_batch: Option<usize>,
     /// Tokens that the KV cache will hold, for the check against the memory there is.
     pub n_ctx: usize,
     /// How it will store them.
     pub kv: KvTypes,
-    /// Where the threads run. The thread that loads the model is one of them until the model is dropped.
+    /// Where the threads run. The thread that loads the model is one of them until the model is
+    /// dropped.
     pub place: Place,
     /// Read the file tensor by tensor instead of mapping it.
     pub no_mmap: bool,
     /// Lock the weights in memory, so that they are never swapped out.
     pub mlock: bool,
-    /// Compute from the file's rows instead of packing them: slower, without the memory that panels take.
+    /// Compute from the file's rows instead of packing them: slower, without the memory that panels
+    /// take.
     pub no_pack: bool,
-    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their types.
+    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their
+    /// types.
     pub weights: Option<Recipe>,
 }
 
@@ -62,7 +66,10 @@ impl Model {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Model, EngineError> {
         let started = Instant::now();
-        let file = ModelFile::open_with(path, OpenOptions { weights: options.weights, no_mmap: options.no_mmap })?;
+        let file = ModelFile::open_with(
+            path,
+            OpenOptions { weights: options.weights, no_mmap: options.no_mmap },
+        )?;
         let config = arch::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
@@ -87,7 +94,16 @@ impl Model {
             lock(&file, &arena, options.no_pack)?;
         }
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
-        Ok(Model { config, weights, kernels, team, n_threads, n_threads_batch, file: Arc::new(file), times })
+        Ok(Model {
+            config,
+            weights,
+            kernels,
+            team,
+            n_threads,
+            n_threads_batch,
+            file: Arc::new(file),
+            times,
+        })
     }
 
     /// Dimensions and features.
@@ -115,7 +131,8 @@ impl Model {
         self.n_threads_batch
     }
 
-    /// Has the right number of threads compute the next pass, over `n_tokens` tokens of all sequences together.
+    /// Has the right number of threads compute the next pass, over `n_tokens` tokens of all
+    /// sequences together.
     pub(crate) fn set_threads_for(&self, n_tokens: usize) {
         self.team.set_active(if n_tokens > 1 { self.n_threads_batch } else { self.n_threads });
     }
@@ -128,38 +145,55 @@ impl Model {
     /// Bytes of all matrices, packed or as the file has them.
     pub fn packed_bytes(&self) -> u64 {
         let layers = self.weights.layers.iter();
-        let matrices = layers.flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.up, &l.down].into_iter().chain(&l.gate));
+        let matrices = layers
+            .flat_map(|l| [&l.wq, &l.wk, &l.wv, &l.wo, &l.up, &l.down].into_iter().chain(&l.gate));
         matrices.chain([&self.weights.output]).map(|m| m.bytes() as u64).sum()
     }
 }
 
-/// Locks the weights, packed or in the file; the error says how much was to be locked, and how much may be.
+/// Locks the weights, packed or in the file; the error says how much was to be locked, and how much
+/// may be.
 fn lock(file: &ModelFile, arena: &Arena, in_place: bool) -> Result<(), EngineError> {
-    let (result, bytes) = if in_place { (file.lock(), file.file_bytes()) } else { (arena.lock(), arena.used_bytes()) };
+    let (result, bytes) = if in_place {
+        (file.lock(), file.file_bytes())
+    } else {
+        (arena.lock(), arena.used_bytes())
+    };
     result.map_err(|source| EngineError::Lock {
         weights_mib: bytes >> 20,
-        limit: pacemark_kernels::memlock_limit().map_or("any amount".into(), |bytes| format!("{} KiB", bytes >> 10)),
+        limit: pacemark_kernels::memlock_limit()
+            .map_or("any amount".into(), |bytes| format!("{} KiB", bytes >> 10)),
         source,
     })
 }
 
-/// Memory that a pass takes besides weights and cache: the activations of a batch of the usual size, logits, stacks and buffers.
-/// Measured with a prompt of 512: SmolLM2-135M is killed in a control group of 126 MiB and lives in 140, where all that is asked for is
-/// 136; gemma-3-270m is killed in 290 and lives in 300, where it is 293.
+/// Memory that a pass takes besides weights and cache: the activations of a batch of the usual
+/// size, logits, stacks and buffers. Measured with a prompt of 512: SmolLM2-135M is killed in a
+/// control group of 126 MiB and lives in 140, where all that is asked for is 136; gemma-3-270m is
+/// killed in 290 and lives in 300, where it is 293.
 fn work_bytes(config: &ModelConfig, n_ctx: usize) -> u64 {
     const BATCH: usize = 512;
     const REST: u64 = 8 << 20;
     let of = |n: usize, times: u64| (n as u64).saturating_mul(times * size_of::<f32>() as u64);
     let token = of(config.n_embd, 8).saturating_add(of(config.n_ff, 3));
-    token.saturating_mul(n_ctx.min(BATCH) as u64).saturating_add(of(config.n_vocab, 4)).saturating_add(REST)
+    token
+        .saturating_mul(n_ctx.min(BATCH) as u64)
+        .saturating_add(of(config.n_vocab, 4))
+        .saturating_add(REST)
 }
 
-/// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's within a few per cent.
-fn check_memory(file: &ModelFile, config: &ModelConfig, options: LoadOptions) -> Result<(), EngineError> {
+/// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's
+/// within a few per cent.
+fn check_memory(
+    file: &ModelFile,
+    config: &ModelConfig,
+    options: LoadOptions,
+) -> Result<(), EngineError> {
     let n_ctx = options.n_ctx;
     let kv = KvCache::bytes_for(config, options.kv, n_ctx).unwrap_or(u64::MAX);
     let work = work_bytes(config, n_ctx);
-    // Packed, they take a few per cent more than in the file: the last panel of a matrix is filled up.
+    // Packed, they take a few per cent more than in the file: the last panel of a matrix is filled
+    // up.
     let weights = file.n_bytes().saturating_add(file.n_bytes() / 16);
     let needed = weights.saturating_add(kv).saturating_add(work);
     let memory = Memory::of(&System::here());
@@ -171,7 +205,9 @@ fn check_memory(file: &ModelFile, config: &ModelConfig, options: LoadOptions) ->
             work_mib: work >> 20,
             n_ctx,
             available_mib: available >> 20,
-            bound_by: memory.bound_by.map_or(String::new(), |limit| format!(" (limited to {limit})")),
+            bound_by: memory
+                .bound_by
+                .map_or(String::new(), |limit| format!(" (limited to {limit})")),
         }),
         _ => Ok(()),
     }

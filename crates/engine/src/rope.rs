@@ -11,14 +11,22 @@ pub(crate) struct RopeAngles {
 }
 
 impl RopeAngles {
-    /// Angles `position / factor * theta^(-2i / dim)` (Su et al., 2021), each frequency divided by `freq_factors[i]` where
-    /// the model brings such (Llama 3's long-context scaling). In f64: f32 loses whole radians at long contexts.
-    pub(crate) fn set(&mut self, kind: &LayerKind, dim: usize, freq_factors: Option<&[f32]>, positions: &[i32]) {
+    /// Angles `position / factor * theta^(-2i / dim)` (Su et al., 2021), each frequency divided by
+    /// `freq_factors[i]` where the model brings such (Llama 3's long-context scaling). In f64: f32
+    /// loses whole radians at long contexts.
+    pub(crate) fn set(
+        &mut self,
+        kind: &LayerKind,
+        dim: usize,
+        freq_factors: Option<&[f32]>,
+        positions: &[i32],
+    ) {
         self.half = dim / 2;
         let frequencies: Vec<f64> = (0..self.half)
             .map(|i| {
                 let factor = freq_factors.map_or(1.0, |f| f64::from(f[i]));
-                f64::from(kind.rope_theta).powf(-2.0 * i as f64 / dim as f64) / (factor * f64::from(kind.rope_factor))
+                f64::from(kind.rope_theta).powf(-2.0 * i as f64 / dim as f64)
+                    / (factor * f64::from(kind.rope_factor))
             })
             .collect();
         self.cos.clear();

@@ -1,7 +1,8 @@
 //! The weights of a model, checked against its configuration and packed for the kernels.
 //!
-//! File quirks end here: rows of Q and K are reordered so that the decoder knows one style of RoPE, tied embeddings become
-//! an output matrix like any other, and a tensor that the configuration does not account for is an error.
+//! File quirks end here: rows of Q and K are reordered so that the decoder knows one style of RoPE,
+//! tied embeddings become an output matrix like any other, and a tensor that the configuration does
+//! not account for is an error.
 
 use crate::{EngineError, ModelConfig, NormKind, NormPlacement, RopeStyle, TokenId};
 use pacemark_kernels::{Arena, KernelSet, Matrix, Team};
@@ -99,7 +100,10 @@ pub(crate) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     /// Everything; `progress(done, of)` is called after each layer.
-    pub(crate) fn load(mut self, progress: &mut dyn FnMut(usize, usize)) -> Result<Weights, EngineError> {
+    pub(crate) fn load(
+        mut self,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Weights, EngineError> {
         let c = self.config;
         let embedding_shape = [c.n_embd as u64, c.n_vocab as u64];
         let info = self.tensor("token_embd.weight", &embedding_shape)?;
@@ -110,19 +114,27 @@ impl<'a> Loader<'a> {
             scale: c.embed_scale,
         };
         let positions = match c.learned_positions {
-            true => Some(self.floats("position_embd.weight", &[c.n_embd as u64, c.n_ctx_train as u64])?),
+            true => {
+                Some(self.floats("position_embd.weight", &[c.n_embd as u64, c.n_ctx_train as u64])?)
+            }
             false => None,
         };
         let output_norm = self.norm("output_norm", c.n_embd)?;
-        // Written for models whose layers rotate alike: of others it does not say which layers it is for.
+        // Written for models whose layers rotate alike: of others it does not say which layers it
+        // is for.
         let rotate_alike = c.layers.windows(2).all(|two| two[0].rotates_like(&two[1]));
         let rope_factors = match self.file.tensor("rope_freqs.weight") {
-            Some(_) if rotate_alike => Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?),
+            Some(_) if rotate_alike => {
+                Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?)
+            }
             _ => None,
         };
         let tied = self.file.tensor("output.weight").is_none();
-        let output =
-            self.matrix(if tied { "token_embd" } else { "output" }, (c.n_embd, c.n_vocab), Rows::AS_THEY_ARE)?;
+        let output = self.matrix(
+            if tied { "token_embd" } else { "output" },
+            (c.n_embd, c.n_vocab),
+            Rows::AS_THEY_ARE,
+        )?;
         let mut layers = Vec::with_capacity(c.layers.len());
         for i in 0..c.layers.len() {
             layers.push(self.layer(i)?);
@@ -187,10 +199,19 @@ impl<'a> Loader<'a> {
         let mut part = |range: Range<usize>, rows| {
             let bias = bias.as_ref().map(|bias| bias[range.clone()].to_vec());
             let n_rows = range.len();
-            self.pack(info, (d, n_rows), (&bytes, range.start * row_bytes..range.end * row_bytes), bias, rows)
+            self.pack(
+                info,
+                (d, n_rows),
+                (&bytes, range.start * row_bytes..range.end * row_bytes),
+                bias,
+                rows,
+            )
         };
-        let parts =
-            [part(0..q_width, rows)?, part(q_width..q_width + kv_width, rows)?, part(q_width + kv_width..all, plain)?];
+        let parts = [
+            part(0..q_width, rows)?,
+            part(q_width..q_width + kv_width, rows)?,
+            part(q_width + kv_width..all, plain)?,
+        ];
         self.release(&bytes);
         Ok(parts)
     }
@@ -200,15 +221,32 @@ impl<'a> Loader<'a> {
         Ok(Norm { weight, bias: self.bias_if(self.config.norm == NormKind::Layer, name, len)? })
     }
 
-    fn rms_norm_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Option<Norm>, EngineError> {
+    fn rms_norm_if(
+        &mut self,
+        wanted: bool,
+        name: &str,
+        len: usize,
+    ) -> Result<Option<Norm>, EngineError> {
         if !wanted {
             return Ok(None);
         }
-        Ok(Some(Norm { weight: self.floats(&format!("{name}.weight"), &[len as u64])?, bias: None }))
+        Ok(Some(Norm {
+            weight: self.floats(&format!("{name}.weight"), &[len as u64])?,
+            bias: None,
+        }))
     }
 
-    fn bias_if(&mut self, wanted: bool, name: &str, len: usize) -> Result<Option<Vec<f32>>, EngineError> {
-        if wanted { self.floats(&format!("{name}.bias"), &[len as u64]).map(Some) } else { Ok(None) }
+    fn bias_if(
+        &mut self,
+        wanted: bool,
+        name: &str,
+        len: usize,
+    ) -> Result<Option<Vec<f32>>, EngineError> {
+        if wanted {
+            self.floats(&format!("{name}.bias"), &[len as u64]).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A small tensor of any type, as floats.
@@ -217,12 +255,18 @@ impl<'a> Loader<'a> {
         let bytes = self.file.bytes(info)?;
         // The shape is the file's own, whose bytes are there: it cannot be absurd.
         let mut out = vec![0.0; info.n_elements() as usize];
-        dequantize_row(info.dtype, &bytes, &mut out).expect("modelfile checks a tensor's bytes against its shape");
+        dequantize_row(info.dtype, &bytes, &mut out)
+            .expect("modelfile checks a tensor's bytes against its shape");
         Ok(out)
     }
 
     /// `{name}.weight`, a matrix of `(n_cols, n_rows)`, packed.
-    fn matrix(&mut self, name: &str, shape: (usize, usize), rows: Rows) -> Result<Matrix, EngineError> {
+    fn matrix(
+        &mut self,
+        name: &str,
+        shape: (usize, usize),
+        rows: Rows,
+    ) -> Result<Matrix, EngineError> {
         let (info, bytes) = self.weight(name, shape)?;
         let bias = self.bias_if(rows.bias, name, shape.1)?;
         let packed = self.pack(info, shape, (&bytes, 0..bytes.len()), bias, rows);
@@ -237,13 +281,17 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn weight(&mut self, name: &str, shape: (usize, usize)) -> Result<(&'a TensorInfo, TensorBytes), EngineError> {
+    fn weight(
+        &mut self,
+        name: &str,
+        shape: (usize, usize),
+    ) -> Result<(&'a TensorInfo, TensorBytes), EngineError> {
         let info = self.tensor(&format!("{name}.weight"), &[shape.0 as u64, shape.1 as u64])?;
         Ok((info, self.file.bytes(info)?))
     }
 
-    /// Packs a range of `bytes`, rows of the tensor `info`; or only notes where they are. A bias is in the order of the file's
-    /// rows.
+    /// Packs a range of `bytes`, rows of the tensor `info`; or only notes where they are. A bias is
+    /// in the order of the file's rows.
     fn pack(
         &mut self,
         info: &TensorInfo,
@@ -252,13 +300,30 @@ impl<'a> Loader<'a> {
         bias: Option<Vec<f32>>,
         rows: Rows,
     ) -> Result<Matrix, EngineError> {
-        let order = |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
+        let order =
+            |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
         let bias = bias.map(|bias| (0..n_rows).map(|row| bias[order(row)]).collect());
         let matrix = if self.in_place {
-            let order: Option<&dyn Fn(usize) -> usize> = if rows.reorder.is_some() { Some(&order) } else { None };
-            Matrix::in_place(self.kernels, info.dtype, (n_rows, n_cols), Arc::new(bytes.clone()), range, order)
+            let order: Option<&dyn Fn(usize) -> usize> =
+                if rows.reorder.is_some() { Some(&order) } else { None };
+            Matrix::in_place(
+                self.kernels,
+                info.dtype,
+                (n_rows, n_cols),
+                Arc::new(bytes.clone()),
+                range,
+                order,
+            )
         } else {
-            Matrix::pack(self.team, self.kernels, self.arena, info.dtype, (n_rows, n_cols), &bytes[range], &order)
+            Matrix::pack(
+                self.team,
+                self.kernels,
+                self.arena,
+                info.dtype,
+                (n_rows, n_cols),
+                &bytes[range],
+                &order,
+            )
         };
         matrix.map(|matrix| matrix.with_bias(bias)).map_err(|source| EngineError::Pack {
             file: self.file.path().display().to_string(),
@@ -279,15 +344,21 @@ impl<'a> Loader<'a> {
         };
         if info.dims != expected {
             let (expected, found) = (expected.to_vec(), info.dims.clone());
-            return Err(EngineError::TensorShape { file: file(), name: name.to_string(), expected, found });
+            return Err(EngineError::TensorShape {
+                file: file(),
+                name: name.to_string(),
+                expected,
+                found,
+            });
         }
         self.used.insert(name.to_string());
         Ok(info)
     }
 }
 
-/// Which row of an interleaved file becomes `row` of a half-style matrix: pair `i` of a head, stored at `2i` and `2i + 1`,
-/// goes to `i` and `i + rope_dim / 2`; elements beyond `rope_dim` stay.
+/// Which row of an interleaved file becomes `row` of a half-style matrix: pair `i` of a head,
+/// stored at `2i` and `2i + 1`, goes to `i` and `i + rope_dim / 2`; elements beyond `rope_dim`
+/// stay.
 fn half_style_row(row: usize, head_dim: usize, rope_dim: usize) -> usize {
     let (head, within) = (row / head_dim, row % head_dim);
     let half = rope_dim / 2;

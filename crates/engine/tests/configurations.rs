@@ -1,7 +1,9 @@
-//! Several hundred configurations beside Hugging Face transformers: each gives the logits that it computes, or is refused.
+//! Several hundred configurations beside Hugging Face transformers: each gives the logits that it
+//! computes, or is refused.
 //!
-//! `data/configurations/make_configurations.py` changed fields of the golden models' `config.json` and wrote down what
-//! transformers makes of each, in float32; it says with which version. What transformers refuses may be refused or computed.
+//! `data/configurations/make_configurations.py` changed fields of the golden models' `config.json`
+//! and wrote down what transformers makes of each, in float32; it says with which version. What
+//! transformers refuses may be refused or computed.
 
 use pacemark_engine::*;
 use serde_json::{Map, Value};
@@ -26,10 +28,12 @@ impl Directory {
         std::fs::create_dir(&directory).unwrap();
         for entry in std::fs::read_dir(base).unwrap().map(Result::unwrap) {
             if entry.file_name() != "config.json" {
-                std::os::unix::fs::symlink(entry.path(), directory.join(entry.file_name())).unwrap();
+                std::os::unix::fs::symlink(entry.path(), directory.join(entry.file_name()))
+                    .unwrap();
             }
         }
-        std::fs::write(directory.join("config.json"), Value::Object(config.clone()).to_string()).unwrap();
+        std::fs::write(directory.join("config.json"), Value::Object(config.clone()).to_string())
+            .unwrap();
         Directory(directory)
     }
 }
@@ -56,8 +60,11 @@ fn configuration(base: &Path, case: &Value) -> Map<String, Value> {
 
 /// The logits of all positions, or why there are none.
 fn logits(directory: &Path, tokens: &[TokenId]) -> Result<Vec<Vec<f32>>, EngineError> {
-    let model =
-        Model::load(directory, LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() }, &mut |_, _| {})?;
+    let model = Model::load(
+        directory,
+        LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() },
+        &mut |_, _| {},
+    )?;
     let n_vocab = model.config().n_vocab;
     let kv = KvTypes::new(KvType::F32, KvType::F32).unwrap();
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv });
@@ -89,7 +96,8 @@ fn no_configuration_is_computed_otherwise_without_a_word() {
         let config = configuration(&golden.join(base), case);
         let directory = Directory::new(&golden.join(base), &config);
         let tokens: Vec<TokenId> =
-            serde_json::from_value(read(&golden.join(format!("{base}.json")))["tokens"].clone()).unwrap();
+            serde_json::from_value(read(&golden.join(format!("{base}.json")))["tokens"].clone())
+                .unwrap();
         let name = format!("{base} {} -{}", case["set"], case["remove"]);
         match (logits(&directory.0, &tokens), case.get("logits").is_some()) {
             (Ok(found), true) => {
@@ -103,7 +111,12 @@ fn no_configuration_is_computed_otherwise_without_a_word() {
                 counts[if theirs { 1 } else { 2 }] += 1;
                 let file = directory.0.display().to_string();
                 let marker = if theirs { "" } else { "both: " };
-                writeln!(refused, "{marker}{name}\n    {}", error.to_string().replace(&file, "DIR")).unwrap();
+                writeln!(
+                    refused,
+                    "{marker}{name}\n    {}",
+                    error.to_string().replace(&file, "DIR")
+                )
+                .unwrap();
             }
             (Ok(_), false) => {
                 counts[3] += 1;

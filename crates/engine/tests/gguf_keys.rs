@@ -1,6 +1,8 @@
-//! Keys of GGUF files: each is computed, as llama.cpp understands it, or the file is refused by the key's name.
+//! Keys of GGUF files: each is computed, as llama.cpp understands it, or the file is refused by the
+//! key's name.
 //!
-//! Logits are transformers' of configurations that say the same, by `data/configurations/make_configurations.py`.
+//! Logits are transformers' of configurations that say the same, by
+//! `data/configurations/make_configurations.py`.
 
 use pacemark_engine::*;
 use pacemark_modelfile::{Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
@@ -18,7 +20,11 @@ fn read(path: &Path) -> Json {
 }
 
 /// The golden model's file with keys removed and set.
-fn edited(base: &str, remove: &[&str], set: &[(String, Value)]) -> (Metadata, Vec<(TensorInfo, Vec<u8>)>) {
+fn edited(
+    base: &str,
+    remove: &[&str],
+    set: &[(String, Value)],
+) -> (Metadata, Vec<(TensorInfo, Vec<u8>)>) {
     let file = ModelFile::open(data().join("golden").join(format!("{base}.gguf"))).unwrap();
     let mut metadata = Metadata::new();
     for (key, value) in file.metadata().iter().filter(|(key, _)| !remove.contains(key)) {
@@ -28,7 +34,10 @@ fn edited(base: &str, remove: &[&str], set: &[(String, Value)]) -> (Metadata, Ve
         metadata.set(key.clone(), value.clone());
     }
     let tensor = |info: &TensorInfo| {
-        (TensorInfo::new(info.name.clone(), info.dims.clone(), info.dtype), file.bytes(info).unwrap().to_vec())
+        (
+            TensorInfo::new(info.name.clone(), info.dims.clone(), info.dtype),
+            file.bytes(info).unwrap().to_vec(),
+        )
     };
     (metadata, file.tensors().iter().map(tensor).collect())
 }
@@ -36,7 +45,8 @@ fn edited(base: &str, remove: &[&str], set: &[(String, Value)]) -> (Metadata, Ve
 /// The logits of all positions of the golden model's tokens, or why there are none.
 fn logits(base: &str, remove: &[&str], set: &[(String, Value)]) -> Result<Vec<Vec<f32>>, String> {
     let (metadata, tensors) = edited(base, remove, set);
-    let unique = format!("pacemark-keys-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
+    let unique =
+        format!("pacemark-keys-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(unique);
     write_gguf_file(&path, &metadata, &tensors).unwrap();
     let options = LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() };
@@ -48,7 +58,8 @@ fn logits(base: &str, remove: &[&str], set: &[(String, Value)]) -> Result<Vec<Ve
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv });
     let golden = read(&data().join("golden").join(format!("{base}.json")));
     let tokens: Vec<TokenId> = serde_json::from_value(golden["tokens"].clone()).unwrap();
-    let item = BatchItem { kv: &mut SequenceKv::default(), tokens: &tokens, logits: LogitRows::From(0) };
+    let item =
+        BatchItem { kv: &mut SequenceKv::default(), tokens: &tokens, logits: LogitRows::From(0) };
     let logits = decoder.forward(&mut [item]).map_err(|error| error.to_string())?;
     Ok(logits.chunks_exact(n_vocab).map(<[f32]>::to_vec).collect())
 }
@@ -61,19 +72,26 @@ fn keys_mean_what_they_mean_to_llama_cpp() {
     let cases = reference["gguf"].as_array().unwrap();
     assert!(cases.len() > 10);
     for case in cases {
-        let remove: Vec<&str> = case["remove"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
+        let remove: Vec<&str> =
+            case["remove"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
         let value = |value: &Json| match value {
             Json::String(text) => Value::String(text.clone()),
             Json::Number(number) if number.is_u64() => Value::U32(number.as_u64().unwrap() as u32),
             number => Value::F32(number.as_f64().unwrap() as f32),
         };
-        let set = case["set"].as_object().unwrap().iter().map(|(key, json)| (key.clone(), value(json)));
+        let set =
+            case["set"].as_object().unwrap().iter().map(|(key, json)| (key.clone(), value(json)));
         let set: Vec<(String, Value)> = set.collect();
         let found = logits(case["base"].as_str().unwrap(), &remove, &set).unwrap();
         let expected: Vec<Vec<f32>> = serde_json::from_value(case["logits"].clone()).unwrap();
         for (row, expected) in rows.iter().zip(&expected) {
             for (a, b) in found[*row].iter().step_by(step).zip(expected) {
-                assert!((a - b).abs() < TOLERANCE, "{} -{}: {a} and {b}", case["set"], case["remove"]);
+                assert!(
+                    (a - b).abs() < TOLERANCE,
+                    "{} -{}: {a} and {b}",
+                    case["set"],
+                    case["remove"]
+                );
             }
         }
     }
@@ -119,7 +137,12 @@ fn a_key_that_nothing_reads_is_refused_by_name() {
         ("llama", "final_logit_softcapping", Value::F32(30.0), "f32 0"),
         ("llama", "attention.sliding_window", Value::U32(4096), "u32 0"),
         ("llama", "logit_scale", Value::F32(0.5), "f32 1"),
-        ("llama", "something_new", Value::U32(1), "a key that Pacemark knows of architecture llama"),
+        (
+            "llama",
+            "something_new",
+            Value::U32(1),
+            "a key that Pacemark knows of architecture llama",
+        ),
         ("llama", "attention.head_count_kv", Value::U32s(vec![2, 1]), "the same for each layer"),
         ("llama", "attention.head_count_kv", Value::U32s(vec![2, 2, 2]), "the same for each layer"),
         ("llama", "attention.head_count_kv", Value::U32s(vec![]), "the same for each layer"),
@@ -127,12 +150,27 @@ fn a_key_that_nothing_reads_is_refused_by_name() {
         ("llama", "use_parallel_residual", Value::Bool(true), "a key that Pacemark knows"),
         ("qwen2", "rope.dimension_count", Value::U32(3), "an even number"),
         ("qwen2", "rope.dimension_count", Value::U32(64), "an even number up to the head's 8"),
-        ("qwen3", "rope.dimension_sections", Value::I32s(vec![1, 1, 1]), "a key that Pacemark knows"),
+        (
+            "qwen3",
+            "rope.dimension_sections",
+            Value::I32s(vec![1, 1, 1]),
+            "a key that Pacemark knows",
+        ),
         ("gemma3", "final_logit_softcapping", Value::F32(-1.0), "a number above 0"),
         ("gemma3", "final_logit_softcapping", Value::F32(f32::NAN), "a number above 0"),
         ("gemma3", "attn_logit_softcapping", Value::F32(50.0), "f32 0"),
-        ("gemma3", "attention.sliding_window_pattern", Value::Bools(vec![true; 3]), "an entry for each of 7 layers"),
-        ("gptneox", "rope.scaling.type", Value::String("longrope".into()), "longrope is not supported"),
+        (
+            "gemma3",
+            "attention.sliding_window_pattern",
+            Value::Bools(vec![true; 3]),
+            "an entry for each of 7 layers",
+        ),
+        (
+            "gptneox",
+            "rope.scaling.type",
+            Value::String("longrope".into()),
+            "longrope is not supported",
+        ),
         ("gpt2", "attention.scale", Value::F32(1.0), "a key that Pacemark knows"),
     ];
     for (base, key, value, part) in refused {

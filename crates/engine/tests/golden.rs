@@ -1,18 +1,23 @@
-//! Logits of every architecture, from both file formats, as Hugging Face transformers computes them in float32.
+//! Logits of every architecture, from both file formats, as Hugging Face transformers computes them
+//! in float32.
 //!
-//! `data/golden/make_golden.py` made the tiny models and wrote the logits down once; it says with which versions.
+//! `data/golden/make_golden.py` made the tiny models and wrote the logits down once; it says with
+//! which versions.
 
 use pacemark_engine::*;
 use pacemark_modelfile::{ModelFile, quantize::Recipe};
 use std::path::{Path, PathBuf};
 
-/// Logits have a standard deviation of one. Weights are computed as they are stored, and with keys and values in f32 sums
-/// differ in the last places only: by 5.4e-6 at most where this was measured (`llama-rope3`, AVX-512).
+/// Logits have a standard deviation of one. Weights are computed as they are stored, and with keys
+/// and values in f32 sums differ in the last places only: by 5.4e-6 at most where this was measured
+/// (`llama-rope3`, AVX-512).
 const TOLERANCE: f32 = 2e-5;
 
-/// What the KV cache's other types may make of that: twice the largest difference that was measured (`llama-rope3` and, in
-/// q4_0, `gemma3`; AVX-512). The models have random weights: trained ones lose far less.
-const KV_TOLERANCES: [(KvType, f32); 3] = [(KvType::F16, 7e-3), (KvType::Q8_0, 0.13), (KvType::Q4_0, 1.9)];
+/// What the KV cache's other types may make of that: twice the largest difference that was measured
+/// (`llama-rope3` and, in q4_0, `gemma3`; AVX-512). The models have random weights: trained ones
+/// lose far less.
+const KV_TOLERANCES: [(KvType, f32); 3] =
+    [(KvType::F16, 7e-3), (KvType::Q8_0, 0.13), (KvType::Q4_0, 1.9)];
 
 struct Golden {
     name: &'static str,
@@ -52,7 +57,9 @@ fn expected(name: &str) -> Expected {
     let text = std::fs::read_to_string(data(&format!("{name}.json"))).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let integers = |key: &str| json[key].as_array().unwrap().iter().map(|n| n.as_u64().unwrap());
-    let floats = |row: &serde_json::Value| row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
+    let floats = |row: &serde_json::Value| {
+        row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
     Expected {
         tokens: integers("tokens").map(|id| id as TokenId).collect(),
         rows: integers("rows").map(|row| row as usize).collect(),
@@ -73,9 +80,12 @@ fn logits_with(
     tokens: &[TokenId],
     size: usize,
 ) -> Vec<Vec<f32>> {
-    let model =
-        Model::load(path, LoadOptions { n_threads: 2, n_ctx: 64, weights, ..LoadOptions::default() }, &mut |_, _| {})
-            .unwrap_or_else(|error| panic!("{error}"));
+    let model = Model::load(
+        path,
+        LoadOptions { n_threads: 2, n_ctx: 64, weights, ..LoadOptions::default() },
+        &mut |_, _| {},
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
     let n_vocab = model.config().n_vocab;
     let types = KvTypes::new(kv_type, kv_type).unwrap();
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv: types });
@@ -83,7 +93,9 @@ fn logits_with(
     let mut all = Vec::new();
     for tokens in tokens.chunks(size) {
         let item = BatchItem { kv: &mut kv, tokens, logits: LogitRows::From(0) };
-        all.extend(decoder.forward(&mut [item]).unwrap().chunks_exact(n_vocab).map(<[f32]>::to_vec));
+        all.extend(
+            decoder.forward(&mut [item]).unwrap().chunks_exact(n_vocab).map(<[f32]>::to_vec),
+        );
     }
     all
 }
@@ -126,10 +138,16 @@ fn gguf_files_give_the_logits_of_transformers() {
     for case in CASES {
         let expected = expected(case.name);
         for size in [expected.tokens.len(), 7, 1] {
-            let difference =
-                worst(&expected, &logits(&data(&format!("{}.gguf", case.name)), None, &expected.tokens, size));
+            let difference = worst(
+                &expected,
+                &logits(&data(&format!("{}.gguf", case.name)), None, &expected.tokens, size),
+            );
             println!("{} in chunks of {size}: {difference}", case.name);
-            assert!(difference < TOLERANCE, "{} in chunks of {size}: off by {difference}", case.name);
+            assert!(
+                difference < TOLERANCE,
+                "{} in chunks of {size}: off by {difference}",
+                case.name
+            );
         }
     }
 }
@@ -140,10 +158,21 @@ fn narrower_keys_and_values_cost_what_they_may() {
     for case in CASES {
         let expected = expected(case.name);
         for (kv_type, tolerance) in KV_TOLERANCES {
-            let found = logits_with(kv_type, &data(&format!("{}.gguf", case.name)), None, &expected.tokens, 7);
+            let found = logits_with(
+                kv_type,
+                &data(&format!("{}.gguf", case.name)),
+                None,
+                &expected.tokens,
+                7,
+            );
             let difference = worst(&expected, &found);
             println!("{} with {} KV: {difference}", case.name, kv_type.name());
-            assert!(difference < tolerance, "{} with {} KV: off by {difference}", case.name, kv_type.name());
+            assert!(
+                difference < tolerance,
+                "{} with {} KV: off by {difference}",
+                case.name,
+                kv_type.name()
+            );
             least = least.min(difference);
         }
     }
@@ -167,20 +196,26 @@ fn directories_hold_what_the_converted_files_hold() {
         let directory = ModelFile::open(data(case.name)).unwrap();
         assert_eq!(gguf.tensors().len(), directory.tensors().len(), "{}", case.name);
         for info in gguf.tensors() {
-            let own = directory.tensor(&info.name).unwrap_or_else(|| panic!("{}: no {}", case.name, info.name));
+            let own = directory
+                .tensor(&info.name)
+                .unwrap_or_else(|| panic!("{}: no {}", case.name, info.name));
             assert_eq!(info.dims, own.dims, "{}", info.name);
             let floats = |file: &ModelFile| {
                 let mut out = vec![0.0; info.n_elements() as usize];
                 let info = file.tensor(&info.name).unwrap();
-                pacemark_quant::dequantize_row(info.dtype, &file.bytes(info).unwrap(), &mut out).unwrap();
+                pacemark_quant::dequantize_row(info.dtype, &file.bytes(info).unwrap(), &mut out)
+                    .unwrap();
                 out
             };
             let (ours, theirs) = (floats(&directory), floats(&gguf));
             let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * b.abs();
             assert!(ours.iter().zip(&theirs).all(close), "{}: {} differs", case.name, info.name);
         }
-        // Where the converter's key is also ours, both say the same; floats to the last place but one.
-        for (key, theirs) in gguf.metadata().iter().filter(|(key, _)| key.starts_with(case.architecture)) {
+        // Where the converter's key is also ours, both say the same; floats to the last place but
+        // one.
+        for (key, theirs) in
+            gguf.metadata().iter().filter(|(key, _)| key.starts_with(case.architecture))
+        {
             let Some(ours) = directory.metadata().get(key) else { continue };
             let same = match (ours, theirs) {
                 (pacemark_modelfile::Value::F32(a), pacemark_modelfile::Value::F32(b)) => {
@@ -204,7 +239,12 @@ fn directories_are_quantized_on_load() {
             let found = logits(&data(case.name), Some(recipe), &expected.tokens, 40);
             let difference = typical(&expected, &found);
             println!("{} as {}: {difference}", case.name, recipe.info().name);
-            assert!(difference < tolerance, "{} as {}: off by {difference}", case.name, recipe.info().name);
+            assert!(
+                difference < tolerance,
+                "{} as {}: off by {difference}",
+                case.name,
+                recipe.info().name
+            );
         }
     }
     let error = ModelFile::open_as(data("llama.gguf"), Some(Recipe::Q8_0)).unwrap_err().to_string();
@@ -220,8 +260,16 @@ fn configurations_that_contradict_the_weights_are_refused() {
     }
     let config = std::fs::read_to_string(copy.join("config.json")).unwrap();
     for (from, to, expected) in [
-        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "blk.2.attn_q.weight: no such tensor"),
-        ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "not a tensor of architecture qwen3"),
+        (
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 3",
+            "blk.2.attn_q.weight: no such tensor",
+        ),
+        (
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 1",
+            "not a tensor of architecture qwen3",
+        ),
         (
             "\"intermediate_size\": 64",
             "\"intermediate_size\": 96",

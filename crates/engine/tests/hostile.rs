@@ -1,4 +1,5 @@
-//! Files that are whole GGUF but no model that can be run: each gets an error that names what is wrong, and no panic.
+//! Files that are whole GGUF but no model that can be run: each gets an error that names what is
+//! wrong, and no panic.
 
 use pacemark_engine::{ARCHS, LoadOptions, Model};
 use pacemark_modelfile::{TensorInfo, Value};
@@ -6,10 +7,15 @@ use pacemark_quant::DType;
 use pacemark_testmodel::TestModel;
 
 fn load(model: &TestModel) -> Result<(), String> {
-    let unique = format!("pacemark-hostile-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
+    let unique =
+        format!("pacemark-hostile-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(unique);
     model.write(&path).unwrap();
-    let loaded = Model::load(&path, LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() }, &mut |_, _| {});
+    let loaded = Model::load(
+        &path,
+        LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() },
+        &mut |_, _| {},
+    );
     std::fs::remove_file(&path).unwrap();
     loaded.map(|_| ()).map_err(|error| error.to_string())
 }
@@ -33,11 +39,18 @@ fn unknown_architectures_are_named_with_the_known_ones() {
 #[test]
 fn wrong_missing_and_unknown_tensors_are_named() {
     let mut model = TestModel::llama();
-    let wrong = model.tensors.iter_mut().find(|(info, _)| info.name == "blk.3.attn_q.weight").unwrap();
-    *wrong = (TensorInfo::new("blk.3.attn_q.weight", [256, 128], DType::F32), vec![0; 256 * 128 * 4]);
+    let wrong =
+        model.tensors.iter_mut().find(|(info, _)| info.name == "blk.3.attn_q.weight").unwrap();
+    *wrong =
+        (TensorInfo::new("blk.3.attn_q.weight", [256, 128], DType::F32), vec![0; 256 * 128 * 4]);
     refused(&model, &["blk.3.attn_q.weight: expected [256, 256], found [256, 128]"]);
 
-    for missing in ["token_embd.weight", "output_norm.weight", "blk.5.ffn_down.weight", "blk.0.attn_norm.weight"] {
+    for missing in [
+        "token_embd.weight",
+        "output_norm.weight",
+        "blk.5.ffn_down.weight",
+        "blk.0.attn_norm.weight",
+    ] {
         let mut model = TestModel::llama();
         model.tensors.retain(|(info, _)| info.name != missing);
         refused(&model, &[missing, "no such tensor"]);
@@ -52,7 +65,10 @@ fn wrong_missing_and_unknown_tensors_are_named() {
 fn every_missing_or_mistyped_key_is_an_error_or_has_a_default() {
     for base in [TestModel::llama, TestModel::gemma3] {
         let keys: Vec<String> = base().metadata.iter().map(|(key, _)| key.to_string()).collect();
-        for key in keys.iter().filter(|key| !key.starts_with("tokenizer.") && !key.starts_with("general.file")) {
+        for key in keys
+            .iter()
+            .filter(|key| !key.starts_with("tokenizer.") && !key.starts_with("general.file"))
+        {
             let mut model = base();
             model.set(key, Value::String("x".into()));
             refused(&model, &[if key == "general.architecture" { "x" } else { key }]);
@@ -95,11 +111,18 @@ fn no_refusal_repeats_a_long_name() {
     let long = "x".repeat(60_000);
     let bounded = |model: &TestModel| {
         let error = load(model).expect_err("a broken model was loaded");
-        assert!(error.len() < pacemark_testmodel::long::MESSAGE, "{} bytes: {error:.3000}", error.len());
+        assert!(
+            error.len() < pacemark_testmodel::long::MESSAGE,
+            "{} bytes: {error:.3000}",
+            error.len()
+        );
     };
     for base in [TestModel::llama, TestModel::gemma3] {
         let keys: Vec<String> = base().metadata.iter().map(|(key, _)| key.to_string()).collect();
-        for key in keys.iter().filter(|key| !key.starts_with("tokenizer.") && !key.starts_with("general.file")) {
+        for key in keys
+            .iter()
+            .filter(|key| !key.starts_with("tokenizer.") && !key.starts_with("general.file"))
+        {
             let mut model = base();
             model.set(key, Value::String(long.clone()));
             bounded(&model);

@@ -4,8 +4,8 @@ use pacemark_engine::*;
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
 use std::path::PathBuf;
 
-/// Relative to logits whose spread is about one: the int8 rounding of an activation may fall the other way when sums are
-/// taken in another order, which moves a logit by some thousandths.
+/// Relative to logits whose spread is about one: the int8 rounding of an activation may fall the
+/// other way when sums are taken in another order, which moves a logit by some thousandths.
 const TOLERANCE: f32 = 0.05;
 
 fn models() -> [(&'static str, TestModel); 2] {
@@ -15,14 +15,21 @@ fn models() -> [(&'static str, TestModel); 2] {
 fn decoder(name: &str, model: &TestModel) -> Decoder {
     let path = file(name);
     model.write(&path).unwrap();
-    let loaded =
-        Model::load(&path, LoadOptions { n_threads: 2, n_ctx: N_CTX, ..LoadOptions::default() }, &mut |_, _| {})
-            .unwrap();
+    let loaded = Model::load(
+        &path,
+        LoadOptions { n_threads: 2, n_ctx: N_CTX, ..LoadOptions::default() },
+        &mut |_, _| {},
+    )
+    .unwrap();
     Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() })
 }
 
 fn file(name: &str) -> PathBuf {
-    let unique = format!("pacemark-engine-{}-{:?}-{name}.gguf", std::process::id(), std::thread::current().id());
+    let unique = format!(
+        "pacemark-engine-{}-{:?}-{name}.gguf",
+        std::process::id(),
+        std::thread::current().id()
+    );
     std::env::temp_dir().join(unique)
 }
 
@@ -52,7 +59,10 @@ fn assert_close(what: &str, a: &[f32], b: &[f32]) {
     assert_eq!(a.len(), b.len(), "{what}");
     let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst <= TOLERANCE, "{what}: logits differ by {worst}");
-    assert!(a.iter().any(|x| x.abs() > 0.1), "{what}: all logits are about zero, which compares nothing");
+    assert!(
+        a.iter().any(|x| x.abs() > 0.1),
+        "{what}: all logits are about zero, which compares nothing"
+    );
 }
 
 #[test]
@@ -61,10 +71,15 @@ fn the_numbers_of_threads_do_not_change_the_answer() {
     TestModel::llama().write(&path).unwrap();
     let mut all = Vec::new();
     for (n_threads, n_threads_batch) in [(1, None), (1, Some(3)), (3, Some(2))] {
-        let options = LoadOptions { n_threads, n_threads_batch, n_ctx: N_CTX, ..LoadOptions::default() };
+        let options =
+            LoadOptions { n_threads, n_threads_batch, n_ctx: N_CTX, ..LoadOptions::default() };
         let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
-        assert_eq!((model.n_threads(), model.n_threads_batch()), (n_threads, n_threads_batch.unwrap_or(n_threads)));
-        let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
+        assert_eq!(
+            (model.n_threads(), model.n_threads_batch()),
+            (n_threads, n_threads_batch.unwrap_or(n_threads))
+        );
+        let mut decoder =
+            Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
         all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
     }
     assert!(all.iter().all(|logits| *logits == all[0]));
@@ -78,9 +93,16 @@ fn weights_in_place_and_unmapped_files_do_not_change_the_answer() {
         model.write(&path).unwrap();
         let mut all = Vec::new();
         for (no_pack, no_mmap) in [(false, false), (true, false), (false, true), (true, true)] {
-            let options = LoadOptions { n_threads: 2, n_ctx: N_CTX, no_pack, no_mmap, ..LoadOptions::default() };
+            let options = LoadOptions {
+                n_threads: 2,
+                n_ctx: N_CTX,
+                no_pack,
+                no_mmap,
+                ..LoadOptions::default()
+            };
             let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
-            let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
+            let mut decoder =
+                Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
             all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
         }
         assert!(all.iter().all(|logits| *logits == all[0]), "{name}");
@@ -104,7 +126,8 @@ fn a_batch_equals_its_sequences_alone() {
     for (name, model) in models() {
         let mut decoder = decoder(name, &model);
         let sequences = [tokens(5, 1), tokens(1, 2), tokens(19, 3)];
-        let alone: Vec<Vec<f32>> = sequences.iter().map(|s| chunked(&mut decoder, s, &[64])).collect();
+        let alone: Vec<Vec<f32>> =
+            sequences.iter().map(|s| chunked(&mut decoder, s, &[64])).collect();
         let mut kvs: Vec<SequenceKv> = sequences.iter().map(|_| SequenceKv::default()).collect();
         let mut items: Vec<BatchItem> = kvs
             .iter_mut()
@@ -125,7 +148,9 @@ fn what_came_before_matters_and_what_is_outside_the_window_does_not() {
     let mut model = TestModel::gemma3();
     // All layers local: one position short of the sixth, which would be global.
     model.set("gemma3.block_count", pacemark_modelfile::Value::U32(1));
-    model.tensors.retain(|(info, _)| !info.name.starts_with("blk.") || info.name.starts_with("blk.0."));
+    model
+        .tensors
+        .retain(|(info, _)| !info.name.starts_with("blk.") || info.name.starts_with("blk.0."));
     let mut decoder = decoder("window", &model);
     let (mut a, mut b) = (tokens(60, 1), tokens(60, 1));
     b[59 - 24] += 1; // the nearest position that the last token must not see
@@ -172,20 +197,27 @@ fn an_error_changes_nothing() {
     assert_eq!(decoder.kv().used_bytes(), 0);
 }
 
-/// What a server promises: an answer does not depend on who else is served, nor on how a prompt was cut.
+/// What a server promises: an answer does not depend on who else is served, nor on how a prompt was
+/// cut.
 #[test]
 fn the_composition_of_batches_changes_no_bit() {
     for (name, model) in models() {
         let mut decoder = decoder(&format!("{name}-composition"), &model);
         let tokens = tokens(N_CTX / 2, 5);
         let whole = chunked(&mut decoder, &tokens, &[tokens.len()]);
-        for (sizes, n_others) in [(&[1][..], 0), (&[3, 5], 0), (&[16], 0), (&[1], 7), (&[4], 2), (&[20, 1], 1)] {
+        for (sizes, n_others) in
+            [(&[1][..], 0), (&[3, 5], 0), (&[16], 0), (&[1], 7), (&[4], 2), (&[20, 1], 1)]
+        {
             let mut kv = SequenceKv::default();
-            let mut others: Vec<SequenceKv> = (0..n_others).map(|_| SequenceKv::default()).collect();
+            let mut others: Vec<SequenceKv> =
+                (0..n_others).map(|_| SequenceKv::default()).collect();
             let (mut logits, mut rest) = (Vec::new(), &tokens[..]);
             for &size in sizes.iter().cycle() {
                 let (chunk, after) = rest.split_at(size.min(rest.len()));
-                others.iter_mut().filter(|kv| kv.len() > 8).for_each(|kv| decoder.kv_mut().truncate(kv, 0));
+                others
+                    .iter_mut()
+                    .filter(|kv| kv.len() > 8)
+                    .for_each(|kv| decoder.kv_mut().truncate(kv, 0));
                 let other = |kv| BatchItem { kv, tokens: &tokens[..2], logits: LogitRows::None };
                 let mut items: Vec<BatchItem<'_>> = others.iter_mut().map(other).collect();
                 items.push(BatchItem { kv: &mut kv, tokens: chunk, logits: LogitRows::From(0) });
@@ -195,7 +227,10 @@ fn the_composition_of_batches_changes_no_bit() {
                     break;
                 }
             }
-            assert!(whole == logits, "{name}: chunks of {sizes:?} beside {n_others} other sequences");
+            assert!(
+                whole == logits,
+                "{name}: chunks of {sizes:?} beside {n_others} other sequences"
+            );
             others.iter_mut().chain([&mut kv]).for_each(|kv| decoder.kv_mut().release(kv));
         }
     }

@@ -1,14 +1,15 @@
 //! Whether a file is there: yes, no, or a reason why that cannot be said.
 //!
-//! `Path::exists` and its kin answer "no" where a directory may not be searched, a link leads in a circle or a name is too
-//! long, so that a model that may not be read was "unknown". Here only a name that nothing has is absent.
+//! `Path::exists` and its kin answer "no" where a directory may not be searched, a link leads in a
+//! circle or a name is too long, so that a model that may not be read was "unknown". Here only a
+//! name that nothing has is absent.
 
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 
-/// What is at `path`, links followed; `None` where there is nothing. A link that leads nowhere is an error: somebody made it
-/// for a file that ought to be there.
+/// What is at `path`, links followed; `None` where there is nothing. A link that leads nowhere is
+/// an error: somebody made it for a file that ought to be there.
 pub fn at(path: &Path) -> io::Result<Option<Metadata>> {
     absent_or(path, fs::metadata(path))
 }
@@ -20,7 +21,11 @@ pub fn open(path: &Path) -> io::Result<Option<File>> {
 
 fn absent_or<T>(path: &Path, found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => Ok(None),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() =>
+        {
+            Ok(None)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(io::Error::new(error.kind(), "it is a link to something that is not there"))
         }
@@ -28,7 +33,8 @@ fn absent_or<T>(path: &Path, found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Whether both names lead to the same file: by the system's own number of it, so through links of either kind.
+/// Whether both names lead to the same file: by the system's own number of it, so through links of
+/// either kind.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -61,7 +67,10 @@ mod tests {
         // Both are what `Path::exists` calls absent.
         let long = "x".repeat(300);
         for odd in ["loop", "loop/config.json", &long] {
-            assert!(!name(odd).exists() && at(&name(odd)).is_err() && open(&name(odd)).is_err(), "{odd}");
+            assert!(
+                !name(odd).exists() && at(&name(odd)).is_err() && open(&name(odd)).is_err(),
+                "{odd}"
+            );
         }
         symlink("file", name("link")).unwrap();
         fs::hard_link(name("file"), name("hard")).unwrap();

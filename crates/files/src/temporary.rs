@@ -43,7 +43,8 @@ impl TemporaryFile {
 
     /// Gives the file its name for good, in the place of what has it.
     pub(crate) fn rename(self, to: &Path) -> Result<(), (TemporaryFile, io::Error)> {
-        // Held until the name is struck from the list: `remove_all` must not take what already has its name.
+        // Held until the name is struck from the list: `remove_all` must not take what already has
+        // its name.
         let mut registered = registered();
         if let Err(error) = fs::rename(&self.0, to) {
             drop(registered);

@@ -1,8 +1,9 @@
 //! Text as other programs write it: UTF-8, with a byte-order mark or without, and UTF-16 with one.
 //!
-//! Editors of Windows begin UTF-8 with a mark, and PowerShell's `>` writes UTF-16. The mark is no part of the text: a JSON
-//! document or the first line of a list must not begin with it (The Unicode Standard, 23.8; RFC 8259, section 8.1 lets
-//! readers ignore it). Ends of lines are left as they are: `str::lines` and JSON take both kinds.
+//! Editors of Windows begin UTF-8 with a mark, and PowerShell's `>` writes UTF-16. The mark is no
+//! part of the text: a JSON document or the first line of a list must not begin with it (The
+//! Unicode Standard, 23.8; RFC 8259, section 8.1 lets readers ignore it). Ends of lines are left as
+//! they are: `str::lines` and JSON take both kinds.
 
 const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 const UTF16_LITTLE: &[u8] = &[0xff, 0xfe];
@@ -24,7 +25,10 @@ pub struct NotText {
 pub fn decode(mut bytes: Vec<u8>) -> Result<String, NotText> {
     if bytes.starts_with(UTF32_LITTLE) || bytes.starts_with(UTF32_BIG) {
         let found = "UTF-32, by its byte-order mark".into();
-        return Err(NotText { expected: "text in UTF-8, or in UTF-16 with a byte-order mark", found });
+        return Err(NotText {
+            expected: "text in UTF-8, or in UTF-16 with a byte-order mark",
+            found,
+        });
     }
     if let Some(rest) = bytes.strip_prefix(UTF16_LITTLE) {
         return utf16(rest, u16::from_le_bytes);
@@ -87,9 +91,15 @@ mod tests {
     fn what_is_no_text_is_located() {
         let error = |bytes: &[u8]| decode(bytes.to_vec()).unwrap_err().to_string();
         assert_eq!(error(b"ab\xffc"), "expected UTF-8 text, found byte 0xff at offset 2");
-        assert_eq!(error(b"\xef\xbb\xbfab\xff"), "expected UTF-8 text, found byte 0xff at offset 5");
+        assert_eq!(
+            error(b"\xef\xbb\xbfab\xff"),
+            "expected UTF-8 text, found byte 0xff at offset 5"
+        );
         assert!(error(b"\xff\xfea\0\x00\xd8b\0").ends_with("a broken character at offset 4"));
         assert!(error(b"\xfe\xff\0ab").ends_with("a broken character at offset 4"));
-        assert!(error(b"\xff\xfe\0\0a\0\0\0").contains("UTF-32") && error(b"\0\0\xfe\xff").contains("UTF-32"));
+        assert!(
+            error(b"\xff\xfe\0\0a\0\0\0").contains("UTF-32")
+                && error(b"\0\0\xfe\xff").contains("UTF-32")
+        );
     }
 }

@@ -13,7 +13,8 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("pacemark-output-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("pacemark-output-{}-{name}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Directory(path)
@@ -24,7 +25,8 @@ impl Directory {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         names.into_iter().map(|name| name.into_string().unwrap()).collect()
     }
@@ -81,7 +83,10 @@ fn what_is_given_up_leaves_nothing_and_touches_nothing() {
     let mut output = Output::create(&path).unwrap();
     output.write_all(&[0; 1 << 20]).unwrap();
     drop(output);
-    assert_eq!((directory.names(), fs::read(&path).unwrap()), (vec!["run.json".to_owned()], b"old".to_vec()));
+    assert_eq!(
+        (directory.names(), fs::read(&path).unwrap()),
+        (vec!["run.json".to_owned()], b"old".to_vec())
+    );
 }
 
 #[test]
@@ -93,7 +98,9 @@ fn names_beside_are_not_ours() {
     names.push(format!("m.gguf.{}.tmp", std::process::id()));
     names.iter().for_each(|name| fs::write(directory.path(name), "mine").unwrap());
     write(&directory.path("m.gguf"), b"new").unwrap();
-    names.iter().for_each(|name| assert_eq!(fs::read(directory.path(name)).unwrap(), b"mine", "{name}"));
+    names
+        .iter()
+        .for_each(|name| assert_eq!(fs::read(directory.path(name)).unwrap(), b"mine", "{name}"));
     // The longest name there can be has no room for an ending.
     let long = directory.path(&"x".repeat(255));
     write(&long, b"new").unwrap();
@@ -118,7 +125,10 @@ fn links_stay_and_what_they_lead_to_is_replaced() {
     write(&directory.path("a"), b"six").unwrap();
     assert_eq!(fs::read(directory.path("other")).unwrap(), b"two");
     symlink("loop", directory.path("loop")).unwrap();
-    assert_eq!(write(&directory.path("loop"), b"").unwrap_err().source.raw_os_error(), Some(nix::libc::ELOOP));
+    assert_eq!(
+        write(&directory.path("loop"), b"").unwrap_err().source.raw_os_error(),
+        Some(nix::libc::ELOOP)
+    );
 }
 
 #[test]
@@ -155,8 +165,15 @@ fn a_reader_that_goes_is_a_failure() {
     let mut output = Output::create(&path).unwrap();
     reader.join().unwrap();
     // What is small is in the buffer until the end.
-    let error = output.write_all(&[0; 1 << 16]).err().or_else(|| output.finish().err().map(|e| e.source)).unwrap();
-    assert!(error.to_string().contains("reader has gone") && error.kind() != io::ErrorKind::BrokenPipe, "{error}");
+    let error = output
+        .write_all(&[0; 1 << 16])
+        .err()
+        .or_else(|| output.finish().err().map(|e| e.source))
+        .unwrap();
+    assert!(
+        error.to_string().contains("reader has gone") && error.kind() != io::ErrorKind::BrokenPipe,
+        "{error}"
+    );
 }
 
 #[test]
@@ -180,9 +197,15 @@ fn what_cannot_be_written_is_said_before_anything_is() {
     assert_eq!(kind(Output::create(&directory.0)), io::ErrorKind::IsADirectory);
     assert_eq!(kind(Output::create(&directory.path("no/file"))), io::ErrorKind::NotFound);
     assert_eq!(kind(Output::create(&directory.path("file/below"))), io::ErrorKind::NotADirectory);
-    assert_eq!(kind(Output::create(&directory.path(&"x".repeat(256)))), io::ErrorKind::InvalidFilename);
+    assert_eq!(
+        kind(Output::create(&directory.path(&"x".repeat(256)))),
+        io::ErrorKind::InvalidFilename
+    );
     assert_eq!(kind(Output::create(Path::new(""))), io::ErrorKind::InvalidInput);
     let error = Output::create(&directory.path("no/file")).unwrap_err();
-    assert!(error.to_string().starts_with("cannot write ") && error.to_string().ends_with("no/file"), "{error}");
+    assert!(
+        error.to_string().starts_with("cannot write ") && error.to_string().ends_with("no/file"),
+        "{error}"
+    );
     assert_eq!(directory.names(), ["file"]);
 }

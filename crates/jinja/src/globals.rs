@@ -28,15 +28,23 @@ const GLOBALS: &[(&str, Global)] = &[
 
 /// The global of a name.
 pub fn find(name: &str) -> Option<Value> {
-    GLOBALS.iter().find(|(known, _)| *known == name).map(|(known, global)| function(known, 0, global))
+    GLOBALS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(known, global)| function(known, 0, global))
 }
 
 fn range(_run: &Run<'_>, args: Args) -> Result<Value> {
     let n_given = args.positional.len();
     let [first, second, step] = args.bind("range", ["start", "stop", "step"], 1)?;
-    let index = |value: Option<Value>, missing| value.map_or(Ok(missing), |value| value.index("range"));
+    let index =
+        |value: Option<Value>, missing| value.map_or(Ok(missing), |value| value.index("range"));
     let (first, step) = (index(first, 0)?, index(step, 1)?);
-    let range = if n_given == 1 { Range::new(0, first, step) } else { Range::new(first, index(second, 0)?, step) };
+    let range = if n_given == 1 {
+        Range::new(0, first, step)
+    } else {
+        Range::new(first, index(second, 0)?, step)
+    };
     range.map(Value::Range)
 }
 
@@ -54,7 +62,9 @@ fn dict(run: &Run<'_>, mut args: Args) -> Result<Dict> {
             while let Some(pair) = cursor.next(run)? {
                 match <[Value; 2]>::try_from(collect(run, &pair)?) {
                     Ok([key, value]) => dict.insert(key, value, &run.budget)?,
-                    Err(items) => return fail(format!("dict: expected pairs, found {} items", items.len())),
+                    Err(items) => {
+                        return fail(format!("dict: expected pairs, found {} items", items.len()));
+                    }
                 }
             }
             dict
@@ -111,7 +121,8 @@ impl Object for Cycler {
 
     fn attribute(&self, _run: &Run<'_>, name: &str) -> Result<Option<Value>> {
         let (items, at) = (self.items.clone(), self.at.clone());
-        let current = |items: &Value, at: usize| items.as_items().and_then(|items| items.get(at)).cloned();
+        let current =
+            |items: &Value, at: usize| items.as_items().and_then(|items| items.get(at)).cloned();
         Ok(match name {
             "items" => Some(items),
             "pos" => Some(Value::Int(at.get() as i128)),
@@ -140,7 +151,10 @@ struct Joiner {
 
 fn joiner(_run: &Run<'_>, args: Args) -> Result<Value> {
     let [separator] = args.optional("joiner", ["sep"])?;
-    Ok(object(Joiner { separator: separator.unwrap_or_else(|| Value::str(", ")), used: Cell::new(false) }))
+    Ok(object(Joiner {
+        separator: separator.unwrap_or_else(|| Value::str(", ")),
+        used: Cell::new(false),
+    }))
 }
 
 impl Object for Joiner {

@@ -1,18 +1,22 @@
-//! What a template may use: it comes with a model and is not trusted, and neither is what it is given.
+//! What a template may use: it comes with a model and is not trusted, and neither is what it is
+//! given.
 //!
-//! Everything that grows with the input is counted here: instructions, bytes that are read and bytes that are produced,
-//! levels of recursion. What reads or makes a whole text counts its length before it does. Bytes are counted when they are
-//! made and never given back, so the bound on them holds for what lives at one time and for the work of copying as well.
+//! Everything that grows with the input is counted here: instructions, bytes that are read and
+//! bytes that are produced, levels of recursion. What reads or makes a whole text counts its length
+//! before it does. Bytes are counted when they are made and never given back, so the bound on them
+//! holds for what lives at one time and for the work of copying as well.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
 
 /// Bytes of a template. Real ones have up to 30 KiB.
 pub const MAX_SOURCE: usize = 128 << 10;
-/// Expressions and statements around one another in a source. Jinja2 itself ends near 70 parentheses.
+/// Expressions and statements around one another in a source. Jinja2 itself ends near 70
+/// parentheses.
 pub const MAX_NESTING: usize = 100;
-/// Evaluations within one another, over all macros that have been entered: with it the stack is bounded. A macro may call
-/// itself about 200 times, as in Jinja2; `tests/stack.rs` runs what takes the most stack.
+/// Evaluations within one another, over all macros that have been entered: with it the stack is
+/// bounded. A macro may call itself about 200 times, as in Jinja2; `tests/stack.rs` runs what takes
+/// the most stack.
 pub const MAX_LEVELS: u32 = 1000;
 /// Levels that the call of a macro counts for besides those of its body: by its part of the stack.
 pub const LEVELS_OF_CALL: u32 = 2;

@@ -26,7 +26,10 @@ impl std::fmt::Debug for Predicate {
     }
 }
 
-const fn predicate(name: &'static str, holds: fn(&Run<'_>, &Value, Args) -> Result<bool>) -> Predicate {
+const fn predicate(
+    name: &'static str,
+    holds: fn(&Run<'_>, &Value, Args) -> Result<bool>,
+) -> Predicate {
     Predicate { name, holds }
 }
 
@@ -47,10 +50,14 @@ pub const PREDICATES: &[Predicate] = &[
     }),
     predicate("eq", |run, a, args| compared(run, Comparison::Equal, a, args)),
     predicate("equalto", |run, a, args| compared(run, Comparison::Equal, a, args)),
-    predicate("escaped", |_, value, args| alone(args, matches!(value, Value::Text(text) if text.is_markup()))),
+    predicate("escaped", |_, value, args| {
+        alone(args, matches!(value, Value::Text(text) if text.is_markup()))
+    }),
     predicate("even", |run, value, args| alone(args, remains(run, value, &Value::Int(2), 0)?)),
     predicate("false", |_, value, args| alone(args, matches!(value, Value::Bool(false)))),
-    predicate("filter", |run, value, args| named(run, value, args, |name| filters::find(name).is_some())),
+    predicate("filter", |run, value, args| {
+        named(run, value, args, |name| filters::find(name).is_some())
+    }),
     predicate("float", |_, value, args| alone(args, matches!(value, Value::Float(_)))),
     predicate("ge", |run, a, args| compared(run, Comparison::GreaterOrEqual, a, args)),
     predicate("greaterthan", |run, a, args| compared(run, Comparison::Greater, a, args)),

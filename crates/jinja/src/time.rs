@@ -1,10 +1,12 @@
-//! `strftime_now`: the date for templates that tell it to the model. In UTC, so that a prompt does not depend on where it is made.
+//! `strftime_now`: the date for templates that tell it to the model. In UTC, so that a prompt does
+//! not depend on where it is made.
 
 use crate::error::{Result, failure};
 use crate::value::text::Buffer;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -35,15 +37,18 @@ struct Moment {
 }
 
 impl Moment {
-    /// Days to date by H. Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, eras have 400 years.
+    /// Days to date by H. Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in
+    /// March, eras have 400 years.
     fn new(time: SystemTime) -> Moment {
         let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
         let days = seconds.div_euclid(86_400);
         let from_march_0000 = days + 719_468;
         let era = from_march_0000.div_euclid(146_097);
         let day_of_era = from_march_0000.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_march_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_march_year =
+            day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_march_year + 2) / 153;
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = era * 400 + year_of_era + i64::from(month <= 2);
@@ -53,13 +58,18 @@ impl Moment {
             month,
             day: day_of_march_year - (153 * march_month + 2) / 5 + 1,
             weekday: (days + 4).rem_euclid(7),
-            day_of_year: if month > 2 { day_of_march_year + 60 + leap } else { day_of_march_year - 305 },
+            day_of_year: if month > 2 {
+                day_of_march_year + 60 + leap
+            } else {
+                day_of_march_year - 305
+            },
             second_of_day: seconds.rem_euclid(86_400),
         }
     }
 }
 
-/// Writes `time` as Python's `strftime` does: the directives that are numbers and English names. `%-d` is without the zero.
+/// Writes `time` as Python's `strftime` does: the directives that are numbers and English names.
+/// `%-d` is without the zero.
 pub fn format(time: SystemTime, format: &str, out: &mut Buffer<'_>) -> Result<()> {
     let moment = Moment::new(time);
     let mut chars = format.chars();
@@ -74,7 +84,9 @@ pub fn format(time: SystemTime, format: &str, out: &mut Buffer<'_>) -> Result<()
             directive = chars.next();
         }
         let written = directive.and_then(|directive| written(&moment, directive, padded));
-        out.push_str(&written.ok_or_else(|| failure("strftime_now: unknown directive in the format"))?)?;
+        out.push_str(
+            &written.ok_or_else(|| failure("strftime_now: unknown directive in the format"))?,
+        )?;
     }
     Ok(())
 }
@@ -132,9 +144,17 @@ mod tests {
         // datetime.fromtimestamp(t, UTC).strftime(…)
         let cases = [
             (0, "%d %b %Y %H:%M:%S %A %j", "01 Jan 1970 00:00:00 Thursday 001"),
-            (951_825_599, "%A, %-d %B %y %I:%M %p %w %u %e %%", "Tuesday, 29 February 00 11:59 AM 2 2 29 %"),
+            (
+                951_825_599,
+                "%A, %-d %B %y %I:%M %p %w %u %e %%",
+                "Tuesday, 29 February 00 11:59 AM 2 2 29 %",
+            ),
             (1_735_689_599, "%Y-%m-%d %j %a", "2024-12-31 366 Tue"),
-            (4_107_542_400, "%Y-%m-%d %j %F %D %T %R %e", "2100-03-01 060 2100-03-01 03/01/00 00:00:00 00:00  1"),
+            (
+                4_107_542_400,
+                "%Y-%m-%d %j %F %D %T %R %e",
+                "2100-03-01 060 2100-03-01 03/01/00 00:00:00 00:00  1",
+            ),
         ];
         for (seconds, template, expected) in cases {
             assert_eq!(at(seconds, template).unwrap(), expected);

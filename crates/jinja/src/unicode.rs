@@ -1,8 +1,11 @@
 //! Characters as Python's `str` methods see them.
 //!
-//! `std` knows cases and white space; the classes that it has not, or has otherwise, are in `unicode_tables`.
+//! `std` knows cases and white space; the classes that it has not, or has otherwise, are in
+//! `unicode_tables`.
 
-use crate::unicode_tables::{ALPHABETIC, DECIMAL, DIGIT, FOLDED, NUMERIC, PRINTABLE, TITLE, TITLED};
+use crate::unicode_tables::{
+    ALPHABETIC, DECIMAL, DIGIT, FOLDED, NUMERIC, PRINTABLE, TITLE, TITLED,
+};
 
 /// `str.isspace`, and what `\s` matches: four separators more than White_Space.
 pub fn is_space(c: char) -> bool {

@@ -78,8 +78,13 @@ fn values_that_share_their_parts() {
     }
     let both = "{% set ns = namespace(a=1, b=1) %}{% for i in range(200) %}{% set ns.a = (ns.a, ns.a) %}\
                 {% set ns.b = (ns.b, ns.b) %}{% endfor %}";
-    for expression in ["ns.a == ns.b", "ns.a < ns.b", "{ns.a: 1}", "ns.a in [ns.b]", "[ns.a, ns.b]|unique|list"] {
-        assert!(matches!(render(&format!("{both}{{{{ {expression} }}}}")), Err(Error::Limit { .. })), "{expression}");
+    for expression in
+        ["ns.a == ns.b", "ns.a < ns.b", "{ns.a: 1}", "ns.a in [ns.b]", "[ns.a, ns.b]|unique|list"]
+    {
+        assert!(
+            matches!(render(&format!("{both}{{{{ {expression} }}}}")), Err(Error::Limit { .. })),
+            "{expression}"
+        );
     }
 }
 
@@ -89,8 +94,13 @@ fn time() {
     for inner in ["", "{% continue %}", "{{ '' }}", "{% if 'x' in 'y' * 1000 %}{% endif %}"] {
         assert_limit(&format!("{loops}{inner}{{% endfor %}}{{% endfor %}}"), "instructions");
     }
-    let reading =
-        ["ns.t.find('b')", "'b' in ns.t", "ns.t.count('b')", "ns.t == ns.t[1:] ~ 'a'", "ns.t.startswith(ns.t)"];
+    let reading = [
+        "ns.t.find('b')",
+        "'b' in ns.t",
+        "ns.t.count('b')",
+        "ns.t == ns.t[1:] ~ 'a'",
+        "ns.t.startswith(ns.t)",
+    ];
     for expression in reading {
         let set = "{% set ns = namespace(t='a' * 1000000) %}{% for a in range(99999) %}";
         let found = render(&format!("{set}{{% if {expression} %}}{{% endif %}}{{% endfor %}}"));
@@ -140,21 +150,33 @@ fn what_refers_to_itself() {
         render("{% set ns = namespace() %}{% set ns.g = [ns]|map(attribute='g')|map('list') %}{{ ns.g|list }}")
             .is_err()
     );
-    let outlived =
-        "{% set ns = namespace() %}{% macro f() %}{% macro g() %}x{% endmacro %}{% set ns.g = g %}{% endmacro %}";
+    let outlived = "{% set ns = namespace() %}{% macro f() %}{% macro g() %}x{% endmacro %}{% set ns.g = g %}{% endmacro %}";
     assert!(render(&format!("{outlived}{{{{ f() }}}}{{{{ ns.g() }}}}")).is_err());
 }
 
 #[test]
 fn what_is_long_without_being_deep() {
-    let long = |first: &str, part: &str| format!("{{{{ {first}{} }}}}", part.repeat(100_000 / part.len()));
-    let chains = [" + 1", " ~ 1", " or 0", " and 1", " == 1", "|abs", " if 1 else 0", " is defined", "[0:]", " * 1"];
+    let long =
+        |first: &str, part: &str| format!("{{{{ {first}{} }}}}", part.repeat(100_000 / part.len()));
+    let chains = [
+        " + 1",
+        " ~ 1",
+        " or 0",
+        " and 1",
+        " == 1",
+        "|abs",
+        " if 1 else 0",
+        " is defined",
+        "[0:]",
+        " * 1",
+    ];
     for part in chains {
         let _ = render(&long("1", part));
     }
     assert_eq!(render(&long("1", " + 1")).as_deref(), Ok("25001"));
     assert_eq!(
-        render(&format!("{{% if 0 %}}{}{{% else %}}x{{% endif %}}", "{% elif 0 %}".repeat(9000))).as_deref(),
+        render(&format!("{{% if 0 %}}{}{{% else %}}x{{% endif %}}", "{% elif 0 %}".repeat(9000)))
+            .as_deref(),
         Ok("x")
     );
     let _ = render(&"{{ x }}".repeat(18_000));

@@ -1,5 +1,6 @@
-//! Python's semantics, a few of each kind: what CPython 3.11 and jinja2 3.1.6 give in Hugging Face's environment (the one of
-//! `tokenizer/tests/data/make_templates.py`), with the variable `given` being 1.
+//! Python's semantics, a few of each kind: what CPython 3.11 and jinja2 3.1.6 give in Hugging
+//! Face's environment (the one of `tokenizer/tests/data/make_templates.py`), with the variable
+//! `given` being 1.
 
 use pacemark_jinja::{Error, Limits, Template};
 use serde_json::json;
@@ -36,8 +37,14 @@ fn operators_are_pythons() {
         // At the ends of what 128 bits hold.
         ("'-inf'|float in range(0, -5, -1)", "False"),
         ("170141183460469231731687303715884105727 in range(-5, 5)", "False"),
-        ("90000000000000000000000000000000000000|round(-37)", "90000000000000000000000000000000000000"),
-        ("60000000000000000000000000000000000000|round(-38)", "100000000000000000000000000000000000000"),
+        (
+            "90000000000000000000000000000000000000|round(-37)",
+            "90000000000000000000000000000000000000",
+        ),
+        (
+            "60000000000000000000000000000000000000|round(-38)",
+            "100000000000000000000000000000000000000",
+        ),
         ("(-170141183460469231731687303715884105727-1) % -1", "0"),
         (
             "(-170141183460469231731687303715884105727-1) % 170141183460469231731687303715884105727",
@@ -67,7 +74,10 @@ fn values_print_as_python_prints_them() {
         ("[1.0, 1e16, 1e-5, -0.0, 1e15]", "[1.0, 1e+16, 1e-05, -0.0, 1000000000000000.0]"),
         ("(1,)", "(1,)"),
         ("(), [], {}", "((), [], {})"),
-        (r#"['it\'s', 'a"b\'c', '\n\x00\u200b\u00e9\\']"#, r#"["it's", 'a"b\'c', '\n\x00\u200bé\\']"#),
+        (
+            r#"['it\'s', 'a"b\'c', '\n\x00\u200b\u00e9\\']"#,
+            r#"["it's", 'a"b\'c', '\n\x00\u200bé\\']"#,
+        ),
         ("{1: none, 'a': (true, 1.5)}", "{1: None, 'a': (True, 1.5)}"),
         ("range(3), range(0, 9, 3)", "(range(0, 3), range(0, 9, 3))"),
         ("{'a': 1}.items()", "dict_items([('a', 1)])"),
@@ -83,7 +93,10 @@ fn percent_formats() {
         ("'%s %r' % ('a', 'a')", "a 'a'"),
         ("'%5d|%-5d|%05d|%+d|% d' % (1, 2, 3, 4, 5)", "    1|2    |00003|+4| 5"),
         ("'%x %X %#o %#x' % (255, 255, 8, 255)", "ff FF 0o10 0xff"),
-        ("'%e %.1E %g %g %#.3g' % (12345.678, 0.00012, 1e10, 0.0001, 1)", "1.234568e+04 1.2E-04 1e+10 0.0001 1.00"),
+        (
+            "'%e %.1E %g %g %#.3g' % (12345.678, 0.00012, 1e10, 0.0001, 1)",
+            "1.234568e+04 1.2E-04 1e+10 0.0001 1.00",
+        ),
         ("'%.0f %.3f %8.2f' % (2.5, 1, 3.14159)", "2 1.000     3.14"),
         ("'%c%c %%' % ('a', 98)", "ab %"),
         ("'%(a)s-%(b)04d' % {'a': 1, 'b': 2}", "1-0002"),
@@ -138,12 +151,21 @@ fn markup_escapes_what_joins_it() {
 #[test]
 fn scopes() {
     check_templates(&[
-        ("{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}", "231"),
+        (
+            "{% set x = 1 %}{% for i in [1, 2] %}{% set x = x + i %}{{ x }}{% endfor %}{{ x }}",
+            "231",
+        ),
         ("{% for i in [1] %}{{ given }}{% endfor %}{% set given = 2 %}{{ given }}", "2"),
         ("{{ given }}{% if false %}{% set given = 2 %}{% endif %}{{ given }}", "11"),
         ("{% set given %}{{ given }}!{% endset %}{{ given }}", "!"),
-        ("{% macro f() %}{{ x }}{% endmacro %}{% set x = 1 %}{{ f() }}{% set x = 2 %}{{ f() }}", "12"),
-        ("{% with a = 1, b = a %}{{ a }}{{ b is defined }}{% endwith %}{{ a is defined }}", "1FalseFalse"),
+        (
+            "{% macro f() %}{{ x }}{% endmacro %}{% set x = 1 %}{{ f() }}{% set x = 2 %}{{ f() }}",
+            "12",
+        ),
+        (
+            "{% with a = 1, b = a %}{{ a }}{{ b is defined }}{% endwith %}{{ a is defined }}",
+            "1FalseFalse",
+        ),
         ("{% for i in [1, 2] %}{% block b scoped %}{{ i }}{% endblock %}{% endfor %}", "12"),
         ("{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}{{ x is defined }}", "1False"),
     ]);
@@ -156,9 +178,15 @@ fn loops() {
             "{% for x in 'abc' %}{{ loop.previtem }}<{{ x }}>{{ loop.nextitem }}{{ loop.revindex0 }}{{ loop.last }} {% endfor %}",
             "<a>b2False a<b>c1False b<c>0True ",
         ),
-        ("{% for x in [1, 2, 3] if x != 2 %}{{ loop.index }}/{{ loop.length }} {% endfor %}", "1/2 2/2 "),
+        (
+            "{% for x in [1, 2, 3] if x != 2 %}{{ loop.index }}/{{ loop.length }} {% endfor %}",
+            "1/2 2/2 ",
+        ),
         ("{% for x in [1] %}{% continue %}{% else %}else{% endfor %}", "else"),
-        ("{% for x in [1, 1, 2] %}{{ loop.changed(x) }}{{ loop.cycle('a', 'b') }} {% endfor %}", "Truea Falseb Truea "),
+        (
+            "{% for x in [1, 1, 2] %}{{ loop.changed(x) }}{{ loop.cycle('a', 'b') }} {% endfor %}",
+            "Truea Falseb Truea ",
+        ),
         (
             "{% for x in [[1, [2, []]], [3, []]] recursive %}{{ loop.depth }}{{ x if x is integer else loop(x) }}{% endfor %}",
             "12123231232",
@@ -175,12 +203,18 @@ fn macros() {
             "{% macro f(a, b=a) %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ f(1) }} {{ f(1, 2, 3, c=4) }}",
             "11(){} 12(3,){'c': 4}",
         ),
-        ("{% macro f(x) %}[{{ caller(x) }}]{% endmacro %}{% call(y) f(1) %}{{ y }}{% endcall %}", "[1]"),
+        (
+            "{% macro f(x) %}[{{ caller(x) }}]{% endmacro %}{% call(y) f(1) %}{{ y }}{% endcall %}",
+            "[1]",
+        ),
         (
             "{% macro f(a, b=2) %}{{ kwargs }}{% endmacro %}{{ f.name }}{{ f.arguments }}{{ f.catch_kwargs }}{{ f.catch_varargs }}",
             "f('a', 'b')TrueFalse",
         ),
-        ("{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}", "3210"),
+        (
+            "{% macro f(n) %}{{ n }}{% if n %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}",
+            "3210",
+        ),
         (
             "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{% set j = joiner('|') %}{{ j() }}x{{ j() }}y",
             "abax|y",
@@ -217,7 +251,11 @@ fn what_python_refuses() {
     for expression in refused {
         assert!(render(&format!("{{{{ {expression} }}}}")).is_err(), "{expression}");
     }
-    for source in ["{% for x in none %}{% endfor %}", "{% for a, b in [1] %}{% endfor %}", "{% set given.x = 1 %}"] {
+    for source in [
+        "{% for x in none %}{% endfor %}",
+        "{% for a, b in [1] %}{% endfor %}",
+        "{% set given.x = 1 %}",
+    ] {
         assert!(matches!(render(source), Err(Error::Render { line: 1, .. })), "{source}");
     }
 }
@@ -249,8 +287,13 @@ fn what_is_no_template() {
 
 #[test]
 fn what_needs_other_templates_fails_when_it_is_run() {
-    for tag in ["include 'a'", "extends 'a'", "import 'a' as b", "from 'a' import b, c as d with context"] {
-        assert_eq!(render(&format!("{{% if false %}}{{% {tag} %}}{{% endif %}}ok")).as_deref(), Ok("ok"));
+    for tag in
+        ["include 'a'", "extends 'a'", "import 'a' as b", "from 'a' import b, c as d with context"]
+    {
+        assert_eq!(
+            render(&format!("{{% if false %}}{{% {tag} %}}{{% endif %}}ok")).as_deref(),
+            Ok("ok")
+        );
         assert!(matches!(render(&format!("{{% {tag} %}}")), Err(Error::Render { .. })), "{tag}");
     }
     assert_eq!(render("{{ raise_exception('no') }}"), Err(Error::Raised("no".into())));

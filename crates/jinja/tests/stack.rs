@@ -1,7 +1,8 @@
-//! The stack that the deepest templates take: each runs in a thread with half of what Rust gives one, since its caller has
-//! used some. An overflow would end the test's process.
+//! The stack that the deepest templates take: each runs in a thread with half of what Rust gives
+//! one, since its caller has used some. An overflow would end the test's process.
 //!
-//! With the optimisation of the test profile most take less than 750 KiB and none more than this; without any, some need 3 MiB.
+//! With the optimisation of the test profile most take less than 750 KiB and none more than this;
+//! without any, some need 3 MiB.
 
 use pacemark_jinja::{Limits, MAX_NESTING, Template};
 use serde_json::Map;
@@ -14,7 +15,9 @@ const STACK: usize = 1 << 20;
 fn run(source: String) {
     let limits = Limits { instructions: 100_000_000, memory: 1 << 30, output: 1 << 30 };
     let render = move || {
-        Template::compile(&source).and_then(|template| template.render(&Map::new(), UNIX_EPOCH, limits)).is_ok()
+        Template::compile(&source)
+            .and_then(|template| template.render(&Map::new(), UNIX_EPOCH, limits))
+            .is_ok()
     };
     let thread = thread::Builder::new().stack_size(STACK).spawn(render).expect("a thread");
     thread.join().expect("no panic");
@@ -57,7 +60,15 @@ fn nested_sources() {
             run(format!("{{{{ {}1{} }}}}", open.repeat(depth), close.repeat(depth)));
         }
     }
-    for tag in ["if true", "for x in [1]", "with", "filter upper", "macro f()", "set x", "for x in [1] recursive"] {
+    for tag in [
+        "if true",
+        "for x in [1]",
+        "with",
+        "filter upper",
+        "macro f()",
+        "set x",
+        "for x in [1] recursive",
+    ] {
         let end = tag.split(' ').next().unwrap_or_default();
         let (open, close) = (format!("{{% {tag} %}}"), format!("{{% end{end} %}}"));
         for depth in [MAX_NESTING, MAX_NESTING - 2] {
@@ -70,16 +81,30 @@ fn nested_sources() {
 fn deep_values() {
     let set = "{% set ns = namespace(a=0, b=0, c=0, d=0) %}";
     let nest = |steps: &str| format!("{set}{{% for i in range(498) %}}{steps}{{% endfor %}}");
-    let data =
-        nest("{% set ns.a = [ns.a] %}{% set ns.b = {'x': ns.b} %}{% set ns.c = [ns.c] %}{% set ns.d = (ns.d,) %}");
-    let uses = ["ns", "ns.a|tojson(indent=1)", "ns.b|pprint", "ns.a == ns.c", "ns.a < ns.c", "{ns.d: 1}[ns.d]"];
+    let data = nest(
+        "{% set ns.a = [ns.a] %}{% set ns.b = {'x': ns.b} %}{% set ns.c = [ns.c] %}{% set ns.d = (ns.d,) %}",
+    );
+    let uses = [
+        "ns",
+        "ns.a|tojson(indent=1)",
+        "ns.b|pprint",
+        "ns.a == ns.c",
+        "ns.a < ns.c",
+        "{ns.d: 1}[ns.d]",
+    ];
     for expression in uses {
         run(format!("{data}{{{{ {expression} }}}}"));
         // The same at the end of many calls.
-        let call = "{% macro f(n) %}{{ f(n - 1) if n > 0 else EXPRESSION }}{% endmacro %}{{ f(120) }}";
+        let call =
+            "{% macro f(n) %}{{ f(n - 1) if n > 0 else EXPRESSION }}{% endmacro %}{{ f(120) }}";
         run(format!("{data}{}", call.replace("EXPRESSION", expression)));
     }
-    for step in ["ns.a|map('string')", "ns.a|unique", "ns.a|batch(1)|map('first')", "[ns.a]|map('list')|map('first')"] {
+    for step in [
+        "ns.a|map('string')",
+        "ns.a|unique",
+        "ns.a|batch(1)|map('first')",
+        "[ns.a]|map('list')|map('first')",
+    ] {
         let chain = nest(&format!("{{% set ns.a = {step} if ns.a else [1] %}}"));
         run(format!("{chain}{{{{ ns.a|list }}}}"));
     }

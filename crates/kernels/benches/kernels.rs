@@ -1,8 +1,9 @@
-//! `cargo bench -p pacemark-kernels [-- TYPE…]`: every weight type times 1, 8 and 512 tokens, as GB/s of weights and GOPS, beside
-//! the machine's measured roofs.
+//! `cargo bench -p pacemark-kernels [-- TYPE…]`: every weight type times 1, 8 and 512 tokens, as
+//! GB/s of weights and GOPS, beside the machine's measured roofs.
 //!
-//! Prints the best of many runs, because it asks what the kernel can do, not what the machine happened to do; whole-model
-//! figures with intervals are `pacemark bench`'s business. Matrices are larger than the caches, as a model's are.
+//! Prints the best of many runs, because it asks what the kernel can do, not what the machine
+//! happened to do; whole-model figures with intervals are `pacemark bench`'s business. Matrices are
+//! larger than the caches, as a model's are.
 
 use pacemark_kernels::{Activations, Arena, Matrix, Product, Roof, Team, kernels, matmul};
 use pacemark_quant::{DTYPES, DTypeInfo, quantize_row};
@@ -31,8 +32,14 @@ fn main() {
         int8 / 1e9,
         float / 1e9
     );
-    println!("{:8} {:>6} {:>10} {:>8} {:>10} {:>8}", "type", "tokens", "GB/s", "% read", "GOPS", "% int8");
-    for info in DTYPES.iter().filter(|info| wanted.is_empty() || wanted.iter().any(|name| name == info.name)) {
+    println!(
+        "{:8} {:>6} {:>10} {:>8} {:>10} {:>8}",
+        "type", "tokens", "GB/s", "% read", "GOPS", "% int8"
+    );
+    for info in DTYPES
+        .iter()
+        .filter(|info| wanted.is_empty() || wanted.iter().any(|name| name == info.name))
+    {
         let weights = Weights::new(info, &team);
         for n_tokens in [1, 8, 512] {
             let seconds = weights.seconds(&team, n_tokens);
@@ -54,14 +61,16 @@ struct Weights(Vec<Matrix>);
 
 impl Weights {
     fn new(info: &DTypeInfo, team: &Team) -> Weights {
-        let values: Vec<f32> = (0..K * 64).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 1000.0 - 0.5).collect();
+        let values: Vec<f32> =
+            (0..K * 64).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 1000.0 - 0.5).collect();
         let mut bytes = vec![0; K * 64 / info.block_len * info.block_bytes];
         quantize_row(info.dtype, &values, &mut bytes).expect("whole blocks");
         let bytes = bytes.repeat(ROWS / 64);
         let mut arena = Arena::default();
         let mut pack = || {
             let set = kernels().expect("chosen before");
-            Matrix::pack(team, set, &mut arena, info.dtype, (ROWS, K), &bytes, &|row| row).expect("a valid matrix")
+            Matrix::pack(team, set, &mut arena, info.dtype, (ROWS, K), &bytes, &|row| row)
+                .expect("a valid matrix")
         };
         Weights((0..MATRICES).map(|_| pack()).collect())
     }
@@ -71,8 +80,9 @@ impl Weights {
         let mut activations = Activations::default();
         activations.reset(n_tokens, K);
         let set = kernels().expect("chosen before");
-        activations
-            .fill(team, set, &|t, row| row.iter_mut().enumerate().for_each(|(i, x)| *x = ((i + t) % 17) as f32 - 8.0));
+        activations.fill(team, set, &|t, row| {
+            row.iter_mut().enumerate().for_each(|(i, x)| *x = ((i + t) % 17) as f32 - 8.0)
+        });
         let mut out = vec![0.0; n_tokens * ROWS];
         let (started, mut best, mut passes) = (Instant::now(), f64::INFINITY, 0);
         while passes < 3 || started.elapsed() < Duration::from_millis(400) {

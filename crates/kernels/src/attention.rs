@@ -1,6 +1,8 @@
-//! Attention over the paged KV cache: validates what it is given, cuts it to tiles, hands tiles to the team.
+//! Attention over the paged KV cache: validates what it is given, cuts it to tiles, hands tiles to
+//! the team.
 //!
-//! Where keys and values live is the engine's business (`engine::kv`); how a page of them looks is `kv_page.rs`'s.
+//! Where keys and values live is the engine's business (`engine::kv`); how a page of them looks is
+//! `kv_page.rs`'s.
 
 use crate::KernelSet;
 use crate::kernel_set::{Attention, AttentionArgs};
@@ -75,19 +77,29 @@ pub fn attention(
 ) {
     check(shape, lanes, sequences, q, out);
     let group = shape.n_heads / shape.n_kv_heads;
-    let n_rows: usize = sequences.iter().map(|s| s.row_positions.len() * group * shape.n_kv_heads).sum();
+    let n_rows: usize =
+        sequences.iter().map(|s| s.row_positions.len() * group * shape.n_kv_heads).sum();
     let tile_rows = n_rows.div_ceil(team.n_threads()).clamp(1, MAX_TILE_ROWS);
     let tiles: Vec<Tile> = sequences
         .iter()
         .enumerate()
         .flat_map(|(s, span)| {
             let rows = span.row_positions.len() * group;
-            (0..shape.n_kv_heads).flat_map(move |head| (0..rows).step_by(tile_rows).map(move |row| (s, head, row)))
+            (0..shape.n_kv_heads)
+                .flat_map(move |head| (0..rows).step_by(tile_rows).map(move |row| (s, head, row)))
         })
         .collect();
     let kernel = kernels.attention[shape.kv.k() as usize][shape.kv.v() as usize];
     let kernel = kernel.expect("KvTypes are the pairs of the table");
-    let work = Work { shape, lanes, sequences, q, out: SharedRows::new(out, shape.head_dim), tile_rows, kernel };
+    let work = Work {
+        shape,
+        lanes,
+        sequences,
+        q,
+        out: SharedRows::new(out, shape.head_dim),
+        tile_rows,
+        kernel,
+    };
     // A task is a few tiles, so that a tile can ask for the keys of the one after it.
     let per_task = (tiles.len() / (team.n_threads() * 8)).clamp(1, 8);
     // Later rows see more keys: longest tiles first keeps the threads level at the end.
@@ -120,20 +132,24 @@ impl Work<'_> {
     /// Computes a tile; `next` is what this thread computes after it.
     ///
     /// # Safety
-    /// No tile may be computed twice; the kernel's ISA was detected, and [`check`] bounded every row, block and length.
+    /// No tile may be computed twice; the kernel's ISA was detected, and [`check`] bounded every
+    /// row, block and length.
     unsafe fn compute(&self, (sequence, head, first): Tile, next: Option<Tile>) {
         let Work { shape, lanes, sequences, .. } = self;
         let span = &sequences[sequence];
         let group = shape.n_heads / shape.n_kv_heads;
         let last = (first + self.tile_rows).min(span.row_positions.len() * group);
         // Row numbers in units of heads, for queries and output alike.
-        let head_row = |row: usize| (span.first_row + row / group) * shape.n_heads + head * group + row % group;
+        let head_row = |row: usize| {
+            (span.first_row + row / group) * shape.n_heads + head * group + row % group
+        };
         let mut q = [std::ptr::null(); MAX_TILE_ROWS];
         let mut out = [std::ptr::null_mut(); MAX_TILE_ROWS];
         let mut positions = [0i32; MAX_TILE_ROWS];
         for (n, row) in (first..last).enumerate() {
             q[n] = self.q[head_row(row) * shape.head_dim..].as_ptr();
-            // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out twice.
+            // SAFETY: every (row, head) belongs to exactly one tile, so no output row is handed out
+            // twice.
             out[n] = unsafe { self.out.row_ptr(head_row(row)) };
             positions[n] = span.row_positions[row / group];
         }
@@ -161,22 +177,41 @@ impl Work<'_> {
     }
 }
 
-fn check(shape: &AttentionShape, lanes: &[KvLane<'_>], sequences: &[SequenceSpan<'_>], q: &[f32], out: &[f32]) {
+fn check(
+    shape: &AttentionShape,
+    lanes: &[KvLane<'_>],
+    sequences: &[SequenceSpan<'_>],
+    q: &[f32],
+    out: &[f32],
+) {
     assert!((1..=MAX_HEAD_DIM).contains(&shape.head_dim), "attention: head_dim {}", shape.head_dim);
-    assert!(shape.n_kv_heads > 0 && shape.n_heads.is_multiple_of(shape.n_kv_heads), "attention: heads do not divide");
+    assert!(
+        shape.n_kv_heads > 0 && shape.n_heads.is_multiple_of(shape.n_kv_heads),
+        "attention: heads do not divide"
+    );
     assert_eq!(lanes.len(), shape.n_kv_heads, "attention: one lane a KV head");
     let (k_block, v_block) = shape.kv.page_bytes(shape.head_dim);
-    let n_blocks = lanes.iter().map(|lane| (lane.k.len() / k_block).min(lane.v.len() / v_block)).min().unwrap_or(0);
+    let n_blocks = lanes
+        .iter()
+        .map(|lane| (lane.k.len() / k_block).min(lane.v.len() / v_block))
+        .min()
+        .unwrap_or(0);
     let width = shape.n_heads * shape.head_dim;
     assert_eq!(q.len(), out.len(), "attention: queries and output differ");
     let mut seen = 0;
     for s in sequences {
         assert!(s.first_row >= seen, "attention: sequences overlap or are out of order");
         seen = s.first_row + s.row_positions.len();
-        assert!(s.row_positions.iter().chain(s.positions).all(|&p| p >= 0), "attention: negative position");
+        assert!(
+            s.row_positions.iter().chain(s.positions).all(|&p| p >= 0),
+            "attention: negative position"
+        );
         let blocks = s.positions.len().div_ceil(KV_BLOCK);
         assert!(blocks <= s.block_table.len(), "attention: more keys than blocks");
-        assert!(s.block_table[..blocks].iter().all(|&b| (b as usize) < n_blocks), "attention: block out of range");
+        assert!(
+            s.block_table[..blocks].iter().all(|&b| (b as usize) < n_blocks),
+            "attention: block out of range"
+        );
     }
     assert!(seen * width <= q.len(), "attention: more rows than queries");
 }

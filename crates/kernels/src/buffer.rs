@@ -31,7 +31,8 @@ impl Pages {
             return Err(io::Error::last_os_error());
         }
         #[cfg(target_os = "linux")]
-        // SAFETY: the range was just mapped. Advice that the kernel refuses changes nothing, so the result is not needed.
+        // SAFETY: the range was just mapped. Advice that the kernel refuses changes nothing, so the
+        // result is not needed.
         unsafe {
             libc::madvise(start, len, libc::MADV_HUGEPAGE);
         }
@@ -64,7 +65,8 @@ impl Chunk {
 
     /// The bytes, to fill them.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and `&mut self` makes it the only access: chunks do not overlap and are not cloned.
+        // SAFETY: as above, and `&mut self` makes it the only access: chunks do not overlap and are
+        // not cloned.
         unsafe { std::slice::from_raw_parts_mut(self.pages.start.add(self.offset), self.len) }
     }
 }
@@ -83,7 +85,10 @@ impl Arena {
     /// A zeroed chunk of `len` bytes, aligned to a cache line.
     pub fn alloc(&mut self, len: usize) -> io::Result<Chunk> {
         let room = self.mappings.last().map_or(0, |(pages, used)| pages.len - used);
-        let reserved = len.checked_next_multiple_of(Self::ALIGN).ok_or(io::ErrorKind::OutOfMemory)?.max(Self::ALIGN);
+        let reserved = len
+            .checked_next_multiple_of(Self::ALIGN)
+            .ok_or(io::ErrorKind::OutOfMemory)?
+            .max(Self::ALIGN);
         if reserved > room {
             self.mappings.push((Arc::new(Pages::new(reserved.max(Self::MAPPING))?), 0));
         }
@@ -98,11 +103,12 @@ impl Arena {
         self.mappings.iter().map(|(_, used)| *used as u64).sum()
     }
 
-    /// Keeps what was given out in memory: the system will not swap it out until it is freed. Fails where the process may
-    /// not lock so much ([`memlock_limit`]).
+    /// Keeps what was given out in memory: the system will not swap it out until it is freed. Fails
+    /// where the process may not lock so much ([`memlock_limit`]).
     pub fn lock(&self) -> io::Result<()> {
         for (pages, used) in &self.mappings {
-            // SAFETY: the range lies in a mapping of ours; locking changes nothing that can be read.
+            // SAFETY: the range lies in a mapping of ours; locking changes nothing that can be
+            // read.
             if unsafe { libc::mlock(pages.start.cast(), *used) } != 0 {
                 return Err(io::Error::last_os_error());
             }
@@ -138,7 +144,8 @@ mod tests {
     #[test]
     fn chunks_are_zeroed_aligned_and_apart() {
         let mut arena = Arena::default();
-        let mut chunks: Vec<Chunk> = [100, 1, 64, 70 << 20, 5].iter().map(|&n| arena.alloc(n).unwrap()).collect();
+        let mut chunks: Vec<Chunk> =
+            [100, 1, 64, 70 << 20, 5].iter().map(|&n| arena.alloc(n).unwrap()).collect();
         for (i, chunk) in chunks.iter_mut().enumerate() {
             assert_eq!(chunk.as_slice().as_ptr() as usize % 64, 0);
             assert!(chunk.as_slice().iter().take(4096).all(|&b| b == 0));

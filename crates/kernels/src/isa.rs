@@ -36,11 +36,16 @@ impl Isa {
 
 /// All kernel sets, best first.
 #[cfg(target_arch = "x86_64")]
-static SETS: &[&KernelSet] =
-    &[&crate::avx512::KERNELS, &crate::avx2::KERNELS, &crate::sse2::KERNELS, &crate::portable::KERNELS];
+static SETS: &[&KernelSet] = &[
+    &crate::avx512::KERNELS,
+    &crate::avx2::KERNELS,
+    &crate::sse2::KERNELS,
+    &crate::portable::KERNELS,
+];
 /// All kernel sets, best first.
 #[cfg(target_arch = "aarch64")]
-static SETS: &[&KernelSet] = &[&crate::neon::dotprod::KERNELS, &crate::neon::plain::KERNELS, &crate::portable::KERNELS];
+static SETS: &[&KernelSet] =
+    &[&crate::neon::dotprod::KERNELS, &crate::neon::plain::KERNELS, &crate::portable::KERNELS];
 /// All kernel sets, best first.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static SETS: &[&KernelSet] = &[&crate::portable::KERNELS];
@@ -65,7 +70,9 @@ fn detected(isa: Isa) -> bool {
         #[cfg(all(target_arch = "aarch64", not(miri)))]
         Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
         #[cfg(all(target_arch = "aarch64", not(miri)))]
-        Isa::NeonDotprod => detected(Isa::Neon) && std::arch::is_aarch64_feature_detected!("dotprod"),
+        Isa::NeonDotprod => {
+            detected(Isa::Neon) && std::arch::is_aarch64_feature_detected!("dotprod")
+        }
         #[cfg(not(all(target_arch = "aarch64", not(miri))))]
         Isa::Neon | Isa::NeonDotprod => false,
     }
@@ -73,7 +80,9 @@ fn detected(isa: Isa) -> bool {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn has_avx2() -> bool {
-    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
 }
 
 /// The kernel sets that this CPU can run, best first; portable is always the last.
@@ -127,7 +136,8 @@ mod tests {
         assert!(choose(Some("avx1024".into())).is_err());
     }
 
-    /// `PACEMARK_TEST_ISAS` names the sets that a machine or emulator is meant to test; all other tests take what there is.
+    /// `PACEMARK_TEST_ISAS` names the sets that a machine or emulator is meant to test; all other
+    /// tests take what there is.
     #[test]
     fn sets_that_this_run_is_for_are_available() {
         for name in std::env::var("PACEMARK_TEST_ISAS").iter().flat_map(|list| list.split(',')) {

@@ -1,14 +1,14 @@
 //! The table of kernels of one ISA, and safe calls into it.
 //!
-//! A kernel takes one struct of pointers and lengths. The methods of [`KernelSet`] build those structs from slices after
-//! checking their lengths; nothing outside this crate sees a pointer.
+//! A kernel takes one struct of pointers and lengths. The methods of [`KernelSet`] build those
+//! structs from slices after checking their lengths; nothing outside this crate sees a pointer.
 
 use crate::Isa;
 use pacemark_quant::{ActBlock, DType, QK};
 use std::ops::Range;
 
-/// Tokens whose activation blocks lie side by side: as many as a tile has at most. A tile then reads one stream, and finds
-/// every token at a constant distance from it.
+/// Tokens whose activation blocks lie side by side: as many as a tile has at most. A tile then
+/// reads one stream, and finds every token at a constant distance from it.
 pub(crate) const ACT_GROUP: usize = 16;
 
 /// Arguments of a matrix kernel. Everything is row-major.
@@ -24,7 +24,8 @@ pub(crate) struct GemmArgs {
     pub n_rows: usize,
     /// Length of a weight row.
     pub k: usize,
-    /// For quantized weights: groups of [`ACT_GROUP`] tokens, of which the last may have fewer; `[k / 32, tokens]` in each.
+    /// For quantized weights: groups of [`ACT_GROUP`] tokens, of which the last may have fewer; `[k
+    /// / 32, tokens]` in each.
     pub blocks: *const ActBlock,
     /// `[n_tokens, k]`, for float weights.
     pub floats: *const f32,
@@ -52,7 +53,8 @@ pub(crate) struct AttentionArgs<'a> {
     pub k: *const u8,
     /// Values of this lane, likewise.
     pub v: *const u8,
-    /// Keys of the lane that this thread reads next, to be asked for in time, and its sequence's blocks; none at the end.
+    /// Keys of the lane that this thread reads next, to be asked for in time, and its sequence's
+    /// blocks; none at the end.
     pub next_k: *const u8,
     pub next_blocks: &'a [u32],
     /// Bytes of a page of keys.
@@ -136,8 +138,8 @@ pub(crate) type Attention = for<'a> unsafe fn(&mut AttentionArgs<'a>);
 
 /// The kernels of one ISA.
 ///
-/// Every pointer is a function that needs the ISA's CPU features and valid arguments; [`crate::available`] hands out a
-/// set only on a CPU that has them.
+/// Every pointer is a function that needs the ISA's CPU features and valid arguments;
+/// [`crate::available`] hands out a set only on a CPU that has them.
 pub struct KernelSet {
     /// Which ISA.
     pub isa: Isa,
@@ -166,10 +168,17 @@ pub struct KernelSet {
 }
 
 impl KernelSet {
-    /// `out = x / sqrt(mean(x²) + eps) * weight` (Zhang and Sennrich, 2019). All slices have one length.
+    /// `out = x / sqrt(mean(x²) + eps) * weight` (Zhang and Sennrich, 2019). All slices have one
+    /// length.
     pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
         assert!(x.len() == weight.len() && x.len() == out.len(), "rms_norm: lengths differ");
-        let args = RmsNormArgs { x: x.as_ptr(), weight: weight.as_ptr(), out: out.as_mut_ptr(), n: x.len(), eps };
+        let args = RmsNormArgs {
+            x: x.as_ptr(),
+            weight: weight.as_ptr(),
+            out: out.as_mut_ptr(),
+            n: x.len(),
+            eps,
+        };
         // SAFETY: the set's ISA was detected; the lengths were checked.
         unsafe { (self.rms_norm)(args) }
     }
@@ -183,11 +192,14 @@ impl KernelSet {
         unsafe { (self.rms_norm)(args) }
     }
 
-    /// `out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias` (Ba, Kiros and Hinton, 2016). All slices have one
-    /// length.
+    /// `out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias` (Ba, Kiros and Hinton,
+    /// 2016). All slices have one length.
     pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
         let n = x.len();
-        assert!(n == weight.len() && n == bias.len() && n == out.len(), "layer_norm: lengths differ");
+        assert!(
+            n == weight.len() && n == bias.len() && n == out.len(),
+            "layer_norm: lengths differ"
+        );
         let (weight, bias) = (weight.as_ptr(), bias.as_ptr());
         let args = LayerNormArgs { x: x.as_ptr(), weight, bias, out: out.as_mut_ptr(), n, eps };
         // SAFETY: the set's ISA was detected; the lengths were checked.
@@ -197,7 +209,8 @@ impl KernelSet {
     /// Quantizes one row of activations.
     pub fn quantize(&self, x: &[f32], out: &mut [ActBlock]) {
         assert_eq!(x.len(), out.len() * QK, "quantize: row and block count disagree");
-        let args = QuantizeArgs { x: x.as_ptr(), out: out.as_mut_ptr(), stride: 1, n_blocks: out.len() };
+        let args =
+            QuantizeArgs { x: x.as_ptr(), out: out.as_mut_ptr(), stride: 1, n_blocks: out.len() };
         // SAFETY: the set's ISA was detected; the lengths were checked.
         unsafe { (self.quantize)(args) }
     }
@@ -224,7 +237,8 @@ impl KernelSet {
 
     fn alone(kernel: unsafe fn(MulArgs), x: &mut [f32]) {
         let out = x.as_mut_ptr();
-        // SAFETY: the set's ISA was detected; one length; each element is read before it is written.
+        // SAFETY: the set's ISA was detected; one length; each element is read before it is
+        // written.
         unsafe { kernel(MulArgs { a: out, b: out, out, n: x.len() }) }
     }
 
@@ -236,14 +250,17 @@ impl KernelSet {
     fn in_place(kernel: unsafe fn(MulArgs), x: &mut [f32], y: &[f32]) {
         assert_eq!(x.len(), y.len(), "elementwise: lengths differ");
         let args = MulArgs { a: x.as_ptr(), b: y.as_ptr(), out: x.as_mut_ptr(), n: x.len() };
-        // SAFETY: the set's ISA was detected; the lengths were checked; each element is read before it is written.
+        // SAFETY: the set's ISA was detected; the lengths were checked; each element is read before
+        // it is written.
         unsafe { kernel(args) }
     }
 
-    /// Rotates the pairs `(x[i], x[i + half])`, `half = cos.len()`, of one head (Su et al., 2021; half-rotation style).
+    /// Rotates the pairs `(x[i], x[i + half])`, `half = cos.len()`, of one head (Su et al., 2021;
+    /// half-rotation style).
     pub fn rope(&self, x: &mut [f32], cos: &[f32], sin: &[f32]) {
         assert!(cos.len() == sin.len() && x.len() >= 2 * cos.len(), "rope: lengths differ");
-        let args = RopeArgs { x: x.as_mut_ptr(), half: cos.len(), cos: cos.as_ptr(), sin: sin.as_ptr() };
+        let args =
+            RopeArgs { x: x.as_mut_ptr(), half: cos.len(), cos: cos.as_ptr(), sin: sin.as_ptr() };
         // SAFETY: the set's ISA was detected; the lengths were checked.
         unsafe { (self.rope)(args) }
     }
@@ -272,8 +289,9 @@ impl KernelSet {
     }
 }
 
-// SAFETY: GemmArgs is shared by the threads of one operation, each of which computes other panels, so no two write the
-// same output; weights and activations are only read.
+// SAFETY: GemmArgs is shared by the threads of one operation, each of which computes other panels,
+// so no two write the same output; weights and activations are only read.
 unsafe impl Sync for GemmArgs {}
-// SAFETY: as for Sync; the pointers stay valid because `Team::run` returns only after all threads are done.
+// SAFETY: as for Sync; the pointers stay valid because `Team::run` returns only after all threads
+// are done.
 unsafe impl Send for GemmArgs {}

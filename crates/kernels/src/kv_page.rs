@@ -1,7 +1,7 @@
 //! Types of the KV cache, and how a page of each lies in memory.
 //!
-//! A page holds [`KV_BLOCK`] positions of one (layer, KV head) lane. Keys lie transposed, so that a vector holds one
-//! dimension of many keys; values lie position by position:
+//! A page holds [`KV_BLOCK`] positions of one (layer, KV head) lane. Keys lie transposed, so that a
+//! vector holds one dimension of many keys; values lie position by position:
 //!
 //! | type | keys | values |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | q8_0 | for 32 dimensions each: `[16]` f16 scales, `[32][16]` signed bytes | the same scales, `[16][32]` signed bytes |
 //! | q4_0 | for 32 dimensions each: `[16]` f16 scales, `[16][16]` bytes | the same scales, `[16][16]` bytes |
 //!
-//! Codes and scales are those of ggml's blocks of 32 (`quant` specifies them); a byte of q4_0 holds dimension `j` in its low
-//! and `j + 16` in its high nibble. A head that is no multiple of 32 is filled up with zeros. Here a page is written;
-//! `generic/attention.rs` reads it.
+//! Codes and scales are those of ggml's blocks of 32 (`quant` specifies them); a byte of q4_0 holds
+//! dimension `j` in its low and `j + 16` in its high nibble. A head that is no multiple of 32 is
+//! filled up with zeros. Here a page is written; `generic/attention.rs` reads it.
 
 use crate::KernelSet;
 use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, value_dim};
@@ -39,8 +39,8 @@ pub enum KvType {
     Q4_0,
 }
 
-/// The pairs of types that attention is compiled for: keys, values. Values bear narrower types than keys do; each pair more
-/// would be three kernels more for every instruction set.
+/// The pairs of types that attention is compiled for: keys, values. Values bear narrower types than
+/// keys do; each pair more would be three kernels more for every instruction set.
 const PAIRS: [(KvType, KvType); 8] = [
     (KvType::F32, KvType::F32),
     (KvType::F16, KvType::F16),
@@ -138,7 +138,10 @@ impl KvTypes {
 /// # Panics
 /// If the page is shorter than [`KvType::page_bytes`], or `slot` is not below [`KV_BLOCK`].
 pub fn write_key(kernels: &KernelSet, kv_type: KvType, x: &[f32], page: &mut [u8], slot: usize) {
-    assert!(slot < KV_BLOCK && page.len() >= kv_type.page_bytes(x.len()), "write_key: page or slot");
+    assert!(
+        slot < KV_BLOCK && page.len() >= kv_type.page_bytes(x.len()),
+        "write_key: page or slot"
+    );
     match kv_type {
         KvType::F32 => {
             for (column, x) in page.chunks_exact_mut(KV_BLOCK * 4).zip(x) {
@@ -167,10 +170,14 @@ pub fn write_key(kernels: &KernelSet, kv_type: KvType, x: &[f32], page: &mut [u8
 /// Writes value `x` to slot `slot` of a page.
 ///
 /// # Panics
-/// If the page is shorter than [`KvType::page_bytes`] of [`value_dim`], or `slot` is not below [`KV_BLOCK`].
+/// If the page is shorter than [`KvType::page_bytes`] of [`value_dim`], or `slot` is not below
+/// [`KV_BLOCK`].
 pub fn write_value(kernels: &KernelSet, kv_type: KvType, x: &[f32], page: &mut [u8], slot: usize) {
     let width = value_dim(x.len());
-    assert!(slot < KV_BLOCK && page.len() >= kv_type.page_bytes(width), "write_value: page or slot");
+    assert!(
+        slot < KV_BLOCK && page.len() >= kv_type.page_bytes(width),
+        "write_value: page or slot"
+    );
     match kv_type {
         KvType::F32 => {
             for (place, x) in page[slot * width * 4..].chunks_exact_mut(4).zip(x) {
@@ -196,7 +203,8 @@ pub fn write_value(kernels: &KernelSet, kv_type: KvType, x: &[f32], page: &mut [
 
 /// Writes `halves` to every `step`-th 16-bit place of `page` from the place `first` on.
 ///
-/// By plain assignment: a token has thousands of these, and two bytes by `copy_from_slice` through `chunks_exact_mut` were four calls.
+/// By plain assignment: a token has thousands of these, and two bytes by `copy_from_slice` through
+/// `chunks_exact_mut` were four calls.
 fn put_halves(halves: &[u16], page: &mut [u8], first: usize, step: usize) {
     let (places, _) = page.as_chunks_mut::<2>();
     for (i, half) in halves.iter().enumerate() {
@@ -204,7 +212,8 @@ fn put_halves(halves: &[u16], page: &mut [u8], first: usize, step: usize) {
     }
 }
 
-/// Quantizes `x` as activations are, and hands each group's codes to `store` after writing its scale.
+/// Quantizes `x` as activations are, and hands each group's codes to `store` after writing its
+/// scale.
 fn quantized(
     kernels: &KernelSet,
     x: &[f32],
@@ -220,12 +229,14 @@ fn quantized(
     kernels.quantize(&padded[..blocks.len() * QK], blocks);
     for (group, block) in page.chunks_exact_mut(group_bytes).zip(blocks) {
         let (scales, codes) = group.split_at_mut(SCALES);
-        scales[slot * 2..][..2].copy_from_slice(&f16::from_f32(block.scale).to_bits().to_ne_bytes());
+        scales[slot * 2..][..2]
+            .copy_from_slice(&f16::from_f32(block.scale).to_bits().to_ne_bytes());
         store(block, codes);
     }
 }
 
-/// Quantizes `x` to Q4_0 by its specification, and hands each group's packed nibbles to `store` after writing its scale.
+/// Quantizes `x` to Q4_0 by its specification, and hands each group's packed nibbles to `store`
+/// after writing its scale.
 fn nibbles(x: &[f32], page: &mut [u8], slot: usize, store: impl Fn(&[u8], &mut [u8])) {
     let quantize = DType::Q4_0.info().quantize;
     for (group, x) in page.chunks_exact_mut(GROUP_Q4_0).zip(x.chunks(QK)) {

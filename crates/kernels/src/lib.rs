@@ -1,11 +1,14 @@
 //! The arithmetic: SIMD kernels behind run-time dispatch, packed weight panels and the thread team.
 //!
-//! - [`kernels`] chooses the best [`KernelSet`] of this CPU once; [`available`] lists all it can run, for tests.
-//! - [`Matrix`] holds weights in panels, [`Activations`] what they meet, [`matmul`] multiplies them on a [`Team`].
+//! - [`kernels`] chooses the best [`KernelSet`] of this CPU once; [`available`] lists all it can
+//!   run, for tests.
+//! - [`Matrix`] holds weights in panels, [`Activations`] what they meet, [`matmul`] multiplies them
+//!   on a [`Team`].
 //! - [`attention()`] reads the paged KV cache.
 //!
-//! What the numbers mean is the engine's business; what a quantized block means is specified in `quant`, against whose
-//! scalar code every kernel is tested. This crate and the memory map of `modelfile` are the only ones with unsafe code.
+//! What the numbers mean is the engine's business; what a quantized block means is specified in
+//! `quant`, against whose scalar code every kernel is tested. This crate and the memory map of
+//! `modelfile` are the only ones with unsafe code.
 
 mod apart;
 mod attention;
@@ -32,7 +35,9 @@ mod sse2;
 mod sync;
 mod team;
 
-pub use attention::{AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim};
+pub use attention::{
+    AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim,
+};
 pub use buffer::{Arena, Chunk, memlock_limit};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;

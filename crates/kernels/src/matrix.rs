@@ -32,7 +32,11 @@ impl std::fmt::Display for MatrixError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             MatrixError::Shape { dtype, n_rows, n_cols, bytes } => {
-                write!(f, "{bytes} bytes are not {n_rows} rows of {n_cols} elements of {}", dtype.name())
+                write!(
+                    f,
+                    "{bytes} bytes are not {n_rows} rows of {n_cols} elements of {}",
+                    dtype.name()
+                )
             }
             MatrixError::Memory(error) => write!(f, "no memory for packed weights: {error}"),
         }
@@ -44,7 +48,8 @@ impl std::error::Error for MatrixError {}
 /// Bytes of a file that live as long as who holds them.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// `[n_rows, n_cols]` weights in panels (see the `panel` module): packed once, or from the file's rows each time anew.
+/// `[n_rows, n_cols]` weights in panels (see the `panel` module): packed once, or from the file's
+/// rows each time anew.
 pub struct Matrix {
     dtype: DType,
     n_rows: usize,
@@ -77,18 +82,27 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(dtype: DType, (n_rows, n_cols): (usize, usize), bytes: usize, lanes: usize) -> Result<Sizes, MatrixError> {
+    fn of(
+        dtype: DType,
+        (n_rows, n_cols): (usize, usize),
+        bytes: usize,
+        lanes: usize,
+    ) -> Result<Sizes, MatrixError> {
         let wrong = || MatrixError::Shape { dtype, n_rows, n_cols, bytes };
         let row_bytes = dtype.bytes_for(n_cols).ok_or_else(wrong)?;
         if n_rows == 0 || n_cols == 0 || n_rows.checked_mul(row_bytes) != Some(bytes) {
             return Err(wrong());
         }
-        Ok(Sizes { row_bytes, panel_bytes: panel::panel_bytes(dtype, n_cols, lanes).ok_or_else(wrong)? })
+        Ok(Sizes {
+            row_bytes,
+            panel_bytes: panel::panel_bytes(dtype, n_cols, lanes).ok_or_else(wrong)?,
+        })
     }
 }
 
 impl Matrix {
-    /// Packs `bytes`, a file's rows in order, for `kernels`. Row `i` of the result is row `row_order(i)` of the file.
+    /// Packs `bytes`, a file's rows in order, for `kernels`. Row `i` of the result is row
+    /// `row_order(i)` of the file.
     pub fn pack(
         team: &Team,
         kernels: &'static KernelSet,
@@ -99,7 +113,8 @@ impl Matrix {
         row_order: &(dyn Fn(usize) -> usize + Sync),
     ) -> Result<Matrix, MatrixError> {
         let lanes = kernels.lanes;
-        let Sizes { row_bytes, panel_bytes } = Sizes::of(dtype, (n_rows, n_cols), bytes.len(), lanes)?;
+        let Sizes { row_bytes, panel_bytes } =
+            Sizes::of(dtype, (n_rows, n_cols), bytes.len(), lanes)?;
         let total = panel_bytes.checked_mul(n_rows.div_ceil(lanes)).ok_or(MatrixError::Shape {
             dtype,
             n_rows,
@@ -115,11 +130,20 @@ impl Matrix {
             }
             pack::panel(dtype, n_cols, &rows[..n], lanes, out);
         });
-        Ok(Matrix { dtype, n_rows, n_cols, panel_bytes, data: Data::Panels(data), bias: None, kernels })
+        Ok(Matrix {
+            dtype,
+            n_rows,
+            n_cols,
+            panel_bytes,
+            data: Data::Panels(data),
+            bias: None,
+            kernels,
+        })
     }
 
-    /// The same matrix as [`Self::pack`] makes of `bytes[range]`, but nothing is packed now: each product makes the panels
-    /// it needs, a few at a time. Slower, and no memory besides the file's.
+    /// The same matrix as [`Self::pack`] makes of `bytes[range]`, but nothing is packed now: each
+    /// product makes the panels it needs, a few at a time. Slower, and no memory besides the
+    /// file's.
     ///
     /// # Panics
     /// If the range is not within the bytes, or `row_order` leads out of the rows.
@@ -147,7 +171,10 @@ impl Matrix {
     /// # Panics
     /// If `bias` is not one element a row.
     pub fn with_bias(mut self, bias: Option<Vec<f32>>) -> Matrix {
-        assert!(bias.as_ref().is_none_or(|bias| bias.len() == self.n_rows), "matrix: a bias of another length");
+        assert!(
+            bias.as_ref().is_none_or(|bias| bias.len() == self.n_rows),
+            "matrix: a bias of another length"
+        );
         self.bias = bias;
         self
     }
@@ -221,7 +248,8 @@ impl Matrix {
     }
 }
 
-/// Panels that are made at a time of a matrix that is not packed: one pass of the single-token kernel.
+/// Panels that are made at a time of a matrix that is not packed: one pass of the single-token
+/// kernel.
 const AT_ONCE: usize = 4;
 
 thread_local! {
@@ -229,7 +257,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `f` with this thread's scratch memory, aligned to a cache line. What is in it is not defined.
+/// Calls `f` with this thread's scratch memory, aligned to a cache line. What is in it is not
+/// defined.
 fn with_scratch(len: usize, f: impl FnOnce(&mut [u8])) {
     const ALIGN: usize = 64;
     SCRATCH.with_borrow_mut(|scratch| {
@@ -258,7 +287,10 @@ impl Activations {
         self.n_cols = n_cols;
         self.floats.resize(n_tokens * n_cols, 0.0);
         // Rows that are no whole number of blocks can only meet float weights.
-        self.blocks.resize(if n_cols.is_multiple_of(QK) { n_tokens * (n_cols / QK) } else { 0 }, ActBlock::ZERO);
+        self.blocks.resize(
+            if n_cols.is_multiple_of(QK) { n_tokens * (n_cols / QK) } else { 0 },
+            ActBlock::ZERO,
+        );
     }
 
     /// Rows held.
@@ -267,7 +299,12 @@ impl Activations {
     }
 
     /// Fills every row by `f(token, row)` and quantizes it.
-    pub fn fill(&mut self, team: &Team, kernels: &'static KernelSet, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+    pub fn fill(
+        &mut self,
+        team: &Team,
+        kernels: &'static KernelSet,
+        f: &(dyn Fn(usize, &mut [f32]) + Sync),
+    ) {
         let n_cols = self.n_cols;
         if self.blocks.is_empty() {
             team.rows(&mut self.floats, n_cols, f);
@@ -279,8 +316,9 @@ impl Activations {
             f(t, row);
             let group = t / ACT_GROUP * ACT_GROUP;
             let stride = (n_tokens - group).min(ACT_GROUP);
-            // SAFETY: block b of token t lies at group * n_blocks + b * stride + (t - group), for b below n_blocks: within
-            // the n_tokens * n_blocks of the array, and at a place of its own.
+            // SAFETY: block b of token t lies at group * n_blocks + b * stride + (t - group), for b
+            // below n_blocks: within the n_tokens * n_blocks of the array, and at a place of its
+            // own.
             let out = unsafe { blocks.row_ptr(group * n_blocks + (t - group)) };
             // SAFETY: the set's ISA was detected; the row has n_blocks blocks.
             unsafe { (kernels.quantize)(QuantizeArgs { x: row.as_ptr(), out, stride, n_blocks }) };
@@ -288,7 +326,8 @@ impl Activations {
     }
 }
 
-/// One product of [`matmul`]: `out[t] = weights · activations[t]`, plus the weights' bias if they have one.
+/// One product of [`matmul`]: `out[t] = weights · activations[t]`, plus the weights' bias if they
+/// have one.
 pub struct Product<'a> {
     /// The matrix.
     pub weights: &'a Matrix,
@@ -330,7 +369,8 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
             blocks: activations.blocks.as_ptr(),
             floats: activations.floats.as_ptr(),
             n_tokens,
-            // SAFETY: only written by the tasks below, each of which writes the columns of its own panels.
+            // SAFETY: only written by the tasks below, each of which writes the columns of its own
+            // panels.
             out: unsafe { out.row_ptr(0) },
             out_stride: w.n_rows,
         };
@@ -339,11 +379,14 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
     let cuts = cut(n_panels, team.n_threads());
     let tasks_before = |i: usize| cuts[..i].iter().map(Cut::n_tasks).sum::<usize>();
     team.run(tasks_before(cuts.len()), &|task| {
-        let i = (0..cuts.len()).rev().find(|&i| tasks_before(i) <= task && n_panels[i] > 0).unwrap_or(0);
+        let i = (0..cuts.len())
+            .rev()
+            .find(|&i| tasks_before(i) <= task && n_panels[i] > 0)
+            .unwrap_or(0);
         let Some((args, w, _)) = &jobs[i] else { return };
         let args = GemmArgs { panels: cuts[i].panels(task - tasks_before(i)), ..args.clone() };
-        // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this crate for this type
-        // and ISA.
+        // SAFETY: the set's ISA was detected; shapes were checked above; panels were packed by this
+        // crate for this type and ISA.
         unsafe { w.gemm(&args) }
         if let Some(bias) = &w.bias {
             add_bias(w.kernels, bias, &args);
@@ -351,14 +394,15 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
     });
 }
 
-/// Adds to the outputs of the panels just computed, which are still in the cache. Apart from the product's kernels, so that
-/// none of them need know of biases.
+/// Adds to the outputs of the panels just computed, which are still in the cache. Apart from the
+/// product's kernels, so that none of them need know of biases.
 fn add_bias(kernels: &KernelSet, bias: &[f32], args: &GemmArgs) {
-    let columns = args.panels.start * kernels.lanes..(args.panels.end * kernels.lanes).min(args.n_rows);
+    let columns =
+        args.panels.start * kernels.lanes..(args.panels.end * kernels.lanes).min(args.n_rows);
     let bias = &bias[columns.clone()];
     for token in 0..args.n_tokens {
-        // SAFETY: `out` is `[n_tokens, out_stride]` with a column for each row of the matrix, of which there are as many as
-        // elements of the bias; these columns are this task's alone.
+        // SAFETY: `out` is `[n_tokens, out_stride]` with a column for each row of the matrix, of
+        // which there are as many as elements of the bias; these columns are this task's alone.
         unsafe {
             let out = args.out.add(token * args.out_stride + columns.start);
             (kernels.add)(MulArgs { a: out, b: bias.as_ptr(), out, n: bias.len() });

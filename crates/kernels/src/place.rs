@@ -1,8 +1,10 @@
-//! Which processors the threads of a team run on: a mask, one processor a thread, or the memory nodes of the machine.
+//! Which processors the threads of a team run on: a mask, one processor a thread, or the memory
+//! nodes of the machine.
 //!
-//! A thread inherits the processors of the one that starts it, so the leader moves to where a worker shall be before it
-//! starts it, and at last to its own place; when the team ends, the leader returns to where it was. Every move is checked
-//! by asking the system where the thread is now. Linux only: elsewhere it is an error, not a wish.
+//! A thread inherits the processors of the one that starts it, so the leader moves to where a
+//! worker shall be before it starts it, and at last to its own place; when the team ends, the
+//! leader returns to where it was. Every move is checked by asking the system where the thread is
+//! now. Linux only: elsewhere it is an error, not a wish.
 
 use std::fmt;
 use std::io;
@@ -18,16 +20,21 @@ pub struct Cpus([u64; MAX_CPUS / 64]);
 impl Cpus {
     pub(crate) const NONE: Cpus = Cpus([0; MAX_CPUS / 64]);
 
-    /// Those of a hexadecimal mask, as llama.cpp writes it: bit 0 of the last digit is processor 0; `0x` may stand before it.
-    /// The error says what is wrong with it.
+    /// Those of a hexadecimal mask, as llama.cpp writes it: bit 0 of the last digit is processor 0;
+    /// `0x` may stand before it. The error says what is wrong with it.
     pub fn from_mask(mask: &str) -> Result<Cpus, String> {
         let digits = mask.strip_prefix("0x").or(mask.strip_prefix("0X")).unwrap_or(mask);
         if digits.is_empty() || digits.len() > MAX_CPUS / 4 {
-            return Err(format!("expected a hexadecimal number of at most {} digits", MAX_CPUS / 4));
+            return Err(format!(
+                "expected a hexadecimal number of at most {} digits",
+                MAX_CPUS / 4
+            ));
         }
         let mut cpus = Cpus::NONE;
         for (i, digit) in digits.chars().rev().enumerate() {
-            let value = digit.to_digit(16).ok_or_else(|| format!("{digit:?} is not a hexadecimal digit"))?;
+            let value = digit
+                .to_digit(16)
+                .ok_or_else(|| format!("{digit:?} is not a hexadecimal digit"))?;
             cpus.0[i / 16] |= u64::from(value) << (i % 16 * 4);
         }
         Ok(cpus)
@@ -83,7 +90,9 @@ impl Cpus {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: only numbers below the size of the set are asked for.
-        Ok((0..MAX_CPUS).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).fold(Cpus::NONE, Cpus::with))
+        Ok((0..MAX_CPUS)
+            .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+            .fold(Cpus::NONE, Cpus::with))
     }
 
     /// Has the calling thread run on these from now on.
@@ -99,7 +108,9 @@ impl Cpus {
         }
         match Cpus::current()? {
             now if now == *self => Ok(()),
-            now => Err(io::Error::other(format!("asked for processors {self}, the system gave {now}"))),
+            now => {
+                Err(io::Error::other(format!("asked for processors {self}, the system gave {now}")))
+            }
         }
     }
 
@@ -218,20 +229,37 @@ impl fmt::Display for PlaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PlaceError::NotAllowed { asked, allowed } => {
-                write!(f, "--cpu-mask {} names processors {asked}, this process may use {allowed}", asked.mask())
+                write!(
+                    f,
+                    "--cpu-mask {} names processors {asked}, this process may use {allowed}",
+                    asked.mask()
+                )
             }
             PlaceError::TooFew { cpus, n_threads } => {
                 let n = cpus.count();
-                write!(f, "{n_threads} threads on {n} processor{} ({cpus}): ", if n == 1 { "" } else { "s" })?;
+                write!(
+                    f,
+                    "{n_threads} threads on {n} processor{} ({cpus}): ",
+                    if n == 1 { "" } else { "s" }
+                )?;
                 write!(f, "ask for as many threads (-t) or for more processors")
             }
             PlaceError::OneNode(numa) => {
-                write!(f, "--numa {}: this machine has one memory node, so there is nothing to place", numa.name())
+                write!(
+                    f,
+                    "--numa {}: this machine has one memory node, so there is nothing to place",
+                    numa.name()
+                )
             }
             PlaceError::NothingChosen => {
-                write!(f, "--numa numactl: the process may use every processor: start it through numactl")
+                write!(
+                    f,
+                    "--numa numactl: the process may use every processor: start it through numactl"
+                )
             }
-            PlaceError::System(error) => write!(f, "cannot choose the processors of threads: {error}"),
+            PlaceError::System(error) => {
+                write!(f, "cannot choose the processors of threads: {error}")
+            }
         }
     }
 }
@@ -245,21 +273,33 @@ impl From<io::Error> for PlaceError {
 }
 
 impl Place {
-    /// The processors of each of `n_threads` threads, the leader first; empty for [`Place::Anywhere`].
+    /// The processors of each of `n_threads` threads, the leader first; empty for
+    /// [`Place::Anywhere`].
     pub fn of_threads(self, n_threads: usize) -> Result<Vec<Cpus>, PlaceError> {
         match self {
             Place::Anywhere => Ok(Vec::new()),
             Place::Mask { cpus, strict } => masked(cpus, strict, &Cpus::current()?, n_threads),
-            Place::Apart { leader, rest } => Ok((0..n_threads).map(|i| if i == 0 { leader } else { rest }).collect()),
+            Place::Apart { leader, rest } => {
+                Ok((0..n_threads).map(|i| if i == 0 { leader } else { rest }).collect())
+            }
             Place::Nodes(numa) => {
-                let machine = Machine { nodes: nodes(Path::new("/sys")), allowed: Cpus::current()?, here: here() };
+                let machine = Machine {
+                    nodes: nodes(Path::new("/sys")),
+                    allowed: Cpus::current()?,
+                    here: here(),
+                };
                 machine.place(numa, n_threads)
             }
         }
     }
 }
 
-fn masked(cpus: Cpus, strict: bool, allowed: &Cpus, n_threads: usize) -> Result<Vec<Cpus>, PlaceError> {
+fn masked(
+    cpus: Cpus,
+    strict: bool,
+    allowed: &Cpus,
+    n_threads: usize,
+) -> Result<Vec<Cpus>, PlaceError> {
     if cpus.and(allowed) != cpus {
         return Err(PlaceError::NotAllowed { asked: cpus.into(), allowed: (*allowed).into() });
     }
@@ -284,12 +324,17 @@ impl Machine {
         if self.nodes.len() < 2 {
             return Err(PlaceError::OneNode(numa));
         }
-        let usable: Vec<Cpus> =
-            self.nodes.iter().map(|node| node.and(&self.allowed)).filter(|node| node.count() > 0).collect();
+        let usable: Vec<Cpus> = self
+            .nodes
+            .iter()
+            .map(|node| node.and(&self.allowed))
+            .filter(|node| node.count() > 0)
+            .collect();
         let sets = match numa {
             Numa::Distribute => (0..n_threads).map(|i| usable[i % usable.len()]).collect(),
             Numa::Isolate => {
-                let contains = |node: &&Cpus| self.here.is_some_and(|here| node.iter().any(|cpu| cpu == here));
+                let contains =
+                    |node: &&Cpus| self.here.is_some_and(|here| node.iter().any(|cpu| cpu == here));
                 let node = usable.iter().find(contains).or(usable.first());
                 vec![*node.ok_or(PlaceError::OneNode(numa))?; n_threads]
             }
@@ -311,7 +356,8 @@ impl Machine {
     }
 }
 
-/// Processors of each memory node that has any, in the order of the nodes' numbers; none where the system does not tell.
+/// Processors of each memory node that has any, in the order of the nodes' numbers; none where the
+/// system does not tell.
 fn nodes(sys: &Path) -> Vec<Cpus> {
     let Ok(entries) = std::fs::read_dir(sys.join("devices/system/node")) else { return Vec::new() };
     let mut nodes: Vec<(u32, Cpus)> = entries
@@ -338,8 +384,8 @@ pub(crate) fn here() -> Option<usize> {
 }
 
 impl crate::Team {
-    /// A team on the processors of [`Place::of_threads`], a set for each thread; without any, anywhere. The caller moves to
-    /// the first until the team is dropped.
+    /// A team on the processors of [`Place::of_threads`], a set for each thread; without any,
+    /// anywhere. The caller moves to the first until the team is dropped.
     pub fn placed(n_threads: usize, sets: &[Cpus]) -> io::Result<crate::Team> {
         if sets.is_empty() {
             return crate::Team::new(n_threads);
@@ -367,7 +413,8 @@ impl Moved {
 
 impl Drop for Moved {
     fn drop(&mut self) {
-        // Another thread that drops the team must not move itself. A thread that cannot return stays where it computed.
+        // Another thread that drops the team must not move itself. A thread that cannot return
+        // stays where it computed.
         if std::thread::current().id() == self.thread {
             let _ = self.before.bind();
         }
@@ -392,7 +439,11 @@ mod tests {
             ("10000000000000000", "64", "0x10000000000000000"),
         ] {
             let found = Cpus::from_mask(mask).unwrap();
-            assert_eq!((found.to_string().as_str(), found.mask().as_str()), (list, shortest), "{mask}");
+            assert_eq!(
+                (found.to_string().as_str(), found.mask().as_str()),
+                (list, shortest),
+                "{mask}"
+            );
             assert_eq!(found, cpus(list));
         }
         for wrong in ["", "0x", "0xg", "-1", "0x 1", &"f".repeat(257)] {
@@ -408,25 +459,44 @@ mod tests {
         let allowed = cpus("0-3");
         assert_eq!(masked(cpus("1-3"), false, &allowed, 2).unwrap(), [cpus("1-3"); 2]);
         assert_eq!(masked(cpus("1-3"), true, &allowed, 2).unwrap(), [cpus("1"), cpus("2")]);
-        let error = |asked: &str, n| masked(cpus(asked), false, &allowed, n).unwrap_err().to_string();
-        assert_eq!(error("3-4", 1), "--cpu-mask 0x18 names processors 3-4, this process may use 0-3");
+        let error =
+            |asked: &str, n| masked(cpus(asked), false, &allowed, n).unwrap_err().to_string();
+        assert_eq!(
+            error("3-4", 1),
+            "--cpu-mask 0x18 names processors 3-4, this process may use 0-3"
+        );
         assert!(error("2", 2).starts_with("2 threads on 1 processor (2): "), "{}", error("2", 2));
         assert!(error("", 1).starts_with("1 threads on 0 processors"));
     }
 
     #[test]
     fn threads_are_placed_by_nodes() {
-        let machine =
-            |allowed, here| Machine { nodes: vec![cpus("0-3"), cpus("4-7")], allowed: cpus(allowed), here: Some(here) };
-        let place = |allowed, here, numa, n| machine(allowed, here).place(numa, n).map_err(|error| error.to_string());
+        let machine = |allowed, here| Machine {
+            nodes: vec![cpus("0-3"), cpus("4-7")],
+            allowed: cpus(allowed),
+            here: Some(here),
+        };
+        let place = |allowed, here, numa, n| {
+            machine(allowed, here).place(numa, n).map_err(|error| error.to_string())
+        };
         let (first, second) = (cpus("0-3"), cpus("4-7"));
         assert_eq!(place("0-7", 0, Numa::Distribute, 3), Ok(vec![first, second, first]));
         assert_eq!(place("0-7", 5, Numa::Isolate, 2), Ok(vec![second; 2]));
         assert_eq!(place("0-5", 5, Numa::Isolate, 2), Ok(vec![cpus("4-5"); 2]));
-        assert!(place("0-5", 5, Numa::Isolate, 3).unwrap_err().starts_with("3 threads on 2 processors (4-5)"));
-        assert!(place("0-4", 0, Numa::Distribute, 4).unwrap_err().starts_with("2 threads on 1 processor (4)"));
+        assert!(
+            place("0-5", 5, Numa::Isolate, 3)
+                .unwrap_err()
+                .starts_with("3 threads on 2 processors (4-5)")
+        );
+        assert!(
+            place("0-4", 0, Numa::Distribute, 4)
+                .unwrap_err()
+                .starts_with("2 threads on 1 processor (4)")
+        );
         assert_eq!(place("4-7", 4, Numa::Numactl, 2), Ok(vec![second; 2]));
-        assert!(place("0-7", 4, Numa::Numactl, 2).unwrap_err().contains("start it through numactl"));
+        assert!(
+            place("0-7", 4, Numa::Numactl, 2).unwrap_err().contains("start it through numactl")
+        );
         let single = Machine { nodes: vec![first], allowed: first, here: Some(0) };
         for numa in Numa::ALL {
             assert!(single.place(numa, 1).unwrap_err().to_string().contains("one memory node"));
@@ -437,7 +507,9 @@ mod tests {
     #[test]
     fn nodes_are_read_in_order_and_those_without_processors_left_out() {
         let sys = std::env::temp_dir().join(format!("pacemark-nodes-{}", std::process::id()));
-        for (name, list) in [("node10", "6-7\n"), ("node2", "0-5\n"), ("node3", "\n"), ("possible", "0-3\n")] {
+        for (name, list) in
+            [("node10", "6-7\n"), ("node2", "0-5\n"), ("node3", "\n"), ("possible", "0-3\n")]
+        {
             let node = sys.join("devices/system/node").join(name);
             std::fs::create_dir_all(&node).unwrap();
             std::fs::write(node.join("cpulist"), list).unwrap();

@@ -1,16 +1,25 @@
-//! The few vector operations that the generic kernels are written in: one implementation per ISA folder.
+//! The few vector operations that the generic kernels are written in: one implementation per ISA
+//! folder.
 //!
-//! A kernel is written once, generic over [`Simd`] (floats) or [`Int8`] (weight panels); an ISA folder implements the
-//! traits in terms of its intrinsics and instantiates every kernel inside a `#[target_feature]` function. All methods are
-//! `#[inline(always)]` so that they end up inside that function.
+//! A kernel is written once, generic over [`Simd`] (floats) or [`Int8`] (weight panels); an ISA
+//! folder implements the traits in terms of its intrinsics and instantiates every kernel inside a
+//! `#[target_feature]` function. All methods are `#[inline(always)]` so that they end up inside
+//! that function.
 //!
 //! # Safety
-//! Every method requires that the CPU has the implementation's instructions. It is true because kernels are reached only
-//! through a [`crate::KernelSet`], and `isa.rs` hands out a set only after detecting its features. Pointer arguments must
-//! be valid for the lanes they name; no alignment is required.
+//! Every method requires that the CPU has the implementation's instructions. It is true because
+//! kernels are reached only through a [`crate::KernelSet`], and `isa.rs` hands out a set only after
+//! detecting its features. Pointer arguments must be valid for the lanes they name; no alignment is
+//! required.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the module's Safety section")]
-#![allow(clippy::missing_safety_doc, reason = "one contract for all methods: the module's Safety section")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the module's Safety section"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "one contract for all methods: the module's Safety section"
+)]
 
 use crate::generic::unrolled;
 use pacemark_quant::ActBlock;
@@ -51,8 +60,9 @@ pub trait Simd: Copy {
     unsafe fn exp2i(self) -> Self;
     unsafe fn reduce_add(self) -> f32;
     unsafe fn reduce_max(self) -> f32;
-    /// Asks for the cache line at `p`, which need not be valid memory, into the second level of cache: the first has too few
-    /// misses in flight for the memory's latency (Q8_0 at one token: 18-20 GB/s asked into the first, 27-33 into the second).
+    /// Asks for the cache line at `p`, which need not be valid memory, into the second level of
+    /// cache: the first has too few misses in flight for the memory's latency (Q8_0 at one token:
+    /// 18-20 GB/s asked into the first, 27-33 into the second).
     unsafe fn prefetch(p: *const u8) {
         let _ = p;
     }
@@ -85,8 +95,8 @@ pub trait Int8: Simd {
     unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W;
     /// Per row: `Σ (w - offset) * q` over slices `FROM..TO`, as floats.
     ///
-    /// `q` are the 32 activations of the block. The weights use `BITS` bits; `SIGNED` types have the offset
-    /// `2^(BITS - 1)`, the others none. `neg_sum` is `-Σ q` over the same slices.
+    /// `q` are the 32 activations of the block. The weights use `BITS` bits; `SIGNED` types have
+    /// the offset `2^(BITS - 1)`, the others none. `neg_sum` is `-Σ q` over the same slices.
     unsafe fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
         w: &[Self::W; 8],
         q: *const i8,
@@ -113,8 +123,9 @@ pub trait Int8: Simd {
     unsafe fn load_i8(p: *const i8) -> Self;
 }
 
-/// How many slices of `bits`-bit weights times activations can be summed in 16 bits, two products a lane and slice:
-/// `slices * 2 * (2^bits - 1) * 127 <= 32767`. Eight-bit weights are signed, `2 * 128 * 127`.
+/// How many slices of `bits`-bit weights times activations can be summed in 16 bits, two products a
+/// lane and slice: `slices * 2 * (2^bits - 1) * 127 <= 32767`. Eight-bit weights are signed, `2 *
+/// 128 * 127`.
 pub const fn slices_within_16_bits(bits: u32) -> usize {
     match bits {
         2..=4 => 8,

@@ -1,4 +1,5 @@
-//! What the thread team synchronizes with: the standard library. The models in `loom/` compile `team.rs` with loom's twins.
+//! What the thread team synchronizes with: the standard library. The models in `loom/` compile
+//! `team.rs` with loom's twins.
 
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::{Arc, atomic};

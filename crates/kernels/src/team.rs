@@ -1,12 +1,14 @@
 //! The thread team: one set of workers per process that computes every operation of a forward pass.
 //!
-//! The calling thread leads. [`Team::run`] publishes a job, takes tasks itself from an atomic counter and returns when
-//! all are done. Workers wait for the next job by spinning for a while, so that within a forward pass, where one
-//! operation follows the other within microseconds, none of them sleeps; then they park. A worker that is late (descheduled, or
-//! still waking) is not waited for: it can join a job only while the job is open, and the leader closes it first.
-//! Uneven cores are evened out by the counter. No rayon here: see research on per-operation overhead.
-//! All interleavings of small teams are checked by a model checker (`loom/` at the top).
-//! A team may work with fewer threads than it has ([`Team::set_active`]): the others sleep until they are wanted again.
+//! The calling thread leads. [`Team::run`] publishes a job, takes tasks itself from an atomic
+//! counter and returns when all are done. Workers wait for the next job by spinning for a while, so
+//! that within a forward pass, where one operation follows the other within microseconds, none of
+//! them sleeps; then they park. A worker that is late (descheduled, or still waking) is not waited
+//! for: it can join a job only while the job is open, and the leader closes it first. Uneven cores
+//! are evened out by the counter. No rayon here: see research on per-operation overhead. All
+//! interleavings of small teams are checked by a model checker (`loom/` at the top). A team may
+//! work with fewer threads than it has ([`Team::set_active`]): the others sleep until they are
+//! wanted again.
 
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::thread::{self, JoinHandle, Thread};
@@ -58,7 +60,8 @@ impl Team {
         Team::start(n_threads, &mut |_| Ok(()))
     }
 
-    /// As [`Self::new`]; `before(i)` is called before worker `i` is started, which inherits what the caller then is.
+    /// As [`Self::new`]; `before(i)` is called before worker `i` is started, which inherits what
+    /// the caller then is.
     pub(crate) fn start(
         n_threads: usize,
         before: &mut dyn FnMut(usize) -> std::io::Result<()>,
@@ -72,12 +75,19 @@ impl Team {
             sleepers: AtomicUsize::new(0),
             n_active: AtomicUsize::new(n_threads.max(1)),
         });
-        let mut team =
-            Team { shared, threads: Vec::new(), handles: Vec::new(), busy: AtomicBool::new(false), kept: None };
+        let mut team = Team {
+            shared,
+            threads: Vec::new(),
+            handles: Vec::new(),
+            busy: AtomicBool::new(false),
+            kept: None,
+        };
         for i in 1..n_threads.max(1) {
             let shared = team.shared.clone();
             before(i)?;
-            let handle = thread::Builder::new().name(format!("compute-{i}")).spawn(move || worker(&shared, i))?;
+            let handle = thread::Builder::new()
+                .name(format!("compute-{i}"))
+                .spawn(move || worker(&shared, i))?;
             team.threads.push(handle.thread().clone());
             team.handles.push(handle);
         }
@@ -89,16 +99,19 @@ impl Team {
         self.shared.n_active.load(Ordering::Relaxed)
     }
 
-    /// From the next job on, `n_threads` of the team's threads compute: at least the leader, at most all.
+    /// From the next job on, `n_threads` of the team's threads compute: at least the leader, at
+    /// most all.
     pub fn set_active(&self, n_threads: usize) {
         let n_threads = n_threads.clamp(1, self.threads.len() + 1);
         if self.shared.n_active.swap(n_threads, Ordering::SeqCst) != n_threads {
-            // Those that sleep for want of jobs are counted among the sleepers: they learn which kind of sleep theirs is.
+            // Those that sleep for want of jobs are counted among the sleepers: they learn which
+            // kind of sleep theirs is.
             self.threads.iter().for_each(Thread::unpark);
         }
     }
 
-    /// Calls `run` once for every task number below `n_tasks`, spread over the team; returns when all are done.
+    /// Calls `run` once for every task number below `n_tasks`, spread over the team; returns when
+    /// all are done.
     ///
     /// # Panics
     /// If a task panicked, or if it is called from within a task of the same team.
@@ -115,7 +128,8 @@ impl Team {
         s.job.store((&raw mut job).cast(), Ordering::Relaxed);
         let epoch = (s.state.load(Ordering::Relaxed) >> 32).wrapping_add(1) & 0xffff_ffff;
         s.state.store(epoch << 32 | OPEN, Ordering::Release);
-        // Pairs with the fence of a worker that is about to park: we see it among the sleepers, or it sees the job.
+        // Pairs with the fence of a worker that is about to park: we see it among the sleepers, or
+        // it sees the job.
         fence(Ordering::SeqCst);
         if s.sleepers.load(Ordering::Relaxed) > 0 {
             self.threads[..n_workers].iter().for_each(Thread::unpark);
@@ -134,7 +148,12 @@ impl Team {
     }
 
     /// Calls `f(i, row i)` for all rows of `data`, spread over the team.
-    pub fn rows<T: Send>(&self, data: &mut [T], row_len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    pub fn rows<T: Send>(
+        &self,
+        data: &mut [T],
+        row_len: usize,
+        f: &(dyn Fn(usize, &mut [T]) + Sync),
+    ) {
         let n_rows = data.len() / row_len.max(1);
         let rows = SharedRows::new(data, row_len);
         self.ranges(n_rows, &|i| {
@@ -202,18 +221,24 @@ fn worker(shared: &Shared, number: usize) {
         // In this order: who sees a job sees how many threads it is for.
         let state = shared.state.load(Ordering::SeqCst);
         if number >= shared.n_active.load(Ordering::SeqCst) {
-            // `set_active` and `drop` change what was just read and unpark then: parking after that returns at once.
+            // `set_active` and `drop` change what was just read and unpark then: parking after that
+            // returns at once.
             thread::park();
             continue;
         }
         if state >> 32 != seen && state & OPEN != 0 {
             // Joining fails if the leader has closed the job meanwhile: then its data may be gone.
-            if shared.state.compare_exchange_weak(state, state + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            if shared
+                .state
+                .compare_exchange_weak(state, state + 1, Ordering::AcqRel, Ordering::Relaxed)
+                .is_err()
+            {
                 continue;
             }
             seen = state >> 32;
             turns = 0;
-            // SAFETY: the leader keeps the job alive while the state is open or anyone is active, and we are.
+            // SAFETY: the leader keeps the job alive while the state is open or anyone is active,
+            // and we are.
             let job = unsafe { &*shared.job.load(Ordering::Relaxed) };
             if catch_unwind(AssertUnwindSafe(|| take_tasks(shared, job))).is_err() {
                 shared.panicked.store(true, Ordering::Relaxed);
@@ -223,7 +248,8 @@ fn worker(shared: &Shared, number: usize) {
             wait_a_little(&mut turns);
         } else {
             shared.sleepers.fetch_add(1, Ordering::Relaxed);
-            // Between announcing sleep and parking a job may have come: its leader saw us or we see it.
+            // Between announcing sleep and parking a job may have come: its leader saw us or we see
+            // it.
             fence(Ordering::SeqCst);
             let state = shared.state.load(Ordering::Relaxed);
             if (state >> 32 == seen || state & OPEN == 0) && !shared.stop.load(Ordering::Relaxed) {
@@ -243,7 +269,8 @@ pub(crate) struct SharedRows<'a, T> {
     lifetime: std::marker::PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: rows are disjoint, and `row`'s contract lets each be used by one thread only; `T: Send` lets it go there.
+// SAFETY: rows are disjoint, and `row`'s contract lets each be used by one thread only; `T: Send`
+// lets it go there.
 unsafe impl<T: Send> Sync for SharedRows<'_, T> {}
 
 impl<'a, T> SharedRows<'a, T> {

@@ -1,9 +1,11 @@
-//! Every kernel of every instruction set that this machine has, against the scalar specification in `quant`.
+//! Every kernel of every instruction set that this machine has, against the scalar specification in
+//! `quant`.
 
 use half::f16;
 use pacemark_kernels::*;
 use pacemark_quant::{
-    ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations, quantize_row,
+    ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations,
+    quantize_row,
 };
 
 /// A small deterministic generator (Knuth's MMIX constants); quality does not matter here.
@@ -23,17 +25,22 @@ impl Random {
     }
 }
 
-/// Random rows of a type: random bits everywhere, so that all codes and scales occur, with sane floating-point scales.
+/// Random rows of a type: random bits everywhere, so that all codes and scales occur, with sane
+/// floating-point scales.
 fn random_rows(dtype: DType, n_rows: usize, n_cols: usize, random: &mut Random) -> Vec<u8> {
     let info = dtype.info();
     let n_blocks = n_rows * n_cols / info.block_len;
-    let mut bytes: Vec<u8> = (0..n_blocks * info.block_bytes).map(|_| random.bits() as u8).collect();
+    let mut bytes: Vec<u8> =
+        (0..n_blocks * info.block_bytes).map(|_| random.bits() as u8).collect();
     for block in bytes.chunks_exact_mut(info.block_bytes) {
-        let mut put = |at: usize, x: f32| block[at..at + 2].copy_from_slice(&f16::from_f32(x).to_le_bytes());
+        let mut put =
+            |at: usize, x: f32| block[at..at + 2].copy_from_slice(&f16::from_f32(x).to_le_bytes());
         match dtype {
             DType::F32 => block.copy_from_slice(&random.unit().to_le_bytes()),
             DType::F16 => put(0, random.unit()),
-            DType::BF16 => block.copy_from_slice(&half::bf16::from_f32(random.unit()).to_le_bytes()),
+            DType::BF16 => {
+                block.copy_from_slice(&half::bf16::from_f32(random.unit()).to_le_bytes())
+            }
             DType::Q4_0 | DType::Q5_0 | DType::Q8_0 => put(0, random.unit() * 0.1),
             DType::IQ4NL => put(0, random.unit() * 0.01),
             DType::IQ4XS => put(0, random.unit() * 0.001),
@@ -53,18 +60,27 @@ fn random_rows(dtype: DType, n_rows: usize, n_cols: usize, random: &mut Random) 
     bytes
 }
 
-/// `[n_tokens][n_rows]` by the specification, in double precision, and the magnitude that errors are relative to.
+/// `[n_tokens][n_rows]` by the specification, in double precision, and the magnitude that errors
+/// are relative to.
 ///
-/// The activations are quantized by `kernels`, which may round a tie otherwise than the specification does (a test of its
-/// own): here that would hide how exact the product is.
-fn expected(kernels: &KernelSet, dtype: DType, n_cols: usize, w: &[f32], x: &[f32]) -> Vec<(f64, f64)> {
+/// The activations are quantized by `kernels`, which may round a tie otherwise than the
+/// specification does (a test of its own): here that would hide how exact the product is.
+fn expected(
+    kernels: &KernelSet,
+    dtype: DType,
+    n_cols: usize,
+    w: &[f32],
+    x: &[f32],
+) -> Vec<(f64, f64)> {
     let mut out = Vec::new();
     for x in x.chunks(n_cols) {
         let mut blocks = vec![ActBlock::ZERO; n_cols / 32];
         kernels.quantize(x, &mut blocks);
         for w in w.chunks(n_cols) {
             let exact = match dtype.info().activation {
-                Activation::F32 => w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum(),
+                Activation::F32 => {
+                    w.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum()
+                }
                 Activation::Int8 => act_dot(w, &blocks),
             };
             let size = w.iter().zip(x).map(|(&w, &x)| f64::from((w * x).abs())).sum();
@@ -90,10 +106,14 @@ fn every_isa_and_type_multiplies_as_specified() {
                     let expected = expected(kernels, info.dtype, n_cols, &plain, &x);
                     let mut arena = Arena::default();
                     let shape = (n_rows, n_cols);
-                    let w = Matrix::pack(&team, kernels, &mut arena, info.dtype, shape, &bytes, &|i| i).unwrap();
+                    let w =
+                        Matrix::pack(&team, kernels, &mut arena, info.dtype, shape, &bytes, &|i| i)
+                            .unwrap();
                     let mut activations = Activations::default();
                     activations.reset(n_tokens, n_cols);
-                    activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+                    activations.fill(&team, kernels, &|t, row| {
+                        row.copy_from_slice(&x[t * n_cols..][..n_cols])
+                    });
                     let mut out = vec![f32::NAN; n_tokens * n_rows];
                     matmul(&team, &activations, &mut [Product { weights: &w, out: &mut out }]);
                     for (i, (&found, &(exact, size))) in out.iter().zip(&expected).enumerate() {
@@ -118,8 +138,10 @@ fn rows_in_place_give_what_packed_ones_give() {
     let team = Team::new(2).unwrap();
     let mut random = Random(31);
     for info in DTYPES {
-        // Not all of the bytes, rows in another order, more panels than are made at a time, and one that is not full.
-        let (n_rows, n_cols, before) = (if cfg!(miri) { 17 } else { 150 }, info.block_len.max(32) * 2, 3);
+        // Not all of the bytes, rows in another order, more panels than are made at a time, and one
+        // that is not full.
+        let (n_rows, n_cols, before) =
+            (if cfg!(miri) { 17 } else { 150 }, info.block_len.max(32) * 2, 3);
         let bytes = random_rows(info.dtype, n_rows + before, n_cols, &mut random);
         let range = bytes.len() / (n_rows + before) * before..bytes.len();
         let shared: SharedBytes = std::sync::Arc::new(bytes.clone());
@@ -129,10 +151,20 @@ fn rows_in_place_give_what_packed_ones_give() {
                 let in_order = |row: usize| order.map_or(row, |order| order(row));
                 let (dtype, shape) = (info.dtype, (n_rows, n_cols));
                 let (mut arena, rows) = (Arena::default(), &bytes[range.clone()]);
-                let packed = Matrix::pack(&team, kernels, &mut arena, dtype, shape, rows, &in_order).unwrap();
-                let unpacked: Option<&dyn Fn(usize) -> usize> = if order.is_some() { Some(&in_order) } else { None };
-                let in_place =
-                    Matrix::in_place(kernels, dtype, shape, shared.clone(), range.clone(), unpacked).unwrap();
+                let packed =
+                    Matrix::pack(&team, kernels, &mut arena, dtype, shape, rows, &in_order)
+                        .unwrap();
+                let unpacked: Option<&dyn Fn(usize) -> usize> =
+                    if order.is_some() { Some(&in_order) } else { None };
+                let in_place = Matrix::in_place(
+                    kernels,
+                    dtype,
+                    shape,
+                    shared.clone(),
+                    range.clone(),
+                    unpacked,
+                )
+                .unwrap();
                 assert_eq!(in_place.bytes(), rows.len());
                 let bias = Some(random.floats(n_rows));
                 let matrices = [packed.with_bias(bias.clone()), in_place.with_bias(bias)];
@@ -140,13 +172,20 @@ fn rows_in_place_give_what_packed_ones_give() {
                     let x = random.floats(n_tokens * n_cols);
                     let mut activations = Activations::default();
                     activations.reset(n_tokens, n_cols);
-                    activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+                    activations.fill(&team, kernels, &|t, row| {
+                        row.copy_from_slice(&x[t * n_cols..][..n_cols])
+                    });
                     let [packed, in_place] = matrices.each_ref().map(|weights| {
                         let mut out = vec![f32::NAN; n_tokens * n_rows];
                         matmul(&team, &activations, &mut [Product { weights, out: &mut out }]);
                         out.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
                     });
-                    assert!(packed == in_place, "{} on {}, {n_tokens} tokens", info.name, kernels.isa.name());
+                    assert!(
+                        packed == in_place,
+                        "{} on {}, {n_tokens} tokens",
+                        info.name,
+                        kernels.isa.name()
+                    );
                 }
             }
         }
@@ -156,10 +195,12 @@ fn rows_in_place_give_what_packed_ones_give() {
 #[test]
 fn rows_can_be_reordered_while_packing() {
     let team = Team::new(1).unwrap();
-    let bytes: Vec<u8> = (0..20 * 32).flat_map(|i| (i as f32 / 32.0).floor().to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..20 * 32).flat_map(|i| (i as f32 / 32.0).floor().to_le_bytes()).collect();
     let mut arena = Arena::default();
     let kernels = available().next().unwrap();
-    let w = Matrix::pack(&team, kernels, &mut arena, DType::F32, (20, 32), &bytes, &|i| 19 - i).unwrap();
+    let w = Matrix::pack(&team, kernels, &mut arena, DType::F32, (20, 32), &bytes, &|i| 19 - i)
+        .unwrap();
     let mut x = Activations::default();
     x.reset(1, 32);
     x.fill(&team, kernels, &|_, row| row.fill(1.0 / 32.0));
@@ -172,25 +213,43 @@ fn rows_can_be_reordered_while_packing() {
 fn wrong_sizes_are_refused() {
     let team = Team::new(1).unwrap();
     let kernels = available().next().unwrap();
-    for (shape, bytes) in [((4, 33), 4 * 18), ((4, 32), 3 * 18), ((0, 32), 0), ((usize::MAX, 32), 18)] {
-        let packed = Matrix::pack(&team, kernels, &mut Arena::default(), DType::Q4_0, shape, &vec![0; bytes], &|i| i);
+    for (shape, bytes) in
+        [((4, 33), 4 * 18), ((4, 32), 3 * 18), ((0, 32), 0), ((usize::MAX, 32), 18)]
+    {
+        let packed = Matrix::pack(
+            &team,
+            kernels,
+            &mut Arena::default(),
+            DType::Q4_0,
+            shape,
+            &vec![0; bytes],
+            &|i| i,
+        );
         assert!(packed.is_err(), "{shape:?}");
         let shared = std::sync::Arc::new(vec![0; bytes]);
-        assert!(Matrix::in_place(kernels, DType::Q4_0, shape, shared, 0..bytes, None).is_err(), "{shape:?}");
+        assert!(
+            Matrix::in_place(kernels, DType::Q4_0, shape, shared, 0..bytes, None).is_err(),
+            "{shape:?}"
+        );
     }
 }
 
 #[test]
 fn quantized_activations_are_those_of_the_specification() {
     let mut random = Random(3);
-    let x: Vec<f32> = random.floats(320).iter().enumerate().map(|(i, x)| x * (i / 32) as f32).collect();
+    let x: Vec<f32> =
+        random.floats(320).iter().enumerate().map(|(i, x)| x * (i / 32) as f32).collect();
     let mut specified = vec![ActBlock::ZERO; 10];
     quantize_activations(&x, &mut specified);
     for kernels in available() {
         let mut found = vec![ActBlock::ZERO; 10];
         kernels.quantize(&x, &mut found);
         for (found, specified) in found.iter().zip(&specified) {
-            assert!((found.scale - specified.scale).abs() <= 1e-6 * specified.scale, "{}", kernels.isa.name());
+            assert!(
+                (found.scale - specified.scale).abs() <= 1e-6 * specified.scale,
+                "{}",
+                kernels.isa.name()
+            );
             for (a, b) in found.q.iter().zip(&specified.q) {
                 assert!((i32::from(*a) - i32::from(*b)).abs() <= 1);
             }
@@ -233,7 +292,9 @@ fn elementwise_and_reducing_kernels_agree_with_plain_arithmetic() {
             kernels.gelu_tanh(&mut out);
             close("gelu alone", &out, &|i| {
                 let x = wide(i).0;
-                0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
+                0.5 * x
+                    * (1.0
+                        + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
             });
             let mut out = x.clone();
             kernels.gelu_erf(&mut out);
@@ -248,14 +309,23 @@ fn elementwise_and_reducing_kernels_agree_with_plain_arithmetic() {
             let (far, bias): (Vec<f32>, Vec<f32>) = x.iter().map(|v| (v + 100.0, v * 0.5)).unzip();
             kernels.layer_norm(&far, &y, &bias, 1e-5, &mut out);
             let mean = far.iter().map(|&v| f64::from(v)).sum::<f64>() / n as f64;
-            let variance = far.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n as f64;
+            let variance =
+                far.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n as f64;
             for (i, &found) in out.iter().enumerate() {
                 let unit = (f64::from(far[i]) - mean) / (variance + 1e-5).sqrt();
                 let exact = unit * f64::from(y[i]) + f64::from(bias[i]);
-                assert!((f64::from(found) - exact).abs() < 1e-4, "layer_norm {}: {found} {exact}", kernels.isa.name());
+                assert!(
+                    (f64::from(found) - exact).abs() < 1e-4,
+                    "layer_norm {}: {found} {exact}",
+                    kernels.isa.name()
+                );
             }
             let sum: f64 = x.iter().map(|&v| f64::from(v).exp()).sum();
-            assert!((kernels.log_sum_exp(&x) - sum.ln()).abs() < 1e-5, "log_sum_exp {}", kernels.isa.name());
+            assert!(
+                (kernels.log_sum_exp(&x) - sum.ln()).abs() < 1e-5,
+                "log_sum_exp {}",
+                kernels.isa.name()
+            );
             let first = (0..n).rev().max_by(|&i, &j| x[i].total_cmp(&x[j])).unwrap();
             assert_eq!(kernels.argmax(&x), first, "argmax {}", kernels.isa.name());
             let mut halves = vec![0; n];
@@ -283,21 +353,34 @@ fn a_bias_is_added_to_every_row_once() {
     for dtype in [DType::F32, DType::Q4_0] {
         let bytes = random_rows(dtype, n_rows, n_cols, &mut random);
         let bias = random.floats(n_rows);
-        for (kernels, n_tokens) in available().flat_map(|kernels| [1, 2, 9, 33].map(|n| (kernels, n))) {
+        for (kernels, n_tokens) in
+            available().flat_map(|kernels| [1, 2, 9, 33].map(|n| (kernels, n)))
+        {
             let mut arena = Arena::default();
-            let mut pack =
-                || Matrix::pack(&team, kernels, &mut arena, dtype, (n_rows, n_cols), &bytes, &|i| i).unwrap();
+            let mut pack = || {
+                Matrix::pack(&team, kernels, &mut arena, dtype, (n_rows, n_cols), &bytes, &|i| i)
+                    .unwrap()
+            };
             let (plain, biased) = (pack(), pack().with_bias(Some(bias.clone())));
             let x = random.floats(n_tokens * n_cols);
             let mut activations = Activations::default();
             activations.reset(n_tokens, n_cols);
-            activations.fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
-            let (mut without, mut with) = (vec![0.0; n_tokens * n_rows], vec![0.0; n_tokens * n_rows]);
-            let mut products =
-                [Product { weights: &plain, out: &mut without }, Product { weights: &biased, out: &mut with }];
+            activations
+                .fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+            let (mut without, mut with) =
+                (vec![0.0; n_tokens * n_rows], vec![0.0; n_tokens * n_rows]);
+            let mut products = [
+                Product { weights: &plain, out: &mut without },
+                Product { weights: &biased, out: &mut with },
+            ];
             matmul(&team, &activations, &mut products);
             for (i, (with, without)) in with.iter().zip(&without).enumerate() {
-                assert_eq!(*with, without + bias[i % n_rows], "{} {n_tokens} tokens, {i}", kernels.isa.name());
+                assert_eq!(
+                    *with,
+                    without + bias[i % n_rows],
+                    "{} {n_tokens} tokens, {i}",
+                    kernels.isa.name()
+                );
             }
         }
     }
@@ -324,7 +407,14 @@ fn rope_turns_pairs_by_their_angles() {
 
 /// Plain softmax attention in double precision over halves.
 #[allow(clippy::too_many_arguments, reason = "a reference: the formula's own variables")]
-fn plain_attention(q: &[f32], k: &[Vec<f32>], v: &[Vec<f32>], row: i32, scale: f32, window: Option<usize>) -> Vec<f64> {
+fn plain_attention(
+    q: &[f32],
+    k: &[Vec<f32>],
+    v: &[Vec<f32>],
+    row: i32,
+    scale: f32,
+    window: Option<usize>,
+) -> Vec<f64> {
     let seen = |p: usize| p as i32 <= row && window.is_none_or(|w| (row - p as i32) < w as i32);
     let scores: Vec<f64> = (0..k.len())
         .map(|p| {
@@ -337,7 +427,9 @@ fn plain_attention(q: &[f32], k: &[Vec<f32>], v: &[Vec<f32>], row: i32, scale: f
         .collect();
     let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = scores.iter().map(|s| (s - max).exp()).sum();
-    (0..q.len()).map(|d| scores.iter().zip(v).map(|(s, v)| (s - max).exp() / total * f64::from(v[d])).sum()).collect()
+    (0..q.len())
+        .map(|d| scores.iter().zip(v).map(|(s, v)| (s - max).exp() / total * f64::from(v[d])).sum())
+        .collect()
 }
 
 /// heads, KV heads, head_dim, keys, query rows, window
@@ -354,7 +446,8 @@ const ATTENTION_CASES: [AttentionCase; 7] = [
     (3, 1, 8, 30, 1, None),
 ];
 
-/// What is left of `x` in the cache: the specification's word, in groups of 32 filled up with zeros.
+/// What is left of `x` in the cache: the specification's word, in groups of 32 filled up with
+/// zeros.
 fn stored(kv_type: KvType, x: &[f32]) -> Vec<f32> {
     let dtype = DType::from_name(kv_type.name()).unwrap();
     let mut padded = x.to_vec();
@@ -373,7 +466,13 @@ type Head = Vec<Vec<f32>>;
 type WriteSlot<'a> = dyn Fn(&[f32], &mut [u8], usize) + 'a;
 
 /// The pages of one head: every position in its block of `table`.
-fn pages(n_blocks: usize, page: usize, table: &[u32], head: &Head, write: &WriteSlot<'_>) -> Vec<u8> {
+fn pages(
+    n_blocks: usize,
+    page: usize,
+    table: &[u32],
+    head: &Head,
+    write: &WriteSlot<'_>,
+) -> Vec<u8> {
     let mut pages = vec![0; n_blocks * page];
     for (p, x) in head.iter().enumerate() {
         write(x, &mut pages[table[p / KV_BLOCK] as usize * page..][..page], p % KV_BLOCK);
@@ -381,10 +480,15 @@ fn pages(n_blocks: usize, page: usize, table: &[u32], head: &Head, write: &Write
     pages
 }
 
-fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionCase, kv: KvTypes, random: &mut Random) {
+fn check_attention(
+    (n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionCase,
+    kv: KvTypes,
+    random: &mut Random,
+) {
     let team = Team::new(2).unwrap();
-    let mut heads =
-        || -> Vec<Head> { (0..n_kv).map(|_| (0..n_keys).map(|_| random.floats(head_dim)).collect()).collect() };
+    let mut heads = || -> Vec<Head> {
+        (0..n_kv).map(|_| (0..n_keys).map(|_| random.floats(head_dim)).collect()).collect()
+    };
     let (k, v) = (heads(), heads());
     let as_stored = |heads: &[Head], kv_type: KvType| -> Vec<Head> {
         heads.iter().map(|head| head.iter().map(|x| stored(kv_type, x)).collect()).collect()
@@ -399,24 +503,46 @@ fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionC
     let exact: Vec<f64> = (0..n_rows * n_heads)
         .flat_map(|i| {
             let (row, head) = (i / n_heads, i % n_heads / (n_heads / n_kv));
-            plain_attention(&q[i * head_dim..][..head_dim], &exact_k[head], &exact_v[head], rows[row], 0.3, window)
+            plain_attention(
+                &q[i * head_dim..][..head_dim],
+                &exact_k[head],
+                &exact_v[head],
+                rows[row],
+                0.3,
+                window,
+            )
         })
         .collect();
     let shape = AttentionShape { n_heads, n_kv_heads: n_kv, head_dim, scale: 0.3, window, kv };
-    // Q8_0 is quantized as activations are, by a reciprocal: where an element lies between two codes it may take the other.
+    // Q8_0 is quantized as activations are, by a reciprocal: where an element lies between two
+    // codes it may take the other.
     let tolerance = if [kv.k(), kv.v()].contains(&KvType::Q8_0) { 1e-4 } else { 1e-5 };
     let (k_page, v_page) = kv.page_bytes(head_dim);
     for kernels in available() {
-        let key = |x: &[f32], page: &mut [u8], slot: usize| write_key(kernels, kv.k(), x, page, slot);
-        let value = |x: &[f32], page: &mut [u8], slot: usize| write_value(kernels, kv.v(), x, page, slot);
-        let lanes_k: Vec<_> = k.iter().map(|head| pages(n_blocks, k_page, &table, head, &key)).collect();
-        let lanes_v: Vec<_> = v.iter().map(|head| pages(n_blocks, v_page, &table, head, &value)).collect();
-        let lanes: Vec<KvLane> = lanes_k.iter().zip(&lanes_v).map(|(k, v)| KvLane { k, v }).collect();
+        let key =
+            |x: &[f32], page: &mut [u8], slot: usize| write_key(kernels, kv.k(), x, page, slot);
+        let value =
+            |x: &[f32], page: &mut [u8], slot: usize| write_value(kernels, kv.v(), x, page, slot);
+        let lanes_k: Vec<_> =
+            k.iter().map(|head| pages(n_blocks, k_page, &table, head, &key)).collect();
+        let lanes_v: Vec<_> =
+            v.iter().map(|head| pages(n_blocks, v_page, &table, head, &value)).collect();
+        let lanes: Vec<KvLane> =
+            lanes_k.iter().zip(&lanes_v).map(|(k, v)| KvLane { k, v }).collect();
         let mut out = vec![f32::NAN; q.len()];
-        let span = SequenceSpan { first_row: 0, row_positions: &rows, block_table: &table, positions: &positions };
+        let span = SequenceSpan {
+            first_row: 0,
+            row_positions: &rows,
+            block_table: &table,
+            positions: &positions,
+        };
         attention(&team, kernels, &shape, &lanes, &[span], &q, &mut out);
         for (found, exact) in out.iter().zip(&exact) {
-            assert!((f64::from(*found) - exact).abs() < tolerance, "{} {kv:?}: {found} {exact}", kernels.isa.name());
+            assert!(
+                (f64::from(*found) - exact).abs() < tolerance,
+                "{} {kv:?}: {found} {exact}",
+                kernels.isa.name()
+            );
         }
     }
 }
@@ -424,7 +550,8 @@ fn check_attention((n_heads, n_kv, head_dim, n_keys, n_rows, window): AttentionC
 #[test]
 fn attention_agrees_with_plain_softmax() {
     let mut random = Random(13);
-    for case in ATTENTION_CASES.into_iter().take(if cfg!(miri) { 1 } else { ATTENTION_CASES.len() }) {
+    for case in ATTENTION_CASES.into_iter().take(if cfg!(miri) { 1 } else { ATTENTION_CASES.len() })
+    {
         check_attention(case, KvTypes::default(), &mut random);
     }
 }
@@ -452,7 +579,8 @@ fn argmax_is_the_first_of_the_largest_and_never_nan() {
                     let before = (x[at], x[later]);
                     (x[at], x[later]) = (4.0, 4.0);
                     assert_eq!(argmax(&x), at, "{isa}: {n} with {at} and {later}");
-                    // A NaN behind the largest in the same chain must not hide it, nor one before it.
+                    // A NaN behind the largest in the same chain must not hide it, nor one before
+                    // it.
                     x[later] = f32::NAN;
                     assert_eq!(argmax(&x), at, "{isa}: {n} with {at} and NaN at {later}");
                     (x[at], x[later]) = (f32::NAN, 4.0);

@@ -1,4 +1,5 @@
-//! The thread team with real threads. All orders of events of small teams: the models in `loom/` at the top.
+//! The thread team with real threads. All orders of events of small teams: the models in `loom/` at
+//! the top.
 
 use pacemark_kernels::Team;
 use std::panic::{AssertUnwindSafe, catch_unwind};

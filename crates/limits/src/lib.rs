@@ -1,5 +1,6 @@
-//! What the system lets this process use: memory and processors, and who says so. The one place that knows of control groups
-//! (containers), of both versions. It reads `/proc` and `/sys` and decides nothing: what is planned with it is the caller's.
+//! What the system lets this process use: memory and processors, and who says so. The one place
+//! that knows of control groups (containers), of both versions. It reads `/proc` and `/sys` and
+//! decides nothing: what is planned with it is the caller's.
 //!
 //! Linux only; elsewhere nothing is known but the number of processors.
 

@@ -1,5 +1,5 @@
-//! Memory: what the machine has left, what the control groups leave of their limits, and what the process's own address space may
-//! still grow by. The least of them is what can be planned with.
+//! Memory: what the machine has left, what the control groups leave of their limits, and what the
+//! process's own address space may still grow by. The least of them is what can be planned with.
 
 use crate::System;
 use crate::cgroup::{Groups, Version};
@@ -39,7 +39,8 @@ impl Memory {
         let total = system.kib("/proc/meminfo", "MemTotal");
         let mut limits = groups(system);
         limits.extend(address_space(system));
-        // What is above the machine's memory limits nothing: the first version's word for no limit is such a number.
+        // What is above the machine's memory limits nothing: the first version's word for no limit
+        // is such a number.
         limits.retain(|(limit, _)| total.is_none_or(|total| limit.bytes < total));
         let limit = limits.iter().map(|(limit, _)| limit).min_by_key(|limit| limit.bytes).cloned();
         let tightest = limits.into_iter().min_by_key(|(_, left)| *left);
@@ -60,12 +61,17 @@ fn groups(system: &System) -> Vec<(MemoryLimit, u64)> {
             let number = |file: &str| text(file)?.trim().parse::<u64>().ok();
             let stat = text("memory.stat").unwrap_or_default();
             let of_stat = |key: &str| {
-                stat.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse::<u64>().ok())
+                stat.lines().find_map(|line| {
+                    line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse::<u64>().ok()
+                })
             };
             let (limit, usage, file_pages) = match version {
                 Version::V1 => (
                     // The kernel knows of groups above that are not to be seen from here.
-                    number("memory.limit_in_bytes").into_iter().chain(of_stat("hierarchical_memory_limit")).min(),
+                    number("memory.limit_in_bytes")
+                        .into_iter()
+                        .chain(of_stat("hierarchical_memory_limit"))
+                        .min(),
                     number("memory.usage_in_bytes"),
                     ["total_inactive_file", "total_active_file"],
                 ),
@@ -77,10 +83,14 @@ fn groups(system: &System) -> Vec<(MemoryLimit, u64)> {
                 ),
             };
             let Some(bytes) = limit else { continue };
-            // Pages of files are given back before anything is refused; the kernel's own MemAvailable counts them as it does here.
+            // Pages of files are given back before anything is refused; the kernel's own
+            // MemAvailable counts them as it does here.
             let given_back: u64 = file_pages.iter().filter_map(|key| of_stat(key)).sum();
             let used = usage.unwrap_or(0).saturating_sub(given_back);
-            found.push((MemoryLimit { bytes, by: format!("control group {name}") }, bytes.saturating_sub(used)));
+            found.push((
+                MemoryLimit { bytes, by: format!("control group {name}") },
+                bytes.saturating_sub(used),
+            ));
         }
     }
     found

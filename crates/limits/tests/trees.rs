@@ -10,8 +10,10 @@ struct Tree(PathBuf);
 
 impl Tree {
     fn new(name: &str, files: &[(&str, &str)]) -> Tree {
-        let root = std::env::temp_dir().join(format!("pacemark-limits-{}-{name}", std::process::id()));
-        let machine = ("proc/meminfo", "MemTotal:  8388608 kB\nMemFree: 1 kB\nMemAvailable:  4194304 kB\n");
+        let root =
+            std::env::temp_dir().join(format!("pacemark-limits-{}-{name}", std::process::id()));
+        let machine =
+            ("proc/meminfo", "MemTotal:  8388608 kB\nMemFree: 1 kB\nMemAvailable:  4194304 kB\n");
         let status = ("proc/self/status", "VmSize:\t  102400 kB\nCpus_allowed_list:\t0-7\n");
         for (path, text) in [machine, status].iter().chain(files) {
             let path = root.join(path);
@@ -83,16 +85,20 @@ fn the_first_version_with_groups_above() {
     // b has 400 - 100 left, a 500 - (300 - 100) = 300: the first of them.
     assert_eq!(tree.memory(), (Some(300), Some("control group /a/b".into()), Some(400)));
     assert_eq!(tree.processors(), (2, Some((2.5, "control group /c".into()))));
-    std::fs::write(tree.0.join("sys/fs/cgroup/memory/a/memory.usage_in_bytes"), "419430400").unwrap();
+    std::fs::write(tree.0.join("sys/fs/cgroup/memory/a/memory.usage_in_bytes"), "419430400")
+        .unwrap();
     assert_eq!(tree.memory(), (Some(200), Some("control group /a".into()), Some(400)));
-    std::fs::write(tree.0.join("sys/fs/cgroup/memory/a/memory.usage_in_bytes"), "9999999999").unwrap();
+    std::fs::write(tree.0.join("sys/fs/cgroup/memory/a/memory.usage_in_bytes"), "9999999999")
+        .unwrap();
     assert_eq!(tree.memory().0, Some(0));
 }
 
 #[test]
 fn a_container_of_the_first_version_sees_its_group_as_the_root() {
     let mounts = "35 31 0:32 /docker/x /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
-    for (name, group) in [("docker", "/docker/x"), ("namespace", "/"), ("outside", "/../y"), ("other", "/docker/z")] {
+    for (name, group) in
+        [("docker", "/docker/x"), ("namespace", "/"), ("outside", "/../y"), ("other", "/docker/z")]
+    {
         let tree = Tree::new(
             name,
             &[
@@ -128,7 +134,10 @@ fn the_second_version() {
             ("sys/fs/cgroup/kubepods/cpu.max", "max 100000\n"),
             ("sys/fs/cgroup/kubepods/pod1/memory.max", "1073741824\n"),
             ("sys/fs/cgroup/kubepods/pod1/memory.current", "524288000\n"),
-            ("sys/fs/cgroup/kubepods/pod1/memory.stat", "anon 1\ninactive_file 104857600\nactive_file 0\nfile 9\n"),
+            (
+                "sys/fs/cgroup/kubepods/pod1/memory.stat",
+                "anon 1\ninactive_file 104857600\nactive_file 0\nfile 9\n",
+            ),
             ("sys/fs/cgroup/kubepods/pod1/cpu.max", "50000 100000\n"),
             ("sys/fs/cgroup/kubepods/pod1/c/memory.max", "2147483648\n"),
             ("sys/fs/cgroup/kubepods/pod1/c/memory.high", "max\n"),
@@ -138,8 +147,12 @@ fn the_second_version() {
     );
     assert_eq!(tree.memory(), (Some(624), Some("control group /kubepods/pod1".into()), Some(1024)));
     assert_eq!(tree.processors(), (1, Some((0.5, "control group /kubepods/pod1".into()))));
-    std::fs::write(tree.0.join("sys/fs/cgroup/kubepods/pod1/c/memory.high"), "314572800\n").unwrap();
-    assert_eq!(tree.memory(), (Some(300), Some("control group /kubepods/pod1/c".into()), Some(300)));
+    std::fs::write(tree.0.join("sys/fs/cgroup/kubepods/pod1/c/memory.high"), "314572800\n")
+        .unwrap();
+    assert_eq!(
+        tree.memory(),
+        (Some(300), Some("control group /kubepods/pod1/c".into()), Some(300))
+    );
 }
 
 #[test]
@@ -147,7 +160,10 @@ fn a_hybrid_has_each_controller_once() {
     let tree = Tree::new(
         "hybrid",
         &[
-            ("proc/self/mountinfo", &format!("{V1}41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n")),
+            (
+                "proc/self/mountinfo",
+                &format!("{V1}41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"),
+            ),
             ("proc/self/cgroup", "4:memory:/a\n0::/u\n"),
             ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "419430400\n"),
             ("sys/fs/cgroup/unified/u/cpu.max", "300000 100000\n"),
@@ -163,13 +179,18 @@ fn a_limit_of_addresses() {
         Max address space         1073741824           unlimited            bytes     \n";
     let tree = Tree::new("ulimit", &[("proc/self/limits", limits)]);
     assert_eq!(tree.memory(), (Some(924), Some("ulimit -v".into()), Some(1024)));
-    let tree = Tree::new("unlimited", &[("proc/self/limits", &limits.replace("1073741824", "unlimited "))]);
+    let tree = Tree::new(
+        "unlimited",
+        &[("proc/self/limits", &limits.replace("1073741824", "unlimited "))],
+    );
     assert_eq!(tree.memory(), (Some(4096), None, None));
 }
 
 #[test]
 fn nonsense_limits_nothing() {
-    for (name, limit) in [("empty", ""), ("word", "lots"), ("negative", "-1"), ("beyond", "99999999999999999999999")] {
+    for (name, limit) in
+        [("empty", ""), ("word", "lots"), ("negative", "-1"), ("beyond", "99999999999999999999999")]
+    {
         let tree = Tree::new(
             name,
             &[
@@ -179,7 +200,11 @@ fn nonsense_limits_nothing() {
                 ("sys/fs/cgroup/a/cpu.max", limit),
             ],
         );
-        assert_eq!((tree.memory(), tree.processors()), ((Some(4096), None, None), (8, None)), "{name}");
+        assert_eq!(
+            (tree.memory(), tree.processors()),
+            ((Some(4096), None, None), (8, None)),
+            "{name}"
+        );
     }
 }
 

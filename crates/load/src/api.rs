@@ -1,4 +1,5 @@
-//! Questions to a server outside of a load: which models it has, and what tokens a text has. One at a time, waited for.
+//! Questions to a server outside of a load: which models it has, and what tokens a text has. One at
+//! a time, waited for.
 
 use crate::Target;
 use crate::net::{Connections, Connector, Outgoing, Pool, exchange};
@@ -87,7 +88,8 @@ impl Api {
         let answer = runtime.block_on(exchange(&self.connector, &self.pool, outgoing)).answer;
         let failed = |kind, message| ApiError::Failed { path: path.clone(), kind, message };
         let received = answer.map_err(|failure| failed(failure.kind.name(), failure.message))?;
-        let shown = || String::from_utf8_lossy(&received.bytes).chars().take(200).collect::<String>();
+        let shown =
+            || String::from_utf8_lossy(&received.bytes).chars().take(200).collect::<String>();
         if !received.status.is_success() {
             return Err(failed("status", format!("{}: {}", received.status, shown())));
         }
@@ -102,7 +104,9 @@ impl Api {
     pub fn models(&self) -> Result<Vec<String>, ApiError> {
         let answer = self.ask(self.target.of_api("/models"), None)?;
         let models = answer.get("data").and_then(Value::as_array);
-        let ids = models.map(|models| models.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned())));
+        let ids = models.map(|models| {
+            models.iter().filter_map(|model| Some(model.get("id")?.as_str()?.to_owned()))
+        });
         ids.map(Iterator::collect).ok_or_else(|| ApiError::Unexpected {
             path: self.target.of_api("/models"),
             expected: "data with ids",
@@ -129,7 +133,9 @@ impl Api {
                 return Ok(RemoteEncoder { api: self, words });
             }
         }
-        Err(EncodeError("the server has no /tokenize that answers like vLLM's or llama-server's".into()))
+        Err(EncodeError(
+            "the server has no /tokenize that answers like vLLM's or llama-server's".into(),
+        ))
     }
 }
 
@@ -158,7 +164,9 @@ pub struct RemoteEncoder {
 impl Encoder for RemoteEncoder {
     fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, EncodeError> {
         let body = self.words.body(&self.api.model, text, special);
-        self.api.tokens(&body).ok_or_else(|| EncodeError("the server's /tokenize did not answer".into()))
+        self.api
+            .tokens(&body)
+            .ok_or_else(|| EncodeError("the server's /tokenize did not answer".into()))
     }
 
     fn is_remote(&self) -> bool {

@@ -1,4 +1,5 @@
-//! When requests of an open load arrive: at a constant rate, as a Poisson or a gamma process, at a rate that rises.
+//! When requests of an open load arrive: at a constant rate, as a Poisson or a gamma process, at a
+//! rate that rises.
 
 use crate::random;
 use pacemark_files::excerpt;
@@ -13,7 +14,8 @@ pub enum Arrival {
     Constant,
     /// As independent users would come: exponential gaps.
     Poisson,
-    /// In bursts (above 1) or more evenly (below 1): gamma-distributed gaps with this coefficient of variation.
+    /// In bursts (above 1) or more evenly (below 1): gamma-distributed gaps with this coefficient
+    /// of variation.
     Gamma {
         /// Standard deviation over mean of the gaps.
         cv: f64,
@@ -70,8 +72,9 @@ impl Arrivals {
 impl Iterator for Arrivals {
     type Item = u64;
 
-    /// The time at which the rate's integral is the sum of the gaps (Lewis and Shedler, "Simulation of nonhomogeneous
-    /// Poisson processes by thinning", 1979, name the inversion as the classical method).
+    /// The time at which the rate's integral is the sum of the gaps (Lewis and Shedler, "Simulation
+    /// of nonhomogeneous Poisson processes by thinning", 1979, name the inversion as the classical
+    /// method).
     fn next(&mut self) -> Option<u64> {
         self.position += self.gap();
         let x = self.position;
@@ -104,7 +107,10 @@ impl FromStr for Arrival {
             None if text == "poisson" => Ok(Arrival::Poisson),
             Some(("gamma", cv)) => match cv.parse::<f64>() {
                 Ok(cv) if (0.01..=100.0).contains(&cv) => Ok(Arrival::Gamma { cv }),
-                _ => Err(format!("gamma:{}: expected a coefficient of variation from 0.01 to 100", excerpt(cv))),
+                _ => Err(format!(
+                    "gamma:{}: expected a coefficient of variation from 0.01 to 100",
+                    excerpt(cv)
+                )),
             },
             _ => Err("expected constant, poisson or gamma:CV".to_owned()),
         }
@@ -126,7 +132,10 @@ mod tests {
     use super::*;
 
     fn times(arrival: &str, rate: Rate, n: usize) -> Vec<f64> {
-        Arrivals::new(arrival.parse().unwrap(), rate, 11).take(n).map(|ns| ns as f64 / 1e9).collect()
+        Arrivals::new(arrival.parse().unwrap(), rate, 11)
+            .take(n)
+            .map(|ns| ns as f64 / 1e9)
+            .collect()
     }
 
     /// Mean and coefficient of variation of the gaps.
@@ -139,7 +148,9 @@ mod tests {
 
     #[test]
     fn means_and_spreads_of_the_gaps() {
-        for (arrival, cv) in [("constant", 0.0), ("poisson", 1.0), ("gamma:0.5", 0.5), ("gamma:2", 2.0)] {
+        for (arrival, cv) in
+            [("constant", 0.0), ("poisson", 1.0), ("gamma:0.5", 0.5), ("gamma:2", 2.0)]
+        {
             let (mean, spread) = gaps(&times(arrival, Rate::Fixed(50.0), 40_000));
             // The mean of n gaps of spread cv is off by cv/√n; the spread itself by less than 5 %.
             assert!((mean * 50.0 - 1.0).abs() < 4.0 * cv / 200.0 + 1e-6, "{arrival}: {mean}");
@@ -150,7 +161,8 @@ mod tests {
 
     #[test]
     fn counts_of_poisson_arrivals_are_poisson() {
-        // In windows of a second, mean and variance are the rate: chi-square of 400 windows, 1 in 1000 beyond.
+        // In windows of a second, mean and variance are the rate: chi-square of 400 windows, 1 in
+        // 1000 beyond.
         let times = times("poisson", Rate::Fixed(20.0), 9000);
         let mut counts = [0.0; 400];
         times.iter().filter(|t| **t < 400.0).for_each(|t| counts[*t as usize] += 1.0);
@@ -160,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_ramp_has_the_integral_of_its_rate() {
-        // 10 to 30 a second over 10 s: 200 in all, a quarter of them less an eighth of the slope by the middle: 75.
+        // 10 to 30 a second over 10 s: 200 in all, a quarter of them less an eighth of the slope by
+        // the middle: 75.
         let rate = Rate::Ramp { from: 10.0, to: 30.0, seconds: 10.0 };
         let up = times("constant", rate, 1000);
         assert_eq!(up.len(), 201);
@@ -173,7 +186,9 @@ mod tests {
 
     #[test]
     fn the_seed_decides() {
-        let with = |seed| Arrivals::new(Arrival::Poisson, Rate::Fixed(1.0), seed).take(5).collect::<Vec<_>>();
+        let with = |seed| {
+            Arrivals::new(Arrival::Poisson, Rate::Fixed(1.0), seed).take(5).collect::<Vec<_>>()
+        };
         assert_eq!(with(3), with(3));
         assert_ne!(with(3), with(4));
     }

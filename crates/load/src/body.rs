@@ -54,14 +54,22 @@ pub(crate) struct BodyMaker {
 }
 
 impl BodyMaker {
-    /// The body for a prompt after what was said before it. `history` is messages of a chat, or text of a completion.
-    pub fn body(&self, history: &[(&'static str, String)], prompt: &Prompt, output: Option<u64>) -> String {
+    /// The body for a prompt after what was said before it. `history` is messages of a chat, or
+    /// text of a completion.
+    pub fn body(
+        &self,
+        history: &[(&'static str, String)],
+        prompt: &Prompt,
+        output: Option<u64>,
+    ) -> String {
         let mut body = Map::new();
         body.insert("model".into(), self.model.as_str().into());
         match (self.endpoint, prompt) {
             (Endpoint::Chat, Prompt::Text(text)) => {
-                let message = |role: &str, content: &str| json!({ "role": role, "content": content });
-                let mut messages: Vec<Value> = history.iter().map(|(role, text)| message(role, text)).collect();
+                let message =
+                    |role: &str, content: &str| json!({ "role": role, "content": content });
+                let mut messages: Vec<Value> =
+                    history.iter().map(|(role, text)| message(role, text)).collect();
                 messages.push(message("user", text));
                 body.insert("messages".into(), messages.into());
             }
@@ -110,18 +118,25 @@ mod tests {
     #[test]
     fn of_each_endpoint() {
         let extra = json!({ "ignore_eos": null, "top_k": 5 }).as_object().unwrap().clone();
-        let mut maker = BodyMaker { endpoint: Endpoint::Chat, model: "m".into(), stream: true, extra };
+        let mut maker =
+            BodyMaker { endpoint: Endpoint::Chat, model: "m".into(), stream: true, extra };
         let history = [("user", "a".to_owned()), ("assistant", "b".to_owned())];
         let read = |text: String| serde_json::from_str::<Value>(&text).unwrap();
         let body = read(maker.body(&history, &Prompt::Text("c\"".into()), Some(7)));
         assert_eq!(body["messages"][2], json!({ "role": "user", "content": "c\"" }));
-        assert_eq!((&body["messages"][1]["role"], &body["min_tokens"]), (&json!("assistant"), &json!(7)));
+        assert_eq!(
+            (&body["messages"][1]["role"], &body["min_tokens"]),
+            (&json!("assistant"), &json!(7))
+        );
         assert_eq!((body.get("ignore_eos"), &body["top_k"]), (None, &json!(5)));
         assert_eq!(body["stream_options"]["include_usage"], json!(true));
         maker.endpoint = Endpoint::Completions;
         maker.stream = false;
         let body = read(maker.body(&history, &Prompt::Text("c".into()), None));
-        assert_eq!((&body["prompt"], body.get("stream"), body.get("max_tokens")), (&json!("abc"), None, None));
+        assert_eq!(
+            (&body["prompt"], body.get("stream"), body.get("max_tokens")),
+            (&json!("abc"), None, None)
+        );
         assert_eq!(read(maker.body(&[], &Prompt::Ids(vec![1, 2]), None))["prompt"], json!([1, 2]));
     }
 }

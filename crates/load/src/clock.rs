@@ -5,7 +5,8 @@ use std::cell::Cell;
 
 fn read(clock: ClockId) -> u64 {
     // A clock that every system has cannot be refused.
-    clock_gettime(clock).map_or(0, |now| now.tv_sec().max(0) as u64 * 1_000_000_000 + now.tv_nsec() as u64)
+    clock_gettime(clock)
+        .map_or(0, |now| now.tv_sec().max(0) as u64 * 1_000_000_000 + now.tv_nsec() as u64)
 }
 
 /// Now, on the clock of all stamps, in nanoseconds.
@@ -27,8 +28,9 @@ const AHEAD_EVERY_NS: u64 = 100_000_000;
 /// Three readings of clocks that nothing interrupted take less.
 const ATTEMPT_NS: u64 = 2_000;
 
-/// How far the wall clock is before the clock of all stamps. The two are not read at the same instant: of a few attempts the
-/// one that took the least time is taken, lest a thread that is descheduled in between be off by that.
+/// How far the wall clock is before the clock of all stamps. The two are not read at the same
+/// instant: of a few attempts the one that took the least time is taken, lest a thread that is
+/// descheduled in between be off by that.
 fn wall_clock_ahead_ns() -> i64 {
     let mut best = (u64::MAX, 0);
     for _ in 0..8 {

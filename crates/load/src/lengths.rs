@@ -42,7 +42,12 @@ impl FromStr for Lengths {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Lengths, String> {
-        let expected = || format!("'{}': expected N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD", excerpt(text));
+        let expected = || {
+            format!(
+                "'{}': expected N, uniform:A..B, normal:MEAN,SD or lognormal:MEAN,SD",
+                excerpt(text)
+            )
+        };
         let count = |text: &str| text.trim().parse().ok().filter(|n| (1..=MAX_TOKENS).contains(n));
         let Some((kind, rest)) = text.split_once(':') else {
             return count(text).map(Lengths::Fixed).ok_or_else(expected);
@@ -53,8 +58,11 @@ impl FromStr for Lengths {
             return range.map(|(from, to)| Lengths::Uniform(from, to)).ok_or_else(expected);
         }
         let (mean, sd) = rest.split_once(',').ok_or_else(expected)?;
-        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|x| (0.0..=MAX_TOKENS as f64).contains(x));
-        let (mean, sd) = number(mean).filter(|mean| *mean >= 1.0).zip(number(sd)).ok_or_else(expected)?;
+        let number = |text: &str| {
+            text.trim().parse::<f64>().ok().filter(|x| (0.0..=MAX_TOKENS as f64).contains(x))
+        };
+        let (mean, sd) =
+            number(mean).filter(|mean| *mean >= 1.0).zip(number(sd)).ok_or_else(expected)?;
         match kind {
             "normal" => Ok(Lengths::Normal(mean, sd)),
             "lognormal" => Ok(Lengths::LogNormal(mean, sd)),

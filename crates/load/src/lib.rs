@@ -1,9 +1,10 @@
 //! Sends requests to an OpenAI-compatible server and stamps what comes back.
 //!
-//! A load is a shape (so many streams, or arrivals at a rate), a source of prompts and a server. [`run()`] gives raw
-//! [`pacemark_record::Request`]s; which figures are made of them is said by [`METRICS`], whose statistics live in `record`.
-//! Nothing here prints. The client works on one thread that only sends, receives and stamps; prompts are made on another and
-//! answers are read on a third.
+//! A load is a shape (so many streams, or arrivals at a rate), a source of prompts and a server.
+//! [`run()`] gives raw [`pacemark_record::Request`]s; which figures are made of them is said by
+//! [`METRICS`], whose statistics live in `record`. Nothing here prints. The client works on one
+//! thread that only sends, receives and stamps; prompts are made on another and answers are read on
+//! a third.
 
 mod analyse;
 pub mod api;

@@ -7,7 +7,9 @@ const OTHERS: u64 = 64;
 
 /// The system does not allow as many streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{streams} streams need {needed} open files, the system allows {allowed}: raise it with ulimit -n {needed}")]
+#[error(
+    "{streams} streams need {needed} open files, the system allows {allowed}: raise it with ulimit -n {needed}"
+)]
 pub struct LimitError {
     streams: u64,
     needed: u64,

@@ -19,14 +19,19 @@ const fn metric(
     Metric { name, title, unit, better, help, of, in_tables: false }
 }
 
-/// Mean, percentiles and the interval of the median of one figure of requests: the percentiles that a sample cannot support
-/// are absent.
+/// Mean, percentiles and the interval of the median of one figure of requests: the percentiles that
+/// a sample cannot support are absent.
 macro_rules! distribution {
     ($name:literal, $title:literal, $help:literal, $values:expr) => {
         [
-            metric(concat!($name, "_mean"), concat!($title, " mean"), MS, Lower, concat!($help, ": mean"), |t| {
-                stats::mean(&$values(t))
-            }),
+            metric(
+                concat!($name, "_mean"),
+                concat!($title, " mean"),
+                MS,
+                Lower,
+                concat!($help, ": mean"),
+                |t| stats::mean(&$values(t)),
+            ),
             metric(
                 concat!($name, "_sd"),
                 concat!($title, " sd"),
@@ -35,9 +40,14 @@ macro_rules! distribution {
                 concat!($help, ": standard deviation of the sample"),
                 |t| stats::sample_sd(&$values(t)),
             ),
-            metric(concat!($name, "_p50"), concat!($title, " p50"), MS, Lower, concat!($help, ": median"), |t| {
-                at($values(t), 0.5)
-            })
+            metric(
+                concat!($name, "_p50"),
+                concat!($title, " p50"),
+                MS,
+                Lower,
+                concat!($help, ": median"),
+                |t| at($values(t), 0.5),
+            )
             .shown(),
             metric(
                 concat!($name, "_p90"),
@@ -80,57 +90,114 @@ macro_rules! distribution {
                 "its median's 95 % interval: high",
                 |t| Some(bounds($values(t), 0.5)?.1),
             ),
-            metric(concat!($name, "_min"), concat!($title, " min"), MS, Lower, concat!($help, ": least"), |t| {
-                $values(t).into_iter().reduce(f64::min)
-            }),
-            metric(concat!($name, "_max"), concat!($title, " max"), MS, Lower, concat!($help, ": most"), |t| {
-                $values(t).into_iter().reduce(f64::max)
-            }),
+            metric(
+                concat!($name, "_min"),
+                concat!($title, " min"),
+                MS,
+                Lower,
+                concat!($help, ": least"),
+                |t| $values(t).into_iter().reduce(f64::min),
+            ),
+            metric(
+                concat!($name, "_max"),
+                concat!($title, " max"),
+                MS,
+                Lower,
+                concat!($help, ": most"),
+                |t| $values(t).into_iter().reduce(f64::max),
+            ),
         ]
     };
 }
 
 const COUNTS: [Metric; 9] = [
-    metric("requests", "requests", Unit::Count, Neither, "requests that ended, failed ones too", |t| {
-        Some(t.requests.len() as f64)
-    })
+    metric(
+        "requests",
+        "requests",
+        Unit::Count,
+        Neither,
+        "requests that ended, failed ones too",
+        |t| Some(t.requests.len() as f64),
+    )
     .shown(),
     metric("failed", "failed", Unit::Count, Lower, "of those, without a full answer", |t| {
         Some(t.requests.iter().filter(|r| !r.is_ok()).count() as f64)
     })
     .shown(),
-    metric("held_back", "held back", Unit::Count, Lower, "due while as many as allowed were in flight", |t| {
-        Some(t.requests.iter().filter(|r| r.held_back).count() as f64)
-    }),
-    metric("cut", "cut", Unit::Count, Lower, "in flight when the load was interrupted; not counted", |t| {
-        Some(t.cut_requests as f64)
-    }),
+    metric(
+        "held_back",
+        "held back",
+        Unit::Count,
+        Lower,
+        "due while as many as allowed were in flight",
+        |t| Some(t.requests.iter().filter(|r| r.held_back).count() as f64),
+    ),
+    metric(
+        "cut",
+        "cut",
+        Unit::Count,
+        Lower,
+        "in flight when the load was interrupted; not counted",
+        |t| Some(t.cut_requests as f64),
+    ),
     metric("duration_ms", "duration ms", MS, Neither, "first send to last token or failure", |t| {
         Some(t.load_duration_ns()? as f64 / 1e6)
     }),
-    metric("input_tokens", "in tokens", Unit::Count, Neither, "prompt tokens of answered requests, by usage", |t| {
-        let counted = t.answered().filter_map(|r| r.prompt_usage.or(r.prompt_tokens));
-        Some(counted.sum::<u64>() as f64)
-    }),
-    metric("output_tokens", "out tokens", Unit::Count, Neither, "tokens of answers, by token_source", |t| {
-        Some(t.output_tokens() as f64)
-    }),
-    metric("cached_share", "cached", Unit::Ratio, Neither, "prompt tokens that the server found in its cache", |t| {
-        t.cached_share()
-    }),
-    metric("output_length_disagrees", "length off", Unit::Count, Lower, "answers not as long as asked for", |t| {
-        Some(t.disagreement().wanted as f64)
-    }),
+    metric(
+        "input_tokens",
+        "in tokens",
+        Unit::Count,
+        Neither,
+        "prompt tokens of answered requests, by usage",
+        |t| {
+            let counted = t.answered().filter_map(|r| r.prompt_usage.or(r.prompt_tokens));
+            Some(counted.sum::<u64>() as f64)
+        },
+    ),
+    metric(
+        "output_tokens",
+        "out tokens",
+        Unit::Count,
+        Neither,
+        "tokens of answers, by token_source",
+        |t| Some(t.output_tokens() as f64),
+    ),
+    metric(
+        "cached_share",
+        "cached",
+        Unit::Ratio,
+        Neither,
+        "prompt tokens that the server found in its cache",
+        |t| t.cached_share(),
+    ),
+    metric(
+        "output_length_disagrees",
+        "length off",
+        Unit::Count,
+        Lower,
+        "answers not as long as asked for",
+        |t| Some(t.disagreement().wanted as f64),
+    ),
 ];
 
 const RATES: [Metric; 8] = [
-    metric("output_ts_total", "out t/s", TPS, Higher, "tokens of answers over the whole duration", |t| {
-        t.output_rate_total()
-    })
+    metric(
+        "output_ts_total",
+        "out t/s",
+        TPS,
+        Higher,
+        "tokens of answers over the whole duration",
+        |t| t.output_rate_total(),
+    )
     .shown(),
-    metric("output_ts_steady", "steady t/s", TPS, Higher, "tokens within the steady-state window over its time", |t| {
-        Some(t.steady()?.tokens_per_second)
-    })
+    metric(
+        "output_ts_steady",
+        "steady t/s",
+        TPS,
+        Higher,
+        "tokens within the steady-state window over its time",
+        |t| Some(t.steady()?.tokens_per_second),
+    )
     .shown(),
     metric("output_ts_steady_low", "from", TPS, Higher, "its 95 % interval, by blocks: low", |t| {
         Some(t.steady()?.interval?.low)
@@ -148,13 +215,23 @@ const RATES: [Metric; 8] = [
         "tokens after the first over their time, of one stream",
         |t| t.output_rate_decode(),
     ),
-    metric("request_rate", "req/s", RPS, Higher, "requests that were answered, a second of the duration", |t| {
-        t.request_rate(t.answered().count())
-    })
+    metric(
+        "request_rate",
+        "req/s",
+        RPS,
+        Higher,
+        "requests that were answered, a second of the duration",
+        |t| t.request_rate(t.answered().count()),
+    )
     .shown(),
-    metric("goodput", "goodput", RPS, Higher, "requests within every limit, a second of the duration", |t| {
-        t.request_rate(t.n_good()?)
-    })
+    metric(
+        "goodput",
+        "goodput",
+        RPS,
+        Higher,
+        "requests within every limit, a second of the duration",
+        |t| t.request_rate(t.n_good()?),
+    )
     .shown(),
     metric(
         "good_share",
@@ -162,32 +239,41 @@ const RATES: [Metric; 8] = [
         Unit::Ratio,
         Higher,
         "requests within every limit, of all, failed and unsent ones too",
-        |t| Some(t.n_good()? as f64 / (t.requests.len() as f64 + t.unsent_requests as f64).max(1.0)),
+        |t| {
+            Some(t.n_good()? as f64 / (t.requests.len() as f64 + t.unsent_requests as f64).max(1.0))
+        },
     ),
 ];
 
-const TTFT: [Metric; 10] =
-    distribution!("ttft_ms", "ttft", "time to first token, from the send", |t: &Trial| of_requests(
-        t,
-        Request::ttft_ns
-    ));
+const TTFT: [Metric; 10] = distribution!(
+    "ttft_ms",
+    "ttft",
+    "time to first token, from the send",
+    |t: &Trial| of_requests(t, Request::ttft_ns)
+);
 const TTFT_SCHEDULED: [Metric; 10] = distribution!(
     "ttft_scheduled_ms",
     "ttft sched",
     "time to first token, from the schedule",
     |t: &Trial| of_requests(t, Request::ttft_scheduled_ns)
 );
-const TPOT: [Metric; 10] = distribution!("tpot_ms", "tpot", "time per output token after the first", tpot_ms);
-const ITL: [Metric; 10] = distribution!("itl_ms", "itl", "gaps between tokens, pooled", |t: &Trial| gaps_ms(t, true));
+const TPOT: [Metric; 10] =
+    distribution!("tpot_ms", "tpot", "time per output token after the first", tpot_ms);
+const ITL: [Metric; 10] =
+    distribution!("itl_ms", "itl", "gaps between tokens, pooled", |t: &Trial| gaps_ms(t, true));
 const ICL: [Metric; 10] =
-    distribution!("icl_ms", "icl", "gaps between chunks that are not a token each", |t: &Trial| gaps_ms(t, false));
+    distribution!("icl_ms", "icl", "gaps between chunks that are not a token each", |t: &Trial| {
+        gaps_ms(t, false)
+    });
 const E2E: [Metric; 10] =
-    distribution!("e2e_ms", "e2e", "send to last token", |t: &Trial| of_requests(t, Request::e2e_ns));
-const E2E_SCHEDULED: [Metric; 10] =
-    distribution!("e2e_scheduled_ms", "e2e sched", "schedule to last token", |t: &Trial| of_requests(
+    distribution!("e2e_ms", "e2e", "send to last token", |t: &Trial| of_requests(
         t,
-        Request::e2e_scheduled_ns
+        Request::e2e_ns
     ));
+const E2E_SCHEDULED: [Metric; 10] =
+    distribution!("e2e_scheduled_ms", "e2e sched", "schedule to last token", |t: &Trial| {
+        of_requests(t, Request::e2e_scheduled_ns)
+    });
 
 const OTHERS: [Metric; 13] = [
     metric(
@@ -222,16 +308,40 @@ const OTHERS: [Metric; 13] = [
         "rate of the steady window's last third over its first, less 1",
         |t| t.steady()?.drift,
     ),
-    metric("stream_end_ms_p50", "end p50", MS, Lower, "send to the end of the stream: median", |t| {
-        at(of_requests(t, |r| Some(r.end_ns.saturating_sub(r.sent_ns))), 0.5)
+    metric(
+        "stream_end_ms_p50",
+        "end p50",
+        MS,
+        Lower,
+        "send to the end of the stream: median",
+        |t| at(of_requests(t, |r| Some(r.end_ns.saturating_sub(r.sent_ns))), 0.5),
+    ),
+    metric(
+        "connect_ms_p50",
+        "connect p50",
+        MS,
+        Lower,
+        "time to open a connection, where one was: median",
+        |t| {
+            at(
+                of_requests(t, |r| {
+                    Some(r.connected_ns?.saturating_sub(r.resent_ns.unwrap_or(r.sent_ns)))
+                }),
+                0.5,
+            )
+        },
+    ),
+    metric(
+        "late_ms_p50",
+        "late p50",
+        MS,
+        Lower,
+        "send after the schedule, the client's queue: median",
+        |t| at(late_ms(t), 0.5),
+    ),
+    metric("late_ms_p99", "late p99", MS, Lower, "send after the schedule: 99th percentile", |t| {
+        at(late_ms(t), 0.99)
     }),
-    metric("connect_ms_p50", "connect p50", MS, Lower, "time to open a connection, where one was: median", |t| {
-        at(of_requests(t, |r| Some(r.connected_ns?.saturating_sub(r.resent_ns.unwrap_or(r.sent_ns)))), 0.5)
-    }),
-    metric("late_ms_p50", "late p50", MS, Lower, "send after the schedule, the client's queue: median", |t| {
-        at(late_ms(t), 0.5)
-    }),
-    metric("late_ms_p99", "late p99", MS, Lower, "send after the schedule: 99th percentile", |t| at(late_ms(t), 0.99)),
     metric(
         "client_cpu",
         "client cpu",
@@ -249,13 +359,25 @@ const OTHERS: [Metric; 13] = [
         "lateness of the client's timers, which tick in milliseconds",
         |t| at(t.client.as_ref()?.lag_ns.iter().map(|ns| *ns as f64 / 1e6).collect(), 0.99),
     ),
-    metric("warmup_runs", "warm-ups", Unit::Count, Neither, "requests before counting began", |t| {
-        Some(t.warmup.elapsed_ns.len() as f64)
+    metric(
+        "warmup_runs",
+        "warm-ups",
+        Unit::Count,
+        Neither,
+        "requests before counting began",
+        |t| Some(t.warmup.elapsed_ns.len() as f64),
+    ),
+    metric(
+        "steady_from_ms",
+        "steady from",
+        MS,
+        Neither,
+        "where the steady-state window begins",
+        |t| steady(t, |s| s.from_ns as f64 / 1e6),
+    ),
+    metric("steady_to_ms", "steady to", MS, Neither, "where it ends", |t| {
+        steady(t, |s| s.to_ns as f64 / 1e6)
     }),
-    metric("steady_from_ms", "steady from", MS, Neither, "where the steady-state window begins", |t| {
-        steady(t, |s| s.from_ns as f64 / 1e6)
-    }),
-    metric("steady_to_ms", "steady to", MS, Neither, "where it ends", |t| steady(t, |s| s.to_ns as f64 / 1e6)),
 ];
 
 const N: usize = 9 + 8 + 7 * 10 + 13;
@@ -310,12 +432,17 @@ fn gaps_ms(trial: &Trial, are_tokens: bool) -> Vec<f64> {
     if trial.chunks_are_tokens() == are_tokens { trial.chunk_gaps_ms() } else { Vec::new() }
 }
 
-/// Of every request, failed ones too: they were sent. A fixed number of streams has no schedule to be late for.
+/// Of every request, failed ones too: they were sent. A fixed number of streams has no schedule to
+/// be late for.
 fn late_ms(trial: &Trial) -> Vec<f64> {
     if trial.params.contains_key("concurrency") {
         return Vec::new();
     }
-    trial.requests.iter().map(|request| request.sent_ns.saturating_sub(request.scheduled_ns) as f64 / 1e6).collect()
+    trial
+        .requests
+        .iter()
+        .map(|request| request.sent_ns.saturating_sub(request.scheduled_ns) as f64 / 1e6)
+        .collect()
 }
 
 /// A percentile, where the sample supports it.

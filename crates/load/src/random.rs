@@ -1,5 +1,5 @@
-//! Random numbers of the distributions that loads are made of. The generator is `record`'s SplitMix64, so a seed means
-//! the same load everywhere.
+//! Random numbers of the distributions that loads are made of. The generator is `record`'s
+//! SplitMix64, so a seed means the same load everywhere.
 
 use pacemark_record::rng::SplitMix64;
 use std::f64::consts::PI;
@@ -14,15 +14,16 @@ pub fn exponential(rng: &mut SplitMix64) -> f64 {
     -unit(rng).ln()
 }
 
-/// Normal with mean 0 and standard deviation 1: Box and Muller, "A note on the generation of random normal deviates", Annals
-/// of Mathematical Statistics 29 (1958). Its second value is not kept, so that each call takes two numbers.
+/// Normal with mean 0 and standard deviation 1: Box and Muller, "A note on the generation of random
+/// normal deviates", Annals of Mathematical Statistics 29 (1958). Its second value is not kept, so
+/// that each call takes two numbers.
 pub fn normal(rng: &mut SplitMix64) -> f64 {
     let radius = (-2.0 * unit(rng).ln()).sqrt();
     radius * (2.0 * PI * unit(rng)).cos()
 }
 
-/// Gamma with mean and variance `shape` (> 0): Marsaglia and Tsang, "A simple method for generating gamma variables", ACM
-/// TOMS 26 (2000), with their boost for shapes below 1.
+/// Gamma with mean and variance `shape` (> 0): Marsaglia and Tsang, "A simple method for generating
+/// gamma variables", ACM TOMS 26 (2000), with their boost for shapes below 1.
 pub fn gamma(rng: &mut SplitMix64, shape: f64) -> f64 {
     if shape < 1.0 {
         let boost = unit(rng).powf(1.0 / shape);
@@ -49,7 +50,9 @@ mod tests {
     fn distance(mut sample: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
         sample.sort_by(f64::total_cmp);
         let n = sample.len() as f64;
-        let at = |(i, x): (usize, &f64)| (cdf(*x) - i as f64 / n).abs().max((cdf(*x) - (i + 1) as f64 / n).abs());
+        let at = |(i, x): (usize, &f64)| {
+            (cdf(*x) - i as f64 / n).abs().max((cdf(*x) - (i + 1) as f64 / n).abs())
+        };
         sample.iter().enumerate().map(at).fold(0.0, f64::max)
     }
 
@@ -67,14 +70,19 @@ mod tests {
     fn closed_forms() {
         assert!(distance(sample(unit), |x| x.clamp(0.0, 1.0)) < critical());
         assert!(distance(sample(exponential), |x| 1.0 - (-x).exp()) < critical());
-        // Erlang: shape 3 has 1 − e^−x (1 + x + x²/2); shape 1 is exponential; shape 1/2 is half the square of a normal.
+        // Erlang: shape 3 has 1 − e^−x (1 + x + x²/2); shape 1 is exponential; shape 1/2 is half
+        // the square of a normal.
         let erlang = |x: f64| 1.0 - (-x).exp() * (1.0 + x + x * x / 2.0);
         assert!(distance(sample(|rng| gamma(rng, 3.0)), erlang) < critical());
         assert!(distance(sample(|rng| gamma(rng, 1.0)), |x| 1.0 - (-x).exp()) < critical());
-        let half: Vec<f64> = sample(|rng| gamma(rng, 0.5)).iter().map(|x| (2.0 * x).sqrt()).collect();
+        let half: Vec<f64> =
+            sample(|rng| gamma(rng, 0.5)).iter().map(|x| (2.0 * x).sqrt()).collect();
         assert!(distance(half, |z| 2.0 * normal_cdf(z) - 1.0) < critical());
         assert!(distance(sample(normal), normal_cdf) < critical());
-        assert!(distance(sample(normal), |x| normal_cdf(x - 0.05)) > critical(), "the test can fail");
+        assert!(
+            distance(sample(normal), |x| normal_cdf(x - 0.05)) > critical(),
+            "the test can fail"
+        );
     }
 
     /// By Simpson's rule from 0.
@@ -82,7 +90,9 @@ mod tests {
         const PIECES: usize = 200;
         let density = |x: f64| (-x * x / 2.0).exp() / (2.0 * PI).sqrt();
         let step = x / PIECES as f64;
-        let inner: f64 = (1..PIECES).map(|i| density(i as f64 * step) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
+        let inner: f64 = (1..PIECES)
+            .map(|i| density(i as f64 * step) * if i % 2 == 1 { 4.0 } else { 2.0 })
+            .sum();
         0.5 + (density(0.0) + inner + density(x)) * step / 3.0
     }
 }

@@ -66,11 +66,15 @@ impl Sweep {
         a.rate < before.rate * (1.0 + GAIN) && b.rate < a.rate.max(before.rate) * (1.0 + GAIN)
     }
 
-    /// The knee: the most power, which is rate over time of a request (Kleinrock, "Power and deterministic rules of thumb for
-    /// probabilistic problems in computer communications", ICC 1979). `None` for fewer than three levels.
+    /// The knee: the most power, which is rate over time of a request (Kleinrock, "Power and
+    /// deterministic rules of thumb for probabilistic problems in computer communications", ICC
+    /// 1979). `None` for fewer than three levels.
     pub fn knee(&self) -> Option<Knee> {
-        let power = |point: &Point| if point.seconds > 0.0 { point.rate / point.seconds } else { 0.0 };
-        let most = |of: &dyn Fn(&Point) -> f64| self.points.iter().max_by(|a, b| of(a).total_cmp(&of(b))).copied();
+        let power =
+            |point: &Point| if point.seconds > 0.0 { point.rate / point.seconds } else { 0.0 };
+        let most = |of: &dyn Fn(&Point) -> f64| {
+            self.points.iter().max_by(|a, b| of(a).total_cmp(&of(b))).copied()
+        };
         if self.points.len() < 3 {
             return None;
         }
@@ -103,9 +107,16 @@ mod tests {
             sweep.push(eight_places(at));
             level = sweep.next_level(1024.0);
         }
-        assert_eq!(sweep.points.last().map(|point| point.level), Some(32.0), "two doublings past eight");
+        assert_eq!(
+            sweep.points.last().map(|point| point.level),
+            Some(32.0),
+            "two doublings past eight"
+        );
         let knee = sweep.knee().unwrap();
-        assert_eq!((knee.level, knee.rate, knee.best_rate, knee.saturated), (8.0, 800.0, 800.0, true));
+        assert_eq!(
+            (knee.level, knee.rate, knee.best_rate, knee.saturated),
+            (8.0, 800.0, 800.0, true)
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use pacemark_record::{Request, SteadyVerdict, Trial, stats};
 /// Above this share of a processor the client may be what is measured.
 pub const BUSY: f64 = 0.8;
 
-/// A timer this late, at its 99th percentile, makes sends late too. The runtime's timers tick in milliseconds.
+/// A timer this late, at its 99th percentile, makes sends late too. The runtime's timers tick in
+/// milliseconds.
 const LATE_NS: f64 = 10e6;
 
 /// A cold cache that gives back more than this share of prompt tokens is not cold.
@@ -18,10 +19,16 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     let answered = trial.answered().count();
     if trial.cut_requests > 0 {
         let requests = if trial.cut_requests == 1 { "request" } else { "requests" };
-        found.push(format!("interrupted: {} {requests} in flight given up and not counted", trial.cut_requests));
+        found.push(format!(
+            "interrupted: {} {requests} in flight given up and not counted",
+            trial.cut_requests
+        ));
     }
     if trial.params.get("insecure").is_some_and(|insecure| insecure == true) {
-        found.push("the server's certificate was not checked (--insecure): another may have answered".to_owned());
+        found.push(
+            "the server's certificate was not checked (--insecure): another may have answered"
+                .to_owned(),
+        );
     }
     for (kind, (count, example)) in trial.failures() {
         found.push(format!("{count} of {n} requests failed: {}, e.g. {example}", kind.name()));
@@ -36,14 +43,21 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     let disagreement = trial.disagreement();
     if disagreement.wanted > 0 {
         let n = disagreement.wanted;
-        found.push(format!("{n} of {answered} answers have another number of tokens (by usage) than asked for"));
+        found.push(format!(
+            "{n} of {answered} answers have another number of tokens (by usage) than asked for"
+        ));
     }
     if disagreement.tokenizer > 0 {
         let n = disagreement.tokenizer;
-        found.push(format!("{n} of {answered} answers have another number of tokens by usage than by the tokenizer"));
+        found.push(format!(
+            "{n} of {answered} answers have another number of tokens by usage than by the tokenizer"
+        ));
     }
     if disagreement.prompt > 0 {
-        found.push(format!("{} of {answered} prompts have fewer tokens by usage than were sent", disagreement.prompt));
+        found.push(format!(
+            "{} of {answered} prompts have fewer tokens by usage than were sent",
+            disagreement.prompt
+        ));
     }
     let whole = trial.answered().filter(|request| request.whole).count();
     if whole > 0 && trial.params.get("stream").is_some_and(|stream| stream == true) {
@@ -54,7 +68,10 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     if answered > whole && !trial.chunks_are_tokens() {
         let why = match trial.token_source().name() {
             "chunks" => "nothing but chunks counted the tokens".to_owned(),
-            source => format!("{} of {answered} answers have not one token a chunk, by {source}", disagreement.chunks),
+            source => format!(
+                "{} of {answered} answers have not one token a chunk, by {source}",
+                disagreement.chunks
+            ),
         };
         found.push(format!("{why}: gaps are between chunks (ICL), not between tokens (ITL)"));
     }
@@ -73,25 +90,35 @@ fn cached(trial: &Trial) -> Option<String> {
     if trial.params.get("cache").is_none_or(|cache| cache != "cold") {
         return None;
     }
-    let told: Vec<(u64, &Request)> =
-        trial.answered().filter(|r| r.turn == 0).filter_map(|r| Some((r.cached_tokens?, r))).collect();
+    let told: Vec<(u64, &Request)> = trial
+        .answered()
+        .filter(|r| r.turn == 0)
+        .filter_map(|r| Some((r.cached_tokens?, r)))
+        .collect();
     let prompts: u64 = told.iter().filter_map(|(_, request)| request.prompt_usage).sum();
     let share = told.iter().map(|(cached, _)| cached).sum::<u64>() as f64 / prompts.max(1) as f64;
     if share <= CACHED {
         return None;
     }
-    let found = format!("the server found {:.1} % of the prompt tokens in its cache", share * 100.0);
+    let found =
+        format!("the server found {:.1} % of the prompt tokens in its cache", share * 100.0);
     // What is sent besides the text is the template's, and the same every time.
-    let added = |request: &Request| Some(request.prompt_usage?.saturating_sub(request.prompt_tokens?));
+    let added =
+        |request: &Request| Some(request.prompt_usage?.saturating_sub(request.prompt_tokens?));
     // Where not every prompt was counted, it adds to the others what it adds to those that were.
     let least = told.iter().filter_map(|(_, request)| added(request)).min();
-    let of_template =
-        told.iter().all(|(cached, request)| added(request).or(least).is_some_and(|added| *cached <= added));
+    let of_template = told
+        .iter()
+        .all(|(cached, request)| added(request).or(least).is_some_and(|added| *cached <= added));
     Some(if of_template {
         let most = told.iter().map(|(cached, _)| *cached).max().unwrap_or(0);
-        format!("{found}: {most} a prompt, no more than the chat template adds; --endpoint completions has none")
+        format!(
+            "{found}: {most} a prompt, no more than the chat template adds; --endpoint completions has none"
+        )
     } else {
-        format!("{found}, though every prompt is new: an earlier run or a prefix is shared, and times are too good")
+        format!(
+            "{found}, though every prompt is new: an earlier run or a prefix is shared, and times are too good"
+        )
     })
 }
 
@@ -127,8 +154,13 @@ fn client(trial: &Trial) -> Vec<String> {
         values.sort_by(f64::total_cmp);
         stats::supported_quantile(&values, 0.99, stats::CONFIDENCE)
     };
-    if let Some(lag) = p99(client.lag_ns.iter().map(|ns| *ns as f64).collect()).filter(|lag| *lag > LATE_NS) {
-        found.push(format!("the client's timers fired {:.0} ms late (p99): it is too busy to be believed", lag / 1e6));
+    if let Some(lag) =
+        p99(client.lag_ns.iter().map(|ns| *ns as f64).collect()).filter(|lag| *lag > LATE_NS)
+    {
+        found.push(format!(
+            "the client's timers fired {:.0} ms late (p99): it is too busy to be believed",
+            lag / 1e6
+        ));
     }
     if trial.unsent_requests > 0 {
         found.push(format!(
@@ -166,10 +198,15 @@ mod tests {
             super::client(&trial).join("; ")
         };
         assert_eq!(said(500_000_000, 2, vec![Request::default()]), "");
-        assert!(said(900_000_000, 2, Vec::new()).contains("90 % of a processor: it may be what is measured"));
+        assert!(
+            said(900_000_000, 2, Vec::new())
+                .contains("90 % of a processor: it may be what is measured")
+        );
         assert!(said(0, 20, Vec::new()).contains("timers fired 20 ms late (p99)"));
         let held = Request { held_back: true, ..Request::default() };
-        assert!(said(0, 0, vec![held, Request::default()]).contains("1 of 2 requests were held back"));
+        assert!(
+            said(0, 0, vec![held, Request::default()]).contains("1 of 2 requests were held back")
+        );
     }
 
     #[test]
@@ -212,12 +249,19 @@ mod tests {
             ..Request::default()
         };
         let template = told(vec![request(0, Some(32), 16)]).unwrap();
-        assert!(template.contains("25.8 %") && template.contains("16 a prompt, no more than"), "{template}");
+        assert!(
+            template.contains("25.8 %") && template.contains("16 a prompt, no more than"),
+            "{template}"
+        );
         let shared = told(vec![request(0, Some(32), 16), request(0, Some(32), 48)]).unwrap();
         assert!(shared.contains("though every prompt is new"), "{shared}");
         let uncounted = told(vec![request(0, Some(32), 16), request(0, None, 30)]).unwrap();
         assert!(uncounted.contains("no more than"), "{uncounted}");
-        assert!(told(vec![request(0, Some(32), 16), request(0, None, 31)]).unwrap().contains("though every prompt"));
+        assert!(
+            told(vec![request(0, Some(32), 16), request(0, None, 31)])
+                .unwrap()
+                .contains("though every prompt")
+        );
         // Later turns repeat the ones before: that is what a cache is for.
         assert_eq!(told(vec![request(0, Some(62), 0), request(1, None, 60)]), None);
     }

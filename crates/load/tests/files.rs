@@ -47,7 +47,8 @@ fn no_refusal_repeats_a_long_string() {
         let seed = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         let (kind, text) = seed.split_at(1);
         for document in text.lines().filter(|line| line.starts_with(['{', '['])) {
-            n += long::each(document, &mut |text| inputs::input(format!("{kind}{text}").as_bytes()));
+            n +=
+                long::each(document, &mut |text| inputs::input(format!("{kind}{text}").as_bytes()));
         }
     }
     assert!(n > 40, "{n}");

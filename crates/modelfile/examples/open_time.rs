@@ -1,4 +1,5 @@
-//! Prints how long a model file takes to open: `cargo run --release -p pacemark-modelfile --example open_time -- FILE…`
+//! Prints how long a model file takes to open: `cargo run --release -p pacemark-modelfile --example
+//! open_time -- FILE…`
 
 use pacemark_modelfile::ModelFile;
 use std::time::Instant;
@@ -9,7 +10,11 @@ fn main() -> Result<(), pacemark_modelfile::ModelFileError> {
             let start = Instant::now();
             let model = ModelFile::open(&path)?;
             let elapsed = start.elapsed();
-            println!("{path}: {elapsed:?}, {} keys, {} tensors", model.metadata().len(), model.tensors().len());
+            println!(
+                "{path}: {elapsed:?}, {} keys, {} tensors",
+                model.metadata().len(),
+                model.tensors().len()
+            );
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The models that Pacemark knows by name, and where their bytes come from.
 //!
-//! A table only: the binary does the fetching. A model gets a row here when its source was seen to work and its hash was
-//! taken from the file that Pacemark is tested with.
+//! A table only: the binary does the fetching. A model gets a row here when its source was seen to
+//! work and its hash was taken from the file that Pacemark is tested with.
 
 /// One named model.
 #[derive(Debug)]
@@ -25,7 +25,8 @@ pub struct CatalogModel {
 /// Where a model's bytes are published.
 #[derive(Debug)]
 pub enum Source {
-    /// Inside wheels of a Python package index; the members joined in this order are the model's file.
+    /// Inside wheels of a Python package index; the members joined in this order are the model's
+    /// file.
     PythonWheels(&'static [WheelMember]),
 }
 
@@ -154,13 +155,22 @@ mod tests {
     fn rows_are_unique_and_well_formed() {
         let mut seen = HashSet::new();
         for model in CATALOG {
-            assert!(seen.insert(model.name) && seen.insert(model.file_name), "{} repeats", model.name);
             assert!(
-                model.sha256.len() == 64 && model.sha256.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
+                seen.insert(model.name) && seen.insert(model.file_name),
+                "{} repeats",
+                model.name
+            );
+            assert!(
+                model.sha256.len() == 64
+                    && model.sha256.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
             );
             assert!(!model.file_name.contains('/') && model.file_name.ends_with(".gguf"));
             let Source::PythonWheels(members) = &model.source;
-            assert!(!members.is_empty() && members.iter().all(|m| m.package.contains("==")), "{}", model.name);
+            assert!(
+                !members.is_empty() && members.iter().all(|m| m.package.contains("==")),
+                "{}",
+                model.name
+            );
             assert_eq!(members.iter().map(|m| m.bytes).sum::<u64>(), model.bytes, "{}", model.name);
         }
     }

@@ -1,4 +1,5 @@
-//! The one error type of this crate: each names the file, the field in it, what was expected and what was found.
+//! The one error type of this crate: each names the file, the field in it, what was expected and
+//! what was found.
 
 use pacemark_files::{OutputError, bounded, excerpt};
 use std::fmt::Display;
@@ -43,8 +44,8 @@ impl ModelFileError {
         ModelFileError::Io { path: path.to_owned(), action, source }
     }
 
-    /// An [`ModelFileError::Invalid`]: for this crate and for those that read a model's content (engine, tokenizer). Each
-    /// text may be the file's, of any length, and is cut to an excerpt.
+    /// An [`ModelFileError::Invalid`]: for this crate and for those that read a model's content
+    /// (engine, tokenizer). Each text may be the file's, of any length, and is cut to an excerpt.
     pub fn invalid(
         path: &Path,
         field: impl ToString,
@@ -55,7 +56,12 @@ impl ModelFileError {
         ModelFileError::Invalid { path: path.to_owned(), field, expected, found }
     }
 
-    pub(crate) fn cut_short(path: &Path, field: &dyn Display, expected: String, found: String) -> ModelFileError {
+    pub(crate) fn cut_short(
+        path: &Path,
+        field: &dyn Display,
+        expected: String,
+        found: String,
+    ) -> ModelFileError {
         let [field, expected, found] = cut([field.to_string(), expected, found]);
         ModelFileError::CutShort { path: path.to_owned(), field, expected, found }
     }

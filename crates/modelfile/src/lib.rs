@@ -1,13 +1,14 @@
 //! Model files: what is in them, and where its bytes lie.
 //!
-//! [`ModelFile::open`] maps a GGUF file (or all parts of a split one, or a Hugging Face directory, see [`hf`]), checks
-//! every count, length and offset in it against the file, and hands out [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]:
-//! views of the mapped bytes, which are not copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes
-//! its tensors on demand. [`GgufWriter`] writes such files, [`quantize`] makes one of another type, [`catalog`] lists the
-//! models that Pacemark knows by name, and [`summary`] says what a model costs to run.
+//! [`ModelFile::open`] maps a GGUF file (or all parts of a split one, or a Hugging Face directory,
+//! see [`hf`]), checks every count, length and offset in it against the file, and hands out
+//! [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
+//! copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes its tensors on
+//! demand. [`GgufWriter`] writes such files, [`quantize`] makes one of another type, [`catalog`]
+//! lists the models that Pacemark knows by name, and [`summary`] says what a model costs to run.
 //!
-//! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the fetching of a model to the
-//! binary: nothing here opens a network connection or starts a process.
+//! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the
+//! fetching of a model to the binary: nothing here opens a network connection or starts a process.
 
 pub mod catalog;
 mod error;

@@ -1,4 +1,5 @@
-//! A model's metadata: keys in file order, and typed access whose errors name file, key, expected and found.
+//! A model's metadata: keys in file order, and typed access whose errors name file, key, expected
+//! and found.
 
 use crate::{ModelFileError, Result, Strings, Value};
 use std::borrow::Cow;
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Ordered keys and values of a model file.
 ///
-/// `string("general.architecture")` and its kin fail when the key is absent; `opt_string` and its kin give `None` then.
-/// Both fail when the value has another type.
+/// `string("general.architecture")` and its kin fail when the key is absent; `opt_string` and its
+/// kin give `None` then. Both fail when the value has another type.
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
     file: PathBuf,
@@ -177,7 +178,10 @@ mod tests {
     fn setting_twice_replaces_in_place() {
         let mut metadata = sample();
         metadata.set("n", Value::U32(9));
-        assert_eq!(metadata.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["general.architecture", "n", "types"]);
+        assert_eq!(
+            metadata.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            ["general.architecture", "n", "types"]
+        );
         assert_eq!(metadata.u32("n").unwrap(), 9);
     }
 }

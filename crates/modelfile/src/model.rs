@@ -3,7 +3,9 @@
 use crate::mapping::Mapping;
 use crate::quantize::Recipe;
 use crate::unmapped::Unmapped;
-use crate::{Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth};
+use crate::{
+    Metadata, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, gguf, hf, split, synth,
+};
 use pacemark_files::look;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,8 +27,8 @@ pub struct ModelFile {
 /// How to open a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// The type that matrices of a Hugging Face directory are converted to when they are asked for. The weights of a GGUF
-    /// file are what they are: with a type for them it is an error.
+    /// The type that matrices of a Hugging Face directory are converted to when they are asked for.
+    /// The weights of a GGUF file are what they are: with a type for them it is an error.
     pub weights: Option<Recipe>,
     /// Read tensors when they are asked for, instead of mapping the file. GGUF files only.
     pub no_mmap: bool,
@@ -67,9 +69,10 @@ impl Part {
 }
 
 impl ModelFile {
-    /// Maps the file and reads its header. Of a split model give the first part (`…-00001-of-0000N.gguf`); the others are
-    /// expected beside it. A directory is read as Hugging Face lays models out ([`crate::hf`]); a path that begins with
-    /// `synth:` is no file but a [synthetic](crate::synth) model. The weights themselves are not touched.
+    /// Maps the file and reads its header. Of a split model give the first part
+    /// (`…-00001-of-0000N.gguf`); the others are expected beside it. A directory is read as Hugging
+    /// Face lays models out ([`crate::hf`]); a path that begins with `synth:` is no file but a
+    /// [synthetic](crate::synth) model. The weights themselves are not touched.
     pub fn open(path: impl AsRef<Path>) -> Result<ModelFile> {
         ModelFile::open_with(path, OpenOptions::default())
     }
@@ -84,22 +87,28 @@ impl ModelFile {
         let path = path.as_ref();
         let OpenOptions { weights, no_mmap } = options;
         let invalid = |weights: Recipe, found| {
-            let expected =
-                format!("a Hugging Face directory, whose weights can become {} on load", weights.info().name);
+            let expected = format!(
+                "a Hugging Face directory, whose weights can become {} on load",
+                weights.info().name
+            );
             Err(ModelFileError::invalid(path, "type", expected, found))
         };
         let synthetic = path.to_str().filter(|name| name.starts_with(synth::PREFIX));
         // What cannot be looked at is told when it is opened.
         let is_directory = synthetic.is_none() && path.is_dir();
         match (synthetic, weights) {
-            (Some(_), Some(weights)) => return invalid(weights, "a synthetic model, whose type is part of its name"),
+            (Some(_), Some(weights)) => {
+                return invalid(weights, "a synthetic model, whose type is part of its name");
+            }
             (Some(name), None) => return synth::open(name),
             _ if is_directory && no_mmap => {
                 let found = "a Hugging Face directory, whose files are mapped";
                 return Err(ModelFileError::invalid(path, "--no-mmap", "a GGUF file", found));
             }
             _ if is_directory => return hf::open(path, weights),
-            (None, Some(weights)) => return invalid(weights, "a GGUF file, whose weights have their types"),
+            (None, Some(weights)) => {
+                return invalid(weights, "a GGUF file, whose weights have their types");
+            }
             (None, None) => {}
         }
         let (part, first) = Part::open(path, no_mmap)?;
@@ -124,8 +133,9 @@ impl ModelFile {
         Ok(model)
     }
 
-    /// A model whose tensors `source` makes, described as a GGUF file would describe it. `label` is what error messages
-    /// call it. The description is checked as a file's header is: names once, shapes that can be, a size that fits.
+    /// A model whose tensors `source` makes, described as a GGUF file would describe it. `label` is
+    /// what error messages call it. The description is checked as a file's header is: names once,
+    /// shapes that can be, a size that fits.
     pub fn from_source(
         label: impl AsRef<Path>,
         metadata: Metadata,
@@ -200,8 +210,9 @@ impl ModelFile {
         self.by_name.get(name).map(|&at| &self.tensors[at])
     }
 
-    /// The bytes of a tensor of this model. A mapped tensor is only pointed to; one of a file that is not mapped is read
-    /// now, one of a [`TensorSource`] made now, each time anew, and both can fail.
+    /// The bytes of a tensor of this model. A mapped tensor is only pointed to; one of a file that
+    /// is not mapped is read now, one of a [`TensorSource`] made now, each time anew, and both can
+    /// fail.
     ///
     /// # Panics
     /// When `tensor` belongs to another model and does not lie within this one.
@@ -252,8 +263,8 @@ impl ModelFile {
         }
     }
 
-    /// Whether `file` is one of those that the model was read from, by whatever name or link: any part of a split model, any
-    /// file in a directory.
+    /// Whether `file` is one of those that the model was read from, by whatever name or link: any
+    /// part of a split model, any file in a directory.
     pub fn is_read_from(&self, file: &Path) -> bool {
         self.part_paths.iter().any(|part| look::is_same(part, file))
             || (self.path.is_dir() && holds(&self.path, file, MAX_DIRECTORIES))
@@ -264,10 +275,12 @@ impl ModelFile {
         matches!(self.storage, Storage::Source(_))
     }
 
-    /// Keeps the mapped files in memory: the system will not drop their pages until the model is closed. Fails where the
-    /// process may not lock so much, and where nothing is mapped.
+    /// Keeps the mapped files in memory: the system will not drop their pages until the model is
+    /// closed. Fails where the process may not lock so much, and where nothing is mapped.
     pub fn lock(&self) -> std::io::Result<()> {
-        let Storage::Files(parts) = &self.storage else { return Err(std::io::ErrorKind::Unsupported.into()) };
+        let Storage::Files(parts) = &self.storage else {
+            return Err(std::io::ErrorKind::Unsupported.into());
+        };
         parts.iter().try_for_each(|part| match part {
             Part::Mapped(mapping) => mapping.lock(),
             Part::Read(_) => Err(std::io::ErrorKind::Unsupported.into()),

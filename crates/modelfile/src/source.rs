@@ -1,15 +1,16 @@
 //! Where a model's tensors come from when they do not lie ready in a GGUF file.
 //!
-//! A reader of another format (or a maker of synthetic weights) describes its model with GGUF's keys and tensor names, and
-//! makes the bytes of one tensor when they are asked for: converted, reordered, quantized. Everything above sees a
-//! [`ModelFile`](crate::ModelFile) like any other, and no more than one tensor is held at a time.
+//! A reader of another format (or a maker of synthetic weights) describes its model with GGUF's
+//! keys and tensor names, and makes the bytes of one tensor when they are asked for: converted,
+//! reordered, quantized. Everything above sees a [`ModelFile`](crate::ModelFile) like any other,
+//! and no more than one tensor is held at a time.
 
 use crate::{Result, TensorBytes, TensorInfo};
 
 /// Makes tensors' bytes on demand.
 pub trait TensorSource: Send + Sync + std::fmt::Debug {
-    /// The bytes of `tensor`, one of those that the model was described with, in its type and ggml's row order. A
-    /// `Vec<u8>` converts to [`TensorBytes`]. The caller checks the length.
+    /// The bytes of `tensor`, one of those that the model was described with, in its type and
+    /// ggml's row order. A `Vec<u8>` converts to [`TensorBytes`]. The caller checks the length.
     fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes>;
 
     /// Size of the files behind the model; 0 where there are none.

@@ -1,4 +1,5 @@
-//! Models split over several files: `NAME-00001-of-0000N.gguf`, with the count repeated in each file's metadata.
+//! Models split over several files: `NAME-00001-of-0000N.gguf`, with the count repeated in each
+//! file's metadata.
 
 use crate::{Metadata, ModelFileError, Result};
 use std::path::{Path, PathBuf};
@@ -20,20 +21,32 @@ impl Split {
         }
         let limit = u32::from(u16::MAX);
         if count > limit {
-            return Err(ModelFileError::invalid(path, "split.count", format!("at most {limit}"), count.to_string()));
+            return Err(ModelFileError::invalid(
+                path,
+                "split.count",
+                format!("at most {limit}"),
+                count.to_string(),
+            ));
         }
         let number = metadata.u32("split.no")?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let Some(prefix) = name.strip_suffix(&suffix(number, count)) else {
-            let expected =
-                format!("a name that ends in {} as the file's split.no and split.count say", suffix(number, count));
+            let expected = format!(
+                "a name that ends in {} as the file's split.no and split.count say",
+                suffix(number, count)
+            );
             return Err(ModelFileError::invalid(path, "file name", expected, name));
         };
         let n_tensors = metadata.opt_u64("split.tensors.count")?;
         let split = Split { first: path.to_owned(), prefix: prefix.to_owned(), count, n_tensors };
         if number != 0 {
             let expected = format!("the first part, {}", split.part_path(0).display());
-            return Err(ModelFileError::invalid(path, "split.no", expected, format!("part {} of {count}", number + 1)));
+            return Err(ModelFileError::invalid(
+                path,
+                "split.no",
+                expected,
+                format!("part {} of {count}", number + 1),
+            ));
         }
         Ok(Some(split))
     }
@@ -59,7 +72,8 @@ impl Split {
     pub(crate) fn check_total(&self, found: usize) -> Result<()> {
         match self.n_tensors {
             Some(expected) if expected != found as u64 => {
-                let (expected, found) = (format!("{expected} tensors in all parts"), found.to_string());
+                let (expected, found) =
+                    (format!("{expected} tensors in all parts"), found.to_string());
                 Err(ModelFileError::invalid(&self.first, "split.tensors.count", expected, found))
             }
             _ => Ok(()),

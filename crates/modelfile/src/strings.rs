@@ -1,7 +1,7 @@
 //! A compact list of strings: one buffer and where each ends.
 //!
-//! A vocabulary has up to 262 144 entries of a few bytes. As separate `String`s they would cost one allocation each, and
-//! opening the file would take longer than all the rest of it.
+//! A vocabulary has up to 262 144 entries of a few bytes. As separate `String`s they would cost one
+//! allocation each, and opening the file would take longer than all the rest of it.
 
 /// A list of UTF-8 strings in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,10 +11,11 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// A list from the concatenated bytes of its strings and the end of each; the number of the first string that is not
-    /// UTF-8 if one is not.
+    /// A list from the concatenated bytes of its strings and the end of each; the number of the
+    /// first string that is not UTF-8 if one is not.
     pub(crate) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Result<Strings, usize> {
-        // One pass over the whole buffer checks all: it is UTF-8, and no string begins inside a character.
+        // One pass over the whole buffer checks all: it is UTF-8, and no string begins inside a
+        // character.
         match String::from_utf8(bytes) {
             Ok(text) => match ends.iter().position(|&end| !text.is_char_boundary(end)) {
                 None => Ok(Strings { text, ends }),
@@ -85,7 +86,8 @@ mod tests {
     #[test]
     fn names_the_string_that_is_not_utf8() {
         assert_eq!(Strings::from_parts(b"ab\xffc".to_vec(), vec![1, 2, 3, 4]), Err(2));
-        // A character cut in two by the border between the strings 1 and 2: the whole is UTF-8, its parts are not.
+        // A character cut in two by the border between the strings 1 and 2: the whole is UTF-8, its
+        // parts are not.
         assert_eq!(Strings::from_parts("aé".into(), vec![1, 2, 3]), Err(1));
     }
 }

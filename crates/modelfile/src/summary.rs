@@ -1,7 +1,8 @@
-//! What a model costs to run, as far as its file tells: sizes, types, bytes read per token, KV bytes per token.
+//! What a model costs to run, as far as its file tells: sizes, types, bytes read per token, KV
+//! bytes per token.
 //!
-//! Read from metadata and shapes alone, so it also answers for architectures that no engine here can run. What the file
-//! does not say is `None`.
+//! Read from metadata and shapes alone, so it also answers for architectures that no engine here
+//! can run. What the file does not say is `None`.
 
 use crate::{Metadata, ModelFile, Result, TensorInfo};
 use pacemark_quant::DType;
@@ -48,10 +49,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Bytes that one token adds to a KV cache of that type, all layers together; a head fills whole blocks.
+    /// Bytes that one token adds to a KV cache of that type, all layers together; a head fills
+    /// whole blocks.
     pub fn kv_bytes_per_token(&self, dtype: DType) -> Option<u64> {
         let info = dtype.info();
-        let bytes = |length: u64| length.div_ceil(info.block_len as u64).checked_mul(info.block_bytes as u64);
+        let bytes = |length: u64| {
+            length.div_ceil(info.block_len as u64).checked_mul(info.block_bytes as u64)
+        };
         let head = bytes(self.key_length?)?.checked_add(bytes(self.value_length?)?)?;
         self.n_head_kv_total?.checked_mul(head)
     }
@@ -75,7 +79,8 @@ impl Summary {
     pub fn of(model: &ModelFile) -> Result<Summary> {
         let metadata = model.metadata();
         let keys = Keys { metadata, prefix: metadata.architecture()? };
-        let (embedding_length, n_layer) = (keys.integer("embedding_length")?, keys.integer("block_count")?);
+        let (embedding_length, n_layer) =
+            (keys.integer("embedding_length")?, keys.integer("block_count")?);
         let heads = keys.per_layer("attention.head_count")?;
         let heads_kv = match keys.per_layer("attention.head_count_kv")? {
             None => heads.clone(),
@@ -88,8 +93,10 @@ impl Summary {
         };
         let key_length = keys.integer("attention.key_length")?.or(head_length);
         let value_length = keys.integer("attention.value_length")?.or(head_length);
-        let kv_heads = n_layer.zip(heads_kv.as_deref()).and_then(|(n, heads)| total_heads(n, heads));
-        let kv_length = key_length.zip(value_length).and_then(|(key, value)| key.checked_add(value));
+        let kv_heads =
+            n_layer.zip(heads_kv.as_deref()).and_then(|(n, heads)| total_heads(n, heads));
+        let kv_length =
+            key_length.zip(value_length).and_then(|(key, value)| key.checked_add(value));
         Ok(Summary {
             architecture: keys.prefix.to_owned(),
             name: metadata.opt_string("general.name")?.map(str::to_owned),
@@ -104,7 +111,9 @@ impl Summary {
             n_head_kv: heads_kv.and_then(|heads| heads.first().copied()).map(u64::from),
             key_length,
             value_length,
-            n_vocab: metadata.opt_strings("tokenizer.ggml.tokens")?.map(|tokens| tokens.len() as u64),
+            n_vocab: metadata
+                .opt_strings("tokenizer.ggml.tokens")?
+                .map(|tokens| tokens.len() as u64),
             tied_embeddings: tied_embeddings(model),
             bytes_per_token: bytes_per_token(model)?,
             n_head_kv_total: kv_heads,
@@ -115,8 +124,8 @@ impl Summary {
     }
 }
 
-/// Operations of a token's products with weight matrices, a multiplication and an addition counting two, by what they are
-/// done in: 8-bit integers for every quantized type, else floats.
+/// Operations of a token's products with weight matrices, a multiplication and an addition counting
+/// two, by what they are done in: 8-bit integers for every quantized type, else floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// On 8-bit integers.
@@ -127,8 +136,9 @@ pub struct Operations {
     pub f32: u64,
 }
 
-/// The operations of one token in the layers, and those of its logits, which not every token needs. Of a mixture's experts
-/// the share that is used; attention's products of queries with keys and values are not among them.
+/// The operations of one token in the layers, and those of its logits, which not every token needs.
+/// Of a mixture's experts the share that is used; attention's products of queries with keys and
+/// values are not among them.
 pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
     let keys = Keys { metadata: model.metadata(), prefix: model.metadata().architecture()? };
     let experts = keys.integer("expert_count")?.zip(keys.integer("expert_used_count")?);
@@ -146,7 +156,9 @@ pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
             _ => &mut sum.int8,
         };
         let share = match experts {
-            Some((count, used)) if tensor.name.contains("_exps.") && used < count => used as f64 / count as f64,
+            Some((count, used)) if tensor.name.contains("_exps.") && used < count => {
+                used as f64 / count as f64
+            }
             _ => 1.0,
         };
         *kind = kind.saturating_add((2.0 * tensor.n_elements() as f64 * share) as u64);
@@ -155,12 +167,16 @@ pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
 }
 
 /// Tables of which one row is looked up for a token.
-const LOOKED_UP: [&str; 4] =
-    ["token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"];
+const LOOKED_UP: [&str; 4] = [
+    "token_embd.weight",
+    "position_embd.weight",
+    "token_types.weight",
+    "per_layer_token_embd.weight",
+];
 
-/// Weight bytes that decoding one token reads: every tensor once, but of the tables that only one row is looked up in
-/// nothing, and of a mixture's experts the share that is used. Token embeddings that are also the output matrix are read
-/// whole, as such.
+/// Weight bytes that decoding one token reads: every tensor once, but of the tables that only one
+/// row is looked up in nothing, and of a mixture's experts the share that is used. Token embeddings
+/// that are also the output matrix are read whole, as such.
 pub fn bytes_per_token(model: &ModelFile) -> Result<u64> {
     let keys = Keys { metadata: model.metadata(), prefix: model.metadata().architecture()? };
     let experts = keys.integer("expert_count")?.zip(keys.integer("expert_used_count")?);
@@ -184,7 +200,9 @@ fn tied_embeddings(model: &ModelFile) -> bool {
 fn total_heads(n_layer: u64, heads: &[u32]) -> Option<u64> {
     match heads {
         [all] => n_layer.checked_mul(u64::from(*all)),
-        each => (each.len() as u64 == n_layer).then(|| each.iter().map(|&heads| u64::from(heads)).sum()),
+        each => {
+            (each.len() as u64 == n_layer).then(|| each.iter().map(|&heads| u64::from(heads)).sum())
+        }
     }
 }
 

@@ -39,9 +39,12 @@ impl TensorInfo {
         (self.n_elements() / info.block_len as u64).saturating_mul(info.block_bytes as u64)
     }
 
-    /// Checks that the shape is one a file may hold: 1 to 4 dimensions, none 0, rows of whole blocks, a size that fits.
+    /// Checks that the shape is one a file may hold: 1 to 4 dimensions, none 0, rows of whole
+    /// blocks, a size that fits.
     pub(crate) fn check(&self, file: &Path) -> Result<()> {
-        let invalid = |expected: &str, found: String| Err(ModelFileError::invalid(file, &self.name, expected, found));
+        let invalid = |expected: &str, found: String| {
+            Err(ModelFileError::invalid(file, &self.name, expected, found))
+        };
         if self.dims.is_empty() || self.dims.len() > 4 {
             return invalid("1 to 4 dimensions", self.dims.len().to_string());
         }
@@ -50,20 +53,25 @@ impl TensorInfo {
         }
         let block_len = self.dtype.info().block_len as u64;
         if !self.dims[0].is_multiple_of(block_len) {
-            let expected = format!("rows of whole {} blocks of {block_len} elements", self.dtype.name());
+            let expected =
+                format!("rows of whole {} blocks of {block_len} elements", self.dtype.name());
             return invalid(&expected, format!("rows of {}", self.dims[0]));
         }
         let elements = self.dims.iter().try_fold(1u64, |product, &dim| product.checked_mul(dim));
-        let bytes = elements.and_then(|n| (n / block_len).checked_mul(self.dtype.info().block_bytes as u64));
+        let bytes = elements
+            .and_then(|n| (n / block_len).checked_mul(self.dtype.info().block_bytes as u64));
         match bytes.and_then(|n| isize::try_from(n).ok()) {
             Some(_) => Ok(()),
-            None => invalid("a size that can be addressed", format!("{:?} {}", self.dims, self.dtype.name())),
+            None => invalid(
+                "a size that can be addressed",
+                format!("{:?} {}", self.dims, self.dtype.name()),
+            ),
         }
     }
 }
 
-/// The bytes of a tensor: a view of a mapped file, which it keeps alive, or bytes that a [`crate::TensorSource`] made. Cheap
-/// to clone.
+/// The bytes of a tensor: a view of a mapped file, which it keeps alive, or bytes that a
+/// [`crate::TensorSource`] made. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TensorBytes(Held);
 
@@ -75,13 +83,16 @@ enum Held {
 
 impl TensorBytes {
     pub(crate) fn mapped(mapping: Arc<Mapping>, range: Range<usize>) -> TensorBytes {
-        assert!(range.start <= range.end && range.end <= mapping.bytes().len(), "tensor of another file");
+        assert!(
+            range.start <= range.end && range.end <= mapping.bytes().len(),
+            "tensor of another file"
+        );
         TensorBytes(Held::Mapped { mapping, range })
     }
 
-    /// Drops the tensor's whole pages from this process's memory, so that resident memory falls after the weights have
-    /// been packed elsewhere. The bytes stay readable: an access brings them back from the file. Bytes that were made go
-    /// when the last clone is dropped, and not here.
+    /// Drops the tensor's whole pages from this process's memory, so that resident memory falls
+    /// after the weights have been packed elsewhere. The bytes stay readable: an access brings them
+    /// back from the file. Bytes that were made go when the last clone is dropped, and not here.
     pub fn release(&self) {
         if let Held::Mapped { mapping, range } = &self.0 {
             mapping.release(range.clone());

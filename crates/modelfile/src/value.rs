@@ -34,7 +34,8 @@ pub enum Value {
     Nested(Vec<Value>),
 }
 
-/// The type of a value or of an array's elements. The discriminant is the type's number in the file.
+/// The type of a value or of an array's elements. The discriminant is the type's number in the
+/// file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the types'")]
 pub enum ValueType {
@@ -136,7 +137,9 @@ impl Value {
     pub fn describe(&self) -> String {
         const SHOWN: usize = 60;
         match self {
-            Value::String(text) if text.len() > SHOWN => format!("a string of {} bytes", text.len()),
+            Value::String(text) if text.len() > SHOWN => {
+                format!("a string of {} bytes", text.len())
+            }
             Value::String(text) => format!("string {text:?}"),
             Value::Bool(value) => format!("bool {value}"),
             Value::F32(value) => format!("f32 {value}"),

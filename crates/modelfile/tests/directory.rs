@@ -1,4 +1,5 @@
-//! Hugging Face directories that are not whole: each gets an error that names the file and the field, and no panic.
+//! Hugging Face directories that are not whole: each gets an error that names the file and the
+//! field, and no panic.
 
 mod common;
 
@@ -12,7 +13,8 @@ struct Copy(PathBuf);
 
 impl Copy {
     fn of(name: &str) -> Copy {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(name);
+        let from =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(name);
         let unique = std::thread::current().name().unwrap_or("main").to_owned();
         let to = common::directory(&format!("directory-{unique}")).join(name);
         std::fs::create_dir_all(&to).unwrap();
@@ -34,7 +36,8 @@ impl Copy {
 
     /// Sets a field by its JSON pointer; the last part may be new.
     fn set(&self, file: &str, pointer: &str, value: Value) -> &Copy {
-        let mut json: Value = serde_json::from_slice(&std::fs::read(self.0.join(file)).unwrap()).unwrap();
+        let mut json: Value =
+            serde_json::from_slice(&std::fs::read(self.0.join(file)).unwrap()).unwrap();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         match json.pointer_mut(parent).unwrap() {
             Value::Array(list) => list[field.parse::<usize>().unwrap()] = value,
@@ -44,14 +47,16 @@ impl Copy {
     }
 
     fn refused(&self, parts: &[&str]) {
-        let message = ModelFile::open(&self.0).expect_err("a broken directory was read").to_string();
+        let message =
+            ModelFile::open(&self.0).expect_err("a broken directory was read").to_string();
         for part in parts {
             assert!(message.contains(part), "{part:?} is not in {message:?}");
         }
     }
 }
 
-/// Setting a field of a golden directory's file is refused, with the field and a part of the message.
+/// Setting a field of a golden directory's file is refused, with the field and a part of the
+/// message.
 fn all_refused(name: &str, file: &str, cases: &[(&str, Value, &str)]) {
     for (pointer, value, part) in cases {
         let field = pointer.rsplit('/').next().unwrap();
@@ -63,10 +68,22 @@ fn all_refused(name: &str, file: &str, cases: &[(&str, Value, &str)]) {
 #[test]
 fn missing_and_contradictory_configurations_are_refused() {
     let integer = "an integer of at least 1";
-    for field in
-        ["hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings"]
-    {
-        for value in [Value::Null, json!(0), json!(-1), json!("x"), json!(1.5), json!(1u64 << 32), json!([1])] {
+    for field in [
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+    ] {
+        for value in [
+            Value::Null,
+            json!(0),
+            json!(-1),
+            json!("x"),
+            json!(1.5),
+            json!(1u64 << 32),
+            json!([1]),
+        ] {
             all_refused("llama", "config.json", &[(&format!("/{field}"), value, integer)]);
         }
     }
@@ -75,7 +92,11 @@ fn missing_and_contradictory_configurations_are_refused() {
         "config.json",
         &[
             ("/model_type", Value::Null, "a string"),
-            ("/model_type", json!("mamba"), "one of llama, qwen2, qwen3, gemma3_text, gpt2, gpt_neox"),
+            (
+                "/model_type",
+                json!("mamba"),
+                "one of llama, qwen2, qwen3, gemma3_text, gpt2, gpt_neox",
+            ),
             ("/num_attention_heads", json!(3), "a divisor of hidden_size = 32"),
             ("/num_key_value_heads", json!(3), "a divisor of num_attention_heads = 2"),
             ("/hidden_act", json!("relu"), "silu"),
@@ -89,7 +110,8 @@ fn missing_and_contradictory_configurations_are_refused() {
     );
     let scaling = |field: &str, value: Value| {
         let copy = Copy::of("llama-rope3");
-        copy.set("config.json", &format!("/rope_scaling/{field}"), value).refused(&["rope_scaling", field]);
+        copy.set("config.json", &format!("/rope_scaling/{field}"), value)
+            .refused(&["rope_scaling", field]);
     };
     scaling("rope_type", json!("yarn"));
     scaling("factor", Value::Null);
@@ -107,7 +129,11 @@ fn missing_and_contradictory_configurations_are_refused() {
 fn what_other_families_need_is_checked() {
     let types = json!(["full_attention"]);
     all_refused("gemma3", "config.json", &[("/layer_types", types, "num_hidden_layers = 7")]);
-    all_refused("gemma3", "config.json", &[("/hidden_activation", json!("silu"), "gelu_pytorch_tanh")]);
+    all_refused(
+        "gemma3",
+        "config.json",
+        &[("/hidden_activation", json!("silu"), "gelu_pytorch_tanh")],
+    );
     for (field, value) in [
         ("attn_logit_softcapping", json!(30.0)),
         ("final_logit_softcapping", json!(-1)),
@@ -115,9 +141,13 @@ fn what_other_families_need_is_checked() {
         ("sliding_window", Value::Null),
         ("use_bidirectional_attention", json!(true)),
     ] {
-        Copy::of("gemma3").set("config.json", &format!("/{field}"), value).refused(&["config.json", field]);
+        Copy::of("gemma3")
+            .set("config.json", &format!("/{field}"), value)
+            .refused(&["config.json", field]);
     }
-    Copy::of("gemma3").set("config.json", "/layer_types/3", json!("linear")).refused(&["layer_types", "\"linear\""]);
+    Copy::of("gemma3")
+        .set("config.json", "/layer_types/3", json!("linear"))
+        .refused(&["layer_types", "\"linear\""]);
     all_refused(
         "gptneox",
         "config.json",
@@ -134,7 +164,10 @@ fn what_other_families_need_is_checked() {
     all_refused(
         "gpt2",
         "config.json",
-        &[("/n_head", json!(3), "n_embd = 32"), ("/activation_function", json!("relu"), "gelu_new")],
+        &[
+            ("/n_head", json!(3), "n_embd = 32"),
+            ("/activation_function", json!("relu"), "gelu_new"),
+        ],
     );
     all_refused("qwen2", "config.json", &[("/use_sliding_window", json!(true), "not supported")]);
 }
@@ -143,7 +176,9 @@ fn what_other_families_need_is_checked() {
 fn files_that_are_missing_or_no_json_are_named() {
     Copy::of("llama").remove("config.json").refused(&["a directory with config.json"]);
     Copy::of("llama").remove("tokenizer.json").refused(&["tokenizer.json", "cannot open"]);
-    Copy::of("llama").remove("model.safetensors").refused(&["model.safetensors or model.safetensors.index.json"]);
+    Copy::of("llama")
+        .remove("model.safetensors")
+        .refused(&["model.safetensors or model.safetensors.index.json"]);
     for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
         for content in ["", "[]", "{\"a\":", "\u{0}", &"[".repeat(10_000)] {
             Copy::of("llama").write(file, content).refused(&[file, "a JSON object"]);
@@ -152,24 +187,34 @@ fn files_that_are_missing_or_no_json_are_named() {
     Copy::of("llama")
         .write("config.json", vec![b' '; (1 << 20) + 1])
         .refused(&["config.json", "at most 1048576 bytes"]);
-    Copy::of("llama").write("chat_template.jinja", b"\xff").refused(&["chat_template.jinja", "UTF-8"]);
+    Copy::of("llama")
+        .write("chat_template.jinja", b"\xff")
+        .refused(&["chat_template.jinja", "UTF-8"]);
 }
 
 #[test]
 fn chat_templates_are_checked() {
     let config = "tokenizer_config.json";
-    let many: Vec<Value> = (0..65).map(|i| json!({"name": i.to_string(), "template": ""})).collect();
+    let many: Vec<Value> =
+        (0..65).map(|i| json!({"name": i.to_string(), "template": ""})).collect();
     for (value, part) in [
         (json!(3), "a template, or at most 64"),
         (json!(many), "a template, or at most 64"),
         (json!([3]), "an object"),
         (json!([{"name": "x"}]), "template: expected a string"),
         (json!([{"template": "x"}]), "name: expected a string"),
-        (json!([{"name": "a b", "template": "x"}]), "chat_template[0].name: expected a template's name"),
+        (
+            json!([{"name": "a b", "template": "x"}]),
+            "chat_template[0].name: expected a template's name",
+        ),
         (json!({"../a": "x"}), "a template's name"),
         (json!({"a": 3}), "chat_template.a: expected a string"),
     ] {
-        Copy::of("llama").set(config, "/chat_template", value).refused(&[config, "chat_template", part]);
+        Copy::of("llama").set(config, "/chat_template", value).refused(&[
+            config,
+            "chat_template",
+            part,
+        ]);
     }
     let additional = |name: &str, content: &[u8]| {
         let copy = Copy::of("llama");
@@ -180,7 +225,8 @@ fn chat_templates_are_checked() {
     additional("a b.jinja", b"x").refused(&["a b.jinja", "a template's name"]);
     additional(".jinja", b"x").refused(&[".jinja", "a template's name"]);
     additional("a.jinja", b"\xff").refused(&["a.jinja", "UTF-8"]);
-    additional("a.jinja", &vec![b' '; (4 << 20) + 1]).refused(&["a.jinja", "at most 4194304 bytes"]);
+    additional("a.jinja", &vec![b' '; (4 << 20) + 1])
+        .refused(&["a.jinja", "at most 4194304 bytes"]);
     let copy = additional("0.jinja", b"x");
     for i in 1..65 {
         copy.write(&format!("additional_chat_templates/{i}.jinja"), "x");
@@ -188,7 +234,8 @@ fn chat_templates_are_checked() {
     copy.refused(&["additional_chat_templates", "at most 64 chat templates"]);
     // What processors had before there were files of Jinja counts where there is nothing else.
     let copy = Copy::of("llama");
-    copy.set(config, "/chat_template", Value::Null).write("chat_template.json", r#"{"chat_template": "legacy"}"#);
+    copy.set(config, "/chat_template", Value::Null)
+        .write("chat_template.json", r#"{"chat_template": "legacy"}"#);
     let model = ModelFile::open(&copy.0).unwrap();
     assert_eq!(model.metadata().string("tokenizer.chat_template").unwrap(), "legacy");
 }
@@ -205,18 +252,27 @@ fn shard_indexes_are_checked() {
         ]);
     }
     let copy = Copy::of("llama-grouped");
-    copy.set(index, "/weight_map/lm_head.weight", json!("absent.safetensors")).refused(&["absent.safetensors"]);
+    copy.set(index, "/weight_map/lm_head.weight", json!("absent.safetensors"))
+        .refused(&["absent.safetensors"]);
     let copy = Copy::of("llama-grouped");
     copy.set(index, "/weight_map/more.weight", json!("model-00001-of-00003.safetensors"));
     copy.refused(&[index, "more.weight", "no such tensor"]);
     let copy = Copy::of("llama-grouped");
-    copy.remove("model-00002-of-00003.safetensors").refused(&["model-00002-of-00003.safetensors", "cannot open"]);
+    copy.remove("model-00002-of-00003.safetensors")
+        .refused(&["model-00002-of-00003.safetensors", "cannot open"]);
     // The same bytes under two names: every tensor of the second is in the first already.
     let copy = Copy::of("llama-grouped");
-    std::fs::copy(copy.0.join("model-00001-of-00003.safetensors"), copy.0.join("model-00003-of-00003.safetensors"))
-        .unwrap();
+    std::fs::copy(
+        copy.0.join("model-00001-of-00003.safetensors"),
+        copy.0.join("model-00003-of-00003.safetensors"),
+    )
+    .unwrap();
     copy.refused(&[index, "weight_map"]);
-    Copy::of("llama-grouped").set(index, "/weight_map", json!([1])).refused(&[index, "weight_map", "an object"]);
+    Copy::of("llama-grouped").set(index, "/weight_map", json!([1])).refused(&[
+        index,
+        "weight_map",
+        "an object",
+    ]);
 }
 
 /// The weight file with one piece of its header replaced by another, padded to the same length.
@@ -241,7 +297,11 @@ fn unknown_tensors_and_types_are_named() {
     with_header(&copy, "model.layers.1.", "model.layers.01.");
     copy.refused(&["model.layers.01.", "an unknown name"]);
     let copy = Copy::of("llama");
-    with_header(&copy, "\"lm_head.weight\":{\"dtype\":\"F32\"", "\"lm_head.weight\":{\"dtype\":\"I32\"");
+    with_header(
+        &copy,
+        "\"lm_head.weight\":{\"dtype\":\"F32\"",
+        "\"lm_head.weight\":{\"dtype\":\"I32\"",
+    );
     copy.refused(&["lm_head.weight", "F32, F16 or BF16", "I32"]);
     let copy = Copy::of("llama");
     with_header(&copy, "model.embed_tokens.weight", "model.layers.0.mlp.x.bias");
@@ -251,10 +311,10 @@ fn unknown_tensors_and_types_are_named() {
 #[test]
 fn an_embedding_of_many_rows_and_no_bytes_is_refused() {
     let copy = Copy::of("llama");
-    let empty =
-        r#""model.embed_tokens.weight":{"dtype":"F32","shape":[4294967295,0],"data_offsets":[0,0]},"x.weight":"#;
+    let empty = r#""model.embed_tokens.weight":{"dtype":"F32","shape":[4294967295,0],"data_offsets":[0,0]},"x.weight":"#;
     with_header(&copy, r#""model.embed_tokens.weight":"#, empty);
-    copy.set("config.json", "/vocab_size", json!(u32::MAX)).refused(&["token_embd.weight", "at least 1"]);
+    copy.set("config.json", "/vocab_size", json!(u32::MAX))
+        .refused(&["token_embd.weight", "at least 1"]);
 }
 
 #[test]
@@ -282,7 +342,11 @@ fn tokenizers_of_other_kinds_are_refused() {
             ("/model/merges", json!([["a", "b c"]]), "two tokens"),
             ("/normalizer/type", json!("BertNormalizer"), "NFC"),
             ("/normalizer/type", json!("Precompiled"), "NFC"),
-            ("/normalizer", json!({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}), "only String"),
+            (
+                "/normalizer",
+                json!({"type": "Replace", "pattern": {"Regex": " +"}, "content": " "}),
+                "only String",
+            ),
             ("/decoder/type", json!("WordPiece"), "ByteLevel"),
             ("/pre_tokenizer", json!({"type": "Whitespace"}), "ByteLevel"),
             ("/pre_tokenizer", json!({"type": "Sequence", "pretokenizers": []}), "qwen2"),
@@ -292,9 +356,21 @@ fn tokenizers_of_other_kinds_are_refused() {
     let refused = |pointer: &str, value: Value, parts: &[&str]| {
         Copy::of("qwen2").set(file, pointer, value).refused(parts);
     };
-    refused("/pre_tokenizer/pretokenizers/0/pattern", json!({"Regex": "."}), &[file, "pre_tokenizer", "Split(\".\")"]);
-    refused("/pre_tokenizer/pretokenizers/0/behavior", json!("Removed"), &[file, "pretokenizers[0].behavior"]);
-    refused("/pre_tokenizer/pretokenizers/1/add_prefix_space", json!(true), &[file, "add_prefix_space"]);
+    refused(
+        "/pre_tokenizer/pretokenizers/0/pattern",
+        json!({"Regex": "."}),
+        &[file, "pre_tokenizer", "Split(\".\")"],
+    );
+    refused(
+        "/pre_tokenizer/pretokenizers/0/behavior",
+        json!("Removed"),
+        &[file, "pretokenizers[0].behavior"],
+    );
+    refused(
+        "/pre_tokenizer/pretokenizers/1/add_prefix_space",
+        json!(true),
+        &[file, "add_prefix_space"],
+    );
     refused("/added_tokens/0/single_word", json!(true), &[file, "added_tokens[0].single_word"]);
     refused("/added_tokens/0/trailing", json!(true), &[file, "added_tokens[0].trailing"]);
     refused("/added_tokens/0/content", json!("A"), &[file, "added_tokens[0].content"]);
@@ -310,13 +386,28 @@ fn tokenizers_of_other_kinds_are_refused() {
     llama("/decoder/decoders", json!([{"type": "Fuse"}]), &[file, "decoder", "Metaspace"]);
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "sometimes"});
     llama("/pre_tokenizer", metaspace, &[file, "prepend_scheme"]);
-    llama("/post_processor/single/0/SpecialToken/id", json!("<unk>"), &[file, "single[0].SpecialToken.id", "BOS"]);
-    llama("/post_processor/single/1", json!({"Sequence": {"id": "B"}}), &[file, "single[1].Sequence", "the text A"]);
+    llama(
+        "/post_processor/single/0/SpecialToken/id",
+        json!("<unk>"),
+        &[file, "single[0].SpecialToken.id", "BOS"],
+    );
+    llama(
+        "/post_processor/single/1",
+        json!({"Sequence": {"id": "B"}}),
+        &[file, "single[1].Sequence", "the text A"],
+    );
     llama("/post_processor/special_tokens/<s>/ids", json!([2]), &[file, "<s>.ids", "[1]"]);
     let beyond = Copy::of("llama");
-    let beyond = ModelFile::open(&beyond.set("config.json", "/eos_token_id", json!([2, 9999])).0).unwrap();
-    assert!(beyond.warnings()[0].contains("eos_token_id: expected an id below vocab_size"), "{:?}", beyond.warnings());
-    Copy::of("llama").set("config.json", "/bos_token_id", json!("x")).refused(&["config.json", "bos_token_id"]);
+    let beyond =
+        ModelFile::open(&beyond.set("config.json", "/eos_token_id", json!([2, 9999])).0).unwrap();
+    assert!(
+        beyond.warnings()[0].contains("eos_token_id: expected an id below vocab_size"),
+        "{:?}",
+        beyond.warnings()
+    );
+    Copy::of("llama")
+        .set("config.json", "/bos_token_id", json!("x"))
+        .refused(&["config.json", "bos_token_id"]);
     let settings = [
         ("/eos_token", json!("</x>"), "</x>"),
         ("/extra_special_tokens", json!(["<x>"]), "a token of the vocabulary"),
@@ -327,7 +418,11 @@ fn tokenizers_of_other_kinds_are_refused() {
     ];
     for (pointer, value, part) in settings {
         let field = &pointer[1..];
-        Copy::of("llama").set("tokenizer_config.json", pointer, value).refused(&["tokenizer_config.json", field, part]);
+        Copy::of("llama").set("tokenizer_config.json", pointer, value).refused(&[
+            "tokenizer_config.json",
+            field,
+            part,
+        ]);
     }
 }
 
@@ -356,8 +451,7 @@ fn pooling_is_what_sentence_transformers_wrote() {
         copy.write(file, content.to_string());
         copy
     };
-    let off =
-        json!({"word_embedding_dimension": 32, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": false});
+    let off = json!({"word_embedding_dimension": 32, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": false});
     let switch = |name: &str| {
         let mut content = off.clone();
         content[name] = json!(true);
@@ -392,15 +486,25 @@ fn more_ends_than_gguf_has_keys_for_are_kept() {
     let copy = Copy::of("llama");
     copy.write("generation_config.json", json!({"eos_token_id": [2, 65, 66, 67, 65]}).to_string());
     let model = ModelFile::open(&copy.0).unwrap();
-    assert_eq!(*model.metadata().u32s("tokenizer.pacemark.end_token_ids").unwrap(), [2, 65, 66, 67]);
+    assert_eq!(
+        *model.metadata().u32s("tokenizer.pacemark.end_token_ids").unwrap(),
+        [2, 65, 66, 67]
+    );
 }
 
 #[test]
 fn fields_that_nothing_reads_are_told() {
     let copy = Copy::of("llama");
-    copy.set("config.json", "/something_new", json!(1)).set("config.json", "/use_cache", json!(true));
+    copy.set("config.json", "/something_new", json!(1)).set(
+        "config.json",
+        "/use_cache",
+        json!(true),
+    );
     let model = ModelFile::open(&copy.0).unwrap();
-    assert_eq!(model.warnings(), ["config.json: not read, since llama has no such fields: something_new"]);
+    assert_eq!(
+        model.warnings(),
+        ["config.json: not read, since llama has no such fields: something_new"]
+    );
 }
 
 #[test]
@@ -416,12 +520,19 @@ fn modules_of_sentence_transformers_are_followed_or_refused() {
         copy.write("modules.json", modules.to_string());
         copy
     };
-    let modules =
-        json!([module("Transformer", ""), module("Pooling", "9_Pooling"), module("Normalize", "2_Normalize")]);
+    let modules = json!([
+        module("Transformer", ""),
+        module("Pooling", "9_Pooling"),
+        module("Normalize", "2_Normalize")
+    ]);
     let model = ModelFile::open(&with(modules).0).unwrap();
     assert_eq!(model.metadata().u32("qwen3.pooling_type").unwrap(), 3);
     for modules in [
-        json!([module("Transformer", ""), module("Pooling", "1_Pooling"), module("Dense", "2_Dense")]),
+        json!([
+            module("Transformer", ""),
+            module("Pooling", "1_Pooling"),
+            module("Dense", "2_Dense")
+        ]),
         json!([module("Pooling", "1_Pooling"), module("Pooling", "9_Pooling")]),
         json!([module("Pooling", "../1_Pooling")]),
         json!({"a": 1}),
@@ -439,7 +550,9 @@ fn modules_of_sentence_transformers_are_followed_or_refused() {
 #[test]
 fn older_files_of_special_tokens_must_agree_with_the_tokenizer() {
     let (map, added) = ("special_tokens_map.json", "added_tokens.json");
-    Copy::of("llama").write(map, json!({"additional_special_tokens": ["th"]}).to_string()).refused(&[map, "th"]);
+    Copy::of("llama")
+        .write(map, json!({"additional_special_tokens": ["th"]}).to_string())
+        .refused(&[map, "th"]);
     Copy::of("llama").write(added, json!({"th": 276}).to_string()).refused(&[added, "th"]);
     Copy::of("llama").write(added, json!({"</s>": 1}).to_string()).refused(&[added, "</s>"]);
     let agreed = Copy::of("llama");
@@ -448,7 +561,9 @@ fn older_files_of_special_tokens_must_agree_with_the_tokenizer() {
     assert!(ModelFile::open(&agreed.0).is_ok());
     let specific = json!({"image_token": "<s>"});
     let file = "tokenizer_config.json";
-    Copy::of("llama").set(file, "/model_specific_special_tokens", specific).refused(&[file, "model_specific"]);
+    Copy::of("llama")
+        .set(file, "/model_specific_special_tokens", specific)
+        .refused(&[file, "model_specific"]);
     // Nothing adds BOS but the post-processor's template, and that is told.
     let gpt2 = Copy::of("gpt2");
     let model = ModelFile::open(&gpt2.set(file, "/add_bos_token", json!(true)).0).unwrap();
@@ -462,16 +577,20 @@ type Encode<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 /// Windows' editors and PowerShell begin files with a mark.
 #[test]
 fn byte_order_marks_change_nothing() {
-    let utf16 = |text: &str| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16 = |text: &str| {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
     let encodings: [Encode<'_>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
     for encode in encodings {
         let copy = Copy::of("llama");
-        let sentences = json!([{"path": "", "type": "a.Transformer"}, {"path": "pool", "type": "a.Pooling"}]);
+        let sentences =
+            json!([{"path": "", "type": "a.Transformer"}, {"path": "pool", "type": "a.Pooling"}]);
         copy.write("modules.json", sentences.to_string());
         std::fs::create_dir_all(copy.0.join("pool")).unwrap();
         copy.write("pool/config.json", r#"{"pooling_mode": "mean"}"#);
         std::fs::create_dir_all(copy.0.join("additional_chat_templates")).unwrap();
-        copy.write("additional_chat_templates/rag.jinja", "é").write("chat_template.jinja", "{{ messages }}");
+        copy.write("additional_chat_templates/rag.jinja", "é")
+            .write("chat_template.jinja", "{{ messages }}");
         copy.write("generation_config.json", "{}")
             .write("special_tokens_map.json", "{}")
             .write("added_tokens.json", "{}");
@@ -479,13 +598,16 @@ fn byte_order_marks_change_nothing() {
         let length = u64::from_le_bytes(*weights.first_chunk().unwrap()) as usize;
         let header: Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
         let names = header.as_object().unwrap().keys().filter(|name| *name != "__metadata__");
-        let map: serde_json::Map<_, _> = names.map(|name| (name.clone(), "w.safetensors".into())).collect();
+        let map: serde_json::Map<_, _> =
+            names.map(|name| (name.clone(), "w.safetensors".into())).collect();
         std::fs::rename(copy.0.join("model.safetensors"), copy.0.join("w.safetensors")).unwrap();
         copy.write("model.safetensors.index.json", json!({ "weight_map": map }).to_string());
         let plain = ModelFile::open(&copy.0).unwrap();
         let mut n_files = 0;
         for folder in ["", "pool", "additional_chat_templates"] {
-            for entry in std::fs::read_dir(copy.0.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+            for entry in
+                std::fs::read_dir(copy.0.join(folder)).unwrap().map(|entry| entry.unwrap().path())
+            {
                 if entry.extension().is_some_and(|ending| ending == "json" || ending == "jinja") {
                     let text = std::fs::read_to_string(&entry).unwrap();
                     std::fs::write(&entry, encode(&text)).unwrap();

@@ -32,7 +32,8 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// More than anything in this test needs, and far below any size that a damaged count would ask for.
+/// More than anything in this test needs, and far below any size that a damaged count would ask
+/// for.
 const SMALL: usize = 1 << 20;
 
 fn parse(bytes: &[u8]) -> Result<gguf::read::Header, String> {
@@ -42,12 +43,18 @@ fn parse(bytes: &[u8]) -> Result<gguf::read::Header, String> {
 fn refused(bytes: &[u8], message: &str) {
     let error = parse(bytes).map(|_| "no error").unwrap_err();
     assert!(error.contains(message), "expected {message:?} in {error:?}");
-    assert!(LARGEST.load(Ordering::Relaxed) < SMALL, "allocated {} bytes", LARGEST.load(Ordering::Relaxed));
+    assert!(
+        LARGEST.load(Ordering::Relaxed) < SMALL,
+        "allocated {} bytes",
+        LARGEST.load(Ordering::Relaxed)
+    );
 }
 
 /// A header by hand: counts, then `body`, then room for what it promises.
 fn raw(n_tensors: u64, n_keys: u64, body: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &n_tensors.to_le_bytes(), &n_keys.to_le_bytes()].concat();
+    let mut bytes =
+        [b"GGUF".as_slice(), &3u32.to_le_bytes(), &n_tensors.to_le_bytes(), &n_keys.to_le_bytes()]
+            .concat();
     body.iter().for_each(|part| bytes.extend(*part));
     bytes.resize(bytes.len() + 4096, 0);
     bytes
@@ -106,7 +113,10 @@ fn absurd_counts_are_refused() {
     refused(&raw(u64::MAX, 0, &[]), "tensor count: expected at most");
     refused(&raw(1 << 40, 0, &[]), "tensor count: expected at most");
     refused(&raw(0, u64::MAX, &[]), "key count: expected at most");
-    refused(&raw(0, 1, &[&u64::MAX.to_le_bytes()]), "key 0 of 1: expected a string of at most 65535 bytes");
+    refused(
+        &raw(0, 1, &[&u64::MAX.to_le_bytes()]),
+        "key 0 of 1: expected a string of at most 65535 bytes",
+    );
     let key = |kind: u32, rest: &[u8]| raw(0, 1, &[&string("k"), &kind.to_le_bytes(), rest]);
     refused(&key(8, &(1u64 << 60).to_le_bytes()), "k: expected at most");
     refused(&key(13, &[]), "k: expected a value type of 0 to 12, found 13");
@@ -114,12 +124,21 @@ fn absurd_counts_are_refused() {
     refused(&key(8, &[1, 0, 0, 0, 0, 0, 0, 0, 0xff]), "k: expected UTF-8");
     for kind in 0u32..13 {
         for count in [u64::MAX, u64::MAX / 8 + 1, 1 << 40] {
-            refused(&key(9, &[&kind.to_le_bytes()[..], &count.to_le_bytes()].concat()), "k: expected at most");
+            refused(
+                &key(9, &[&kind.to_le_bytes()[..], &count.to_le_bytes()].concat()),
+                "k: expected at most",
+            );
         }
     }
-    let strings = [&8u32.to_le_bytes()[..], &2u64.to_le_bytes(), &string("a"), &(1u64 << 50).to_le_bytes()].concat();
-    refused(&key(9, &strings), "k: expected 2 strings within the file, found string 1 to end after it");
-    let deep: Vec<u8> = (0..40).flat_map(|_| [&9u32.to_le_bytes()[..], &1u64.to_le_bytes()].concat()).collect();
+    let strings =
+        [&8u32.to_le_bytes()[..], &2u64.to_le_bytes(), &string("a"), &(1u64 << 50).to_le_bytes()]
+            .concat();
+    refused(
+        &key(9, &strings),
+        "k: expected 2 strings within the file, found string 1 to end after it",
+    );
+    let deep: Vec<u8> =
+        (0..40).flat_map(|_| [&9u32.to_le_bytes()[..], &1u64.to_le_bytes()].concat()).collect();
     refused(&key(9, &deep), "k: expected arrays nested at most 4 deep");
 }
 
@@ -128,7 +147,10 @@ fn absurd_tensors_are_refused() {
     refused(&raw(1, 0, &[&tensor(&[], 0, 0)]), "t: expected 1 to 4 dimensions, found 0");
     refused(&raw(1, 0, &[&tensor(&[1; 5], 0, 0)]), "t: expected 1 to 4 dimensions, found 5");
     refused(&raw(1, 0, &[&tensor(&[4, 0], 0, 0)]), "t: expected dimensions of at least 1");
-    refused(&raw(1, 0, &[&tensor(&[1 << 32, 1 << 32], 0, 0)]), "t: expected a size that can be addressed");
+    refused(
+        &raw(1, 0, &[&tensor(&[1 << 32, 1 << 32], 0, 0)]),
+        "t: expected a size that can be addressed",
+    );
     refused(&raw(1, 0, &[&tensor(&[u64::MAX], 0, 0)]), "t: expected a size that can be addressed");
     refused(
         &raw(1, 0, &[&tensor(&[31], 8, 0)]),
@@ -139,10 +161,16 @@ fn absurd_tensors_are_refused() {
         "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, found IQ2_S",
     );
     refused(&raw(1, 0, &[&tensor(&[256], 777, 0)]), "found unknown type 777");
-    refused(&raw(1, 0, &[&tensor(&[8], 0, 33)]), "t: expected an offset that is a multiple of 32, found 33");
+    refused(
+        &raw(1, 0, &[&tensor(&[8], 0, 33)]),
+        "t: expected an offset that is a multiple of 32, found 33",
+    );
     refused(&raw(1, 0, &[&tensor(&[8], 0, 1 << 20)]), "cut short or damaged");
     refused(&raw(1, 0, &[&tensor(&[8], 0, u64::MAX - 31)]), "cut short or damaged");
-    refused(&raw(2, 0, &[&tensor(&[8], 0, 0), &tensor(&[8], 0, 32)]), "t: expected each tensor once");
+    refused(
+        &raw(2, 0, &[&tensor(&[8], 0, 0), &tensor(&[8], 0, 32)]),
+        "t: expected each tensor once",
+    );
     let other = [&string("u")[..], &tensor(&[8], 0, 0)[9..]].concat();
     refused(&raw(2, 0, &[&tensor(&[16], 0, 0), &other]), "t: expected bytes of its own");
 }
@@ -152,7 +180,8 @@ fn doubled_keys_and_bad_alignments_are_refused() {
     let key = [&string("k")[..], &0u32.to_le_bytes(), &[1]].concat();
     refused(&raw(0, 2, &[&key, &key]), "k: expected each key once");
     for alignment in [0u32, 3, 1 << 31] {
-        let key = [&string("general.alignment")[..], &4u32.to_le_bytes(), &alignment.to_le_bytes()].concat();
+        let key = [&string("general.alignment")[..], &4u32.to_le_bytes(), &alignment.to_le_bytes()]
+            .concat();
         refused(&raw(0, 1, &[&key]), "general.alignment: expected a power of two");
     }
 }
@@ -168,9 +197,19 @@ fn damaged_files_on_disk_are_refused_with_their_path() {
     assert!(error.contains("short.gguf: w: expected 256 bytes"), "{error}");
     let error = ModelFile::open(&directory).unwrap_err().to_string();
     assert!(error.contains("expected a GGUF file, or a directory with config.json"), "{error}");
-    assert!(ModelFile::open(directory.join("absent.gguf")).unwrap_err().to_string().contains("cannot open the file"));
+    assert!(
+        ModelFile::open(directory.join("absent.gguf"))
+            .unwrap_err()
+            .to_string()
+            .contains("cannot open the file")
+    );
     std::fs::write(directory.join("empty.gguf"), b"").unwrap();
-    assert!(ModelFile::open(directory.join("empty.gguf")).unwrap_err().to_string().contains("an empty file"));
+    assert!(
+        ModelFile::open(directory.join("empty.gguf"))
+            .unwrap_err()
+            .to_string()
+            .contains("an empty file")
+    );
 }
 
 #[test]
@@ -179,5 +218,10 @@ fn a_split_count_beyond_the_format_is_refused() {
     let mut metadata = Metadata::new();
     metadata.set("split.count", Value::U32(u32::MAX)).set("split.no", Value::U32(0));
     std::fs::write(&path, write_gguf::<_, Vec<u8>>(Vec::new(), &metadata, &[]).unwrap()).unwrap();
-    assert!(ModelFile::open(&path).unwrap_err().to_string().contains("split.count: expected at most 65535"));
+    assert!(
+        ModelFile::open(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("split.count: expected at most 65535")
+    );
 }

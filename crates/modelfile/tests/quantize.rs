@@ -1,6 +1,9 @@
-//! Quantizing a model: the mixtures against llama-quantize's own choices (`mixture.py`), and the conversion.
+//! Quantizing a model: the mixtures against llama-quantize's own choices (`mixture.py`), and the
+//! conversion.
 
-use pacemark_modelfile::quantize::{Choices, ModelFacts, QuantizeError, RECIPES, Recipe, plan, targets, write};
+use pacemark_modelfile::quantize::{
+    Choices, ModelFacts, QuantizeError, RECIPES, Recipe, plan, targets, write,
+};
 use pacemark_modelfile::{DType, Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -37,7 +40,8 @@ fn mixtures_are_those_of_llama_quantize() {
     let mut seen = std::collections::HashSet::new();
     for line in include_str!("data/mixture.txt").lines() {
         let mut words = line.split(' ');
-        let (name, recipe) = (words.next().unwrap(), Recipe::from_name(words.next().unwrap()).unwrap());
+        let (name, recipe) =
+            (words.next().unwrap(), Recipe::from_name(words.next().unwrap()).unwrap());
         let (facts, width) = model(name);
         let (mut tensors, mut expected) = (Vec::new(), Vec::new());
         for word in words {
@@ -53,14 +57,25 @@ fn mixtures_are_those_of_llama_quantize() {
             // Layers last to first: the rules must not depend on the order of the file.
             for layer in (0..if in_layers { facts.n_layer } else { 1 }).rev() {
                 let prefix = if in_layers { format!("blk.{layer}.") } else { String::new() };
-                tensors.push(TensorInfo::new(format!("{prefix}{tensor}.weight"), dims.clone(), dtype));
+                tensors.push(TensorInfo::new(
+                    format!("{prefix}{tensor}.weight"),
+                    dims.clone(),
+                    dtype,
+                ));
                 expected.push(types[layer % types.len()]);
             }
         }
         let found = targets(&choices(recipe), &facts, &tensors);
         for ((tensor, found), expected) in tensors.iter().zip(found).zip(expected) {
-            assert_eq!(found.dtype.name(), expected, "{name} {} {}", recipe.info().name, tensor.name);
-            let whole = found.instead_of.is_none_or(|wanted| width % wanted.info().block_len as u64 != 0);
+            assert_eq!(
+                found.dtype.name(),
+                expected,
+                "{name} {} {}",
+                recipe.info().name,
+                tensor.name
+            );
+            let whole =
+                found.instead_of.is_none_or(|wanted| width % wanted.info().block_len as u64 != 0);
             assert!(whole, "{name} {}: no need of a fallback", tensor.name);
         }
         seen.insert(recipe);
@@ -74,10 +89,13 @@ fn overrides_and_pure_go_before_the_rules() {
     let (facts, _) = model("llama-70b");
     let names = ["token_embd.weight", "output.weight", "blk.0.attn_v.weight"];
     let tensors = names.map(|name| TensorInfo::new(name, [256, 2], DType::F16));
-    let of = |choices: &Choices| targets(choices, &facts, &tensors).iter().map(|t| t.dtype).collect::<Vec<_>>();
+    let of = |choices: &Choices| {
+        targets(choices, &facts, &tensors).iter().map(|t| t.dtype).collect::<Vec<_>>()
+    };
     let pure = Choices { pure: true, ..choices(Recipe::Q4KM) };
     assert_eq!(of(&pure), [DType::Q4K; 3]);
-    let chosen = Choices { output: Some(DType::F16), embedding: Some(DType::Q2K), ..choices(Recipe::Q4KM) };
+    let chosen =
+        Choices { output: Some(DType::F16), embedding: Some(DType::Q2K), ..choices(Recipe::Q4KM) };
     assert_eq!(of(&chosen), [DType::Q2K, DType::F16, DType::Q6K]);
     assert_eq!(of(&choices(Recipe::MXFP4)), [DType::MXFP4, DType::Q8_0, DType::MXFP4]);
 }
@@ -90,7 +108,8 @@ fn write_model(path: &Path, dtype: DType, scale: f32) {
     metadata.set("split.count", Value::U16(0));
     let tensor = |name: &str, dims: &[u64], dtype: DType| {
         let n = dims.iter().product::<u64>() as usize;
-        let values: Vec<f32> = (0..n).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * scale).collect();
+        let values: Vec<f32> =
+            (0..n).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * scale).collect();
         let mut bytes = vec![0; dtype.bytes_for(n).unwrap()];
         pacemark_quant::quantize_row(dtype, &values, &mut bytes).unwrap();
         (TensorInfo::new(name, dims, dtype), bytes)
@@ -103,7 +122,13 @@ fn write_model(path: &Path, dtype: DType, scale: f32) {
     write_gguf_file(path, &metadata, &tensors).unwrap();
 }
 
-fn quantize(from: &Path, to: &Path, recipe: Recipe, allow: bool, stop: bool) -> Result<Vec<u64>, QuantizeError> {
+fn quantize(
+    from: &Path,
+    to: &Path,
+    recipe: Recipe,
+    allow: bool,
+    stop: bool,
+) -> Result<Vec<u64>, QuantizeError> {
     let model = ModelFile::open(from)?;
     let plan = plan(&model, &choices(recipe), allow)?;
     let mut steps = Vec::new();
@@ -127,10 +152,19 @@ fn every_recipe_makes_a_file_that_is_near_the_original() {
             assert_eq!((&a.name, &a.dims), (&b.name, &b.dims));
             let floats = |model: &ModelFile, tensor: &TensorInfo| {
                 let mut out = vec![0.0; tensor.n_elements() as usize];
-                pacemark_quant::dequantize_row(tensor.dtype, &model.bytes(tensor).unwrap(), &mut out).unwrap();
+                pacemark_quant::dequantize_row(
+                    tensor.dtype,
+                    &model.bytes(tensor).unwrap(),
+                    &mut out,
+                )
+                .unwrap();
                 out
             };
-            let worst = floats(&old, a).iter().zip(floats(&new, b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let worst = floats(&old, a)
+                .iter()
+                .zip(floats(&new, b))
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
             assert!(worst <= b.dtype.info().max_roundtrip_err, "{} {}: {worst}", info.name, b.name);
         }
     }
@@ -160,7 +194,10 @@ fn failures_leave_nothing_behind() {
     assert!(matches!(error, QuantizeError::Interrupted));
     write_model(&from, DType::F32, 1e6);
     let error = quantize(&from, &to, Recipe::F16, false, false).unwrap_err().to_string();
-    assert!(error.starts_with("token_embd.weight holds") && error.ends_with("which F16 cannot store"), "{error}");
+    assert!(
+        error.starts_with("token_embd.weight holds") && error.ends_with("which F16 cannot store"),
+        "{error}"
+    );
     quantize(&from, &directory.join("bf16.gguf"), Recipe::BF16, false, false).unwrap();
     write_model(&from, DType::F32, f32::NAN);
     let error = quantize(&from, &to, Recipe::F16, false, false).unwrap_err().to_string();
@@ -184,7 +221,11 @@ fn a_model_knows_the_files_it_was_read_from() {
         let (soft, hard) = (directory.with_extension("soft"), directory.with_extension("hard"));
         std::os::unix::fs::symlink(directory.join(name), &soft).unwrap();
         std::fs::hard_link(directory.join(name), &hard).unwrap();
-        assert!(model.is_read_from(&directory.join(name)) && model.is_read_from(&soft) && model.is_read_from(&hard));
+        assert!(
+            model.is_read_from(&directory.join(name))
+                && model.is_read_from(&soft)
+                && model.is_read_from(&hard)
+        );
         std::fs::remove_file(soft).unwrap();
         std::fs::remove_file(hard).unwrap();
     }
@@ -203,7 +244,9 @@ fn a_directory_gets_the_types_that_quantizing_the_converted_file_gives() {
             let model = ModelFile::open_as(golden.join(name), Some(info.recipe)).unwrap();
             assert_eq!(model.metadata().u32("general.file_type").unwrap(), info.file_type);
             for job in &plan.jobs {
-                let made = model.tensor(&job.tensor.name).unwrap_or_else(|| panic!("{name}: no {}", job.tensor.name));
+                let made = model
+                    .tensor(&job.tensor.name)
+                    .unwrap_or_else(|| panic!("{name}: no {}", job.tensor.name));
                 assert_eq!(made.dtype, job.target.dtype, "{name} as {}: {}", info.name, made.name);
             }
         }

@@ -4,7 +4,8 @@ mod common;
 
 use common::{directory, every_value, small_model, some_tensors};
 use pacemark_modelfile::{
-    GgufWriter, Metadata, ModelFile, OpenOptions, Strings, TensorInfo, Value, gguf, write_gguf, write_gguf_file,
+    GgufWriter, Metadata, ModelFile, OpenOptions, Strings, TensorInfo, Value, gguf, write_gguf,
+    write_gguf_file,
 };
 use pacemark_quant::{DTYPES, DType};
 use proptest::prelude::*;
@@ -25,7 +26,11 @@ fn a_file_reads_back_as_it_was_written() {
     }
     assert_eq!(model.n_params(), 96 + 5 + 64);
     assert_eq!(model.n_bytes(), 60 + 20 + 128);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    assert_eq!(
+        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
 }
 
 #[test]
@@ -45,13 +50,15 @@ fn released_bytes_stay_readable() {
 #[test]
 fn files_are_read_without_a_mapping() {
     let directory = directory("unmapped");
-    let (path, unmapped) = (directory.join("m.gguf"), OpenOptions { no_mmap: true, ..OpenOptions::default() });
+    let (path, unmapped) =
+        (directory.join("m.gguf"), OpenOptions { no_mmap: true, ..OpenOptions::default() });
     // Longer than what is read at first.
     for padding in [0, 3 << 20] {
         let mut metadata = every_value();
         metadata.set("padding", Value::String("x".repeat(padding)));
         write_gguf_file(&path, &metadata, &some_tensors()).unwrap();
-        let (mapped, read) = (ModelFile::open(&path).unwrap(), ModelFile::open_with(&path, unmapped).unwrap());
+        let (mapped, read) =
+            (ModelFile::open(&path).unwrap(), ModelFile::open_with(&path, unmapped).unwrap());
         assert_eq!((read.metadata(), read.tensors()), (mapped.metadata(), mapped.tensors()));
         assert_eq!((read.file_bytes(), read.n_parts()), (mapped.file_bytes(), 1));
         for tensor in mapped.tensors() {
@@ -86,7 +93,12 @@ fn every_type_of_tensor_at_other_alignments() {
         metadata.set("general.alignment", Value::U32(alignment));
         let tensors: Vec<_> = DTYPES
             .iter()
-            .map(|row| (TensorInfo::new(row.name, [row.block_len as u64, 3], row.dtype), vec![9; 3 * row.block_bytes]))
+            .map(|row| {
+                (
+                    TensorInfo::new(row.name, [row.block_len as u64, 3], row.dtype),
+                    vec![9; 3 * row.block_bytes],
+                )
+            })
             .collect();
         let bytes = write_gguf(Vec::new(), &metadata, &tensors).unwrap();
         let header = gguf::read::parse(&bytes, Path::new("m")).unwrap();
@@ -96,7 +108,9 @@ fn every_type_of_tensor_at_other_alignments() {
 
 #[test]
 fn the_writer_refuses_what_readers_would() {
-    let new = |metadata: &Metadata, tensors: Vec<TensorInfo>| GgufWriter::new(Vec::new(), metadata, tensors);
+    let new = |metadata: &Metadata, tensors: Vec<TensorInfo>| {
+        GgufWriter::new(Vec::new(), metadata, tensors)
+    };
     let tensor = |dims: &[u64]| vec![TensorInfo::new("t", dims, DType::Q8_0)];
     let empty = Metadata::new();
     assert!(new(&empty, tensor(&[33])).is_err(), "a broken block");
@@ -110,7 +124,8 @@ fn the_writer_refuses_what_readers_would() {
     assert!(writer.finish().is_err(), "a tensor too few");
 }
 
-/// Writes a model in `count` parts and gives the first one's path. `change` may spoil a part's metadata.
+/// Writes a model in `count` parts and gives the first one's path. `change` may spoil a part's
+/// metadata.
 fn write_split(name: &str, count: u16, change: impl Fn(u16, &mut Metadata)) -> std::path::PathBuf {
     let directory = directory(name);
     for part in 0..count {
@@ -157,7 +172,11 @@ fn a_spoilt_split_says_what_is_wrong() {
     let first = write_split("split-total", 2, |_, metadata| {
         metadata.set("split.tensors.count", Value::I32(7));
     });
-    assert!(error(&first).contains("expected 7 tensors in all parts, found 2"), "{}", error(&first));
+    assert!(
+        error(&first).contains("expected 7 tensors in all parts, found 2"),
+        "{}",
+        error(&first)
+    );
 }
 
 fn array() -> impl Strategy<Value = Value> {
@@ -170,7 +189,8 @@ fn array() -> impl Strategy<Value = Value> {
         prop::collection::vec(any::<i32>(), 0..4).prop_map(Value::I32s),
         prop::collection::vec(-1e30f32..1e30, 0..4).prop_map(Value::F32s),
         prop::collection::vec(any::<bool>(), 0..4).prop_map(Value::Bools),
-        prop::collection::vec(".*", 0..4).prop_map(|v| Value::Strings(v.iter().collect::<Strings>())),
+        prop::collection::vec(".*", 0..4)
+            .prop_map(|v| Value::Strings(v.iter().collect::<Strings>())),
         prop::collection::vec(any::<u64>(), 0..4).prop_map(Value::U64s),
         prop::collection::vec(any::<i64>(), 0..4).prop_map(Value::I64s),
         prop::collection::vec(-1e300f64..1e300, 0..4).prop_map(Value::F64s),
@@ -178,7 +198,9 @@ fn array() -> impl Strategy<Value = Value> {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    let nested = array().prop_recursive(2, 8, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Value::Nested));
+    let nested = array().prop_recursive(2, 8, 3, |inner| {
+        prop::collection::vec(inner, 0..3).prop_map(Value::Nested)
+    });
     prop_oneof![
         any::<u8>().prop_map(Value::U8),
         any::<i8>().prop_map(Value::I8),

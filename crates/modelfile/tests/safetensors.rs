@@ -1,4 +1,5 @@
-//! safetensors headers: what the format forbids is refused with the file and the field, and hostile ones are survived.
+//! safetensors headers: what the format forbids is refused with the file and the field, and hostile
+//! ones are survived.
 
 use pacemark_modelfile::hf::safetensors::{Entry, parse};
 use std::path::{Path, PathBuf};
@@ -19,11 +20,16 @@ fn read(bytes: &[u8]) -> Result<Vec<Entry>, String> {
 
 fn refused(bytes: &[u8], part: &str) {
     let message = read(bytes).expect_err("a broken file was read");
-    assert!(message.starts_with("m.safetensors: ") && message.contains(part), "{part:?} is not in {message:?}");
+    assert!(
+        message.starts_with("m.safetensors: ") && message.contains(part),
+        "{part:?} is not in {message:?}"
+    );
 }
 
 fn tensor(name: &str, dtype: &str, shape: &str, start: u64, end: u64) -> String {
-    format!("\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":[{start},{end}]}}")
+    format!(
+        "\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":[{start},{end}]}}"
+    )
 }
 
 #[test]
@@ -55,14 +61,22 @@ fn broken_headers_are_refused() {
     let a = tensor("a", "F32", "[1]", 0, 4);
     refused(&file(&format!("{{{a},{a}}}"), 4), "a second \"a\"");
     refused(&file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4), "missing field `data_offsets`");
-    refused(&file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4), "unknown field `x`");
-    refused(&file("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4), "a: invalid value");
+    refused(
+        &file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4),
+        "unknown field `x`",
+    );
+    refused(
+        &file("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4),
+        "a: invalid value",
+    );
     refused(&file("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4), "a: ");
 }
 
 #[test]
 fn tensors_that_do_not_fit_their_bytes_are_refused() {
-    let one = |dtype, shape, start, end, n| file(&format!("{{{}}}", tensor("a", dtype, shape, start, end)), n);
+    let one = |dtype, shape, start, end, n| {
+        file(&format!("{{{}}}", tensor("a", dtype, shape, start, end)), n)
+    };
     refused(&one("F33", "[1]", 0, 4, 4), "a: expected a dtype of BOOL, U8");
     refused(&one("F32", "[2]", 0, 4, 4), "a: expected data_offsets 8 bytes apart");
     refused(&one("F32", "[1]", 4, 0, 4), "a: expected data_offsets 4 bytes apart");
@@ -75,14 +89,24 @@ fn tensors_that_do_not_fit_their_bytes_are_refused() {
     let top = u64::MAX;
     refused(&one("U8", "[1]", top - 1, top, 4), "offsets within the file");
     let two = |a: String, b: String, n| file(&format!("{{{a},{b}}}"), n);
-    refused(&two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 2, 6), 6), "b: expected bytes from offset 4");
-    refused(&two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 0, 4), 4), "bytes of the tensor before it");
-    refused(&two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 5, 9), 9), "b: expected bytes from offset 4");
+    refused(
+        &two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 2, 6), 6),
+        "b: expected bytes from offset 4",
+    );
+    refused(
+        &two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 0, 4), 4),
+        "bytes of the tensor before it",
+    );
+    refused(
+        &two(tensor("a", "U8", "[4]", 0, 4), tensor("b", "U8", "[4]", 5, 9), 9),
+        "b: expected bytes from offset 4",
+    );
 }
 
 #[test]
 fn more_tensors_than_any_model_has_are_refused() {
-    let many: Vec<String> = (0..(1 << 17) + 1).map(|i| tensor(&i.to_string(), "U8", "[0]", 0, 0)).collect();
+    let many: Vec<String> =
+        (0..(1 << 17) + 1).map(|i| tensor(&i.to_string(), "U8", "[0]", 0, 0)).collect();
     refused(&file(&format!("{{{}}}", many.join(",")), 0), "more than 131072 tensors");
 }
 
@@ -98,7 +122,8 @@ fn mutated_seeds_are_survived() {
         (state % limit.max(1) as u64) as usize
     };
     let (mut n_read, mut n_seeds) = (0, 0);
-    for path in std::fs::read_dir(seeds).unwrap().map(|entry| -> PathBuf { entry.unwrap().path() }) {
+    for path in std::fs::read_dir(seeds).unwrap().map(|entry| -> PathBuf { entry.unwrap().path() })
+    {
         let seed = std::fs::read(&path).unwrap();
         assert!(read(&seed).is_ok(), "{}", path.display());
         n_seeds += 1;
@@ -119,7 +144,10 @@ fn mutated_seeds_are_survived() {
             }
         }
     }
-    assert!(n_seeds >= 2 && n_read > MUTATIONS / 100, "too few get past the first checks: {n_read} of {n_seeds} seeds");
+    assert!(
+        n_seeds >= 2 && n_read > MUTATIONS / 100,
+        "too few get past the first checks: {n_read} of {n_seeds} seeds"
+    );
 }
 
 #[test]
@@ -128,7 +156,11 @@ fn no_refusal_repeats_a_long_string() {
     let n = pacemark_testmodel::long::each(header, &mut |text| {
         let bytes = [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &[0; 4]].concat();
         if let Err(error) = parse(&bytes, Path::new("m.safetensors")) {
-            assert!(error.to_string().len() < pacemark_testmodel::long::MESSAGE, "{} bytes", error.to_string().len());
+            assert!(
+                error.to_string().len() < pacemark_testmodel::long::MESSAGE,
+                "{} bytes",
+                error.to_string().len()
+            );
         }
     });
     assert!(n > 8, "{n}");

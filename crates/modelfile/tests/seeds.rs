@@ -1,4 +1,5 @@
-//! The fuzz target's seeds, mutated in a repeatable way: a bounded run of what `fuzz/fuzz_targets/gguf.rs` does without end.
+//! The fuzz target's seeds, mutated in a repeatable way: a bounded run of what
+//! `fuzz/fuzz_targets/gguf.rs` does without end.
 
 mod common;
 
@@ -23,7 +24,8 @@ impl Random {
     }
 }
 
-/// Spoils `bytes` in one of the ways that files are spoilt, and in some that only an enemy would choose.
+/// Spoils `bytes` in one of the ways that files are spoilt, and in some that only an enemy would
+/// choose.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     const NUMBERS: [u64; 8] = [0, 1, 8, 255, 1 << 31, 1 << 32, i64::MAX as u64, u64::MAX];
     let at = random.below(bytes.len());
@@ -48,7 +50,8 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 fn check(bytes: &[u8]) -> bool {
     let Ok(header) = gguf::read::parse(bytes, Path::new("seed.gguf")) else { return false };
     assert!(header.tensors.iter().all(|tensor| tensor.n_bytes() <= bytes.len() as u64));
-    GgufWriter::new(Vec::new(), &header.metadata, header.tensors).expect("what was read can be written");
+    GgufWriter::new(Vec::new(), &header.metadata, header.tensors)
+        .expect("what was read can be written");
     true
 }
 
@@ -79,7 +82,10 @@ fn write_seeds() {
     use pacemark_modelfile::{Metadata, Value, write_gguf};
     let empty = Metadata::new();
     let mut aligned = Metadata::new();
-    aligned.set("general.alignment", Value::U32(64)).set("split.count", Value::U16(2)).set("split.no", Value::U16(0));
+    aligned
+        .set("general.alignment", Value::U32(64))
+        .set("split.count", Value::U16(2))
+        .set("split.no", Value::U16(0));
     let mut version_2 = common::small_model();
     version_2[4] = 2;
     for (name, bytes) in [

@@ -1,6 +1,9 @@
-//! A model whose tensors are made on demand behaves as a file does, and its description is checked as a file's is.
+//! A model whose tensors are made on demand behaves as a file does, and its description is checked
+//! as a file's is.
 
-use pacemark_modelfile::{Metadata, ModelFile, Result, TensorBytes, TensorInfo, TensorSource, Value};
+use pacemark_modelfile::{
+    Metadata, ModelFile, Result, TensorBytes, TensorInfo, TensorSource, Value,
+};
 use pacemark_quant::DType;
 
 /// Makes bytes that repeat the tensor's first dimension; `short` bytes too few.
@@ -18,16 +21,21 @@ impl TensorSource for Repeats {
 fn model(short: usize, tensors: Vec<TensorInfo>) -> Result<ModelFile, String> {
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String("llama".into()));
-    ModelFile::from_source("made:up", metadata, tensors, Box::new(Repeats { short })).map_err(|e| e.to_string())
+    ModelFile::from_source("made:up", metadata, tensors, Box::new(Repeats { short }))
+        .map_err(|e| e.to_string())
 }
 
 #[test]
 fn bytes_are_made_when_asked_for() {
-    let tensors = vec![TensorInfo::new("a", [2, 3], DType::F32), TensorInfo::new("b", [32], DType::Q4_0)];
+    let tensors =
+        vec![TensorInfo::new("a", [2, 3], DType::F32), TensorInfo::new("b", [32], DType::Q4_0)];
     let model = model(0, tensors).unwrap();
     assert_eq!(*model.bytes(model.tensor("a").unwrap()).unwrap(), [2u8; 24]);
     let bytes = model.bytes(model.tensor("b").unwrap()).unwrap();
-    assert_eq!((model.n_params(), model.n_bytes(), model.file_bytes(), model.n_parts()), (38, 42, 0, 1));
+    assert_eq!(
+        (model.n_params(), model.n_bytes(), model.file_bytes(), model.n_parts()),
+        (38, 42, 0, 1)
+    );
     drop(model);
     bytes.release();
     assert_eq!(*bytes, [32u8; 18]);
@@ -48,9 +56,18 @@ fn descriptions_are_checked_as_files_are() {
         refused(vec![twice.clone(), twice]),
         "made:up: a: expected each tensor once, found a second one of this name"
     );
-    assert!(refused(vec![TensorInfo::new("a", [3, 0], DType::F32)]).contains("dimensions of at least 1"));
-    assert!(refused(vec![TensorInfo::new("a", [31], DType::Q8_0)]).contains("rows of whole Q8_0 blocks"));
-    assert!(refused(vec![TensorInfo::new("a", [u64::MAX, 2], DType::F32)]).contains("a size that can be addressed"));
+    assert!(
+        refused(vec![TensorInfo::new("a", [3, 0], DType::F32)])
+            .contains("dimensions of at least 1")
+    );
+    assert!(
+        refused(vec![TensorInfo::new("a", [31], DType::Q8_0)])
+            .contains("rows of whole Q8_0 blocks")
+    );
+    assert!(
+        refused(vec![TensorInfo::new("a", [u64::MAX, 2], DType::F32)])
+            .contains("a size that can be addressed")
+    );
 }
 
 #[test]

@@ -6,10 +6,14 @@ use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use pacemark_quant::DType;
 
-fn summary(name: &str, change: impl Fn(&mut Metadata, &mut Vec<(TensorInfo, Vec<u8>)>)) -> Result<Summary, String> {
+fn summary(
+    name: &str,
+    change: impl Fn(&mut Metadata, &mut Vec<(TensorInfo, Vec<u8>)>),
+) -> Result<Summary, String> {
     let mut metadata = Metadata::new();
     metadata.set("general.architecture", Value::String("llama".into()));
-    for (key, value) in [("block_count", 2), ("embedding_length", 64), ("attention.head_count", 4)] {
+    for (key, value) in [("block_count", 2), ("embedding_length", 64), ("attention.head_count", 4)]
+    {
         metadata.set(format!("llama.{key}"), Value::U32(value));
     }
     let tensor = |name: &str, dims: &[u64], dtype| {
@@ -47,7 +51,9 @@ fn a_tied_model_reads_its_embeddings_as_output() {
 #[test]
 fn an_untied_mixture_reads_the_used_experts() {
     let found = summary("experts", |metadata, tensors| {
-        metadata.set("llama.expert_count", Value::U32(8)).set("llama.expert_used_count", Value::U32(2));
+        metadata
+            .set("llama.expert_count", Value::U32(8))
+            .set("llama.expert_used_count", Value::U32(2));
         let output = TensorInfo::new("output.weight", [64, 10], DType::Q8_0);
         tensors.push((output, vec![0; 680]));
     });
@@ -60,7 +66,9 @@ fn an_untied_mixture_reads_the_used_experts() {
 fn heads_may_differ_by_layer_and_lengths_be_given() {
     let found = summary("layers", |metadata, _| {
         metadata.set("llama.attention.head_count_kv", Value::I32s(vec![1, 3]));
-        metadata.set("llama.attention.key_length", Value::U32(10)).set("llama.attention.value_length", Value::U32(6));
+        metadata
+            .set("llama.attention.key_length", Value::U32(10))
+            .set("llama.attention.value_length", Value::U32(6));
     });
     let found = found.unwrap();
     assert_eq!((found.n_head_kv, found.kv_bytes_per_token_f16), (Some(1), Some((1 + 3) * 16 * 2)));
@@ -71,9 +79,15 @@ fn wrong_types_and_absurd_numbers_are_no_panic() {
     let error = summary("type", |metadata, _| {
         metadata.set("llama.block_count", Value::String("two".into()));
     });
-    assert!(error.unwrap_err().contains("llama.block_count: expected an integer that fits u64, found string \"two\""));
+    assert!(
+        error
+            .unwrap_err()
+            .contains("llama.block_count: expected an integer that fits u64, found string \"two\"")
+    );
     let found = summary("absurd", |metadata, _| {
-        metadata.set("llama.block_count", Value::U64(u64::MAX)).set("llama.attention.head_count", Value::U32(0));
+        metadata
+            .set("llama.block_count", Value::U64(u64::MAX))
+            .set("llama.attention.head_count", Value::U32(0));
     });
     assert_eq!(found.unwrap().kv_bytes_per_token_f16, None);
 }

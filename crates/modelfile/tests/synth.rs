@@ -7,7 +7,8 @@ use pacemark_modelfile::{ModelFile, synth};
 use pacemark_quant::{DTYPES, dequantize_row};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What Hugging Face's hub shows for each model; Llama 3.2's GGUF files have half a head of rotation factors more.
+/// What Hugging Face's hub shows for each model; Llama 3.2's GGUF files have half a head of
+/// rotation factors more.
 const PARAMETERS: &[(&str, u64)] = &[
     ("smollm2-135m", 134_515_008),
     ("gemma3-270m", 268_098_176),
@@ -22,8 +23,7 @@ const PARAMETERS: &[(&str, u64)] = &[
     ("gpt2-medium", 354_823_168),
 ];
 
-const TINY: &str =
-    r#"{"architecture": "llama", "n_embd": 256, "n_ff": 256, "n_layers": 1, "n_heads": 4, "n_vocab": 300}"#;
+const TINY: &str = r#"{"architecture": "llama", "n_embd": 256, "n_ff": 256, "n_layers": 1, "n_heads": 4, "n_vocab": 300}"#;
 
 #[test]
 fn shapes_have_the_parameters_of_the_real_models() {
@@ -45,7 +45,10 @@ fn weights_are_small_finite_and_repeatable() {
         assert_eq!(tensor.dtype, info.dtype);
         let bytes = model.bytes(tensor).unwrap();
         assert_eq!(bytes.as_ref(), model.bytes(tensor).unwrap().as_ref(), "{}", info.name);
-        assert_ne!(bytes.as_ref(), model.bytes(model.tensor("blk.0.ffn_gate.weight").unwrap()).unwrap().as_ref());
+        assert_ne!(
+            bytes.as_ref(),
+            model.bytes(model.tensor("blk.0.ffn_gate.weight").unwrap()).unwrap().as_ref()
+        );
         let mut values = vec![0.0; tensor.n_elements() as usize];
         dequantize_row(info.dtype, &bytes, &mut values).unwrap();
         let deviation = (values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32).sqrt();
@@ -58,14 +61,18 @@ fn types_are_those_of_the_real_files() {
     let model = ModelFile::open("synth:qwen3-0.6b").unwrap();
     let dtype = |name: &str| model.tensor(name).unwrap().dtype.name();
     let first = ["token_embd", "blk.0.attn_v", "blk.0.ffn_down", "blk.0.attn_q", "blk.4.ffn_down"];
-    assert_eq!(first.map(|name| dtype(&format!("{name}.weight"))), ["Q6_K", "Q6_K", "Q6_K", "Q4_K", "Q4_K"]);
+    assert_eq!(
+        first.map(|name| dtype(&format!("{name}.weight"))),
+        ["Q6_K", "Q6_K", "Q6_K", "Q4_K", "Q4_K"]
+    );
     assert_eq!(model.metadata().u32("general.file_type").unwrap(), 15);
 }
 
 #[test]
 fn a_written_one_reads_back_the_same() {
     let directory = common::directory("synth");
-    let (model, path) = (ModelFile::open(format!("synth:{TINY}:Q4_0")).unwrap(), directory.join("s.gguf"));
+    let (model, path) =
+        (ModelFile::open(format!("synth:{TINY}:Q4_0")).unwrap(), directory.join("s.gguf"));
     write(&model, &Plan::copy(&model), &path, 1, &mut |_| {}, &AtomicBool::new(false)).unwrap();
     let read = ModelFile::open(&path).unwrap();
     assert_eq!(read.metadata(), model.metadata());
@@ -83,7 +90,9 @@ fn an_interrupt_leaves_no_file() {
     let model = ModelFile::open(format!("synth:{TINY}")).unwrap();
     let stop = AtomicBool::new(false);
     let mut after_first = |_| stop.store(true, Ordering::Relaxed);
-    let error = write(&model, &Plan::copy(&model), &directory.join("s.gguf"), 1, &mut after_first, &stop).unwrap_err();
+    let error =
+        write(&model, &Plan::copy(&model), &directory.join("s.gguf"), 1, &mut after_first, &stop)
+            .unwrap_err();
     assert!(matches!(error, QuantizeError::Interrupted), "{error}");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "a file is left");
 }

@@ -69,7 +69,11 @@ pub struct Message {
 impl Message {
     /// A message of text.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Message {
-        Message { role: role.into(), content: Some(Content::Text(content.into())), ..Message::default() }
+        Message {
+            role: role.into(),
+            content: Some(Content::Text(content.into())),
+            ..Message::default()
+        }
     }
 }
 

@@ -13,7 +13,11 @@ pub struct CompletionRequest {
     /// What to go on from.
     pub prompt: Prompt,
     /// How many alternatives are told for each token; with it, log-probabilities are.
-    #[serde(default, deserialize_with = "lenient::count_or_flag", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::count_or_flag",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub logprobs: Option<u64>,
     /// Begin as the model's sequences do (vLLM); on by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,8 @@ pub struct EmbeddingRequest {
     /// Whose request it is; informs nobody but the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Which states make the vector (Pacemark); the model's own choice by default, `mean` where it has none.
+    /// Which states make the vector (Pacemark); the model's own choice by default, `mean` where it
+    /// has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooling: Option<PoolingType>,
     /// What else was sent.

@@ -47,8 +47,9 @@ pub struct TokenizeRequest {
     /// Tools of the chat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<Vec<Tool>>,
-    /// Begin as the model's sequences do, and take special tokens written out as such; on for both by default. A chat has the
-    /// special tokens that its template writes, and begins as the model's sequences do only where this is on.
+    /// Begin as the model's sequences do, and take special tokens written out as such; on for both
+    /// by default. A chat has the special tokens that its template writes, and begins as the
+    /// model's sequences do only where this is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub add_special_tokens: Option<bool>,
     /// End a chat with the start of the assistant's turn; on by default.

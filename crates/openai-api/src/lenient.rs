@@ -41,7 +41,9 @@ pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Er
     let Some(ids) = Option::<Vec<Id>>::deserialize(from)? else { return Ok(None) };
     let number = |id| match id {
         Id::Number(id) => Ok(id),
-        Id::Digits(digits) => digits.parse().map_err(|_| D::Error::custom("expected token ids, found a text")),
+        Id::Digits(digits) => {
+            digits.parse().map_err(|_| D::Error::custom("expected token ids, found a text"))
+        }
     };
     ids.into_iter().map(number).collect::<Result<_, _>>().map(Some)
 }

@@ -1,4 +1,5 @@
-//! What chat and text completions have in common: how tokens are chosen, when to stop, the form of the output.
+//! What chat and text completions have in common: how tokens are chosen, when to stop, the form of
+//! the output.
 
 use crate::lenient;
 use serde::{Deserialize, Serialize};
@@ -59,16 +60,19 @@ pub struct Sampling {
     /// Divides positive and multiplies negative logits of tokens seen (vLLM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repetition_penalty: Option<f64>,
-    /// The same, of tokens seen among the last [`repeat_last_n`](Sampling::repeat_last_n) (llama-server).
+    /// The same, of tokens seen among the last [`repeat_last_n`](Sampling::repeat_last_n)
+    /// (llama-server).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat_penalty: Option<f64>,
     /// How far back `repeat_penalty` looks (llama-server): 64 where it is left out, -1 for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat_last_n: Option<i64>,
-    /// Only tokens whose logits are within so many standard deviations of the largest (llama-server); 0 or -1 for all.
+    /// Only tokens whose logits are within so many standard deviations of the largest
+    /// (llama-server); 0 or -1 for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_n_sigma: Option<f64>,
-    /// Only the most typical tokens with this probability together (llama-server, Meister et al., 2023); 1 for all.
+    /// Only the most typical tokens with this probability together (llama-server, Meister et al.,
+    /// 2023); 1 for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typical_p: Option<f64>,
     /// How often the most likely tokens are left out (llama-server: "exclude top choices").
@@ -125,10 +129,12 @@ pub struct Sampling {
     /// Name tokens `token_id:N` in log-probabilities (vLLM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_tokens_as_token_ids: Option<bool>,
-    /// How many alternatives are told for each token (llama-server); the same as asking for log-probabilities with so many.
+    /// How many alternatives are told for each token (llama-server); the same as asking for
+    /// log-probabilities with so many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n_probs: Option<u64>,
-    /// Tell counts and speeds so far in each chunk of a stream, and in a whole answer (llama-server).
+    /// Tell counts and speeds so far in each chunk of a stream, and in a whole answer
+    /// (llama-server).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timings_per_token: Option<bool>,
     /// Tell where the time of this request went (Pacemark).
@@ -168,8 +174,9 @@ pub struct StreamOptions {
     /// Token counts so far in each chunk (vLLM).
     #[serde(default)]
     pub continuous_usage_stats: bool,
-    /// In each chunk the time at which it was written, `emitted_ns`: nanoseconds of the machine's monotonic clock, which all
-    /// its processes share (Pacemark; for clients that measure their own error). Other servers are not sent a word that they do not know.
+    /// In each chunk the time at which it was written, `emitted_ns`: nanoseconds of the machine's
+    /// monotonic clock, which all its processes share (Pacemark; for clients that measure their own
+    /// error). Other servers are not sent a word that they do not know.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emitted_ns: bool,
 }

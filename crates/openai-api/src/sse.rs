@@ -1,8 +1,9 @@
 //! Server-sent events, decoded from bytes as they come.
 //!
-//! The grammar is WHATWG HTML's, "Interpreting an event stream" (9.2.6): lines end in LF, CR or CRLF, a line of a colon is a
-//! comment, several `data` lines are one event's data with LF between them, an empty line ends the event. Bytes may be split
-//! anywhere. What the data means (JSON, `[DONE]`) is left to the caller, and so is reconnecting: `id` and `retry` are skipped.
+//! The grammar is WHATWG HTML's, "Interpreting an event stream" (9.2.6): lines end in LF, CR or
+//! CRLF, a line of a colon is a comment, several `data` lines are one event's data with LF between
+//! them, an empty line ends the event. Bytes may be split anywhere. What the data means (JSON,
+//! `[DONE]`) is left to the caller, and so is reconnecting: `id` and `retry` are skipped.
 
 /// What one stream may make a reader keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,13 @@ impl SseDecoder {
         SseDecoder { limits, ..SseDecoder::default() }
     }
 
-    /// Takes the next bytes and hands over every event that they complete. After an error it stays that error.
-    pub fn push(&mut self, mut bytes: &[u8], mut on_event: impl FnMut(SseEvent<'_>)) -> Result<(), SseError> {
+    /// Takes the next bytes and hands over every event that they complete. After an error it stays
+    /// that error.
+    pub fn push(
+        &mut self,
+        mut bytes: &[u8],
+        mut on_event: impl FnMut(SseEvent<'_>),
+    ) -> Result<(), SseError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -90,7 +96,8 @@ impl SseDecoder {
         self.keep(bytes)
     }
 
-    /// Bytes of an event came without the empty line that ends it: the stream was cut. Such an event is never handed over.
+    /// Bytes of an event came without the empty line that ends it: the stream was cut. Such an
+    /// event is never handed over.
     pub fn is_unfinished(&self) -> bool {
         !self.line.is_empty() || !self.data.is_empty()
     }
@@ -111,7 +118,11 @@ impl SseDecoder {
         Ok(())
     }
 
-    fn end_line(&mut self, part: &[u8], on_event: &mut impl FnMut(SseEvent<'_>)) -> Result<(), SseError> {
+    fn end_line(
+        &mut self,
+        part: &[u8],
+        on_event: &mut impl FnMut(SseEvent<'_>),
+    ) -> Result<(), SseError> {
         // Most lines come whole and are not copied.
         if self.line.is_empty() {
             if part.len() > self.limits.line_bytes {
@@ -129,7 +140,11 @@ impl SseDecoder {
         taken
     }
 
-    fn take_line(&mut self, mut line: &[u8], on_event: &mut impl FnMut(SseEvent<'_>)) -> Result<(), SseError> {
+    fn take_line(
+        &mut self,
+        mut line: &[u8],
+        on_event: &mut impl FnMut(SseEvent<'_>),
+    ) -> Result<(), SseError> {
         if !std::mem::replace(&mut self.started, true) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
@@ -197,26 +212,42 @@ mod tests {
     fn line_ends_names_and_marks() {
         assert_eq!(data("\u{feff}data: a\r\n\r\ndata: b\r\rdata: c\n\n"), ["a", "b", "c"]);
         assert_eq!(data("data: \u{feff}\n\n"), ["\u{feff}"]);
-        let (events, unfinished) = decode(&[b"event: error\ndata: x\n\ndata: y\n\nevent: lost\n\n"]);
+        let (events, unfinished) =
+            decode(&[b"event: error\ndata: x\n\ndata: y\n\nevent: lost\n\n"]);
         assert_eq!(events, [("error".into(), "x".into()), ("".into(), "y".into())]);
         assert!(!unfinished);
     }
 
     #[test]
     fn a_cr_and_its_lf_may_be_parted() {
-        assert_eq!(decode(&[b"data: a\r", b"\n\r", b"\n", b"data: b\r", b"", b"\n\r\n"]).0.len(), 2);
+        assert_eq!(
+            decode(&[b"data: a\r", b"\n\r", b"\n", b"data: b\r", b"", b"\n\r\n"]).0.len(),
+            2
+        );
     }
 
     #[test]
     fn lengths_are_bounded_and_the_error_stays() {
         let limits = SseLimits { line_bytes: 10, event_bytes: 8 };
         let mut decoder = SseDecoder::new(limits);
-        assert_eq!(decoder.push(b"data: 12345678901", |_| {}), Err(SseError::LongLine { limit: 10 }));
-        assert_eq!(decoder.push(b"\n\n", |_| panic!("no event")), Err(SseError::LongLine { limit: 10 }));
+        assert_eq!(
+            decoder.push(b"data: 12345678901", |_| {}),
+            Err(SseError::LongLine { limit: 10 })
+        );
+        assert_eq!(
+            decoder.push(b"\n\n", |_| panic!("no event")),
+            Err(SseError::LongLine { limit: 10 })
+        );
         let mut decoder = SseDecoder::new(limits);
-        assert_eq!(decoder.push(b"data: 1234\ndata: 56789\n", |_| {}), Err(SseError::LongLine { limit: 10 }));
+        assert_eq!(
+            decoder.push(b"data: 1234\ndata: 56789\n", |_| {}),
+            Err(SseError::LongLine { limit: 10 })
+        );
         let mut decoder = SseDecoder::new(limits);
-        assert_eq!(decoder.push(b"data:1234\ndata:56789\n", |_| {}), Err(SseError::LongEvent { limit: 8 }));
+        assert_eq!(
+            decoder.push(b"data:1234\ndata:56789\n", |_| {}),
+            Err(SseError::LongEvent { limit: 8 })
+        );
         let mut decoder = SseDecoder::new(limits);
         for _ in 0..100 {
             assert_eq!(decoder.push(b"data:12345\n\n", |_| {}), Ok(()));

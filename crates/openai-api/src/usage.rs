@@ -38,10 +38,11 @@ pub struct PromptTokensDetails {
     pub cached_tokens: Option<u64>,
 }
 
-/// Counts and speeds of an answer so far, under llama-server's names (sent where the request says `"timings_per_token": true`).
+/// Counts and speeds of an answer so far, under llama-server's names (sent where the request says
+/// `"timings_per_token": true`).
 ///
-/// The first token belongs to the prompt, whose computation gives it: times and rates of generated tokens are those of the
-/// tokens behind it. (llama-server counts it among them.)
+/// The first token belongs to the prompt, whose computation gives it: times and rates of generated
+/// tokens are those of the tokens behind it. (llama-server counts it among them.)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Speeds {
     /// Tokens of the prompt that a cache had.
@@ -75,7 +76,8 @@ pub struct Timings {
     pub speeds: Option<Speeds>,
 }
 
-/// Where a request's time went, in milliseconds (Pacemark; sent where the request says `"timings": true`).
+/// Where a request's time went, in milliseconds (Pacemark; sent where the request says `"timings":
+/// true`).
 ///
 /// With several answers, each field is the largest among them, since they are computed at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

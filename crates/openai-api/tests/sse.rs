@@ -1,4 +1,5 @@
-//! The event stream decoder: any split of any bytes gives the same events; the fuzz target's seeds, mutated.
+//! The event stream decoder: any split of any bytes gives the same events; the fuzz target's seeds,
+//! mutated.
 
 mod inputs;
 

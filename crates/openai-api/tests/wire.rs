@@ -1,4 +1,5 @@
-//! JSON as OpenAI's reference and vLLM's documentation show it is read, and written again without a change of meaning.
+//! JSON as OpenAI's reference and vLLM's documentation show it is read, and written again without a
+//! change of meaning.
 
 use pacemark_openai_api::*;
 use serde::{Serialize, de::DeserializeOwned};
@@ -42,12 +43,19 @@ fn chat_requests() {
 
 #[test]
 fn prompts_of_all_four_kinds() {
-    let prompt = |value: Value| serde_json::from_value::<CompletionRequest>(json!({"prompt": value})).map(|r| r.prompt);
+    let prompt = |value: Value| {
+        serde_json::from_value::<CompletionRequest>(json!({"prompt": value})).map(|r| r.prompt)
+    };
     assert_eq!(prompt(json!("a")).unwrap(), Prompt::Text("a".into()));
     assert_eq!(prompt(json!(["a", "b"])).unwrap(), Prompt::Texts(vec!["a".into(), "b".into()]));
     assert_eq!(prompt(json!([1, 2])).unwrap(), Prompt::Tokens(vec![1, 2]));
-    assert_eq!(prompt(json!([[1], [2, 3]])).unwrap(), Prompt::TokenArrays(vec![vec![1], vec![2, 3]]));
-    for wrong in [json!(1), json!([1, "a"]), json!([-1]), json!([1.5]), json!(null), json!({"a": 1})] {
+    assert_eq!(
+        prompt(json!([[1], [2, 3]])).unwrap(),
+        Prompt::TokenArrays(vec![vec![1], vec![2, 3]])
+    );
+    for wrong in
+        [json!(1), json!([1, "a"]), json!([-1]), json!([1.5]), json!(null), json!({"a": 1})]
+    {
         let error = prompt(wrong).unwrap_err().to_string();
         assert!(error.contains("expected a string, an array of strings"), "{error}");
     }
@@ -64,7 +72,10 @@ fn chunks_of_a_stream() {
         "choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]}}]
     }))
     .unwrap();
-    assert_eq!(call.choices[0].delta.tool_calls.as_ref().unwrap()[0].function.as_ref().unwrap().name, None);
+    assert_eq!(
+        call.choices[0].delta.tool_calls.as_ref().unwrap()[0].function.as_ref().unwrap().name,
+        None
+    );
     let usage: ChatChunk = serde_json::from_value(json!({
         "choices": [],
         "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "prompt_tokens_details": {"cached_tokens": 1},

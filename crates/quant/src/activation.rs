@@ -1,7 +1,7 @@
 //! Activations as signed bytes: what every quantized weight row is multiplied with.
 //!
-//! One scale for 32 values, kept in f32 (llama.cpp's `Q8_1` rounds it to f16), with the sums that the weight types'
-//! offsets need, so that a kernel corrects a whole block with one addition.
+//! One scale for 32 values, kept in f32 (llama.cpp's `Q8_1` rounds it to f16), with the sums that
+//! the weight types' offsets need, so that a kernel corrects a whole block with one addition.
 
 /// Elements in an activation block.
 pub const QK: usize = 32;
@@ -26,13 +26,14 @@ const _: () = assert!(size_of::<ActBlock>() == 48);
 
 impl ActBlock {
     /// A block of zeros.
-    pub const ZERO: ActBlock = ActBlock { q: [0; QK], scale: 0.0, scaled_sum: 0.0, neg_sum: 0, neg_sum_lo: 0 };
+    pub const ZERO: ActBlock =
+        ActBlock { q: [0; QK], scale: 0.0, scaled_sum: 0.0, neg_sum: 0, neg_sum_lo: 0 };
 }
 
 /// Quantizes one row of activations. `x.len()` must be `out.len() * 32`.
 ///
-/// Rounds half away from zero, as ggml's scalar `quantize_row_q8_0` does. Non-finite input gives a zero scale or a
-/// non-finite one; it never panics.
+/// Rounds half away from zero, as ggml's scalar `quantize_row_q8_0` does. Non-finite input gives a
+/// zero scale or a non-finite one; it never panics.
 pub fn quantize_activations(x: &[f32], out: &mut [ActBlock]) {
     assert_eq!(x.len(), out.len() * QK, "activation row and block count disagree");
     for (values, block) in x.chunks_exact(QK).zip(out) {

@@ -32,7 +32,9 @@ impl std::error::Error for QuantError {}
 pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<(), QuantError> {
     check(dtype, bytes.len(), out.len())?;
     let info = dtype.info();
-    for (block, values) in bytes.chunks_exact(info.block_bytes).zip(out.chunks_exact_mut(info.block_len)) {
+    for (block, values) in
+        bytes.chunks_exact(info.block_bytes).zip(out.chunks_exact_mut(info.block_len))
+    {
         (info.dequantize)(block, values);
     }
     Ok(())
@@ -42,7 +44,9 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) -> Result<(),
 pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), QuantError> {
     check(dtype, out.len(), values.len())?;
     let info = dtype.info();
-    for (values, block) in values.chunks_exact(info.block_len).zip(out.chunks_exact_mut(info.block_bytes)) {
+    for (values, block) in
+        values.chunks_exact(info.block_len).zip(out.chunks_exact_mut(info.block_bytes))
+    {
         (info.quantize)(values, block);
     }
     Ok(())
@@ -50,9 +54,14 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), 
 
 /// The reference dot product of one weight row with one activation row, in double precision.
 ///
-/// `x` are the activations as floats; a quantized weight type multiplies them after [`crate::quantize_activations`],
-/// whose blocks are passed as `blocks` (unused by float types).
-pub fn dot_row(dtype: DType, bytes: &[u8], x: &[f32], blocks: &[ActBlock]) -> Result<f64, QuantError> {
+/// `x` are the activations as floats; a quantized weight type multiplies them after
+/// [`crate::quantize_activations`], whose blocks are passed as `blocks` (unused by float types).
+pub fn dot_row(
+    dtype: DType,
+    bytes: &[u8],
+    x: &[f32],
+    blocks: &[ActBlock],
+) -> Result<f64, QuantError> {
     let mut row = vec![0.0; x.len()];
     dequantize_row(dtype, bytes, &mut row)?;
     Ok(match dtype.info().activation {
@@ -62,7 +71,11 @@ pub fn dot_row(dtype: DType, bytes: &[u8], x: &[f32], blocks: &[ActBlock]) -> Re
 }
 
 fn check(dtype: DType, bytes: usize, elements: usize) -> Result<(), QuantError> {
-    if dtype.bytes_for(elements) == Some(bytes) { Ok(()) } else { Err(QuantError::Shape { dtype, elements, bytes }) }
+    if dtype.bytes_for(elements) == Some(bytes) {
+        Ok(())
+    } else {
+        Err(QuantError::Shape { dtype, elements, bytes })
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +85,13 @@ mod tests {
 
     /// A deterministic spread of values in [-1, 1] with repeated extremes and zeros.
     fn values(n: usize) -> Vec<f32> {
-        (0..n).map(|i| if i % 17 == 0 { 0.0 } else { ((i * 2654435761 % 10007) as f32 / 5003.0) - 1.0 }).collect()
+        (0..n)
+            .map(
+                |i| {
+                    if i % 17 == 0 { 0.0 } else { ((i * 2654435761 % 10007) as f32 / 5003.0) - 1.0 }
+                },
+            )
+            .collect()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The 4-bit types whose codes are indices of a table instead of steps of a ruler.
 //!
-//! IQ4_NL and IQ4_XS share ggml's table, which is denser around zero, where most weights are; MXFP4 is the microscaling
-//! float of the Open Compute Project: four-bit floats (E2M1) with a power of two for every 32 (E8M0). Nibbles of weights
-//! `j` and `j + 16` of 32 share a byte.
+//! IQ4_NL and IQ4_XS share ggml's table, which is denser around zero, where most weights are; MXFP4
+//! is the microscaling float of the Open Compute Project: four-bit floats (E2M1) with a power of
+//! two for every 32 (E8M0). Nibbles of weights `j` and `j + 16` of 32 share a byte.
 
 use crate::k_quants::{QK_K, group, half_at, put_half};
 use crate::search::{TINY, better, code, extreme, sum};
@@ -11,9 +11,11 @@ use crate::{Activation, DType, DTypeInfo};
 const QK: usize = 32;
 
 /// What the codes of IQ4_NL and IQ4_XS stand for.
-pub const IQ4_VALUES: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+pub const IQ4_VALUES: [i8; 16] =
+    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// What the codes of MXFP4 stand for, doubled so that they are integers; [`mxfp4_scale`] is halved to match.
+/// What the codes of MXFP4 stand for, doubled so that they are integers; [`mxfp4_scale`] is halved
+/// to match.
 pub const MXFP4_VALUES: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// d, then 16 bytes of nibbles; `w = d * IQ4_VALUES[q]`. 4.5 bits per weight.
@@ -33,7 +35,8 @@ pub const IQ4_NL: DTypeInfo = DTypeInfo {
     max_roundtrip_err: 0.13,
 };
 
-/// d, two high bits of eight 6-bit scales (u16), their low nibbles (4 bytes), 128 bytes of nibbles. 4.25 bits per weight.
+/// d, two high bits of eight 6-bit scales (u16), their low nibbles (4 bytes), 128 bytes of nibbles.
+/// 4.25 bits per weight.
 pub const IQ4_XS: DTypeInfo = DTypeInfo {
     dtype: DType::IQ4XS,
     name: "IQ4_XS",
@@ -64,7 +67,8 @@ pub const IQ4_XS: DTypeInfo = DTypeInfo {
     max_roundtrip_err: 0.13,
 };
 
-/// The exponent, then 16 bytes of nibbles; `w = 2^(e - 128) * MXFP4_VALUES[q]`. 4.25 bits per weight.
+/// The exponent, then 16 bytes of nibbles; `w = 2^(e - 128) * MXFP4_VALUES[q]`. 4.25 bits per
+/// weight.
 pub const MXFP4: DTypeInfo = DTypeInfo {
     dtype: DType::MXFP4,
     name: "MXFP4",
@@ -127,14 +131,17 @@ const IQ4_STEPS: [(f32, f32); 15] = {
     steps
 };
 
-/// The value of [`IQ4_VALUES`] nearest to `x`, found by adding up the steps below it: branch-free, so that it vectorizes.
+/// The value of [`IQ4_VALUES`] nearest to `x`, found by adding up the steps below it: branch-free,
+/// so that it vectorizes.
 #[inline(always)]
 fn nearest_iq4(x: f32) -> f32 {
-    IQ4_STEPS.iter().fold(f32::from(IQ4_VALUES[0]), |at, &(middle, step)| at + if x >= middle { step } else { 0.0 })
+    IQ4_STEPS.iter().fold(f32::from(IQ4_VALUES[0]), |at, &(middle, step)| {
+        at + if x >= middle { step } else { 0.0 }
+    })
 }
 
-/// The best scale for 32 weights, each counting by its square: grids on which the extreme weight meets a value near either
-/// end of the table.
+/// The best scale for 32 weights, each counting by its square: grids on which the extreme weight
+/// meets a value near either end of the table.
 fn fit_iq4(x: &[f32; QK]) -> f32 {
     let largest = extreme(x);
     if largest.abs() < TINY {
@@ -153,7 +160,9 @@ fn fit_iq4(x: &[f32; QK]) -> f32 {
 /// Stores the indices of the values nearest to `x / d`.
 fn put_iq4(x: &[f32; QK], d: f32, out: &mut [u8]) {
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
-    put_nibbles(out, |i| IQ4_STEPS.iter().map(|&(middle, _)| u8::from(x[i] * inverse >= middle)).sum());
+    put_nibbles(out, |i| {
+        IQ4_STEPS.iter().map(|&(middle, _)| u8::from(x[i] * inverse >= middle)).sum()
+    });
 }
 
 /// The integer scale with the least weighted error among `start` and its neighbours.
@@ -178,8 +187,8 @@ fn mxfp4_index(x: f32) -> u8 {
     [0.5, 1.5, 2.5, 3.5, 5.0, 7.0, 10.0].iter().map(|&middle| u8::from(x.abs() > middle)).sum()
 }
 
-/// The exponent with the least squared error: that with which the largest weight is in the table's last octave, or the
-/// next one, which does not clip it.
+/// The exponent with the least squared error: that with which the largest weight is in the table's
+/// last octave, or the next one, which does not clip it.
 fn fit_mxfp4(x: &[f32; QK]) -> u8 {
     let largest = extreme(x).abs();
     let octave = (largest.to_bits() >> 23) as i32; // biased as the exponent of the block is
@@ -190,7 +199,8 @@ fn fit_mxfp4(x: &[f32; QK]) -> u8 {
     let error = |exponent: u8| {
         let (scale, inverse) = (mxfp4_scale(exponent), 1.0 / mxfp4_scale(exponent));
         sum::<QK>(|i| {
-            let e = scale * f32::from(MXFP4_VALUES[usize::from(mxfp4_index(x[i] * inverse))]) - x[i].abs();
+            let e = scale * f32::from(MXFP4_VALUES[usize::from(mxfp4_index(x[i] * inverse))])
+                - x[i].abs();
             e * e
         })
     };

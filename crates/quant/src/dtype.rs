@@ -52,7 +52,8 @@ pub struct DTypeInfo {
     pub activation: Activation,
     /// Expands one block (`block_bytes` bytes) to `block_len` floats.
     pub dequantize: fn(&[u8], &mut [f32]),
-    /// Packs `block_len` floats to one block. Whatever the floats, it gives a block and does not panic.
+    /// Packs `block_len` floats to one block. Whatever the floats, it gives a block and does not
+    /// panic.
     pub quantize: Quantize,
     /// Largest error of quantize → dequantize on values in [-1, 1], for the round-trip test.
     pub max_roundtrip_err: f32,
@@ -102,7 +103,8 @@ impl DType {
         DTYPES.iter().find(|info| info.name.eq_ignore_ascii_case(name)).map(|info| info.dtype)
     }
 
-    /// Bytes of `n` elements; `None` when `n` is not a whole number of blocks or the size overflows.
+    /// Bytes of `n` elements; `None` when `n` is not a whole number of blocks or the size
+    /// overflows.
     pub fn bytes_for(self, n: usize) -> Option<usize> {
         let info = self.info();
         if !n.is_multiple_of(info.block_len) {

@@ -1,6 +1,7 @@
 //! The 32-element types: one scale (and for the `_1` types one minimum) for every 32 weights.
 //!
-//! Nibbles of block `j` and `j + 16` share byte `j`; the fifth bits of Q5 types form one little-endian u32.
+//! Nibbles of block `j` and `j + 16` share byte `j`; the fifth bits of Q5 types form one
+//! little-endian u32.
 
 use crate::{Activation, DType, DTypeInfo};
 use half::f16;
@@ -152,8 +153,17 @@ fn inverse(d: f32) -> f32 {
     if d == 0.0 { 0.0 } else { 1.0 / d }
 }
 
-/// Codes `(x - m) * inverse + bias`, truncated, at most `max`; low four bits to nibbles, the fifth to `high`.
-fn pack(x: &[f32], inverse: f32, bias: f32, max: u32, m: f32, low: &mut [u8], high: Option<&mut [u8]>) {
+/// Codes `(x - m) * inverse + bias`, truncated, at most `max`; low four bits to nibbles, the fifth
+/// to `high`.
+fn pack(
+    x: &[f32],
+    inverse: f32,
+    bias: f32,
+    max: u32,
+    m: f32,
+    low: &mut [u8],
+    high: Option<&mut [u8]>,
+) {
     let code = |v: f32| (((v - m) * inverse + bias) as u32).min(max);
     let mut bits = 0u32;
     for j in 0..QK / 2 {

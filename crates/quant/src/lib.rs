@@ -1,9 +1,12 @@
 //! Block formats of model weights: what a type *is*, byte by byte.
 //!
-//! Every type is its packed layout with a scalar dequantizer and quantizer, and one row in [`DTYPES`]. This scalar code is
-//! the specification: the SIMD kernels are tested against it, never the other way round. Speed, threads and packing live in the `kernels` crate; files live in `modelfile`.
+//! Every type is its packed layout with a scalar dequantizer and quantizer, and one row in
+//! [`DTYPES`]. This scalar code is the specification: the SIMD kernels are tested against it, never
+//! the other way round. Speed, threads and packing live in the `kernels` crate; files live in
+//! `modelfile`.
 //!
-//! Layouts follow ggml's block definitions (`ggml-common.h` of the ggml project), which GGUF files store verbatim.
+//! Layouts follow ggml's block definitions (`ggml-common.h` of the ggml project), which GGUF files
+//! store verbatim.
 
 mod activation;
 mod block;

@@ -1,17 +1,20 @@
 //! Searching the scale of a group of weights: what the quantizers of the block types share.
 //!
-//! Rounding to the grid that the largest weight spans wastes precision on that one weight. So a few grids around it are
-//! tried; for each the weights are rounded, the best scale for these codes follows in closed form (weighted least
-//! squares), and the grid with the least weighted error wins. Large weights count more, because their errors are
-//! multiplied with activations of any size all the same but are what the model's outliers consist of. The idea, the
-//! weightings and the reach of the grids are those of ggml's K-quants (Kawrakow, ggml-org/llama.cpp#1684).
+//! Rounding to the grid that the largest weight spans wastes precision on that one weight. So a few
+//! grids around it are tried; for each the weights are rounded, the best scale for these codes
+//! follows in closed form (weighted least squares), and the grid with the least weighted error
+//! wins. Large weights count more, because their errors are multiplied with activations of any size
+//! all the same but are what the model's outliers consist of. The idea, the weightings and the
+//! reach of the grids are those of ggml's K-quants (Kawrakow, ggml-org/llama.cpp#1684).
 //!
 //! Codes are kept as floats: the loops then become plain vector code on every target.
 
-/// Groups whose weights are all smaller than this are stored as zeros: their scale would vanish in half precision.
+/// Groups whose weights are all smaller than this are stored as zeros: their scale would vanish in
+/// half precision.
 pub(crate) const TINY: f32 = 1e-15;
 
-/// Nearest integer, ties to even, of a value below 2^22 in magnitude; others give some number, which callers clamp.
+/// Nearest integer, ties to even, of a value below 2^22 in magnitude; others give some number,
+/// which callers clamp.
 #[inline(always)]
 pub(crate) fn nearest(x: f32) -> f32 {
     const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23: the sum has no bits left for a fraction
@@ -48,9 +51,11 @@ pub(crate) fn extreme(x: &[f32]) -> f32 {
     x.iter().fold(0.0f32, |m, &v| if v.abs() > m.abs() { v } else { m })
 }
 
-/// The scale `d` for which `d * l`, `l` in `-half..half`, comes nearest to the weights, each counting by its square.
+/// The scale `d` for which `d * l`, `l` in `-half..half`, comes nearest to the weights, each
+/// counting by its square.
 ///
-/// The scale is negative where the extreme weight is positive: the codes reach one step further down than up.
+/// The scale is negative where the extreme weight is positive: the codes reach one step further
+/// down than up.
 pub(crate) fn symmetric<const N: usize>(x: &[f32; N], half: f32) -> f32 {
     let extreme = extreme(x);
     if extreme.abs() < TINY {
@@ -79,15 +84,16 @@ pub(crate) fn better<const N: usize>(best: &mut (f32, f32), x: &[f32; N], codes:
     }
 }
 
-/// Grids that [`affine`] tries: the span of the weights is divided into `levels + from`, then 0.1 more, `steps` times.
+/// Grids that [`affine`] tries: the span of the weights is divided into `levels + from`, then 0.1
+/// more, `steps` times.
 pub(crate) struct Grid {
     pub levels: f32,
     pub from: f32,
     pub steps: u32,
 }
 
-/// Scale `d` and minimum `m`, both not negative, for which `d * l - m`, `l` in `0..=levels`, comes nearest to `x` by the
-/// squared error with `weights`.
+/// Scale `d` and minimum `m`, both not negative, for which `d * l - m`, `l` in `0..=levels`, comes
+/// nearest to `x` by the squared error with `weights`.
 pub(crate) fn affine<const N: usize>(x: &[f32; N], weights: &[f32; N], grid: &Grid) -> (f32, f32) {
     let low = x.iter().copied().fold(0.0f32, f32::min);
     let high = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);

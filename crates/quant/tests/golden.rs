@@ -1,5 +1,5 @@
-//! The types against independent implementations: the `gguf` Python package's dequantizers and ggml's quantizers.
-//! `golden.py` made the data.
+//! The types against independent implementations: the `gguf` Python package's dequantizers and
+//! ggml's quantizers. `golden.py` made the data.
 
 use pacemark_quant::{DTYPES, DType, dequantize_row, quantize_row};
 
@@ -24,7 +24,8 @@ fn every_type_means_what_the_gguf_package_says() {
     let mut seen = Vec::new();
     while !data.is_empty() {
         let (head, rest) = data.split_at(12);
-        let [id, n_bytes, n] = [0, 4, 8].map(|at| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize);
+        let [id, n_bytes, n] =
+            [0, 4, 8].map(|at| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()) as usize);
         let (bytes, rest) = rest.split_at(n_bytes);
         let (values, rest) = rest.split_at(n * 4);
         data = rest;
@@ -35,7 +36,11 @@ fn every_type_means_what_the_gguf_package_says() {
             let expected = f32::from_le_bytes(value.try_into().unwrap());
             // d * scale * q is rounded after either product.
             let tolerance = expected.abs() * 1e-5 + 1e-6;
-            assert!((found - expected).abs() <= tolerance, "{} at {i}: {found}, not {expected}", dtype.name());
+            assert!(
+                (found - expected).abs() <= tolerance,
+                "{} at {i}: {found}, not {expected}",
+                dtype.name()
+            );
         }
         seen.push(dtype);
     }
@@ -59,7 +64,8 @@ fn quantizers_are_as_good_as_ggmls() {
     let tailed: Vec<f32> = bell.iter().map(|x| x * x * x).collect();
     let mut checked = 1; // F32 is exact
     for line in include_str!("data/errors.txt").lines() {
-        let [name, theirs @ ..]: [&str; 3] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let [name, theirs @ ..]: [&str; 3] =
+            line.split(' ').collect::<Vec<_>>().try_into().unwrap();
         let info = DTYPES.iter().find(|info| info.name == name).unwrap();
         for (x, theirs) in [&bell, &tailed].into_iter().zip(theirs) {
             let (ours, theirs) = (error(info.dtype, x), theirs.parse::<f64>().unwrap());
@@ -73,11 +79,22 @@ fn quantizers_are_as_good_as_ggmls() {
 
 #[test]
 fn quantizers_survive_any_float() {
-    let hostile = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 1e-45, -0.0, 0.0];
+    let hostile = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        f32::MIN,
+        f32::MIN_POSITIVE,
+        1e-45,
+        -0.0,
+        0.0,
+    ];
     for info in DTYPES {
         let mut bytes = vec![0; info.block_bytes];
         for (i, &odd) in hostile.iter().enumerate() {
-            let one: Vec<f32> = (0..info.block_len).map(|at| if at % 7 == i % 7 { odd } else { 0.5 }).collect();
+            let one: Vec<f32> =
+                (0..info.block_len).map(|at| if at % 7 == i % 7 { odd } else { 0.5 }).collect();
             quantize_row(info.dtype, &one, &mut bytes).unwrap();
             quantize_row(info.dtype, &vec![odd; info.block_len], &mut bytes).unwrap();
         }

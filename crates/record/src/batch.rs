@@ -2,7 +2,8 @@
 
 use crate::{Sample, Trial, stats};
 
-/// Mean times of a batch and what they make. Speeds are tokens over mean time, as one reads them off the table.
+/// Mean times of a batch and what they make. Speeds are tokens over mean time, as one reads them
+/// off the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchTimes {
     /// Seconds until every sequence has its first token.
@@ -28,7 +29,9 @@ impl Trial {
     /// The table's figures; `None` without a sample.
     pub fn batch_times(&self) -> Option<BatchTimes> {
         let mean = |of: fn(&Sample) -> u64| {
-            stats::mean(&self.samples.iter().map(|sample| of(sample) as f64 / 1e9).collect::<Vec<_>>())
+            stats::mean(
+                &self.samples.iter().map(|sample| of(sample) as f64 / 1e9).collect::<Vec<_>>(),
+            )
         };
         let (t_pp, t_tg, t) = (mean(prefill_ns)?, mean(decode_ns)?, mean(|s| s.elapsed_ns)?);
         let early = mean(|s| s.early_tokens)? * 1e9;

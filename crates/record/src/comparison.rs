@@ -63,7 +63,8 @@ pub enum Verdict {
     TooFewPairs,
 }
 
-/// Compares two trials that were measured in turn, by `figure`. `None` where either has no such figure.
+/// Compares two trials that were measured in turn, by `figure`. `None` where either has no such
+/// figure.
 pub fn compare(first: &Trial, second: &Trial, figure: &Compared) -> Option<Comparison> {
     let found = paired_ratio(&(figure.each)(first), &(figure.each)(second), CONFIDENCE)?;
     // In the direction of better: above 1 is faster.
@@ -106,7 +107,10 @@ mod tests {
     fn trial(backend: &str, elapsed_ns: &[u64]) -> Trial {
         let mut trial = Trial::default();
         trial.model.backend = backend.to_owned();
-        trial.samples = elapsed_ns.iter().map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() }).collect();
+        trial.samples = elapsed_ns
+            .iter()
+            .map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() })
+            .collect();
         trial
     }
 
@@ -115,7 +119,10 @@ mod tests {
         let each = |t: &Trial| t.samples.iter().map(|s| s.elapsed_ns as f64).collect();
         let time = Compared { name: "time_ms", title: "time", better: Better::Lower, each };
         let rate = Compared { name: "rate", title: "rate", better: Better::Higher, each };
-        let (fast, slow) = (trial("a", &[100, 101, 99, 100, 102, 98]), trial("b", &[200, 203, 198, 199, 204, 197]));
+        let (fast, slow) = (
+            trial("a", &[100, 101, 99, 100, 102, 98]),
+            trial("b", &[200, 203, 198, 199, 204, 197]),
+        );
         for (first, second, figure, expected) in [
             (&fast, &slow, &time, Verdict::Faster),
             (&slow, &fast, &time, Verdict::Slower),
@@ -127,9 +134,15 @@ mod tests {
             assert_eq!(found.verdict, expected, "{found:?}");
         }
         let found = compare(&fast, &slow, &time).unwrap();
-        assert!((found.ratio - 0.5).abs() < 0.005 && (found.first.as_str(), found.second.as_str()) == ("a", "b"));
+        assert!(
+            (found.ratio - 0.5).abs() < 0.005
+                && (found.first.as_str(), found.second.as_str()) == ("a", "b")
+        );
         let found = compare(&fast, &fast, &time).unwrap();
-        assert_eq!((found.first.as_str(), found.second.as_str(), found.ratio), ("a (1)", "a (2)", 1.0));
+        assert_eq!(
+            (found.first.as_str(), found.second.as_str(), found.ratio),
+            ("a (1)", "a (2)", 1.0)
+        );
         assert_eq!(compare(&fast, &trial("b", &[]), &time), None);
     }
 }

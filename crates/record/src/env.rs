@@ -1,4 +1,5 @@
-//! What the machine says about itself: the only module here that does I/O, and it reads (and once writes) `/proc` only.
+//! What the machine says about itself: the only module here that does I/O, and it reads (and once
+//! writes) `/proc` only.
 //!
 //! Every function answers `None` where there is no such file, as on other systems than Linux.
 
@@ -8,7 +9,10 @@ use std::fs;
 pub fn cpu_model() -> Option<String> {
     let info = fs::read_to_string("/proc/cpuinfo").ok()?;
     // "model name" on x86, "Model" on some ARM boards.
-    ["model name", "Model", "cpu model"].iter().find_map(|key| value_of(&info, key)).map(str::to_owned)
+    ["model name", "Model", "cpu model"]
+        .iter()
+        .find_map(|key| value_of(&info, key))
+        .map(str::to_owned)
 }
 
 /// Physical memory in bytes.
@@ -32,8 +36,8 @@ pub fn peak_rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
 }
 
-/// Starts the peak of [`peak_rss_bytes`] anew at what is resident now (`proc(5)`, `clear_refs`: 5). False where the system
-/// has no such thing.
+/// Starts the peak of [`peak_rss_bytes`] anew at what is resident now (`proc(5)`, `clear_refs`: 5).
+/// False where the system has no such thing.
 pub fn reset_peak_rss() -> bool {
     fs::write("/proc/self/clear_refs", "5").is_ok()
 }
@@ -58,10 +62,12 @@ impl CpuTime {
     }
 }
 
-/// The line `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; guest time is within user time.
+/// The line `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; guest time is
+/// within user time.
 fn parse_cpu_time(stat: &str) -> Option<CpuTime> {
     let line = stat.lines().find(|line| line.starts_with("cpu "))?;
-    let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).map_while(|word| word.parse().ok()).collect();
+    let ticks: Vec<u64> =
+        line.split_whitespace().skip(1).take(8).map_while(|word| word.parse().ok()).collect();
     Some(CpuTime { total: ticks.iter().sum(), steal: *ticks.get(7)? })
 }
 
@@ -83,14 +89,19 @@ mod tests {
 
     #[test]
     fn lines_of_proc() {
-        assert_eq!(value_of("processor\t: 0\nmodel name\t: AMD: Zen\n", "model name"), Some("AMD: Zen"));
+        assert_eq!(
+            value_of("processor\t: 0\nmodel name\t: AMD: Zen\n", "model name"),
+            Some("AMD: Zen")
+        );
         assert_eq!(kib("VmPeak:\t 9 kB\nVmHWM:\t    2048 kB\n", "VmHWM"), Some(2 << 20));
         assert_eq!(kib("VmHWM:\t2048\n", "VmHWM"), None);
     }
 
     #[test]
     fn steal_is_a_share_of_the_time_between() {
-        let at = |user, steal| parse_cpu_time(&format!("cpu  {user} 0 0 100 0 0 0 {steal} 0 0\ncpu0 1\n")).unwrap();
+        let at = |user, steal| {
+            parse_cpu_time(&format!("cpu  {user} 0 0 100 0 0 0 {steal} 0 0\ncpu0 1\n")).unwrap()
+        };
         assert_eq!(at(0, 0).steal_share_until(at(60, 20)), Some(0.25));
         assert_eq!(at(5, 5).steal_share_until(at(5, 5)), None);
         assert_eq!(parse_cpu_time("cpu  1 2 3\n"), None);

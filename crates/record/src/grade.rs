@@ -1,4 +1,5 @@
-//! Grades: how answers feel to the one who waits for them, by their speed and their time to first token.
+//! Grades: how answers feel to the one who waits for them, by their speed and their time to first
+//! token.
 
 use crate::{Trial, stats};
 use pacemark_files::excerpt;
@@ -8,8 +9,8 @@ use std::str::FromStr;
 /// Names, best first.
 const NAMES: [&str; 5] = ["excellent", "good", "usable", "slow", "very slow"];
 
-/// Where each grade but the last ends: tokens a second at least, and milliseconds to the first token at most. The best one
-/// is only for what is strictly better.
+/// Where each grade but the last ends: tokens a second at least, and milliseconds to the first
+/// token at most. The best one is only for what is strictly better.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grades {
     steps: [(f64, f64); 4],
@@ -48,7 +49,8 @@ impl Grades {
 }
 
 impl Trial {
-    /// The grade of a load's answers, by the thresholds it was given; `None` where their medians are not known.
+    /// The grade of a load's answers, by the thresholds it was given; `None` where their medians
+    /// are not known.
     pub fn grade(&self) -> Option<Grade> {
         let grades = match self.params.get("grades").and_then(|text| text.as_str()) {
             Some(text) => text.parse().ok()?,
@@ -60,7 +62,8 @@ impl Trial {
             values.sort_by(f64::total_cmp);
             stats::supported_quantile(&values, 0.5, stats::CONFIDENCE)
         };
-        let tokens_per_second = median(&|request| Some(1e9 / request.tpot_ns(source).filter(|ns| *ns > 0.0)?))?;
+        let tokens_per_second =
+            median(&|request| Some(1e9 / request.tpot_ns(source).filter(|ns| *ns > 0.0)?))?;
         let ttft_ms = median(&|request| Some(request.ttft_scheduled_ns()? as f64 / 1e6))?;
         Some(Grade { name: grades.of(tokens_per_second, ttft_ms), tokens_per_second, ttft_ms })
     }
@@ -68,7 +71,8 @@ impl Trial {
 
 impl fmt::Display for Grades {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps: Vec<String> = self.steps.iter().map(|(speed, wait)| format!("{speed}/{wait}")).collect();
+        let steps: Vec<String> =
+            self.steps.iter().map(|(speed, wait)| format!("{speed}/{wait}")).collect();
         f.write_str(&steps.join(","))
     }
 }
@@ -79,15 +83,20 @@ impl FromStr for Grades {
     fn from_str(text: &str) -> Result<Grades, String> {
         let expected = || {
             let example = Grades::default();
-            format!("'{}': expected four steps of tokens a second / ms, best first, such as {example}", excerpt(text))
+            format!(
+                "'{}': expected four steps of tokens a second / ms, best first, such as {example}",
+                excerpt(text)
+            )
         };
         let step = |text: &str| -> Option<(f64, f64)> {
             let (speed, wait) = text.split_once('/')?;
-            let number = |text: &str| text.trim().parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
+            let number =
+                |text: &str| text.trim().parse::<f64>().ok().filter(|x| *x > 0.0 && x.is_finite());
             number(speed).zip(number(wait))
         };
         let steps: Option<Vec<(f64, f64)>> = text.split(',').map(step).collect();
-        let steps: [(f64, f64); 4] = steps.and_then(|steps| steps.try_into().ok()).ok_or_else(expected)?;
+        let steps: [(f64, f64); 4] =
+            steps.and_then(|steps| steps.try_into().ok()).ok_or_else(expected)?;
         let ordered = steps.windows(2).all(|pair| pair[0].0 >= pair[1].0 && pair[0].1 <= pair[1].1);
         if ordered { Ok(Grades { steps }) } else { Err(expected()) }
     }
@@ -122,16 +131,22 @@ mod tests {
         let grades: Grades = text.parse().unwrap();
         assert_eq!((grades.to_string().as_str(), grades.of(40.0, 150.0)), (text, "good"));
         assert_eq!(Grades::default().to_string().parse(), Ok(Grades::default()));
-        for wrong in
-            ["", "1/2", "30/200,20/400,10/800,5", "NaN/1,1/2,1/3,1/4", "1/2,2/3,3/4,4/5", "30/-1,20/4,10/8,5/15"]
-        {
+        for wrong in [
+            "",
+            "1/2",
+            "30/200,20/400,10/800,5",
+            "NaN/1,1/2,1/3,1/4",
+            "1/2,2/3,3/4,4/5",
+            "30/-1,20/4,10/8,5/15",
+        ] {
             assert!(wrong.parse::<Grades>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_trial_is_graded_by_medians_from_the_schedule() {
-        // Due at 0, sent after 100 ms, first token 150 ms later: 250 ms of waiting. Then a token each 25 ms: 40 t/s.
+        // Due at 0, sent after 100 ms, first token 150 ms later: 250 ms of waiting. Then a token
+        // each 25 ms: 40 t/s.
         let request = Request {
             sent_ns: 100_000_000,
             chunks_ns: (0..5).map(|i| 250_000_000 + i * 25_000_000).collect(),
@@ -139,7 +154,10 @@ mod tests {
             ..Request::default()
         };
         let mut trial = Trial { requests: vec![request; 6], ..Trial::default() };
-        assert_eq!(trial.grade(), Some(Grade { name: "good", tokens_per_second: 40.0, ttft_ms: 250.0 }));
+        assert_eq!(
+            trial.grade(),
+            Some(Grade { name: "good", tokens_per_second: 40.0, ttft_ms: 250.0 })
+        );
         trial.params.insert("grades".into(), "30/300,20/400,10/800,5/1500".into());
         assert_eq!(trial.grade().map(|grade| grade.name), Some("excellent"));
         trial.requests.truncate(5);

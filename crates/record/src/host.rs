@@ -1,5 +1,5 @@
-//! What limits this machine besides its processor: caches, frequency governor, huge pages, memory nodes. Reads `/sys` only;
-//! what the system does not tell is `None` or empty.
+//! What limits this machine besides its processor: caches, frequency governor, huge pages, memory
+//! nodes. Reads `/sys` only; what the system does not tell is `None` or empty.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -23,7 +23,8 @@ pub struct Cache {
 pub struct Host {
     /// Caches, nearest first.
     pub caches: Vec<Cache>,
-    /// Policy that sets the processor's frequency, e.g. `performance`; none on most virtual machines.
+    /// Policy that sets the processor's frequency, e.g. `performance`; none on most virtual
+    /// machines.
     pub governor: Option<String>,
     /// When memory is given huge pages: `always`, `madvise` or `never`.
     pub huge_pages: Option<String>,
@@ -38,12 +39,16 @@ impl Host {
     }
 
     fn read_from(sys: &Path) -> Host {
-        let text = |path: &str| fs::read_to_string(sys.join(path)).ok().map(|text| text.trim().to_owned());
+        let text =
+            |path: &str| fs::read_to_string(sys.join(path)).ok().map(|text| text.trim().to_owned());
         let nodes = fs::read_dir(sys.join("devices/system/node")).ok();
         Host {
-            caches: (0..8).map_while(|i| cache(&sys.join(format!("devices/system/cpu/cpu0/cache/index{i}")))).collect(),
+            caches: (0..8)
+                .map_while(|i| cache(&sys.join(format!("devices/system/cpu/cpu0/cache/index{i}"))))
+                .collect(),
             governor: text("devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            huge_pages: text("kernel/mm/transparent_hugepage/enabled").and_then(|modes| chosen(&modes)),
+            huge_pages: text("kernel/mm/transparent_hugepage/enabled")
+                .and_then(|modes| chosen(&modes)),
             memory_nodes: nodes.map(|entries| {
                 let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
                 names.filter(|name| is_node(name)).count()
@@ -54,16 +59,21 @@ impl Host {
 
 /// `node0`, `node1`, …
 fn is_node(name: &str) -> bool {
-    name.strip_prefix("node").is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    name.strip_prefix("node")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The word in brackets of `always [madvise] never`.
 fn chosen(modes: &str) -> Option<String> {
-    modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']')).map(str::to_owned)
+    modes
+        .split_whitespace()
+        .find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
+        .map(str::to_owned)
 }
 
 fn cache(index: &Path) -> Option<Cache> {
-    let text = |name: &str| fs::read_to_string(index.join(name)).ok().map(|text| text.trim().to_owned());
+    let text =
+        |name: &str| fs::read_to_string(index.join(name)).ok().map(|text| text.trim().to_owned());
     Some(Cache {
         level: text("level")?.parse().ok()?,
         kind: text("type")?,

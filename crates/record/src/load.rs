@@ -1,4 +1,5 @@
-//! What a trial of requests makes: durations, rates and disagreements, by the definitions of metrics.md.
+//! What a trial of requests makes: durations, rates and disagreements, by the definitions of
+//! metrics.md.
 
 use crate::{FailureKind, Request, Slo, TokenSource, Trial};
 use serde_json::Value;
@@ -37,11 +38,14 @@ impl Trial {
         }
     }
 
-    /// Every chunk holds one token, by a count that is not the chunks' own: gaps between chunks are gaps between tokens.
+    /// Every chunk holds one token, by a count that is not the chunks' own: gaps between chunks are
+    /// gaps between tokens.
     pub fn chunks_are_tokens(&self) -> bool {
         let source = self.token_source();
         source != TokenSource::Chunks
-            && self.answered().all(|request| request.n_output(source) == request.chunks_ns.len() as u64)
+            && self
+                .answered()
+                .all(|request| request.n_output(source) == request.chunks_ns.len() as u64)
     }
 
     /// Every gap between two chunks of an answer, pooled.
@@ -49,7 +53,8 @@ impl Trial {
         self.answered().flat_map(Request::gaps_ns).map(|ns| ns as f64 / 1e6).collect()
     }
 
-    /// First send → last token or failure: what `total` rates divide by. `None` where nothing was sent.
+    /// First send → last token or failure: what `total` rates divide by. `None` where nothing was
+    /// sent.
     pub fn load_duration_ns(&self) -> Option<u64> {
         let first = self.requests.iter().map(|request| request.sent_ns).min()?;
         let end = |request: &Request| match request.chunks_ns.last() {
@@ -108,19 +113,28 @@ impl Trial {
 
     /// Where the counts of tokens do not agree.
     pub fn disagreement(&self) -> Disagreement {
-        let differs = |a: Option<u64>, b: Option<u64>| u64::from(a.zip(b).is_some_and(|(a, b)| a != b));
+        let differs =
+            |a: Option<u64>, b: Option<u64>| u64::from(a.zip(b).is_some_and(|(a, b)| a != b));
         self.answered().fold(Disagreement::default(), |sum, request| Disagreement {
             wanted: sum.wanted + differs(request.output_usage, request.output_wanted),
-            chunks: sum.chunks + differs(request.output_usage, Some(request.chunks_ns.len() as u64)),
+            chunks: sum.chunks
+                + differs(request.output_usage, Some(request.chunks_ns.len() as u64)),
             tokenizer: sum.tokenizer + differs(request.output_usage, request.output_tokenized),
             prompt: sum.prompt
-                + u64::from(request.prompt_usage.zip(request.prompt_tokens).is_some_and(|(usage, made)| usage < made)),
+                + u64::from(
+                    request
+                        .prompt_usage
+                        .zip(request.prompt_tokens)
+                        .is_some_and(|(usage, made)| usage < made),
+                ),
         })
     }
 
     /// Share of prompt tokens that the server found in its cache; `None` where it does not tell.
     pub fn cached_share(&self) -> Option<f64> {
-        let told = self.answered().filter_map(|request| Some((request.cached_tokens?, request.prompt_usage?)));
+        let told = self
+            .answered()
+            .filter_map(|request| Some((request.cached_tokens?, request.prompt_usage?)));
         let (cached, all) = told.fold((0, 0), |sum, (cached, all)| (sum.0 + cached, sum.1 + all));
         (all > 0).then(|| cached as f64 / all as f64)
     }
@@ -133,7 +147,8 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Sent at 10 ms, due at 4 ms, first chunk at 110 ms, then 9 gaps of 20 ms: 10 tokens until 290 ms.
+    /// Sent at 10 ms, due at 4 ms, first chunk at 110 ms, then 9 gaps of 20 ms: 10 tokens until 290
+    /// ms.
     fn request() -> Request {
         Request {
             scheduled_ns: 4 * MS,
@@ -158,16 +173,28 @@ mod tests {
         assert_eq!(request.e2e_ns(), Some(280 * MS));
         assert_eq!(request.e2e_scheduled_ns(), Some(286 * MS));
         let one = Request { chunks_ns: vec![5], output_usage: Some(1), ..Request::default() };
-        assert_eq!((one.tpot_ns(TokenSource::Usage), one.decode_ns()), (None, Some(0)), "absent, not 0");
+        assert_eq!(
+            (one.tpot_ns(TokenSource::Usage), one.decode_ns()),
+            (None, Some(0)),
+            "absent, not 0"
+        );
         let whole = Request { chunks_ns: vec![5], output_usage: Some(9), ..Request::default() };
-        assert_eq!(whole.tpot_ns(TokenSource::Usage), None, "an answer in one piece has no time between tokens");
+        assert_eq!(
+            whole.tpot_ns(TokenSource::Usage),
+            None,
+            "an answer in one piece has no time between tokens"
+        );
         let whole = Request { whole: true, ..whole };
-        assert_eq!((whole.ttft_ns(), whole.ttft_scheduled_ns(), whole.e2e_ns()), (None, None, Some(5)));
+        assert_eq!(
+            (whole.ttft_ns(), whole.ttft_scheduled_ns(), whole.e2e_ns()),
+            (None, None, Some(5))
+        );
     }
 
     #[test]
     fn a_load_by_hand() {
-        // Two answers, the second 100 ms later, and a failure that ended at 1010 ms: a second in all.
+        // Two answers, the second 100 ms later, and a failure that ended at 1010 ms: a second in
+        // all.
         let later = |request: Request| Request {
             sent_ns: request.sent_ns + 100 * MS,
             chunks_ns: request.chunks_ns.iter().map(|ns| ns + 100 * MS).collect(),
@@ -181,7 +208,8 @@ mod tests {
             failure: Some(failure),
             ..Request::default()
         };
-        let mut trial = Trial { requests: vec![request(), later(request()), failed], ..Trial::default() };
+        let mut trial =
+            Trial { requests: vec![request(), later(request()), failed], ..Trial::default() };
         assert_eq!(trial.load_duration_ns(), Some(1000 * MS));
         assert_eq!(trial.output_rate_total(), Some(20.0));
         assert_eq!(trial.output_rate_decode(), Some(50.0));
@@ -192,10 +220,17 @@ mod tests {
         assert_eq!(trial.failures()[&FailureKind::Stalled], (1, "silent"));
         assert_eq!(trial.disagreement(), Disagreement::default());
         trial.params.insert("slo".into(), "ttft<150ms".into());
-        assert_eq!(trial.n_good(), Some(1), "the later one was due long before, the failure is none");
+        assert_eq!(
+            trial.n_good(),
+            Some(1),
+            "the later one was due long before, the failure is none"
+        );
         trial.requests[0].output_usage = Some(12);
         assert!(!trial.chunks_are_tokens());
-        assert_eq!(trial.disagreement(), Disagreement { wanted: 1, chunks: 1, ..Disagreement::default() });
+        assert_eq!(
+            trial.disagreement(),
+            Disagreement { wanted: 1, chunks: 1, ..Disagreement::default() }
+        );
         trial.requests[0].output_usage = None;
         assert_eq!(trial.token_source(), TokenSource::Chunks);
         assert!(!trial.chunks_are_tokens(), "nobody says so");

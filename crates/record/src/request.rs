@@ -9,8 +9,9 @@ pub struct Request {
     pub scheduled_ns: u64,
     /// When it was sent: `t0`. A connection that it had to open is opened after this.
     pub sent_ns: u64,
-    /// When it was sent once more: the connection that it was written to had served others, and closed without a byte of an answer.
-    /// The new connection is opened after this. `sent_ns` stays, so that the loss is part of every latency.
+    /// When it was sent once more: the connection that it was written to had served others, and
+    /// closed without a byte of an answer. The new connection is opened after this. `sent_ns`
+    /// stays, so that the loss is part of every latency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resent_ns: Option<u64>,
     /// When the connection that it opened stood; absent where there was one.
@@ -19,7 +20,8 @@ pub struct Request {
     /// When the head of the answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_ns: Option<u64>,
-    /// The answer came whole, not as a stream: its one stamp is of its end, and there is no first token.
+    /// The answer came whole, not as a stream: its one stamp is of its end, and there is no first
+    /// token.
     #[serde(default)]
     pub whole: bool,
     /// When each chunk that carries something of the answer came: the first is `f`, the last `l`.
@@ -93,7 +95,8 @@ failure_kinds! {
     Unreachable "cannot connect",
     /// No connection in time.
     ConnectTimeout "timeout: connect",
-    /// No TLS with the server: a certificate that is not believed, or no TLS at its port, or only that.
+    /// No TLS with the server: a certificate that is not believed, or no TLS at its port, or only
+    /// that.
     Tls "TLS",
     /// The connection broke before the head of an answer.
     Reset "connection broken",
@@ -189,7 +192,8 @@ impl Request {
     /// `(l − f)/(N − 1)`; absent for N < 2, and for an answer that came in one piece.
     pub fn tpot_ns(&self, source: TokenSource) -> Option<f64> {
         let n = self.n_output(source);
-        (n >= 2 && self.chunks_ns.len() >= 2).then(|| Some(self.decode_ns()? as f64 / (n - 1) as f64))?
+        (n >= 2 && self.chunks_ns.len() >= 2)
+            .then(|| Some(self.decode_ns()? as f64 / (n - 1) as f64))?
     }
 
     /// `l − t0`.
@@ -208,7 +212,8 @@ impl Request {
     }
 }
 
-/// What the client itself did during a load: whether its figures can be believed (metrics.md, rule 8).
+/// What the client itself did during a load: whether its figures can be believed (metrics.md, rule
+/// 8).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     /// Processor time of this process.

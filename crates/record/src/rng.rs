@@ -1,4 +1,5 @@
-//! A small seeded generator: the same seed gives the same resamples and the same random prompts on every machine.
+//! A small seeded generator: the same seed gives the same resamples and the same random prompts on
+//! every machine.
 
 /// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 #[derive(Clone, Debug)]
@@ -31,10 +32,14 @@ mod tests {
 
     #[test]
     fn the_sequence_is_the_published_one() {
-        // First values for seed 1234567, as in the test vectors of the Java and C reference implementations.
+        // First values for seed 1234567, as in the test vectors of the Java and C reference
+        // implementations.
         let mut rng = SplitMix64::new(1_234_567);
         let first: Vec<u64> = (0..3).map(|_| rng.next_u64()).collect();
-        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!(
+            first,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! How near a trial came to what the machine allows: the least time its reads and operations could take, over the time it took.
+//! How near a trial came to what the machine allows: the least time its reads and operations could
+//! take, over the time it took.
 //!
-//! The limits are measured beside the trial, because on a shared machine they swing by half within minutes. Of a prompt and
-//! of generation each takes at least the longer of two times: of its operations at the peak of the type they are done in,
-//! and of its reads of weights and of keys and values at the memory's bandwidth. One generated token is bound by reads, a
-//! long prompt by operations. Attention's own operations are not counted, nor is what else a token costs.
+//! The limits are measured beside the trial, because on a shared machine they swing by half within
+//! minutes. Of a prompt and of generation each takes at least the longer of two times: of its
+//! operations at the peak of the type they are done in, and of its reads of weights and of keys and
+//! values at the memory's bandwidth. One generated token is bound by reads, a long prompt by
+//! operations. Attention's own operations are not counted, nor is what else a token costs.
 
 use crate::{Trial, stats};
 use serde::{Deserialize, Serialize};
 
-/// Operations of one token's products with weight matrices, a multiplication and an addition counting two.
+/// Operations of one token's products with weight matrices, a multiplication and an addition
+/// counting two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operations {
     /// On 8-bit integers.
@@ -53,11 +56,13 @@ impl Roof {
 }
 
 impl Trial {
-    /// The least time that the machine allows for a repetition over the mean time that it took: 1 is the roof. `None` where
-    /// no roof was measured, or the engine does not say what a token costs.
+    /// The least time that the machine allows for a repetition over the mean time that it took: 1
+    /// is the roof. `None` where no roof was measured, or the engine does not say what a token
+    /// costs.
     pub fn roof_share(&self) -> Option<f64> {
         let roof = self.roofs.iter().copied().reduce(Roof::or)?;
-        let known = self.model.bytes_per_token > 0 && self.model.layer_operations != Operations::default();
+        let known =
+            self.model.bytes_per_token > 0 && self.model.layer_operations != Operations::default();
         let times: Vec<f64> = self.samples.iter().map(|s| s.elapsed_ns as f64 / 1e9).collect();
         let mean = stats::mean(&times).filter(|mean| *mean > 0.0 && known)?;
         Some((self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean)
@@ -71,25 +76,32 @@ impl Trial {
         let operations = roof.seconds(self.model.layer_operations, n_seqs * n_prompt)
             + roof.seconds(self.model.output_operations, n_seqs);
         let n_ubatch = self.count("n_ubatch").max(1) as f64;
-        let passes = if self.params.contains_key("n_ubatch") { (n_seqs * n_prompt / n_ubatch).ceil() } else { 1.0 };
+        let passes = if self.params.contains_key("n_ubatch") {
+            (n_seqs * n_prompt / n_ubatch).ceil()
+        } else {
+            1.0
+        };
         operations.max(passes * self.model.bytes_per_token as f64 / roof.read_bytes_per_s)
     }
 
     fn least_generation_s(&self, roof: &Roof) -> f64 {
         let (n_seqs, n_gen) = (self.n_parallel() as f64, self.count("n_gen") as f64);
-        let operations =
-            roof.seconds(self.model.layer_operations, n_seqs) + roof.seconds(self.model.output_operations, n_seqs);
+        let operations = roof.seconds(self.model.layer_operations, n_seqs)
+            + roof.seconds(self.model.output_operations, n_seqs);
         // Half of the tokens are there on average.
         let context = (self.count("n_depth") + self.count("n_prompt")) as f64 + n_gen / 2.0;
         let bytes = self.model.bytes_per_token as f64 + n_seqs * self.kv_bytes_read(context);
         n_gen * operations.max(bytes / roof.read_bytes_per_s)
     }
 
-    /// Keys and values that one token reads when there are `context` tokens: layers with a window read no more than that.
+    /// Keys and values that one token reads when there are `context` tokens: layers with a window
+    /// read no more than that.
     fn kv_bytes_read(&self, context: f64) -> f64 {
         let all = self.model.kv_bytes_per_token as f64;
         match self.model.kv_windowed {
-            Some((bytes, window)) => (all - bytes as f64) * context + bytes as f64 * context.min(window as f64),
+            Some((bytes, window)) => {
+                (all - bytes as f64) * context + bytes as f64 * context.min(window as f64)
+            }
             None => all * context,
         }
     }
@@ -110,11 +122,24 @@ mod tests {
                 output_operations: Operations { f32: 500, bf16: 500, ..Operations::default() },
                 ..Model::default()
             },
-            params: params.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+            params: params
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+                .collect(),
             samples: vec![Sample { elapsed_ns: (elapsed_s * 1e9) as u64, ..Sample::default() }],
             roofs: vec![
-                Roof { read_bytes_per_s: 500.0, int8_per_s: 1e6, bf16_per_s: None, f32_per_s: 900.0 },
-                Roof { read_bytes_per_s: 1_000.0, int8_per_s: 5e5, bf16_per_s: None, f32_per_s: 1e3 },
+                Roof {
+                    read_bytes_per_s: 500.0,
+                    int8_per_s: 1e6,
+                    bf16_per_s: None,
+                    f32_per_s: 900.0,
+                },
+                Roof {
+                    read_bytes_per_s: 1_000.0,
+                    int8_per_s: 5e5,
+                    bf16_per_s: None,
+                    f32_per_s: 1e3,
+                },
             ],
             ..Trial::default()
         }
@@ -132,7 +157,8 @@ mod tests {
         check(&[("n_gen", 4)], 4.0 * (1.0 + 0.02));
         // At depth 98 there are 100 tokens: two bytes of each, and eight of the 20 in the window.
         check(&[("n_gen", 4), ("n_depth", 98)], 4.0 * (1.0 + 0.2 + 0.16));
-        // 500 tokens of 4 ms, and one row of logits of one second; the reads of one pass take no longer.
+        // 500 tokens of 4 ms, and one row of logits of one second; the reads of one pass take no
+        // longer.
         check(&[("n_prompt", 500), ("n_ubatch", 512)], 3.0);
         // Ten passes over the weights do.
         check(&[("n_prompt", 500), ("n_ubatch", 50)], 10.0);

@@ -28,7 +28,9 @@ pub enum RecordError {
     #[error("not a record of Pacemark: {0}")]
     Json(String),
     /// Written by a later version.
-    #[error("the record has schema {found}, this version reads up to {SCHEMA}: use a newer Pacemark")]
+    #[error(
+        "the record has schema {found}, this version reads up to {SCHEMA}: use a newer Pacemark"
+    )]
     Newer {
         /// The record's schema.
         found: u32,
@@ -43,7 +45,8 @@ impl Run {
             schema: u32,
         }
         // Its message repeats strings of any length.
-        let wrong = |error: serde_json::Error| RecordError::Json(excerpt(&error.to_string()).into_owned());
+        let wrong =
+            |error: serde_json::Error| RecordError::Json(excerpt(&error.to_string()).into_owned());
         let head: Head = serde_json::from_str(text).map_err(wrong)?;
         if head.schema > SCHEMA {
             return Err(RecordError::Newer { found: head.schema });
@@ -144,8 +147,8 @@ pub struct Trial {
     pub repetitions: usize,
     /// What was measured, in order.
     pub samples: Vec<Sample>,
-    /// Peak resident memory of the process up to the end of this trial, counted from the load of its model where the system
-    /// allows, else from the start of the process.
+    /// Peak resident memory of the process up to the end of this trial, counted from the load of
+    /// its model where the system allows, else from the start of the process.
     pub peak_rss_bytes: Option<u64>,
     /// Share of processor time that the hypervisor gave to others during this trial, 0 to 1.
     #[serde(default)]
@@ -156,11 +159,12 @@ pub struct Trial {
     /// What a load measured instead of `samples`: its requests in the order in which they ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
-    /// Requests of a load that were in flight when it was interrupted: neither answered nor failed, and not in `requests`.
+    /// Requests of a load that were in flight when it was interrupted: neither answered nor failed,
+    /// and not in `requests`.
     #[serde(default)]
     pub cut_requests: u64,
-    /// Requests of a load that were due before its end and held back until after it, so never sent: not in `requests`, but
-    /// no limit was kept for them.
+    /// Requests of a load that were due before its end and held back until after it, so never sent:
+    /// not in `requests`, but no limit was kept for them.
     #[serde(default)]
     pub unsent_requests: u64,
     /// What the client did while it made a load.
@@ -173,7 +177,8 @@ pub struct Trial {
 pub enum Flag {
     /// Repetitions lie far from the others.
     Outliers,
-    /// The rate changed from the first to the last repetitions by this ratio, more than the spread explains.
+    /// The rate changed from the first to the last repetitions by this ratio, more than the spread
+    /// explains.
     Drift(f64),
     /// The warm-up was ended by its bound while the time still changed by this ratio.
     Unsettled(f64),
@@ -221,9 +226,13 @@ impl Trial {
         let rates = self.rates_ts();
         let outliers = (!stats::outliers(&rates).is_empty()).then_some(Flag::Outliers);
         let drift = stats::changed_speed(&rates, stats::CONFIDENCE).map(Flag::Drift);
-        let unsettled = self.warmup.drift().filter(|change| !self.warmup.settled && change.abs() > UNSETTLED);
+        let unsettled =
+            self.warmup.drift().filter(|change| !self.warmup.settled && change.abs() > UNSETTLED);
         let steal = self.steal_share.filter(|share| *share > STEAL);
-        [outliers, drift, unsettled.map(Flag::Unsettled), steal.map(Flag::Steal)].into_iter().flatten().collect()
+        [outliers, drift, unsettled.map(Flag::Unsettled), steal.map(Flag::Steal)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// The test in llama-bench's words.
@@ -232,7 +241,8 @@ impl Trial {
     }
 }
 
-/// A throughput test in llama-bench's words, e.g. `pp512`, `tg128`, `pp512+tg128 @ d4096`; ` x8` for a batch of eight.
+/// A throughput test in llama-bench's words, e.g. `pp512`, `tg128`, `pp512+tg128 @ d4096`; ` x8`
+/// for a batch of eight.
 pub fn test_name(params: &Map<String, Value>) -> String {
     let count = |name| params.get(name).and_then(Value::as_u64).unwrap_or(0);
     let shape = match (count("n_prompt"), count("n_gen")) {
@@ -240,7 +250,11 @@ pub fn test_name(params: &Map<String, Value>) -> String {
         (0, n_gen) => format!("tg{n_gen}"),
         (n_prompt, n_gen) => format!("pp{n_prompt}+tg{n_gen}"),
     };
-    let shape = if params.contains_key("n_parallel") { format!("{shape} x{}", count("n_parallel")) } else { shape };
+    let shape = if params.contains_key("n_parallel") {
+        format!("{shape} x{}", count("n_parallel"))
+    } else {
+        shape
+    };
     match count("n_depth") {
         0 => shape,
         depth => format!("{shape} @ d{depth}"),
@@ -259,8 +273,8 @@ pub struct Warmup {
 }
 
 impl Warmup {
-    /// Relative change from the last but one to the last run, e.g. 0.02: what had not settled when counting began. `None`
-    /// for fewer than two runs.
+    /// Relative change from the last but one to the last run, e.g. 0.02: what had not settled when
+    /// counting began. `None` for fewer than two runs.
     pub fn drift(&self) -> Option<f64> {
         match self.elapsed_ns[..] {
             [.., previous, last] if previous > 0 => Some(last as f64 / previous as f64 - 1.0),
@@ -274,8 +288,8 @@ impl Warmup {
 pub struct Sample {
     /// From the start of computing to the last token.
     pub elapsed_ns: u64,
-    /// From the start of computing to the first token (metrics.md: TTFT; nothing is queued here). Absent where no token
-    /// was generated.
+    /// From the start of computing to the first token (metrics.md: TTFT; nothing is queued here).
+    /// Absent where no token was generated.
     pub ttft_ns: Option<u64>,
     /// Times between one token and the next, in order.
     pub gaps_ns: Vec<u64>,
@@ -292,8 +306,16 @@ mod tests {
 
     #[test]
     fn a_run_survives_json_and_a_newer_one_is_refused() {
-        let trial = Trial { samples: vec![Sample { elapsed_ns: 7, ..Sample::default() }], ..Trial::default() };
-        let run = Run { schema: SCHEMA, command: vec!["bench".into()], env: Env::default(), trials: vec![trial] };
+        let trial = Trial {
+            samples: vec![Sample { elapsed_ns: 7, ..Sample::default() }],
+            ..Trial::default()
+        };
+        let run = Run {
+            schema: SCHEMA,
+            command: vec!["bench".into()],
+            env: Env::default(),
+            trials: vec![trial],
+        };
         let text = serde_json::to_string(&run).unwrap();
         assert_eq!(Run::from_json(&text).unwrap(), run);
         let newer = text.replacen(&format!("\"schema\":{SCHEMA}"), "\"schema\":99", 1);

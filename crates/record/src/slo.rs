@@ -35,15 +35,16 @@ pub enum Figure {
 }
 
 impl Figure {
-    const ALL: [(&'static str, Figure); 3] = [("ttft", Figure::Ttft), ("tpot", Figure::Tpot), ("e2e", Figure::E2e)];
+    const ALL: [(&'static str, Figure); 3] =
+        [("ttft", Figure::Ttft), ("tpot", Figure::Tpot), ("e2e", Figure::E2e)];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         Figure::ALL.iter().find(|(_, figure)| *figure == self).map_or("", |(name, _)| name)
     }
 
-    /// Its value for an answered request; a figure that the request cannot have (TPOT of one token) takes no time, one that
-    /// nobody saw (an answer that was no stream) endless time.
+    /// Its value for an answered request; a figure that the request cannot have (TPOT of one token)
+    /// takes no time, one that nobody saw (an answer that was no stream) endless time.
     fn of(self, request: &Request, source: TokenSource) -> f64 {
         let value = match self {
             Figure::Ttft => request.ttft_scheduled_ns().map(|ns| ns as f64),
@@ -62,7 +63,8 @@ const ENDLESS: f64 = 1e300;
 pub struct LimitResult {
     /// The limit.
     pub limit: Limit,
-    /// Its percentile over all requests, failures counted as endless; absent where the sample does not bound it.
+    /// Its percentile over all requests, failures counted as endless; absent where the sample does
+    /// not bound it.
     pub found_ns: Option<f64>,
     /// Share of all requests that kept it.
     pub share_met: f64,
@@ -95,10 +97,12 @@ impl LimitVerdict {
 impl Slo {
     /// The request keeps every limit.
     pub fn is_met_by(&self, request: &Request, source: TokenSource) -> bool {
-        request.is_ok() && self.limits.iter().all(|limit| limit.figure.of(request, source) < limit.limit_ns)
+        request.is_ok()
+            && self.limits.iter().all(|limit| limit.figure.of(request, source) < limit.limit_ns)
     }
 
-    /// Each limit against the requests of `trial`, and those that it could not send: they wait without end.
+    /// Each limit against the requests of `trial`, and those that it could not send: they wait
+    /// without end.
     pub fn judge(&self, trial: &Trial) -> Vec<LimitResult> {
         let source = trial.token_source();
         // More of them change no percentile above the first.
@@ -134,7 +138,8 @@ impl fmt::Display for Slo {
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percentile = self.percentile.map_or(String::new(), |p| format!(":p{}", (p * 1e6).round() / 1e4));
+        let percentile =
+            self.percentile.map_or(String::new(), |p| format!(":p{}", (p * 1e6).round() / 1e4));
         write!(f, "{}{percentile}<{}ms", self.figure.name(), self.limit_ns / 1e6)
     }
 }
@@ -149,8 +154,12 @@ impl FromStr for Slo {
 }
 
 fn parse_limit(text: &str) -> Result<Limit, String> {
-    let expected =
-        || format!("'{}': expected FIGURE:pNN<TIME, e.g. ttft:p95<500ms, with ttft, tpot or e2e", excerpt(text));
+    let expected = || {
+        format!(
+            "'{}': expected FIGURE:pNN<TIME, e.g. ttft:p95<500ms, with ttft, tpot or e2e",
+            excerpt(text)
+        )
+    };
     let (left, right) = text.trim().split_once('<').ok_or_else(expected)?;
     let (name, percentile) = match left.split_once(':') {
         None => (left, None),
@@ -162,7 +171,11 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
             (name, Some(p / 100.0))
         }
     };
-    let figure = Figure::ALL.iter().find(|(known, _)| *known == name).map(|(_, f)| *f).ok_or_else(expected)?;
+    let figure = Figure::ALL
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, f)| *f)
+        .ok_or_else(expected)?;
     let limit_ns = parse_time_ns(right).ok_or_else(expected)?;
     Ok(Limit { figure, percentile, limit_ns })
 }
@@ -191,23 +204,41 @@ mod tests {
         let slo: Slo = "ttft:p95<500ms,tpot:p99.9<0.05s,e2e<20us".parse().unwrap();
         assert_eq!(slo.to_string(), "ttft:p95<500ms,tpot:p99.9<50ms,e2e<0.02ms");
         assert_eq!(slo.limits[2].percentile, None);
-        for wrong in ["", "ttft", "ttft:95<1s", "ttft:p95<500", "ttft:p100<1s", "ttft:p95<-1s", "itl<1s", "ttft<nans"] {
+        for wrong in [
+            "",
+            "ttft",
+            "ttft:95<1s",
+            "ttft:p95<500",
+            "ttft:p100<1s",
+            "ttft:p95<-1s",
+            "itl<1s",
+            "ttft<nans",
+        ] {
             assert!(wrong.parse::<Slo>().is_err(), "{wrong}");
         }
     }
 
-    /// Sent a millisecond after its time, first token after `ttft_ms` more, then one a millisecond later.
+    /// Sent a millisecond after its time, first token after `ttft_ms` more, then one a millisecond
+    /// later.
     fn request(ttft_ms: u64) -> Request {
         let first = (1 + ttft_ms) * 1_000_000;
-        Request { sent_ns: 1_000_000, chunks_ns: vec![first, first + 1_000_000], ..Request::default() }
+        Request {
+            sent_ns: 1_000_000,
+            chunks_ns: vec![first, first + 1_000_000],
+            ..Request::default()
+        }
     }
 
     #[test]
     fn a_failure_is_endless_and_a_percentile_needs_its_sample() {
         let slo: Slo = "ttft:p90<10ms".parse().unwrap();
-        let mut trial = Trial { requests: (0..40).map(|_| request(5)).collect(), ..Trial::default() };
+        let mut trial =
+            Trial { requests: (0..40).map(|_| request(5)).collect(), ..Trial::default() };
         let found = &slo.judge(&trial)[0];
-        assert_eq!((found.verdict, found.found_ns, found.share_met), (LimitVerdict::Met, Some(6e6), 1.0));
+        assert_eq!(
+            (found.verdict, found.found_ns, found.share_met),
+            (LimitVerdict::Met, Some(6e6), 1.0)
+        );
         let failure = Failure { kind: FailureKind::Cut, message: String::new() };
         for request in &mut trial.requests[..5] {
             request.failure = Some(failure.clone());
@@ -220,17 +251,28 @@ mod tests {
         assert!(!slo.is_met_by(&trial.requests[0], TokenSource::Chunks));
         assert!(slo.is_met_by(&trial.requests[19], TokenSource::Chunks));
         // What was due and not sent counts as a failure does.
-        let mut trial =
-            Trial { requests: (0..40).map(|_| request(5)).collect(), unsent_requests: 5, ..Trial::default() };
+        let mut trial = Trial {
+            requests: (0..40).map(|_| request(5)).collect(),
+            unsent_requests: 5,
+            ..Trial::default()
+        };
         let found = &slo.judge(&trial)[0];
         assert_eq!((found.verdict, found.share_met), (LimitVerdict::Missed, 40.0 / 45.0));
         trial.unsent_requests = u64::MAX;
         assert_eq!(slo.judge(&trial)[0].verdict, LimitVerdict::Missed, "whatever a record says");
         // A whole answer has no time between tokens that could be kept.
-        let whole = Request { whole: true, chunks_ns: vec![5], output_usage: Some(9), ..Request::default() };
+        let whole = Request {
+            whole: true,
+            chunks_ns: vec![5],
+            output_usage: Some(9),
+            ..Request::default()
+        };
         let tpot: Slo = "tpot<1s".parse().unwrap();
         assert!(!tpot.is_met_by(&whole, TokenSource::Usage));
-        assert!(tpot.is_met_by(&Request { whole: false, output_usage: Some(1), ..whole }, TokenSource::Usage));
+        assert!(tpot.is_met_by(
+            &Request { whole: false, output_usage: Some(1), ..whole },
+            TokenSource::Usage
+        ));
         // From the schedule: 9 ms after it was sent are 10 ms after it was due.
         assert!(!slo.is_met_by(&request(9), TokenSource::Chunks));
     }

@@ -1,10 +1,12 @@
-//! The ladder of the serving stack in figures: what each stage reaches, and what its own layer costs.
+//! The ladder of the serving stack in figures: what each stage reaches, and what its own layer
+//! costs.
 
 use crate::Trial;
 use crate::stats::{CONFIDENCE, Interval, mean, mean_interval, paired_ratio};
 use serde::Serialize;
 
-/// Name of the experiment in trials: one for each stage, whose samples were taken in turn, round by round.
+/// Name of the experiment in trials: one for each stage, whose samples were taken in turn, round by
+/// round.
 pub const STAGES_EXPERIMENT: &str = "stages";
 
 /// What a stage must reach.
@@ -35,17 +37,20 @@ pub struct StageFigures {
     pub stage: u64,
     /// What it adds.
     pub name: String,
-    /// Generated tokens of all requests over the time of the whole run, prompts included; mean of the rounds.
+    /// Generated tokens of all requests over the time of the whole run, prompts included; mean of
+    /// the rounds.
     pub tokens_per_second: f64,
     /// Where that mean lies.
     pub interval: Option<[f64; 2]>,
-    /// Microseconds for each generated token that this layer adds to the stage before; `None` for the first.
+    /// Microseconds for each generated token that this layer adds to the stage before; `None` for
+    /// the first.
     pub own_us_per_token: Option<f64>,
     /// Where that lies: from the differences within rounds.
     pub own_interval: Option<[f64; 2]>,
     /// That as a share of the stage before's time, 0 to 1.
     pub own_share: Option<f64>,
-    /// One minus the rate's paired ratio to stage 0: 0.05 for a twentieth lost, negative where it is faster.
+    /// One minus the rate's paired ratio to stage 0: 0.05 for a twentieth lost, negative where it
+    /// is faster.
     pub loss: f64,
     /// Where that lies.
     pub loss_interval: Option<[f64; 2]>,
@@ -63,15 +68,21 @@ impl Trial {
 
     /// Microseconds a generated token of each round.
     fn us_per_token(&self) -> Vec<f64> {
-        self.samples.iter().map(|sample| sample.elapsed_ns as f64 / 1e3 / self.generated_tokens()).collect()
+        self.samples
+            .iter()
+            .map(|sample| sample.elapsed_ns as f64 / 1e3 / self.generated_tokens())
+            .collect()
     }
 }
 
 /// The rows of a ladder; those of stages that completed no round are left out.
 pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
-    let measured: Vec<&Trial> =
-        trials.iter().filter(|trial| trial.experiment == STAGES_EXPERIMENT && !trial.samples.is_empty()).collect();
-    let rates = |trial: &Trial| -> Vec<f64> { trial.us_per_token().iter().map(|us| 1e6 / us).collect() };
+    let measured: Vec<&Trial> = trials
+        .iter()
+        .filter(|trial| trial.experiment == STAGES_EXPERIMENT && !trial.samples.is_empty())
+        .collect();
+    let rates =
+        |trial: &Trial| -> Vec<f64> { trial.us_per_token().iter().map(|us| 1e6 / us).collect() };
     let Some(base) = measured.first().map(|first| rates(first)) else { return Vec::new() };
     let figures = |(i, trial): (usize, &&Trial)| {
         let own = i.checked_sub(1).map(|before| differences(trial, measured[before]));
@@ -81,14 +92,19 @@ pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
         let loss_interval = against_base.and_then(|ratio| ratio.interval);
         StageFigures {
             stage: trial.count("stage"),
-            name: trial.params.get("name").and_then(|name| name.as_str()).unwrap_or_default().to_owned(),
+            name: trial
+                .params
+                .get("name")
+                .and_then(|name| name.as_str())
+                .unwrap_or_default()
+                .to_owned(),
             tokens_per_second: mean(&rates).unwrap_or(f64::NAN),
             interval: interval.map(ends),
             own_us_per_token: own.as_ref().and_then(|own| mean(own)),
             own_interval: own.as_ref().and_then(|own| mean_interval(own, CONFIDENCE)).map(ends),
-            own_share: own
-                .as_ref()
-                .and_then(|own| Some(mean(own)? / mean(&measured[i - 1].us_per_token()).filter(|us| *us > 0.0)?)),
+            own_share: own.as_ref().and_then(|own| {
+                Some(mean(own)? / mean(&measured[i - 1].us_per_token()).filter(|us| *us > 0.0)?)
+            }),
             loss: against_base.map_or(f64::NAN, |ratio| 1.0 - ratio.ratio),
             loss_interval: loss_interval.map(|i| [1.0 - i.high, 1.0 - i.low]),
             verdict: match target {
@@ -105,7 +121,12 @@ pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
 
 /// Microseconds a token that `trial` took longer than `before`, round by round.
 fn differences(trial: &Trial, before: &Trial) -> Vec<f64> {
-    trial.us_per_token().iter().zip(before.us_per_token()).map(|(this, before)| this - before).collect()
+    trial
+        .us_per_token()
+        .iter()
+        .zip(before.us_per_token())
+        .map(|(this, before)| this - before)
+        .collect()
 }
 
 fn ends(interval: Interval) -> [f64; 2] {
@@ -132,14 +153,18 @@ mod tests {
         Trial {
             experiment: STAGES_EXPERIMENT.into(),
             params: params.as_object().unwrap().clone(),
-            samples: times_ms.iter().map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() }).collect(),
+            samples: times_ms
+                .iter()
+                .map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() })
+                .collect(),
             ..Trial::default()
         }
     }
 
     #[test]
     fn costs_are_differences_within_rounds() {
-        // The machine is slower in every second round; stage 1 always takes 10 ms more, stage 2 as long as stage 1.
+        // The machine is slower in every second round; stage 1 always takes 10 ms more, stage 2 as
+        // long as stage 1.
         let base = [1000, 1200, 1000, 1200, 1000, 1200];
         let more: Vec<u64> = base.iter().map(|ms| ms + 10).collect();
         let trials = [trial(0, &base), trial(1, &more), trial(2, &more), trial(3, &[])];
@@ -151,14 +176,19 @@ mod tests {
         assert!((rows[1].own_us_per_token.unwrap() - 10.0).abs() < 1e-9 && high - low < 1e-9);
         assert!((rows[1].own_share.unwrap() - 10.0 / 1100.0).abs() < 1e-9);
         // 1 - sqrt(1000/1010 * 1200/1210), the noise of the machine cancelled.
-        assert!((rows[1].loss - 0.009083).abs() < 1e-5 && rows[1].loss_interval.unwrap()[1] < 0.0105);
+        assert!(
+            (rows[1].loss - 0.009083).abs() < 1e-5 && rows[1].loss_interval.unwrap()[1] < 0.0105
+        );
         assert_eq!(rows[2].own_us_per_token, Some(0.0));
         assert!(rows.iter().all(|row| row.verdict == StageVerdict::Met && row.rounds == 6));
         let rows = stage_figures(&trials, Target::Share(0.995));
         assert_eq!((rows[0].verdict, rows[1].verdict), (StageVerdict::Met, StageVerdict::Missed));
         let rows = stage_figures(&trials, Target::TokensPerSecond(930.0));
         assert_eq!(rows[1].verdict, StageVerdict::Undecided);
-        assert!(stage_figures(&[trial(0, &[5, 5])], Target::Share(2.0))[0].verdict == StageVerdict::Undecided);
+        assert!(
+            stage_figures(&[trial(0, &[5, 5])], Target::Share(2.0))[0].verdict
+                == StageVerdict::Undecided
+        );
         assert!(stage_figures(&[], Target::Share(1.0)).is_empty());
     }
 }

@@ -20,8 +20,8 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// As llama-bench writes values in CSV and SQL (C++'s `std::to_string`): six decimals, yes and no as 1 and 0. Nothing
-    /// for an absent value.
+    /// As llama-bench writes values in CSV and SQL (C++'s `std::to_string`): six decimals, yes and
+    /// no as 1 and 0. Nothing for an absent value.
     pub fn plain(&self) -> String {
         match self {
             Cell::Absent => String::new(),
@@ -50,7 +50,9 @@ impl From<&Value> for Cell {
             Value::Null => Cell::Absent,
             Value::Bool(yes) => Cell::Bool(*yes),
             Value::String(text) => Cell::Text(text.clone()),
-            Value::Number(n) => n.as_i64().map(Cell::Int).or(n.as_f64().map(Cell::Float)).unwrap_or(Cell::Absent),
+            Value::Number(n) => {
+                n.as_i64().map(Cell::Int).or(n.as_f64().map(Cell::Float)).unwrap_or(Cell::Absent)
+            }
             Value::Array(_) | Value::Object(_) => Cell::Text(value.to_string()),
         }
     }

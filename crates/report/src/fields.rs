@@ -1,7 +1,9 @@
-//! What there is to show of a trial: llama-bench's 42 fields or llama-batched-bench's 18, then our own.
+//! What there is to show of a trial: llama-bench's 42 fields or llama-batched-bench's 18, then our
+//! own.
 //!
-//! Names, order and kinds are those of llama-bench's `test::get_fields` and `get_field_type` (tools/llama-bench of
-//! llama.cpp, 2026-09), so that compare-llama-bench.py and other readers of its output take ours.
+//! Names, order and kinds are those of llama-bench's `test::get_fields` and `get_field_type`
+//! (tools/llama-bench of llama.cpp, 2026-09), so that compare-llama-bench.py and other readers of
+//! its output take ours.
 
 use crate::Cell;
 use jiff::Timestamp;
@@ -15,14 +17,16 @@ pub struct Row<'a> {
     pub env: &'a Env,
     /// What was measured.
     pub trial: &'a Trial,
-    /// The first backend of the test against this row's, by each figure; empty in the first one's own row.
+    /// The first backend of the test against this row's, by each figure; empty in the first one's
+    /// own row.
     pub comparisons: &'a [Comparison],
 }
 
 /// What a renderer shows, the same for all rows.
 #[derive(Clone)]
 pub struct Layout<'a> {
-    /// Parameters that were swept or are not at their default: further columns of tables for reading, as in llama-bench.
+    /// Parameters that were swept or are not at their default: further columns of tables for
+    /// reading, as in llama-bench.
     pub varied: &'a [&'static str],
     /// Our own figures.
     pub metrics: &'static [Metric],
@@ -169,13 +173,17 @@ pub const LLAMA_BENCH: &[Field] = &[
     field("test_time", Text, |r, _| Cell::Text(rfc3339(r.trial.started_unix_s))),
     // llama-bench truncates both to whole nanoseconds.
     field("avg_ns", Int, |r, _| Cell::Int(stats::mean(&elapsed_ns(r)).unwrap_or(0.0) as i64)),
-    field("stddev_ns", Int, |r, _| Cell::Int(stats::sample_sd(&elapsed_ns(r)).unwrap_or(0.0) as i64)),
+    field("stddev_ns", Int, |r, _| {
+        Cell::Int(stats::sample_sd(&elapsed_ns(r)).unwrap_or(0.0) as i64)
+    }),
     field("avg_ts", Float, |r, _| Cell::Float(stats::mean(&r.trial.rates_ts()).unwrap_or(0.0))),
-    field("stddev_ts", Float, |r, _| Cell::Float(stats::sample_sd(&r.trial.rates_ts()).unwrap_or(0.0))),
+    field("stddev_ts", Float, |r, _| {
+        Cell::Float(stats::sample_sd(&r.trial.rates_ts()).unwrap_or(0.0))
+    }),
 ];
 
-/// llama-batched-bench's keys (tools/batched-bench of llama.cpp, 2026-09), then those of llama-bench that say what ran where:
-/// its own output does not.
+/// llama-batched-bench's keys (tools/batched-bench of llama.cpp, 2026-09), then those of
+/// llama-bench that say what ran where: its own output does not.
 pub const BATCHED_BENCH: &[Field] = &[
     field("n_kv_max", Int, param),
     field("n_batch", Int, param),
@@ -239,15 +247,20 @@ pub const LOAD: &[Field] = &[
     field("slo", Text, param),
     field("token_source", Text, |r, _| text(r.trial.token_source().name())),
     field("chunks_are_tokens", Bool, |r, _| Cell::Bool(r.trial.chunks_are_tokens())),
-    field("steady_verdict", Text, |r, _| r.trial.steady().map_or(Cell::Absent, |s| text(s.verdict.name()))),
+    field("steady_verdict", Text, |r, _| {
+        r.trial.steady().map_or(Cell::Absent, |s| text(s.verdict.name()))
+    }),
     field("grade", Text, |r, _| r.trial.grade().map_or(Cell::Absent, |grade| text(grade.name))),
     field("failures", Text, |r, _| {
-        let kinds: serde_json::Map<_, _> = r.trial.failures().into_iter().map(failures_of_kind).collect();
+        let kinds: serde_json::Map<_, _> =
+            r.trial.failures().into_iter().map(failures_of_kind).collect();
         Cell::Json(serde_json::Value::Object(kinds).to_string())
     }),
     field("unsent", Int, |r, _| Cell::Int(r.trial.unsent_requests.min(i64::MAX as u64) as i64)),
     field("resent", Int, |r, _| {
-        Cell::Int(r.trial.requests.iter().filter(|request| request.resent_ns.is_some()).count() as i64)
+        Cell::Int(
+            r.trial.requests.iter().filter(|request| request.resent_ns.is_some()).count() as i64
+        )
     }),
     field("slo_results", Text, |r, _| Cell::Json(slo_results(r.trial).to_string())),
     field("stamps", Text, |r, _| r.trial.client.as_ref().map_or(Cell::Absent, |c| text(&c.stamps))),
@@ -293,9 +306,15 @@ pub const OWN: &[Field] = &[
     field("warmup_settled", Bool, |r, _| Cell::Bool(r.trial.warmup.settled)),
     field("ci_method", Text, |_, _| text(BOOTSTRAP)),
     field("steal_share", Float, |r, _| r.trial.steal_share.into()),
-    field("flags", Text, |r, _| Cell::Text(r.trial.flags().iter().map(|f| f.name()).collect::<Vec<_>>().join(","))),
-    field("roofs", Text, |r, _| serde_json::to_string(&r.trial.roofs).map_or(Cell::Absent, Cell::Json)),
-    field("comparisons", Text, |r, _| serde_json::to_string(r.comparisons).map_or(Cell::Absent, Cell::Json)),
+    field("flags", Text, |r, _| {
+        Cell::Text(r.trial.flags().iter().map(|f| f.name()).collect::<Vec<_>>().join(","))
+    }),
+    field("roofs", Text, |r, _| {
+        serde_json::to_string(&r.trial.roofs).map_or(Cell::Absent, Cell::Json)
+    }),
+    field("comparisons", Text, |r, _| {
+        serde_json::to_string(r.comparisons).map_or(Cell::Absent, Cell::Json)
+    }),
 ];
 
 /// A column of the formats for programs.
@@ -352,7 +371,10 @@ fn from_field(field: &'static Field) -> Column {
 
 /// Date and time, UTC, to the second.
 fn rfc3339(unix_s: u64) -> String {
-    i64::try_from(unix_s).ok().and_then(|s| Timestamp::from_second(s).ok()).map_or(String::new(), |t| t.to_string())
+    i64::try_from(unix_s)
+        .ok()
+        .and_then(|s| Timestamp::from_second(s).ok())
+        .map_or(String::new(), |t| t.to_string())
 }
 
 #[cfg(test)]
@@ -363,7 +385,10 @@ mod tests {
     fn llama_benchs_order() {
         let names: Vec<_> = LLAMA_BENCH.iter().map(|f| f.name).collect();
         assert_eq!(names.len(), 42);
-        assert_eq!((names[0], names[22], names[31], names[37]), ("build_commit", "flash_attn", "repack", "test_time"));
+        assert_eq!(
+            (names[0], names[22], names[31], names[37]),
+            ("build_commit", "flash_attn", "repack", "test_time")
+        );
         assert_eq!(names[41], "stddev_ts");
     }
 

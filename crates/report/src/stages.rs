@@ -27,7 +27,11 @@ pub fn table(run: &Run, figures: &[StageFigures], target: Target) -> String {
     }
     let target = match target {
         Target::Share(share) => {
-            format!("{:.0} % of stage {}", 100.0 * share, figures.first().map_or(0, |row| row.stage))
+            format!(
+                "{:.0} % of stage {}",
+                100.0 * share,
+                figures.first().map_or(0, |row| row.stage)
+            )
         }
         Target::TokensPerSecond(rate) => format!("{rate} t/s"),
     };
@@ -65,7 +69,10 @@ fn number(value: Option<f64>, scale: f64, digits: usize) -> String {
 }
 
 fn range(ends: Option<[f64; 2]>, scale: f64, digits: usize) -> String {
-    ends.map_or_else(|| "-".into(), |[low, high]| format!("{:.digits$} … {:.digits$}", low * scale, high * scale))
+    ends.map_or_else(
+        || "-".into(),
+        |[low, high]| format!("{:.digits$} … {:.digits$}", low * scale, high * scale),
+    )
 }
 
 fn verdict(verdict: StageVerdict) -> &'static str {
@@ -117,8 +124,14 @@ pub fn bars(figures: &[StageFigures]) -> String {
     let mut out = String::new();
     for row in figures {
         let length = (row.tokens_per_second / most * WIDTH).round().max(0.0) as usize;
-        let _ =
-            writeln!(out, "{:>2} {:<19} {:<50} {:.1}", row.stage, row.name, "█".repeat(length), row.tokens_per_second);
+        let _ = writeln!(
+            out,
+            "{:>2} {:<19} {:<50} {:.1}",
+            row.stage,
+            row.name,
+            "█".repeat(length),
+            row.tokens_per_second
+        );
     }
     out
 }
@@ -155,8 +168,11 @@ pub fn svg(figures: &[StageFigures]) -> String {
             y(rate) + 4.0
         );
     }
-    let points: Vec<String> =
-        figures.iter().enumerate().map(|(i, row)| format!("{:.1},{:.1}", x(i), y(row.tokens_per_second))).collect();
+    let points: Vec<String> = figures
+        .iter()
+        .enumerate()
+        .map(|(i, row)| format!("{:.1},{:.1}", x(i), y(row.tokens_per_second)))
+        .collect();
     let _ = writeln!(
         out,
         "<polyline points=\"{}\" fill=\"none\" stroke=\"#1f6feb\" stroke-width=\"2\"/>",
@@ -214,14 +230,25 @@ mod tests {
                 "n_gen_tokens": 50, "calls": [250, 2000] });
             Trial {
                 experiment: STAGES_EXPERIMENT.into(),
-                model: Model { model_type: "llama 135M Q4_1".into(), isa: "avx512".into(), ..Model::default() },
+                model: Model {
+                    model_type: "llama 135M Q4_1".into(),
+                    isa: "avx512".into(),
+                    ..Model::default()
+                },
                 params: params.as_object().unwrap().clone(),
-                samples: ms.iter().map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() }).collect(),
+                samples: ms
+                    .iter()
+                    .map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() })
+                    .collect(),
                 ..Trial::default()
             }
         };
-        let env =
-            Env { cpu_model: Some("A processor".into()), logical_cpus: 2, version: "1.2.3".into(), ..Env::default() };
+        let env = Env {
+            cpu_model: Some("A processor".into()),
+            logical_cpus: 2,
+            version: "1.2.3".into(),
+            ..Env::default()
+        };
         let trials = [
             (0, "decoder", [2000, 2010, 1990, 2000, 2005]),
             (1, "KV pages, sampling", [2020, 2030, 2012, 2019, 2026]),
@@ -235,11 +262,17 @@ mod tests {
         let run = run();
         let target = Target::Share(0.95);
         let figures = stage_figures(&run.trials, target);
-        insta::assert_snapshot!("stages_table", table(&run, &figures, target) + "\n" + &bars(&figures));
+        insta::assert_snapshot!(
+            "stages_table",
+            table(&run, &figures, target) + "\n" + &bars(&figures)
+        );
         insta::assert_snapshot!("stages_svg", svg(&figures));
         let json = json(&run, &figures, target);
         let keys: Vec<&String> = json["stages"][1].as_object().unwrap().keys().collect();
-        assert_eq!(keys[..5], ["stage", "name", "tokens_per_second", "interval", "own_us_per_token"]);
+        assert_eq!(
+            keys[..5],
+            ["stage", "name", "tokens_per_second", "interval", "own_us_per_token"]
+        );
         assert_eq!(
             (&json["stages"][1]["calls"], &json["stages"][2]["verdict"]),
             (&json!([250, 2000]), &json!("missed"))
@@ -249,6 +282,9 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        assert_eq!([nice(1.0), nice(0.5), nice(972.0), nice(1001.0), nice(262.0)], [1.0, 0.5, 1000.0, 1500.0, 300.0]);
+        assert_eq!(
+            [nice(1.0), nice(0.5), nice(972.0), nice(1001.0), nice(262.0)],
+            [1.0, 0.5, 1000.0, 1500.0, 300.0]
+        );
     }
 }

@@ -1,9 +1,10 @@
 //! The blocks of the KV cache: who holds which, and which full ones may be shared.
 //!
-//! A full block is known by the chain of blocks before it and by its tokens. Chains have numbers that are given once and
-//! never again, so a lookup compares tokens, not hashes of tokens: two prompts never share a block by accident or by design
-//! of an attacker. A block that nobody holds keeps its content, and may be found again, until its turn to be reused comes:
-//! the least recently released goes first, and of one sequence its last block.
+//! A full block is known by the chain of blocks before it and by its tokens. Chains have numbers
+//! that are given once and never again, so a lookup compares tokens, not hashes of tokens: two
+//! prompts never share a block by accident or by design of an attacker. A block that nobody holds
+//! keeps its content, and may be found again, until its turn to be reused comes: the least recently
+//! released goes first, and of one sequence its last block.
 
 use crate::TokenId;
 use std::collections::HashMap;
@@ -46,7 +47,8 @@ pub struct BlockPool {
     n_lookups: u64,
 }
 
-/// Full blocks at the start of a sequence that are in the index, and the chains that they end. Nothing of it is held.
+/// Full blocks at the start of a sequence that are in the index, and the chains that they end.
+/// Nothing of it is held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Found(Vec<(u32, ChainId)>);
 
@@ -67,7 +69,8 @@ pub(crate) struct Holding {
 }
 
 impl BlockPool {
-    /// `n_blocks` free blocks of `block_size` tokens; with `share`, full ones are found by those that begin alike.
+    /// `n_blocks` free blocks of `block_size` tokens; with `share`, full ones are found by those
+    /// that begin alike.
     pub fn new(n_blocks: u32, block_size: usize, share: bool) -> BlockPool {
         let block = Block { holders: 0, key: None, chain: ROOT, previous: NIL, next: NIL };
         let mut pool = BlockPool {
@@ -115,11 +118,12 @@ impl BlockPool {
         self.n_lookups
     }
 
-    /// Full blocks at the start of `tokens` that are in the index, the last token left out: it is always computed, for its
-    /// logits. Nothing is taken yet.
+    /// Full blocks at the start of `tokens` that are in the index, the last token left out: it is
+    /// always computed, for its logits. Nothing is taken yet.
     ///
-    /// `before` is what was found for the same tokens some time ago. As a chain's number never comes again, a block that still
-    /// ends its chain is still right, and only what may follow those is looked up: who waits long is not looked up again and again.
+    /// `before` is what was found for the same tokens some time ago. As a chain's number never
+    /// comes again, a block that still ends its chain is still right, and only what may follow
+    /// those is looked up: who waits long is not looked up again and again.
     pub(crate) fn find(&mut self, tokens: &[TokenId], before: Found) -> Found {
         let Found(mut found) = before;
         let is_known = |&&(id, chain): &&(u32, ChainId)| {
@@ -183,12 +187,14 @@ impl BlockPool {
             let key = (holding.chain, Box::from(&tokens[from..from + self.block_size]));
             let id = holding.blocks[holding.n_entered];
             let chain = match self.index.get(&key) {
-                // Somebody computed the same at the same time: this copy stays unknown, what follows it is shared.
+                // Somebody computed the same at the same time: this copy stays unknown, what
+                // follows it is shared.
                 Some(&(_, chain)) => chain,
                 None => {
                     let chain = self.next_chain;
                     self.next_chain += 1;
-                    (self.blocks[id as usize].key, self.blocks[id as usize].chain) = (Some(key.clone()), chain);
+                    (self.blocks[id as usize].key, self.blocks[id as usize].chain) =
+                        (Some(key.clone()), chain);
                     self.index.insert(key, (id, chain));
                     chain
                 }
@@ -198,7 +204,8 @@ impl BlockPool {
         }
     }
 
-    /// Takes back all blocks of `holding`, its last first, so that what others may share lives longest.
+    /// Takes back all blocks of `holding`, its last first, so that what others may share lives
+    /// longest.
     pub(crate) fn release(&mut self, holding: &mut Holding) {
         for id in std::mem::take(holding).blocks.into_iter().rev() {
             let block = &mut self.blocks[id as usize];
@@ -243,8 +250,12 @@ impl BlockPool {
         self.n_free -= 1;
     }
 
-    /// Whether the list, the counts and the index agree with `holdings`, all there are; the error says what does not.
-    pub(crate) fn check<'a>(&self, holdings: impl Iterator<Item = &'a Holding>) -> Result<(), String> {
+    /// Whether the list, the counts and the index agree with `holdings`, all there are; the error
+    /// says what does not.
+    pub(crate) fn check<'a>(
+        &self,
+        holdings: impl Iterator<Item = &'a Holding>,
+    ) -> Result<(), String> {
         let mut held = vec![0u32; self.blocks.len()];
         for holding in holdings {
             holding.blocks.iter().for_each(|&id| held[id as usize] += 1);
@@ -262,7 +273,10 @@ impl BlockPool {
         for (id, block) in self.blocks.iter().enumerate() {
             if block.holders != held[id] || free[id] != (held[id] == 0) {
                 let Block { holders, .. } = block;
-                return Err(format!("block {id}: {holders} holders counted, {} found, free: {}", held[id], free[id]));
+                return Err(format!(
+                    "block {id}: {holders} holders counted, {} found, free: {}",
+                    held[id], free[id]
+                ));
             }
             let entered = (id as u32, block.chain);
             if block.key.as_ref().is_some_and(|key| self.index.get(key) != Some(&entered)) {
@@ -270,8 +284,13 @@ impl BlockPool {
             }
         }
         let n_free = free.iter().filter(|&&is| is).count();
-        if n_free != self.n_free || self.blocks.iter().filter(|block| block.key.is_some()).count() != self.index.len() {
-            return Err(format!("{n_free} blocks are free, {} counted; or the index has others", self.n_free));
+        if n_free != self.n_free
+            || self.blocks.iter().filter(|block| block.key.is_some()).count() != self.index.len()
+        {
+            return Err(format!(
+                "{n_free} blocks are free, {} counted; or the index has others",
+                self.n_free
+            ));
         }
         Ok(())
     }

@@ -36,10 +36,12 @@ impl Queue {
         self.line.remove(&rank);
     }
 
-    /// Whose turn it is: the first of all; but the first batch request once `bound` others have gone before it.
+    /// Whose turn it is: the first of all; but the first batch request once `bound` others have
+    /// gone before it.
     pub fn next(&self, bound: usize) -> Option<Next> {
         let overdue = self.first_batch().filter(|_| self.overtaken >= bound);
-        let turn = overdue.and_then(|rank| self.line.get_key_value(&rank)).or(self.line.first_key_value());
+        let turn =
+            overdue.and_then(|rank| self.line.get_key_value(&rank)).or(self.line.first_key_value());
         turn.map(|(&rank, &id)| Next { rank, id, overdue: overdue.is_some() })
     }
 

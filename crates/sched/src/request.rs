@@ -29,7 +29,8 @@ pub struct NewRequest {
     pub reuse_prefix: bool,
 }
 
-/// Order of service: class, then arrival. A batch request that was overtaken often enough changes class.
+/// Order of service: class, then arrival. A batch request that was overtaken often enough changes
+/// class.
 pub(crate) type Rank = (Class, u64);
 
 /// Where a request is.

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 pub struct SchedulerConfig {
     /// Requests computed at once.
     pub max_num_seqs: usize,
-    /// Tokens of a step, over all requests. At least `max_num_seqs`, so that whoever generates always advances.
+    /// Tokens of a step, over all requests. At least `max_num_seqs`, so that whoever generates
+    /// always advances.
     pub max_num_batched_tokens: usize,
     /// Interactive requests that may start before a batch request that is first of its class.
     pub max_overtakes: usize,
@@ -47,8 +48,8 @@ pub struct PlanItem {
     pub n_tokens: usize,
     /// Guessed tokens to compute after them.
     pub n_draft: usize,
-    /// Whether this catches up with the request's tokens, so that the logits of the last of `n_tokens` and of every guess are
-    /// wanted.
+    /// Whether this catches up with the request's tokens, so that the logits of the last of
+    /// `n_tokens` and of every guess are wanted.
     pub samples: bool,
 }
 
@@ -57,7 +58,8 @@ pub struct PlanItem {
 pub struct StepPlan {
     /// What to compute, in order of service.
     pub items: Vec<PlanItem>,
-    /// Requests that lost their blocks and wait again; they go on where they were, after computing it all again.
+    /// Requests that lost their blocks and wait again; they go on where they were, after computing
+    /// it all again.
     pub preempted: Vec<RequestId>,
 }
 
@@ -121,18 +123,22 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Guesses at the tokens that follow; they are computed in the next step as far as budget and blocks allow, and
-    /// forgotten after it.
+    /// Guesses at the tokens that follow; they are computed in the next step as far as budget and
+    /// blocks allow, and forgotten after it.
     pub fn draft(&mut self, id: RequestId, tokens: Vec<TokenId>) {
-        if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.running && entry.n_pending() == 1) {
+        if let Some(entry) =
+            self.entries.get_mut(&id).filter(|entry| entry.running && entry.n_pending() == 1)
+        {
             entry.draft = tokens;
         }
     }
 
-    /// Decides the next step. Whoever generates goes first, so that no prompt delays them beyond its chunk; then the
-    /// prompts that have begun; then those who wait, as long as their whole prompts fit.
+    /// Decides the next step. Whoever generates goes first, so that no prompt delays them beyond
+    /// its chunk; then the prompts that have begun; then those who wait, as long as their whole
+    /// prompts fit.
     ///
-    /// As long as there are requests, the plan has an item: the first in order can take the blocks of all others.
+    /// As long as there are requests, the plan has an item: the first in order can take the blocks
+    /// of all others.
     pub fn plan(&mut self) -> StepPlan {
         let mut plan = StepPlan::default();
         let mut budget = self.config.max_num_batched_tokens;
@@ -161,7 +167,11 @@ impl Scheduler {
         let entry = &self.entries[&id];
         let n_tokens = entry.n_pending().min(*budget);
         let samples = n_tokens == entry.n_pending();
-        let mut n_draft = if samples { entry.draft.len().min(budget.saturating_sub(n_tokens + others)) } else { 0 };
+        let mut n_draft = if samples {
+            entry.draft.len().min(budget.saturating_sub(n_tokens + others))
+        } else {
+            0
+        };
         loop {
             let entry = entry_mut(&mut self.entries, id);
             let from = entry.n_computed;
@@ -198,8 +208,8 @@ impl Scheduler {
         plan.preempted.push(id);
     }
 
-    /// Starts those who wait, in order: the first that does not fit, or that another computes the prompt of, holds up the others,
-    /// so that it comes to its turn.
+    /// Starts those who wait, in order: the first that does not fit, or that another computes the
+    /// prompt of, holds up the others, so that it comes to its turn.
     fn admit(&mut self, budget: &mut usize, plan: &mut StepPlan) {
         while *budget > 0 && self.running.len() < self.config.max_num_seqs {
             let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
@@ -211,9 +221,13 @@ impl Scheduler {
                 return;
             }
             let entry = entry_mut(&mut self.entries, next.id);
-            // One token more than there are: else the first generated token could cost it all that it computed.
-            let room = if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
-            if self.pool.blocks_for(room) - entry.found.len() > self.pool.n_free() - self.pool.n_free_of(&entry.found) {
+            // One token more than there are: else the first generated token could cost it all that
+            // it computed.
+            let room =
+                if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
+            if self.pool.blocks_for(room) - entry.found.len()
+                > self.pool.n_free() - self.pool.n_free_of(&entry.found)
+            {
                 return;
             }
             self.waiting.admit(next.rank);
@@ -226,7 +240,8 @@ impl Scheduler {
             entry.running = true;
             if entry.n_cached.is_none() {
                 entry.n_cached = Some(entry.n_computed);
-                self.counters.prefix_queries += if entry.reuse_prefix { entry.tokens.len() as u64 } else { 0 };
+                self.counters.prefix_queries +=
+                    if entry.reuse_prefix { entry.tokens.len() as u64 } else { 0 };
                 self.counters.prefix_hits += entry.n_computed as u64;
             }
             let rank = entry.rank;
@@ -236,8 +251,9 @@ impl Scheduler {
         }
     }
 
-    /// Whether one of those who run is computing at least half of what `id` would compute now. Then it waits for those blocks: the
-    /// answers of one prompt that are asked for together compute it once.
+    /// Whether one of those who run is computing at least half of what `id` would compute now. Then
+    /// it waits for those blocks: the answers of one prompt that are asked for together compute it
+    /// once.
     fn is_being_computed(&self, id: RequestId) -> bool {
         let entry = &self.entries[&id];
         if !entry.reuse_prefix || !self.pool.shares() {
@@ -245,17 +261,25 @@ impl Scheduler {
         }
         let (block, findable) = (self.pool.block_size(), &entry.tokens[..entry.tokens.len() - 1]);
         let n_found = entry.found.len() * block;
-        self.running.iter().map(|other| &self.entries[other]).filter(|other| other.n_pending() > 1).any(|other| {
-            let n_alike = findable.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count() / block * block;
-            n_alike > n_found && 2 * (n_alike - n_found) >= entry.tokens.len() - n_found
-        })
+        self.running
+            .iter()
+            .map(|other| &self.entries[other])
+            .filter(|other| other.n_pending() > 1)
+            .any(|other| {
+                let n_alike =
+                    findable.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count() / block
+                        * block;
+                n_alike > n_found && 2 * (n_alike - n_found) >= entry.tokens.len() - n_found
+            })
     }
 
-    /// Reports that `item` was computed, and what was sampled: nothing where [`PlanItem::samples`] is false, else the
-    /// token after the request's own, and one more for each guess that was right. A request that ended meanwhile is
-    /// passed over.
+    /// Reports that `item` was computed, and what was sampled: nothing where [`PlanItem::samples`]
+    /// is false, else the token after the request's own, and one more for each guess that was
+    /// right. A request that ended meanwhile is passed over.
     pub fn complete(&mut self, item: &PlanItem, sampled: &[TokenId]) {
-        let Some(entry) = self.entries.get_mut(&item.id).filter(|entry| entry.running) else { return };
+        let Some(entry) = self.entries.get_mut(&item.id).filter(|entry| entry.running) else {
+            return;
+        };
         let n_right = sampled.len().saturating_sub(1).min(item.n_draft);
         entry.n_computed = item.from + item.n_tokens + n_right;
         entry.tokens.extend_from_slice(sampled);
@@ -263,7 +287,8 @@ impl Scheduler {
         self.pool.enter(&mut entry.holding, &entry.tokens, entry.n_computed);
     }
 
-    /// Ends a request, wherever it is; its blocks are free. `false` if there is none of that number.
+    /// Ends a request, wherever it is; its blocks are free. `false` if there is none of that
+    /// number.
     pub fn end(&mut self, id: RequestId) -> bool {
         let Some(mut entry) = self.entries.remove(&id) else { return false };
         self.pool.release(&mut entry.holding);
@@ -320,12 +345,17 @@ impl Scheduler {
         self.counters
     }
 
-    /// Whether all its books agree; the error says which do not. For tests: it looks at every block.
+    /// Whether all its books agree; the error says which do not. For tests: it looks at every
+    /// block.
     pub fn check(&self) -> Result<(), String> {
         self.pool.check(self.entries.values().map(|entry| &entry.holding))?;
         let n_running = self.entries.values().filter(|entry| entry.running).count();
         if n_running != self.running.len() || self.entries.len() != n_running + self.waiting.len() {
-            return Err(format!("{} requests, {n_running} run, {} wait", self.entries.len(), self.waiting.len()));
+            return Err(format!(
+                "{} requests, {n_running} run, {} wait",
+                self.entries.len(),
+                self.waiting.len()
+            ));
         }
         let in_order = self.running.is_sorted_by_key(|id| self.entries[id].rank);
         if in_order { Ok(()) } else { Err("those who run are not in order".into()) }

@@ -1,10 +1,13 @@
-//! Random arrivals, lengths, classes, guesses and aborts on tiny pools: whatever happens, the books agree and everybody ends.
+//! Random arrivals, lengths, classes, guesses and aborts on tiny pools: whatever happens, the books
+//! agree and everybody ends.
 //!
-//! The model is a function of all tokens before ([`next_token`]), computed from what the plan says is in the blocks: a shadow
-//! of the cache keeps the token of every slot, so that a block given to two, a stale slot or a wrong prefix shows as other text.
+//! The model is a function of all tokens before ([`next_token`]), computed from what the plan says
+//! is in the blocks: a shadow of the cache keeps the token of every slot, so that a block given to
+//! two, a stale slot or a wrong prefix shows as other text.
 
 use pacemark_sched::{
-    AddError, BlockPool, Class, NewRequest, RequestId, Scheduler, SchedulerConfig, StepPlan, TokenId,
+    AddError, BlockPool, Class, NewRequest, RequestId, Scheduler, SchedulerConfig, StepPlan,
+    TokenId,
 };
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -31,12 +34,19 @@ fn alone(job: &Job) -> Vec<TokenId> {
 
 fn jobs() -> impl Strategy<Value = Vec<Job>> {
     // Few letters and common beginnings, so that prefixes are found.
-    let prompt = (0usize..3, proptest::collection::vec(0u32..3, 1..20)).prop_map(|(common, own)| {
-        let mut tokens: Vec<TokenId> = (0..common * 6).map(|i| i as u32 % 3).collect();
-        tokens.extend(own);
-        tokens
-    });
-    let job = (0usize..40, prompt, 1usize..16, any::<bool>(), proptest::option::weighted(0.2, 0usize..30));
+    let prompt =
+        (0usize..3, proptest::collection::vec(0u32..3, 1..20)).prop_map(|(common, own)| {
+            let mut tokens: Vec<TokenId> = (0..common * 6).map(|i| i as u32 % 3).collect();
+            tokens.extend(own);
+            tokens
+        });
+    let job = (
+        0usize..40,
+        prompt,
+        1usize..16,
+        any::<bool>(),
+        proptest::option::weighted(0.2, 0usize..30),
+    );
     let job = job.prop_map(|(arrival_step, prompt, max_tokens, batch, abort_after_steps)| Job {
         arrival_step,
         prompt,
@@ -63,7 +73,10 @@ const BLOCK: usize = 4;
 impl World {
     fn compute(&mut self, plan: &StepPlan, guess_right: bool) {
         let total: usize = plan.items.iter().map(|item| item.n_tokens + item.n_draft).sum();
-        assert!(total <= self.config.max_num_batched_tokens && plan.items.len() <= self.config.max_num_seqs);
+        assert!(
+            total <= self.config.max_num_batched_tokens
+                && plan.items.len() <= self.config.max_num_seqs
+        );
         let ids: HashSet<_> = plan.items.iter().map(|item| item.id).collect();
         assert_eq!(ids.len(), plan.items.len(), "nobody is in a plan twice");
         for item in &plan.items {
@@ -108,8 +121,8 @@ impl World {
         }
     }
 
-    /// Who starts: within a class in order of arrival, and a batch request that never ran is overtaken by a bounded number of
-    /// interactive ones.
+    /// Who starts: within a class in order of arrival, and a batch request that never ran is
+    /// overtaken by a bounded number of interactive ones.
     fn check_order(&mut self, plan: &StepPlan, before: &[RequestId], overtaken: &mut usize) {
         // Those who start stand in the plan in the order in which they were let in.
         for id in plan.items.iter().map(|item| item.id).filter(|id| !before.contains(id)) {
@@ -117,12 +130,21 @@ impl World {
             if self.started.insert(id) {
                 let (class, arrival) = (self.alive[&id].class, (self.alive[&id].arrival_step, id));
                 let passed_over = |(other, job): &(&RequestId, &Job)| {
-                    job.class == class && (job.arrival_step, **other) < arrival && !self.started.contains(other)
+                    job.class == class
+                        && (job.arrival_step, **other) < arrival
+                        && !self.started.contains(other)
                 };
-                assert_eq!(self.alive.iter().find(passed_over), None, "first come, first served within {class:?}");
+                assert_eq!(
+                    self.alive.iter().find(passed_over),
+                    None,
+                    "first come, first served within {class:?}"
+                );
             }
-            let waits = |(id, job): (&RequestId, &Job)| job.class == Class::Batch && !self.started.contains(id);
-            let overtakes = self.alive[&id].class == Class::Interactive && self.alive.iter().any(waits);
+            let waits = |(id, job): (&RequestId, &Job)| {
+                job.class == Class::Batch && !self.started.contains(id)
+            };
+            let overtakes =
+                self.alive[&id].class == Class::Interactive && self.alive.iter().any(waits);
             *overtaken = if overtakes { *overtaken + 1 } else { 0 };
             assert!(*overtaken <= self.config.max_overtakes, "a batch request starves");
         }
@@ -200,7 +222,8 @@ fn add(
     s.add(id, NewRequest { tokens, max_tokens, class, reuse_prefix: true })
 }
 
-/// Plans and completes one step; every request that catches up samples a 9. Returns (request, tokens computed).
+/// Plans and completes one step; every request that catches up samples a 9. Returns (request,
+/// tokens computed).
 fn step(scheduler: &mut Scheduler) -> Vec<(RequestId, usize)> {
     let plan = scheduler.plan();
     for item in &plan.items {
@@ -243,7 +266,8 @@ fn a_prompt_asked_for_several_times_is_computed_once() {
     for id in 1..4 {
         add(&mut s, id, (0..13).collect(), 5, Class::Interactive).unwrap();
     }
-    // One block in common is not worth waiting for, and whoever does not look for others' blocks waits for none.
+    // One block in common is not worth waiting for, and whoever does not look for others' blocks
+    // waits for none.
     add(&mut s, 4, (0..4).chain(20..30).collect(), 5, Class::Interactive).unwrap();
     let own = NewRequest { tokens: (0..13).collect(), max_tokens: 5, ..NewRequest::default() };
     s.add(5, own).unwrap();
@@ -252,7 +276,10 @@ fn a_prompt_asked_for_several_times_is_computed_once() {
     assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
     assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 5)]);
     assert_eq!(step(&mut s), [(1, 1), (2, 1), (3, 1), (4, 1), (5, 4)]);
-    assert_eq!((s.n_cached(2), s.n_cached(3), s.n_cached(4), s.n_cached(5)), (Some(12), Some(12), Some(4), Some(0)));
+    assert_eq!(
+        (s.n_cached(2), s.n_cached(3), s.n_cached(4), s.n_cached(5)),
+        (Some(12), Some(12), Some(4), Some(0))
+    );
 }
 
 #[test]
@@ -280,7 +307,8 @@ fn a_prompt_of_one_who_leaves_is_computed_by_the_next() {
 
 #[test]
 fn who_waits_is_looked_up_once() {
-    // A prompt of ten blocks, computed before, does not fit beside the one that generates and takes a block every four steps.
+    // A prompt of ten blocks, computed before, does not fit beside the one that generates and takes
+    // a block every four steps.
     let mut s = scheduler(2, 64, 12);
     add(&mut s, 1, (0..40).collect(), 1, Class::Interactive).unwrap();
     step(&mut s);
@@ -294,7 +322,8 @@ fn who_waits_is_looked_up_once() {
         assert_eq!(step(&mut s), [(2, 1)]);
         lookups.push(s.pool().n_lookups() - before);
     }
-    // The fourth step takes the last of the blocks that were found: from then on only what may follow the others is looked up.
+    // The fourth step takes the last of the blocks that were found: from then on only what may
+    // follow the others is looked up.
     assert_eq!(lookups, [9, 0, 0, 1, 1, 1]);
     s.end(2);
     assert_eq!((step(&mut s), s.n_cached(3)), (vec![(3, 8)], Some(32)));
@@ -320,7 +349,10 @@ fn the_last_to_come_gives_way_and_goes_on_where_it_was() {
     // What it had generated is computed again with its prompt, as far as it is not found.
     let before = s.tokens(2).len();
     let plan = s.plan();
-    assert_eq!((plan.items[0].from + plan.items[0].n_tokens, plan.items[0].samples), (before, true));
+    assert_eq!(
+        (plan.items[0].from + plan.items[0].n_tokens, plan.items[0].samples),
+        (before, true)
+    );
 }
 
 #[test]

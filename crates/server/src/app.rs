@@ -88,7 +88,10 @@ impl App {
 
     /// There are no places left.
     pub fn full(&self) -> ApiError {
-        ApiError::busy(format!("all {} places for answers are taken; try again", self.admission.places()))
+        ApiError::busy(format!(
+            "all {} places for answers are taken; try again",
+            self.admission.places()
+        ))
     }
 
     /// Refuses new requests from now on.
@@ -113,9 +116,9 @@ impl App {
 /// The engine's version, and a hash of all that the service tells of itself.
 fn fingerprint(info: &BackendInfo) -> String {
     // FNV-1a: the same in every build, unlike the standard library's.
-    let hash = format!("{info:?}")
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = format!("{info:?}").bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
     format!("pacemark-{}-{:08x}", env!("CARGO_PKG_VERSION"), hash as u32)
 }
 

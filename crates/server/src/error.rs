@@ -61,7 +61,11 @@ impl ApiError {
 
     /// The server is about to end.
     pub fn draining() -> ApiError {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Some("draining"), "the server is shutting down")
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some("draining"),
+            "the server is shutting down",
+        )
     }
 
     /// Something broke here.
@@ -108,9 +112,12 @@ impl From<BackendError> for ApiError {
         let message = error.to_string();
         match error {
             BackendError::InvalidRequest(_) => ApiError::invalid(message),
-            BackendError::Unsupported { .. } => ApiError::invalid(message).coded("unsupported_parameter"),
+            BackendError::Unsupported { .. } => {
+                ApiError::invalid(message).coded("unsupported_parameter")
+            }
             BackendError::ContextExceeded { n_ctx, .. } => {
-                ApiError::invalid(overflow(n_ctx, &message, "prompt")).coded("context_length_exceeded")
+                ApiError::invalid(overflow(n_ctx, &message, "prompt"))
+                    .coded("context_length_exceeded")
             }
             BackendError::Engine(_) => ApiError::fault(message),
         }

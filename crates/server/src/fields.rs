@@ -1,15 +1,17 @@
-//! Fields of requests that other servers know and this one has no type for: what changes an answer is refused by name, what does
-//! not is accepted.
+//! Fields of requests that other servers know and this one has no type for: what changes an answer
+//! is refused by name, what does not is accepted.
 //!
-//! The rule: a field that only adds to a response, or says how a server is to work, is accepted, and given where it can be. A
-//! field that changes an answer is implemented, which means that `openai-api` has it, or refused here, since an answer that
-//! ignores it would be wrong. A name that none of OpenAI's, vLLM's and llama-server's APIs knows is ignored.
-//! The test below holds this against the lists of names of those APIs.
+//! The rule: a field that only adds to a response, or says how a server is to work, is accepted,
+//! and given where it can be. A field that changes an answer is implemented, which means that
+//! `openai-api` has it, or refused here, since an answer that ignores it would be wrong. A name
+//! that none of OpenAI's, vLLM's and llama-server's APIs knows is ignored. The test below holds
+//! this against the lists of names of those APIs.
 
 use crate::error::{ApiError, Result};
 use serde_json::{Map, Value};
 
-/// What a body is for. A field that one of these has may mean nothing, or something else, with another.
+/// What a body is for. A field that one of these has may mean nothing, or something else, with
+/// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// A chat.
@@ -26,7 +28,8 @@ pub enum Body {
 type Fields = &'static [(&'static str, &'static [&'static str])];
 
 impl Body {
-    /// Fields that change an answer in this place, and are implemented in another or mean something there.
+    /// Fields that change an answer in this place, and are implemented in another or mean something
+    /// there.
     fn misplaced(self) -> Fields {
         match self {
             Body::Chat => &[("prompt", &[]), ("suffix", &["\"\""])],
@@ -123,8 +126,8 @@ const REFUSED: Fields = &[
     ("web_search_options", &[]),
 ];
 
-/// Fields that leave an answer as it is and are not followed: they would add to the response or tell the server how to work.
-/// Those that are given have a type in `openai-api`.
+/// Fields that leave an answer as it is and are not followed: they would add to the response or
+/// tell the server how to work. Those that are given have a type in `openai-api`.
 #[cfg(test)]
 const ACCEPTED: &[&str] = &[
     "adaptive_decay",
@@ -171,9 +174,14 @@ pub fn refuse_unsupported(body: Body, extra: &Map<String, Value>) -> Result<()> 
     for (name, harmless) in body.misplaced().iter().chain(REFUSED) {
         if let Some(value) = extra.get(*name)
             && !value.is_null()
-            && !harmless.iter().any(|text| serde_json::from_str::<Value>(text).is_ok_and(|harmless| harmless == *value))
+            && !harmless.iter().any(|text| {
+                serde_json::from_str::<Value>(text).is_ok_and(|harmless| harmless == *value)
+            })
         {
-            return Err(ApiError::unsupported(*name, format!("{name}: this server does not support it")));
+            return Err(ApiError::unsupported(
+                *name,
+                format!("{name}: this server does not support it"),
+            ));
         }
     }
     Ok(())
@@ -201,15 +209,20 @@ mod tests {
         }
     }
 
-    /// Whether the type of the request knows the name: what is sent under one that it knows does not arrive in `extra`.
+    /// Whether the type of the request knows the name: what is sent under one that it knows does
+    /// not arrive in `extra`.
     fn typed(body: Body, name: &str) -> bool {
         let mut text = json!({"messages": [], "prompt": "", "input": ""});
         text[name] = Value::Null;
         // What cannot be read with a null in this place must have a type that has none.
         let extra = match body {
             Body::Chat => serde_json::from_value(text).map(|read: ChatRequest| read.extra),
-            Body::Completion => serde_json::from_value(text).map(|read: CompletionRequest| read.extra),
-            Body::Embedding => serde_json::from_value(text).map(|read: EmbeddingRequest| read.extra),
+            Body::Completion => {
+                serde_json::from_value(text).map(|read: CompletionRequest| read.extra)
+            }
+            Body::Embedding => {
+                serde_json::from_value(text).map(|read: EmbeddingRequest| read.extra)
+            }
             Body::Tokens => serde_json::from_value(text).map(|read: TokenizeRequest| read.extra),
         };
         extra.map_or(true, |extra| !extra.contains_key(name))
@@ -218,14 +231,19 @@ mod tests {
     /// The lists are what the servers' own sources and documents name.
     #[test]
     fn every_known_name_is_implemented_refused_or_accepted() {
-        let names = include_str!("../tests/data/fields.txt").lines().filter(|line| !line.starts_with('#'));
+        let names =
+            include_str!("../tests/data/fields.txt").lines().filter(|line| !line.starts_with('#'));
         let accepted: BTreeSet<&str> = ACCEPTED.iter().copied().collect();
         for name in names.flat_map(str::split_whitespace) {
             for body in [Body::Chat, Body::Completion] {
-                let refused = body.misplaced().iter().chain(REFUSED).any(|(refused, _)| *refused == name);
+                let refused =
+                    body.misplaced().iter().chain(REFUSED).any(|(refused, _)| *refused == name);
                 let places = [typed(body, name), refused, accepted.contains(name)];
                 // What is accepted in one place may be implemented in another.
-                let fine = matches!(places, [true, false, _] | [false, true, false] | [false, false, true]);
+                let fine = matches!(
+                    places,
+                    [true, false, _] | [false, true, false] | [false, false, true]
+                );
                 assert!(fine, "{body:?}, {name}: implemented, refused, accepted: {places:?}");
             }
         }

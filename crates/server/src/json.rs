@@ -12,9 +12,11 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
 }
 
-/// What is wrong with a body, and where. Flattened parts lose their paths, so they are read once more alone.
+/// What is wrong with a body, and where. Flattened parts lose their paths, so they are read once
+/// more alone.
 fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiError {
-    // Words are read so strictly that an array in the place of one counts as a mistake in the JSON itself.
+    // Words are read so strictly that an array in the place of one counts as a mistake in the JSON
+    // itself.
     let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     if error.classify() != Category::Data && !is_json() {
         return ApiError::invalid(format!("the body is not JSON: {error}")).coded("invalid_json");
@@ -26,7 +28,8 @@ fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiEr
     };
     if path == "." {
         let message = without_place(&message);
-        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        let missing =
+            message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         let error = ApiError::invalid(format!("the body: {message}"));
         return match missing {
             Some(field) => error.about(field).coded("missing_required_parameter"),
@@ -42,7 +45,9 @@ fn located_in_sampling(body: &[u8]) -> Option<(String, String)> {
 }
 
 fn located<T: DeserializeOwned>(body: &[u8]) -> Option<(String, String)> {
-    let error = serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body)).err()?;
+    let error =
+        serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(body))
+            .err()?;
     Some((error.path().to_string(), error.inner().to_string()))
 }
 
@@ -66,14 +71,22 @@ mod tests {
     fn errors_name_field_expected_and_found() {
         let error = |body: &str| parse::<ChatRequest>(body.as_bytes()).unwrap_err();
         for (body, param, message) in [
-            (r#"{"messages": 3}"#, Some("messages"), "messages: invalid type: integer `3`, expected a sequence"),
+            (
+                r#"{"messages": 3}"#,
+                Some("messages"),
+                "messages: invalid type: integer `3`, expected a sequence",
+            ),
             (
                 r#"{"messages": [], "temperature": "hot"}"#,
                 Some("temperature"),
                 "invalid type: string \"hot\", expected f64",
             ),
             (r#"{"messages": [{"role": 1}]}"#, Some("messages[0].role"), "expected a string"),
-            (r#"{"messages": [], "max_tokens": -2}"#, Some("max_tokens"), "expected a count or -1, found -2"),
+            (
+                r#"{"messages": [], "max_tokens": -2}"#,
+                Some("max_tokens"),
+                "expected a count or -1, found -2",
+            ),
             (r#"{"messages": [], "n": -1}"#, Some("n"), "integer `-1`, expected u64"),
             (r#"{}"#, Some("messages"), "missing field `messages`"),
             ("[]", None, "the body:"),

@@ -1,7 +1,8 @@
 //! The server's log: a line for each request, on standard error.
 //!
-//! Whoever reads standard error may read slowly, or not at all, or be gone; a pipe that nobody empties blocks its writer. So
-//! lines are handed to a thread that does nothing else, and what it cannot write in time is lost and counted, never waited for.
+//! Whoever reads standard error may read slowly, or not at all, or be gone; a pipe that nobody
+//! empties blocks its writer. So lines are handed to a thread that does nothing else, and what it
+//! cannot write in time is lost and counted, never waited for.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
@@ -47,8 +48,11 @@ impl Log {
         let (entries, received) = sync_channel(MAX_ENTRIES);
         let log = Log { entries, waiting: Arc::default(), lost: Arc::default() };
         let (waiting, lost) = (log.waiting.clone(), log.lost.clone());
-        // Without the thread nothing is logged: lines find nobody at the other end. Serving goes on.
-        let _ = std::thread::Builder::new().name("log".into()).spawn(move || write(out, &received, &waiting, &lost));
+        // Without the thread nothing is logged: lines find nobody at the other end. Serving goes
+        // on.
+        let _ = std::thread::Builder::new()
+            .name("log".into())
+            .spawn(move || write(out, &received, &waiting, &lost));
         log
     }
 
@@ -76,12 +80,21 @@ impl Log {
     }
 }
 
-/// Writes what comes. Where nobody reads any more, writing fails, and the next line is tried all the same.
-fn write(mut out: impl Write, entries: &Receiver<Entry>, waiting: &AtomicUsize, lost: &AtomicUsize) {
+/// Writes what comes. Where nobody reads any more, writing fails, and the next line is tried all
+/// the same.
+fn write(
+    mut out: impl Write,
+    entries: &Receiver<Entry>,
+    waiting: &AtomicUsize,
+    lost: &AtomicUsize,
+) {
     for entry in entries {
         let n_lost = lost.swap(0, Relaxed);
         if n_lost > 0 {
-            let _ = writeln!(out, "note: {n_lost} lines of this log were not read in time and are lost");
+            let _ = writeln!(
+                out,
+                "note: {n_lost} lines of this log were not read in time and are lost"
+            );
         }
         match entry {
             Entry::Mark(told) => drop(told.send(())),
@@ -134,10 +147,12 @@ mod tests {
         log.line("end\n".into());
         log.flush(Duration::from_secs(10));
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
-        let notes =
-            text.lines().filter_map(|line| line.strip_prefix("note: ")?.split(' ').next()?.parse::<usize>().ok());
+        let notes = text.lines().filter_map(|line| {
+            line.strip_prefix("note: ")?.split(' ').next()?.parse::<usize>().ok()
+        });
         let lost: usize = notes.sum();
-        let kept = text.lines().filter(|line| *line == "after" || line.parse::<usize>().is_ok()).count();
+        let kept =
+            text.lines().filter(|line| *line == "after" || line.parse::<usize>().is_ok()).count();
         assert_eq!(lost + kept, sent, "{lost} {kept}");
     }
 

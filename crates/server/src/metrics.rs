@@ -1,6 +1,7 @@
 //! Counters and histograms of a server, and their text for Prometheus.
 //!
-//! Names and buckets are vLLM's (`vllm/v1/metrics/loggers.py`), so that its dashboards work; the label `model_name` is too.
+//! Names and buckets are vLLM's (`vllm/v1/metrics/loggers.py`), so that its dashboards work; the
+//! label `model_name` is too.
 
 use pacemark_backend::ServiceStatus;
 use std::fmt::Write;
@@ -9,14 +10,16 @@ use std::time::Duration;
 
 /// vLLM's buckets, in seconds.
 const TTFT: &[f64] = &[
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0,
-    160.0, 640.0, 2560.0,
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+    20.0, 40.0, 80.0, 160.0, 640.0, 2560.0,
 ];
-const ITL: &[f64] =
-    &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0];
+const ITL: &[f64] = &[
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0,
+    40.0, 80.0,
+];
 const REQUEST: &[f64] = &[
-    0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0, 480.0, 960.0,
-    1920.0, 7680.0,
+    0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, 240.0,
+    480.0, 960.0, 1920.0, 7680.0,
 ];
 
 /// How often a duration fell where.
@@ -39,7 +42,8 @@ impl Histogram {
     /// Counts a duration.
     pub fn observe(&self, duration: Duration) {
         let seconds = duration.as_secs_f64();
-        let bucket = self.bounds.iter().position(|bound| seconds <= *bound).unwrap_or(self.bounds.len());
+        let bucket =
+            self.bounds.iter().position(|bound| seconds <= *bound).unwrap_or(self.bounds.len());
         self.counts[bucket].fetch_add(1, Relaxed);
         self.sum_ns.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
@@ -54,8 +58,10 @@ impl Histogram {
             let _ = writeln!(out, "{name}_bucket{{model_name=\"{model}\",le=\"{bound}\"}} {total}");
         }
         let sum = self.sum_ns.load(Relaxed) as f64 / 1e9;
-        let _ =
-            writeln!(out, "{name}_sum{{model_name=\"{model}\"}} {sum}\n{name}_count{{model_name=\"{model}\"}} {total}");
+        let _ = writeln!(
+            out,
+            "{name}_sum{{model_name=\"{model}\"}} {sum}\n{name}_count{{model_name=\"{model}\"}} {total}"
+        );
     }
 }
 
@@ -119,10 +125,22 @@ impl Metrics {
     /// Everything, in Prometheus' text format 0.0.4.
     pub fn text(&self, status: &ServiceStatus) -> String {
         let mut out = String::with_capacity(16 << 10);
-        let used = if status.kv_blocks == 0 { 0.0 } else { status.kv_blocks_used as f64 / status.kv_blocks as f64 };
+        let used = if status.kv_blocks == 0 {
+            0.0
+        } else {
+            status.kv_blocks_used as f64 / status.kv_blocks as f64
+        };
         let gauges = [
-            ("vllm:num_requests_running", "Number of requests in model execution batches.", status.running as f64),
-            ("vllm:num_requests_waiting", "Number of requests waiting to be processed.", status.waiting as f64),
+            (
+                "vllm:num_requests_running",
+                "Number of requests in model execution batches.",
+                status.running as f64,
+            ),
+            (
+                "vllm:num_requests_waiting",
+                "Number of requests waiting to be processed.",
+                status.waiting as f64,
+            ),
             ("vllm:kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", used),
         ];
         for (name, help, value) in gauges {
@@ -130,27 +148,54 @@ impl Metrics {
         }
         let counters = [
             ("vllm:prompt_tokens", "Number of prefill tokens processed.", status.prompt_tokens),
-            ("vllm:generation_tokens", "Number of generation tokens processed.", status.generated_tokens),
+            (
+                "vllm:generation_tokens",
+                "Number of generation tokens processed.",
+                status.generated_tokens,
+            ),
             (
                 "vllm:prefix_cache_queries",
                 "Prefix cache queries, in terms of number of queried tokens.",
                 status.prefix_queries,
             ),
-            ("vllm:prefix_cache_hits", "Prefix cache hits, in terms of number of cached tokens.", status.prefix_hits),
-            ("vllm:num_preemptions", "Cumulative number of preemption from the engine.", status.preemptions),
+            (
+                "vllm:prefix_cache_hits",
+                "Prefix cache hits, in terms of number of cached tokens.",
+                status.prefix_hits,
+            ),
+            (
+                "vllm:num_preemptions",
+                "Cumulative number of preemption from the engine.",
+                status.preemptions,
+            ),
             ("vllm:spec_decode_num_draft_tokens", "Number of draft tokens.", status.drafted_tokens),
-            ("vllm:spec_decode_num_accepted_tokens", "Number of accepted tokens.", status.accepted_tokens),
+            (
+                "vllm:spec_decode_num_accepted_tokens",
+                "Number of accepted tokens.",
+                status.accepted_tokens,
+            ),
             ("pacemark:engine_steps", "Forward passes.", status.steps),
-            ("pacemark:requests_refused", "Requests answered with 429.", self.refused.load(Relaxed)),
+            (
+                "pacemark:requests_refused",
+                "Requests answered with 429.",
+                self.refused.load(Relaxed),
+            ),
         ];
         for (name, help, value) in counters {
             self.single(&mut out, &format!("{name}_total"), help, "counter", value as f64);
         }
         let name = "vllm:request_success_total";
-        let _ = writeln!(out, "# HELP {name} Count of successfully processed requests.\n# TYPE {name} counter");
+        let _ = writeln!(
+            out,
+            "# HELP {name} Count of successfully processed requests.\n# TYPE {name} counter"
+        );
         for (reason, count) in REASONS.iter().zip(&self.ended) {
             let count = count.load(Relaxed);
-            let _ = writeln!(out, "{name}{{model_name=\"{}\",finished_reason=\"{reason}\"}} {count}", self.model);
+            let _ = writeln!(
+                out,
+                "{name}{{model_name=\"{}\",finished_reason=\"{reason}\"}} {count}",
+                self.model
+            );
         }
         for histogram in [&self.ttft, &self.itl, &self.e2e, &self.queue] {
             histogram.write(&mut out, &self.model);
@@ -160,7 +205,10 @@ impl Metrics {
 
     fn single(&self, out: &mut String, name: &str, help: &str, kind: &str, value: f64) {
         let model = &self.model;
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{model_name=\"{model}\"}} {value}");
+        let _ = writeln!(
+            out,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{{model_name=\"{model}\"}} {value}"
+        );
     }
 }
 

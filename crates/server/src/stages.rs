@@ -1,5 +1,6 @@
-//! The upper half of the ladder of `pacemark stages`: the same requests from their JSON down, through one layer more each time,
-//! up to a stream over a socket. Each stage is the server's own code, entered at a higher door.
+//! The upper half of the ladder of `pacemark stages`: the same requests from their JSON down,
+//! through one layer more each time, up to a stream over a socket. Each stage is the server's own
+//! code, entered at a higher door.
 
 use crate::app::App;
 use crate::prepare::{self, Job};
@@ -30,8 +31,13 @@ pub struct Requests {
     pub n_gen_tokens: usize,
 }
 
-/// Runs `requests` through the layers up to `stage` (6 to 8); the time from the first request to the last answer.
-pub fn run_stage(service: Arc<dyn Service>, stage: usize, requests: &Requests) -> Result<Duration, BackendError> {
+/// Runs `requests` through the layers up to `stage` (6 to 8); the time from the first request to
+/// the last answer.
+pub fn run_stage(
+    service: Arc<dyn Service>,
+    stage: usize,
+    requests: &Requests,
+) -> Result<Duration, BackendError> {
     match stage {
         6 => prepared(service, requests),
         7 => handled(service, requests),
@@ -57,7 +63,10 @@ fn engine_error(error: io::Error) -> BackendError {
 }
 
 /// Calls `answer(body)` for each of the bodies, `concurrency` at a time; the time of all.
-fn each(requests: &Requests, answer: impl Fn(&str) -> io::Result<()> + Sync) -> io::Result<Duration> {
+fn each(
+    requests: &Requests,
+    answer: impl Fn(&str) -> io::Result<()> + Sync,
+) -> io::Result<Duration> {
     let next = AtomicUsize::new(0);
     let started = Instant::now();
     std::thread::scope(|scope| {
@@ -68,7 +77,9 @@ fn each(requests: &Requests, answer: impl Fn(&str) -> io::Result<()> + Sync) -> 
             Ok(())
         };
         let threads: Vec<_> = (0..requests.concurrency).map(|_| scope.spawn(client)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(io::Error::other("panicked"))))
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(io::Error::other("panicked")))
+        })
     })?;
     Ok(started.elapsed())
 }
@@ -79,7 +90,8 @@ fn prepared(service: Arc<dyn Service>, requests: &Requests) -> Result<Duration, 
     let is_chat = requests.path.contains("chat");
     let answer = |body: &str| {
         let prepare = if is_chat { prepare::chat } else { prepare::completion };
-        let job: Job = prepare(&app.context(), body.as_bytes()).map_err(|error| io::Error::other(error.message))?;
+        let job: Job = prepare(&app.context(), body.as_bytes())
+            .map_err(|error| io::Error::other(error.message))?;
         for request in job.requests {
             let (ended, result) = mpsc::channel();
             let mut n_tokens = 0;
@@ -108,9 +120,10 @@ fn handled(service: Arc<dyn Service>, requests: &Requests) -> Result<Duration, B
     each(requests, answer).map_err(engine_error)
 }
 
-/// Posts all bodies to a server, each client over one connection: in one piece, or `stream`ed. The time from the first request
-/// to the last answer, and an error if an answer is not as long as it must be. One thread waits for all connections, so that
-/// the client takes as little as it can of the processors that the server computes on.
+/// Posts all bodies to a server, each client over one connection: in one piece, or `stream`ed. The
+/// time from the first request to the last answer, and an error if an answer is not as long as it
+/// must be. One thread waits for all connections, so that the client takes as little as it can of
+/// the processors that the server computes on.
 pub fn request_all(address: SocketAddr, requests: &Requests, stream: bool) -> io::Result<Duration> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
@@ -177,7 +190,9 @@ async fn read_head(socket: &mut BufReader<TcpStream>) -> io::Result<(u16, Option
         }
         match text.split_once(':') {
             None => status = text.split(' ').nth(1).and_then(|code| code.parse().ok()),
-            Some(("content-length", value)) => length = value.trim().parse().ok().filter(|n| *n < 64 << 20),
+            Some(("content-length", value)) => {
+                length = value.trim().parse().ok().filter(|n| *n < 64 << 20)
+            }
             Some(_) => {}
         }
     }
@@ -199,7 +214,8 @@ async fn read_stream(socket: &mut BufReader<TcpStream>, requests: &Requests) -> 
             break;
         }
         let count = |event: pacemark_openai_api::sse::SseEvent<'_>| {
-            let is_token = |part: &[u8]| event.data.windows(part.len()).any(|window| window == part);
+            let is_token =
+                |part: &[u8]| event.data.windows(part.len()).any(|window| window == part);
             n_events += usize::from(is_token(b"\"content\":") || is_token(b"\"text\":"));
         };
         decoder.push(&chunk[..size], count).map_err(io::Error::other)?;

@@ -96,7 +96,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((".{0,6}", inner), 0..4).prop_map(|pairs| Value::Object(Map::from_iter(pairs))),
+            prop::collection::vec((".{0,6}", inner), 0..4)
+                .prop_map(|pairs| Value::Object(Map::from_iter(pairs))),
         ]
     })
 }

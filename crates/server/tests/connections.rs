@@ -93,7 +93,8 @@ fn thousands_of_connects_and_aborts_leave_nothing() {
 #[test]
 fn slow_headers_and_bodies_are_cut_off() {
     let short = Duration::from_millis(100);
-    let server = Server::new(instant(), Options { header_timeout: short, body_timeout: short, ..options() });
+    let server =
+        Server::new(instant(), Options { header_timeout: short, body_timeout: short, ..options() });
     let mut silent = server.connect();
     let mut slow_head = server.connect();
     slow_head.write_all(b"POST /v1/completions HTTP/1.1\r\nhost: x\r\nx-a").unwrap();
@@ -119,7 +120,8 @@ fn floods_of_headers_are_refused() {
     let long = format!("x: {}\r\n", "y".repeat(1 << 20));
     for flood in [many, long] {
         let mut stream = server.connect();
-        let _ = stream.write_all(format!("GET /health HTTP/1.1\r\nhost: x\r\n{flood}\r\n").as_bytes());
+        let _ =
+            stream.write_all(format!("GET /health HTTP/1.1\r\nhost: x\r\n{flood}\r\n").as_bytes());
         let said = until_closed(&mut stream);
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 431"), "{said}");
     }
@@ -135,13 +137,19 @@ fn floods_of_headers_are_refused() {
 
 #[test]
 fn a_client_that_never_reads_is_given_up() {
-    // Log-probabilities make events long, so that the system's buffers are full after some hundred of them.
+    // Log-probabilities make events long, so that the system's buffers are full after some hundred
+    // of them.
     let endless = r#"{"prompt": "a", "max_tokens": 8000, "stream": true, "n": 8, "logprobs": 20}"#;
     for options in [
-        Options { write_timeout: Duration::from_millis(200), max_unread_events: usize::MAX, ..options() },
+        Options {
+            write_timeout: Duration::from_millis(200),
+            max_unread_events: usize::MAX,
+            ..options()
+        },
         Options { write_timeout: Duration::from_secs(3600), max_unread_events: 50, ..options() },
     ] {
-        let server = Server::new(MockOptions { itl: Duration::from_micros(200), ..instant() }, options);
+        let server =
+            Server::new(MockOptions { itl: Duration::from_micros(200), ..instant() }, options);
         let mut unread = server.connect();
         unread.write_all(completion(endless).as_bytes()).unwrap();
         server.eventually("it has begun", |server| server.service.status().generated_tokens > 0);
@@ -156,7 +164,10 @@ fn a_client_that_never_reads_is_given_up() {
 
 #[test]
 fn more_than_there_is_room_for_gets_429() {
-    let server = Server::new(MockOptions { max_num_seqs: 2, ..never() }, Options { max_queue: 3, ..options() });
+    let server = Server::new(
+        MockOptions { max_num_seqs: 2, ..never() },
+        Options { max_queue: 3, ..options() },
+    );
     let mut waiting: Vec<TcpStream> = Vec::new();
     for n in 1..=5 {
         let mut stream = server.connect();
@@ -165,9 +176,13 @@ fn more_than_there_is_room_for_gets_429() {
         server.eventually("it is in", |server| server.running.open_answers() == n);
     }
     let refused = server.post("/v1/completions", WHOLE);
-    assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (429, Some("rate_limit_exceeded")));
+    assert_eq!(
+        (refused.status, refused.json()["error"]["code"].as_str()),
+        (429, Some("rate_limit_exceeded"))
+    );
     assert!(refused.head.contains("retry-after: "));
-    let gauges = |server: &Server| (server.service.status().running, server.service.status().waiting);
+    let gauges =
+        |server: &Server| (server.service.status().running, server.service.status().waiting);
     server.eventually("two run and three wait", |server| gauges(server) == (2, 3));
     drop(waiting.pop());
     server.eventually("one has gone", |server| server.running.open_answers() == 4);
@@ -205,19 +220,33 @@ fn server_refuses(server: &Server) -> bool {
 #[test]
 fn keys_and_origins() {
     let keys = vec!["secret".to_string(), "other".to_string()];
-    let server = Server::new(instant(), Options { api_keys: keys, cors_origins: vec!["http://a".into()], ..options() });
+    let server = Server::new(
+        instant(),
+        Options { api_keys: keys, cors_origins: vec!["http://a".into()], ..options() },
+    );
     let json = "content-type: application/json";
     let post = |headers: &[&str]| server.call("POST", "/v1/completions", headers, WHOLE);
     assert_eq!(post(&[json, "authorization: Bearer secret"]).status, 200);
     assert_eq!(post(&[json, "authorization: bEARER other"]).status, 200);
     assert_eq!(post(&[json, "X-Api-Key: other"]).status, 200);
-    for wrong in [&[json][..], &[json, "authorization: Bearer secre"], &[json, "authorization: Basic secret"]] {
+    for wrong in [
+        &[json][..],
+        &[json, "authorization: Bearer secre"],
+        &[json, "authorization: Basic secret"],
+    ] {
         let refused = post(wrong);
-        assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (401, Some("invalid_api_key")));
+        assert_eq!(
+            (refused.status, refused.json()["error"]["code"].as_str()),
+            (401, Some("invalid_api_key"))
+        );
         assert!(refused.head.contains("www-authenticate: Bearer"));
     }
     assert_eq!(
-        (server.get("/metrics").status, server.get("/v1/models").status, server.get("/nothing").status),
+        (
+            server.get("/metrics").status,
+            server.get("/v1/models").status,
+            server.get("/nothing").status
+        ),
         (401, 401, 401)
     );
     assert_eq!((server.get("/health").status, server.get("/ready").status), (200, 200));
@@ -230,12 +259,23 @@ fn keys_and_origins() {
     // What a browser asks on behalf of OpenAI's own client: all of its headers must come back.
     let own = "authorization, content-type, idempotency-key, openai-organization, openai-project, x-stainless-arch, \
         x-stainless-lang, x-stainless-os, x-stainless-retry-count, x-stainless-runtime, x-stainless-timeout";
-    let asked =
-        ["origin: http://a", "access-control-request-method: POST", &format!("access-control-request-headers: {own}")];
+    let asked = [
+        "origin: http://a",
+        "access-control-request-method: POST",
+        &format!("access-control-request-headers: {own}"),
+    ];
     let allowed = server.call("OPTIONS", "/v1/chat/completions", &asked, "");
-    assert!(allowed.head.contains(&format!("access-control-allow-headers: {own}")), "{}", allowed.head);
-    let answer =
-        server.call("POST", "/v1/completions", &["origin: http://a", json, "authorization: Bearer secret"], WHOLE);
+    assert!(
+        allowed.head.contains(&format!("access-control-allow-headers: {own}")),
+        "{}",
+        allowed.head
+    );
+    let answer = server.call(
+        "POST",
+        "/v1/completions",
+        &["origin: http://a", json, "authorization: Bearer secret"],
+        WHOLE,
+    );
     assert!(answer.head.contains("access-control-expose-headers: x-request-id"), "{}", answer.head);
     let other = server.call("OPTIONS", "/v1/completions", &["origin: http://b"], "");
     assert!(other.status == 401 && !other.head.contains("access-control"));
@@ -249,7 +289,9 @@ fn draining_completes_what_is_under_way() {
     let slow = MockOptions { itl: Duration::from_millis(20), ..instant() };
     let server = Server::new(slow, options());
     let mut stream = server.connect();
-    stream.write_all(completion(r#"{"prompt": "a", "max_tokens": 20, "stream": true}"#).as_bytes()).unwrap();
+    stream
+        .write_all(completion(r#"{"prompt": "a", "max_tokens": 20, "stream": true}"#).as_bytes())
+        .unwrap();
     let mut idle = server.connect();
     idle.write_all(request("GET", "/ready", &[], "").as_bytes()).unwrap();
     assert_eq!(Answer::read(&mut idle).status, 200);
@@ -271,7 +313,8 @@ fn draining_completes_what_is_under_way() {
 
 #[test]
 fn draining_ends_after_its_time() {
-    let server = Server::new(never(), Options { drain_timeout: Duration::from_millis(100), ..options() });
+    let server =
+        Server::new(never(), Options { drain_timeout: Duration::from_millis(100), ..options() });
     let mut stream = server.connect();
     stream.write_all(completion(ENDLESS).as_bytes()).unwrap();
     server.eventually("it runs", |server| server.service.status().running == 1);
@@ -302,10 +345,14 @@ fn a_request_names_one_host() {
     }
 }
 
-/// Most clients send all of a request before they read: a connection that resets meanwhile would take the answer with it.
+/// Most clients send all of a request before they read: a connection that resets meanwhile would
+/// take the answer with it.
 #[test]
 fn refusals_reach_clients_that_are_still_sending() {
-    let server = Server::new(instant(), Options { max_body_bytes: 1000, api_keys: vec!["k".into()], ..options() });
+    let server = Server::new(
+        instant(),
+        Options { max_body_bytes: 1000, api_keys: vec!["k".into()], ..options() },
+    );
     let body = "a".repeat(20 << 20);
     let (json, key) = ("content-type: application/json", "authorization: Bearer k");
     for (path, headers, status) in [

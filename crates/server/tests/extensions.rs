@@ -1,4 +1,5 @@
-//! What vLLM's and llama-server's clients ask for beyond OpenAI's API, and how requests that ask for too much are taken.
+//! What vLLM's and llama-server's clients ask for beyond OpenAI's API, and how requests that ask
+//! for too much are taken.
 
 mod common;
 
@@ -11,7 +12,10 @@ use serde_json::{Value, json};
 fn chunks(server: &Server, path: &str, body: Value) -> Vec<Value> {
     let answer = server.post(path, &body.to_string());
     let text = String::from_utf8(answer.body).unwrap();
-    let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    let data = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter(|data| *data != "[DONE]");
     data.map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
@@ -25,7 +29,10 @@ fn ids_of_prompt_and_answer_are_given_where_they_are_asked_for() {
     let prompt = json!({"prompt": "hi", "return_token_ids": true, "max_tokens": 9});
     let whole = server.post(TEXT, &prompt.to_string()).json();
     let choice = &whole["choices"][0];
-    assert_eq!((&choice["prompt_token_ids"], &choice["token_ids"]), (&json!([104, 105]), &json!([97, 195, 169, 1280])));
+    assert_eq!(
+        (&choice["prompt_token_ids"], &choice["token_ids"]),
+        (&json!([104, 105]), &json!([97, 195, 169, 1280]))
+    );
     let mut streamed = prompt.clone();
     streamed["stream"] = json!(true);
     let found = chunks(&server, TEXT, streamed);
@@ -48,7 +55,10 @@ fn ids_of_prompt_and_answer_are_given_where_they_are_asked_for() {
     assert!(found[1..].iter().all(|chunk| chunk.get("prompt_token_ids").is_none()));
     assert!(found.iter().all(|chunk| chunk["system_fingerprint"] == whole["system_fingerprint"]));
     for plain in [json!({"prompt": "hi"}), json!({"prompt": "hi", "return_token_ids": false})] {
-        assert_eq!(server.post(TEXT, &plain.to_string()).json()["choices"][0].get("token_ids"), None);
+        assert_eq!(
+            server.post(TEXT, &plain.to_string()).json()["choices"][0].get("token_ids"),
+            None
+        );
     }
 }
 
@@ -57,10 +67,15 @@ fn counts_and_speeds_have_llama_servers_names() {
     let server = Server::new(instant(), options());
     let body = json!({"prompt": "hi", "max_tokens": 3, "stream": true, "timings_per_token": true, "timings": true});
     let found = chunks(&server, TEXT, body.clone());
-    let counted: Vec<u64> = found.iter().filter_map(|chunk| chunk["timings"]["predicted_n"].as_u64()).collect();
+    let counted: Vec<u64> =
+        found.iter().filter_map(|chunk| chunk["timings"]["predicted_n"].as_u64()).collect();
     assert_eq!(counted, [1, 2, 3, 3, 3], "three tokens, the end, and the totals: {found:?}");
     assert_eq!(found[0]["timings"]["prompt_n"], 2);
-    assert_eq!(found[0]["timings"]["predicted_per_second"], Value::Null, "the first token is the prompt's");
+    assert_eq!(
+        found[0]["timings"]["predicted_per_second"],
+        Value::Null,
+        "the first token is the prompt's"
+    );
     assert!(found[4]["timings"]["total_ms"].as_f64().unwrap() > 0.0);
     let mut whole = body.clone();
     whole["stream"] = json!(false);
@@ -72,14 +87,18 @@ fn counts_and_speeds_have_llama_servers_names() {
 fn tokens_are_called_by_their_ids_where_that_is_asked_for() {
     let server = Server::new(instant(), options());
     for (field, n) in [("logprobs", json!(2)), ("n_probs", json!(2)), ("logprobs", json!(true))] {
-        let body = json!({"prompt": "hi", "max_tokens": 1, field: n, "return_tokens_as_token_ids": true});
-        let logprobs = server.post(TEXT, &body.to_string()).json()["choices"][0]["logprobs"].clone();
+        let body =
+            json!({"prompt": "hi", "max_tokens": 1, field: n, "return_tokens_as_token_ids": true});
+        let logprobs =
+            server.post(TEXT, &body.to_string()).json()["choices"][0]["logprobs"].clone();
         let token = logprobs["tokens"][0].as_str().unwrap();
         assert!(token.starts_with("token_id:"), "{logprobs}");
         assert!(logprobs["top_logprobs"][0].as_object().unwrap().contains_key(token));
     }
-    let chat = json!({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1, "n_probs": 2});
-    let content = server.post(CHAT, &chat.to_string()).json()["choices"][0]["logprobs"]["content"][0].clone();
+    let chat =
+        json!({"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1, "n_probs": 2});
+    let content =
+        server.post(CHAT, &chat.to_string()).json()["choices"][0]["logprobs"]["content"][0].clone();
     assert_eq!(content["top_logprobs"].as_array().unwrap().len(), 2, "{content}");
 }
 
@@ -97,16 +116,31 @@ fn more_tokens_than_fit_are_cut_and_said() {
     ] {
         let answer = server.post(TEXT, &json!({"prompt": "hi", field: asked}).to_string());
         assert_eq!(answer.json()["usage"]["completion_tokens"], given, "{field} {asked}");
-        assert_eq!(answer.head.contains("x-pacemark-note: "), said, "{field} {asked}: {}", answer.head);
+        assert_eq!(
+            answer.head.contains("x-pacemark-note: "),
+            said,
+            "{field} {asked}: {}",
+            answer.head
+        );
     }
-    let chat = json!({"messages": [{"role": "user", "content": ""}], "max_tokens": 100, "stream": true});
+    let chat =
+        json!({"messages": [{"role": "user", "content": ""}], "max_tokens": 100, "stream": true});
     let answer = server.post(CHAT, &chat.to_string());
-    assert!(answer.head.contains("x-pacemark-note: max_tokens: 100 cut to the "), "{}", answer.head);
+    assert!(
+        answer.head.contains("x-pacemark-note: max_tokens: 100 cut to the "),
+        "{}",
+        answer.head
+    );
     let limited = Server::new(instant(), Options { max_tokens: 3, ..options() });
     let answer = limited.post(TEXT, &json!({"prompt": "hi", "max_tokens": 4}).to_string());
-    assert!(answer.head.contains("max_tokens: 4 cut to the 3 that this server gives"), "{}", answer.head);
+    assert!(
+        answer.head.contains("max_tokens: 4 cut to the 3 that this server gives"),
+        "{}",
+        answer.head
+    );
     // What cannot be kept is not cut.
-    let answer = server.post(TEXT, &json!({"prompt": "hi", "max_tokens": 50, "min_tokens": 50}).to_string());
+    let answer =
+        server.post(TEXT, &json!({"prompt": "hi", "max_tokens": 50, "min_tokens": 50}).to_string());
     assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("min_tokens")));
 }
 
@@ -125,8 +159,15 @@ fn prompts_that_do_not_fit_are_refused_in_the_words_that_clients_know() {
         let answer = server.post(path, &body.to_string());
         let error = &answer.json()["error"];
         let message = error["message"].as_str().unwrap();
-        assert_eq!((answer.status, &error["code"]), (400, &json!("context_length_exceeded")), "{message}");
-        assert!(message.starts_with("This model's maximum context length is 20 tokens. However, "), "{message}");
+        assert_eq!(
+            (answer.status, &error["code"]),
+            (400, &json!("context_length_exceeded")),
+            "{message}"
+        );
+        assert!(
+            message.starts_with("This model's maximum context length is 20 tokens. However, "),
+            "{message}"
+        );
         assert!(message.contains("prompt is too long"), "{message}");
     }
 }
@@ -140,5 +181,9 @@ fn names_that_no_api_knows_are_ignored_and_those_that_change_nothing_are_accepte
         "stop_token_ids": ["2", 3], "logit_bias": [[5, -1], [6, false]], "seed": -1, "mirostat": 0, "dry_multiplier": 0.0,
     });
     assert_eq!(server.post(TEXT, &body.to_string()).status, 200);
-    assert_eq!(server.post(TEXT, &format!("\u{feff}{body}")).status, 200, "a mark that it is UTF-8");
+    assert_eq!(
+        server.post(TEXT, &format!("\u{feff}{body}")).status,
+        200,
+        "a mark that it is UTF-8"
+    );
 }

@@ -16,13 +16,15 @@ fn its_paths_are_the_routes() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
             let path = path.replace("{model}", "m");
-            let answer = server.call(&method.to_uppercase(), &path, &["content-type: application/json"], "");
+            let answer =
+                server.call(&method.to_uppercase(), &path, &["content-type: application/json"], "");
             assert!(!matches!(answer.status, 404 | 405), "{method} {path}: {}", answer.status);
             let documented = &methods[method]["responses"][answer.status.to_string()];
             assert!(!documented.is_null(), "{method} {path}: {} is not documented", answer.status);
         }
     }
-    let other_way = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize"];
+    let other_way =
+        ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize"];
     assert!(other_way.iter().all(|path| document["paths"][path]["post"].is_object()));
 }
 
@@ -37,7 +39,8 @@ fn its_fields_are_known_and_its_references_lead_somewhere() {
         ("/tokenize", json!({"prompt": "a"})),
         ("/detokenize", json!({"tokens": [1]})),
     ] {
-        let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let schema = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+            ["schema"];
         let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         let properties = document["components"]["schemas"][name]["properties"].as_object().unwrap();
         for field in properties.keys() {
@@ -45,13 +48,18 @@ fn its_fields_are_known_and_its_references_lead_somewhere() {
             body[field] = json!([[null]]); // right for none of them
             let answer = server.post(path, &body.to_string());
             let param = answer.json()["error"]["param"].as_str().unwrap_or_default().to_string();
-            assert!(answer.status == 400 && param.starts_with(field.as_str()), "{path} {field}: {:?}", answer.json());
+            assert!(
+                answer.status == 400 && param.starts_with(field.as_str()),
+                "{path} {field}: {:?}",
+                answer.json()
+            );
         }
     }
     let names = &document["components"]["schemas"]["ChatRequest"]["properties"]["model"]["enum"];
     assert_eq!(names, &json!(["m", "alias", null]));
     let text = document.to_string();
-    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap())
+    {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
 }

@@ -47,7 +47,10 @@ fn parameters_out_of_range() {
         ("stop", r#""stop": """#),
         ("stop", r#""stop": ["a", ""]"#),
         ("stop", r#""stop": 3"#),
-        ("stop", r#""stop": ["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]"#),
+        (
+            "stop",
+            r#""stop": ["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]"#,
+        ),
         ("stop_token_ids", r#""stop_token_ids": [1000000]"#),
         ("stop_token_ids[0]", r#""stop_token_ids": [-1]"#),
         ("logit_bias", r#""logit_bias": {"x": 1}"#),
@@ -68,7 +71,10 @@ fn parameters_out_of_range() {
         ("json_schema", r#""json_schema": {}"#),
         ("response_format.json_schema", r#""response_format": {"type": "json_schema"}"#),
         ("guided_json", r#""guided_json": 3"#),
-        ("structured_outputs.regex", r#""guided_regex": "a", "structured_outputs": {"regex": "b"}"#),
+        (
+            "structured_outputs.regex",
+            r#""guided_regex": "a", "structured_outputs": {"regex": "b"}"#,
+        ),
         ("echo", r#""echo": true"#),
         ("best_of", r#""best_of": 2"#),
         ("suffix", r#""suffix": "x""#),
@@ -107,7 +113,11 @@ fn prompts_that_are_none() {
         ("[1.0]", Some("invalid_type")),
     ] {
         let found = error(&server.post("/v1/completions", &format!("{{\"prompt\": {prompt}}}")));
-        assert_eq!((found.0, found.1.as_deref(), found.2.as_deref()), (400, Some("prompt"), code), "{found:?}");
+        assert_eq!(
+            (found.0, found.1.as_deref(), found.2.as_deref()),
+            (400, Some("prompt"), code),
+            "{found:?}"
+        );
     }
     let full = vec!["1"; 8192].join(",");
     let found = error(&server.post("/v1/completions", &format!("{{\"prompt\": [{full}]}}")));
@@ -118,7 +128,8 @@ fn prompts_that_are_none() {
 fn conversations_and_tools_that_are_none() {
     let server = Server::new(instant(), options());
     let hi = r#"{"role": "user", "content": "Hi"}"#;
-    let tool = |name: &str| format!("{{\"type\": \"function\", \"function\": {{\"name\": \"{name}\"}}}}");
+    let tool =
+        |name: &str| format!("{{\"type\": \"function\", \"function\": {{\"name\": \"{name}\"}}}}");
     for (field, body) in [
         ("messages", r#""messages": []"#.to_string()),
         ("messages", r#""messages": "Hi""#.to_string()),
@@ -167,16 +178,23 @@ fn bodies_and_routes_that_are_none() {
     ] {
         assert_eq!(error(&server.post("/v1/completions", body)).0, 400, "{body:?}");
     }
-    let deep = format!("{{\"prompt\": \"a\", \"x\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep =
+        format!("{{\"prompt\": \"a\", \"x\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(error(&server.post("/v1/completions", &deep)).0, 400);
     let long = format!("{{\"prompt\": \"{}\"}}", "a".repeat(10 << 20));
     let found = error(&server.post("/v1/completions", &long));
     assert_eq!((found.0, found.2.as_deref()), (413, Some("request_too_large")));
     let found = error(&server.post("/v1/completions", r#"{"prompt": "a", "model": "gpt-9"}"#));
-    assert_eq!((found.0, found.1.as_deref(), found.2.as_deref()), (404, Some("model"), Some("model_not_found")));
+    assert_eq!(
+        (found.0, found.1.as_deref(), found.2.as_deref()),
+        (404, Some("model"), Some("model_not_found"))
+    );
     assert_eq!(error(&server.get("/v2")).0, 404);
     assert_eq!(error(&server.get("/v1/completions")).0, 405);
-    assert_eq!(error(&server.call("POST", "/v1/completions", &["content-type: text/plain"], "{}")).0, 415);
+    assert_eq!(
+        error(&server.call("POST", "/v1/completions", &["content-type: text/plain"], "{}")).0,
+        415
+    );
     assert_eq!(error(&server.call("POST", "/v1/completions", &[], "{}")).0, 415);
     let found = error(&server.post("/tokenize", "{}"));
     assert_eq!((found.0, found.1.as_deref()), (400, Some("prompt")));
@@ -191,7 +209,11 @@ fn bodies_and_routes_that_are_none() {
         ("/v1/chat/completions", r#"{"messages": [], "prompt": "a"}"#),
     ] {
         let found = error(&server.post(path, body));
-        assert_eq!((found.0, found.2.as_deref()), (400, Some("unsupported_parameter")), "{path} {body}: {found:?}");
+        assert_eq!(
+            (found.0, found.2.as_deref()),
+            (400, Some("unsupported_parameter")),
+            "{path} {body}: {found:?}"
+        );
     }
     server.eventually("nothing is left", Server::idle);
 }
@@ -202,10 +224,14 @@ fn a_prompt_of_ten_megabytes_is_too_long_for_the_context_only() {
     let long = format!("{{\"prompt\": \"{}\"}}", "a".repeat(10 << 20));
     let found = error(&server.post("/v1/completions", &long));
     assert_eq!((found.0, found.2.as_deref()), (400, Some("context_length_exceeded")));
-    let limited = Server::new(instant(), Options { max_prompt_tokens: 4, max_tokens: 3, ..options() });
+    let limited =
+        Server::new(instant(), Options { max_prompt_tokens: 4, max_tokens: 3, ..options() });
     assert_eq!(error(&limited.post("/v1/completions", r#"{"prompt": "abcde"}"#)).0, 400);
     for body in [r#"{"prompt": "abcd", "max_tokens": 4}"#, r#"{"prompt": "abcd"}"#] {
         let usage: Value = limited.post("/v1/completions", body).json()["usage"].clone();
-        assert_eq!(usage["completion_tokens"], 3, "what is asked and the default keep to the limit");
+        assert_eq!(
+            usage["completion_tokens"], 3,
+            "what is asked and the default keep to the limit"
+        );
     }
 }

@@ -19,25 +19,37 @@ fn chat(server: &Server, more: &str) -> Answer {
 
 fn answering(answer: &str) -> Server {
     let template = Some(TAGGED.to_string());
-    Server::new(MockOptions { answer: Some(answer.into()), constraints: true, template, ..instant() }, options())
+    Server::new(
+        MockOptions { answer: Some(answer.into()), constraints: true, template, ..instant() },
+        options(),
+    )
 }
 
 #[test]
 fn chunks_come_in_openais_order() {
     let server = Server::new(instant(), options());
-    let chunks = chat(&server, r#", "max_tokens": 3, "stream_options": {"include_usage": true}"#).chunks();
+    let chunks =
+        chat(&server, r#", "max_tokens": 3, "stream_options": {"include_usage": true}"#).chunks();
     let deltas: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();
     assert_eq!(deltas[0], &json!({"role": "assistant", "content": ""}));
     assert!(deltas[1..4].iter().all(|delta| delta["content"].as_str().unwrap().starts_with(' ')));
-    assert_eq!((deltas[4], &chunks[4]["choices"][0]["finish_reason"]), (&json!({}), &json!("length")));
+    assert_eq!(
+        (deltas[4], &chunks[4]["choices"][0]["finish_reason"]),
+        (&json!({}), &json!("length"))
+    );
     assert_eq!(chunks[5]["choices"], json!([]));
     assert_eq!(chunks[5]["usage"]["completion_tokens"], 3);
     assert_eq!(chunks.len(), 6);
     for chunk in &chunks {
-        assert_eq!((&chunk["id"], &chunk["object"]), (&chunks[0]["id"], &json!("chat.completion.chunk")));
+        assert_eq!(
+            (&chunk["id"], &chunk["object"]),
+            (&chunks[0]["id"], &json!("chat.completion.chunk"))
+        );
         assert!(chunk["created"].is_u64() && chunk["model"] == "m");
     }
-    assert!(chunks[..5].iter().all(|chunk| chunk["usage"].is_null() && chunk.get("usage").is_some()));
+    assert!(
+        chunks[..5].iter().all(|chunk| chunk["usage"].is_null() && chunk.get("usage").is_some())
+    );
     let without = chat(&server, r#", "max_tokens": 1"#).chunks();
     assert!(without.iter().all(|chunk| chunk.get("usage").is_none()), "nobody asked for it");
 }
@@ -48,10 +60,17 @@ fn text_completions_and_counts_in_each_chunk() {
     let body = r#"{"prompt": "ab", "max_tokens": 2, "seed": 0, "stream": true,
                    "stream_options": {"include_usage": true, "continuous_usage_stats": true}}"#;
     let chunks = server.post("/v1/completions", body).chunks();
-    let counts: Vec<&Value> = chunks.iter().map(|chunk| &chunk["usage"]["completion_tokens"]).collect();
+    let counts: Vec<&Value> =
+        chunks.iter().map(|chunk| &chunk["usage"]["completion_tokens"]).collect();
     assert_eq!(counts, [1, 2, 2, 2]);
-    assert_eq!(chunks[0]["choices"][0], json!({"index": 0, "text": " that", "logprobs": null, "finish_reason": null}));
-    assert_eq!(chunks[2]["choices"][0], json!({"index": 0, "text": "", "logprobs": null, "finish_reason": "length"}));
+    assert_eq!(
+        chunks[0]["choices"][0],
+        json!({"index": 0, "text": " that", "logprobs": null, "finish_reason": null})
+    );
+    assert_eq!(
+        chunks[2]["choices"][0],
+        json!({"index": 0, "text": "", "logprobs": null, "finish_reason": "length"})
+    );
 }
 
 #[test]
@@ -59,35 +78,50 @@ fn a_token_is_an_event_even_without_text() {
     // The euro sign is three tokens of the mock's, of which two have no text yet.
     let server = answering("a€");
     let chunks = chat(&server, r#", "max_tokens": 4, "ignore_eos": true"#).chunks();
-    let texts: Vec<&str> =
-        chunks[1..5].iter().map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().unwrap()).collect();
+    let texts: Vec<&str> = chunks[1..5]
+        .iter()
+        .map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().unwrap())
+        .collect();
     assert_eq!(texts, ["a", "", "", "€"]);
-    // A text that was held back for a stop that did not come is the last token's, and no event of its own.
+    // A text that was held back for a stop that did not come is the last token's, and no event of
+    // its own.
     let chunks = chat(&server, r#", "max_tokens": 1, "stop": "ab""#).chunks();
-    let texts: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
+    let texts: Vec<&Value> =
+        chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
     assert_eq!(texts, [&json!(""), &json!("a"), &Value::Null]);
     // Nor is a character that is left incomplete.
     let chunks = chat(&server, r#", "max_tokens": 2"#).chunks();
-    let texts: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
+    let texts: Vec<&Value> =
+        chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["content"]).collect();
     assert_eq!(texts, [&json!(""), &json!("a"), &json!("\u{fffd}"), &Value::Null]);
 }
 
 #[test]
 fn several_answers_share_a_stream() {
     let server = Server::new(instant(), options());
-    let chunks = chat(&server, r#", "max_tokens": 4, "n": 3, "stream_options": {"include_usage": true}"#).chunks();
+    let chunks =
+        chat(&server, r#", "max_tokens": 4, "n": 3, "stream_options": {"include_usage": true}"#)
+            .chunks();
     for i in 0..3 {
-        let own: Vec<&Value> =
-            chunks.iter().filter_map(|chunk| chunk["choices"].get(0)).filter(|choice| choice["index"] == i).collect();
+        let own: Vec<&Value> = chunks
+            .iter()
+            .filter_map(|chunk| chunk["choices"].get(0))
+            .filter(|choice| choice["index"] == i)
+            .collect();
         assert_eq!(own.len(), 6, "role, four tokens, the end");
-        assert_eq!((&own[0]["delta"]["role"], &own[5]["finish_reason"]), (&json!("assistant"), &json!("length")));
+        assert_eq!(
+            (&own[0]["delta"]["role"], &own[5]["finish_reason"]),
+            (&json!("assistant"), &json!("length"))
+        );
     }
     assert_eq!(chunks.last().unwrap()["usage"]["completion_tokens"], 12);
 }
 
 #[test]
 fn tools_are_called_in_parts() {
-    let server = answering("Sure. <tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1, \"}\"]}}\n</tool_call>");
+    let server = answering(
+        "Sure. <tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1, \"}\"]}}\n</tool_call>",
+    );
     let tools = r#", "tools": [{"type": "function", "function": {"name": "f"}}]"#;
     let chunks = chat(&server, tools).chunks();
     let mut content = String::new();
@@ -98,7 +132,10 @@ fn tools_are_called_in_parts() {
         for call in delta["tool_calls"].as_array().into_iter().flatten() {
             assert_eq!(call["index"], 0);
             if call["id"].is_string() {
-                assert_eq!((&call["type"], &call["function"]["name"]), (&json!("function"), &json!("f")));
+                assert_eq!(
+                    (&call["type"], &call["function"]["name"]),
+                    (&json!("function"), &json!("f"))
+                );
                 begun += 1;
             }
             arguments.push_str(call["function"]["arguments"].as_str().unwrap());
@@ -106,14 +143,17 @@ fn tools_are_called_in_parts() {
     }
     assert_eq!((content.as_str(), begun, arguments.as_str()), ("Sure.", 1, "{\"a\": [1, \"}\"]}"));
     assert_eq!(chunks.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
-    let n_tokens = server.post("/v1/chat/completions", &format!("{{{HI}{tools}, \"stream\": false}}"));
+    let n_tokens =
+        server.post("/v1/chat/completions", &format!("{{{HI}{tools}, \"stream\": false}}"));
     assert_eq!(n_tokens.status, 400, "stream is there twice");
 }
 
 #[test]
 fn log_probabilities_come_with_their_token() {
     let server = Server::new(instant(), options());
-    let chunks = chat(&server, r#", "max_tokens": 2, "logprobs": true, "top_logprobs": 1, "timings": true"#).chunks();
+    let chunks =
+        chat(&server, r#", "max_tokens": 2, "logprobs": true, "top_logprobs": 1, "timings": true"#)
+            .chunks();
     for chunk in &chunks[1..3] {
         let choice = &chunk["choices"][0];
         assert_eq!(choice["logprobs"]["content"][0]["token"], choice["delta"]["content"]);
@@ -140,7 +180,11 @@ fn tokens_are_sent_as_they_come() {
     let minutes = Duration::from_secs(600);
     let server = Server::new(MockOptions { itl: minutes, ..instant() }, options());
     let mut stream = server.connect();
-    stream.write_all(completion(r#"{"prompt": "a", "max_tokens": 2, "seed": 0, "stream": true}"#).as_bytes()).unwrap();
+    stream
+        .write_all(
+            completion(r#"{"prompt": "a", "max_tokens": 2, "seed": 0, "stream": true}"#).as_bytes(),
+        )
+        .unwrap();
     let mut seen = Vec::new();
     while !seen.windows(6).any(|w| w == b"\" and\"") {
         let mut bytes = [0; 1024];

@@ -1,7 +1,9 @@
-//! Tiny models for tests: complete GGUF files with a vocabulary and seeded random weights, made in milliseconds.
+//! Tiny models for tests: complete GGUF files with a vocabulary and seeded random weights, made in
+//! milliseconds.
 //!
-//! They answer nonsense, but every reader, kernel and command treats them as it would treat a real model. Their weights
-//! use every type that the real models of the catalog use. For tests only: nothing else may depend on this crate.
+//! They answer nonsense, but every reader, kernel and command treats them as it would treat a real
+//! model. Their weights use every type that the real models of the catalog use. For tests only:
+//! nothing else may depend on this crate.
 
 pub mod long;
 mod vocabulary;
@@ -38,7 +40,11 @@ impl TestModel {
         model.set("llama.rope.freq_base", Value::F32(10_000.0));
         model.set("llama.rope.dimension_count", Value::U32(64));
         vocabulary::byte_level(&mut model.metadata);
-        let types = Types { embedding: DType::Q8_0, attention: &[DType::Q4_1], ffn: &[DType::Q4_1, DType::Q4_0] };
+        let types = Types {
+            embedding: DType::Q8_0,
+            attention: &[DType::Q4_1],
+            ffn: &[DType::Q4_1, DType::Q4_0],
+        };
         model.weights(4, 2, 64, &types, false);
         model
     }
@@ -88,7 +94,14 @@ impl TestModel {
         self.set(&format!("{prefix}.attention.layer_norm_rms_epsilon"), Value::F32(1e-5));
     }
 
-    fn weights(&mut self, n_heads: u64, n_kv_heads: u64, head_dim: u64, types: &Types, gemma: bool) {
+    fn weights(
+        &mut self,
+        n_heads: u64,
+        n_kv_heads: u64,
+        head_dim: u64,
+        types: &Types,
+        gemma: bool,
+    ) {
         let d = N_EMBD as u64;
         let (q, kv) = (n_heads * head_dim, n_kv_heads * head_dim);
         let mut random = weights::Random::new(1);

@@ -1,4 +1,5 @@
-//! JSON documents with a string of a megabyte in each place that can hold one: no error may repeat it.
+//! JSON documents with a string of a megabyte in each place that can hold one: no error may repeat
+//! it.
 
 use serde_json::{Map, Value};
 
@@ -13,8 +14,8 @@ pub fn string() -> String {
     "x".repeat(1 << 20)
 }
 
-/// Calls `check` with every document that comes of `document` by a long string in the place of a value or of a name. Tells how
-/// many there were.
+/// Calls `check` with every document that comes of `document` by a long string in the place of a
+/// value or of a name. Tells how many there were.
 pub fn each(document: &str, check: &mut dyn FnMut(&str)) -> usize {
     let document: Value = serde_json::from_str(document).expect("a seed is JSON");
     let mut count = 0;
@@ -42,9 +43,9 @@ fn variants(value: &Value, whole: &dyn Fn(Value) -> Value, check: &mut dyn FnMut
         Value::Object(fields) => {
             let n = if fields.len() > 64 { ALIKE } else { fields.len() };
             for (name, field) in fields.iter().take(n) {
-                let renamed = fields
-                    .iter()
-                    .map(|(other, value)| (if other == name { string() } else { other.clone() }, value.clone()));
+                let renamed = fields.iter().map(|(other, value)| {
+                    (if other == name { string() } else { other.clone() }, value.clone())
+                });
                 check(whole(Value::Object(renamed.collect::<Map<_, _>>())));
                 let put = |new: Value| {
                     let mut fields = fields.clone();
@@ -63,7 +64,9 @@ mod tests {
     #[test]
     fn every_place_is_tried() {
         let mut seen = Vec::new();
-        let n = super::each(r#"{"a": [1, {"b": 2}]}"#, &mut |text| seen.push(text.replace(&super::string(), "L")));
+        let n = super::each(r#"{"a": [1, {"b": 2}]}"#, &mut |text| {
+            seen.push(text.replace(&super::string(), "L"))
+        });
         assert_eq!(n, seen.len());
         seen.sort();
         let all = [

@@ -9,7 +9,8 @@ const CONTROL: i32 = 3;
 const BYTE: i32 = 6;
 const UNUSED: i32 = 5;
 
-/// The character that stands for `byte` in byte-level BPE (GPT-2): itself where it is visible, else moved beyond U+0100.
+/// The character that stands for `byte` in byte-level BPE (GPT-2): itself where it is visible, else
+/// moved beyond U+0100.
 fn byte_level_char(byte: u8) -> char {
     let visible = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if visible(byte) {
@@ -21,10 +22,13 @@ fn byte_level_char(byte: u8) -> char {
 
 /// Byte-level BPE: three control tokens, 256 bytes, a few merges; ChatML template.
 pub(crate) fn byte_level(metadata: &mut Metadata) {
-    let mut tokens: Vec<(String, i32)> =
-        ["<|endoftext|>", "<|im_start|>", "<|im_end|>"].iter().map(|t| (t.to_string(), CONTROL)).collect();
+    let mut tokens: Vec<(String, i32)> = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+        .iter()
+        .map(|t| (t.to_string(), CONTROL))
+        .collect();
     tokens.extend((0..=255).map(|byte| (byte_level_char(byte).to_string(), NORMAL)));
-    let merges = [("t", "h"), ("th", "e"), ("i", "n"), ("Ġ", "t"), ("Ġ", "a"), ("e", "r"), ("o", "n")];
+    let merges =
+        [("t", "h"), ("th", "e"), ("i", "n"), ("Ġ", "t"), ("Ġ", "a"), ("e", "r"), ("o", "n")];
     tokens.extend(merges.iter().map(|(a, b)| (format!("{a}{b}"), NORMAL)));
     put(metadata, "gpt2", tokens);
     metadata.set("tokenizer.ggml.pre", Value::String("smollm".into()));
@@ -65,5 +69,8 @@ fn put(metadata: &mut Metadata, model: &str, mut tokens: Vec<(String, i32)>) {
     let texts: Strings = tokens.iter().map(|(text, _)| text.as_str()).collect();
     metadata.set("tokenizer.ggml.model", Value::String(model.into()));
     metadata.set("tokenizer.ggml.tokens", Value::Strings(texts));
-    metadata.set("tokenizer.ggml.token_type", Value::I32s(tokens.iter().map(|(_, kind)| *kind).collect()));
+    metadata.set(
+        "tokenizer.ggml.token_type",
+        Value::I32s(tokens.iter().map(|(_, kind)| *kind).collect()),
+    );
 }

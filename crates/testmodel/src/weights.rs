@@ -21,10 +21,12 @@ impl Random {
     }
 }
 
-/// The bytes of a tensor. Vectors are norms, around one; matrices keep the size of what they multiply.
+/// The bytes of a tensor. Vectors are norms, around one; matrices keep the size of what they
+/// multiply.
 pub(crate) fn tensor(random: &mut Random, dims: &[u64], dtype: DType) -> Vec<u8> {
     let n: usize = dims.iter().product::<u64>() as usize;
-    let (center, spread) = if dims.len() == 1 { (1.0, 0.2) } else { (0.0, (3.0 / dims[0] as f32).sqrt()) };
+    let (center, spread) =
+        if dims.len() == 1 { (1.0, 0.2) } else { (0.0, (3.0 / dims[0] as f32).sqrt()) };
     let mut bytes = vec![0; dtype.bytes_for(n).expect("test shapes are whole blocks")];
     let values: Vec<f32> = (0..n).map(|_| center + spread * random.unit()).collect();
     quantize_row(dtype, &values, &mut bytes).expect("the size was computed for this type");

@@ -21,7 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let encoded = start.elapsed() - built;
         let decoded = tokenizer.decode(&ids)?;
         let done = start.elapsed() - built - encoded;
-        println!("build {built:?}, encode {encoded:?} ({} ids), decode {done:?}, same {}", ids.len(), decoded == text);
+        println!(
+            "build {built:?}, encode {encoded:?} ({} ids), decode {done:?}, same {}",
+            ids.len(),
+            decoded == text
+        );
     }
     Ok(())
 }

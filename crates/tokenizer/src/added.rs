@@ -1,4 +1,5 @@
-//! Added tokens by Hugging Face's rules: found from left to right, the longest first, and some take the white space beside them.
+//! Added tokens by Hugging Face's rules: found from left to right, the longest first, and some take
+//! the white space beside them.
 
 use crate::special::{Fragment, SpecialTokens};
 use std::collections::HashMap;
@@ -35,7 +36,8 @@ impl AddedTokens {
         }
     }
 
-    /// Cuts `text` into added tokens and the text between them. Unless they are asked for, special tokens stay text.
+    /// Cuts `text` into added tokens and the text between them. Unless they are asked for, special
+    /// tokens stay text.
     pub fn partition(&self, text: &str, special: bool) -> Vec<Fragment> {
         let mut fragments = Vec::new();
         let (mut end, mut from) = (0, 0);
@@ -71,7 +73,9 @@ mod tests {
     use super::*;
 
     fn added(tokens: &[(&str, u32)]) -> AddedTokens {
-        AddedTokens::new((0..).zip(tokens).map(|(id, (text, flags))| (text.to_string(), id, *flags)).collect())
+        AddedTokens::new(
+            (0..).zip(tokens).map(|(id, (text, flags))| (text.to_string(), id, *flags)).collect(),
+        )
     }
 
     #[test]
@@ -84,7 +88,12 @@ mod tests {
 
     #[test]
     fn white_space_goes_to_the_tokens_that_take_it() {
-        let tokens = added(&[("<l>", flag::LSTRIP), ("<r>", flag::RSTRIP), ("<s>", flag::SPECIAL), ("\n", 0)]);
+        let tokens = added(&[
+            ("<l>", flag::LSTRIP),
+            ("<r>", flag::RSTRIP),
+            ("<s>", flag::SPECIAL),
+            ("\n", 0),
+        ]);
         assert_eq!(
             tokens.partition("a  <l> b<r> \u{a0}c", true),
             [
@@ -96,7 +105,10 @@ mod tests {
             ]
         );
         // Taken by one, found for the other all the same.
-        assert_eq!(tokens.partition("<r> \n<l>", true), [Fragment::Token(1), Fragment::Token(3), Fragment::Token(0)]);
+        assert_eq!(
+            tokens.partition("<r> \n<l>", true),
+            [Fragment::Token(1), Fragment::Token(3), Fragment::Token(0)]
+        );
         assert_eq!(tokens.partition("<s>", true), [Fragment::Token(2)]);
         assert_eq!(tokens.partition("<s>", false), [Fragment::Text(0..3)]);
     }

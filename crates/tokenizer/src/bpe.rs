@@ -1,4 +1,5 @@
-//! Byte-level BPE (GPT-2's): a piece is its bytes at first, and the merges, earliest first, make tokens of them.
+//! Byte-level BPE (GPT-2's): a piece is its bytes at first, and the merges, earliest first, make
+//! tokens of them.
 
 use crate::merge::{Merger, NO_ID, Symbol};
 use crate::pairs::{Pairs, Repeated};
@@ -27,8 +28,13 @@ pub fn pre_tokenizer(metadata: &Metadata) -> Result<&'static PreTokenizer, Token
     let name = metadata.opt_string(PRE)?.unwrap_or("default");
     PreTokenizer::named(name).ok_or_else(|| {
         let known: Vec<&str> = PRE_TOKENIZERS.iter().flat_map(|row| row.names).copied().collect();
-        ModelFileError::invalid(metadata.file(), PRE, format!("one of {}", known.join(", ")), format!("{name:?}"))
-            .into()
+        ModelFileError::invalid(
+            metadata.file(),
+            PRE,
+            format!("one of {}", known.join(", ")),
+            format!("{name:?}"),
+        )
+        .into()
     })
 }
 
@@ -42,7 +48,8 @@ impl Bpe {
     ) -> Result<Bpe, TokenizerError> {
         let repeated = if rules.is_some() { Repeated::Last } else { Repeated::First };
         let merges = Pairs::from_metadata(metadata, vocab, repeated)?;
-        let byte_id = |byte| vocab.id(bytes::to_char(byte).encode_utf8(&mut [0; 4])).unwrap_or(NO_ID);
+        let byte_id =
+            |byte| vocab.id(bytes::to_char(byte).encode_utf8(&mut [0; 4])).unwrap_or(NO_ID);
         let mut byte_ids = [NO_ID; 256];
         for byte in 0..=255 {
             byte_ids[usize::from(byte)] = byte_id(byte);
@@ -51,8 +58,9 @@ impl Bpe {
         Ok(Bpe { pre, merges, byte_ids, ignore_merges, unknown: rules.map(|rules| rules.unknown) })
     }
 
-    /// Appends the tokens of `text`. A byte that the vocabulary lacks (SmolLM2 has none for some control characters) is
-    /// passed over, as llama.cpp does; by Hugging Face's rules it may become the unknown token.
+    /// Appends the tokens of `text`. A byte that the vocabulary lacks (SmolLM2 has none for some
+    /// control characters) is passed over, as llama.cpp does; by Hugging Face's rules it may become
+    /// the unknown token.
     pub fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let mut merger = Merger::default();
         let mut symbols = Vec::new();

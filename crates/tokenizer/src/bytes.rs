@@ -1,7 +1,8 @@
-//! The byte alphabet of byte-level BPE: each byte is written as one visible character (GPT-2's `bytes_to_unicode`).
+//! The byte alphabet of byte-level BPE: each byte is written as one visible character (GPT-2's
+//! `bytes_to_unicode`).
 //!
-//! Bytes that are visible in Latin-1 stand for themselves; the others, in order, are the characters from U+0100 on. A space
-//! is `Ġ`, a newline `Ċ`.
+//! Bytes that are visible in Latin-1 stand for themselves; the others, in order, are the characters
+//! from U+0100 on. A space is `Ġ`, a newline `Ċ`.
 
 /// Whether Latin-1 shows `byte` as a character of its own.
 const fn is_visible(byte: u8) -> bool {

@@ -8,8 +8,8 @@ use std::ops::Deref;
 pub struct DecodeOptions {
     /// Show control tokens as their text.
     pub special: bool,
-    /// The ids are the start of a text, not the continuation of a prompt: the space that SPM sets before the first word is
-    /// taken off again.
+    /// The ids are the start of a text, not the continuation of a prompt: the space that SPM sets
+    /// before the first word is taken off again.
     pub start_of_text: bool,
 }
 
@@ -29,14 +29,23 @@ pub struct Detokenizer<T: Deref<Target = Tokenizer>> {
 impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
     /// At the start of a stream.
     pub fn new(tokenizer: T, options: DecodeOptions) -> Detokenizer<T> {
-        let strips = tokenizer.rules().map_or(tokenizer.vocab().add_space_prefix, |rules| rules.strip_space);
+        let strips =
+            tokenizer.rules().map_or(tokenizer.vocab().add_space_prefix, |rules| rules.strip_space);
         let strip_space = options.start_of_text && strips;
-        Detokenizer { tokenizer, special: options.special, strip_space, pending: Vec::new(), text: String::new() }
+        Detokenizer {
+            tokenizer,
+            special: options.special,
+            strip_space,
+            pending: Vec::new(),
+            text: String::new(),
+        }
     }
 
-    /// The text that becomes certain with `id`; it may be empty. Bytes that can be no UTF-8 become U+FFFD.
+    /// The text that becomes certain with `id`; it may be empty. Bytes that can be no UTF-8 become
+    /// U+FFFD.
     ///
-    /// An id outside the vocabulary is an error and changes nothing, so the caller may pass over it.
+    /// An id outside the vocabulary is an error and changes nothing, so the caller may pass over
+    /// it.
     pub fn push(&mut self, id: u32) -> Result<&str, TokenizerError> {
         let vocab = self.tokenizer.vocab();
         if id as usize >= vocab.texts.len() {
@@ -44,9 +53,13 @@ impl<T: Deref<Target = Tokenizer>> Detokenizer<T> {
         }
         let held = self.pending.len();
         vocab.push_bytes(id, self.special, &mut self.pending);
-        // Of the first token only, whatever it is: llama.cpp's rule. Hugging Face's decoders do not see what is not shown.
+        // Of the first token only, whatever it is: llama.cpp's rule. Hugging Face's decoders do not
+        // see what is not shown.
         let is_first = self.pending.len() > held || self.tokenizer.rules().is_none();
-        if is_first && std::mem::take(&mut self.strip_space) && self.pending.get(held) == Some(&b' ') {
+        if is_first
+            && std::mem::take(&mut self.strip_space)
+            && self.pending.get(held) == Some(&b' ')
+        {
             self.pending.remove(held);
         }
         self.text.clear();

@@ -1,7 +1,8 @@
 //! From a token's text to its id.
 //!
-//! An open-addressing table over the vocabulary's own buffer: no string is copied, and a slot holds half of the hash beside
-//! the id, so that looking up a text that is no token (the common case while merging) rarely touches the texts.
+//! An open-addressing table over the vocabulary's own buffer: no string is copied, and a slot holds
+//! half of the hash beside the id, so that looking up a text that is no token (the common case
+//! while merging) rarely touches the texts.
 
 use pacemark_modelfile::Strings;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -54,7 +55,9 @@ impl TextIndex {
                 return Err(slot);
             }
             let id = entry as u32;
-            if entry >> 32 == hash >> 32 && texts.get(id as usize).is_some_and(|t| t.as_bytes() == text) {
+            if entry >> 32 == hash >> 32
+                && texts.get(id as usize).is_some_and(|t| t.as_bytes() == text)
+            {
                 return Ok(id);
             }
             slot = (slot + 1) & mask; // ends: at most half of the slots are taken
@@ -98,6 +101,9 @@ mod tests {
     fn says_which_texts_are_the_same() {
         let texts: Strings = ["a", "", "b", "", "a"].into_iter().collect();
         assert_eq!(TextIndex::new(&texts).err(), Some(Duplicate { first: 0, second: 4 }));
-        assert!(TextIndex::new(&Strings::default()).is_ok_and(|index| index.get(&texts, b"a").is_none()));
+        assert!(
+            TextIndex::new(&Strings::default())
+                .is_ok_and(|index| index.get(&texts, b"a").is_none())
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! Text to token ids and back, and chats to prompts.
 //!
-//! [`Tokenizer::from_metadata`] builds the tokenizer that a GGUF file describes: byte-level BPE (`gpt2`) with the
-//! pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`] turns a stream of ids to text without ever
-//! emitting half a character. [`ChatTemplates`] puts messages in the model's Jinja template.
+//! [`Tokenizer::from_metadata`] builds the tokenizer that a GGUF file describes: byte-level BPE
+//! (`gpt2`) with the pre-tokenizers of [`PRE_TOKENIZERS`], or SPM-BPE (`llama`). [`Detokenizer`]
+//! turns a stream of ids to text without ever emitting half a character. [`ChatTemplates`] puts
+//! messages in the model's Jinja template.
 //!
-//! The ids are those of llama.cpp, special cases included; where we depart from it, the place says so. A vocabulary that was
-//! read from a `tokenizer.json` carries Hugging Face's rules with it, and its ids are theirs (docs/tokenizers.md). Reading
-//! the file is left to `modelfile`; which prompt to build, and when to stop, to the callers.
+//! The ids are those of llama.cpp, special cases included; where we depart from it, the place says
+//! so. A vocabulary that was read from a `tokenizer.json` carries Hugging Face's rules with it, and
+//! its ids are theirs (docs/tokenizers.md). Reading the file is left to `modelfile`; which prompt
+//! to build, and when to stop, to the callers.
 
 mod added;
 mod bpe;

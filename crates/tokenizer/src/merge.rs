@@ -1,8 +1,9 @@
-//! The merge loop that both kinds of BPE share: while any two neighbours can be merged, merge the pair that comes first by
-//! priority, and of equals the leftmost.
+//! The merge loop that both kinds of BPE share: while any two neighbours can be merged, merge the
+//! pair that comes first by priority, and of equals the leftmost.
 //!
-//! Words are short, so the pair is found by looking at all of them; long pieces (a run of 10 MB without a place to cut) use
-//! a heap and a linked list, O(n log n). Both give the same symbols: a test holds them together.
+//! Words are short, so the pair is found by looking at all of them; long pieces (a run of 10 MB
+//! without a place to cut) use a heap and a linked list, O(n log n). Both give the same symbols: a
+//! test holds them together.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -46,7 +47,8 @@ pub struct Merger {
 struct Candidate {
     priority: u32,
     left: u32,
-    /// Bytes of both: a symbol only ever grows or dies, so another sum tells that the pair is no more.
+    /// Bytes of both: a symbol only ever grows or dies, so another sum tells that the pair is no
+    /// more.
     len: u32,
     id: u32,
 }
@@ -62,7 +64,11 @@ const NONE: u32 = u32::MAX;
 
 impl Merger {
     /// Merges `symbols`, which lie side by side, until no pair is left that `find` knows.
-    pub fn run(&mut self, symbols: &mut Vec<Symbol>, find: impl Fn(Symbol, Symbol) -> Option<Merge>) {
+    pub fn run(
+        &mut self,
+        symbols: &mut Vec<Symbol>,
+        find: impl Fn(Symbol, Symbol) -> Option<Merge>,
+    ) {
         if symbols.len() <= SHORT { self.scan(symbols, find) } else { self.queue(symbols, find) }
     }
 
@@ -70,11 +76,16 @@ impl Merger {
         self.pairs.clear();
         self.pairs.extend(symbols.windows(2).map(|pair| find(pair[0], pair[1])));
         loop {
-            let found = self.pairs.iter().enumerate().filter_map(|(at, pair)| Some((pair.as_ref()?.priority, at)));
+            let found = self
+                .pairs
+                .iter()
+                .enumerate()
+                .filter_map(|(at, pair)| Some((pair.as_ref()?.priority, at)));
             let Some((_, left)) = found.min() else { return };
             let Some(merge) = self.pairs.remove(left) else { return };
             let right = symbols.remove(left + 1);
-            symbols[left] = Symbol { id: merge.id, len: symbols[left].len + right.len, ..symbols[left] };
+            symbols[left] =
+                Symbol { id: merge.id, len: symbols[left].len + right.len, ..symbols[left] };
             if left > 0 {
                 self.pairs[left - 1] = find(symbols[left - 1], symbols[left]);
             }
@@ -87,22 +98,33 @@ impl Merger {
     fn queue(&mut self, symbols: &mut Vec<Symbol>, find: impl Fn(Symbol, Symbol) -> Option<Merge>) {
         let candidate = |symbols: &[Symbol], left: u32, right: u32| {
             let (a, b) = (symbols[left as usize], symbols[right as usize]);
-            find(a, b).map(|m| Reverse(Candidate { priority: m.priority, left, len: a.len + b.len, id: m.id }))
+            find(a, b).map(|m| {
+                Reverse(Candidate { priority: m.priority, left, len: a.len + b.len, id: m.id })
+            })
         };
         let last = symbols.len() as u32 - 1;
-        let link = |at: u32| Link { previous: at.wrapping_sub(1), next: if at == last { NONE } else { at + 1 } };
+        let link = |at: u32| Link {
+            previous: at.wrapping_sub(1),
+            next: if at == last { NONE } else { at + 1 },
+        };
         self.links.clear();
         self.links.extend((0..=last).map(link));
-        // Most pairs that are there at the start go stale, and a sorted list is passed over faster than a heap is emptied.
-        let mut seeds: Vec<_> = (0..last).filter_map(|left| candidate(symbols, left, left + 1)).collect();
+        // Most pairs that are there at the start go stale, and a sorted list is passed over faster
+        // than a heap is emptied.
+        let mut seeds: Vec<_> =
+            (0..last).filter_map(|left| candidate(symbols, left, left + 1)).collect();
         seeds.sort_unstable_by(|a, b| b.cmp(a));
         let mut seeds = seeds.into_iter().peekable();
         loop {
-            let is_seed = seeds.peek().is_some_and(|seed| self.heap.peek().is_none_or(|top| seed > top));
+            let is_seed =
+                seeds.peek().is_some_and(|seed| self.heap.peek().is_none_or(|top| seed > top));
             let next = if is_seed { seeds.next() } else { self.heap.pop() };
             let Some(Reverse(Candidate { left, len, id, .. })) = next else { break };
             let (l, right) = (left as usize, self.links[left as usize].next);
-            if symbols[l].len == 0 || right == NONE || symbols[l].len + symbols[right as usize].len != len {
+            if symbols[l].len == 0
+                || right == NONE
+                || symbols[l].len + symbols[right as usize].len != len
+            {
                 continue;
             }
             symbols[l] = Symbol { id, len, ..symbols[l] };
@@ -129,7 +151,10 @@ mod tests {
 
     /// Symbols of one byte each; two merge when the sum of their ids is a known "token".
     fn symbols(ids: &[u32]) -> Vec<Symbol> {
-        ids.iter().enumerate().map(|(start, &id)| Symbol { id, start: start as u32, len: 1 }).collect()
+        ids.iter()
+            .enumerate()
+            .map(|(start, &id)| Symbol { id, start: start as u32, len: 1 })
+            .collect()
     }
 
     fn find(modulus: u32) -> impl Fn(Symbol, Symbol) -> Option<Merge> {
@@ -153,7 +178,8 @@ mod tests {
 
     #[test]
     fn equals_are_merged_from_the_left() {
-        let pair = |a: Symbol, b: Symbol| (a.id == 1 && b.id == 1).then_some(Merge { priority: 0, id: 2 });
+        let pair =
+            |a: Symbol, b: Symbol| (a.id == 1 && b.id == 1).then_some(Merge { priority: 0, id: 2 });
         let mut list = symbols(&[1; 5]);
         Merger::default().run(&mut list, pair);
         assert_eq!(list.iter().map(|s| s.id).collect::<Vec<_>>(), [2, 2, 1]);

@@ -1,8 +1,8 @@
 //! Normalizers: what a text becomes before it is cut, where a `tokenizer.json` names any.
 //!
-//! GGUF has no key for them and llama.cpp applies none, so they stand under a key that only our reader of Hugging Face
-//! directories sets: a list of names, each followed by its arguments. Which there are and what they do:
-//! <https://huggingface.co/docs/tokenizers/api/normalizers>.
+//! GGUF has no key for them and llama.cpp applies none, so they stand under a key that only our
+//! reader of Hugging Face directories sets: a list of names, each followed by its arguments. Which
+//! there are and what they do: <https://huggingface.co/docs/tokenizers/api/normalizers>.
 
 use std::borrow::Cow;
 use unicode_normalization::char::is_combining_mark;
@@ -37,13 +37,20 @@ enum Step {
 
 impl Normalizer {
     /// Reads names and arguments; the error says what was expected, and what was found.
-    pub fn new<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Normalizer, (String, String)> {
+    pub fn new<'a>(
+        mut words: impl Iterator<Item = &'a str>,
+    ) -> Result<Normalizer, (String, String)> {
         let mut steps = Vec::new();
         let mut growth = 1;
         while let Some(name) = words.next() {
             let mut argument = || {
                 let text = words.next().filter(|text| text.len() <= MAX_TEXT);
-                text.ok_or_else(|| (format!("an argument of at most {MAX_TEXT} bytes"), format!("none for {name:?}")))
+                text.ok_or_else(|| {
+                    (
+                        format!("an argument of at most {MAX_TEXT} bytes"),
+                        format!("none for {name:?}"),
+                    )
+                })
             };
             steps.push(match name {
                 "NFC" => Step::Nfc,
@@ -88,7 +95,8 @@ impl Normalizer {
 }
 
 impl Step {
-    /// What the step makes of `text`; `None` where that is the same, which for most text is seen without looking closely.
+    /// What the step makes of `text`; `None` where that is the same, which for most text is seen
+    /// without looking closely.
     fn apply(&self, text: &str) -> Option<String> {
         let other = |is_normal: fn(&str) -> bool| !text.is_ascii() && !is_normal(text);
         match self {
@@ -97,7 +105,8 @@ impl Step {
             Step::Nfkc => other(is_nfkc).then(|| text.nfkc().collect()),
             Step::Nfkd => other(is_nfkd).then(|| text.nfkd().collect()),
             Step::Lowercase => Some(text.chars().flat_map(char::to_lowercase).collect()),
-            Step::StripAccents => (!text.is_ascii()).then(|| text.chars().filter(|&c| !is_combining_mark(c)).collect()),
+            Step::StripAccents => (!text.is_ascii())
+                .then(|| text.chars().filter(|&c| !is_combining_mark(c)).collect()),
             Step::StripLeft => Some(text.trim_start().into()),
             Step::StripRight => Some(text.trim_end().into()),
             Step::Replace(from, to) => text.contains(&**from).then(|| text.replace(&**from, to)),
@@ -122,15 +131,24 @@ mod tests {
         assert_eq!(apply(&["Replace", " ", "▁", "Prepend", "▁"], ""), "");
         assert_eq!(apply(&["StripLeft"], " \u{a0}a "), "a ");
         assert_eq!(apply(&["StripRight"], " a\u{2003}"), " a");
-        assert!(matches!(Normalizer::new(["NFC"].into_iter()).unwrap().apply("é"), Cow::Borrowed(_)));
+        assert!(matches!(
+            Normalizer::new(["NFC"].into_iter()).unwrap().apply("é"),
+            Cow::Borrowed(_)
+        ));
     }
 
     #[test]
     fn what_is_unknown_or_grows_without_bound_is_refused() {
         let long = "x".repeat(64);
         let grows = ["Replace", "x", &long, "Replace", "x", "yy"];
-        for words in [&["nfc"] as &[&str], &["Prepend"], &["Replace", "a"], &["Replace", "", "a"], &grows, &["NFC"; 33]]
-        {
+        for words in [
+            &["nfc"] as &[&str],
+            &["Prepend"],
+            &["Replace", "a"],
+            &["Replace", "", "a"],
+            &grows,
+            &["NFC"; 33],
+        ] {
             assert!(Normalizer::new(words.iter().copied()).is_err(), "{words:?}");
         }
         assert!(Normalizer::new(grows[..3].iter().copied()).is_ok());

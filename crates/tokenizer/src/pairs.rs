@@ -24,25 +24,43 @@ pub struct Pairs(HashMap<u64, Merge, PairHasher>);
 
 impl Pairs {
     /// Reads the merges; each must make a token of two.
-    pub fn from_metadata(metadata: &Metadata, vocab: &Vocab, repeated: Repeated) -> Result<Pairs, TokenizerError> {
+    pub fn from_metadata(
+        metadata: &Metadata,
+        vocab: &Vocab,
+        repeated: Repeated,
+    ) -> Result<Pairs, TokenizerError> {
         let list = metadata.strings(MERGES)?;
-        let mut merges = HashMap::with_capacity_and_hasher(list.len(), PairHasher(RandomState::new().hash_one(0)));
+        let mut merges = HashMap::with_capacity_and_hasher(
+            list.len(),
+            PairHasher(RandomState::new().hash_one(0)),
+        );
         let mut joined = String::new();
         for (rank, merge) in list.iter().enumerate() {
             let invalid = |expected: &str, found: String| {
-                ModelFileError::invalid(metadata.file(), format!("{MERGES}[{rank}]"), expected, found)
+                ModelFileError::invalid(
+                    metadata.file(),
+                    format!("{MERGES}[{rank}]"),
+                    expected,
+                    found,
+                )
             };
-            // The first character may itself be a space, so the one between the tokens is looked for after it.
+            // The first character may itself be a space, so the one between the tokens is looked
+            // for after it.
             let first = merge.chars().next().map_or(0, char::len_utf8);
             let Some(at) = merge[first..].find(' ').map(|at| at + first) else {
-                return Err(invalid("two tokens with a space between them", format!("{merge:?}")).into());
+                return Err(
+                    invalid("two tokens with a space between them", format!("{merge:?}")).into()
+                );
             };
             let (left, right) = (&merge[..at], &merge[at + 1..]);
             joined.clear();
             joined.extend([left, right]);
             let id = |text: &str| {
                 vocab.id(text).ok_or_else(|| {
-                    invalid("tokens whose concatenation is a token", format!("{merge:?}: {text:?} is no token"))
+                    invalid(
+                        "tokens whose concatenation is a token",
+                        format!("{merge:?}: {text:?} is no token"),
+                    )
                 })
             };
             let key = pair(id(left)?, id(right)?);

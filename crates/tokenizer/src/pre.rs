@@ -1,7 +1,8 @@
 //! The pre-tokenizers: how byte-level BPE cuts a text into pieces that are merged on their own.
 //!
-//! A row is a sequence of steps, each cutting the pieces of the one before; what a step's regex does not match is a piece
-//! too. Which regexes belong to a name in `tokenizer.ggml.pre` is llama.cpp's table (`src/llama-vocab.cpp`).
+//! A row is a sequence of steps, each cutting the pieces of the one before; what a step's regex
+//! does not match is a piece too. Which regexes belong to a name in `tokenizer.ggml.pre` is
+//! llama.cpp's table (`src/llama-vocab.cpp`).
 
 use crate::scan;
 
@@ -27,8 +28,10 @@ pub struct Step {
     first: fn(&str) -> usize,
 }
 
-const GPT2: Step =
-    Step { regex: r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)", first: scan::gpt2 };
+const GPT2: Step = Step {
+    regex: r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+    first: scan::gpt2,
+};
 const QWEN2: Step = Step {
     regex: r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     first: scan::qwen2,
@@ -41,7 +44,8 @@ const NUMBER: Step = Step { regex: r"\p{N}", first: scan::number };
 const NUMBERS: Step = Step { regex: r"\p{N}+", first: scan::numbers };
 const THREE_DIGITS: Step = Step { regex: r"[0-9][0-9][0-9]", first: scan::three_digits };
 const PUNCTUATION: Step = Step { regex: r"[\p{P}\$\+<=>\^~\|]+", first: scan::punctuation };
-const FALCON_PUNCTUATION: Step = Step { regex: r"[\p{P}\$\+<=>\^~\|`]+", first: scan::falcon_punctuation };
+const FALCON_PUNCTUATION: Step =
+    Step { regex: r"[\p{P}\$\+<=>\^~\|`]+", first: scan::falcon_punctuation };
 const LINE_END: Step = Step { regex: r"[\r\n]", first: scan::line_end };
 const SPACED_LETTERS: Step = Step { regex: r"\s?\p{L}+", first: scan::spaced_letters };
 const SPACED_PUNCTUATION: Step = Step { regex: r"\s?\p{P}+", first: scan::spaced_punctuation };

@@ -1,5 +1,6 @@
-//! Hugging Face's rules for a vocabulary that came from a `tokenizer.json`: keys under `tokenizer.pacemark.`, which only our
-//! reader of Hugging Face directories sets. docs/tokenizers.md has the list.
+//! Hugging Face's rules for a vocabulary that came from a `tokenizer.json`: keys under
+//! `tokenizer.pacemark.`, which only our reader of Hugging Face directories sets.
+//! docs/tokenizers.md has the list.
 
 use crate::TokenizerError;
 use crate::added::{AddedTokens, flag};
@@ -47,13 +48,19 @@ pub struct Rules {
 
 impl Rules {
     /// The rules, where the file has them.
-    pub fn from_metadata(metadata: &Metadata, vocab: &Vocab) -> Result<Option<Rules>, TokenizerError> {
-        let invalid =
-            |key: &str, expected: String, found: String| ModelFileError::invalid(metadata.file(), key, expected, found);
+    pub fn from_metadata(
+        metadata: &Metadata,
+        vocab: &Vocab,
+    ) -> Result<Option<Rules>, TokenizerError> {
+        let invalid = |key: &str, expected: String, found: String| {
+            ModelFileError::invalid(metadata.file(), key, expected, found)
+        };
         match metadata.opt_string(RULES)? {
             None => return Ok(None),
             Some("huggingface") => {}
-            Some(other) => return Err(invalid(RULES, "huggingface".into(), format!("{other:?}")).into()),
+            Some(other) => {
+                return Err(invalid(RULES, "huggingface".into(), format!("{other:?}")).into());
+            }
         }
         let steps = metadata.opt_strings(NORMALIZER)?;
         let normalizer = Normalizer::new(steps.iter().flat_map(|steps| steps.iter()))
@@ -63,13 +70,23 @@ impl Rules {
             Some("first") => Prefix::First,
             Some("always") => Prefix::Always,
             Some(other) => {
-                return Err(invalid(SPACE_PREFIX, "never, first or always".into(), format!("{other:?}")).into());
+                return Err(invalid(
+                    SPACE_PREFIX,
+                    "never, first or always".into(),
+                    format!("{other:?}"),
+                )
+                .into());
             }
         };
         let is = |key: &str| Ok::<_, ModelFileError>(metadata.opt_bool(key)?.unwrap_or(false));
         let unknown = Unknown { id: metadata.opt_u32(UNKNOWN)?, fuse: is(FUSE_UNKNOWN)? };
         if let Some(id) = unknown.id.filter(|&id| vocab.token_type(id).is_none()) {
-            return Err(invalid(UNKNOWN, format!("an id below {}", vocab.texts.len()), id.to_string()).into());
+            return Err(invalid(
+                UNKNOWN,
+                format!("an id below {}", vocab.texts.len()),
+                id.to_string(),
+            )
+            .into());
         }
         let [raw, normalized] = added_tokens(metadata, vocab, &normalizer)?;
         Ok(Some(Rules {
@@ -84,9 +101,16 @@ impl Rules {
         }))
     }
 
-    /// Cuts `text`: added tokens that stand in it, then those that stand in what the normalizer makes of the rest. `each` gets
-    /// them and the normalized text between them, with `space` before it where one is due.
-    pub fn partition(&self, text: &str, special: bool, space: char, each: &mut impl FnMut(Piece<'_>)) {
+    /// Cuts `text`: added tokens that stand in it, then those that stand in what the normalizer
+    /// makes of the rest. `each` gets them and the normalized text between them, with `space`
+    /// before it where one is due.
+    pub fn partition(
+        &self,
+        text: &str,
+        special: bool,
+        space: char,
+        each: &mut impl FnMut(Piece<'_>),
+    ) {
         for fragment in self.raw.partition(text, special) {
             match fragment {
                 Fragment::Token(id) => each(Piece::Token(id)),
@@ -147,7 +171,8 @@ pub enum Piece<'t> {
 pub fn spaced_ids(metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
     let ids = metadata.opt_u32s(ADDED_IDS)?.unwrap_or_default();
     let flags = metadata.opt_u32s(ADDED_FLAGS)?.unwrap_or_default();
-    let spaced = ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
+    let spaced =
+        ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
     let mut spaced: Vec<u32> = spaced.collect();
     spaced.sort_unstable();
     Ok(spaced)
@@ -165,7 +190,12 @@ fn added_tokens(
     let (mut raw, mut normalized) = (Vec::new(), Vec::new());
     for (at, (&id, &flags)) in ids.iter().zip(&*all_flags).enumerate() {
         let invalid = |key: &str, expected: String, found: u32| {
-            ModelFileError::invalid(metadata.file(), format!("{key}[{at}]"), expected, found.to_string())
+            ModelFileError::invalid(
+                metadata.file(),
+                format!("{key}[{at}]"),
+                expected,
+                found.to_string(),
+            )
         };
         if vocab.token_type(id).is_none() {
             return Err(invalid(ADDED_IDS, format!("an id below {}", vocab.texts.len()), id).into());

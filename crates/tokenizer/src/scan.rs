@@ -1,7 +1,9 @@
-//! Scanners: hand-written forms of the pre-tokenizers' regexes, about fifty times as fast as a backtracking engine.
+//! Scanners: hand-written forms of the pre-tokenizers' regexes, about fifty times as fast as a
+//! backtracking engine.
 //!
-//! Each takes a text that is not empty and gives the length in bytes of its first piece: the match at its start, or the
-//! gap before the next match. A test in `pre` holds every scanner to its regex.
+//! Each takes a text that is not empty and gives the length in bytes of its first piece: the match
+//! at its start, or the gap before the next match. A test in `pre` holds every scanner to its
+//! regex.
 
 use crate::unicode::{Class, class, is_punctuation};
 
@@ -47,12 +49,16 @@ pub fn three_digits(text: &str) -> usize {
 
 /// `[\p{P}\$\+<=>\^~\|]+`
 pub fn punctuation(text: &str) -> usize {
-    run_or_gap(text, |c| is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|'))
+    run_or_gap(text, |c| {
+        is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|')
+    })
 }
 
 /// As [`punctuation`] with a backtick in the set.
 pub fn falcon_punctuation(text: &str) -> usize {
-    run_or_gap(text, |c| is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|' | '`'))
+    run_or_gap(text, |c| {
+        is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|' | '`')
+    })
 }
 
 /// `[\r\n]`
@@ -79,7 +85,8 @@ pub fn east_asian(text: &str) -> usize {
     run_or_gap(text, |c| matches!(c, '\u{800}'..='\u{9fa5}' | '\u{ac00}'..='\u{d7ff}'))
 }
 
-/// The run that `keep`, which holds for no space, holds for, with one space before it; or the gap before that.
+/// The run that `keep`, which holds for no space, holds for, with one space before it; or the gap
+/// before that.
 fn spaced_run_or_gap(text: &str, keep: impl Fn(char) -> bool + Copy) -> usize {
     let first = text.chars().next().filter(|&c| class(c) == Class::Space).map_or(0, char::len_utf8);
     match run(&text[first..], keep) {
@@ -88,7 +95,11 @@ fn spaced_run_or_gap(text: &str, keep: impl Fn(char) -> bool + Copy) -> usize {
     }
     // The gap ends at the first kept character, or at the space before it.
     let Some(at) = text.find(keep) else { return text.len() };
-    let space = text[..at].chars().next_back().filter(|&c| class(c) == Class::Space).map_or(0, char::len_utf8);
+    let space = text[..at]
+        .chars()
+        .next_back()
+        .filter(|&c| class(c) == Class::Space)
+        .map_or(0, char::len_utf8);
     at - space
 }
 
@@ -109,7 +120,8 @@ pub fn qwen2(text: &str) -> usize {
     words_and_numbers(text, 1)
 }
 
-/// `'[sS]|'[tT]|'[rR][eE]|…|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+/// `'[sS]|'[tT]|'[rR][eE]|…|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+/// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 pub fn llama3(text: &str) -> usize {
     words_and_numbers(text, 3)
 }
@@ -124,7 +136,12 @@ fn words_and_numbers(text: &str, max_digits: usize) -> usize {
     let letters = |text| run(text, |c| class(c) == Class::Letter);
     let kind = class(first);
     if kind == Class::Number {
-        return text.chars().take(max_digits).take_while(|&c| is_number(c)).map(char::len_utf8).sum();
+        return text
+            .chars()
+            .take(max_digits)
+            .take_while(|&c| is_number(c))
+            .map(char::len_utf8)
+            .sum();
     }
     if kind == Class::Letter || !matches!(first, '\r' | '\n') && letters(rest) > 0 {
         return first.len_utf8() + letters(rest);

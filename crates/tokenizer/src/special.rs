@@ -1,8 +1,9 @@
 //! Finds special tokens in a text, before anything else looks at it.
 //!
-//! llama.cpp takes the tokens one after the other, longest first, and cuts each of them out of what text is left, from left
-//! to right. With Gemma's 6 400 special tokens that is 6 400 searches through the text. Here one pass finds the longest
-//! token at each place, and only where such finds overlap are they settled by the same order; a test compares the two.
+//! llama.cpp takes the tokens one after the other, longest first, and cuts each of them out of what
+//! text is left, from left to right. With Gemma's 6 400 special tokens that is 6 400 searches
+//! through the text. Here one pass finds the longest token at each place, and only where such finds
+//! overlap are they settled by the same order; a test compares the two.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,7 +27,8 @@ pub enum Fragment {
     Token(u32),
 }
 
-/// A token at a place. The order is the one in which finds are settled: the longest first, then by id, then by place.
+/// A token at a place. The order is the one in which finds are settled: the longest first, then by
+/// id, then by place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     len: Reverse<usize>,
@@ -41,10 +43,13 @@ impl Found {
 }
 
 impl SpecialTokens {
-    /// To look for `tokens`: texts and ids. Empty texts are passed over; of equal texts the lowest id counts.
+    /// To look for `tokens`: texts and ids. Empty texts are passed over; of equal texts the lowest
+    /// id counts.
     pub fn new<'t>(tokens: impl Iterator<Item = (&'t str, u32)>) -> SpecialTokens {
-        let mut tokens: Vec<(Box<str>, u32)> =
-            tokens.filter(|(text, _)| !text.is_empty()).map(|(text, id)| (text.into(), id)).collect();
+        let mut tokens: Vec<(Box<str>, u32)> = tokens
+            .filter(|(text, _)| !text.is_empty())
+            .map(|(text, id)| (text.into(), id))
+            .collect();
         tokens.sort_unstable();
         tokens.dedup_by(|b, a| a.0 == b.0);
         let first = |byte: u8| {
@@ -101,13 +106,16 @@ impl SpecialTokens {
         }
         let end = cluster.iter().map(|found| found.range().end).max().unwrap_or(first.start);
         let mut taken = vec![false; end - first.start];
-        // In order: those of the cluster, and from `shorter` what steps in for a find whose end was taken.
+        // In order: those of the cluster, and from `shorter` what steps in for a find whose end was
+        // taken.
         cluster.sort_unstable();
         let mut queue = cluster.drain(..).peekable();
         let mut shorter = BinaryHeap::new();
         loop {
             let next = match (queue.peek(), shorter.peek()) {
-                (Some(found), Some(Reverse(other))) if other < found => shorter.pop().map(|Reverse(found)| found),
+                (Some(found), Some(Reverse(other))) if other < found => {
+                    shorter.pop().map(|Reverse(found)| found)
+                }
                 (Some(_), _) => queue.next(),
                 (None, _) => shorter.pop().map(|Reverse(found)| found),
             };
@@ -117,7 +125,8 @@ impl SpecialTokens {
             if taken[start] {
                 continue;
             }
-            // What was taken before is at least as long, so it covers this one's last byte if it covers any.
+            // What was taken before is at least as long, so it covers this one's last byte if it
+            // covers any.
             if taken[end - 1] {
                 shorter.extend(self.longest(text, found.start, found.len.0 - 1).map(Reverse));
                 continue;
@@ -129,12 +138,14 @@ impl SpecialTokens {
         settled[n_settled..].sort_unstable_by_key(|found| found.start);
     }
 
-    /// The first token at or after `from`, the longest of those that start there: Hugging Face's order.
+    /// The first token at or after `from`, the longest of those that start there: Hugging Face's
+    /// order.
     pub fn first(&self, text: &str, from: usize) -> Option<(Range<usize>, u32)> {
         if self.tokens.is_empty() {
             return None;
         }
-        let found = (from..text.len()).find_map(|start| self.longest(text.as_bytes(), start, usize::MAX))?;
+        let found = (from..text.len())
+            .find_map(|start| self.longest(text.as_bytes(), start, usize::MAX))?;
         Some((found.range(), found.id))
     }
 
@@ -142,7 +153,8 @@ impl SpecialTokens {
     fn longest(&self, text: &[u8], start: usize, max_len: usize) -> Option<Found> {
         let mut range = self.by_first[usize::from(text[start])].clone();
         let mut found = None;
-        // `range` holds the tokens that begin with the `len` bytes seen so far; the one that is no longer is its first.
+        // `range` holds the tokens that begin with the `len` bytes seen so far; the one that is no
+        // longer is its first.
         let mut len = 1;
         while !range.is_empty() {
             let (token, id) = &self.tokens[range.start];
@@ -184,7 +196,10 @@ mod tests {
                 let Fragment::Text(mut range) = fragment else { return vec![fragment] };
                 let mut parts = Vec::new();
                 while let Some(at) = text[range.clone()].find(token.as_str()) {
-                    parts.extend([Fragment::Text(range.start..range.start + at), Fragment::Token(*id)]);
+                    parts.extend([
+                        Fragment::Text(range.start..range.start + at),
+                        Fragment::Token(*id),
+                    ]);
                     range.start += at + token.len();
                 }
                 parts.push(Fragment::Text(range));

@@ -1,5 +1,6 @@
-//! SPM-BPE (SentencePiece's, as llama.cpp runs it): a text is its characters at first; neighbours whose concatenation is a
-//! token are merged, the best score first; a character that is no token becomes its bytes.
+//! SPM-BPE (SentencePiece's, as llama.cpp runs it): a text is its characters at first; neighbours
+//! whose concatenation is a token are merged, the best score first; a character that is no token
+//! becomes its bytes.
 
 use crate::TokenizerError;
 use crate::merge::{Merge, Merger, NO_ID, Symbol};
@@ -32,18 +33,31 @@ impl Spm {
             *id = match vocab.id(&text).or(vocab.unknown) {
                 Some(id) => id,
                 None => {
-                    let (field, expected) = (crate::vocab::TOKENS, format!("{text}, or an unknown token"));
-                    return Err(ModelFileError::invalid(metadata.file(), field, expected, "neither").into());
+                    let (field, expected) =
+                        (crate::vocab::TOKENS, format!("{text}, or an unknown token"));
+                    return Err(ModelFileError::invalid(
+                        metadata.file(),
+                        field,
+                        expected,
+                        "neither",
+                    )
+                    .into());
                 }
             };
         }
         let mut joined_to_space = BTreeSet::new();
         for text in vocab.texts.iter() {
-            let before = text.match_indices('▁').filter_map(|(at, _)| text[..at].chars().next_back());
+            let before =
+                text.match_indices('▁').filter_map(|(at, _)| text[..at].chars().next_back());
             joined_to_space.extend(before);
         }
         let max_len = vocab.texts.iter().map(str::len).max().unwrap_or(0) as u32;
-        Ok(Spm { priorities: scores.iter().copied().map(priority).collect(), max_len, joined_to_space, byte_ids })
+        Ok(Spm {
+            priorities: scores.iter().copied().map(priority).collect(),
+            max_len,
+            joined_to_space,
+            byte_ids,
+        })
     }
 
     /// Appends the tokens of `text`, before which a space is set if `prefix` says so.
@@ -74,12 +88,17 @@ impl Spm {
         });
     }
 
-    /// Calls `piece` with parts of `text` that can be merged on their own, since no token reaches from one to the next:
-    /// words, for the vocabularies that there are. Short pieces are what keeps a prompt of 10 MB from needing a heap of 10 MB.
+    /// Calls `piece` with parts of `text` that can be merged on their own, since no token reaches
+    /// from one to the next: words, for the vocabularies that there are. Short pieces are what
+    /// keeps a prompt of 10 MB from needing a heap of 10 MB.
     fn cut<'t>(&self, text: &'t str, mut piece: impl FnMut(&'t str)) {
         let mut start = 0;
         for (at, _) in text.match_indices('▁') {
-            if text[start..at].chars().next_back().is_some_and(|before| !self.joined_to_space.contains(&before)) {
+            if text[start..at]
+                .chars()
+                .next_back()
+                .is_some_and(|before| !self.joined_to_space.contains(&before))
+            {
                 piece(&text[start..at]);
                 start = at;
             }

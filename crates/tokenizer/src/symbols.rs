@@ -1,4 +1,5 @@
-//! The first symbols of a piece as Hugging Face's BPE lays them out: what to do with a character that is no token.
+//! The first symbols of a piece as Hugging Face's BPE lays them out: what to do with a character
+//! that is no token.
 
 use crate::merge::Symbol;
 
@@ -44,7 +45,8 @@ impl<'a> Symbols<'a> {
         self.add(id);
     }
 
-    /// A byte of a character that is none. An unknown token that waits stays behind it, as it does there.
+    /// A byte of a character that is none. An unknown token that waits stays behind it, as it does
+    /// there.
     pub fn byte(&mut self, id: u32) {
         self.add(id);
     }

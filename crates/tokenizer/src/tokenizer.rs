@@ -1,4 +1,5 @@
-//! The tokenizer of a model: the two kinds behind one face, with special tokens and the BOS and EOS rules.
+//! The tokenizer of a model: the two kinds behind one face, with special tokens and the BOS and EOS
+//! rules.
 
 use crate::TokenizerError;
 use crate::bpe::{Bpe, pre_tokenizer};
@@ -38,7 +39,8 @@ enum Kind {
 pub struct EncodeOptions {
     /// Add BOS and EOS where the model's rules want them.
     pub add_special: bool,
-    /// Read control tokens such as `<|im_end|>` that are written out in the text; otherwise they are ordinary text.
+    /// Read control tokens such as `<|im_end|>` that are written out in the text; otherwise they
+    /// are ordinary text.
     pub parse_special: bool,
 }
 
@@ -64,24 +66,40 @@ impl Tokenizer {
                 let vocab = Vocab::from_metadata(metadata, Spelling::Spaces, true)?;
                 let rules = Rules::from_metadata(metadata, &vocab)?;
                 let kind = match &rules {
-                    Some(rules) => Kind::Chars(Box::new(CharBpe::from_metadata(metadata, &vocab, rules)?)),
+                    Some(rules) => {
+                        Kind::Chars(Box::new(CharBpe::from_metadata(metadata, &vocab, rules)?))
+                    }
                     None => Kind::Spm(Box::new(Spm::from_metadata(metadata, &vocab)?)),
                 };
                 (vocab, rules, kind)
             }
             other => {
                 let expected = "gpt2 (byte-level BPE) or llama (SPM-BPE)";
-                return Err(ModelFileError::invalid(metadata.file(), MODEL, expected, format!("{other:?}")).into());
+                return Err(ModelFileError::invalid(
+                    metadata.file(),
+                    MODEL,
+                    expected,
+                    format!("{other:?}"),
+                )
+                .into());
             }
         };
         let of_types = |types: &[TokenType]| {
-            let wanted = (0..).zip(&vocab.types).filter(|(_, token_type)| types.contains(token_type));
+            let wanted =
+                (0..).zip(&vocab.types).filter(|(_, token_type)| types.contains(token_type));
             SpecialTokens::new(wanted.map(|(id, _)| (vocab.text(id), id)))
         };
         let user_defined = of_types(&[TokenType::UserDefined]);
         let special = of_types(&[TokenType::UserDefined, TokenType::Control, TokenType::Unknown]);
         let rules = rules.map(Box::new);
-        Ok(Tokenizer { ends: end_ids(&vocab, metadata)?, user_defined, special, rules, kind, vocab })
+        Ok(Tokenizer {
+            ends: end_ids(&vocab, metadata)?,
+            user_defined,
+            special,
+            rules,
+            kind,
+            vocab,
+        })
     }
 
     /// The ids of `text`.
@@ -109,13 +127,18 @@ impl Tokenizer {
     /// By llama.cpp's rules.
     fn encode_fragments(&self, text: &str, parse_special: bool, ids: &mut Vec<u32>) {
         let special = if parse_special { &self.special } else { &self.user_defined };
-        // SPM writes the space before a word, and the first word has one too: so after the start and after each special token.
+        // SPM writes the space before a word, and the first word has one too: so after the start
+        // and after each special token.
         let mut at_start = true;
         for fragment in special.partition(text) {
             match fragment {
                 Fragment::Token(id) => ids.push(id),
                 Fragment::Text(ref range) => {
-                    self.encode_text(&text[range.clone()], self.vocab.add_space_prefix && at_start, ids);
+                    self.encode_text(
+                        &text[range.clone()],
+                        self.vocab.add_space_prefix && at_start,
+                        ids,
+                    );
                 }
             }
             at_start = matches!(fragment, Fragment::Token(_));
@@ -130,8 +153,9 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a prompt that was written by hand: special tokens are parsed, and BOS is added where the model wants one and
-    /// the prompt does not begin with it. What a chat template wrote is for [`crate::ChatTemplates::encode`].
+    /// The ids of a prompt that was written by hand: special tokens are parsed, and BOS is added
+    /// where the model wants one and the prompt does not begin with it. What a chat template wrote
+    /// is for [`crate::ChatTemplates::encode`].
     pub fn encode_prompt(&self, prompt: &str) -> Vec<u32> {
         let has_bos = self.bos().is_some_and(|bos| prompt.starts_with(self.vocab.text(bos)));
         self.encode(prompt, EncodeOptions { add_special: !has_bos, parse_special: true })
@@ -143,7 +167,11 @@ impl Tokenizer {
     }
 
     /// As [`Tokenizer::decode`], as `options` say.
-    pub fn decode_with(&self, ids: &[u32], options: DecodeOptions) -> Result<String, TokenizerError> {
+    pub fn decode_with(
+        &self,
+        ids: &[u32],
+        options: DecodeOptions,
+    ) -> Result<String, TokenizerError> {
         let mut detokenizer = Detokenizer::new(self, options);
         let mut text = String::new();
         for &id in ids {
@@ -158,7 +186,8 @@ impl Tokenizer {
         self.vocab.texts.get(id as usize)
     }
 
-    /// The bytes a token stands for, which may be part of a character. Control tokens give their text.
+    /// The bytes a token stands for, which may be part of a character. Control tokens give their
+    /// text.
     pub fn token_bytes(&self, id: u32) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         self.vocab.push_bytes(id, true, &mut bytes);

@@ -1,8 +1,9 @@
 //! The character classes that the pre-tokenizers know: `\s`, `\p{L}`, `\p{N}`, `\p{P}`.
 //!
-//! `std` has no general categories, and a regex engine looks each character up through an automaton; here ASCII is one
-//! `match`, the rest a binary search in a sorted list of borders. Unicode 16; a test compares every character with the
-//! regex engine's own classes and prints the table to paste when they differ.
+//! `std` has no general categories, and a regex engine looks each character up through an
+//! automaton; here ASCII is one `match`, the rest a binary search in a sorted list of borders.
+//! Unicode 16; a test compares every character with the regex engine's own classes and prints the
+//! table to paste when they differ.
 
 use crate::unicode_tables::{LETTERS, NUMBERS, PUNCTUATION};
 
@@ -35,7 +36,11 @@ pub fn class(c: char) -> Class {
 
 /// Whether `c` is `\p{P}`.
 pub fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c) } else { contains(PUNCTUATION, c) }
+    if c.is_ascii() {
+        c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c)
+    } else {
+        contains(PUNCTUATION, c)
+    }
 }
 
 /// Whether `c` lies in the set whose members begin at the even borders and end before the odd ones.
@@ -64,9 +69,11 @@ mod tests {
 
     #[test]
     fn tables_are_the_regex_classes() {
-        for (name, table, pattern) in
-            [("LETTERS", LETTERS, r"\p{L}"), ("NUMBERS", NUMBERS, r"\p{N}"), ("PUNCTUATION", PUNCTUATION, r"\p{P}")]
-        {
+        for (name, table, pattern) in [
+            ("LETTERS", LETTERS, r"\p{L}"),
+            ("NUMBERS", NUMBERS, r"\p{N}"),
+            ("PUNCTUATION", PUNCTUATION, r"\p{P}"),
+        ] {
             let borders = borders(pattern);
             let list = borders.iter().map(|b| format!("0x{b:x}, ")).collect::<String>();
             assert!(borders == table, "pub const {name}: &[u32] = &[{list}];");
@@ -76,9 +83,11 @@ mod tests {
     #[test]
     fn ascii_and_spaces_are_the_regex_classes() {
         let regex = |pattern| fancy_regex::Regex::new(pattern).unwrap();
-        let (letter, number, punctuation, space) = (regex(r"\p{L}"), regex(r"\p{N}"), regex(r"\p{P}"), regex(r"\s"));
+        let (letter, number, punctuation, space) =
+            (regex(r"\p{L}"), regex(r"\p{N}"), regex(r"\p{P}"), regex(r"\s"));
         for c in '\0'..='\u{ffff}' {
-            let is = |regex: &fancy_regex::Regex| regex.is_match(c.encode_utf8(&mut [0; 4])).unwrap();
+            let is =
+                |regex: &fancy_regex::Regex| regex.is_match(c.encode_utf8(&mut [0; 4])).unwrap();
             assert_eq!(is_punctuation(c), is(&punctuation), "{c:?}");
             let expected = match (is(&space), is(&letter), is(&number)) {
                 (true, false, false) => Class::Space,

@@ -1,4 +1,5 @@
-//! A vocabulary as the file's metadata describes it, checked: texts, types, the special ids and the rules about them.
+//! A vocabulary as the file's metadata describes it, checked: texts, types, the special ids and the
+//! rules about them.
 
 use crate::index::TextIndex;
 use crate::rules::spaced_ids;
@@ -39,7 +40,9 @@ pub enum TokenType {
 impl TokenType {
     fn from_number(number: i32) -> Option<TokenType> {
         use TokenType::*;
-        [Undefined, Normal, Unknown, Control, UserDefined, Unused, Byte].into_iter().find(|&t| t as i32 == number)
+        [Undefined, Normal, Unknown, Control, UserDefined, Unused, Byte]
+            .into_iter()
+            .find(|&t| t as i32 == number)
     }
 }
 
@@ -74,11 +77,21 @@ pub struct Vocab {
 
 impl Vocab {
     /// Reads and checks all but scores and merges. `add_bos` is for files that do not say.
-    pub fn from_metadata(metadata: &Metadata, spelling: Spelling, add_bos: bool) -> Result<Vocab, TokenizerError> {
+    pub fn from_metadata(
+        metadata: &Metadata,
+        spelling: Spelling,
+        add_bos: bool,
+    ) -> Result<Vocab, TokenizerError> {
         let spaced = spaced_ids(metadata)?;
         let texts = respaced(metadata.strings(TOKENS)?, &spaced);
         if texts.is_empty() {
-            return Err(ModelFileError::invalid(metadata.file(), TOKENS, "at least one token", "none").into());
+            return Err(ModelFileError::invalid(
+                metadata.file(),
+                TOKENS,
+                "at least one token",
+                "none",
+            )
+            .into());
         }
         let index = TextIndex::new(&texts).map_err(|same| {
             let text = texts.get(same.first as usize).unwrap_or_default();
@@ -87,7 +100,9 @@ impl Vocab {
         })?;
         let types = types(metadata, texts.len())?;
         let mut warnings = Vec::new();
-        let mut id = |name: &str, default: Option<u32>| special_id(metadata, name, texts.len(), default, &mut warnings);
+        let mut id = |name: &str, default: Option<u32>| {
+            special_id(metadata, name, texts.len(), default, &mut warnings)
+        };
         let default = |id| if spelling == Spelling::Spaces { Some(id) } else { None };
         let mut vocab = Vocab {
             bos: id("bos", default(1))?,
@@ -130,14 +145,17 @@ impl Vocab {
         self.types.get(id as usize).copied()
     }
 
-    /// Appends what the token stands for in a text. Control tokens stand for nothing unless `special` asks for their text.
+    /// Appends what the token stands for in a text. Control tokens stand for nothing unless
+    /// `special` asks for their text.
     pub fn push_bytes(&self, id: u32, special: bool, out: &mut Vec<u8>) {
         let text = self.text(id);
         match (self.token_type(id), self.spelling) {
             (None, _) => {}
             (Some(TokenType::Normal), Spelling::Bytes) => push_spelled(text, out),
             (Some(TokenType::Normal), Spelling::Spaces) => push_spaced(text, out),
-            (Some(TokenType::UserDefined), _) if self.spaced.binary_search(&id).is_ok() => push_spaced(text, out),
+            (Some(TokenType::UserDefined), _) if self.spaced.binary_search(&id).is_ok() => {
+                push_spaced(text, out)
+            }
             (Some(TokenType::UserDefined), _) => out.extend(text.bytes()),
             (Some(TokenType::Byte), _) => match parse_byte(text) {
                 Some(byte) => out.push(byte),
@@ -149,7 +167,8 @@ impl Vocab {
     }
 }
 
-/// Byte-level BPE: the bytes that the characters stand for. Other characters, which only added tokens have, are themselves.
+/// Byte-level BPE: the bytes that the characters stand for. Other characters, which only added
+/// tokens have, are themselves.
 fn push_spelled(text: &str, out: &mut Vec<u8>) {
     for c in text.chars() {
         match bytes::from_char(c) {
@@ -176,7 +195,8 @@ fn parse_byte(text: &str) -> Option<u8> {
     is_hex.then(|| u8::from_str_radix(digits, 16).ok())?
 }
 
-/// The texts as the vocabulary had them before GGUF's custom for added tokens: `▁` where it has a space.
+/// The texts as the vocabulary had them before GGUF's custom for added tokens: `▁` where it has a
+/// space.
 fn respaced<'t>(texts: &'t Strings, spaced: &[u32]) -> Strings {
     if spaced.is_empty() {
         return texts.clone();
@@ -189,19 +209,32 @@ fn respaced<'t>(texts: &'t Strings, spaced: &[u32]) -> Strings {
 }
 
 fn types(metadata: &Metadata, n_tokens: usize) -> Result<Vec<TokenType>, TokenizerError> {
-    let Some(numbers) = metadata.opt_i32s(TYPES)? else { return Ok(vec![TokenType::Normal; n_tokens]) };
+    let Some(numbers) = metadata.opt_i32s(TYPES)? else {
+        return Ok(vec![TokenType::Normal; n_tokens]);
+    };
     expect_one_each(metadata, TYPES, numbers.len(), n_tokens)?;
     let types = numbers.iter().enumerate().map(|(at, &number)| {
         TokenType::from_number(number).ok_or_else(|| {
             let field = format!("{TYPES}[{at}]");
-            ModelFileError::invalid(metadata.file(), field, "a type from 0 to 6", number.to_string()).into()
+            ModelFileError::invalid(
+                metadata.file(),
+                field,
+                "a type from 0 to 6",
+                number.to_string(),
+            )
+            .into()
         })
     });
     types.collect()
 }
 
 /// That the array `key` has an entry for each of `n_tokens` tokens.
-pub fn expect_one_each(metadata: &Metadata, key: &str, len: usize, n_tokens: usize) -> Result<(), TokenizerError> {
+pub fn expect_one_each(
+    metadata: &Metadata,
+    key: &str,
+    len: usize,
+    n_tokens: usize,
+) -> Result<(), TokenizerError> {
     if len == n_tokens {
         return Ok(());
     }
@@ -209,8 +242,8 @@ pub fn expect_one_each(metadata: &Metadata, key: &str, len: usize, n_tokens: usi
     Err(ModelFileError::invalid(metadata.file(), key, expected, len.to_string()).into())
 }
 
-/// `tokenizer.ggml.{name}_token_id`; `default` where the file has no such key and the token exists. An id that is no token is
-/// none, with a warning, as for llama.cpp.
+/// `tokenizer.ggml.{name}_token_id`; `default` where the file has no such key and the token exists.
+/// An id that is no token is none, with a warning, as for llama.cpp.
 fn special_id(
     metadata: &Metadata,
     name: &str,
@@ -237,7 +270,12 @@ pub fn invalid_id(metadata: &Metadata, key: &str, id: u32, n_tokens: usize) -> T
 }
 
 /// `tokenizer.ggml.add_{name}_token`: true needs the token.
-fn adds(metadata: &Metadata, name: &str, id: Option<u32>, default: bool) -> Result<bool, TokenizerError> {
+fn adds(
+    metadata: &Metadata,
+    name: &str,
+    id: Option<u32>,
+    default: bool,
+) -> Result<bool, TokenizerError> {
     let said = metadata.opt_bool(&format!("tokenizer.ggml.add_{name}_token"))?;
     if said == Some(true) && id.is_none() {
         let key = format!("tokenizer.ggml.{name}_token_id");

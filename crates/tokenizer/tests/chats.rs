@@ -1,8 +1,11 @@
-//! What stands between a conversation and a template, against transformers: `data/chats.json`, made by `data/make_chats.py`.
-//! And tools for templates that have no place for them, which transformers leaves out: those prompts were written by hand.
+//! What stands between a conversation and a template, against transformers: `data/chats.json`, made
+//! by `data/make_chats.py`. And tools for templates that have no place for them, which transformers
+//! leaves out: those prompts were written by hand.
 
 use pacemark_modelfile::{Metadata, ModelFile, Value as Entry, chat_templates};
-use pacemark_tokenizer::{ChatTemplate, ChatTemplates, Message, RenderOptions, TemplateError, Tokenizer};
+use pacemark_tokenizer::{
+    ChatTemplate, ChatTemplates, Message, RenderOptions, TemplateError, Tokenizer,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -53,7 +56,9 @@ fn llama() -> PathBuf {
 }
 
 /// Its tokenizer, and metadata with `templates` by name.
-fn with_templates<'a>(templates: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Metadata, Tokenizer) {
+fn with_templates<'a>(
+    templates: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> (Metadata, Tokenizer) {
     let mut metadata = ModelFile::open(llama()).unwrap().metadata().clone();
     let tokenizer = Tokenizer::from_metadata(&metadata).unwrap();
     for (name, source) in templates {
@@ -85,8 +90,9 @@ fn messages_reach_a_template_as_transformers_hands_them_over() {
 #[test]
 fn the_template_of_several_is_the_one_that_transformers_takes() {
     for case in golden().named {
-        let (metadata, tokenizer) =
-            with_templates(case.templates.iter().map(|(name, source)| (name.as_str(), source.as_str())));
+        let (metadata, tokenizer) = with_templates(
+            case.templates.iter().map(|(name, source)| (name.as_str(), source.as_str())),
+        );
         let mut templates = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
         assert!(templates.names().eq(case.templates.keys()));
         if let Some(name) = &case.name {
@@ -94,7 +100,9 @@ fn the_template_of_several_is_the_one_that_transformers_takes() {
         }
         let options = RenderOptions { tools: case.tools, ..RenderOptions::default() };
         match templates.prompt(vec![Message::new("user", "hi")], &options, false) {
-            Ok(found) => assert_eq!(Some(found), case.prompt, "{:?} {:?}", case.templates, case.name),
+            Ok(found) => {
+                assert_eq!(Some(found), case.prompt, "{:?} {:?}", case.templates, case.name)
+            }
             Err(TemplateError::NoDefault { names }) => {
                 assert_eq!((case.prompt, names.as_str()), (None, "rag, tool_use"));
             }
@@ -118,7 +126,8 @@ fn templates_are_found_where_transformers_finds_them() {
         }
         let model = ModelFile::open(&directory).unwrap();
         let found = chat_templates(model.metadata()).unwrap();
-        let expected: BTreeMap<&str, &str> = case.templates.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+        let expected: BTreeMap<&str, &str> =
+            case.templates.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
         assert_eq!(found, expected, "{:?}", case.files);
     }
 }
@@ -128,7 +137,9 @@ fn a_chats_ids_are_what_its_template_writes() {
     for case in golden().ids {
         let (metadata, tokenizer) = with_templates([("default", case.template.as_str())]);
         let templates = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
-        let prompt = templates.prompt(vec![Message::new("user", "the tin")], &RenderOptions::default(), false).unwrap();
+        let prompt = templates
+            .prompt(vec![Message::new("user", "the tin")], &RenderOptions::default(), false)
+            .unwrap();
         assert_eq!(templates.encode(&tokenizer, &prompt), case.ids, "{}", case.template);
     }
     // ChatML in place of a template gets the BOS that the model's rules want.
@@ -140,7 +151,8 @@ fn a_chats_ids_are_what_its_template_writes() {
 
 #[test]
 fn one_broken_template_of_several_is_no_loss() {
-    let (metadata, tokenizer) = with_templates([("default", "{{ messages[0].content }}"), ("rag", "{% if %}")]);
+    let (metadata, tokenizer) =
+        with_templates([("default", "{{ messages[0].content }}"), ("rag", "{% if %}")]);
     let templates = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
     let render = |templates: &ChatTemplates| {
         templates.prompt(vec![Message::new("user", "hi")], &RenderOptions::default(), false)
@@ -163,7 +175,10 @@ fn names_and_numbers_of_templates_are_bounded() {
         refused(&[(name, "x")], "letters, digits, _, - and .");
     }
     let names: Vec<String> = (0..65).map(|i| i.to_string()).collect();
-    refused(&names.iter().map(|name| (name.as_str(), "x")).collect::<Vec<_>>(), "at most 64 chat templates, found 65");
+    refused(
+        &names.iter().map(|name| (name.as_str(), "x")).collect::<Vec<_>>(),
+        "at most 64 chat templates, found 65",
+    );
     let (mut metadata, tokenizer) = with_templates([("rag", "x")]);
     metadata.set("tokenizer.chat_templates", Entry::Strings(["rag", "gone"].into_iter().collect()));
     let error = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap_err().to_string();
@@ -212,18 +227,26 @@ fn a_template_without_tools_gets_them_in_words() {
     let words = system.strip_prefix("[system]Be terse.\n\n").unwrap();
     let tool = "{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":{\"type\":\"object\"}}}";
     assert!(
-        words.contains(&format!("<tools>\n{tool}\n</tools>")) && words.contains("<tool_call>\n{\"name\": "),
+        words.contains(&format!("<tools>\n{tool}\n</tools>"))
+            && words.contains("<tool_call>\n{\"name\": "),
         "{words}"
     );
     assert_eq!(rest, CALLS);
     // Without tools to call now, what was called is not lost.
-    let past = templates.prompt(messages(conversation()), &RenderOptions::default(), false).unwrap();
+    let past =
+        templates.prompt(messages(conversation()), &RenderOptions::default(), false).unwrap();
     assert_eq!(past, format!("[system]Be terse.\n[user]Ulm and Bonn?\n{CALLS}"));
     // No tools are none to tell of.
     let none = RenderOptions { tools: Some(json!([])), ..RenderOptions::default() };
-    assert_eq!(templates.prompt(vec![Message::new("user", "hi")], &none, false).unwrap(), "[user]hi\n");
+    assert_eq!(
+        templates.prompt(vec![Message::new("user", "hi")], &none, false).unwrap(),
+        "[user]hi\n"
+    );
     let alone = templates.prompt(vec![Message::new("user", "hi")], &options, false).unwrap();
-    assert!(alone.starts_with("[system]You can call") && alone.ends_with("\n[user]hi\n"), "{alone}");
+    assert!(
+        alone.starts_with("[system]You can call") && alone.ends_with("\n[user]hi\n"),
+        "{alone}"
+    );
 }
 
 #[test]
@@ -240,9 +263,12 @@ fn a_template_that_refuses_system_messages_gets_them_in_the_users_first() {
 
 #[test]
 fn tools_are_not_lost_with_a_system_message_that_a_template_drops() {
-    let source = "{% for m in messages if m.role != 'system' %}[{{ m.role }}]{{ m.content }}\n{% endfor %}";
+    let source =
+        "{% for m in messages if m.role != 'system' %}[{{ m.role }}]{{ m.content }}\n{% endfor %}";
     let options = RenderOptions { tools: Some(tools()), ..RenderOptions::default() };
-    let chat = messages(json!([{"role": "system", "content": "Be terse."}, {"role": "user", "content": "hi"}]));
+    let chat = messages(
+        json!([{"role": "system", "content": "Be terse."}, {"role": "user", "content": "hi"}]),
+    );
     let prompt = only(source).prompt(chat, &options, false).unwrap();
     assert!(prompt.starts_with("[user]You can call") && prompt.ends_with("\n\nhi\n"), "{prompt}");
 }
@@ -260,17 +286,26 @@ fn a_template_that_knows_tools_is_left_to_it() {
     );
     // Unless its form of calls is no use to whoever reads the answer.
     let told = templates.prompt(messages(conversation()), &options, true).unwrap();
-    assert!(told.starts_with("[system]Be terse.\n\nYou can call") && told.ends_with(CALLS), "{told}");
+    assert!(
+        told.starts_with("[system]Be terse.\n\nYou can call") && told.ends_with(CALLS),
+        "{told}"
+    );
 }
 
 #[test]
 fn calls_get_the_form_that_a_template_takes() {
-    let render =
-        |source: &str| only(source).prompt(messages(conversation()).split_off(1), &RenderOptions::default(), false);
-    let body = "{% if m.tool_calls %}{% for c in m.tool_calls %}CALL{% endfor %}{% endif %}{% endfor %}";
+    let render = |source: &str| {
+        only(source).prompt(messages(conversation()).split_off(1), &RenderOptions::default(), false)
+    };
+    let body =
+        "{% if m.tool_calls %}{% for c in m.tool_calls %}CALL{% endfor %}{% endif %}{% endfor %}";
     for (call, content, expected) in [
         // DeepSeek's puts the text of arguments together with others; an object there is an error.
-        ("{{ c.function.name + c.function.arguments }}", "{{ m.content }}", "I look.weather{\"city\": \"Ulm\"}"),
+        (
+            "{{ c.function.name + c.function.arguments }}",
+            "{{ m.content }}",
+            "I look.weather{\"city\": \"Ulm\"}",
+        ),
         (
             "{{ c.function.name }}{{ c.function.arguments | tojson }}",
             "{{ m.content }}",
@@ -281,14 +316,19 @@ fn calls_get_the_form_that_a_template_takes() {
         let prompt = render(&source).unwrap();
         assert!(prompt.contains(expected), "{source}: {prompt}");
     }
-    // A call without content: left out for a template that can do without, empty for one that cannot.
+    // A call without content: left out for a template that can do without, empty for one that
+    // cannot.
     let silent = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}]);
-    let source =
-        format!("{{% for m in messages %}}{{{{ 'x' + m.content }}}}{}", body.replace("CALL", "{{ c.function }}"));
-    let prompt = only(&source).prompt(messages(silent.clone()), &RenderOptions::default(), false).unwrap();
+    let source = format!(
+        "{{% for m in messages %}}{{{{ 'x' + m.content }}}}{}",
+        body.replace("CALL", "{{ c.function }}")
+    );
+    let prompt =
+        only(&source).prompt(messages(silent.clone()), &RenderOptions::default(), false).unwrap();
     assert_eq!(prompt, "xhix{'name': 'f', 'arguments': {}}");
-    let source = "{% for m in messages %}{{ 'content' in m }}{{ m.content }}{{ m.tool_calls }}{% endfor %}";
+    let source =
+        "{% for m in messages %}{{ 'content' in m }}{{ m.content }}{{ m.tool_calls }}{% endfor %}";
     let prompt = only(source).prompt(messages(silent), &RenderOptions::default(), false).unwrap();
     assert!(prompt.starts_with("TruehiFalse[{'id': '1'"), "{prompt}");
 }

@@ -1,5 +1,6 @@
-//! Templates and vocabularies of real models, which are not ours to commit: `.ci/corpora` fetches them, has Python render the
-//! templates (`tests/corpora/templates.py`), and runs these tests with `PACEMARK_TEST_CORPORA` set to where all that is.
+//! Templates and vocabularies of real models, which are not ours to commit: `.ci/corpora` fetches
+//! them, has Python render the templates (`tests/corpora/templates.py`), and runs these tests with
+//! `PACEMARK_TEST_CORPORA` set to where all that is.
 
 use pacemark_modelfile::ModelFile;
 use pacemark_tokenizer::{ChatTemplate, EncodeOptions, Message, RenderOptions, Tokenizer};
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 fn corpora() -> PathBuf {
-    std::env::var_os("PACEMARK_TEST_CORPORA").expect("PACEMARK_TEST_CORPORA: run .ci/corpora, which sets it").into()
+    std::env::var_os("PACEMARK_TEST_CORPORA")
+        .expect("PACEMARK_TEST_CORPORA: run .ci/corpora, which sets it")
+        .into()
 }
 
 #[derive(Deserialize)]
@@ -47,7 +50,10 @@ fn templates_of_real_models_render_as_in_jinja2() {
             now: Some(UNIX_EPOCH + Duration::from_secs(now)),
         };
         let template = ChatTemplate::new(&templates[&one.template], "<s>", "</s>");
-        let line = match (template.and_then(|template| template.render(&one.messages, &options)), one.prompt) {
+        let line = match (
+            template.and_then(|template| template.render(&one.messages, &options)),
+            one.prompt,
+        ) {
             (Ok(found), Some(expected)) if found == expected => {
                 equal += 1;
                 continue;
@@ -79,7 +85,8 @@ fn first_difference(found: &str, expected: &str) -> String {
     format!("at {at}: {:?}, expected {:?}", around(found), around(expected))
 }
 
-/// Vocabularies of other kinds than the two that are known, or with a pre-tokenizer that is not, and the words to say so.
+/// Vocabularies of other kinds than the two that are known, or with a pre-tokenizer that is not,
+/// and the words to say so.
 const REFUSED: &[(&str, &str)] = &[
     ("bert-bge", "found \"bert\""),
     ("deepseek-llm", "found \"deepseek-llm\""),
@@ -102,9 +109,13 @@ fn vocabularies_of_llama_cpp_give_its_ids_or_are_refused_by_name() {
         let model = ModelFile::open(path).unwrap();
         let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
         match (Tokenizer::from_metadata(model.metadata()), refused) {
-            (Err(error), Some((_, words))) if error.to_string().contains(words) => println!("{name}: refused: {error}"),
+            (Err(error), Some((_, words))) if error.to_string().contains(words) => {
+                println!("{name}: refused: {error}")
+            }
             (Err(error), _) => wrong.push(format!("{name}: {error}")),
-            (Ok(_), Some((_, words))) => wrong.push(format!("{name}: expected to be refused: {words}")),
+            (Ok(_), Some((_, words))) => {
+                wrong.push(format!("{name}: expected to be refused: {words}"))
+            }
             (Ok(tokenizer), None) => {
                 let cases = cases(path);
                 println!("{name}: {} texts", cases.len());
@@ -112,7 +123,9 @@ fn vocabularies_of_llama_cpp_give_its_ids_or_are_refused_by_name() {
                 for (text, expected) in cases {
                     let found = tokenizer.encode(&text, EncodeOptions::PLAIN);
                     if found != expected {
-                        wrong.push(format!("{name}: {text:?}\n  {found:?}\n  expected {expected:?}"));
+                        wrong.push(format!(
+                            "{name}: {text:?}\n  {found:?}\n  expected {expected:?}"
+                        ));
                     }
                 }
             }
@@ -127,8 +140,11 @@ fn vocabularies_of_llama_cpp_give_its_ids_or_are_refused_by_name() {
 #[test]
 #[ignore = "needs what .ci/corpora fetches"]
 fn words_of_the_mock_are_one_token_each() {
-    let words: Vec<&str> = include_str!("../../backend/src/mock_service/words.txt").split_whitespace().collect();
-    let files = std::fs::read_dir(corpora().join("vocabularies")).unwrap().map(|entry| entry.unwrap().path());
+    let words: Vec<&str> =
+        include_str!("../../backend/src/mock_service/words.txt").split_whitespace().collect();
+    let files = std::fs::read_dir(corpora().join("vocabularies"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let (mut n, mut wrong) = (0, Vec::new());
     for path in files.filter(|path| path.extension().is_some_and(|ending| ending == "gguf")) {
         let model = ModelFile::open(&path).unwrap();
@@ -147,13 +163,15 @@ fn words_of_the_mock_are_one_token_each() {
     assert!(n >= 14, "cut short? {n}");
 }
 
-/// Texts and ids beside a vocabulary; none where llama.cpp has none. Neither BOS nor special tokens are asked for
-/// (`tests/test-tokenizer-0.cpp`).
+/// Texts and ids beside a vocabulary; none where llama.cpp has none. Neither BOS nor special tokens
+/// are asked for (`tests/test-tokenizer-0.cpp`).
 fn cases(vocabulary: &Path) -> Vec<(String, Vec<u32>)> {
-    let beside = |ending: &str| std::fs::read_to_string(vocabulary.with_extension(format!("gguf.{ending}")));
+    let beside =
+        |ending: &str| std::fs::read_to_string(vocabulary.with_extension(format!("gguf.{ending}")));
     let (Ok(texts), Ok(ids)) = (beside("inp"), beside("out")) else { return Vec::new() };
     let texts: Vec<&str> = texts.split_terminator("\n__ggml_vocab_test__\n").collect();
-    let ids = ids.lines().map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect());
+    let ids =
+        ids.lines().map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect());
     let ids: Vec<Vec<u32>> = ids.collect();
     assert_eq!(texts.len(), ids.len(), "{}", vocabulary.display());
     texts.into_iter().map(str::to_owned).zip(ids).collect()

@@ -23,7 +23,10 @@ fn bpe_merges_by_rank_and_from_the_left() {
     assert_eq!(plain("he he"), [256, 260]);
     assert!(plain("").is_empty());
     assert_eq!(tokenizer.decode(&[258, 111, 260]).unwrap(), "hello he");
-    assert_eq!((tokenizer.token_text(260), tokenizer.token_bytes(260)), (Some("Ġhe"), Some(b" he".to_vec())));
+    assert_eq!(
+        (tokenizer.token_text(260), tokenizer.token_bytes(260)),
+        (Some("Ġhe"), Some(b" he".to_vec()))
+    );
 }
 
 #[test]
@@ -40,7 +43,15 @@ fn whole_pieces_come_first_where_merges_are_ignored() {
 
 #[test]
 fn spm_merges_by_score_and_falls_back_to_bytes() {
-    let pieces = [("▁", -9.0), ("a", -9.0), ("b", -9.0), ("ab", -2.0), ("▁a", -1.0), ("ba", -2.0), ("▁ab", -5.0)];
+    let pieces = [
+        ("▁", -9.0),
+        ("a", -9.0),
+        ("b", -9.0),
+        ("ab", -2.0),
+        ("▁a", -1.0),
+        ("ba", -2.0),
+        ("▁ab", -5.0),
+    ];
     let tokenizer = build(&spm(&pieces, &[]));
     let plain = |text| tokenizer.encode(text, EncodeOptions::PLAIN);
     assert_eq!(plain("ab"), [265]); // ▁a b → ▁ab
@@ -71,7 +82,9 @@ fn the_space_before_the_first_word() {
 fn special_tokens_are_parsed_on_request_and_added_ones_always() {
     let special = [("<|im_end|>", 3), ("<tag>", 4), ("<unk>", 2)];
     let mut metadata = bpe("gpt-2", &[], &special);
-    metadata.set("tokenizer.ggml.eos_token_id", Value::U32(256)).set("tokenizer.ggml.add_eos_token", Value::Bool(true));
+    metadata
+        .set("tokenizer.ggml.eos_token_id", Value::U32(256))
+        .set("tokenizer.ggml.add_eos_token", Value::Bool(true));
     let tokenizer = build(&metadata);
     let text = "a<tag>b<|im_end|><unk>";
     assert_eq!(tokenizer.encode(text, PARSE), [97, 257, 98, 256, 258]);
@@ -87,9 +100,19 @@ fn special_tokens_are_parsed_on_request_and_added_ones_always() {
 
 #[test]
 fn what_ends_a_generation() {
-    let special = [("<EOT>", 1), ("</s>", 4), ("<|eot_id|>", 4), ("<|end|>", 3), ("<x>", 3), ("<y>", 3), ("<z>", 1)];
+    let special = [
+        ("<EOT>", 1),
+        ("</s>", 4),
+        ("<|eot_id|>", 4),
+        ("<|end|>", 3),
+        ("<x>", 3),
+        ("<y>", 3),
+        ("<z>", 1),
+    ];
     let mut metadata = bpe("gpt-2", &[], &special);
-    metadata.set("tokenizer.ggml.eot_token_id", Value::U32(260)).set("tokenizer.ggml.eom_token_id", Value::I32(261));
+    metadata
+        .set("tokenizer.ggml.eot_token_id", Value::U32(260))
+        .set("tokenizer.ggml.eom_token_id", Value::I32(261));
     metadata.set("tokenizer.pacemark.end_token_ids", Value::U32s(vec![260, 97, 262]));
     let tokenizer = build(&metadata);
     assert_eq!(tokenizer.end_of_generation(), [97, 256, 258, 259, 260, 261, 262]); // not HTML's </s>
@@ -104,7 +127,9 @@ fn what_ends_a_generation() {
     let error = Tokenizer::from_metadata(&metadata).unwrap_err().to_string();
     assert!(error.contains("end_token_ids: expected an id below 263"), "{error}");
     // SentencePiece's end is a tag of HTML elsewhere: Qwen's vocabulary has it as ordinary text.
-    let ends = |token_type| build(&bpe("gpt-2", &[], &[("</s>", token_type)])).end_of_generation().to_vec();
+    let ends = |token_type| {
+        build(&bpe("gpt-2", &[], &[("</s>", token_type)])).end_of_generation().to_vec()
+    };
     assert_eq!((ends(1), ends(3), ends(4)), (vec![], vec![256], vec![]));
     let mut suppressing = bpe("gpt-2", &[], &[]);
     suppressing.set("tokenizer.ggml.suppress_tokens", Value::I32s(vec![97]));
@@ -125,7 +150,10 @@ fn ids_outside_the_vocabulary_are_refused_and_change_nothing() {
     let tokenizer = build(&bpe("gpt-2", &[], &[]));
     let error = tokenizer.decode(&[97, 256]).unwrap_err();
     assert!(matches!(error, TokenizerError::UnknownId { id: 256, vocab_size: 256 }));
-    assert_eq!(error.to_string(), "token id: expected less than 256, the size of the vocabulary; found 256");
+    assert_eq!(
+        error.to_string(),
+        "token id: expected less than 256, the size of the vocabulary; found 256"
+    );
     let mut detokenizer = Detokenizer::new(Arc::new(tokenizer), DecodeOptions::default());
     assert_eq!(detokenizer.push(0xf0).unwrap(), "");
     assert!(detokenizer.push(u32::MAX).is_err());
@@ -139,24 +167,37 @@ fn ids_outside_the_vocabulary_are_refused_and_change_nothing() {
     assert_eq!(detokenizer.finish(), "\u{fffd}");
 }
 
-/// A tokenizer of each kind: every pre-tokenizer, and SPM whose tokens reach over spaces and do not.
+/// A tokenizer of each kind: every pre-tokenizer, and SPM whose tokens reach over spaces and do
+/// not.
 static ALL: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
     let merges = ["Ġ a", "a b", "ab a", "Ã ©", "1 2", "Ċ Ċ", "Ġ Ġ", "ĠĠ ĠĠ", "' s", "Ġa b"];
     let special = [("<x>", 3), ("<xx>", 4), ("\n\n", 4)];
     let rows = PRE_TOKENIZERS.iter().map(|row| bpe(row.names[0], &merges, &special));
-    let mut pieces =
-        vec![("▁", -9.0), ("a", -3.0), ("b", -3.0), ("ab", -1.0), ("▁a", -2.0), ("aba", -1.5), ("▁▁", -1.0)];
+    let mut pieces = vec![
+        ("▁", -9.0),
+        ("a", -3.0),
+        ("b", -3.0),
+        ("ab", -1.0),
+        ("▁a", -2.0),
+        ("aba", -1.5),
+        ("▁▁", -1.0),
+    ];
     let words = spm(&pieces, &special);
     pieces.extend([("b▁a", -0.5), ("b▁", -0.7)]);
     rows.chain([words, spm(&pieces, &special)]).map(|metadata| build(&metadata)).collect()
 });
 
-/// llama.cpp's SPM loop as it is written there: the whole text at once, always the best pair, the leftmost of equals.
+/// llama.cpp's SPM loop as it is written there: the whole text at once, always the best pair, the
+/// leftmost of equals.
 fn naive_spm(text: &str, score: impl Fn(&str) -> Option<f32>) -> Vec<String> {
     let mut symbols: Vec<String> = text.chars().map(String::from).collect();
     loop {
-        let pairs = symbols.windows(2).enumerate().filter_map(|(at, pair)| Some((score(&pair.concat())?, at)));
-        let Some((_, at)) = pairs.reduce(|best, pair| if pair.0 > best.0 { pair } else { best }) else {
+        let pairs = symbols
+            .windows(2)
+            .enumerate()
+            .filter_map(|(at, pair)| Some((score(&pair.concat())?, at)));
+        let Some((_, at)) = pairs.reduce(|best, pair| if pair.0 > best.0 { pair } else { best })
+        else {
             return symbols;
         };
         let right = symbols.remove(at + 1);
@@ -220,7 +261,9 @@ fn long_texts_without_a_place_to_cut() {
     // Generous bounds: they catch what is quadratic, not what is slow.
     let start = std::time::Instant::now();
     for tokenizer in &*ALL {
-        for text in ["ab".repeat(1 << 17), " ".repeat(1 << 17), "\n".repeat(1 << 17), "<".repeat(1 << 17)] {
+        for text in
+            ["ab".repeat(1 << 17), " ".repeat(1 << 17), "\n".repeat(1 << 17), "<".repeat(1 << 17)]
+        {
             assert!(!tokenizer.encode(&text, EncodeOptions::SPECIAL).is_empty());
         }
     }

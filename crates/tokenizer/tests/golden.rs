@@ -1,7 +1,8 @@
 //! Real vocabularies against ids and prompts that llama.cpp made of the same files (`data/*.json`).
 //!
-//! The models are not in the repository: `PACEMARK_TEST_MODELS` names the directory where
-//! `pacemark models pull` puts them. Where it is set they must be there; where it is not, the tests say that they were skipped.
+//! The models are not in the repository: `PACEMARK_TEST_MODELS` names the directory where `pacemark
+//! models pull` puts them. Where it is set they must be there; where it is not, the tests say that
+//! they were skipped.
 
 use pacemark_modelfile::{Metadata, ModelFile, catalog};
 use pacemark_tokenizer::{ChatTemplates, EncodeOptions, Message, RenderOptions, Tokenizer};
@@ -35,9 +36,11 @@ fn load(name: &str) -> Option<(Metadata, Tokenizer, Reference)> {
         return None;
     };
     let path = Path::new(&directory).join(file_name);
-    let model = ModelFile::open(&path).unwrap_or_else(|error| panic!("PACEMARK_TEST_MODELS is set, but {error:#}"));
+    let model = ModelFile::open(&path)
+        .unwrap_or_else(|error| panic!("PACEMARK_TEST_MODELS is set, but {error:#}"));
     let tokenizer = Tokenizer::from_metadata(model.metadata()).unwrap();
-    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("{name}.json"));
+    let reference =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(format!("{name}.json"));
     let reference = serde_json::from_str(&std::fs::read_to_string(reference).unwrap()).unwrap();
     Some((model.metadata().clone(), tokenizer, reference))
 }
@@ -45,11 +48,24 @@ fn load(name: &str) -> Option<(Metadata, Tokenizer, Reference)> {
 fn ids_are_the_references(name: &str) {
     let Some((_, tokenizer, reference)) = load(name) else { return };
     for case in &reference.tokenize {
-        assert_eq!(tokenizer.encode(&case.text, EncodeOptions::SPECIAL), case.ids_special, "{:?}", case.text);
-        assert_eq!(tokenizer.encode(&case.text, EncodeOptions::PLAIN), case.ids_plain, "{:?}", case.text);
+        assert_eq!(
+            tokenizer.encode(&case.text, EncodeOptions::SPECIAL),
+            case.ids_special,
+            "{:?}",
+            case.text
+        );
+        assert_eq!(
+            tokenizer.encode(&case.text, EncodeOptions::PLAIN),
+            case.ids_plain,
+            "{:?}",
+            case.text
+        );
         assert_eq!(tokenizer.decode(&case.ids_plain).unwrap(), case.text);
     }
-    println!("{name}: {} texts, special and plain: all ids as the reference", reference.tokenize.len());
+    println!(
+        "{name}: {} texts, special and plain: all ids as the reference",
+        reference.tokenize.len()
+    );
 }
 
 #[test]
@@ -90,9 +106,13 @@ fn smollm2_rules() {
         (Some(1), Some(2), false, false)
     );
     assert_eq!(tokenizer.vocab_size(), 49152);
-    let ends: Vec<_> = tokenizer.end_of_generation().iter().filter_map(|&id| tokenizer.token_text(id)).collect();
+    let ends: Vec<_> =
+        tokenizer.end_of_generation().iter().filter_map(|&id| tokenizer.token_text(id)).collect();
     assert_eq!(ends, ["<|endoftext|>", "<|im_end|>", "<reponame>"]);
-    assert_eq!((tokenizer.token_text(504), tokenizer.token_bytes(18234)), (Some("The"), Some(b" Sky".to_vec())));
+    assert_eq!(
+        (tokenizer.token_text(504), tokenizer.token_bytes(18234)),
+        (Some("The"), Some(b" Sky".to_vec()))
+    );
 }
 
 #[test]
@@ -103,5 +123,8 @@ fn gemma3_rules() {
         (Some(2), Some(1), true, false)
     );
     assert_eq!(tokenizer.end_of_generation(), [1, 106]);
-    assert_eq!((tokenizer.token_text(251), tokenizer.token_bytes(251)), (Some("<0x0D>"), Some(b"\r".to_vec())));
+    assert_eq!(
+        (tokenizer.token_text(251), tokenizer.token_bytes(251)),
+        (Some("<0x0D>"), Some(b"\r".to_vec()))
+    );
 }

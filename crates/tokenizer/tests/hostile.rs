@@ -35,9 +35,15 @@ fn unknown_kinds_are_named_with_those_that_are_known() {
     let message = refusal(byte_bpe(), |m| {
         m.set("tokenizer.ggml.pre", Value::String("tekken".into()));
     });
-    assert!(message.starts_with(": tokenizer.ggml.pre: expected one of default, gpt-2, "), "{message}");
+    assert!(
+        message.starts_with(": tokenizer.ggml.pre: expected one of default, gpt-2, "),
+        "{message}"
+    );
     assert!(message.contains("smollm") && message.ends_with("found \"tekken\""), "{message}");
-    assert_eq!(refusal(Metadata::new(), |_| ()), ": tokenizer.ggml.model: expected a string, found no such key");
+    assert_eq!(
+        refusal(Metadata::new(), |_| ()),
+        ": tokenizer.ggml.model: expected a string, found no such key"
+    );
 }
 
 #[test]
@@ -54,13 +60,21 @@ fn lists_that_do_not_fit() {
     expect(small_spm(), TOKENS, strings::<&str>([]), message);
     let message = "tokenizer.ggml.tokens: expected each token once, found \"b\" at 1 and at 3";
     expect(small_spm(), TOKENS, strings(["a", "b", "c", "b"]), message);
-    expect(small_spm(), TOKENS, Value::U32(3), "tokenizer.ggml.tokens: expected an array of strings, found u32 3");
+    expect(
+        small_spm(),
+        TOKENS,
+        Value::U32(3),
+        "tokenizer.ggml.tokens: expected an array of strings, found u32 3",
+    );
 }
 
 #[test]
 fn merges_that_make_no_token() {
-    let message =
-        |found| format!("tokenizer.ggml.merges[0]: expected tokens whose concatenation is a token, found {found}");
+    let message = |found| {
+        format!(
+            "tokenizer.ggml.merges[0]: expected tokens whose concatenation is a token, found {found}"
+        )
+    };
     expect(byte_bpe(), MERGES, strings(["b a"]), &message("\"b a\": \"ba\" is no token"));
     expect(byte_bpe(), MERGES, strings(["xy a"]), &message("\"xy a\": \"xy\" is no token"));
     expect(
@@ -70,7 +84,8 @@ fn merges_that_make_no_token() {
         "tokenizer.ggml.merges[0]: expected two tokens with a space between them, found \" a\"",
     );
     for malformed in ["ab", "", "é"] {
-        let expected = "tokenizer.ggml.merges[0]: expected two tokens with a space between them, found";
+        let expected =
+            "tokenizer.ggml.merges[0]: expected two tokens with a space between them, found";
         expect(byte_bpe(), MERGES, strings([malformed]), &format!("{expected} {malformed:?}"));
     }
     expect(
@@ -83,12 +98,16 @@ fn merges_that_make_no_token() {
     byte_bpe().iter().filter(|(key, _)| *key != MERGES).for_each(|(key, value)| {
         without.set(key, value.clone());
     });
-    assert_eq!(refusal(without, |_| ()), ": tokenizer.ggml.merges: expected an array of strings, found no such key");
+    assert_eq!(
+        refusal(without, |_| ()),
+        ": tokenizer.ggml.merges: expected an array of strings, found no such key"
+    );
 }
 
 #[test]
 fn merges_in_any_order_come_to_an_end() {
-    // A merge listed before the one that makes its part, one listed twice, one that makes a byte's token of two.
+    // A merge listed before the one that makes its part, one listed twice, one that makes a byte's
+    // token of two.
     let tokenizer = build(&bpe("gpt-2", &["aa aa", "a a"], &[]));
     assert_eq!(tokenizer.encode("aaaaa", EncodeOptions::PLAIN), [256, 97]);
     let mut twice = bpe("gpt-2", &["a b", "b c"], &[]);
@@ -105,11 +124,18 @@ fn special_ids_outside_the_vocabulary() {
         beyond.set(key.clone(), Value::U32(258));
         let tokenizer = Tokenizer::from_metadata(&beyond).unwrap();
         let warning = format!("{key}: expected an id below 258, the number of tokens, found 258");
-        assert!(tokenizer.warnings().iter().any(|told| told.ends_with(&warning)), "{:?}", tokenizer.warnings());
+        assert!(
+            tokenizer.warnings().iter().any(|told| told.ends_with(&warning)),
+            "{:?}",
+            tokenizer.warnings()
+        );
         let message = refusal(byte_bpe(), |m| {
             m.set(key.clone(), Value::I32(-1));
         });
-        assert!(message.starts_with(&format!(": {key}: expected an integer that fits u32")), "{message}");
+        assert!(
+            message.starts_with(&format!(": {key}: expected an integer that fits u32")),
+            "{message}"
+        );
     }
     let (key, id) = ("tokenizer.ggml.add_bos_token", "tokenizer.ggml.bos_token_id");
     let message = format!("{id}: expected an id, since add_bos_token is true, found no such key");

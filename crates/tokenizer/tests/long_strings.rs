@@ -1,4 +1,5 @@
-//! No error about a model, its vocabulary or its template repeats more than a bounded piece of what it is about.
+//! No error about a model, its vocabulary or its template repeats more than a bounded piece of what
+//! it is about.
 
 #[allow(dead_code, reason = "other inputs are of other tests")]
 mod inputs;
@@ -9,7 +10,9 @@ use std::path::Path;
 
 fn seeds(name: &str) -> impl Iterator<Item = String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(name);
-    std::fs::read_dir(directory).unwrap().map(|seed| std::fs::read_to_string(seed.unwrap().path()).unwrap())
+    std::fs::read_dir(directory)
+        .unwrap()
+        .map(|seed| std::fs::read_to_string(seed.unwrap().path()).unwrap())
 }
 
 /// The lengths of messages are checked where the inputs are.
@@ -18,7 +21,10 @@ fn of_config_json() {
     for seed in seeds("config") {
         let n = long::each(&seed, &mut |text| {
             let opened = inputs::directory::config_json(text.as_bytes());
-            opened.iter().flat_map(|model| model.warnings()).for_each(|warning| assert!(warning.len() < 4000));
+            opened
+                .iter()
+                .flat_map(|model| model.warnings())
+                .for_each(|warning| assert!(warning.len() < 4000));
         });
         assert!(n > 20, "{n}");
     }
@@ -27,7 +33,9 @@ fn of_config_json() {
 #[test]
 fn of_tokenizer_json() {
     for seed in seeds("tokenizer_json") {
-        assert!(long::each(&seed, &mut |text| inputs::directory::tokenizer_json(text.as_bytes())) > 20);
+        assert!(
+            long::each(&seed, &mut |text| inputs::directory::tokenizer_json(text.as_bytes())) > 20
+        );
     }
 }
 
@@ -97,11 +105,17 @@ fn of_templates() {
     for text in texts {
         let error = match ChatTemplate::new(&text.replace('L', &long), "<s>", "</s>") {
             Err(error) => Some(error),
-            Ok(template) => template.render(&[Message::new("user", "hi")], &RenderOptions::default()).err(),
+            Ok(template) => {
+                template.render(&[Message::new("user", "hi")], &RenderOptions::default()).err()
+            }
         };
         if let Some(error) = error {
             refused += 1;
-            assert!(error.to_string().len() < long::MESSAGE, "{text}: {} bytes", error.to_string().len());
+            assert!(
+                error.to_string().len() < long::MESSAGE,
+                "{text}: {} bytes",
+                error.to_string().len()
+            );
         }
     }
     assert!(refused > texts.len() / 2, "{refused}");

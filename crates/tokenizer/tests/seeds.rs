@@ -1,4 +1,5 @@
-//! The seeds of the fuzz targets, and mutations of them, in every test run: the same ones each time.
+//! The seeds of the fuzz targets, and mutations of them, in every test run: the same ones each
+//! time.
 
 mod inputs;
 
@@ -7,7 +8,9 @@ use std::path::Path;
 /// Runs `check` over the seeds in `fuzz/seeds/NAME` and over `n` mutations of each.
 fn run(name: &str, n: usize, check: fn(&[u8])) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(name);
-    let files = std::fs::read_dir(&directory).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let files = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|file| std::fs::read(file.unwrap().path()).unwrap());
     let mut seeds: Vec<Vec<u8>> = files.collect();
     seeds.sort();
     assert!(seeds.len() >= 3, "{} has only {} seeds", directory.display(), seeds.len());

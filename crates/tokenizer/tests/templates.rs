@@ -1,7 +1,10 @@
-//! Chat templates against Jinja2 in Hugging Face's environment: `data/templates.json`, made by `data/make_templates.py`.
+//! Chat templates against Jinja2 in Hugging Face's environment: `data/templates.json`, made by
+//! `data/make_templates.py`.
 
 use pacemark_modelfile::{Metadata, Strings, Value};
-use pacemark_tokenizer::{ChatTemplate, ChatTemplates, Message, RenderOptions, TemplateError, Tokenizer};
+use pacemark_tokenizer::{
+    ChatTemplate, ChatTemplates, Message, RenderOptions, TemplateError, Tokenizer,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
@@ -38,14 +41,19 @@ fn prompts_are_those_of_jinja2() {
         };
         match (template.render(&case.messages, &options), case.prompt, case.error) {
             (Ok(found), Some(expected), _) => assert_eq!(found, expected, "{}", case.template),
-            (Err(TemplateError::Raised(found)), _, Some(expected)) => assert_eq!(found, expected, "{}", case.template),
-            (found, expected, error) => panic!("{}: {found:?}, expected {expected:?} {error:?}", case.template),
+            (Err(TemplateError::Raised(found)), _, Some(expected)) => {
+                assert_eq!(found, expected, "{}", case.template)
+            }
+            (found, expected, error) => {
+                panic!("{}: {found:?}, expected {expected:?} {error:?}", case.template)
+            }
         }
     }
 }
 
 fn render(source: &str) -> Result<String, TemplateError> {
-    ChatTemplate::new(source, "", "")?.render(&[Message::new("user", "hi")], &RenderOptions::default())
+    ChatTemplate::new(source, "", "")?
+        .render(&[Message::new("user", "hi")], &RenderOptions::default())
 }
 
 /// Which bound `source` passes.
@@ -59,7 +67,10 @@ fn limit(source: &str) -> &'static str {
 #[test]
 fn endless_and_huge_templates_end_with_an_error() {
     let limits = [
-        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "instructions"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+            "instructions",
+        ),
         ("{% for i in range(999) %}{{ 'x' * 1000000 }}{% endfor %}", "bytes of output"),
         (
             "{% set n = namespace(s='x') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}{% endfor %}",
@@ -77,7 +88,9 @@ fn endless_and_huge_templates_end_with_an_error() {
 fn deep_values_and_expressions_are_refused() {
     let nest = "{% set ns.a = [ns.a] %}{% set ns.b = {'x': ns.b} %}";
     let deep = |times: usize, then: &str| {
-        format!("{{% set ns = namespace(a=0, b=0) %}}{{% for i in range({times}) %}}{nest}{{% endfor %}}{then}")
+        format!(
+            "{{% set ns = namespace(a=0, b=0) %}}{{% for i in range({times}) %}}{nest}{{% endfor %}}{then}"
+        )
     };
     assert_eq!(render(&deep(499, "{{ ns.a }}")).unwrap().len(), 999);
     assert_eq!(render(&deep(499, "{{ ns.a == ns.b }}")).unwrap(), "False");
@@ -99,8 +112,12 @@ fn errors_say_where_and_why() {
     assert_eq!(raised, "the model's chat template refuses these messages: no roles");
     let missing = render("\n{{ messages[0].x.y }}").unwrap_err().to_string();
     assert_eq!(missing, "chat template: line 2: 'dict object' has no attribute 'x'");
-    for bad in ["{{ x|tojson }}", "{{ 1|tojson(indent='a', a=1) }}", "{{ strftime_now('%Q') }}", "{{ 1|tojson(a=1) }}"]
-    {
+    for bad in [
+        "{{ x|tojson }}",
+        "{{ 1|tojson(indent='a', a=1) }}",
+        "{{ strftime_now('%Q') }}",
+        "{{ 1|tojson(a=1) }}",
+    ] {
         assert!(render(bad).is_err(), "{bad}");
     }
 }
@@ -135,11 +152,15 @@ fn without_a_template_chatml_stands_in() {
     for chat in reference.chat {
         assert_eq!(fallback.prompt(chat.messages, &options, false).unwrap(), chat.prompt);
     }
-    let source = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ x }}";
+    let source =
+        "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ tools is none }}{{ x }}";
     metadata.set("tokenizer.chat_template", Value::String(source.into()));
     let own = ChatTemplates::from_metadata(&metadata, &tokenizer).unwrap();
     assert!(!own.is_chatml());
     let extra = json!({"x": [1.5, "é"]}).as_object().cloned().unwrap_or_default();
     let options = RenderOptions { extra, ..RenderOptions::default() };
-    assert_eq!(own.prompt(vec![Message::new("user", "hi")], &options, false).unwrap(), "<s>hi</s>True[1.5, 'é']");
+    assert_eq!(
+        own.prompt(vec![Message::new("user", "hi")], &options, false).unwrap(),
+        "<s>hi</s>True[1.5, 'é']"
+    );
 }

@@ -56,7 +56,12 @@ impl Clock {
         let counters = Arc::new(Counters::default());
         let max_running = if max_running == 0 { usize::MAX } else { max_running };
         let bells = Arc::new(Bells::default());
-        let state = State { max_running, counters: counters.clone(), bells: bells.clone(), ..State::default() };
+        let state = State {
+            max_running,
+            counters: counters.clone(),
+            bells: bells.clone(),
+            ..State::default()
+        };
         std::thread::Builder::new().name("mock".into()).spawn(move || state.run(&received))?;
         Ok(Clock { commands, next_id: AtomicU64::new(0), counters, bells })
     }
@@ -98,7 +103,8 @@ impl State {
                 }
             }
             let now = Instant::now();
-            // Commands are looked at again after at most this many events, however late the clock is.
+            // Commands are looked at again after at most this many events, however late the clock
+            // is.
             for _ in 0..1024 {
                 match self.due.peek() {
                     Some(Reverse((at, _))) if *at <= now => self.step(),
@@ -106,8 +112,9 @@ impl State {
                 }
             }
             self.bells.ring();
-            let wait =
-                self.due.peek().map_or(Duration::MAX, |Reverse((at, _))| at.saturating_duration_since(Instant::now()));
+            let wait = self.due.peek().map_or(Duration::MAX, |Reverse((at, _))| {
+                at.saturating_duration_since(Instant::now())
+            });
             let received = match wait {
                 Duration::ZERO => continue,
                 Duration::MAX => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),

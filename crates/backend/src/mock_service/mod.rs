@@ -1,9 +1,11 @@
-//! A service without a model: tokens by the clock, for tests of everything above the seam and for calibrating clients.
+//! A service without a model: tokens by the clock, for tests of everything above the seam and for
+//! calibrating clients.
 //!
-//! Token `i` of a request is due exactly `ttft + n_prompt · per_prompt_token + i · itl` after the request's turn has come
-//! (with [`MockOptions::max_num_seqs`] unset: after it was submitted), whatever came late before it, so that the clock never
-//! drifts. Events are stamped with the time that they are due; how much later they are delivered depends on the system's
-//! timer (some 60 µs on Linux) and load.
+//! Token `i` of a request is due exactly `ttft + n_prompt · per_prompt_token + i · itl` after the
+//! request's turn has come (with [`MockOptions::max_num_seqs`] unset: after it was submitted),
+//! whatever came late before it, so that the clock never drifts. Events are stamped with the time
+//! that they are due; how much later they are delivered depends on the system's timer (some 60 µs
+//! on Linux) and load.
 
 mod clock;
 mod stream;
@@ -12,8 +14,8 @@ mod text;
 pub use text::MockText;
 
 use crate::{
-    BackendError, BackendInfo, Capabilities, EmbeddingSink, Event, GenerateRequest, Pooling, Service, ServiceStatus,
-    Sink, Text, Ticket, TokenId,
+    BackendError, BackendInfo, Capabilities, EmbeddingSink, Event, GenerateRequest, Pooling,
+    Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use clock::Clock;
 use std::sync::Arc;
@@ -33,8 +35,8 @@ pub struct MockOptions {
     pub n_ctx: usize,
     /// Requests that are served at once, others wait; 0 for no bound.
     pub max_num_seqs: usize,
-    /// What every request is answered with before the end-of-sequence token. Without one, answers are made-up words and
-    /// end at `max_tokens` only.
+    /// What every request is answered with before the end-of-sequence token. Without one, answers
+    /// are made-up words and end at `max_tokens` only.
     pub answer: Option<String>,
     /// Take [`GenerateRequest::constraint`]s, which the answer is then taken to keep to.
     pub constraints: bool,
@@ -79,12 +81,16 @@ impl MockService {
 
     /// Why the request cannot be served.
     fn refusal(&self, request: &GenerateRequest) -> Option<BackendError> {
-        let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.options.n_ctx);
+        let (prompt, max_tokens, n_ctx) =
+            (request.prompt.len(), request.max_tokens, self.options.n_ctx);
         if prompt == 0 {
             return Some(BackendError::InvalidRequest("the prompt is empty".into()));
         }
         if request.constraint.is_some() && !self.options.constraints {
-            return Some(BackendError::Unsupported { backend: "mock", ability: "constrain its output" });
+            return Some(BackendError::Unsupported {
+                backend: "mock",
+                ability: "constrain its output",
+            });
         }
         let fits = prompt.checked_add(max_tokens).is_some_and(|n| n <= n_ctx);
         (!fits).then_some(BackendError::ContextExceeded { prompt, max_tokens, n_ctx })
@@ -102,7 +108,11 @@ impl Service for MockService {
             model_type: "mock".into(),
             vocab_size: text::VOCABULARY as usize,
             n_ctx: self.options.n_ctx,
-            n_seqs: if self.options.max_num_seqs == 0 { 1 << 16 } else { self.options.max_num_seqs },
+            n_seqs: if self.options.max_num_seqs == 0 {
+                1 << 16
+            } else {
+                self.options.max_num_seqs
+            },
             n_threads: 1,
             ..BackendInfo::default()
         }
@@ -145,7 +155,11 @@ impl Service for MockService {
     /// Four numbers that depend on the prompt and the pooling alone.
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         if prompt.is_empty() || prompt.len() > self.options.n_ctx {
-            let message = format!("the prompt has {} tokens; expected 1 to {}", prompt.len(), self.options.n_ctx);
+            let message = format!(
+                "the prompt has {} tokens; expected 1 to {}",
+                prompt.len(),
+                self.options.n_ctx
+            );
             sink(Err(BackendError::InvalidRequest(message)));
             return Ticket::default();
         }

@@ -1,7 +1,9 @@
 //! One request of the mock: what it says at each of its deadlines.
 
 use super::text::{END, MockText, word};
-use crate::{BackendError, Event, FinishReason, GenerateRequest, Phases, Sink, Text, TokenId, Usage};
+use crate::{
+    BackendError, Event, FinishReason, GenerateRequest, Phases, Sink, Text, TokenId, Usage,
+};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,8 @@ pub struct Stream {
     sink: Sink,
     started: Instant,
     n_tokens: usize,
-    /// Bytes generated that are not certain yet: a part of a character, or what may become a stop text.
+    /// Bytes generated that are not certain yet: a part of a character, or what may become a stop
+    /// text.
     held: Vec<u8>,
     ended: Option<FinishReason>,
 }
@@ -36,7 +39,18 @@ impl Stream {
         sink: Sink,
     ) -> Stream {
         let started = Instant::now();
-        Stream { request, answer, fails_at, first, itl, sink, started, n_tokens: 0, held: Vec::new(), ended: None }
+        Stream {
+            request,
+            answer,
+            fails_at,
+            first,
+            itl,
+            sink,
+            started,
+            n_tokens: 0,
+            held: Vec::new(),
+            ended: None,
+        }
     }
 
     /// It was accepted.
@@ -65,7 +79,9 @@ impl Stream {
     pub fn step(&mut self, at: Instant) -> Option<Instant> {
         if self.n_tokens < self.request.max_tokens {
             if self.fails_at == Some(self.n_tokens) {
-                (self.sink)(Event::Failed(BackendError::Engine("the mock was told to fail here".into())));
+                (self.sink)(Event::Failed(BackendError::Engine(
+                    "the mock was told to fail here".into(),
+                )));
                 return None;
             }
             self.token(at);
@@ -77,14 +93,16 @@ impl Stream {
         None
     }
 
-    /// Token `i`: the next of the answer, then ends of sequence; or a word that depends on prompt, seed and `i`.
+    /// Token `i`: the next of the answer, then ends of sequence; or a word that depends on prompt,
+    /// seed and `i`.
     fn id(&self, i: usize) -> TokenId {
         match &self.answer {
             Some(answer) => answer.get(i).copied().unwrap_or(END),
-            None => {
-                word((self.request.prompt.len() as u64).wrapping_add(self.request.sampling.seed).wrapping_add(i as u64)
-                    as TokenId)
-            }
+            None => word(
+                (self.request.prompt.len() as u64)
+                    .wrapping_add(self.request.sampling.seed)
+                    .wrapping_add(i as u64) as TokenId,
+            ),
         }
     }
 
@@ -107,7 +125,9 @@ impl Stream {
             id,
             text,
             logprob: self.request.top_logprobs.map(|_| LOGPROB),
-            top: (0..n_top).map(|k| (if k == 0 { id } else { word(k as TokenId) }, LOGPROB - k as f32)).collect(),
+            top: (0..n_top)
+                .map(|k| (if k == 0 { id } else { word(k as TokenId) }, LOGPROB - k as f32))
+                .collect(),
             last,
             at,
         });
@@ -115,13 +135,18 @@ impl Stream {
 
     /// Takes from what is held all that is whole characters and cannot become a stop text.
     fn certain_text(&mut self) -> String {
-        let found = |stop: &String| self.held.windows(stop.len()).position(|w| w == stop.as_bytes());
-        if let Some(end) = self.request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(found).min() {
+        let found =
+            |stop: &String| self.held.windows(stop.len()).position(|w| w == stop.as_bytes());
+        if let Some(end) =
+            self.request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(found).min()
+        {
             self.held.truncate(end);
             self.ended = Some(FinishReason::Stop);
             return String::from_utf8_lossy(&std::mem::take(&mut self.held)).into_owned();
         }
-        let begun = |stop: &String| (1..stop.len()).rev().find(|&n| self.held.ends_with(&stop.as_bytes()[..n]));
+        let begun = |stop: &String| {
+            (1..stop.len()).rev().find(|&n| self.held.ends_with(&stop.as_bytes()[..n]))
+        };
         let may_stop = self.request.stop.iter().filter_map(begun).max().unwrap_or(0);
         let mut certain = self.held.len() - may_stop;
         if let Err(error) = std::str::from_utf8(&self.held[..certain])
@@ -138,7 +163,11 @@ impl Stream {
         let prefill = if self.n_tokens == 0 { at - self.started } else { self.first };
         (self.sink)(Event::Finished {
             reason: self.ended.unwrap_or(FinishReason::Length),
-            usage: Usage { prompt_tokens: self.request.prompt.len(), cached_tokens: 0, output_tokens: self.n_tokens },
+            usage: Usage {
+                prompt_tokens: self.request.prompt.len(),
+                cached_tokens: 0,
+                output_tokens: self.n_tokens,
+            },
             phases: Phases { prefill, decode: at - self.started - prefill, ..Phases::default() },
             at,
         });

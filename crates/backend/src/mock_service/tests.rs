@@ -6,7 +6,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 fn quick() -> MockOptions {
-    MockOptions { ttft: Duration::from_millis(4), itl: Duration::from_millis(1), ..MockOptions::default() }
+    MockOptions {
+        ttft: Duration::from_millis(4),
+        itl: Duration::from_millis(1),
+        ..MockOptions::default()
+    }
 }
 
 fn request(max_tokens: usize) -> GenerateRequest {
@@ -74,7 +78,10 @@ fn stop_texts_tokens_and_answers_are_honoured() {
     let stopped = all(GenerateRequest { stop: vec!["STOP".into(), "zzz".into()], ..request(100) });
     assert_eq!(text(&stopped), "héllo wörld, STO no ");
     assert!(matches!(stopped.last(), Some(Event::Finished { reason: FinishReason::Stop, .. })));
-    assert_eq!(text(&all(GenerateRequest { stop_tokens: vec![b'o'.into()], ..request(100) })), "héllo");
+    assert_eq!(
+        text(&all(GenerateRequest { stop_tokens: vec![b'o'.into()], ..request(100) })),
+        "héllo"
+    );
     let longer = all(GenerateRequest { ignore_eos: true, ..request(100) });
     assert!(matches!(longer.last(), Some(Event::Finished { reason: FinishReason::Length, .. })));
     assert_eq!(text(&all(request(2))), "h\u{fffd}", "half a character at the end is replaced");
@@ -84,8 +91,14 @@ fn stop_texts_tokens_and_answers_are_honoured() {
 fn what_cannot_be_served_fails_and_the_rest_goes_on() {
     let service = MockService::new(MockOptions { fails_at: Some(1), ..quick() }).unwrap();
     let last = |request| submit(&service, request).1.iter().last();
-    assert!(matches!(last(GenerateRequest::default()), Some(Event::Failed(BackendError::InvalidRequest(_)))));
-    assert!(matches!(last(request(usize::MAX)), Some(Event::Failed(BackendError::ContextExceeded { .. }))));
+    assert!(matches!(
+        last(GenerateRequest::default()),
+        Some(Event::Failed(BackendError::InvalidRequest(_)))
+    ));
+    assert!(matches!(
+        last(request(usize::MAX)),
+        Some(Event::Failed(BackendError::ContextExceeded { .. }))
+    ));
     assert!(matches!(last(request(2)), Some(Event::Failed(BackendError::Engine(_)))));
     assert!(matches!(last(request(1)), Some(Event::Finished { .. })));
     assert!(matches!(last(request(0)), Some(Event::Finished { .. })));
@@ -95,7 +108,8 @@ fn what_cannot_be_served_fails_and_the_rest_goes_on() {
 #[test]
 fn a_dropped_ticket_makes_room_for_the_next() {
     let hours = Duration::from_secs(3600);
-    let service = MockService::new(MockOptions { ttft: hours, max_num_seqs: 1, ..quick() }).unwrap();
+    let service =
+        MockService::new(MockOptions { ttft: hours, max_num_seqs: 1, ..quick() }).unwrap();
     let (first, _events) = submit(&service, request(1));
     let (_second, second) = submit(&service, request(1));
     assert!(matches!(second.recv(), Ok(Event::Queued { .. })));

@@ -40,7 +40,9 @@ impl Limits {
             ("presence_penalty", s.presence_penalty, f32::MIN, f32::MAX),
             ("frequency_penalty", s.frequency_penalty, f32::MIN, f32::MAX),
         ];
-        if let Some((name, value, ..)) = numbers.iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
+        if let Some((name, value, ..)) =
+            numbers.iter().find(|(_, value, min, max)| !(min..=max).contains(&value))
+        {
             return Err(BackendError::InvalidRequest(format!("{name}: {value} is out of range")));
         }
         for &(token, bias) in &s.logit_bias {
@@ -58,9 +60,9 @@ impl Limits {
     pub fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), BackendError> {
         let n_vocab = self.n_vocab;
         match tokens.iter().find(|&&token| token as usize >= n_vocab) {
-            Some(token) => {
-                Err(BackendError::InvalidRequest(format!("token {token} is outside the vocabulary of {n_vocab}")))
-            }
+            Some(token) => Err(BackendError::InvalidRequest(format!(
+                "token {token} is outside the vocabulary of {n_vocab}"
+            ))),
             None => Ok(()),
         }
     }

@@ -1,8 +1,9 @@
 //! What is the same for every engine that lives in this process: requests become streams of events.
 //!
-//! An [`Engine`] computes tokens of sequences and nothing else; a [`Host`] holds it with its tokenizer, checks requests,
-//! keeps a prefix where asked to and hands out [`stream::Stream`]s. A stream is lazy: every `next()` computes one step (a chunk of
-//! the prompts, or one token of each sequence), so whoever drives it sets the pace, and dropping it frees what it held.
+//! An [`Engine`] computes tokens of sequences and nothing else; a [`Host`] holds it with its
+//! tokenizer, checks requests, keeps a prefix where asked to and hands out [`stream::Stream`]s. A
+//! stream is lazy: every `next()` computes one step (a chunk of the prompts, or one token of each
+//! sequence), so whoever drives it sets the pace, and dropping it frees what it held.
 
 mod check;
 mod constraint;
@@ -12,14 +13,17 @@ mod stream;
 
 pub(crate) use check::Limits;
 pub(crate) use output::{Output, Outputs};
-use pacemark_backend::{BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, TokenId};
+use pacemark_backend::{
+    BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, TokenId,
+};
 use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
 use std::cell::RefCell;
 use std::sync::Arc;
 use stream::Stream;
 
-/// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a lot of memory.
+/// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a
+/// lot of memory.
 const SCORE_CHUNK: usize = 128;
 
 /// Tokens of one sequence in a step; they follow what the sequence holds.
@@ -45,7 +49,8 @@ pub(crate) trait Engine {
     /// An empty sequence. [`Host`] never has more than it was told.
     fn open(&mut self) -> Self::Sequence;
 
-    /// Forgets all but the first `len` tokens, or more where the engine can't cut there; says how many are left.
+    /// Forgets all but the first `len` tokens, or more where the engine can't cut there; says how
+    /// many are left.
     fn truncate(&mut self, sequence: &mut Self::Sequence, len: usize) -> usize;
 
     /// Told that the sequence will be continued by a later request, from a prefix of what it holds.
@@ -59,7 +64,8 @@ pub(crate) trait Engine {
     /// Computes the items' tokens.
     fn forward(&mut self, items: &mut [Item<'_, Self::Sequence>]) -> Result<(), BackendError>;
 
-    /// Wanted logits of the last [`Engine::forward`], `[n_vocab]`; `row` counts them in order of items and tokens.
+    /// Wanted logits of the last [`Engine::forward`], `[n_vocab]`; `row` counts them in order of
+    /// items and tokens.
     fn logits(&self, row: usize) -> &[f32];
 
     /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens.
@@ -89,7 +95,8 @@ struct State<E: Engine> {
 
 impl<E: Engine> Host<E> {
     pub fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
-        let outputs = Outputs { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
+        let outputs =
+            Outputs { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
         Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), outputs }
     }
 
@@ -117,7 +124,11 @@ impl<E: Engine> Host<E> {
     pub fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         let n_ctx = self.outputs.limits.n_ctx;
         if tokens.len() > n_ctx {
-            return Err(BackendError::ContextExceeded { prompt: tokens.len(), max_tokens: 0, n_ctx });
+            return Err(BackendError::ContextExceeded {
+                prompt: tokens.len(),
+                max_tokens: 0,
+                n_ctx,
+            });
         }
         self.outputs.limits.check_tokens(tokens)?;
         let mut state = self.state.borrow_mut();
@@ -145,7 +156,11 @@ impl<E: Engine> Host<E> {
         }
         for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.outputs.limits.n_step)) {
             let end = (start + SCORE_CHUNK.min(self.outputs.limits.n_step)).min(n_inputs);
-            engine.forward(&mut [Item { sequence, tokens: &tokens[start..end], wanted: Wanted::All }])?;
+            engine.forward(&mut [Item {
+                sequence,
+                tokens: &tokens[start..end],
+                wanted: Wanted::All,
+            }])?;
             for (row, &next) in tokens[start + 1..=end].iter().enumerate() {
                 scores.push(engine.logprobs(engine.logits(row), next, 0).chosen);
             }
@@ -167,7 +182,9 @@ impl<E: Engine> State<E> {
         }
         if self.n_open == limits.n_seqs {
             let n = limits.n_seqs;
-            return Err(BackendError::InvalidRequest(format!("no room: {n} at a time is what was set up (n_seqs)")));
+            return Err(BackendError::InvalidRequest(format!(
+                "no room: {n} at a time is what was set up (n_seqs)"
+            )));
         }
         self.n_open += 1;
         Ok(self.engine.open())

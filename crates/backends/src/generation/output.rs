@@ -4,7 +4,9 @@ use super::check::Limits;
 use super::constraint::{Form, Grammars};
 use super::stop::StopTexts;
 use pacemark_backend::layer::{self, Layer};
-use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
+use pacemark_backend::{
+    BackendError, Event, FinishReason, GenerateRequest, SamplingParams, TokenId,
+};
 use pacemark_engine::{Sampler, SamplerConfig, TokenLogprobs};
 use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
 use std::sync::Arc;
@@ -88,7 +90,8 @@ impl Output {
         self.max_tokens - self.n_tokens
     }
 
-    /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells their log-probabilities.
+    /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells
+    /// their log-probabilities.
     pub fn choose(
         &mut self,
         logits: &[f32],
@@ -96,7 +99,11 @@ impl Output {
     ) -> Result<Chosen, BackendError> {
         layer::pass(Layer::Sampling);
         let started = Instant::now();
-        let id = if self.is_plain() { self.sampler.sample(logits) } else { self.sample_changed(logits)? };
+        let id = if self.is_plain() {
+            self.sampler.sample(logits)
+        } else {
+            self.sample_changed(logits)?
+        };
         let at = Instant::now();
         self.sample += at - started;
         self.n_tokens += 1;
@@ -106,11 +113,13 @@ impl Output {
             None => false,
         };
         let ends = self.ends_generation(id);
-        // An end is no text, and an id beyond the tokenizer (padding rows of the embedding) has none.
+        // An end is no text, and an id beyond the tokenizer (padding rows of the embedding) has
+        // none.
         let detokenizer = self.detokenizer.as_mut().filter(|_| !ends);
         let text = detokenizer.and_then(|d| d.push(id).ok()).unwrap_or_default();
         let early = self.n_tokens < self.min_tokens;
-        let (text, stopped) = if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
+        let (text, stopped) =
+            if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
         self.detokenize += at.elapsed();
         layer::pass(Layer::Output);
         let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
@@ -149,7 +158,11 @@ impl Output {
             }
         }
         if self.n_tokens < self.min_tokens {
-            let ends = self.tokenizer.as_deref().filter(|_| !self.ignore_eos).map(Tokenizer::end_of_generation);
+            let ends = self
+                .tokenizer
+                .as_deref()
+                .filter(|_| !self.ignore_eos)
+                .map(Tokenizer::end_of_generation);
             for &token in self.stop_tokens.iter().chain(ends.unwrap_or_default()) {
                 if let Some(logit) = changed.get_mut(token as usize) {
                     *logit = f32::NEG_INFINITY;

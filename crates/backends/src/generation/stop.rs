@@ -11,10 +11,14 @@ pub(super) struct StopTexts {
 impl StopTexts {
     /// Empty texts would end everything at once: they are left out.
     pub fn new(stops: &[String]) -> StopTexts {
-        StopTexts { stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(), held: String::new() }
+        StopTexts {
+            stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            held: String::new(),
+        }
     }
 
-    /// Takes more text; gives what is certain to be output, and whether a stop text has come, which ends it.
+    /// Takes more text; gives what is certain to be output, and whether a stop text has come, which
+    /// ends it.
     pub fn push(&mut self, text: &str) -> (String, bool) {
         if self.stops.is_empty() {
             return (text.to_string(), false);
@@ -26,7 +30,11 @@ impl StopTexts {
             return (all, true);
         }
         let begins = |end: &str| self.stops.iter().any(|stop| stop.starts_with(end));
-        let cut = all.char_indices().map(|(at, _)| at).find(|&at| begins(&all[at..])).unwrap_or(all.len());
+        let cut = all
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|&at| begins(&all[at..]))
+            .unwrap_or(all.len());
         self.held = all.split_off(cut);
         (all, false)
     }
@@ -66,7 +74,11 @@ mod tests {
                 if !stopped {
                     out += &watch.finish();
                 }
-                assert_eq!((out.as_str(), stopped), (expected, expected != text), "{text} by {size}");
+                assert_eq!(
+                    (out.as_str(), stopped),
+                    (expected, expected != text),
+                    "{text} by {size}"
+                );
             }
         }
     }

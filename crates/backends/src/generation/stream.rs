@@ -1,9 +1,12 @@
 //! Requests in progress: one, or several that are computed together.
 //!
-//! All prompts come first, several in one step as far as they fit; then each step computes one token of every sequence.
+//! All prompts come first, several in one step as far as they fit; then each step computes one
+//! token of every sequence.
 
 use super::{Engine, Host, Item, Output, State, Wanted, failed};
-use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage};
+use pacemark_backend::{
+    BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage,
+};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -126,10 +129,14 @@ impl<'a, E: Engine> Stream<'a, E> {
         let slots = self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt());
         for (slot, (n, wanted)) in slots.zip(counts) {
             slot.n_computed += n;
-            *(if slot.in_prompt() { &mut slot.phases.prefill } else { &mut slot.phases.decode }) += computed - started;
+            *(if slot.in_prompt() { &mut slot.phases.prefill } else { &mut slot.phases.decode }) +=
+                computed - started;
             if slot.n_computed < slot.tokens.len() {
                 let (computed_tokens, of) = (slot.n_computed, slot.tokens.len());
-                self.ready.push_back((slot.index, Event::Prefill { computed: computed_tokens, of, at: computed }));
+                self.ready.push_back((
+                    slot.index,
+                    Event::Prefill { computed: computed_tokens, of, at: computed },
+                ));
             } else if wanted == Wanted::None {
                 finish(state, slot, FinishReason::Length, computed, &mut self.ready);
             } else {
@@ -167,7 +174,9 @@ fn sample<E: Engine>(
     ready: &mut VecDeque<(usize, Event)>,
 ) {
     let engine = &state.engine;
-    let chosen = slot.output.choose(engine.logits(row), |logits, id, n_top| engine.logprobs(logits, id, n_top));
+    let chosen = slot
+        .output
+        .choose(engine.logits(row), |logits, id, n_top| engine.logprobs(logits, id, n_top));
     match chosen {
         Ok(chosen) => {
             slot.tokens.push(chosen.id);
@@ -195,7 +204,8 @@ fn finish<E: Engine>(
         cached_tokens: slot.cached_tokens,
         output_tokens: slot.n_output(),
     };
-    let phases = Phases { sample: slot.output.sample, detokenize: slot.output.detokenize, ..slot.phases };
+    let phases =
+        Phases { sample: slot.output.sample, detokenize: slot.output.detokenize, ..slot.phases };
     ready.push_back((slot.index, Event::Finished { reason, usage, phases, at }));
     let Some(mut sequence) = slot.sequence.take() else { return };
     if slot.request.reuse_prefix {

@@ -93,13 +93,18 @@ impl Engine for LlamaEngine {
         let n_wanted = self.tokens.iter().filter(|token| token.wanted).count();
         self.context.decode(&self.tokens).map_err(|code| {
             let n = self.tokens.len();
-            BackendError::Engine(format!("llama.cpp could not compute {n} tokens (code {code}): {}", take_errors()))
+            BackendError::Engine(format!(
+                "llama.cpp could not compute {n} tokens (code {code}): {}",
+                take_errors()
+            ))
         })?;
         for item in items {
             item.sequence.len += item.tokens.len();
         }
         if (0..n_wanted).any(|row| self.context.logits(row).is_none()) {
-            return Err(BackendError::Engine("llama.cpp returned fewer logits than were asked for".into()));
+            return Err(BackendError::Engine(
+                "llama.cpp returned fewer logits than were asked for".into(),
+            ));
         }
         Ok(())
     }
@@ -112,9 +117,13 @@ impl Engine for LlamaEngine {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from(logit - max).exp()).sum();
         let total = f64::from(max) + sum.ln();
-        let of = |id: TokenId| logits.get(id as usize).map_or(f32::NAN, |&logit| (f64::from(logit) - total) as f32);
+        let of = |id: TokenId| {
+            logits.get(id as usize).map_or(f32::NAN, |&logit| (f64::from(logit) - total) as f32)
+        };
         let mut ids: Vec<TokenId> = (0..logits.len() as TokenId).collect();
-        let likelier = |a: &TokenId, b: &TokenId| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+        let likelier = |a: &TokenId, b: &TokenId| {
+            logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b))
+        };
         if n_top < ids.len() {
             ids.select_nth_unstable_by(n_top, likelier);
             ids.truncate(n_top);

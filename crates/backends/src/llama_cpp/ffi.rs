@@ -1,8 +1,10 @@
-//! llama.cpp's C interface made safe: a model, a context over it with its threads, and the batch it computes.
+//! llama.cpp's C interface made safe: a model, a context over it with its threads, and the batch it
+//! computes.
 //!
-//! Everything unsafe of the backend is here. llama.cpp ends the process (`GGML_ABORT`) where one of its own assertions fails;
-//! callers therefore read the file with `modelfile` first, whose checks are stricter. Objects of this module stay on
-//! the thread that made them: their raw pointers are not `Send`.
+//! Everything unsafe of the backend is here. llama.cpp ends the process (`GGML_ABORT`) where one of
+//! its own assertions fails; callers therefore read the file with `modelfile` first, whose checks
+//! are stricter. Objects of this module stay on the thread that made them: their raw pointers are
+//! not `Send`.
 
 #![allow(unsafe_code, reason = "a C library can only be called by unsafe code")]
 
@@ -96,7 +98,8 @@ pub(super) fn version() -> String {
 fn initialize() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: `log` is a function of the right type and needs no data; initialization has no other condition.
+        // SAFETY: `log` is a function of the right type and needs no data; initialization has no
+        // other condition.
         unsafe {
             sys::llama_log_set(Some(log), ptr::null_mut());
             sys::llama_backend_init();
@@ -105,12 +108,13 @@ fn initialize() {
 }
 
 impl Model {
-    /// Loads a file onto the CPU, as llama-bench does by default: mapped, with weights repacked where ggml does so.
+    /// Loads a file onto the CPU, as llama-bench does by default: mapped, with weights repacked
+    /// where ggml does so.
     pub fn load(path: &CString) -> Option<Model> {
         initialize();
         take_errors();
-        // SAFETY: the parameters are llama.cpp's defaults with one number changed; `path` is NUL-terminated. A null result is
-        // the failure.
+        // SAFETY: the parameters are llama.cpp's defaults with one number changed; `path` is
+        // NUL-terminated. A null result is the failure.
         let model = unsafe {
             let mut params = sys::llama_model_default_params();
             params.n_gpu_layers = 0;
@@ -122,7 +126,9 @@ impl Model {
     /// Tokens in the vocabulary.
     pub fn n_vocab(&self) -> usize {
         // SAFETY: the model is loaded, and its vocabulary lives as long as it does.
-        unsafe { sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())).max(0) as usize }
+        unsafe {
+            sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())).max(0) as usize
+        }
     }
 
     /// Context that the model was trained for.
@@ -159,7 +165,8 @@ impl Context {
     /// A context over `model`; `None` if llama.cpp refuses.
     pub fn new(model: Model, params: &ContextParams) -> Option<Context> {
         take_errors();
-        // SAFETY: the parameters are llama.cpp's defaults with numbers changed; the model is loaded. Null is the failure.
+        // SAFETY: the parameters are llama.cpp's defaults with numbers changed; the model is
+        // loaded. Null is the failure.
         let context = unsafe {
             let mut p = sys::llama_context_default_params();
             p.n_ctx = params.n_ctx;
@@ -176,10 +183,12 @@ impl Context {
             sys::llama_init_from_model(model.0.as_ptr(), p)
         };
         let context = NonNull::new(context)?;
-        // llama-bench's threads: they poll for the next graph (level 50). Paused until the first one, and again by `rest`.
-        // SAFETY: the parameters are those that ggml itself fills in; the threads are checked for null.
+        // llama-bench's threads: they poll for the next graph (level 50). Paused until the first
+        // one, and again by `rest`. SAFETY: the parameters are those that ggml itself fills in; the
+        // threads are checked for null.
         let pool = unsafe {
-            let mut p = sys::ggml_threadpool_params_default(params.n_threads.max(params.n_threads_batch));
+            let mut p =
+                sys::ggml_threadpool_params_default(params.n_threads.max(params.n_threads_batch));
             p.poll = 50;
             p.paused = true;
             sys::ggml_threadpool_new(&raw mut p)
@@ -205,11 +214,13 @@ impl Context {
         unsafe { sys::llama_n_ctx_seq(self.context.as_ptr()) as usize }
     }
 
-    /// Computes `tokens`, whose ids, positions and sequences the caller has checked. The error is llama.cpp's code.
+    /// Computes `tokens`, whose ids, positions and sequences the caller has checked. The error is
+    /// llama.cpp's code.
     pub fn decode(&mut self, tokens: &[Token]) -> Result<(), i32> {
         self.batch.fill(tokens);
         let batch = self.batch.raw();
-        // SAFETY: the arrays of `batch` have `n_tokens` elements, and live in `self.batch` until the call returns.
+        // SAFETY: the arrays of `batch` have `n_tokens` elements, and live in `self.batch` until
+        // the call returns.
         let code = unsafe {
             let code = sys::llama_decode(self.context.as_ptr(), batch);
             sys::llama_synchronize(self.context.as_ptr());
@@ -218,11 +229,13 @@ impl Context {
         if code == 0 { Ok(()) } else { Err(code) }
     }
 
-    /// Logits of the `row`-th wanted token of the last [`Context::decode`], `[n_vocab]`; `None` if there is no such row.
+    /// Logits of the `row`-th wanted token of the last [`Context::decode`], `[n_vocab]`; `None` if
+    /// there is no such row.
     pub fn logits(&self, row: usize) -> Option<&[f32]> {
         let index = *self.batch.rows.get(row)?;
-        // SAFETY: null for an index without logits; otherwise `n_vocab` floats that stay until the next decode, which needs
-        // `&mut self`. The call may sort llama.cpp's rows, which nobody else sees: a context is not shared between threads.
+        // SAFETY: null for an index without logits; otherwise `n_vocab` floats that stay until the
+        // next decode, which needs `&mut self`. The call may sort llama.cpp's rows, which nobody
+        // else sees: a context is not shared between threads.
         unsafe {
             let logits = sys::llama_get_logits_ith(self.context.as_ptr(), index);
             (!logits.is_null()).then(|| std::slice::from_raw_parts(logits, self.model.n_vocab()))
@@ -232,32 +245,56 @@ impl Context {
     /// Forgets `sequence` from position `from` on; false where only all of it can be forgotten.
     pub fn remove(&mut self, sequence: i32, from: i32) -> bool {
         // SAFETY: the context is valid, and so is its memory as long as it lives.
-        unsafe { sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), sequence, from, -1) }
+        unsafe {
+            sys::llama_memory_seq_rm(
+                sys::llama_get_memory(self.context.as_ptr()),
+                sequence,
+                from,
+                -1,
+            )
+        }
     }
 
     /// First position of `sequence` that every layer still holds; -1 if it is empty.
     pub fn first_position(&self, sequence: i32) -> i32 {
         // SAFETY: as in `remove`.
-        unsafe { sys::llama_memory_seq_pos_min(sys::llama_get_memory(self.context.as_ptr()), sequence) }
+        unsafe {
+            sys::llama_memory_seq_pos_min(sys::llama_get_memory(self.context.as_ptr()), sequence)
+        }
     }
 
     /// A copy of what `sequence` holds; `None` if llama.cpp cannot make one.
     pub fn save(&mut self, sequence: i32) -> Option<Vec<u8>> {
         // SAFETY: the context is valid; `state` is as long as llama.cpp says it must be.
         unsafe {
-            let mut state = vec![0u8; sys::llama_state_seq_get_size(self.context.as_ptr(), sequence)];
-            let n = sys::llama_state_seq_get_data(self.context.as_ptr(), state.as_mut_ptr(), state.len(), sequence);
+            let mut state =
+                vec![0u8; sys::llama_state_seq_get_size(self.context.as_ptr(), sequence)];
+            let n = sys::llama_state_seq_get_data(
+                self.context.as_ptr(),
+                state.as_mut_ptr(),
+                state.len(),
+                sequence,
+            );
             (n > 0 && n == state.len()).then_some(state)
         }
     }
 
     /// Puts a copy made by [`Context::save`] in place of what `sequence` holds.
     pub fn restore(&mut self, sequence: i32, state: &[u8]) -> bool {
-        // SAFETY: the context is valid; llama.cpp reads at most `state.len()` bytes, which it wrote itself.
-        unsafe { sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), sequence) > 0 }
+        // SAFETY: the context is valid; llama.cpp reads at most `state.len()` bytes, which it wrote
+        // itself.
+        unsafe {
+            sys::llama_state_seq_set_data(
+                self.context.as_ptr(),
+                state.as_ptr(),
+                state.len(),
+                sequence,
+            ) > 0
+        }
     }
 
-    /// Parks the threads, which otherwise look for the next graph for a while; the next one wakes them.
+    /// Parks the threads, which otherwise look for the next graph for a while; the next one wakes
+    /// them.
     pub fn rest(&mut self) {
         // SAFETY: the pool is valid, and no graph is being computed: `decode` has returned.
         unsafe { sys::ggml_threadpool_pause(self.pool.as_ptr()) }
@@ -266,7 +303,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: both were made by `new` and are freed once, the user of the threads first; the model follows as a field.
+        // SAFETY: both were made by `new` and are freed once, the user of the threads first; the
+        // model follows as a field.
         unsafe {
             sys::llama_free(self.context.as_ptr());
             sys::ggml_threadpool_free(self.pool.as_ptr());

@@ -1,8 +1,9 @@
 //! llama.cpp behind the backend trait, to compare with: feature `llama-cpp`, off by default.
 //!
-//! The engine is the pinned version of the `llama-cpp-sys-2` crate, built as llama.cpp builds itself (`.cargo/config.toml`) and
-//! set up as llama-bench sets it up. Tokens are chosen by the same sampler as the native engine's, so that a comparison is
-//! one of the engines. Text and the tokens that end a generation come from Pacemark's tokenizer where it reads the model's.
+//! The engine is the pinned version of the `llama-cpp-sys-2` crate, built as llama.cpp builds
+//! itself (`.cargo/config.toml`) and set up as llama-bench sets it up. Tokens are chosen by the
+//! same sampler as the native engine's, so that a comparison is one of the engines. Text and the
+//! tokens that end a generation come from Pacemark's tokenizer where it reads the model's.
 
 mod engine;
 mod ffi;
@@ -13,7 +14,8 @@ use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
 use llama_cpp_sys_2 as sys;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest, MemoryUsage, TokenId,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
+    MemoryUsage, TokenId,
 };
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile, ModelFileError};
@@ -96,7 +98,9 @@ pub enum LlamaCppError {
         reason: String,
     },
     /// A type of the KV cache that it does not have.
-    #[error("KV cache type {0}: llama.cpp takes f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1 or iq4_nl")]
+    #[error(
+        "KV cache type {0}: llama.cpp takes f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1 or iq4_nl"
+    )]
     KvType(String),
     /// A number that llama.cpp cannot count to.
     #[error("{name} {value} is more than llama.cpp can hold")]
@@ -130,8 +134,13 @@ impl LlamaCppBackend {
         let file = ModelFile::open(path)?;
         let c_path = path.to_str().and_then(|text| CString::new(text).ok());
         let c_path = c_path.ok_or_else(|| LlamaCppError::Path(path.to_owned()))?;
-        let refused =
-            |action| move || LlamaCppError::Refused { path: path.to_owned(), action, reason: ffi::take_errors() };
+        let refused = |action| {
+            move || LlamaCppError::Refused {
+                path: path.to_owned(),
+                action,
+                reason: ffi::take_errors(),
+            }
+        };
         let model = Model::load(&c_path).ok_or_else(refused("load the model"))?;
         let loaded = Instant::now();
         let default_ctx = model.n_ctx_train().min(crate::native::NativeOptions::DEFAULT_MAX_CTX);
@@ -141,7 +150,8 @@ impl LlamaCppBackend {
         let n_threads = options.n_threads.max(1);
         let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
         let params = ContextParams {
-            // A sequence's share is rounded up to 256 by llama.cpp; what is asked for must be so for each of them.
+            // A sequence's share is rounded up to 256 by llama.cpp; what is asked for must be so
+            // for each of them.
             n_ctx: number("n_ctx", n_ctx.div_ceil(256).saturating_mul(256).saturating_mul(n_seqs))?,
             n_batch: number("n_batch", n_batch.max(n_seqs))?,
             n_ubatch: number("n_ubatch", n_ubatch)?,
@@ -164,8 +174,10 @@ impl LlamaCppBackend {
         let mut engine = LlamaEngine::new(context, n_seqs);
         let ready = Instant::now();
         warm(&mut engine)?;
-        info.load = vec![("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())];
-        let limits = Limits { n_ctx: info.n_ctx, n_seqs, n_step: n_batch, n_vocab: info.vocab_size };
+        info.load =
+            vec![("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())];
+        let limits =
+            Limits { n_ctx: info.n_ctx, n_seqs, n_step: n_batch, n_vocab: info.vocab_size };
         Ok(LlamaCppBackend { host: Host::new(engine, tokenizer, limits), info })
     }
 }
@@ -176,7 +188,12 @@ fn number(name: &'static str, value: usize) -> Result<u32, LlamaCppError> {
     fits.ok_or(LlamaCppError::TooLarge { name, value })
 }
 
-fn describe(file: &ModelFile, path: &Path, context: &Context, kv_types: &(String, String)) -> BackendInfo {
+fn describe(
+    file: &ModelFile,
+    path: &Path,
+    context: &Context,
+    kv_types: &(String, String),
+) -> BackendInfo {
     let info = BackendInfo {
         backend: NAME.into(),
         device: "llama.cpp CPU".into(),
@@ -189,15 +206,19 @@ fn describe(file: &ModelFile, path: &Path, context: &Context, kv_types: &(String
         ..BackendInfo::default()
     };
     // Half of what a token would take with both in one type: keys are as long as values.
-    let of = |name: &str| Summary::of(file).ok()?.kv_bytes_per_token(DType::from_name(name)?).map(|bytes| bytes / 2);
+    let of = |name: &str| {
+        Summary::of(file).ok()?.kv_bytes_per_token(DType::from_name(name)?).map(|bytes| bytes / 2)
+    };
     cost::with(info, file, of(&kv_types.0).zip(of(&kv_types.1)).map_or(0, |(k, v)| k + v))
 }
 
-/// One token through all layers, as the native backend does: the first request does not pay for page faults.
+/// One token through all layers, as the native backend does: the first request does not pay for
+/// page faults.
 fn warm(engine: &mut LlamaEngine) -> Result<(), BackendError> {
     use crate::generation::Engine;
     let mut sequence = engine.open();
-    let result = engine.forward(&mut [Item { sequence: &mut sequence, tokens: &[0], wanted: Wanted::Last }]);
+    let result =
+        engine.forward(&mut [Item { sequence: &mut sequence, tokens: &[0], wanted: Wanted::Last }]);
     engine.close(sequence);
     engine.rest();
     result
@@ -209,7 +230,13 @@ impl Backend for LlamaCppBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { score: true, logprobs: true, prefix_reuse: true, batch: true, ..Capabilities::default() }
+        Capabilities {
+            score: true,
+            logprobs: true,
+            prefix_reuse: true,
+            batch: true,
+            ..Capabilities::default()
+        }
     }
 
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {

@@ -33,7 +33,10 @@ impl Engine for NativeEngine {
             BatchItem { kv: &mut *item.sequence, tokens: item.tokens, logits }
         });
         let mut batch: Vec<BatchItem<'_>> = batch.collect();
-        self.0.forward(&mut batch).map(|_| ()).map_err(|error| BackendError::Engine(error.to_string()))
+        self.0
+            .forward(&mut batch)
+            .map(|_| ())
+            .map_err(|error| BackendError::Engine(error.to_string()))
     }
 
     fn logits(&self, row: usize) -> &[f32] {

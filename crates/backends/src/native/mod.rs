@@ -8,10 +8,12 @@ use crate::cost;
 use crate::generation::{Host, Limits};
 use engine::NativeEngine;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest, MemoryUsage, TokenId,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
+    MemoryUsage, TokenId,
 };
 use pacemark_engine::{
-    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model, SequenceKv,
+    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model,
+    SequenceKv,
 };
 pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::ModelFileError;
@@ -30,9 +32,11 @@ pub const NAME: &str = "native";
 pub struct NativeOptions {
     /// Threads that compute one token.
     pub n_threads: usize,
-    /// Threads that compute several tokens at once: prompts and batches; `None` for as many as `n_threads`.
+    /// Threads that compute several tokens at once: prompts and batches; `None` for as many as
+    /// `n_threads`.
     pub n_threads_batch: Option<usize>,
-    /// Tokens of the longest sequence; `None` for the model's training context, at most [`Self::DEFAULT_MAX_CTX`].
+    /// Tokens of the longest sequence; `None` for the model's training context, at most
+    /// [`Self::DEFAULT_MAX_CTX`].
     pub n_ctx: Option<usize>,
     /// Sequences of that length that the KV cache holds at once.
     pub n_seqs: usize,
@@ -40,7 +44,8 @@ pub struct NativeOptions {
     pub kv: KvTypes,
     /// Prompt tokens computed at once.
     pub n_ubatch: usize,
-    /// Where the threads run. The thread that loads the model is one of them until the backend is dropped.
+    /// Where the threads run. The thread that loads the model is one of them until the backend is
+    /// dropped.
     pub place: Place,
     /// Read the file instead of mapping it.
     pub no_mmap: bool,
@@ -48,7 +53,8 @@ pub struct NativeOptions {
     pub mlock: bool,
     /// Compute from the file's rows instead of packing them.
     pub no_pack: bool,
-    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their types.
+    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their
+    /// types.
     pub weights: Option<Recipe>,
 }
 
@@ -135,7 +141,9 @@ impl NativeBackend {
     /// The model's chat templates, or ChatML if it brings none; `None` without a tokenizer.
     pub fn chat_templates(&self) -> Option<Result<ChatTemplates, ModelFileError>> {
         let tokenizer = self.host.tokenizer()?;
-        let of = |engine: &NativeEngine| ChatTemplates::from_metadata(engine.0.model().file().metadata(), tokenizer);
+        let of = |engine: &NativeEngine| {
+            ChatTemplates::from_metadata(engine.0.model().file().metadata(), tokenizer)
+        };
         Some(self.host.with_engine(of))
     }
 
@@ -158,10 +166,14 @@ fn load(
         None => in_all(n_ctx, n_seqs),
         Some(service) => {
             let most = in_all(n_ctx, n_seqs);
-            service.n_kv_tokens.unwrap_or(most.min(ServiceOptions::DEFAULT_MAX_KV_TOKENS)).max(n_ctx)
+            service
+                .n_kv_tokens
+                .unwrap_or(most.min(ServiceOptions::DEFAULT_MAX_KV_TOKENS))
+                .max(n_ctx)
         }
     };
-    // The memory check wants the context, whose default only the opened file knows: the largest default is assumed.
+    // The memory check wants the context, whose default only the opened file knows: the largest
+    // default is assumed.
     let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
     let loading = LoadOptions {
         n_threads,
@@ -177,24 +189,34 @@ fn load(
     let model = Model::load(path, loading, progress)?;
     let started = Instant::now();
     let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
-    let tokenizer = if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };
+    let tokenizer =
+        if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };
     let rows = model.config().n_vocab;
-    if let Some(tokens) = tokenizer.as_ref().map(Tokenizer::vocab_size).filter(|&tokens| tokens > rows) {
+    if let Some(tokens) =
+        tokenizer.as_ref().map(Tokenizer::vocab_size).filter(|&tokens| tokens > rows)
+    {
         return Err(NativeError::Vocabulary { file: path.display().to_string(), tokens, rows });
     }
     let tokenizer_time = started.elapsed();
-    let n_ctx = options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
+    let n_ctx =
+        options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
     let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
     let tokenizer_warnings = tokenizer.as_ref().map(Tokenizer::warnings).unwrap_or_default();
     info.warnings = [model.file().warnings(), tokenizer_warnings].concat();
     info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
     let times = model.times();
-    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv: options.kv });
+    let mut decoder =
+        Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv: options.kv });
     let started = Instant::now();
     warm(&mut decoder)?;
-    info.load =
-        vec![("map", times.map), ("pack", times.pack), ("tokenizer", tokenizer_time), ("warm", started.elapsed())];
-    let limits = Limits { n_ctx, n_seqs, n_step: options.n_ubatch.max(1), n_vocab: info.vocab_size };
+    info.load = vec![
+        ("map", times.map),
+        ("pack", times.pack),
+        ("tokenizer", tokenizer_time),
+        ("warm", started.elapsed()),
+    ];
+    let limits =
+        Limits { n_ctx, n_seqs, n_step: options.n_ubatch.max(1), n_vocab: info.vocab_size };
     Ok(Loaded { decoder, tokenizer, limits, info })
 }
 
@@ -217,17 +239,24 @@ fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
     cost::with(info, file, model.config().kv_bytes_per_token(kv))
 }
 
-/// One token through all layers: touches the packed weights and wakes the threads, so that the first request does not pay.
+/// One token through all layers: touches the packed weights and wakes the threads, so that the
+/// first request does not pay.
 fn warm(decoder: &mut Decoder) -> Result<(), EngineError> {
     let mut kv = SequenceKv::default();
-    let result = decoder.forward(&mut [BatchItem { kv: &mut kv, tokens: &[0], logits: LogitRows::Last }]).map(|_| ());
+    let result = decoder
+        .forward(&mut [BatchItem { kv: &mut kv, tokens: &[0], logits: LogitRows::Last }])
+        .map(|_| ());
     decoder.kv_mut().release(&mut kv);
     result
 }
 
 /// Tokens of a cache for `n_seqs` sequences of `n_ctx`, each in blocks of its own.
 fn in_all(n_ctx: usize, n_seqs: usize) -> usize {
-    if n_seqs == 1 { n_ctx } else { n_ctx.div_ceil(KV_BLOCK).saturating_mul(KV_BLOCK).saturating_mul(n_seqs) }
+    if n_seqs == 1 {
+        n_ctx
+    } else {
+        n_ctx.div_ceil(KV_BLOCK).saturating_mul(KV_BLOCK).saturating_mul(n_seqs)
+    }
 }
 
 impl Backend for NativeBackend {

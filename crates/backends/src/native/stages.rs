@@ -1,8 +1,8 @@
-//! The lower half of the ladder of `pacemark stages`: the same requests through the decoder alone, then through one layer more
-//! each time, up to the queue of the service.
+//! The lower half of the ladder of `pacemark stages`: the same requests through the decoder alone,
+//! then through one layer more each time, up to the queue of the service.
 //!
-//! Stages 0 to 4 run on the engine's thread, lent by the service; they generate as many tokens of as many sequences at a time
-//! as the service does, in waves, since all requests are equally long.
+//! Stages 0 to 4 run on the engine's thread, lent by the service; they generate as many tokens of
+//! as many sequences at a time as the service does, in waves, since all requests are equally long.
 
 use super::service::NativeService;
 use super::service::requests::Generation;
@@ -16,8 +16,9 @@ use pacemark_engine::{
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-/// Runs `requests`, `concurrency` at a time, through the layers up to `stage` (0 to 5); the time from the first to the last
-/// token's computation. All prompts and all `max_tokens` are equally long, and no token ends an output.
+/// Runs `requests`, `concurrency` at a time, through the layers up to `stage` (0 to 5); the time
+/// from the first to the last token's computation. All prompts and all `max_tokens` are equally
+/// long, and no token ends an output.
 pub fn run_stage(
     service: &NativeService,
     stage: usize,
@@ -49,8 +50,12 @@ fn forward(decoder: &mut Decoder, batch: &mut [BatchItem<'_>]) -> Result<(), Bac
     decoder.forward(batch).map(|_| ()).map_err(engine_error)
 }
 
-/// Stage 0: batches whose tokens and blocks are all prepared; logits are computed, and nobody looks at them.
-fn prepared<'a>(worker: &mut Worker, waves: &[&'a [GenerateRequest]]) -> Result<Duration, BackendError> {
+/// Stage 0: batches whose tokens and blocks are all prepared; logits are computed, and nobody looks
+/// at them.
+fn prepared<'a>(
+    worker: &mut Worker,
+    waves: &[&'a [GenerateRequest]],
+) -> Result<Duration, BackendError> {
     let (decoder, blocks) = worker.decoder();
     let per_sequence = waves.first().map_or(0, |wave| blocks_of(&wave[0]));
     let started = Instant::now();
@@ -75,7 +80,8 @@ fn blocks_of(request: &GenerateRequest) -> usize {
     (request.prompt.len() + request.max_tokens).div_ceil(KV_BLOCK)
 }
 
-/// Stage 1: blocks are taken as sequences grow, and each token is chosen from the logits and computed next.
+/// Stage 1: blocks are taken as sequences grow, and each token is chosen from the logits and
+/// computed next.
 fn sampled(worker: &mut Worker, waves: &[&[GenerateRequest]]) -> Result<Duration, BackendError> {
     let (decoder, blocks) = worker.decoder();
     let n_vocab = decoder.model().config().n_vocab;
@@ -86,7 +92,8 @@ fn sampled(worker: &mut Worker, waves: &[&[GenerateRequest]]) -> Result<Duration
         let begin = |(row, request): (usize, &GenerateRequest)| {
             (row, Sampler::new(SamplerConfig::default(), &request.prompt), request.prompt.clone())
         };
-        let mut next: Vec<(usize, Sampler, Vec<TokenId>)> = wave.iter().enumerate().map(begin).collect();
+        let mut next: Vec<(usize, Sampler, Vec<TokenId>)> =
+            wave.iter().enumerate().map(begin).collect();
         for _ in 0..wave[0].max_tokens {
             let mut batch = Vec::with_capacity(wave.len());
             for (sequence, (_, _, tokens)) in sequences.iter_mut().zip(&next) {
@@ -157,8 +164,9 @@ enum Chooser {
     Events(Box<Generation>),
 }
 
-/// Stages 2 and 3: each step's batch is put together from the sequences that are under way, whose places are taken again when
-/// they end. With `outputs`, tokens go through stop conditions, become text, and are told.
+/// Stages 2 and 3: each step's batch is put together from the sequences that are under way, whose
+/// places are taken again when they end. With `outputs`, tokens go through stop conditions, become
+/// text, and are told.
 fn assembled(
     worker: &mut Worker,
     requests: &[GenerateRequest],
@@ -176,10 +184,18 @@ fn assembled(
             let told = told.clone();
             let sink = Box::new(move |event: Event| drop(told.send(event)));
             let chooser = match outputs {
-                None => Chooser::Ids(Box::new(Sampler::new(SamplerConfig::default(), &request.prompt))),
+                None => {
+                    Chooser::Ids(Box::new(Sampler::new(SamplerConfig::default(), &request.prompt)))
+                }
                 Some(outputs) => {
                     let output = outputs.begin(request)?;
-                    Chooser::Events(Box::new(Generation::new(id as u64, request.clone(), output, sink, started)))
+                    Chooser::Events(Box::new(Generation::new(
+                        id as u64,
+                        request.clone(),
+                        output,
+                        sink,
+                        started,
+                    )))
                 }
             };
             let (tokens, n_prompt) = (request.prompt.clone(), request.prompt.len());
@@ -211,7 +227,8 @@ fn assembled(
         decoder.spread(&mut running, &|sequence| sequence.choose(model, logits));
         for mut sequence in std::mem::take(&mut running) {
             sequence.n_computed = sequence.tokens.len();
-            let (id, event, finished) = std::mem::replace(&mut sequence.chosen, Ok((0, None, None)))?;
+            let (id, event, finished) =
+                std::mem::replace(&mut sequence.chosen, Ok((0, None, None)))?;
             if let (Chooser::Events(generation), Some(event)) = (&mut sequence.chooser, event) {
                 generation.tell(event);
             }
@@ -231,7 +248,11 @@ fn assembled(
 }
 
 /// Stage 4: the scheduler decides, in a loop without a queue.
-fn scheduled(worker: &mut Worker, requests: Vec<GenerateRequest>, outputs: &Outputs) -> Result<Duration, BackendError> {
+fn scheduled(
+    worker: &mut Worker,
+    requests: Vec<GenerateRequest>,
+    outputs: &Outputs,
+) -> Result<Duration, BackendError> {
     let (told, events) = channel();
     let started = Instant::now();
     for (id, request) in requests.into_iter().enumerate() {

@@ -1,14 +1,16 @@
 //! Several sequences at once: llama-batched-bench's table, timed from the backend's own stamps.
 //!
-//! One repetition gives the backend B prompts of PP random tokens and has TG tokens generated after the first of each:
+//! One repetition gives the backend B prompts of PP random tokens and has TG tokens generated after
+//! the first of each:
 //!
 //! | time | from | to | counts |
 //! |---|---|---|---|
 //! | T_PP | the first sequence starts | every sequence has its first token | B · PP prompt tokens |
 //! | T_TG | there | the last token | B · TG generated tokens |
 //!
-//! A backend that lets some sequences generate while others are still in their prompts would be credited with tokens that fell
-//! into T_PP: they are counted apart (`early_tokens`) and left out of the rate of T_TG.
+//! A backend that lets some sequences generate while others are still in their prompts would be
+//! credited with tokens that fell into T_PP: they are counted apart (`early_tokens`) and left out
+//! of the rate of T_TG.
 
 use crate::repeat::{self, CutShort, Plan, Repeat};
 use crate::warmup::MAX_GENERATED;
@@ -35,7 +37,8 @@ pub struct Batched {
 }
 
 impl Batched {
-    /// Measures one batch on every backend, in turn. `n_prompt`, `n_gen` and `n_parallel` among `params` say what to compute.
+    /// Measures one batch on every backend, in turn. `n_prompt`, `n_gen` and `n_parallel` among
+    /// `params` say what to compute.
     pub fn run(
         &self,
         backends: &[&dyn Backend],
@@ -43,9 +46,15 @@ impl Batched {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Vec<Trial>, CutShort> {
-        let trial = Trial { experiment: EXPERIMENT.name.to_owned(), params: params.clone(), ..Trial::default() };
+        let trial = Trial {
+            experiment: EXPERIMENT.name.to_owned(),
+            params: params.clone(),
+            ..Trial::default()
+        };
         let plan = Plan { repetitions: self.repetitions, warmup: self.warmup };
-        repeat::measure(plan, backends, &trial, observer, |backend| Batch::new(backend, &trial, self.seed, stop))
+        repeat::measure(plan, backends, &trial, observer, |backend| {
+            Batch::new(backend, &trial, self.seed, stop)
+        })
     }
 }
 
@@ -62,7 +71,12 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(backend: &'a dyn Backend, trial: &Trial, seed: u64, stop: &'a AtomicBool) -> Result<Self, BenchError> {
+    fn new(
+        backend: &'a dyn Backend,
+        trial: &Trial,
+        seed: u64,
+        stop: &'a AtomicBool,
+    ) -> Result<Self, BenchError> {
         let info = backend.info();
         if !backend.capabilities().batch {
             return Err(BenchError::NoBatches { backend: info.backend });
@@ -113,7 +127,9 @@ impl Repeat for Batch<'_> {
         let mut tokens: Vec<Vec<Instant>> = vec![Vec::with_capacity(max_tokens); self.n_parallel];
         for (index, event) in self.backend.generate_batch(requests) {
             match event {
-                Event::Started { at, .. } => started = Some(started.map_or(at, |first| first.min(at))),
+                Event::Started { at, .. } => {
+                    started = Some(started.map_or(at, |first| first.min(at)))
+                }
                 Event::Token { at, .. } => tokens[index].push(at),
                 Event::Failed(error) => return Err(error.into()),
                 Event::Queued { .. } | Event::Prefill { .. } | Event::Finished { .. } => {}
@@ -139,7 +155,11 @@ fn sample(started: Instant, tokens: &[Vec<Instant>]) -> Sample {
     Sample {
         elapsed_ns: ns(started, last),
         ttft_ns: Some(ns(started, all_have_one)),
-        gaps_ns: tokens.iter().flat_map(|t| t.windows(2)).map(|pair| ns(pair[0], pair[1])).collect(),
+        gaps_ns: tokens
+            .iter()
+            .flat_map(|t| t.windows(2))
+            .map(|pair| ns(pair[0], pair[1]))
+            .collect(),
         cached_tokens: 0,
         early_tokens: later.filter(|at| **at <= all_have_one).count() as u64,
     }

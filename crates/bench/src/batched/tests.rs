@@ -39,9 +39,13 @@ fn times_and_speeds_are_those_of_the_table() {
 fn two_backends_are_compared_by_each_speed() {
     let (fast, slow, stop) = (mock(5), mock(10), AtomicBool::new(false));
     let trials = SETTINGS.run(&[&fast, &slow], &params(8, 4, 2), &mut Silent, &stop).unwrap();
-    let ratios: Vec<_> = compare(&trials)[1].iter().map(|c| (c.metric, (c.ratio * 1e6).round() / 1e6)).collect();
+    let ratios: Vec<_> =
+        compare(&trials)[1].iter().map(|c| (c.metric, (c.ratio * 1e6).round() / 1e6)).collect();
     // 16 + 20 against 16 + 40 ms.
-    assert_eq!(ratios, [("speed_pp", 1.0), ("speed_tg", 2.0), ("speed", (56.0_f64 / 36.0 * 1e6).round() / 1e6)]);
+    assert_eq!(
+        ratios,
+        [("speed_pp", 1.0), ("speed_tg", 2.0), ("speed", (56.0_f64 / 36.0 * 1e6).round() / 1e6)]
+    );
 }
 
 #[test]
@@ -57,8 +61,14 @@ fn tokens_within_the_prompt_phase_are_not_credited_to_generation() {
     let start = Instant::now();
     let at = |ms: u64| start + Duration::from_millis(ms);
     // The first sequence generates two more tokens before the second has its first.
-    let found = sample(start, &[vec![at(10), at(12), at(14), at(30)], vec![at(20), at(25), at(30), at(40)]]);
-    assert_eq!((found.elapsed_ns, found.ttft_ns, found.early_tokens), (40_000_000, Some(20_000_000), 2));
+    let found = sample(
+        start,
+        &[vec![at(10), at(12), at(14), at(30)], vec![at(20), at(25), at(30), at(40)]],
+    );
+    assert_eq!(
+        (found.elapsed_ns, found.ttft_ns, found.early_tokens),
+        (40_000_000, Some(20_000_000), 2)
+    );
     let mut trial = Trial { params: params(8, 3, 2), ..Trial::default() };
     trial.samples.push(found);
     assert_eq!(trial.decode_rates_ts(), [4.0 / 0.020]);

@@ -1,6 +1,8 @@
-//! How fast prompts are computed and tokens generated: llama-bench's tests, timed from the backend's own stamps.
+//! How fast prompts are computed and tokens generated: llama-bench's tests, timed from the
+//! backend's own stamps.
 //!
-//! One repetition of a test at depth d computes, as llama-bench does, on top of d tokens that are in the KV cache:
+//! One repetition of a test at depth d computes, as llama-bench does, on top of d tokens that are
+//! in the KV cache:
 //!
 //! | test | computed and timed | ends with |
 //! |---|---|---|
@@ -8,8 +10,9 @@
 //! | `tgN` | N tokens one after the other | the N-th token |
 //! | `ppN+tgM` | N prompt tokens, then M one after the other | the M+1-th token |
 //!
-//! Tokens are random (seeded), at the start of the sequence BOS where the model wants one. Unlike llama-bench, which feeds
-//! random tokens, generation feeds the most likely token back: choosing it and turning it to text are within the time.
+//! Tokens are random (seeded), at the start of the sequence BOS where the model wants one. Unlike
+//! llama-bench, which feeds random tokens, generation feeds the most likely token back: choosing it
+//! and turning it to text are within the time.
 
 mod workload;
 
@@ -36,8 +39,8 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// Measures one test on every backend, in turn; a trial for each, in their order. `params` are kept in the record;
-    /// `n_prompt`, `n_gen` and `n_depth` among them say what to compute.
+    /// Measures one test on every backend, in turn; a trial for each, in their order. `params` are
+    /// kept in the record; `n_prompt`, `n_gen` and `n_depth` among them say what to compute.
     ///
     /// `stop` is looked at between the events of a request.
     pub fn run(
@@ -47,9 +50,15 @@ impl Throughput {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<Vec<Trial>, CutShort> {
-        let trial = Trial { experiment: EXPERIMENT.name.to_owned(), params: params.clone(), ..Trial::default() };
+        let trial = Trial {
+            experiment: EXPERIMENT.name.to_owned(),
+            params: params.clone(),
+            ..Trial::default()
+        };
         let plan = Plan { repetitions: self.repetitions, warmup: self.warmup };
-        repeat::measure(plan, backends, &trial, observer, |backend| Workload::new(backend, &trial, self.seed, stop))
+        repeat::measure(plan, backends, &trial, observer, |backend| {
+            Workload::new(backend, &trial, self.seed, stop)
+        })
     }
 }
 

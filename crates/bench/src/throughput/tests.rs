@@ -38,7 +38,8 @@ impl Observer for Log {
 fn run(n_prompt: u64, n_gen: u64, n_depth: u64) -> (Trial, Vec<String>) {
     let mut log = Log::default();
     let stop = AtomicBool::new(false);
-    let trials = SETTINGS.run(&[&mock()], &params(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
+    let trials =
+        SETTINGS.run(&[&mock()], &params(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
     (trials.into_iter().next().unwrap(), log.0)
 }
 
@@ -52,7 +53,10 @@ fn a_prompt_takes_its_tokens_time() {
     assert_eq!(trial.rates_ts(), [1000.0; 3]);
     assert_eq!(figure(&trial, "ttft_ms"), Some(512.0));
     assert_eq!(figure(&trial, "tpot_ms"), None);
-    assert_eq!(log, ["Warmup(1)", "Warmup(2)", "Repetition(1)", "Repetition(2)", "Repetition(3)", "pp512 done"]);
+    assert_eq!(
+        log,
+        ["Warmup(1)", "Warmup(2)", "Repetition(1)", "Repetition(2)", "Repetition(3)", "pp512 done"]
+    );
 }
 
 #[test]
@@ -64,7 +68,10 @@ fn generation_starts_from_one_token() {
     assert_eq!(figure(&trial, "tpot_ms"), Some(5.0));
     assert_eq!(figure(&trial, "itl_ms_p99"), Some(5.0));
     assert_eq!(figure(&trial, "tpot_ms_p50"), None, "three repetitions do not bound a median");
-    assert_eq!(trial.warmup, Warmup { n_tokens: 16, elapsed_ns: vec![76_000_000; 2], settled: true });
+    assert_eq!(
+        trial.warmup,
+        Warmup { n_tokens: 16, elapsed_ns: vec![76_000_000; 2], settled: true }
+    );
 }
 
 #[test]
@@ -82,7 +89,11 @@ fn depth_is_filled_outside_the_time() {
     assert_eq!(trial.samples[0].elapsed_ns, 8_000_000);
     assert!(trial.samples.iter().all(|s| s.cached_tokens == 100));
     assert_eq!(figure(&trial, "cached_tokens"), Some(100.0));
-    assert_eq!(log.iter().filter(|line| *line == "Depth").count(), 1, "the depth is computed once: {log:?}");
+    assert_eq!(
+        log.iter().filter(|line| *line == "Depth").count(),
+        1,
+        "the depth is computed once: {log:?}"
+    );
     assert_eq!(log.last().unwrap(), "pp8 @ d100 done");
 }
 
@@ -97,15 +108,22 @@ fn a_warm_up_that_does_not_settle_is_bounded_and_says_so() {
         fn capabilities(&self) -> pacemark_backend::Capabilities {
             mock().capabilities()
         }
-        fn generate(&self, request: pacemark_backend::GenerateRequest) -> pacemark_backend::EventStream<'_> {
+        fn generate(
+            &self,
+            request: pacemark_backend::GenerateRequest,
+        ) -> pacemark_backend::EventStream<'_> {
             self.0.set(self.0.get() * 2);
             let mock = MockBackend::new(Duration::from_millis(self.0.get().into()), Duration::ZERO);
             Box::new(mock.generate(request).collect::<Vec<_>>().into_iter())
         }
     }
     let (slowing, stop) = (Slowing(1.into()), AtomicBool::new(false));
-    let trial = &SETTINGS.run(&[&slowing], &params(4, 0, 0), &mut Log::default(), &stop).unwrap()[0];
-    assert_eq!((trial.warmup.elapsed_ns.len(), trial.warmup.settled, trial.warmup.drift()), (6, false, Some(1.0)));
+    let trial =
+        &SETTINGS.run(&[&slowing], &params(4, 0, 0), &mut Log::default(), &stop).unwrap()[0];
+    assert_eq!(
+        (trial.warmup.elapsed_ns.len(), trial.warmup.settled, trial.warmup.drift()),
+        (6, false, Some(1.0))
+    );
 }
 
 #[test]
@@ -117,14 +135,17 @@ fn an_interrupt_keeps_what_was_measured() {
         }
     }
     let stop = AtomicBool::new(false);
-    let cut = SETTINGS.run(&[&mock()], &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
+    let cut =
+        SETTINGS.run(&[&mock()], &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
     assert_eq!(cut.error, BenchError::Interrupted);
     assert_eq!(cut.partial[0].samples.len(), 2);
 }
 
 #[test]
 fn a_refusal_is_an_error_and_leaves_nothing() {
-    let cut = SETTINGS.run(&[&mock()], &params(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap_err();
+    let cut = SETTINGS
+        .run(&[&mock()], &params(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false))
+        .unwrap_err();
     assert!(matches!(cut.error, BenchError::Backend(_)) && cut.partial.is_empty());
 }
 
@@ -136,7 +157,10 @@ fn two_backends_take_turns_and_are_compared() {
     let trials = settings.run(&[&fast, &slow], &params(8, 4, 0), &mut log, &stop).unwrap();
     let turns: String = log.0.join(" ").replace("mock: Repetition", "");
     // One of each before the first repetition; a turn each in the order A B B A A B B A A B.
-    assert_eq!(turns, "mock: mock: (1) (1) (2) (2) (3) (3) (4) (4) (5) (5) pp8+tg4 done pp8+tg4 done");
+    assert_eq!(
+        turns,
+        "mock: mock: (1) (1) (2) (2) (3) (3) (4) (4) (5) (5) pp8+tg4 done pp8+tg4 done"
+    );
     assert!(trials.iter().all(|trial| trial.samples.len() == 5 && trial.peak_rss_bytes.is_none()));
     let found = compare(&trials);
     assert!(found[0].is_empty());
@@ -149,7 +173,10 @@ fn two_backends_take_turns_and_are_compared() {
     for (comparison, (metric, ratio, verdict)) in found[1].iter().zip(expected) {
         assert_eq!((comparison.metric, comparison.verdict), (metric, verdict));
         assert!((comparison.ratio - ratio).abs() < 1e-9 && comparison.pairs == 5, "{comparison:?}");
-        assert_eq!((comparison.first.as_str(), comparison.second.as_str()), ("mock (1)", "mock (2)"));
+        assert_eq!(
+            (comparison.first.as_str(), comparison.second.as_str()),
+            ("mock (1)", "mock (2)")
+        );
     }
 }
 
@@ -164,14 +191,20 @@ fn the_order_is_a_b_b_a() {
         fn capabilities(&self) -> pacemark_backend::Capabilities {
             self.1.capabilities()
         }
-        fn generate(&self, request: pacemark_backend::GenerateRequest) -> pacemark_backend::EventStream<'_> {
+        fn generate(
+            &self,
+            request: pacemark_backend::GenerateRequest,
+        ) -> pacemark_backend::EventStream<'_> {
             self.2.borrow_mut().push_str(self.0);
             self.1.generate(request)
         }
     }
     let order = std::cell::RefCell::default();
-    let (a, b, c) = (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
+    let (a, b, c) =
+        (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
     let settings = Throughput { repetitions: 4, warmup: false, seed: 1 };
-    settings.run(&[&a, &b, &c], &params(8, 0, 0), &mut Log::default(), &AtomicBool::new(false)).unwrap();
+    settings
+        .run(&[&a, &b, &c], &params(8, 0, 0), &mut Log::default(), &AtomicBool::new(false))
+        .unwrap();
     assert_eq!(order.take(), "ABCCBAABCCBA");
 }

@@ -14,14 +14,16 @@ pub(super) struct Workload<'a> {
     backend: &'a dyn Backend,
     n_prompt: usize,
     n_gen: usize,
-    /// Tokens that lie in the KV cache before the timed ones; the same in every run, so that they are computed once.
+    /// Tokens that lie in the KV cache before the timed ones; the same in every run, so that they
+    /// are computed once.
     depth: Vec<TokenId>,
     /// `depth` is in the backend's kept KV.
     filled: bool,
     bos: Option<TokenId>,
     n_vocab: usize,
     rng: SplitMix64,
-    /// First timed token of the last run: the next must differ, or the backend would find it in its kept KV.
+    /// First timed token of the last run: the next must differ, or the backend would find it in its
+    /// kept KV.
     last_first: Option<TokenId>,
     stop: &'a AtomicBool,
 }
@@ -95,8 +97,13 @@ impl<'a> Workload<'a> {
     /// Sends a request and collects its stamps; checks `stop` between events.
     fn request(&self, prompt: Vec<TokenId>, max_tokens: usize) -> Result<Stamps, BenchError> {
         let reuse_prefix = !self.depth.is_empty();
-        let request =
-            GenerateRequest { prompt, max_tokens, ignore_eos: true, reuse_prefix, ..GenerateRequest::default() };
+        let request = GenerateRequest {
+            prompt,
+            max_tokens,
+            ignore_eos: true,
+            reuse_prefix,
+            ..GenerateRequest::default()
+        };
         let mut started = None;
         let mut tokens = Vec::with_capacity(max_tokens);
         for event in self.backend.generate(request) {
@@ -136,7 +143,8 @@ impl Repeat for Workload<'_> {
 
     fn once(&mut self, observer: &mut dyn Observer, brief: bool) -> Result<Sample, BenchError> {
         let n_gen = self.n_gen(brief);
-        // The first token comes out of the prompt's last logits: it costs no forward pass of its own.
+        // The first token comes out of the prompt's last logits: it costs no forward pass of its
+        // own.
         let max_tokens = if self.n_prompt == 0 { n_gen } else { n_gen + 1 };
         let expected = self.depth.len();
         let mut stamps = self.timed(max_tokens)?;

@@ -22,7 +22,8 @@ Examples:
 The roofs are the best that was seen within --seconds for each figure. On a shared machine they swing from minute to
 minute: compare a figure only with a roof taken beside it.";
 
-/// Memory that is read for the bandwidth; larger than the last cache of any machine that is not a server.
+/// Memory that is read for the bandwidth; larger than the last cache of any machine that is not a
+/// server.
 const MEMORY: u64 = 512 << 20;
 
 /// Shows what this machine is and measures its limits: memory bandwidth and arithmetic peaks.
@@ -68,7 +69,11 @@ pub fn run(args: Args) -> Result<Exit> {
         return Err(UsageError(format!("-t {wrong}: expected 1 to 1024 threads")).into());
     }
     if !(args.seconds > 0.0 && args.seconds <= 60.0) {
-        return Err(UsageError(format!("--seconds {}: expected more than 0 and at most 60", args.seconds)).into());
+        return Err(UsageError(format!(
+            "--seconds {}: expected more than 0 and at most 60",
+            args.seconds
+        ))
+        .into());
     }
     machine::note_threads("-t", threads.iter().copied());
     let before = CpuTime::now();
@@ -85,8 +90,10 @@ pub fn run(args: Args) -> Result<Exit> {
 fn measure(threads: &[usize], time: Duration) -> Result<Vec<Roofs>> {
     let kernels = pacemark_kernels::kernels()?;
     // What a container has left is not all taken: its other processes live on.
-    let bytes = Memory::of(&System::here()).available.map_or(MEMORY, |available| MEMORY.min(available / 2));
-    let roof = Roof::new(kernels, bytes as usize).context("no memory to measure the bandwidth with")?;
+    let bytes =
+        Memory::of(&System::here()).available.map_or(MEMORY, |available| MEMORY.min(available / 2));
+    let roof =
+        Roof::new(kernels, bytes as usize).context("no memory to measure the bandwidth with")?;
     let one = |&threads: &usize| {
         let team = Team::new(threads).with_context(|| format!("cannot start {threads} threads"))?;
         Ok(Roofs {
@@ -109,16 +116,25 @@ fn findings(host: &Host, steal: Option<f64>) -> Vec<String> {
         ));
     }
     if host.huge_pages.as_deref() == Some("never") {
-        found.push("huge pages are off: large weights are read more slowly (madvise is enough)".into());
+        found.push(
+            "huge pages are off: large weights are read more slowly (madvise is enough)".into(),
+        );
     }
     if let Some(steal) = steal.filter(|share| *share > 0.01) {
-        found.push(format!("{:.1} % of the time went to other virtual machines: figures are too low", 100.0 * steal));
+        found.push(format!(
+            "{:.1} % of the time went to other virtual machines: figures are too low",
+            100.0 * steal
+        ));
     }
     if let Some(load) = env::load_average_1m().filter(|load| *load > 1.5) {
-        found.push(format!("{load:.1} processes were running in the last minute: figures may be too low"));
+        found.push(format!(
+            "{load:.1} processes were running in the last minute: figures may be too low"
+        ));
     }
     if let Some(nodes) = host.memory_nodes.filter(|nodes| *nodes > 1) {
-        found.push(format!("memory is in {nodes} nodes: threads of one node read the other's more slowly"));
+        found.push(format!(
+            "memory is in {nodes} nodes: threads of one node read the other's more slowly"
+        ));
     }
     found
 }
@@ -159,9 +175,14 @@ fn as_json(roofs: &[Roofs], steal: Option<f64>) -> Result<Value> {
 fn as_text(roofs: &[Roofs], steal: Option<f64>) -> Result<String> {
     let host = Host::read();
     let (memory, processors) = (Memory::of(&System::here()), Processors::of(&System::here()));
-    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "- (the system does not tell)".into());
+    let or_dash =
+        |value: Option<String>| value.unwrap_or_else(|| "- (the system does not tell)".into());
     let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
-    let caches: Vec<_> = host.caches.iter().map(|c| format!("L{} {} {} KiB", c.level, c.kind, c.bytes >> 10)).collect();
+    let caches: Vec<_> = host
+        .caches
+        .iter()
+        .map(|c| format!("L{} {} {} KiB", c.level, c.kind, c.bytes >> 10))
+        .collect();
     let memory = [
         Some(or_dash(env::memory_bytes().map(gib))),
         memory.limit.map(|limit| format!("limited to {limit}")),
@@ -173,7 +194,14 @@ fn as_text(roofs: &[Roofs], steal: Option<f64>) -> Result<String> {
     let rows = [
         ("processor", or_dash(env::cpu_model())),
         ("threads", threads),
-        ("kernels", format!("{} (available: {})", pacemark_kernels::kernels()?.isa.name(), isa_names().join(", "))),
+        (
+            "kernels",
+            format!(
+                "{} (available: {})",
+                pacemark_kernels::kernels()?.isa.name(),
+                isa_names().join(", ")
+            ),
+        ),
         ("caches", or_dash(Some(caches.join(", ")).filter(|text| !text.is_empty()))),
         ("memory", memory),
         ("memory nodes", or_dash(host.memory_nodes.map(|n| n.to_string()))),
@@ -195,14 +223,19 @@ fn as_text(roofs: &[Roofs], steal: Option<f64>) -> Result<String> {
     for r in roofs {
         let (threads, read, int8, float) = (r.threads, r.read_gb_per_s, r.int8_gops, r.f32_gflops);
         let bf16 = r.bf16_gflops.map_or("-".into(), |gflops| format!("{gflops:.0}"));
-        let _ = writeln!(text, "| {threads:7} | {read:10.1} | {int8:10.0} | {bf16:>11} | {float:10.0} |");
+        let _ = writeln!(
+            text,
+            "| {threads:7} | {read:10.1} | {int8:10.0} | {bf16:>11} | {float:10.0} |"
+        );
     }
     let found = findings(&host, steal);
     if found.is_empty() {
         text.push_str("\nnothing was found that would make figures doubtful\n");
     }
     if roofs.iter().any(|r| r.bf16_gflops.is_none()) {
-        text.push_str("\nbf16: - because these kernels have no product of bfloat16 on this processor\n");
+        text.push_str(
+            "\nbf16: - because these kernels have no product of bfloat16 on this processor\n",
+        );
     }
     found.iter().for_each(|finding| {
         let _ = writeln!(text, "\nnote: {finding}");

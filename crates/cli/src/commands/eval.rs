@@ -1,4 +1,5 @@
-//! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's recipe.
+//! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's
+//! recipe.
 
 use crate::exit::{Exit, UsageError};
 use crate::{hub, input, interrupt, machine};
@@ -26,9 +27,10 @@ pub struct Args {
 enum Command {
     /// Measure how well the model predicts a text: the lower, the better
     ///
-    /// The text is cut to chunks of -c tokens. The first half of each is context, the tokens of the second half are scored:
-    /// perplexity is e to the mean of their negative log-probabilities, as in llama.cpp. It can be compared between files of
-    /// one model only; bits per byte of text can be compared between all models.
+    /// The text is cut to chunks of -c tokens. The first half of each is context, the tokens of the
+    /// second half are scored: perplexity is e to the mean of their negative log-probabilities, as
+    /// in llama.cpp. It can be compared between files of one model only; bits per byte of text can
+    /// be compared between all models.
     #[command(after_help = "Examples:\n  pacemark eval perplexity -f book.txt\n  \
         pacemark eval perplexity -m model.gguf -f wiki.test.raw -c 2048\n  \
         pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl")]
@@ -80,7 +82,10 @@ pub fn run(args: Args) -> Result<Exit> {
 fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     let n_ctx = args.ctx_size;
     if n_ctx < 4 || n_ctx % 2 == 1 {
-        return Err(UsageError(format!("-c {n_ctx}: a chunk has two halves, so it must be even and at least 4")).into());
+        return Err(UsageError(format!(
+            "-c {n_ctx}: a chunk has two halves, so it must be even and at least 4"
+        ))
+        .into());
     }
     let mut text = input::read_file(&args.file)?;
     if text.ends_with('\n') {
@@ -90,10 +95,19 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     let tokenizer = check_model(&path, n_ctx)?;
     let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
     if tokens.len() < n_ctx {
-        bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found: tokens.len(), n_ctx });
+        bail!(
+            "{}: {}",
+            args.file.display(),
+            BenchError::TextTooShort { found: tokens.len(), n_ctx }
+        );
     }
     let weights = args.weights.get();
-    let mut options = NativeOptions { n_ctx: Some(n_ctx), weights, kv: args.kv.get()?, ..NativeOptions::default() };
+    let mut options = NativeOptions {
+        n_ctx: Some(n_ctx),
+        weights,
+        kv: args.kv.get()?,
+        ..NativeOptions::default()
+    };
     machine::note_threads("-t", args.threads.map(usize::from));
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let stop = interrupt::flag();
@@ -116,7 +130,8 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The model's tokenizer; refuses a synthetic model, and a chunk that is longer than the model can attend to.
+/// The model's tokenizer; refuses a synthetic model, and a chunk that is longer than the model can
+/// attend to.
 fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
     if synth::is_synthetic(file.metadata()) {
@@ -125,7 +140,11 @@ fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
     }
     let longest = Summary::of(&file)?.context_length;
     if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {
-        return Err(UsageError(format!("-c {n_ctx}: {} has a context of {longest} tokens", path.display())).into());
+        return Err(UsageError(format!(
+            "-c {n_ctx}: {} has a context of {longest} tokens",
+            path.display()
+        ))
+        .into());
     }
     Ok(Tokenizer::from_metadata(file.metadata())?)
 }
@@ -144,9 +163,9 @@ impl Observer for Running {
             let _ = write!(out, "[{done}]{running:.4},").and_then(|()| out.flush());
             return;
         }
-        let bar = self
-            .bar
-            .get_or_insert_with(|| ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr()));
+        let bar = self.bar.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
+        });
         bar.set_position(done as u64);
     }
 }

@@ -15,7 +15,8 @@ Examples:
   pacemark tokenize -m gemma3-270m --text '<start_of_turn>user' --plain
   pacemark tokenize -m model.gguf -o json < prompt.txt | jq '.ids | length'";
 
-/// Shows the token ids of a text, which is read from standard input byte for byte (but for a byte-order mark).
+/// Shows the token ids of a text, which is read from standard input byte for byte (but for a
+/// byte-order mark).
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -1,8 +1,8 @@
 //! The directory that holds pulled models, and who may write to it when.
 //!
-//! `models/NAME.gguf` for the catalog, `models/hf/ORG/REPO/REV/FILE` for a hub's files. Work in progress lies beside its
-//! target under names that begin with a dot. A lock per target keeps two pulls apart; it ends with its process, so that a
-//! killed pull blocks nobody.
+//! `models/NAME.gguf` for the catalog, `models/hf/ORG/REPO/REV/FILE` for a hub's files. Work in
+//! progress lies beside its target under names that begin with a dot. A lock per target keeps two
+//! pulls apart; it ends with its process, so that a killed pull blocks nobody.
 
 use anyhow::{Context, Result, anyhow};
 use pacemark_files::look;
@@ -23,11 +23,18 @@ pub struct Lock {
 }
 
 impl Cache {
-    /// The cache in `PACEMARK_HOME`, else `$XDG_CACHE_HOME/pacemark`, else `~/.cache/pacemark`. Creates nothing.
+    /// The cache in `PACEMARK_HOME`, else `$XDG_CACHE_HOME/pacemark`, else `~/.cache/pacemark`.
+    /// Creates nothing.
     pub fn from_env() -> Result<Cache> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name: &str| {
+            std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        };
         let home = set("PACEMARK_HOME")
-            .or_else(|| set("XDG_CACHE_HOME").filter(|path| path.is_absolute()).map(|path| path.join("pacemark")))
+            .or_else(|| {
+                set("XDG_CACHE_HOME")
+                    .filter(|path| path.is_absolute())
+                    .map(|path| path.join("pacemark"))
+            })
             .or_else(|| std::env::home_dir().map(|path| path.join(".cache").join("pacemark")))
             .ok_or_else(|| anyhow!("no directory for models: set PACEMARK_HOME to one"))?;
         Ok(Cache::at(&home))
@@ -48,8 +55,9 @@ impl Cache {
         self.models.join(model.file_name)
     }
 
-    /// A catalog model's file if it is here in full. Files get their name only after their hash was checked, so the size
-    /// is enough of a check for every use; `models pull` checks the hash again.
+    /// A catalog model's file if it is here in full. Files get their name only after their hash was
+    /// checked, so the size is enough of a check for every use; `models pull` checks the hash
+    /// again.
     pub fn catalog_file(&self, model: &CatalogModel) -> Result<Option<PathBuf>> {
         let path = self.catalog_path(model);
         let about = look_at(&path)?;
@@ -59,7 +67,8 @@ impl Cache {
     /// Waits until no other process pulls `target`, whose directory is created.
     pub fn lock(&self, target: &Path) -> Result<Lock> {
         let directory = target.parent().unwrap_or(&self.models);
-        fs::create_dir_all(directory).map_err(|e| explain(e, "create the model cache", directory))?;
+        fs::create_dir_all(directory)
+            .map_err(|e| explain(e, "create the model cache", directory))?;
         let path = beside(target, "lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|e| explain(e, "write to the model cache", directory))?;
@@ -69,8 +78,8 @@ impl Cache {
                 eprintln!("another process is pulling this model: waiting for it");
                 file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
             }
-            // Some network file systems have no locks. Two pulls at once then spoil each other's work in progress, which
-            // the hash finds; without a lock is better than not at all.
+            // Some network file systems have no locks. Two pulls at once then spoil each other's
+            // work in progress, which the hash finds; without a lock is better than not at all.
             Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(fs::TryLockError::Error(error)) => {
                 return Err(anyhow!(error).context(format!("cannot lock {}", path.display())));
@@ -131,7 +140,9 @@ pub fn resolved(path: &Path) -> Result<PathBuf> {
 /// Removes a file if it is there.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(explain(error, "remove", path)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(explain(error, "remove", path))
+        }
         _ => Ok(()),
     }
 }
@@ -173,7 +184,8 @@ mod tests {
     fn a_cache_that_cannot_be_written_says_what_to_do() {
         let home = Directory::new("cache-blocked");
         fs::write(home.join("models"), "a file where the directory should be").unwrap();
-        let error = Cache::at(&home).lock(&home.join("models").join("m.gguf")).map(|_| ()).unwrap_err();
+        let error =
+            Cache::at(&home).lock(&home.join("models").join("m.gguf")).map(|_| ()).unwrap_err();
         assert!(format!("{error:#}").contains("set PACEMARK_HOME"), "{error:#}");
     }
 
@@ -189,7 +201,10 @@ mod tests {
                 let _second = cache.lock(&target).unwrap();
                 sender.send(()).unwrap();
             });
-            assert!(receiver.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "the lock was held");
+            assert!(
+                receiver.recv_timeout(std::time::Duration::from_millis(50)).is_err(),
+                "the lock was held"
+            );
             drop(first);
             receiver.recv().unwrap();
         });

@@ -1,4 +1,5 @@
-//! Whether a file that a hub sent is what its name says, and not the page of a proxy, an error or a part of it.
+//! Whether a file that a hub sent is what its name says, and not the page of a proxy, an error or a
+//! part of it.
 
 use super::cache::explain;
 use anyhow::Result;
@@ -10,8 +11,9 @@ use std::path::Path;
 /// Bytes that tell what a file is.
 const START: u64 = 4096;
 
-/// What is wrong with the file at `path`, if it is to be `name`; a GGUF file must be whole. What else a model file may hold is not
-/// looked into: also one that this version cannot run is worth keeping.
+/// What is wrong with the file at `path`, if it is to be `name`; a GGUF file must be whole. What
+/// else a model file may hold is not looked into: also one that this version cannot run is worth
+/// keeping.
 pub fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
@@ -29,7 +31,8 @@ pub fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
             Some(foreign(&start).unwrap_or_else(|| "no safetensors file".into()))
         }
         "html" | "htm" | "xml" | "svg" | "xhtml" => None,
-        // JSON and texts of any kind may be anything but a page, and anything may be empty that is no model.
+        // JSON and texts of any kind may be anything but a page, and anything may be empty that is
+        // no model.
         _ if is_lfs || start.trim_ascii_start().starts_with(b"<") => foreign(&start),
         _ => None,
     })
@@ -69,7 +72,10 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             let found = wrong(&path, name).unwrap();
             assert_eq!(found.is_some(), says.is_some(), "{name}: {found:?}");
-            assert!(found.is_none_or(|found| found.starts_with(says.unwrap_or_default())), "{name}");
+            assert!(
+                found.is_none_or(|found| found.starts_with(says.unwrap_or_default())),
+                "{name}"
+            );
         }
         assert!(wrong(&home.join("absent"), "m.gguf").is_err());
     }

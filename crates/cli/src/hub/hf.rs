@@ -1,7 +1,8 @@
-//! Files of a Hugging Face hub: `hf:ORG/REPO/FILE[@REV]`, their addresses and their places in the cache.
+//! Files of a Hugging Face hub: `hf:ORG/REPO/FILE[@REV]`, their addresses and their places in the
+//! cache.
 //!
-//! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else), `HF_HUB_OFFLINE` forbids any
-//! contact. The transfer itself is in `http`.
+//! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else),
+//! `HF_HUB_OFFLINE` forbids any contact. The transfer itself is in `http`.
 
 use super::cache::{Cache, look_at, remove, resolved};
 use super::content;
@@ -32,8 +33,11 @@ impl HubFile {
             None => (text, "main"),
         };
         let parts: Vec<&str> = path.splitn(3, '/').collect();
-        let [org, repo, file] = parts[..] else { return Err(wrong("ORG, REPO and FILE are needed").into()) };
-        // Each piece becomes a name in the cache: none may lead out of it or collide with the hidden names there.
+        let [org, repo, file] = parts[..] else {
+            return Err(wrong("ORG, REPO and FILE are needed").into());
+        };
+        // Each piece becomes a name in the cache: none may lead out of it or collide with the
+        // hidden names there.
         let plain = |piece: &str| {
             !piece.is_empty()
                 && !piece.starts_with('.')
@@ -41,7 +45,9 @@ impl HubFile {
                 && !piece.contains(char::is_control)
         };
         if !path.split('/').chain(rev.split('/')).all(plain) {
-            return Err(wrong("a part is empty, hidden or has characters that file names may not").into());
+            return Err(
+                wrong("a part is empty, hidden or has characters that file names may not").into()
+            );
         }
         Ok(HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: rev.into() })
     }
@@ -49,12 +55,24 @@ impl HubFile {
     /// The path of its address.
     fn url_path(&self) -> String {
         let file: Vec<_> = self.file.split('/').map(encode).collect();
-        format!("/{}/{}/resolve/{}/{}", encode(&self.org), encode(&self.repo), encode(&self.rev), file.join("/"))
+        format!(
+            "/{}/{}/resolve/{}/{}",
+            encode(&self.org),
+            encode(&self.repo),
+            encode(&self.rev),
+            file.join("/")
+        )
     }
 
     /// Its place in the cache.
     pub fn cache_path(&self, cache: &Cache) -> PathBuf {
-        cache.models().join("hf").join(&self.org).join(&self.repo).join(encode(&self.rev)).join(&self.file)
+        cache
+            .models()
+            .join("hf")
+            .join(&self.org)
+            .join(&self.repo)
+            .join(encode(&self.rev))
+            .join(&self.file)
     }
 
     /// The files of the split model that this one is the first part of; else only itself.
@@ -66,8 +84,10 @@ impl HubFile {
         });
         match count {
             Some((prefix, count)) if count > 1 => {
-                let part =
-                    |number| HubFile { file: format!("{prefix}-{number:05}-of-{count:05}.gguf"), ..self.clone() };
+                let part = |number| HubFile {
+                    file: format!("{prefix}-{number:05}-of-{count:05}.gguf"),
+                    ..self.clone()
+                };
                 (1..=count).map(part).collect()
             }
             _ => vec![self.clone()],
@@ -86,7 +106,10 @@ impl std::fmt::Display for HubFile {
 pub fn name_in_cache(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.splitn(4, '/').collect();
     let [org, repo, rev, file] = parts[..] else { return None };
-    Some(HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: decode(rev) }.to_string())
+    Some(
+        HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: decode(rev) }
+            .to_string(),
+    )
 }
 
 /// Percent-encodes what is not a plain character of a path segment.
@@ -103,7 +126,10 @@ fn decode(segment: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = segment.as_bytes();
     while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = tail
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 bytes.push(byte);
@@ -129,14 +155,17 @@ pub struct Hub {
 impl Hub {
     /// The hub that the environment names.
     pub fn from_env() -> Hub {
-        let set = |name: &str| std::env::var(name).ok().map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
+        let set = |name: &str| {
+            std::env::var(name).ok().map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+        };
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
-        let offline = set("HF_HUB_OFFLINE").is_some_and(|v| ["1", "true", "yes", "on"].contains(&&*v.to_lowercase()));
+        let offline = set("HF_HUB_OFFLINE")
+            .is_some_and(|v| ["1", "true", "yes", "on"].contains(&&*v.to_lowercase()));
         Hub { endpoint, token: set("HF_TOKEN"), offline, client: Client::new() }
     }
 
-    /// The file's path in the cache, fetched when it is not there; of a split model all parts. With `check` the hub is
-    /// asked whether a copy that is there is still its current one.
+    /// The file's path in the cache, fetched when it is not there; of a split model all parts. With
+    /// `check` the hub is asked whether a copy that is there is still its current one.
     pub fn pull(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<PathBuf> {
         for part in file.parts() {
             self.pull_one(&part, cache, check)?;
@@ -151,7 +180,10 @@ impl Hub {
         match State::of(&target, file)? {
             State::Good if !ask => return Ok(()),
             State::Wrong(what) if self.offline => {
-                bail!("{} is {what}, and HF_HUB_OFFLINE forbids to get {file} again", target.display())
+                bail!(
+                    "{} is {what}, and HF_HUB_OFFLINE forbids to get {file} again",
+                    target.display()
+                )
             }
             _ if self.offline => bail!(
                 "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
@@ -172,7 +204,9 @@ impl Hub {
         eprintln!("pulling {file}");
         match self.client.fetch(&fetch).with_context(|| format!("cannot pull {file}"))? {
             Outcome::Saved => eprintln!("saved {}", target.display()),
-            Outcome::Unchanged => eprintln!("{file} is in the cache, and the hub has nothing newer"),
+            Outcome::Unchanged => {
+                eprintln!("{file} is in the cache, and the hub has nothing newer")
+            }
         }
         Ok(())
     }

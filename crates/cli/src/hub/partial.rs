@@ -1,4 +1,5 @@
-//! A file on its way in: hashed while it is written, bounded, and given its name only when it is complete and right.
+//! A file on its way in: hashed while it is written, bounded, and given its name only when it is
+//! complete and right.
 
 use super::cache::{explain, remove};
 use anyhow::{Result, bail};
@@ -41,11 +42,13 @@ impl Partial {
         Ok(Partial { path: path.to_owned(), file, hash, written })
     }
 
-    /// Goes on behind what an earlier attempt has left whole: of the bytes that are there, the first `whole(bytes)` are kept.
+    /// Goes on behind what an earlier attempt has left whole: of the bytes that are there, the
+    /// first `whole(bytes)` are kept.
     pub fn resume_whole(path: &Path, whole: impl Fn(u64) -> u64) -> Result<Partial> {
         check_own(path)?;
         if let Ok(file) = File::options().write(true).open(path) {
-            let cut = file.metadata().and_then(|about| file.set_len(whole(about.len()).min(about.len())));
+            let cut =
+                file.metadata().and_then(|about| file.set_len(whole(about.len()).min(about.len())));
             cut.map_err(|e| explain(e, "write", path))?;
         }
         Partial::resume(path)
@@ -64,14 +67,17 @@ impl Partial {
         Ok(())
     }
 
-    /// Checks size and hash, and renames the file to `target`; removes it when it is not what was expected. Gives the hash.
+    /// Checks size and hash, and renames the file to `target`; removes it when it is not what was
+    /// expected. Gives the hash.
     pub fn finish(self, target: &Path, expected: &Expected) -> Result<String> {
         let sha256 = format!("{:x}", self.hash.finalize());
         let wrong = match expected {
             Expected { bytes: Some(bytes), .. } if *bytes != self.written => {
                 Some(format!("{bytes} bytes, got {}", self.written))
             }
-            Expected { sha256: Some(right), .. } if *right != sha256 => Some(format!("sha256 {right}, got {sha256}")),
+            Expected { sha256: Some(right), .. } if *right != sha256 => {
+                Some(format!("sha256 {right}, got {sha256}"))
+            }
             _ => None,
         };
         if let Some(wrong) = wrong {
@@ -82,12 +88,14 @@ impl Partial {
             );
         }
         self.file.sync_all().map_err(|e| explain(e, "write", &self.path))?;
-        fs::rename(&self.path, target).map_err(|e| explain(e, "rename the finished file to", target))?;
+        fs::rename(&self.path, target)
+            .map_err(|e| explain(e, "rename the finished file to", target))?;
         Ok(sha256)
     }
 }
 
-/// Only a pull makes files of these names here, and it makes plain ones: what else has the name is somebody's own.
+/// Only a pull makes files of these names here, and it makes plain ones: what else has the name is
+/// somebody's own.
 fn check_own(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(about) if !about.is_file() => {

@@ -11,7 +11,9 @@ impl Progress {
     /// A bar over `total` bytes, or a count of bytes where the total is not known.
     pub fn new(total: Option<u64>) -> Progress {
         let template = match total {
-            Some(_) => "{bar:30} {decimal_bytes:>10}/{decimal_total_bytes} {decimal_bytes_per_sec:>12} {eta:>4} left",
+            Some(_) => {
+                "{bar:30} {decimal_bytes:>10}/{decimal_total_bytes} {decimal_bytes_per_sec:>12} {eta:>4} left"
+            }
             None => "{spinner} {decimal_bytes} {decimal_bytes_per_sec}",
         };
         // indicatif draws nothing when stderr is not a terminal.

@@ -10,7 +10,8 @@ pub struct Directory(PathBuf);
 
 impl Directory {
     pub fn new(name: &str) -> Directory {
-        let path = std::env::temp_dir().join(format!("pacemark-test-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("pacemark-test-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Directory(path)
@@ -49,7 +50,8 @@ impl Seen {
     }
 }
 
-/// A server on this machine that answers each connection once, by a function of the request and how many came before.
+/// A server on this machine that answers each connection once, by a function of the request and how
+/// many came before.
 pub struct Server {
     pub url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -92,7 +94,9 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
 
 /// A response with a body of which `sent` bytes are really sent.
 pub fn cut_response(status: &str, headers: &[(&str, &str)], body: &[u8], sent: usize) -> Vec<u8> {
-    let mut out = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len()).into_bytes();
+    let mut out =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len())
+            .into_bytes();
     headers.iter().for_each(|(key, value)| out.extend(format!("{key}: {value}\r\n").bytes()));
     out.extend(b"\r\n");
     out.extend(&body[..sent]);

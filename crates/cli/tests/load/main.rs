@@ -1,5 +1,6 @@
-//! `pacemark load` through the real binary, against a scripted server: `answers` good and bad, `connections` that close, the `sources` of prompts and
-//! times, the `secure` kind of connection, and the `terminal`.
+//! `pacemark load` through the real binary, against a scripted server: `answers` good and bad,
+//! `connections` that close, the `sources` of prompts and times, the `secure` kind of connection,
+//! and the `terminal`.
 
 mod answers;
 mod connections;

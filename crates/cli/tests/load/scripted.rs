@@ -1,4 +1,5 @@
-//! A server of raw TCP that answers as it is told to, badly too: what a load generator must survive.
+//! A server of raw TCP that answers as it is told to, badly too: what a load generator must
+//! survive.
 
 use nix::libc::linger;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -36,8 +37,10 @@ impl Answer {
 
     /// A status with a body.
     pub fn status(status: u16, body: &str) -> Answer {
-        let head =
-            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         Answer { cut: false, ..Answer::raw(&(head + body)) }
     }
 
@@ -122,8 +125,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` always well: a token a word, and
-    /// one more where there are over 300, of which nobody can know by looking at words.
+    /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` always well: a token a
+    /// word, and one more where there are over 300, of which nobody can know by looking at words.
     pub fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -182,7 +185,8 @@ fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
         if path.ends_with("/tokenize") {
             let words = body["prompt"].as_str()?.split_whitespace().count();
             let n = words + usize::from(words > 300);
-            let answer = json!({ "count": n, "max_model_len": 9, "tokens": vec![7; n] }).to_string();
+            let answer =
+                json!({ "count": n, "max_model_len": 9, "tokens": vec![7; n] }).to_string();
             send(&mut writer, &Answer::status(200, &answer))?;
             continue;
         }

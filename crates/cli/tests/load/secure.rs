@@ -1,4 +1,5 @@
-//! `pacemark load` over TLS: a front of rustls before the scripted server, with certificates that OpenSSL made.
+//! `pacemark load` over TLS: a front of rustls before the scripted server, with certificates that
+//! OpenSSL made.
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use pacemark_record::Run;
@@ -24,17 +25,22 @@ fn good() -> Answer {
 
 /// Lets TLS in and hands what it says to a plain server; its port.
 fn front(server: &Server) -> u16 {
-    let certificates = CertificateDer::pem_file_iter(data("good.pem")).unwrap().map(Result::unwrap).collect();
+    let certificates =
+        CertificateDer::pem_file_iter(data("good.pem")).unwrap().map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(data("good.key")).unwrap();
-    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let config = Arc::new(builder.with_single_cert(certificates, key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (port, behind) = (listener.local_addr().unwrap().port(), server.url().replace("http://", ""));
+    let (port, behind) =
+        (listener.local_addr().unwrap().port(), server.url().replace("http://", ""));
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let (config, behind) = (config.clone(), TcpStream::connect(&behind).unwrap());
-            std::thread::spawn(move || relay(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), behind));
+            std::thread::spawn(move || {
+                relay(StreamOwned::new(ServerConnection::new(config).unwrap(), stream), behind)
+            });
         }
     });
     port
@@ -46,8 +52,9 @@ fn relay(mut outside: StreamOwned<ServerConnection, TcpStream>, mut inside: TcpS
     let wait = Some(Duration::from_millis(1));
     outside.sock.set_read_timeout(wait).unwrap();
     inside.set_read_timeout(wait).unwrap();
-    let waits =
-        |error: &std::io::Error| matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut);
+    let waits = |error: &std::io::Error| {
+        matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+    };
     loop {
         for outwards in [false, true] {
             let read = if outwards { inside.read(&mut some) } else { outside.read(&mut some) };
@@ -66,7 +73,9 @@ fn relay(mut outside: StreamOwned<ServerConnection, TcpStream>, mut inside: TcpS
 
 fn load(url: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
-    command.args(["load", "--model", "m", "-n", "6", "-c", "2", "-o", "json", "--url", url]).args(arguments);
+    command
+        .args(["load", "--model", "m", "-n", "6", "-c", "2", "-o", "json", "--url", url])
+        .args(arguments);
     // The system's own authorities have not signed ours, whatever the machine says.
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR").output().unwrap()
 }
@@ -75,15 +84,20 @@ fn load(url: &str, arguments: &[&str]) -> Output {
 fn figures_over_tls_and_what_the_record_says_of_it() {
     let server = Server::new(|_| good());
     let url = format!("https://localhost:{}/v1/chat/completions", front(&server));
-    let (authority, record) =
-        (data("ca.pem"), std::env::temp_dir().join(format!("pacemark-tls-{}.json", std::process::id())));
+    let (authority, record) = (
+        data("ca.pem"),
+        std::env::temp_dir().join(format!("pacemark-tls-{}.json", std::process::id())),
+    );
     for trusted in [&["--cacert", authority.to_str().unwrap()][..], &["--insecure"]] {
         let output = load(&url, &[trusted, &["--save", record.to_str().unwrap()]].concat());
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{said}");
         let run = Run::from_json(&std::fs::read_to_string(&record).unwrap()).unwrap();
         let (trial, unchecked) = (&run.trials[0], trusted == ["--insecure"]);
-        assert!(trial.requests.len() == 6 && trial.requests.iter().all(|request| request.is_ok()), "{said}");
+        assert!(
+            trial.requests.len() == 6 && trial.requests.iter().all(|request| request.is_ok()),
+            "{said}"
+        );
         assert!(trial.requests.iter().any(|request| request.connected_ns.is_some()));
         assert_eq!(trial.params["url"], url.trim_end_matches("/chat/completions"));
         assert_eq!(trial.params.get("insecure").is_some(), unchecked);
@@ -100,7 +114,11 @@ fn certificates_are_checked() {
     for (url, arguments, says) in [
         (format!("https://localhost:{port}"), &[][..], "signed by nobody that is trusted here"),
         (format!("http://localhost:{port}"), &[], "speaks TLS on this port: is it https://?"),
-        (server.url().replace("http://", "https://"), &["--cacert", trusts.as_str()], "within the TLS handshake"),
+        (
+            server.url().replace("http://", "https://"),
+            &["--cacert", trusts.as_str()],
+            "within the TLS handshake",
+        ),
     ] {
         let output = load(&url, arguments);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -108,5 +126,7 @@ fn certificates_are_checked() {
     }
     assert!(server.bodies().is_empty(), "nothing was sent to a server that is not believed");
     let output = load(&format!("https://localhost:{port}"), &["--cacert", "/nowhere.pem"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere.pem: expected certificates"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("/nowhere.pem: expected certificates")
+    );
 }

@@ -1,4 +1,5 @@
-//! `pacemark load` through the real binary: everything that prompts and their times can come from, as a server sees it.
+//! `pacemark load` through the real binary: everything that prompts and their times can come from,
+//! as a server sees it.
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use serde_json::Value;
@@ -37,7 +38,8 @@ struct File(PathBuf);
 
 impl File {
     fn new(name: &str, text: impl AsRef<[u8]>) -> File {
-        let path = std::env::temp_dir().join(format!("pacemark-load-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("pacemark-load-{}-{name}", std::process::id()));
         std::fs::write(&path, text.as_ref()).unwrap();
         File(path)
     }
@@ -72,13 +74,21 @@ fn a_dataset_gives_prompts_turns_and_lengths() {
         {"id": "b", "conversations": [{"from": "human", "value": "count"}, {"from": "gpt", "value": "one two"}]}]"#;
     let file = File::new("sharegpt.json", talks);
     let server = Server::new(|_| good());
-    let (found, said) = rows(&server.url(), &["--dataset", file.path(), "-c", "1", "-n", "6", "--turns", "2"]);
-    assert_eq!((&found[0]["output_lengths"], &found[0]["prompts"]), (&"file".into(), &file.path().into()));
+    let (found, said) =
+        rows(&server.url(), &["--dataset", file.path(), "-c", "1", "-n", "6", "--turns", "2"]);
+    assert_eq!(
+        (&found[0]["output_lengths"], &found[0]["prompts"]),
+        (&"file".into(), &file.path().into())
+    );
     assert!(!said.contains("how long answers"), "{said}");
-    // Answers are as long as the file's, counted by the server; the second turn holds the first and its answer.
+    // Answers are as long as the file's, counted by the server; the second turn holds the first and
+    // its answer.
     let bodies = server.bodies();
     let first = bodies.iter().position(|body| prompt(body).ends_with("what is a cat")).unwrap();
-    assert_eq!((without_mark(&bodies[first]), &bodies[first]["max_tokens"]), ("what is a cat", &4.into()));
+    assert_eq!(
+        (without_mark(&bodies[first]), &bodies[first]["max_tokens"]),
+        ("what is a cat", &4.into())
+    );
     let second = bodies[first + 1]["messages"].as_array().unwrap();
     assert_eq!(
         (second.len(), &second[1]["content"], &second[2]["content"]),
@@ -90,7 +100,10 @@ fn a_dataset_gives_prompts_turns_and_lengths() {
 
 #[test]
 fn prompts_of_a_file_each_once_a_round() {
-    let file = File::new("prompts.txt", "first line\n{\"prompt\": \"of\\nan object\", \"output_tokens\": 3}\n\nlast\n");
+    let file = File::new(
+        "prompts.txt",
+        "first line\n{\"prompt\": \"of\\nan object\", \"output_tokens\": 3}\n\nlast\n",
+    );
     let server = Server::new(|_| good());
     let (found, _) = rows(&server.url(), &["--prompts", file.path(), "-c", "1", "-n", "3"]);
     assert_eq!(found[0]["output_lengths"], "file");
@@ -100,7 +113,10 @@ fn prompts_of_a_file_each_once_a_round() {
     assert_eq!(asked, ["first line", "last", "of\nan object"]);
     let of_object = bodies.iter().find(|body| prompt(body).ends_with("object")).unwrap();
     assert_eq!(of_object["max_tokens"], 3);
-    assert!(bodies.iter().filter(|body| body.get("max_tokens").is_none()).count() == 2, "others end as they will");
+    assert!(
+        bodies.iter().filter(|body| body.get("max_tokens").is_none()).count() == 2,
+        "others end as they will"
+    );
     // Nothing says how long answers are to be: that is told, not made up.
     let file = File::new("short.txt", "hello\n");
     let (found, said) = rows(&server.url(), &["--prompts", file.path(), "-c", "1", "-n", "1"]);
@@ -115,17 +131,29 @@ fn a_trace_is_replayed_at_its_times() {
     let file = File::new("trace.jsonl", text);
     let record = File::new("trace-record.json", "");
     let server = Server::new(|_| good());
-    let (found, _) = rows(&server.url(), &["--trace", file.path(), "--save", record.path(), "--output-tokens", "9"]);
+    let (found, _) = rows(
+        &server.url(),
+        &["--trace", file.path(), "--save", record.path(), "--output-tokens", "9"],
+    );
     assert_eq!((&found[0]["requests"], &found[0]["trace"]), (&3.into(), &file.path().into()));
     let bodies = server.bodies();
     let recorded = bodies.iter().find(|body| prompt(body).ends_with("there")).unwrap();
-    assert_eq!((without_mark(recorded), &recorded["max_tokens"]), ("hello there", &4.into()), "new to every cache");
+    assert_eq!(
+        (without_mark(recorded), &recorded["max_tokens"]),
+        ("hello there", &4.into()),
+        "new to every cache"
+    );
     let body = |n: usize| {
-        bodies.iter().find(|body| prompt(body).split(' ').count() == n && !prompt(body).starts_with('[')).unwrap()
+        bodies
+            .iter()
+            .find(|body| prompt(body).split(' ').count() == n && !prompt(body).starts_with('['))
+            .unwrap()
     };
     assert_eq!((&body(7)["max_tokens"], &body(3)["max_tokens"]), (&2.into(), &9.into()));
-    let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
-    let mut due: Vec<u64> = run.trials[0].requests.iter().map(|r| r.scheduled_ns / 1_000_000).collect();
+    let run =
+        pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
+    let mut due: Vec<u64> =
+        run.trials[0].requests.iter().map(|r| r.scheduled_ns / 1_000_000).collect();
     due.sort_unstable();
     assert_eq!(due, [0, 100, 200]);
 }
@@ -135,7 +163,8 @@ fn every_run_has_other_words_and_a_nonce_repeats_them() {
     let asked = |arguments: &[&str]| {
         let server = Server::new(|_| good());
         rows(&server.url(), &[&["-c", "1", "-n", "4", "--warmup", "2"], arguments].concat());
-        let prompts: Vec<String> = server.bodies().iter().map(|body| prompt(body).to_owned()).collect();
+        let prompts: Vec<String> =
+            server.bodies().iter().map(|body| prompt(body).to_owned()).collect();
         prompts
     };
     let (one, other) = (asked(&[]), asked(&[]));
@@ -151,12 +180,19 @@ fn prompts_that_are_not_as_long_as_they_were_made_are_told() {
     let server = Server::new(|_| good());
     // More are made ahead than are sent.
     let (found, said) = rows(&server.url(), &["-c", "1", "-n", "3", "--input-tokens", "300"]);
-    assert!(found[0]["prompts_checked"].as_u64().unwrap() >= 3 && found[0]["prompts_off"] == 0, "{}", found[0]);
+    assert!(
+        found[0]["prompts_checked"].as_u64().unwrap() >= 3 && found[0]["prompts_off"] == 0,
+        "{}",
+        found[0]
+    );
     assert!(!said.contains("encoded again"), "{said}");
     let (found, said) = rows(&server.url(), &["-c", "1", "-n", "3", "--input-tokens", "301"]);
     let off = found[0]["prompts_off"].as_u64().unwrap();
     assert!(off >= 3 && found[0]["prompts_checked"] == off, "{}", found[0]);
-    assert!(said.contains(&format!("{off} of {off} prompts that were encoded again are not as long")), "{said}");
+    assert!(
+        said.contains(&format!("{off} of {off} prompts that were encoded again are not as long")),
+        "{said}"
+    );
 }
 
 #[test]
@@ -166,20 +202,37 @@ fn a_models_own_tokenizer_counts_what_usage_does_not() {
     let file = File::new("counted.txt", "abc\n");
     // Its tokens are bytes: four of reasoning, two of text, in three chunks.
     let answer = |usage: Option<u64>| {
-        let chunks = [r#""reasoning_content":"hm""#, r#""reasoning":"so""#, r#""content":"ab""#].map(chat_chunk);
-        let end = usage.map(|n| usage_chunk(8, n, 0)).into_iter().chain(["data: [DONE]\n\n".to_owned()]);
+        let chunks = [r#""reasoning_content":"hm""#, r#""reasoning":"so""#, r#""content":"ab""#]
+            .map(chat_chunk);
+        let end =
+            usage.map(|n| usage_chunk(8, n, 0)).into_iter().chain(["data: [DONE]\n\n".to_owned()]);
         Answer::stream(chunks.into_iter().chain(end))
     };
     let counted = ["--tokenizer", model.path(), "--prompts", file.path(), "-c", "1", "-n", "5"];
     let (found, said) = rows(&Server::new(move |_| answer(None)).url(), &counted);
-    assert_eq!((&found[0]["token_source"], &found[0]["output_tokens"]), (&"tokenizer".into(), &30.into()), "{said}");
-    assert!(found[0]["chunks_are_tokens"] == false && said.contains("one token a chunk, by tokenizer"), "{said}");
+    assert_eq!(
+        (&found[0]["token_source"], &found[0]["output_tokens"]),
+        (&"tokenizer".into(), &30.into()),
+        "{said}"
+    );
+    assert!(
+        found[0]["chunks_are_tokens"] == false && said.contains("one token a chunk, by tokenizer"),
+        "{said}"
+    );
     let (found, said) = rows(&Server::new(move |_| answer(Some(6))).url(), &counted);
-    assert_eq!((&found[0]["token_source"], &found[0]["output_tokens"]), (&"usage".into(), &30.into()));
+    assert_eq!(
+        (&found[0]["token_source"], &found[0]["output_tokens"]),
+        (&"usage".into(), &30.into())
+    );
     assert!(!said.contains("by usage than by the tokenizer"), "{said}");
     let (found, said) = rows(&Server::new(move |_| answer(Some(7))).url(), &counted);
     assert_eq!(found[0]["output_tokens"], 35);
-    assert!(said.contains("5 of 5 answers have another number of tokens by usage than by the tokenizer"), "{said}");
+    assert!(
+        said.contains(
+            "5 of 5 answers have another number of tokens by usage than by the tokenizer"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -187,12 +240,29 @@ fn shared_prefixes_are_shared_by_their_groups() {
     let server = Server::new(|_| good());
     let (found, _) = rows(
         &server.url(),
-        &["--shared-prefix", "20", "--prefix-groups", "3", "-n", "30", "-c", "2", "--input-tokens", "uniform:2..5"],
+        &[
+            "--shared-prefix",
+            "20",
+            "--prefix-groups",
+            "3",
+            "-n",
+            "30",
+            "-c",
+            "2",
+            "--input-tokens",
+            "uniform:2..5",
+        ],
     );
-    assert_eq!((&found[0]["cache"], &found[0]["prompt_tokens_exact"]), (&"shared:20 x3".into(), &true.into()));
+    assert_eq!(
+        (&found[0]["cache"], &found[0]["prompt_tokens_exact"]),
+        (&"shared:20 x3".into(), &true.into())
+    );
     let bodies = server.bodies();
     let words = |body: &Value| prompt(body).split(' ').map(str::to_owned).collect::<Vec<_>>();
-    assert!(bodies.iter().all(|body| (22..=25).contains(&words(body).len())), "the prefix comes on top");
+    assert!(
+        bodies.iter().all(|body| (22..=25).contains(&words(body).len())),
+        "the prefix comes on top"
+    );
     let mut prefixes: Vec<_> = bodies.iter().map(|body| words(body)[..20].to_vec()).collect();
     prefixes.sort();
     prefixes.dedup();
@@ -210,8 +280,10 @@ fn rates_arrivals_and_ramps() {
     let due = |arguments: &[&str]| -> Vec<u64> {
         let record = File::new(&format!("due-{}.json", arguments.join("-").replace(':', "")), "");
         rows(&server.url(), &[arguments, &["--save", record.path()]].concat());
-        let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
-        let mut due: Vec<u64> = run.trials[0].requests.iter().map(|request| request.scheduled_ns).collect();
+        let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap())
+            .unwrap();
+        let mut due: Vec<u64> =
+            run.trials[0].requests.iter().map(|request| request.scheduled_ns).collect();
         due.sort_unstable();
         due
     };
@@ -223,9 +295,17 @@ fn rates_arrivals_and_ramps() {
     assert_ne!(poisson, due(&["--rate", "100", "-n", "20", "--arrival", "gamma:2"]));
     // 10/s rising to 90/s over 400 ms: 20 in all, six of them (by the integral) in the first half.
     let ramp = due(&["--ramp", "10..90", "--duration", "400ms", "--arrival", "constant"]);
-    assert_eq!((ramp.len(), ramp.iter().filter(|ns| **ns < 200_000_000).count()), (20, 6), "{ramp:?}");
-    let (found, said) = rows(&server.url(), &["--ramp", "10..90", "--duration", "200ms", "--arrival", "constant"]);
-    assert_eq!((&found[0]["ramp"], &found[0]["steady_verdict"]), (&"10..90/s".into(), &Value::Null));
+    assert_eq!(
+        (ramp.len(), ramp.iter().filter(|ns| **ns < 200_000_000).count()),
+        (20, 6),
+        "{ramp:?}"
+    );
+    let (found, said) =
+        rows(&server.url(), &["--ramp", "10..90", "--duration", "200ms", "--arrival", "constant"]);
+    assert_eq!(
+        (&found[0]["ramp"], &found[0]["steady_verdict"]),
+        (&"10..90/s".into(), &Value::Null)
+    );
     assert!(!said.contains("steady"), "a ramp has no steady state to miss: {said}");
 }
 
@@ -241,11 +321,17 @@ fn a_sweep_doubles_until_its_end_and_names_a_knee() {
         .output()
         .unwrap();
     let table = String::from_utf8(table.stdout).unwrap();
-    // Rows that are to be compared are below each other at the end, and what is missing is explained.
-    let summary = table.lines().filter(|line| line.starts_with("1 stream  ") || line.starts_with("2 streams  "));
+    // Rows that are to be compared are below each other at the end, and what is missing is
+    // explained.
+    let summary = table
+        .lines()
+        .filter(|line| line.starts_with("1 stream  ") || line.starts_with("2 streams  "));
     assert_eq!(summary.count(), 2, "{table}");
     assert!(table.contains("p90 takes 29, p95 takes 59, p99 takes 299"), "{table}");
-    assert!(!table.contains("scheduled"), "without a schedule there is nothing to say of it: {table}");
+    assert!(
+        !table.contains("scheduled"),
+        "without a schedule there is nothing to say of it: {table}"
+    );
 }
 
 #[test]
@@ -260,14 +346,22 @@ fn files_that_are_wrong_are_named_with_their_line() {
         said
     };
     assert!(
-        wrong("--trace", "{\"timestamp\":0,\"prompt\":\"x\"}\n{\"timestamp\":-3,\"prompt\":\"x\"}").contains("line 2")
+        wrong("--trace", "{\"timestamp\":0,\"prompt\":\"x\"}\n{\"timestamp\":-3,\"prompt\":\"x\"}")
+            .contains("line 2")
     );
-    assert!(wrong("--trace", "{\"timestamp\":0,\"input_length\":1e99}").contains("input_length: expected 1 to"));
+    assert!(
+        wrong("--trace", "{\"timestamp\":0,\"input_length\":1e99}")
+            .contains("input_length: expected 1 to")
+    );
     assert!(wrong("--trace", "").contains("no prompt"));
     assert!(wrong("--prompts", "fine\n{\"prompt\": 3}").contains("line 2"));
     assert!(wrong("--prompts", "fine\n{\"prompt\": \"x\"").contains("line 2"));
-    assert!(wrong("--dataset", "[{\"conversations\": [{\"value\": \"x\"}]}]").contains("found none in 1"));
-    let deep = format!("[{{\"conversations\":[{{\"from\":\"human\",\"value\":{}", "[".repeat(100_000));
+    assert!(
+        wrong("--dataset", "[{\"conversations\": [{\"value\": \"x\"}]}]")
+            .contains("found none in 1")
+    );
+    let deep =
+        format!("[{{\"conversations\":[{{\"from\":\"human\",\"value\":{}", "[".repeat(100_000));
     assert!(wrong("--dataset", &deep).contains("recursion"));
     assert!(wrong("--show", "{\"schema\":99}").contains("schema 99"));
     assert!(wrong("--show", "nonsense").contains("not a record"));
@@ -279,7 +373,9 @@ type Encode<'a> = &'a dyn Fn(&str) -> Vec<u8>;
 /// As Windows' editors and PowerShell write it.
 #[test]
 fn files_with_byte_order_marks() {
-    let utf16 = |text: &str| "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16 = |text: &str| {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
     let encodings: [Encode<'_>; 2] = [&|text| format!("\u{feff}{text}").into_bytes(), &utf16];
     for (flag, text) in [
         ("--prompts", "{\"prompt\":\"one\"}\r\n{\"prompt\":\"two\"}\r\n"),
@@ -288,13 +384,20 @@ fn files_with_byte_order_marks() {
             "--dataset",
             r#"[{"conversations":[{"from":"human","value":"one"}]},{"conversations":[{"from":"human","value":"two"}]}]"#,
         ),
-        ("--trace", "{\"arrival_s\":0,\"prompt\":\"one\"}\r\n{\"arrival_s\":0,\"prompt\":\"two\"}\r\n"),
+        (
+            "--trace",
+            "{\"arrival_s\":0,\"prompt\":\"one\"}\r\n{\"arrival_s\":0,\"prompt\":\"two\"}\r\n",
+        ),
     ] {
         for encode in encodings {
-            let (file, record) = (File::new("marked.json", encode(text)), File::new("marked-record.json", ""));
+            let (file, record) =
+                (File::new("marked.json", encode(text)), File::new("marked-record.json", ""));
             let server = Server::new(|_| good());
             let more = if flag == "--trace" { &[][..] } else { &["-c", "1", "-n", "2"] };
-            let (found, _) = rows(&server.url(), &[&[flag, file.path(), "--save", record.path()], more].concat());
+            let (found, _) = rows(
+                &server.url(),
+                &[&[flag, file.path(), "--save", record.path()], more].concat(),
+            );
             let bodies = server.bodies();
             let mut asked: Vec<&str> = bodies.iter().map(without_mark).collect();
             asked.sort_unstable();
@@ -346,7 +449,8 @@ fn a_record_replaces_nothing_but_an_older_one() {
 fn prompts_of_an_array_and_entries_that_hold_nothing() {
     let server = Server::new(|_| good());
     let array = File::new("array.json", "[\"one\", {\"prompt\": \"two\"},\n \"\"]");
-    let (rows, said) = rows(&server.url(), &["--prompts", array.path(), "-n", "2", "-c", "1", "--cache", "warm"]);
+    let (rows, said) =
+        rows(&server.url(), &["--prompts", array.path(), "-n", "2", "-c", "1", "--cache", "warm"]);
     assert_eq!(rows[0]["failed"], 0);
     assert!(said.contains("1 entries of the file hold nothing that a user says"), "{said}");
     let talks = File::new(
@@ -355,7 +459,8 @@ fn prompts_of_an_array_and_entries_that_hold_nothing() {
     );
     let (_, said) = self::rows(&server.url(), &["--dataset", talks.path(), "-n", "2", "-c", "1"]);
     assert!(said.contains("2 entries of the file hold nothing that a user says"), "{said}");
-    let asked = server.bodies().last().unwrap()["messages"][0]["content"].as_str().unwrap().to_owned();
+    let asked =
+        server.bodies().last().unwrap()["messages"][0]["content"].as_str().unwrap().to_owned();
     assert!(asked.ends_with("hi"), "{asked}");
 }
 
@@ -363,9 +468,11 @@ fn prompts_of_an_array_and_entries_that_hold_nothing() {
 fn an_endless_rate_sends_all_at_once() {
     let server = Server::new(|_| good().after_ms(300));
     let record = File::new("inf.json", "");
-    let (rows, said) = rows(&server.url(), &["--request-rate", "inf", "-n", "8", "--save", record.path()]);
+    let (rows, said) =
+        rows(&server.url(), &["--request-rate", "inf", "-n", "8", "--save", record.path()]);
     assert_eq!((&rows[0]["requests"], &rows[0]["failed"]), (&8.into(), &0.into()), "{said}");
-    let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
+    let run =
+        pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
     assert_eq!(run.trials[0].params["rate"], "inf");
     assert!(run.trials[0].requests.iter().all(|request| request.scheduled_ns == 0));
     assert!(server.connections() >= 8, "all of them at once");

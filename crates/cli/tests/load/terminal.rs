@@ -1,4 +1,5 @@
-//! `pacemark load` as a user at a terminal meets it: the live line, Ctrl-C, and records that are shown again.
+//! `pacemark load` as a user at a terminal meets it: the live line, Ctrl-C, and records that are
+//! shown again.
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use nix::pty::{Winsize, openpty};
@@ -25,8 +26,14 @@ fn file(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("pacemark-terminal-{}-{name}", std::process::id()))
 }
 
-/// A load that gets Ctrl-C, as a terminal sends it, when the server has seen `n_requests`: exit code, standard output and error.
-fn cut(server: &Server, n_requests: usize, arguments: &[&str], save: &Path) -> (Option<i32>, String, String) {
+/// A load that gets Ctrl-C, as a terminal sends it, when the server has seen `n_requests`: exit
+/// code, standard output and error.
+fn cut(
+    server: &Server,
+    n_requests: usize,
+    arguments: &[&str],
+    save: &Path,
+) -> (Option<i32>, String, String) {
     ended_by("-INT", server, n_requests, arguments, save)
 }
 
@@ -44,7 +51,9 @@ fn ended_by(
     while server.bodies().len() < n_requests {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success()
+    );
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -71,17 +80,27 @@ fn the_live_line_is_one_line_and_leaves_nothing_behind() {
     let output = child.wait_with_output().unwrap();
     let live = reader.join().unwrap();
     assert!(output.status.success(), "{live}");
-    assert!(live.contains("1 stream: making prompts") && live.contains("1 stream, warm-up: "), "{live:?}");
+    assert!(
+        live.contains("1 stream: making prompts") && live.contains("1 stream, warm-up: "),
+        "{live:?}"
+    );
     assert!(live.contains("/12 done, 2 in flight, 0 failed"), "{live:?}");
     // Never wider than the terminal, never another line, no colour; all of it is wiped at last.
     let lines = || live.split("\x1b[2K").flat_map(|drawn| drawn.split('\r')).map(str::trim_end);
     assert!(lines().all(|line| line.chars().count() <= 60), "{live:?}");
-    assert!(!live.contains('\n') && !live.contains("\x1b[1A") && !live.contains("\x1b[3"), "{live:?}");
+    assert!(
+        !live.contains('\n') && !live.contains("\x1b[1A") && !live.contains("\x1b[3"),
+        "{live:?}"
+    );
     assert_eq!(lines().last(), Some(""), "{live:?}");
-    let rates = lines().filter_map(|line| line.split(" chunks/s").next()?.rsplit(' ').next()?.parse::<f64>().ok());
+    let rates = lines()
+        .filter_map(|line| line.split(" chunks/s").next()?.rsplit(' ').next()?.parse::<f64>().ok());
     assert!(rates.clone().count() > 2 && rates.clone().all(|rate| rate < 1e6), "{live:?}");
     let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.starts_with("1 stream, scripted, 128 → 64 tokens") && !table.contains('\x1b'), "{table}");
+    assert!(
+        table.starts_with("1 stream, scripted, 128 → 64 tokens") && !table.contains('\x1b'),
+        "{table}"
+    );
 }
 
 #[test]
@@ -90,13 +109,24 @@ fn ctrl_c_shows_and_keeps_what_was_measured() {
     let path = file("cut.json");
     let (code, table, said) = cut(&server, 6, &["-c", "2", "-n", "100000"], &path);
     assert_eq!(code, Some(0), "{said}");
-    assert!(table.contains("interrupted: ") && table.contains("in flight given up and not counted"), "{table}");
+    assert!(
+        table.contains("interrupted: ") && table.contains("in flight given up and not counted"),
+        "{table}"
+    );
     let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let trial = &run.trials[0];
-    assert!(trial.requests.len() >= 4 && (1..=2).contains(&trial.cut_requests), "{}", trial.requests.len());
-    assert!(trial.requests.iter().all(|request| request.is_ok()), "what was cut is not a failure of the server");
+    assert!(
+        trial.requests.len() >= 4 && (1..=2).contains(&trial.cut_requests),
+        "{}",
+        trial.requests.len()
+    );
+    assert!(
+        trial.requests.iter().all(|request| request.is_ok()),
+        "what was cut is not a failure of the server"
+    );
     // The same figures again, in any format, and held to limits that nobody had thought of.
-    let show = |arguments: &[&str]| pacemark().arg("--show").arg(&path).args(arguments).output().unwrap();
+    let show =
+        |arguments: &[&str]| pacemark().arg("--show").arg(&path).args(arguments).output().unwrap();
     let again = String::from_utf8(show(&[]).stdout).unwrap();
     assert_eq!(again, table);
     let csv = String::from_utf8(show(&["-o", "csv"]).stdout).unwrap();
@@ -144,9 +174,16 @@ fn ctrl_c_before_the_load_ends_at_once_and_leaves_nothing() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let path = file("early.json");
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let child = pacemark().args(["--url", &url, "--save"]).arg(&path).stderr(Stdio::piped()).spawn().unwrap();
+    let child = pacemark()
+        .args(["--url", &url, "--save"])
+        .arg(&path)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let _asked = silent.accept().unwrap();
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     // Not after the two minutes that an answer may take.
     assert!(!child.wait_with_output().unwrap().status.success());
     assert!(!path.exists() && !file("early.json.part").exists());
@@ -155,16 +192,25 @@ fn ctrl_c_before_the_load_ends_at_once_and_leaves_nothing() {
 #[test]
 fn a_record_that_cannot_be_written_is_told_before_the_load() {
     let server = Server::new(|_| good());
-    let output = pacemark().args(["--url", &server.url(), "-n", "2", "--save", "/nowhere/run.json"]).output().unwrap();
+    let output = pacemark()
+        .args(["--url", &server.url(), "-n", "2", "--save", "/nowhere/run.json"])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cannot write /nowhere/run.json") && server.bodies().is_empty(), "{said}");
+    assert!(
+        said.contains("cannot write /nowhere/run.json") && server.bodies().is_empty(),
+        "{said}"
+    );
 }
 
 #[test]
 fn warm_ups_that_fail_are_told_and_are_no_more_than_the_load_needs() {
     let server = Server::new(|i| if i < 3 { Answer::status(500, "{}") } else { good() });
-    let output = pacemark().args(["--url", &server.url(), "-c", "50", "-n", "3", "-o", "json"]).output().unwrap();
+    let output = pacemark()
+        .args(["--url", &server.url(), "-c", "50", "-n", "3", "-o", "json"])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("3 of 3 warm-up requests failed: "), "{said}");
     assert_eq!(server.bodies().len(), 6);
@@ -178,7 +224,18 @@ fn a_server_of_its_own_with_a_real_model() {
     TestModel::llama().write(&model).unwrap();
     std::fs::write(&prompts, "abc\ncab\n").unwrap();
     let output = pacemark()
-        .args(["-m", model.to_str().unwrap(), "-c", "1,3", "-n", "6", "--output-tokens", "4", "-o", "json"])
+        .args([
+            "-m",
+            model.to_str().unwrap(),
+            "-c",
+            "1,3",
+            "-n",
+            "6",
+            "--output-tokens",
+            "4",
+            "-o",
+            "json",
+        ])
         .args(["--endpoint", "completions", "--prompts", prompts.to_str().unwrap()])
         .args(["--serve-arg=-t", "--serve-arg=1"])
         .output()
@@ -186,7 +243,14 @@ fn a_server_of_its_own_with_a_real_model() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&rows[1]["requests"], &rows[1]["failed"], &rows[1]["model"]), (&6.into(), &0.into(), &"tiny".into()));
-    assert_eq!((&rows[1]["output_tokens"], &rows[1]["token_source"]), (&24.into(), &"usage".into()), "{said}");
+    assert_eq!(
+        (&rows[1]["requests"], &rows[1]["failed"], &rows[1]["model"]),
+        (&6.into(), &0.into(), &"tiny".into())
+    );
+    assert_eq!(
+        (&rows[1]["output_tokens"], &rows[1]["token_source"]),
+        (&24.into(), &"usage".into()),
+        "{said}"
+    );
     std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -3,12 +3,14 @@
 use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
-/// Every sixth layer is global; the others see `sliding_window` positions and rotate with base 10000 (the Gemma 3
-/// technical report, 2025). GGUF files have the `1 +` of Gemma's norms folded into their weights.
+/// Every sixth layer is global; the others see `sliding_window` positions and rotate with base
+/// 10000 (the Gemma 3 technical report, 2025). GGUF files have the `1 +` of Gemma's norms folded
+/// into their weights.
 pub const GEMMA3: Arch = Arch {
     name: "gemma3",
     config: |keys| {
-        let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
+        let (n_embd, n_heads) =
+            (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let n_layers = keys.size("block_count")?.min(1 << 16);
         let head_dim = keys.head_dim(n_embd / n_heads)?;
         let global = LayerKind {
@@ -25,9 +27,11 @@ pub const GEMMA3: Arch = Arch {
         let is_local = keys.window_pattern(6, n_layers)?;
         // A file without a window has layers of one kind, whatever it says of the other.
         let kind = |is_local: bool| if is_local && local.window.is_some() { local } else { global };
-        // The 27B model (62 layers) scales queries by its embedding's share of a head instead of the head's size.
+        // The 27B model (62 layers) scales queries by its embedding's share of a head instead of
+        // the head's size.
         let scaled_by = if n_layers == 62 { n_embd / n_heads } else { head_dim };
-        let attn_scale = keys.opt_f32("attention.scale")?.unwrap_or(1.0 / (scaled_by as f32).sqrt());
+        let attn_scale =
+            keys.opt_f32("attention.scale")?.unwrap_or(1.0 / (scaled_by as f32).sqrt());
         Ok(ModelConfig {
             architecture: "gemma3",
             n_embd,

@@ -7,7 +7,8 @@ use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 pub const GPT2: Arch = Arch {
     name: "gpt2",
     config: |keys| {
-        let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
+        let (n_embd, n_heads) =
+            (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.whole_heads(n_embd, n_heads)?;
         let layer = LayerKind { window: None, rope_theta: 10_000.0, rope_factor: 1.0 };
         Ok(ModelConfig {

@@ -3,12 +3,14 @@
 use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
-/// Layer norms and biases as in gpt2, a rotation of a part of each head, and both blocks of a layer beside each other (Black
-/// et al., 2022). The rows of its fused matrix are all of Q, then K, then V, as llama.cpp's converter sorts them.
+/// Layer norms and biases as in gpt2, a rotation of a part of each head, and both blocks of a layer
+/// beside each other (Black et al., 2022). The rows of its fused matrix are all of Q, then K, then
+/// V, as llama.cpp's converter sorts them.
 pub const GPTNEOX: Arch = Arch {
     name: "gptneox",
     config: |keys| {
-        let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
+        let (n_embd, n_heads) =
+            (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.whole_heads(n_embd, n_heads)?;
         let layer = LayerKind {
             window: None,

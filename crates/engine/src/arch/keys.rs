@@ -1,5 +1,6 @@
-//! Access to the keys of one architecture, with an account of what was read: a key that nothing reads is an error, unless it is
-//! known to change nothing. What the keys mean is llama.cpp's `src/llama-model.cpp`.
+//! Access to the keys of one architecture, with an account of what was read: a key that nothing
+//! reads is an error, unless it is known to change nothing. What the keys mean is llama.cpp's
+//! `src/llama-model.cpp`.
 
 use crate::{EngineError, Ffn};
 use pacemark_modelfile::{Metadata, ModelFileError, Value};
@@ -55,13 +56,17 @@ impl<'a> Keys<'a> {
         format!("{}.{key}", self.prefix)
     }
 
-    /// The value of a key, of whatever type. Of a list with an entry for each layer, all the same, that entry.
+    /// The value of a key, of whatever type. Of a list with an entry for each layer, all the same,
+    /// that entry.
     fn get(&self, key: &str) -> Result<Option<Value>, EngineError> {
         self.asked.borrow_mut().insert(key.to_string());
         let Some(value) = self.metadata.get(&self.full(key)) else { return Ok(None) };
         let Some(list) = value.as_integers::<i64>() else { return Ok(Some(value.clone())) };
         let n_layers = self.metadata.opt_u32(&self.full("block_count"))?.unwrap_or(0) as usize;
-        match list.first().filter(|first| list.len() == n_layers && list.iter().all(|other| other == *first)) {
+        match list
+            .first()
+            .filter(|first| list.len() == n_layers && list.iter().all(|other| other == *first))
+        {
             Some(&entry) => Ok(Some(Value::I64(entry))),
             None => {
                 let expected = "a number, or a list with the same for each layer";
@@ -105,7 +110,8 @@ impl<'a> Keys<'a> {
         match self.get(key)? {
             None => Ok(None),
             Some(value) => {
-                let number = number(&value).ok_or_else(|| self.invalid(key, "a float", value.describe()))?;
+                let number =
+                    number(&value).ok_or_else(|| self.invalid(key, "a float", value.describe()))?;
                 Ok(Some(number as f32))
             }
         }
@@ -126,19 +132,29 @@ impl<'a> Keys<'a> {
         Ok(self.metadata.opt_string(&self.full(key))?)
     }
 
-    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file does not say otherwise
-    /// by another such number or by a list.
-    pub(crate) fn window_pattern(&self, default: usize, n_layers: usize) -> Result<Vec<bool>, EngineError> {
+    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file
+    /// does not say otherwise by another such number or by a list.
+    pub(crate) fn window_pattern(
+        &self,
+        default: usize,
+        n_layers: usize,
+    ) -> Result<Vec<bool>, EngineError> {
         let key = "attention.sliding_window_pattern";
         self.asked.borrow_mut().insert(key.to_string());
         let list = match self.metadata.get(&self.full(key)) {
             None => None,
             Some(Value::Bools(list)) => Some(list.clone()),
-            Some(other) => other.as_integers::<u32>().map(|list| list.iter().map(|&entry| entry != 0).collect()),
+            Some(other) => other
+                .as_integers::<u32>()
+                .map(|list| list.iter().map(|&entry| entry != 0).collect()),
         };
         match list {
             Some(list) if list.len() == n_layers => Ok(list),
-            Some(list) => Err(self.invalid(key, &format!("an entry for each of {n_layers} layers"), list.len())),
+            Some(list) => Err(self.invalid(
+                key,
+                &format!("an entry for each of {n_layers} layers"),
+                list.len(),
+            )),
             None => {
                 let every = self.opt_size(key)?.unwrap_or(default);
                 Ok((1..=n_layers).map(|layer| !layer.is_multiple_of(every)).collect())
@@ -146,7 +162,8 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Elements of a head where the heads share out the stream evenly and the file does not say otherwise.
+    /// Elements of a head where the heads share out the stream evenly and the file does not say
+    /// otherwise.
     pub(crate) fn whole_heads(&self, n_embd: usize, n_heads: usize) -> Result<usize, EngineError> {
         if !n_embd.is_multiple_of(n_heads) {
             return Err(self.invalid(
@@ -158,7 +175,8 @@ impl<'a> Keys<'a> {
         self.head_dim(n_embd / n_heads)
     }
 
-    /// Elements of a head, `default` where the file does not say; keys and values must have the same.
+    /// Elements of a head, `default` where the file does not say; keys and values must have the
+    /// same.
     pub(crate) fn head_dim(&self, default: usize) -> Result<usize, EngineError> {
         let key = self.opt_size("attention.key_length")?.unwrap_or(default);
         match self.opt_size("attention.value_length")? {
@@ -169,19 +187,23 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Which GELU a feed-forward block without a gate has: `default` where the file does not say, as GGUF files of these
-    /// architectures do not. The key and its values are those of Hugging Face's configurations, whose reader sets it.
+    /// Which GELU a feed-forward block without a gate has: `default` where the file does not say,
+    /// as GGUF files of these architectures do not. The key and its values are those of Hugging
+    /// Face's configurations, whose reader sets it.
     pub(crate) fn gelu(&self, default: Ffn) -> Result<Ffn, EngineError> {
         let key = "hidden_activation";
         match self.opt_string(key)? {
             None => Ok(default),
             Some("gelu") => Ok(Ffn::GeluErf),
             Some("gelu_new" | "gelu_fast" | "gelu_pytorch_tanh") => Ok(Ffn::GeluTanh),
-            Some(other) => Err(self.invalid(key, "gelu, gelu_new, gelu_fast or gelu_pytorch_tanh", other)),
+            Some(other) => {
+                Err(self.invalid(key, "gelu, gelu_new, gelu_fast or gelu_pytorch_tanh", other))
+            }
         }
     }
 
-    /// The divisor of positions: 1 without scaling; only linear scaling is known, which is meant where no type is named.
+    /// The divisor of positions: 1 without scaling; only linear scaling is known, which is meant
+    /// where no type is named.
     pub(crate) fn rope_factor(&self) -> Result<f32, EngineError> {
         let said = self.opt_nonzero("rope.scaling.factor")?;
         let old = self.opt_nonzero("rope.scale_linear")?;
@@ -190,7 +212,10 @@ impl<'a> Keys<'a> {
             Some("none") => Ok(1.0),
             Some(other) => Err(EngineError::Unsupported {
                 file: self.metadata.file().display().to_string(),
-                what: format!("{}: {other} is not supported (supported: none, linear)", self.full("rope.scaling.type")),
+                what: format!(
+                    "{}: {other} is not supported (supported: none, linear)",
+                    self.full("rope.scaling.type")
+                ),
             }),
         }
     }
@@ -199,18 +224,23 @@ impl<'a> Keys<'a> {
     pub(crate) fn expect_all_read(&self) -> Result<(), EngineError> {
         let asked = self.asked.borrow();
         for (full, value) in self.metadata.iter() {
-            let Some(key) = full.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('.')) else { continue };
+            let Some(key) = full.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('.'))
+            else {
+                continue;
+            };
             if asked.contains(key) || HARMLESS.contains(&key) {
                 continue;
             }
             match NEUTRAL.iter().find(|(neutral, _)| *neutral == key) {
                 Some((_, neutral)) if same(value, neutral) => {}
                 Some((_, neutral)) => {
-                    let expected = format!("{}: anything else is not supported", neutral.describe());
+                    let expected =
+                        format!("{}: anything else is not supported", neutral.describe());
                     return Err(self.invalid(key, &expected, value.describe()));
                 }
                 None => {
-                    let expected = format!("a key that Pacemark knows of architecture {}", self.prefix);
+                    let expected =
+                        format!("a key that Pacemark knows of architecture {}", self.prefix);
                     return Err(self.invalid(key, &expected, value.describe()));
                 }
             }
@@ -219,7 +249,8 @@ impl<'a> Keys<'a> {
     }
 
     pub(crate) fn invalid(&self, key: &str, expected: &str, found: impl ToString) -> EngineError {
-        ModelFileError::invalid(self.metadata.file(), self.full(key), expected, found.to_string()).into()
+        ModelFileError::invalid(self.metadata.file(), self.full(key), expected, found.to_string())
+            .into()
     }
 }
 

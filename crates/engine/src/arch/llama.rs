@@ -3,11 +3,13 @@
 use super::Arch;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
-/// Pre-norm, SiLU-gated, grouped-query attention. GGUF files store Q and K for the interleaved RoPE of the original code.
+/// Pre-norm, SiLU-gated, grouped-query attention. GGUF files store Q and K for the interleaved RoPE
+/// of the original code.
 pub const LLAMA: Arch = Arch {
     name: "llama",
     config: |keys| {
-        let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
+        let (n_embd, n_heads) =
+            (keys.size("embedding_length")?, keys.size("attention.head_count")?);
         let head_dim = keys.head_dim(n_embd / n_heads)?;
         let layer = LayerKind {
             window: None,

@@ -4,11 +4,15 @@ use super::Arch;
 use super::keys::Keys;
 use crate::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
 
-/// As llama, with biases on Q, K and V, and rows in the order of rotate-half (the Qwen2 technical report, 2024).
+/// As llama, with biases on Q, K and V, and rows in the order of rotate-half (the Qwen2 technical
+/// report, 2024).
 pub const QWEN2: Arch = Arch { name: "qwen2", config: |keys| qwen(keys, "qwen2") };
 
 /// What the generations of Qwen have in common; the newer one's own features are set by its file.
-pub(super) fn qwen(keys: &Keys<'_>, architecture: &'static str) -> Result<ModelConfig, crate::EngineError> {
+pub(super) fn qwen(
+    keys: &Keys<'_>,
+    architecture: &'static str,
+) -> Result<ModelConfig, crate::EngineError> {
     let (n_embd, n_heads) = (keys.size("embedding_length")?, keys.size("attention.head_count")?);
     let head_dim = keys.head_dim(n_embd / n_heads)?;
     let layer = LayerKind {

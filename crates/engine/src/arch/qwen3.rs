@@ -2,7 +2,8 @@
 
 use super::{Arch, qwen2::qwen};
 
-/// As qwen2, but every query and key head has an RMS norm in place of the biases (the Qwen3 technical report, 2025).
+/// As qwen2, but every query and key head has an RMS norm in place of the biases (the Qwen3
+/// technical report, 2025).
 pub const QWEN3: Arch = Arch {
     name: "qwen3",
     config: |keys| {

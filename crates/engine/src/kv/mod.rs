@@ -1,7 +1,9 @@
-//! The KV cache: pages of [`KV_BLOCK`] tokens, keys and values each in a type of their own ([`KvTypes`]).
+//! The KV cache: pages of [`KV_BLOCK`] tokens, keys and values each in a type of their own
+//! ([`KvTypes`]).
 //!
-//! A block number names the same place in every (layer, KV head) lane. A sequence holds a table of blocks and the position
-//! stored in each slot; attention masks by that position. What a page's bytes mean is the business of `kernels` (`kv_page.rs`).
+//! A block number names the same place in every (layer, KV head) lane. A sequence holds a table of
+//! blocks and the position stored in each slot; attention masks by that position. What a page's
+//! bytes mean is the business of `kernels` (`kv_page.rs`).
 
 use crate::{EngineError, ModelConfig};
 use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, KvTypes, Team, write_key, write_value};
@@ -12,7 +14,8 @@ pub struct KvCache {
     head_dim: usize,
     types: KvTypes,
     n_blocks: usize,
-    /// A layer each: `[n_kv_heads][n_blocks]` pages. Zeroed memory that the system commits on first use.
+    /// A layer each: `[n_kv_heads][n_blocks]` pages. Zeroed memory that the system commits on first
+    /// use.
     keys: Vec<Vec<u8>>,
     /// Likewise.
     values: Vec<Vec<u8>>,
@@ -24,7 +27,8 @@ pub struct KvCache {
 pub struct SequenceKv {
     blocks: Vec<u32>,
     positions: Vec<i32>,
-    /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them back.
+    /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them
+    /// back.
     leased: bool,
 }
 
@@ -39,9 +43,10 @@ impl SequenceKv {
         self.positions.is_empty()
     }
 
-    /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more as far as those go. Which
-    /// tokens are in them, and whether other sequences hold the same blocks, is the caller's account; what it must see to is
-    /// that no two sequences write to one slot.
+    /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more
+    /// as far as those go. Which tokens are in them, and whether other sequences hold the same
+    /// blocks, is the caller's account; what it must see to is that no two sequences write to one
+    /// slot.
     pub fn place(&mut self, blocks: &[u32], len: usize) {
         self.leased = true;
         self.blocks.clear();
@@ -67,11 +72,14 @@ impl KvCache {
         (n_ctx.div_ceil(KV_BLOCK) as u64).checked_mul(block as u64)
     }
 
-    /// An empty cache for `n_ctx` tokens in all. The caller has checked [`Self::bytes_for`] against the memory there is.
+    /// An empty cache for `n_ctx` tokens in all. The caller has checked [`Self::bytes_for`] against
+    /// the memory there is.
     pub fn new(config: &ModelConfig, types: KvTypes, n_ctx: usize) -> KvCache {
         let n_blocks = n_ctx.div_ceil(KV_BLOCK);
         let (k_page, v_page) = types.page_bytes(config.head_dim);
-        let lanes = |page: usize| config.layers.iter().map(|_| vec![0; n_blocks * config.n_kv_heads * page]).collect();
+        let lanes = |page: usize| {
+            config.layers.iter().map(|_| vec![0; n_blocks * config.n_kv_heads * page]).collect()
+        };
         KvCache {
             n_kv_heads: config.n_kv_heads,
             head_dim: config.head_dim,
@@ -99,7 +107,8 @@ impl KvCache {
         if self.n_blocks == 0 { 0 } else { self.allocated_bytes() / self.n_blocks as u64 * used }
     }
 
-    /// Hands out all free blocks, for [`SequenceKv::place`]: from now on the caller keeps account of them.
+    /// Hands out all free blocks, for [`SequenceKv::place`]: from now on the caller keeps account
+    /// of them.
     pub fn lease(&mut self) -> Vec<u32> {
         self.free.drain(..).rev().collect()
     }
@@ -110,10 +119,15 @@ impl KvCache {
     }
 
     /// Makes room for `n` more tokens of `sequence`; nothing changes if there is not enough.
-    pub(crate) fn extend(&mut self, sequence: &mut SequenceKv, n: usize) -> Result<(), EngineError> {
+    pub(crate) fn extend(
+        &mut self,
+        sequence: &mut SequenceKv,
+        n: usize,
+    ) -> Result<(), EngineError> {
         let len = sequence.positions.len() + n;
         let more = len.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
-        let foreign = sequence.leased && (more > 0 || sequence.blocks.iter().any(|&id| id as usize >= self.n_blocks));
+        let foreign = sequence.leased
+            && (more > 0 || sequence.blocks.iter().any(|&id| id as usize >= self.n_blocks));
         if foreign || more > self.free.len() {
             return Err(EngineError::KvFull { n_blocks: self.n_blocks });
         }
@@ -141,7 +155,11 @@ impl KvCache {
     /// The lanes of one layer, a KV head each.
     pub(crate) fn lanes(&self, layer: usize) -> Vec<KvLane<'_>> {
         let (k, v) = self.lane_bytes();
-        self.keys[layer].chunks_exact(k).zip(self.values[layer].chunks_exact(v)).map(|(k, v)| KvLane { k, v }).collect()
+        self.keys[layer]
+            .chunks_exact(k)
+            .zip(self.values[layer].chunks_exact(v))
+            .map(|(k, v)| KvLane { k, v })
+            .collect()
     }
 
     /// Bytes of a lane of keys and of one of values.
@@ -150,7 +168,8 @@ impl KvCache {
         (self.n_blocks * k_page, self.n_blocks * v_page)
     }
 
-    /// Stores keys and values of a batch, `[n_tokens, n_kv_heads * head_dim]` each; token `t` goes to `slots[t]`.
+    /// Stores keys and values of a batch, `[n_tokens, n_kv_heads * head_dim]` each; token `t` goes
+    /// to `slots[t]`.
     pub(crate) fn write(
         &mut self,
         team: &Team,
@@ -238,7 +257,8 @@ mod tests {
             if cache.extend(sequence, step % 23 + 1).is_err() {
                 cache.truncate(sequence, step % 17);
             }
-            let mut held: Vec<u32> = a.blocks().iter().chain(b.blocks()).chain(&cache.free).copied().collect();
+            let mut held: Vec<u32> =
+                a.blocks().iter().chain(b.blocks()).chain(&cache.free).copied().collect();
             held.sort_unstable();
             assert_eq!(held, (0..7).collect::<Vec<u32>>(), "step {step}");
             assert_eq!(a.blocks().len(), a.len().div_ceil(KV_BLOCK));

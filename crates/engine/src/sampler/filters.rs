@@ -39,7 +39,8 @@ pub(super) fn keep_min_p(candidates: &mut Vec<(f32, TokenId)>, p: f32) {
     }
 }
 
-/// Keeps those whose logits are within `n` standard deviations of the largest; what is impossible does not count.
+/// Keeps those whose logits are within `n` standard deviations of the largest; what is impossible
+/// does not count.
 pub(super) fn keep_top_n_sigma(candidates: &mut Vec<(f32, TokenId)>, n: f32) {
     let possible = || candidates.iter().map(|c| f64::from(c.0)).filter(|logit| logit.is_finite());
     let count = possible().count() as f64;
@@ -59,10 +60,13 @@ pub(super) fn keep_typical(candidates: &mut Vec<(f32, TokenId)>, p: f32) {
     }
     let probabilities = probabilities(candidates);
     let information = |p: f64| if p > 0.0 { -p.ln() } else { f64::INFINITY };
-    let entropy: f64 = probabilities.iter().filter(|p| **p > 0.0).map(|&p| p * information(p)).sum();
+    let entropy: f64 =
+        probabilities.iter().filter(|p| **p > 0.0).map(|&p| p * information(p)).sum();
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     let distance = |i: usize| (information(probabilities[i]) - entropy).abs();
-    order.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)).then(candidates[a].1.cmp(&candidates[b].1)));
+    order.sort_by(|&a, &b| {
+        distance(a).total_cmp(&distance(b)).then(candidates[a].1.cmp(&candidates[b].1))
+    });
     let mut sum = 0.0;
     let enough = order.iter().position(|&i| {
         sum += probabilities[i];
@@ -79,7 +83,8 @@ pub(super) fn drop_top_choices(candidates: &mut Vec<(f32, TokenId)>, threshold: 
         return;
     }
     sort(candidates);
-    let likely = probabilities(candidates).iter().take_while(|p| **p >= f64::from(threshold)).count();
+    let likely =
+        probabilities(candidates).iter().take_while(|p| **p >= f64::from(threshold)).count();
     candidates.drain(..likely.saturating_sub(1));
 }
 

@@ -1,7 +1,7 @@
 //! From logits to a token.
 //!
-//! The order of llama.cpp's default chain: penalties, top-n-sigma, top-k, typical-p, top-p, min-p, XTC, temperature, then the
-//! draw. Candidates that fall to a filter never come back.
+//! The order of llama.cpp's default chain: penalties, top-n-sigma, top-k, typical-p, top-p, min-p,
+//! XTC, temperature, then the draw. Candidates that fall to a filter never come back.
 
 mod filters;
 mod penalties;
@@ -21,17 +21,20 @@ pub struct SamplerConfig {
     pub top_p: f32,
     /// Only tokens at least this fraction as likely as the most likely; 0 for all.
     pub min_p: f32,
-    /// Only the tokens whose information is nearest to the entropy, up to this probability together; 1 for all (Meister et
-    /// al., 2023).
+    /// Only the tokens whose information is nearest to the entropy, up to this probability
+    /// together; 1 for all (Meister et al., 2023).
     pub typical_p: f32,
-    /// Only tokens whose logits are within so many standard deviations of the largest; 0 for all (Tang et al., 2024).
+    /// Only tokens whose logits are within so many standard deviations of the largest; 0 for all
+    /// (Tang et al., 2024).
     pub top_n_sigma: f32,
-    /// How often all but the least likely of the tokens with at least [`xtc_threshold`](SamplerConfig::xtc_threshold) are left
-    /// out ("exclude top choices", as llama.cpp has it); 0 for never.
+    /// How often all but the least likely of the tokens with at least
+    /// [`xtc_threshold`](SamplerConfig::xtc_threshold) are left out ("exclude top choices", as
+    /// llama.cpp has it); 0 for never.
     pub xtc_probability: f32,
     /// A probability.
     pub xtc_threshold: f32,
-    /// Divides positive and multiplies negative logits of tokens in prompt or output (Keskar et al., 2019); 1 for none.
+    /// Divides positive and multiplies negative logits of tokens in prompt or output (Keskar et
+    /// al., 2019); 1 for none.
     pub repetition_penalty: f32,
     /// How many tokens back the repetition penalty looks; `None` for all.
     pub repetition_window: Option<usize>,
@@ -85,9 +88,16 @@ pub struct Sampler {
 impl Sampler {
     /// A sampler for a sequence that starts with `prompt`.
     pub fn new(config: SamplerConfig, prompt: &[TokenId]) -> Sampler {
-        let kernels = pacemark_kernels::available().next().expect("portable kernels are always there");
+        let kernels =
+            pacemark_kernels::available().next().expect("portable kernels are always there");
         let penalties = Penalties::new(&config, prompt);
-        Sampler { random: SplitMix64(config.seed), config, penalties, candidates: Vec::new(), kernels }
+        Sampler {
+            random: SplitMix64(config.seed),
+            config,
+            penalties,
+            candidates: Vec::new(),
+            kernels,
+        }
     }
 
     /// Chooses from `logits`, `[n_vocab]`, and remembers the choice for the penalties.
@@ -106,7 +116,8 @@ impl Sampler {
 
     fn draw(&mut self, logits: &[f32], greedy: bool) -> TokenId {
         self.candidates.clear();
-        self.candidates.extend(logits.iter().enumerate().map(|(id, &logit)| (number(logit), id as TokenId)));
+        self.candidates
+            .extend(logits.iter().enumerate().map(|(id, &logit)| (number(logit), id as TokenId)));
         self.penalties.apply(&mut self.candidates);
         let c = &self.config;
         if !greedy {
@@ -120,8 +131,10 @@ impl Sampler {
             }
         }
         if c.temperature <= 0.0 {
-            let better = |a: &(f32, TokenId), b: &(f32, TokenId)| b.0 > a.0 || (b.0 == a.0 && b.1 < a.1);
-            let best = self.candidates.iter().copied().reduce(|a, b| if better(&a, &b) { b } else { a });
+            let better =
+                |a: &(f32, TokenId), b: &(f32, TokenId)| b.0 > a.0 || (b.0 == a.0 && b.1 < a.1);
+            let best =
+                self.candidates.iter().copied().reduce(|a, b| if better(&a, &b) { b } else { a });
             return best.map_or(0, |(_, id)| id);
         }
         let max = self.candidates.iter().map(|&(logit, _)| logit).fold(f32::NEG_INFINITY, f32::max);
@@ -139,7 +152,12 @@ impl Sampler {
 }
 
 /// The log-probabilities of one row of logits.
-pub(crate) fn logprobs(kernels: &KernelSet, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs {
+pub(crate) fn logprobs(
+    kernels: &KernelSet,
+    logits: &[f32],
+    chosen: TokenId,
+    n_top: usize,
+) -> TokenLogprobs {
     let total = kernels.log_sum_exp(logits);
     let of = |logit: f32| (f64::from(logit) - total) as f32;
     let mut top: Vec<(f32, TokenId)> = Vec::with_capacity(n_top + 1);
@@ -155,7 +173,8 @@ pub(crate) fn logprobs(kernels: &KernelSet, logits: &[f32], chosen: TokenId, n_t
 }
 
 impl crate::Model {
-    /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens, from one row of logits.
+    /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens, from one row of
+    /// logits.
     pub fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs {
         logprobs(self.kernels, logits, chosen, n_top)
     }

@@ -30,10 +30,18 @@ impl Penalties {
         let seen = match config.repetition_window {
             _ if config.repetition_penalty == 1.0 => Seen::Nothing,
             None => Seen::All(prompt.iter().copied().collect()),
-            Some(n) => Seen::Last(prompt[prompt.len().saturating_sub(n)..].iter().copied().collect(), n),
+            Some(n) => {
+                Seen::Last(prompt[prompt.len().saturating_sub(n)..].iter().copied().collect(), n)
+            }
         };
         let (presence, frequency) = (config.presence_penalty, config.frequency_penalty);
-        Penalties { repetition: config.repetition_penalty, presence, frequency, counts: HashMap::new(), seen }
+        Penalties {
+            repetition: config.repetition_penalty,
+            presence,
+            frequency,
+            counts: HashMap::new(),
+            seen,
+        }
     }
 
     fn counted(&self) -> bool {
@@ -73,7 +81,9 @@ impl Penalties {
         match &self.seen {
             Seen::Nothing => {}
             Seen::All(seen) => seen.iter().for_each(|id| repeat(*id)),
-            Seen::Last(recent, _) => recent.iter().collect::<HashSet<_>>().into_iter().for_each(|id| repeat(*id)),
+            Seen::Last(recent, _) => {
+                recent.iter().collect::<HashSet<_>>().into_iter().for_each(|id| repeat(*id))
+            }
         }
         for (&id, &count) in &self.counts {
             if let Some((logit, _)) = candidates.get_mut(id as usize) {

@@ -13,7 +13,10 @@ fn frequencies(config: SamplerConfig, logits: &[f32]) -> Vec<f64> {
 }
 
 fn near(found: &[f64], expected: &[f64]) {
-    assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.02), "{found:?} {expected:?}");
+    assert!(
+        found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.02),
+        "{found:?} {expected:?}"
+    );
 }
 
 #[test]
@@ -35,7 +38,8 @@ fn filters_by_hand() {
     // Logits -2.30, -0.92, -1.61, -1.20: their standard deviation is 0.52.
     let sigma = SamplerConfig { top_n_sigma: 1.0, ..hot.clone() };
     near(&frequencies(sigma, &logits), &[0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
-    // Three reach 0.2 (just below it, for rounding); the least likely of them stays, and what is below it.
+    // Three reach 0.2 (just below it, for rounding); the least likely of them stays, and what is
+    // below it.
     let xtc = SamplerConfig { xtc_probability: 1.0, xtc_threshold: 0.199, ..hot.clone() };
     near(&frequencies(xtc.clone(), &logits), &[1.0 / 3.0, 0.0, 2.0 / 3.0, 0.0]);
     let half = SamplerConfig { xtc_probability: 0.5, ..xtc };
@@ -46,7 +50,11 @@ fn filters_by_hand() {
 
 #[test]
 fn penalties_act_on_what_they_name() {
-    let config = SamplerConfig { repetition_penalty: 2.0, presence_penalty: 0.5, ..SamplerConfig::default() };
+    let config = SamplerConfig {
+        repetition_penalty: 2.0,
+        presence_penalty: 0.5,
+        ..SamplerConfig::default()
+    };
     // 3 is in the prompt: 4 / 2 = 2 < 2.2. Then 1 is in the output: 2.2 / 2 - 0.5 < 2.
     let mut sampler = Sampler::new(config, &[3]);
     let logits = [0.0, 2.2, 1.0, 4.0];
@@ -75,9 +83,14 @@ fn a_seed_repeats_itself() {
 
 #[test]
 fn a_window_bounds_what_repeats() {
-    let config = SamplerConfig { repetition_penalty: 2.0, repetition_window: Some(2), ..SamplerConfig::default() };
+    let config = SamplerConfig {
+        repetition_penalty: 2.0,
+        repetition_window: Some(2),
+        ..SamplerConfig::default()
+    };
     let logits = [4.0, 3.0, 2.5];
-    // 0 is four tokens back. Then 0 and the prompt's last are in the window; then 0 and 1; then 1 and 2.
+    // 0 is four tokens back. Then 0 and the prompt's last are in the window; then 0 and 1; then 1
+    // and 2.
     let mut sampler = Sampler::new(config.clone(), &[0, 1, 2, 2]);
     assert_eq!([(); 4].map(|()| sampler.sample(&logits)), [0, 1, 2, 0]);
     let mut nothing = Sampler::new(SamplerConfig { repetition_window: Some(0), ..config }, &[0, 0]);

@@ -1,9 +1,10 @@
-//! The one way in which a file is written: whole or not at all, in the place of nothing but an older one.
+//! The one way in which a file is written: whole or not at all, in the place of nothing but an
+//! older one.
 //!
-//! Where a regular file is, or nothing, the bytes go to a new file beside it that takes its name when it is complete, with the
-//! older one's mode and owner; a failure leaves the older one as it was. What is no regular file (a device, a FIFO, an open
-//! descriptor such as `/dev/stdout`) is written to as it stands. Links are followed: the file at their end is replaced, they
-//! stay.
+//! Where a regular file is, or nothing, the bytes go to a new file beside it that takes its name
+//! when it is complete, with the older one's mode and owner; a failure leaves the older one as it
+//! was. What is no regular file (a device, a FIFO, an open descriptor such as `/dev/stdout`) is
+//! written to as it stands. Links are followed: the file at their end is replaced, they stay.
 
 mod place;
 
@@ -43,7 +44,8 @@ struct Replaces {
 }
 
 impl Output {
-    /// Makes sure that `path` can be written. A FIFO waits here for its reader, as it does for every program.
+    /// Makes sure that `path` can be written. A FIFO waits here for its reader, as it does for
+    /// every program.
     pub fn create(path: &Path) -> Result<Output, OutputError> {
         let failed = |source| OutputError { path: path.to_owned(), source };
         let (file, replaces) = match place::of(path).map_err(failed)? {
@@ -74,8 +76,8 @@ impl Output {
         drop(file);
         match temporary.rename(&target) {
             Ok(()) => {}
-            // The file is a mount point of its own, as containers have them: no other can take its place. Its bytes are
-            // all there, so only now does the older file go.
+            // The file is a mount point of its own, as containers have them: no other can take its
+            // place. Its bytes are all there, so only now does the older file go.
             Err((temporary, error)) if is_mount_point(&error) => {
                 overwrite(temporary.path(), &target).map_err(failed)?
             }
@@ -106,7 +108,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<u64, OutputError> {
     Output::create(path)?.write_whole(bytes)
 }
 
-/// A reader of ours that goes away ends a program quietly where it read standard output; who was to get a file is told.
+/// A reader of ours that goes away ends a program quietly where it read standard output; who was to
+/// get a file is told.
 fn told(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::BrokenPipe => io::Error::other("its reader has gone (broken pipe)"),
@@ -114,7 +117,8 @@ fn told(error: io::Error) -> io::Error {
     }
 }
 
-/// A new file that can take the place of `target`, which is opened to be sure that it may be written.
+/// A new file that can take the place of `target`, which is opened to be sure that it may be
+/// written.
 fn beside(target: &Path, older: Option<&Metadata>) -> io::Result<(TemporaryFile, File)> {
     if older.is_some() {
         File::options().write(true).open(target)?;
@@ -123,7 +127,8 @@ fn beside(target: &Path, older: Option<&Metadata>) -> io::Result<(TemporaryFile,
     let directory = directory.unwrap_or(Path::new("."));
     let made = TemporaryFile::new_in(directory);
     let (temporary, file) = made.map_err(|error| match older {
-        // In its own place it could not be replaced as a whole, and a failure would cost what is there.
+        // In its own place it could not be replaced as a whole, and a failure would cost what is
+        // there.
         Some(_) => io::Error::new(
             error.kind(),
             format!("its directory takes no new file, and so cannot hold both until the new one is whole: {error}"),
@@ -136,7 +141,8 @@ fn beside(target: &Path, older: Option<&Metadata>) -> io::Result<(TemporaryFile,
     Ok((temporary, file))
 }
 
-/// Gives `file` mode and owner of an older one. Where only root may set that owner, the new file is ours.
+/// Gives `file` mode and owner of an older one. Where only root may set that owner, the new file is
+/// ours.
 fn keep(file: &File, older: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {

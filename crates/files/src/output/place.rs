@@ -29,7 +29,9 @@ pub(super) fn of(path: &Path) -> io::Result<Place> {
     match older {
         Some(about) if about.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         _ if is_descriptor(&target) => descriptor(&target).map(Place::Through),
-        Some(about) if !about.is_file() => File::options().write(true).open(&target).map(Place::Through),
+        Some(about) if !about.is_file() => {
+            File::options().write(true).open(&target).map(Place::Through)
+        }
         older => Ok(Place::File { target, older }),
     }
 }
@@ -62,16 +64,23 @@ fn follow(path: &Path) -> io::Result<(PathBuf, Option<Metadata>)> {
 
 /// Whether `path` is an entry of a directory of open descriptors: `/dev/fd/N`, `/proc/self/fd/N`.
 fn is_descriptor(path: &Path) -> bool {
-    let number = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u32>().is_ok());
-    let directory = path.parent().filter(|_| number && cfg!(unix)).and_then(|parent| parent.canonicalize().ok());
+    let number = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| name.parse::<u32>().is_ok());
+    let directory = path
+        .parent()
+        .filter(|_| number && cfg!(unix))
+        .and_then(|parent| parent.canonicalize().ok());
     directory.is_some_and(|directory| {
-        let in_proc = directory.starts_with("/proc") && directory.file_name().is_some_and(|name| name == "fd");
+        let in_proc = directory.starts_with("/proc")
+            && directory.file_name().is_some_and(|name| name == "fd");
         in_proc || directory == Path::new("/dev/fd")
     })
 }
 
-/// The open file behind a descriptor's name. Opened anew it would be written from its beginning, over what is there, so our
-/// own are shared, and others appended to.
+/// The open file behind a descriptor's name. Opened anew it would be written from its beginning,
+/// over what is there, so our own are shared, and others appended to.
 fn descriptor(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -90,7 +99,9 @@ fn descriptor(path: &Path) -> io::Result<File> {
 fn is_own(path: &Path, number: &str) -> bool {
     let own = ["/dev/fd", "/proc/self/fd"].map(|own| Path::new(own).canonicalize().ok());
     let directory = path.parent().and_then(|parent| parent.canonicalize().ok());
-    path.file_name().is_some_and(|name| name == number) && directory.is_some() && own.contains(&directory)
+    path.file_name().is_some_and(|name| name == number)
+        && directory.is_some()
+        && own.contains(&directory)
 }
 
 /// Whether `path` is a name of standard output, such as `/dev/stdout`.

@@ -40,9 +40,11 @@ pub enum StatementKind {
     With(Vec<(Target, Expr)>, Scoped),
     /// `{% autoescape %}`
     Autoescape(Expr, Scoped),
-    /// `{% generation %}`: marks what the assistant says, for training. To Jinja2 its body is a `caller`.
+    /// `{% generation %}`: marks what the assistant says, for training. To Jinja2 its body is a
+    /// `caller`.
     Generation(Arc<Macro>),
-    /// `{% block %}`: its place among the blocks, and if it is `scoped` the variables it sees besides the context's.
+    /// `{% block %}`: its place among the blocks, and if it is `scoped` the variables it sees
+    /// besides the context's.
     Block(usize, Option<Vec<(usize, Slot)>>),
     /// `{% break %}`
     Break,

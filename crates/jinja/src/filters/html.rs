@@ -39,7 +39,8 @@ pub fn xmlattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
             continue;
         }
         let key = key.text("xmlattr")?;
-        if key.contains(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '/' | '>' | '=')) {
+        if key.contains(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '/' | '>' | '='))
+        {
             return fail("xmlattr: invalid character in attribute name");
         }
         if !std::mem::take(&mut is_first) {
@@ -80,7 +81,9 @@ fn pairs(run: &Run<'_>, cursor: &mut Cursor) -> Result<Vec<(Value, Value)>> {
     while let Some(item) = cursor.next(run)? {
         match <[Value; 2]>::try_from(collect(run, &item)?) {
             Ok([key, value]) => pairs.push((key, value)),
-            Err(items) => return fail(format!("urlencode: expected pairs, found {} items", items.len())),
+            Err(items) => {
+                return fail(format!("urlencode: expected pairs, found {} items", items.len()));
+            }
         }
     }
     Ok(pairs)
@@ -90,7 +93,9 @@ fn pairs(run: &Run<'_>, cursor: &mut Cursor) -> Result<Vec<(Value, Value)>> {
 fn quote(run: &Run<'_>, value: &Value, in_query: bool, out: &mut Buffer<'_>) -> Result<()> {
     for byte in to_text(run, value)?.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => out.push(char::from(byte))?,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
+                out.push(char::from(byte))?
+            }
             b'/' if !in_query => out.push('/')?,
             b' ' if in_query => out.push('+')?,
             byte => out.push_str(&format!("%{byte:02X}"))?,

@@ -1,4 +1,5 @@
-//! `tojson` with the meaning it has in Hugging Face's environment: Python's `json.dumps`, and no HTML escapes.
+//! `tojson` with the meaning it has in Hugging Face's environment: Python's `json.dumps`, and no
+//! HTML escapes.
 
 use super::given;
 use crate::error::{Result, fail};
@@ -64,13 +65,19 @@ impl Dumps<'_, '_> {
                 let mut entries = dict.entries().to_vec();
                 self.run.budget.produce_many(entries.len(), 2 * size_of::<Value>())?;
                 if self.sort_keys {
-                    compare::sort(&mut entries, &mut |a, b| compare::less(&a.0, &b.0, &self.run.budget))?;
+                    compare::sort(&mut entries, &mut |a, b| {
+                        compare::less(&a.0, &b.0, &self.run.budget)
+                    })?;
                 }
-                let keys = entries.iter().map(|(key, _)| self.key(key)).collect::<Result<Vec<_>>>()?;
+                let keys =
+                    entries.iter().map(|(key, _)| self.key(key)).collect::<Result<Vec<_>>>()?;
                 let entries = keys.iter().zip(&entries).map(|(key, (_, value))| (Some(key), value));
                 self.container(["{", "}"], entries, depth, out)
             }
-            other => fail(format!("tojson: object of type {} is not JSON serializable", other.type_name())),
+            other => fail(format!(
+                "tojson: object of type {} is not JSON serializable",
+                other.type_name()
+            )),
         }
     }
 
@@ -118,7 +125,9 @@ impl Dumps<'_, '_> {
             Value::Int(_) => to_text(self.run, key)?,
             other => {
                 let found = other.type_name();
-                return fail(format!("tojson: keys must be str, int, float, bool or None, not {found}"));
+                return fail(format!(
+                    "tojson: keys must be str, int, float, bool or None, not {found}"
+                ));
             }
         })
     }
@@ -126,7 +135,8 @@ impl Dumps<'_, '_> {
     fn string(&self, text: &str, out: &mut Buffer<'_>) -> Result<()> {
         out.push('"')?;
         let mut rest = text;
-        let is_special = |c: char| c < ' ' || c == '"' || c == '\\' || (self.ensure_ascii && c > '~');
+        let is_special =
+            |c: char| c < ' ' || c == '"' || c == '\\' || (self.ensure_ascii && c > '~');
         while let Some(at) = rest.find(is_special) {
             out.push_str(&rest[..at])?;
             let c = rest[at..].chars().next().unwrap_or_default();

@@ -66,7 +66,9 @@ pub const FILTERS: &[Filter] = &[
     filter("max", order::max),
     filter("min", order::min),
     filter("pprint", pprint::pprint),
-    filter("random", |_, _, _| fail("filter 'random' is not supported: a prompt is the same each time")),
+    filter("random", |_, _, _| {
+        fail("filter 'random' is not supported: a prompt is the same each time")
+    }),
     filter("reject", select::reject),
     filter("rejectattr", select::rejectattr),
     filter("replace", text::replace),

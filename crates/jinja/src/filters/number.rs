@@ -29,14 +29,16 @@ pub fn int(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     Ok(match value.defined()? {
         Value::Float(number) if number.is_nan() => default,
         Value::Float(number) => Value::Int(truncated(*number)?),
-        Value::Text(text) => match u32::try_from(base).ok().and_then(|base| parse_int(text, base)) {
-            Some(number) => Value::Int(number),
-            // So that "42.23" gives 42.
-            None => match parse_float(text).filter(|number| number.is_finite()) {
-                Some(number) => Value::Int(truncated(number)?),
-                None => default,
-            },
-        },
+        Value::Text(text) => {
+            match u32::try_from(base).ok().and_then(|base| parse_int(text, base)) {
+                Some(number) => Value::Int(number),
+                // So that "42.23" gives 42.
+                None => match parse_float(text).filter(|number| number.is_finite()) {
+                    Some(number) => Value::Int(truncated(number)?),
+                    None => default,
+                },
+            }
+        }
         other => other.as_index().map_or(default, Value::Int),
     })
 }
@@ -57,9 +59,13 @@ pub fn round(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let number = match value.defined()? {
         Value::Float(number) => *number,
         other => match other.as_index() {
-            Some(number) if method.as_str() == Some("common") => return round_int(number, precision),
+            Some(number) if method.as_str() == Some("common") => {
+                return round_int(number, precision);
+            }
             Some(number) => number as f64,
-            None => return fail(format!("type {} doesn't define __round__ method", other.type_name())),
+            None => {
+                return fail(format!("type {} doesn't define __round__ method", other.type_name()));
+            }
         },
     };
     run.budget.step()?;
@@ -93,7 +99,9 @@ fn round_int(number: i128, precision: i128) -> Result<Value> {
     if precision >= 0 {
         return Ok(Value::Int(number));
     }
-    let Some(scale) = u32::try_from(precision.unsigned_abs()).ok().and_then(|zeros| 10i128.checked_pow(zeros)) else {
+    let Some(scale) =
+        u32::try_from(precision.unsigned_abs()).ok().and_then(|zeros| 10i128.checked_pow(zeros))
+    else {
         return Ok(Value::Int(0));
     };
     let (quotient, rest) = (number.div_euclid(scale), number.rem_euclid(scale));
@@ -120,9 +128,14 @@ pub fn filesizeformat(run: &Run<'_>, value: &Value, args: Args) -> Result<Value>
         let prefixes = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
         let within = |n: &usize| bytes < base.powi(*n as i32 + 2);
         let n = (0..prefixes.len()).find(within).unwrap_or(prefixes.len() - 1);
-        let prefix = if binary { format!("{}i", prefixes[n].to_uppercase()) } else { prefixes[n].to_owned() };
+        let prefix = if binary {
+            format!("{}i", prefixes[n].to_uppercase())
+        } else {
+            prefixes[n].to_owned()
+        };
         let size = base * bytes / base.powi(n as i32 + 2);
-        let shown = digits::special(size).map_or_else(|| digits::fixed(size, 1, false), str::to_owned);
+        let shown =
+            digits::special(size).map_or_else(|| digits::fixed(size, 1, false), str::to_owned);
         format!("{shown} {prefix}B")
     };
     Ok(Value::Text(run.budget.text(&text)?))

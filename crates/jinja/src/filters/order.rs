@@ -35,13 +35,15 @@ fn sorted(run: &Run<'_>, items: Vec<(Value, Value)>, reverse: bool) -> Result<Ve
 
 /// `sort(reverse=False, case_sensitive=False, attribute=None)`
 pub fn sort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
-    let [reverse, case_sensitive, attribute] = args.optional("sort", ["reverse", "case_sensitive", "attribute"])?;
+    let [reverse, case_sensitive, attribute] =
+        args.optional("sort", ["reverse", "case_sensitive", "attribute"])?;
     let (reverse, case_sensitive) = (is_true(reverse), is_true(case_sensitive));
     // Several attributes may be given, with commas between them.
     let paths = match &attribute {
-        Some(Value::Text(text)) => {
-            text.split(',').map(|path| Path::new(run, &Value::str(path))).collect::<Result<Vec<_>>>()?
-        }
+        Some(Value::Text(text)) => text
+            .split(',')
+            .map(|path| Path::new(run, &Value::str(path)))
+            .collect::<Result<Vec<_>>>()?,
         other => vec![Path::new(run, other.as_ref().unwrap_or(&Value::None))?],
     };
     let mut items = Vec::new();
@@ -58,7 +60,8 @@ pub fn sort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 /// `dictsort(case_sensitive=False, by='key', reverse=False)`
 pub fn dictsort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
-    let [case_sensitive, by, reverse] = args.optional("dictsort", ["case_sensitive", "by", "reverse"])?;
+    let [case_sensitive, by, reverse] =
+        args.optional("dictsort", ["case_sensitive", "by", "reverse"])?;
     let by_value = match by.as_ref().map(Value::as_str) {
         None | Some(Some("key")) => false,
         Some(Some("value")) => true,
@@ -105,7 +108,10 @@ fn extreme(run: &Run<'_>, name: &str, value: &Value, args: Args) -> Result<Value
             best = Some((key, item));
         }
     }
-    Ok(best.map_or_else(|| Value::undefined("no aggregated item, sequence was empty"), |(_, item)| item))
+    Ok(best.map_or_else(
+        || Value::undefined("no aggregated item, sequence was empty"),
+        |(_, item)| item,
+    ))
 }
 
 /// `unique(case_sensitive=False, attribute=None)`
@@ -130,7 +136,8 @@ pub fn unique(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 /// `groupby(attribute, default=None, case_sensitive=False)`
 pub fn groupby(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
-    let [attribute, default, case_sensitive] = args.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
+    let [attribute, default, case_sensitive] =
+        args.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
     let path = Path::new(run, &attribute.unwrap_or(Value::None))?.or(given(default));
     let case_sensitive = is_true(case_sensitive);
     let mut items = Vec::new();
@@ -156,7 +163,12 @@ pub fn groupby(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// The named tuple of a group; its name has the case that it has in the first item.
-fn grouped(run: &Run<'_>, path: &Path, group: (Value, Vec<Value>), case_sensitive: bool) -> Result<Value> {
+fn grouped(
+    run: &Run<'_>,
+    path: &Path,
+    group: (Value, Vec<Value>),
+    case_sensitive: bool,
+) -> Result<Value> {
     let (key, items) = group;
     let key = match items.first() {
         Some(first) if !case_sensitive => path.get(run, first)?,

@@ -25,7 +25,14 @@ struct Printer<'r, 'p> {
 
 impl Printer<'_, '_> {
     /// Writes `value` where the line is at `indent`, with `after` characters to follow it.
-    fn write(&self, value: &Value, indent: usize, after: usize, level: u16, out: &mut Buffer<'_>) -> Result<()> {
+    fn write(
+        &self,
+        value: &Value,
+        indent: usize,
+        after: usize,
+        level: u16,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
         let short = self.short(value, level)?;
         if short.n_chars() + indent + after <= WIDTH {
             return out.push_str(&short);
@@ -82,7 +89,14 @@ impl Printer<'_, '_> {
     }
 
     /// A string as several literals beside one another, in parentheses if it is all there is.
-    fn text(&self, text: &Text, indent: usize, after: usize, level: u16, out: &mut Buffer<'_>) -> Result<()> {
+    fn text(
+        &self,
+        text: &Text,
+        indent: usize,
+        after: usize,
+        level: u16,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
         let alone = usize::from(level == 0);
         let (indent, after) = (indent + alone, after + alone);
         let mut literals: Vec<Text> = Vec::new();
@@ -115,7 +129,8 @@ impl Printer<'_, '_> {
         while at < line.len() {
             let rest = &line[at..];
             let word = rest.find(is_space).unwrap_or(rest.len());
-            let next = at + rest[word..].find(|c| !is_space(c)).map_or(rest.len(), |space| word + space);
+            let next =
+                at + rest[word..].find(|c| !is_space(c)).map_or(rest.len(), |space| word + space);
             let end = if next == line.len() { end } else { 0 };
             if self.quoted(&line[start..next])?.n_chars() + indent + end > WIDTH && start < at {
                 literals.push(self.quoted(&line[start..at])?);
@@ -173,7 +188,9 @@ impl Printer<'_, '_> {
         self.run.budget.produce_many(entries.len(), 2 * size_of::<Value>())?;
         let mut entries = entries.to_vec();
         sort(&mut entries, &mut |a, b| match less(&a.0, &b.0, &self.run.budget) {
-            Err(error) if matches!(*error, Error::Render { .. }) => Ok(a.0.type_name() < b.0.type_name()),
+            Err(error) if matches!(*error, Error::Render { .. }) => {
+                Ok(a.0.type_name() < b.0.type_name())
+            }
             order => order,
         })?;
         Ok(entries)

@@ -6,7 +6,8 @@ use crate::predicates;
 use crate::value::iterate::Cursor;
 use crate::value::{Iter, Value};
 
-/// Attributes and items to go through, from an argument such as `"address.city"`, `"0.name"` or `1`.
+/// Attributes and items to go through, from an argument such as `"address.city"`, `"0.name"` or
+/// `1`.
 pub struct Path {
     parts: Vec<Value>,
     default: Option<Value>,
@@ -16,7 +17,9 @@ impl Path {
     /// The path that an argument names.
     pub fn new(run: &Run<'_>, argument: &Value) -> Result<Path> {
         let parts = match argument {
-            Value::Text(text) => text.split('.').map(|part| Path::part(run, part)).collect::<Result<_>>()?,
+            Value::Text(text) => {
+                text.split('.').map(|part| Path::part(run, part)).collect::<Result<_>>()?
+            }
             Value::None => Vec::new(),
             other => vec![other.clone()],
         };
@@ -131,7 +134,8 @@ pub fn rejectattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     chosen(run, "sync_do_rejectattr", value, args, true, false)
 }
 
-/// The items of which (or of whose attribute) a test says `wanted`; without a test, whether they are true.
+/// The items of which (or of whose attribute) a test says `wanted`; without a test, whether they
+/// are true.
 fn chosen(
     run: &Run<'_>,
     name: &'static str,

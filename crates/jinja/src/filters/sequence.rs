@@ -42,7 +42,9 @@ pub fn last(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     Ok(match value {
         Value::List(seq) | Value::Tuple(seq) => seq.items.last().cloned().unwrap_or_else(none),
         Value::Text(text) => match text.chars().next_back() {
-            Some(c) => Value::Text(run.budget.text(c.encode_utf8(&mut [0; 4]))?.with_markup(text.is_markup())),
+            Some(c) => Value::Text(
+                run.budget.text(c.encode_utf8(&mut [0; 4]))?.with_markup(text.is_markup()),
+            ),
             None => none(),
         },
         Value::Undefined(_) | Value::Dict(_) | Value::Range(_) | Value::View(_) => {

@@ -1,6 +1,7 @@
 //! `striptags`: a text without its tags, and with characters for HTML's references.
 //!
-//! Of the references by name those of HTML 4 are known; HTML 5 has two thousand more, which stay as they are.
+//! Of the references by name those of HTML 4 are known; HTML 5 has two thousand more, which stay as
+//! they are.
 
 use super::entities::{BARE, NAMES};
 use crate::error::Result;
@@ -12,9 +13,9 @@ use crate::value::text::Buffer;
 
 /// What browsers take the codes 0x80 to 0x9f for (Windows-1252).
 const WINDOWS: [u32; 32] = [
-    0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d,
-    0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d,
-    0x17e, 0x178,
+    0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039,
+    0x152, 0x8d, 0x17d, 0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc,
+    0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178,
 ];
 
 /// `striptags`
@@ -66,7 +67,8 @@ fn unescape(text: &str, out: &mut Buffer<'_>) -> Result<()> {
     out.push_str(rest)
 }
 
-/// The character of a reference, if it is one that is written, and the length of the reference after its `&`.
+/// The character of a reference, if it is one that is written, and the length of the reference
+/// after its `&`.
 fn reference(text: &str) -> Option<(Option<char>, usize)> {
     let Some(number) = text.strip_prefix('#') else { return named(text) };
     let (digits, base) = match number.strip_prefix(['x', 'X']) {
@@ -102,6 +104,7 @@ fn named(text: &str) -> Option<(Option<char>, usize)> {
         return Some((Some(c), end + 1));
     }
     // Some names count without a semicolon, even at the start of a longer word.
-    let known = BARE.iter().filter(|bare| name.starts_with(**bare)).max_by_key(|bare| bare.len())?;
+    let known =
+        BARE.iter().filter(|bare| name.starts_with(**bare)).max_by_key(|bare| bare.len())?;
     Some((code(known), known.len()))
 }

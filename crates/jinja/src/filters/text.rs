@@ -120,13 +120,17 @@ pub fn indent(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`
 pub fn truncate(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
-    let [length, kill_words, end, leeway] = args.optional("truncate", ["length", "killwords", "end", "leeway"])?;
+    let [length, kill_words, end, leeway] =
+        args.optional("truncate", ["length", "killwords", "end", "leeway"])?;
     let length = length.map_or(Ok(255), |length| count(&length, "truncate"))?;
     let leeway = given(leeway).map_or(Ok(5), |leeway| count(&leeway, "truncate"))?;
     let end = end.unwrap_or_else(|| Value::str("..."));
     let end = end.text("truncate")?;
     let Some(kept) = length.checked_sub(end.n_chars()) else {
-        return fail(format!("truncate: expected a length of at least {}, found {length}", end.n_chars()));
+        return fail(format!(
+            "truncate: expected a length of at least {}, found {length}",
+            end.n_chars()
+        ));
     };
     run.budget.read(value.as_str().map_or(0, str::len))?;
     // Whatever is short enough stays as it is, of any type that has a length.

@@ -1,4 +1,5 @@
-//! `urlize`: links for what looks like a URL or an address of mail, by the rules of jinja2's `utils.py`.
+//! `urlize`: links for what looks like a URL or an address of mail, by the rules of jinja2's
+//! `utils.py`.
 
 use super::{given, is_true};
 use crate::error::{Result, fail};
@@ -19,7 +20,8 @@ pub fn urlize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let names = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
     let [limit, nofollow, target, rel, schemes] = args.optional("urlize", names)?;
     let rel = given(rel).unwrap_or_else(|| Value::str(""));
-    let mut rels: Vec<&str> = rel.text("urlize")?.split(is_space).filter(|part| !part.is_empty()).collect();
+    let mut rels: Vec<&str> =
+        rel.text("urlize")?.split(is_space).filter(|part| !part.is_empty()).collect();
     rels.extend(is_true(nofollow).then_some("nofollow"));
     rels.push("noopener");
     rels.sort_unstable();
@@ -32,7 +34,8 @@ pub fn urlize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
         attributes += &attribute("target", &to_text(run, &target)?)?;
     }
     let schemes = given(schemes).map_or(Ok(Vec::new()), |schemes| collect(run, &schemes))?;
-    let schemes = schemes.iter().map(|scheme| scheme.text("urlize").cloned()).collect::<Result<Vec<_>>>()?;
+    let schemes =
+        schemes.iter().map(|scheme| scheme.text("urlize").cloned()).collect::<Result<Vec<_>>>()?;
     if let Some(scheme) = schemes.iter().find(|scheme| !is_scheme(scheme)) {
         return fail(format!("'{}' is not a valid URI scheme prefix", &scheme[..]));
     }
@@ -70,12 +73,16 @@ struct Links {
 impl Links {
     fn word(&self, word: &str, out: &mut Buffer<'_>) -> Result<()> {
         let mut middle = word;
-        while let Some(rest) = ["(", "<", "&lt;"].iter().find_map(|start| middle.strip_prefix(start)) {
+        while let Some(rest) =
+            ["(", "<", "&lt;"].iter().find_map(|start| middle.strip_prefix(start))
+        {
             middle = rest;
         }
         let start = word.len() - middle.len();
         let mut end = word.len();
-        while let Some(rest) = [")", ">", ".", ",", "&gt;"].iter().find_map(|end| middle.strip_suffix(end)) {
+        while let Some(rest) =
+            [")", ">", ".", ",", "&gt;"].iter().find_map(|end| middle.strip_suffix(end))
+        {
             middle = rest;
             end = start + middle.len();
         }
@@ -102,11 +109,17 @@ impl Links {
                 _ => (middle, ""),
             };
             out.push_str(&format!("<a href=\"{scheme}{middle}\"{attributes}>{shown}{more}</a>"))
-        } else if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_address(address)) {
+        } else if let Some(address) =
+            middle.strip_prefix("mailto:").filter(|address| is_address(address))
+        {
             out.push_str(&format!("<a href=\"{middle}\">{address}</a>"))
         } else if is_mail {
             out.push_str(&format!("<a href=\"mailto:{middle}\">{middle}</a>"))
-        } else if self.schemes.iter().any(|scheme| middle.len() > scheme.len() && middle.starts_with(&scheme[..])) {
+        } else if self
+            .schemes
+            .iter()
+            .any(|scheme| middle.len() > scheme.len() && middle.starts_with(&scheme[..]))
+        {
             out.push_str(&format!("<a href=\"{middle}\"{attributes}>{middle}</a>"))
         } else {
             out.push_str(middle)
@@ -153,27 +166,34 @@ fn is_url(text: &str) -> bool {
     let (host, path) = text.split_at(split(text));
     let Some((labels, last)) = host.rsplit_once('.') else { return false };
     let is_long = |label: &str| is_label(label) && (2..=63).contains(&label.chars().count());
-    DOMAINS.contains(&&last.to_ascii_lowercase()[..]) && labels.split('.').all(is_long) && is_path(path)
+    DOMAINS.contains(&&last.to_ascii_lowercase()[..])
+        && labels.split('.').all(is_long)
+        && is_path(path)
 }
 
 fn is_domain(host: &str) -> bool {
-    let (labels, last) = host.rsplit_once('.').map_or((None, host), |(labels, last)| (Some(labels), last));
-    let is_plain = (2..=63).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let (labels, last) =
+        host.rsplit_once('.').map_or((None, host), |(labels, last)| (Some(labels), last));
+    let is_plain =
+        (2..=63).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_alphabetic());
     let coded = last.to_ascii_lowercase();
-    let is_coded = coded
-        .strip_prefix("xn--")
-        .is_some_and(|rest| (2..=59).contains(&rest.chars().count()) && rest.chars().all(|c| is_word(c) || c == '%'));
+    let is_coded = coded.strip_prefix("xn--").is_some_and(|rest| {
+        (2..=59).contains(&rest.chars().count()) && rest.chars().all(|c| is_word(c) || c == '%')
+    });
     (is_plain || is_coded) && labels.is_none_or(|labels| labels.split('.').all(is_label))
 }
 
 fn is_ipv4(host: &str) -> bool {
-    let is_part = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_part = |part: &str| {
+        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
     host.split('.').count() == 4 && host.split('.').all(is_part)
 }
 
 fn is_ipv6(address: &str) -> bool {
     let groups: Vec<&str> = address.split(':').collect();
-    let is_group = |group: &&str| group.len() <= 4 && group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_group =
+        |group: &&str| group.len() <= 4 && group.bytes().all(|byte| byte.is_ascii_hexdigit());
     (3..=9).contains(&groups.len()) && groups.iter().all(is_group)
 }
 
@@ -198,5 +218,9 @@ fn is_address(text: &str) -> bool {
     let Some((before, last)) = host.rsplit_once('.') else { return false };
     let starts = before.chars().next().is_some_and(is_word);
     let is_part = |c: char| is_word(c) || matches!(c, '.' | '-');
-    !name.is_empty() && starts && before.chars().all(is_part) && !last.is_empty() && last.chars().all(is_word)
+    !name.is_empty()
+        && starts
+        && before.chars().all(is_part)
+        && !last.is_empty()
+        && last.chars().all(is_word)
 }

@@ -135,7 +135,9 @@ fn dash(text: &[char], start: usize) -> Option<usize> {
 
 /// The end of the part of a word that begins at `start`.
 fn end_of_word(text: &[char], start: usize) -> usize {
-    let is_letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|c| is_word(*c) && !is_decimal(*c));
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| text.get(at)).is_some_and(|c| is_word(*c) && !is_decimal(*c))
+    };
     for at in start + 1..text.len() {
         if is_white(text[at]) || dash(text, at).is_some() {
             return at;

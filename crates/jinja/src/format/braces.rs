@@ -104,7 +104,9 @@ impl Fields<'_, '_> {
                 value = access::attribute(self.run, &value, &rest[..end])?;
                 path = &rest[end..];
             } else {
-                let Some((key, after)) = rest.split_once(']') else { return fail("Missing ']' in format string") };
+                let Some((key, after)) = rest.split_once(']') else {
+                    return fail("Missing ']' in format string");
+                };
                 let key = match key.parse::<i128>() {
                     Ok(number) if key.bytes().all(|b| b.is_ascii_digit()) => Value::Int(number),
                     _ => Value::Text(self.run.budget.text(key)?),
@@ -122,7 +124,9 @@ impl Fields<'_, '_> {
     fn first(&mut self, name: &str) -> Result<Value> {
         let place = match (name.parse::<usize>(), &self.next) {
             (Ok(_), Next::Counted(_)) => {
-                return fail("cannot switch from automatic field numbering to manual field specification");
+                return fail(
+                    "cannot switch from automatic field numbering to manual field specification",
+                );
             }
             (Ok(place), _) => {
                 self.next = Next::ByHand;
@@ -135,7 +139,9 @@ impl Fields<'_, '_> {
                 };
             }
             (Err(_), Next::ByHand) => {
-                return fail("cannot switch from manual field specification to automatic field numbering");
+                return fail(
+                    "cannot switch from manual field specification to automatic field numbering",
+                );
             }
             (Err(_), next) => {
                 let place = if let Next::Counted(place) = next { *place } else { 0 };
@@ -145,7 +151,9 @@ impl Fields<'_, '_> {
         };
         match self.args.positional.get(place) {
             Some(value) => Ok(value.clone()),
-            None => fail(format!("Replacement index {place} out of range for positional args tuple")),
+            None => {
+                fail(format!("Replacement index {place} out of range for positional args tuple"))
+            }
         }
     }
 }

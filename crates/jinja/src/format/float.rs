@@ -25,11 +25,13 @@ pub fn exponential(number: f64, precision: usize, alternate: bool) -> String {
     if alternate && precision == 0 { text.replacen('e', ".e", 1) } else { text }
 }
 
-/// `%.{precision}g`: the shorter of both; trailing zeros stay if `alternate`. From the exponent `limit` on it is exponential.
+/// `%.{precision}g`: the shorter of both; trailing zeros stay if `alternate`. From the exponent
+/// `limit` on it is exponential.
 pub fn general(number: f64, precision: usize, alternate: bool, limit: Option<i64>) -> String {
     let precision = precision.max(1);
     let text = format!("{number:.*e}", precision - 1);
-    let exponent = text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i64>().ok()).unwrap_or(0);
+    let exponent =
+        text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i64>().ok()).unwrap_or(0);
     let is_fixed = (-4..limit.unwrap_or(precision as i64)).contains(&exponent);
     if !is_fixed {
         let text = exponential(number, precision - 1, alternate);

@@ -9,7 +9,8 @@ use crate::error::{Result, fail};
 use crate::limits::Budget;
 use crate::value::text::Buffer;
 
-/// Digits after the point that a format may ask for; a float has no more than 1074 that are not zero.
+/// Digits after the point that a format may ask for; a float has no more than 1074 that are not
+/// zero.
 pub const MAX_PRECISION: usize = 1100;
 
 /// A place in a format.
@@ -63,7 +64,14 @@ pub enum Align {
 }
 
 /// Writes `sign` and `text` in a field of `width` characters.
-pub fn pad(out: &mut Buffer<'_>, sign: &str, text: &str, width: usize, fill: char, align: Align) -> Result<()> {
+pub fn pad(
+    out: &mut Buffer<'_>,
+    sign: &str,
+    text: &str,
+    width: usize,
+    fill: char,
+    align: Align,
+) -> Result<()> {
     let missing = width.saturating_sub(sign.len() + text.chars().count());
     let before = match align {
         Align::Left => 0,
@@ -95,7 +103,9 @@ pub fn digits(value: u128, base: u32) -> String {
 pub fn bounded(precision: usize, budget: &Budget) -> Result<usize> {
     budget.produce(precision)?;
     if precision > MAX_PRECISION {
-        return fail(format!("format: expected a precision of at most {MAX_PRECISION}, found {precision}"));
+        return fail(format!(
+            "format: expected a precision of at most {MAX_PRECISION}, found {precision}"
+        ));
     }
     Ok(precision)
 }

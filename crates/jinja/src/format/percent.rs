@@ -51,7 +51,11 @@ impl Arguments<'_> {
             Value::Dict(_) | Value::List(_) | Value::Range(_) | Value::Undefined(_) => 0,
             _ => 1 - self.next.min(1),
         };
-        if n_left > 0 { fail("not all arguments converted during string formatting") } else { Ok(()) }
+        if n_left > 0 {
+            fail("not all arguments converted during string formatting")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -71,7 +75,11 @@ struct Directive {
 }
 
 impl Directive {
-    fn parse(run: &Run<'_>, chars: &mut Scanner<'_>, arguments: &mut Arguments<'_>) -> Result<Directive> {
+    fn parse(
+        run: &Run<'_>,
+        chars: &mut Scanner<'_>,
+        arguments: &mut Arguments<'_>,
+    ) -> Result<Directive> {
         let mut found = Directive::default();
         if chars.skip('(') {
             found.value = Some(named(run, chars, arguments.values)?);
@@ -96,7 +104,8 @@ impl Directive {
         }
         if chars.skip('.') {
             found.precision = Some(if chars.skip('*') {
-                usize::try_from(arguments.next()?.index("* in a format")?.max(0)).unwrap_or(usize::MAX)
+                usize::try_from(arguments.next()?.index("* in a format")?.max(0))
+                    .unwrap_or(usize::MAX)
             } else {
                 chars.number()?.unwrap_or(0)
             });
@@ -109,7 +118,13 @@ impl Directive {
         Ok(found)
     }
 
-    fn write(self, run: &Run<'_>, markup: bool, arguments: &mut Arguments<'_>, out: &mut Buffer<'_>) -> Result<()> {
+    fn write(
+        self,
+        run: &Run<'_>,
+        markup: bool,
+        arguments: &mut Arguments<'_>,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
         if self.kind == '%' {
             return out.push('%');
         }
@@ -147,7 +162,13 @@ impl Directive {
             Value::Float(number) if base == 10 => truncated(*number)?,
             other => match other.as_index() {
                 Some(whole) => whole,
-                None => return fail(format!("%{} format: a number is required, not {}", self.kind, other.described())),
+                None => {
+                    return fail(format!(
+                        "%{} format: a number is required, not {}",
+                        self.kind,
+                        other.described()
+                    ));
+                }
             },
         };
         let mut text = digits(whole.unsigned_abs(), base);

@@ -82,10 +82,21 @@ impl Spec {
             return fail("'=' alignment not allowed in string format specifier");
         }
         let align = self.align.unwrap_or(Align::Left);
-        if self.sign != '-' || self.alternate || self.grouping.is_some() || !matches!(self.kind, None | Some('s')) {
+        if self.sign != '-'
+            || self.alternate
+            || self.grouping.is_some()
+            || !matches!(self.kind, None | Some('s'))
+        {
             return fail("format specifier not allowed for a string");
         }
-        pad(out, "", text.slice(0, self.precision.unwrap_or(usize::MAX)), self.width, self.fill, align)
+        pad(
+            out,
+            "",
+            text.slice(0, self.precision.unwrap_or(usize::MAX)),
+            self.width,
+            self.fill,
+            align,
+        )
     }
 
     fn write_integer(&self, value: i128, out: &mut Buffer<'_>) -> Result<()> {
@@ -96,7 +107,9 @@ impl Spec {
             Some('x') => (16, "0x"),
             Some('X') => (16, "0X"),
             Some('c') => return self.write_character(value, out),
-            Some(kind) => return fail(format!("Unknown format code '{kind}' for object of type 'int'")),
+            Some(kind) => {
+                return fail(format!("Unknown format code '{kind}' for object of type 'int'"));
+            }
         };
         if self.precision.is_some() {
             return fail("Precision not allowed in integer format specifier");
@@ -112,7 +125,14 @@ impl Spec {
 
     fn write_character(&self, value: i128, out: &mut Buffer<'_>) -> Result<()> {
         match u32::try_from(value).ok().and_then(char::from_u32) {
-            Some(c) => pad(out, "", &c.to_string(), self.width, self.fill, self.align.unwrap_or(Align::Left)),
+            Some(c) => pad(
+                out,
+                "",
+                &c.to_string(),
+                self.width,
+                self.fill,
+                self.align.unwrap_or(Align::Left),
+            ),
             None => fail("%c arg not in range(0x110000)"),
         }
     }
@@ -123,21 +143,29 @@ impl Spec {
         }
         let (magnitude, precision) = (value.abs(), self.precision.unwrap_or(6).min(MAX_PRECISION));
         let alternate = self.alternate;
-        let mut text = match (float::special(value), self.kind.map(|kind| kind.to_ascii_lowercase())) {
-            (Some(text), Some('%')) => format!("{text}%"),
-            (Some(text), _) => text.to_owned(),
-            (_, Some('f')) => float::fixed(magnitude, precision, alternate),
-            (_, Some('e')) => float::exponential(magnitude, precision, alternate),
-            (_, Some('g' | 'n')) => float::general(magnitude, precision, alternate, None),
-            (_, Some('%')) => float::fixed(magnitude * 100.0, precision, alternate) + "%",
-            (_, None) => match self.precision {
-                None => repr::float(magnitude),
-                Some(precision) => {
-                    with_point(float::general(magnitude, precision, alternate, Some(precision as i64 - 1)))
+        let mut text =
+            match (float::special(value), self.kind.map(|kind| kind.to_ascii_lowercase())) {
+                (Some(text), Some('%')) => format!("{text}%"),
+                (Some(text), _) => text.to_owned(),
+                (_, Some('f')) => float::fixed(magnitude, precision, alternate),
+                (_, Some('e')) => float::exponential(magnitude, precision, alternate),
+                (_, Some('g' | 'n')) => float::general(magnitude, precision, alternate, None),
+                (_, Some('%')) => float::fixed(magnitude * 100.0, precision, alternate) + "%",
+                (_, None) => match self.precision {
+                    None => repr::float(magnitude),
+                    Some(precision) => with_point(float::general(
+                        magnitude,
+                        precision,
+                        alternate,
+                        Some(precision as i64 - 1),
+                    )),
+                },
+                (_, Some(kind)) => {
+                    return fail(format!(
+                        "Unknown format code '{kind}' for object of type 'float'"
+                    ));
                 }
-            },
-            (_, Some(kind)) => return fail(format!("Unknown format code '{kind}' for object of type 'float'")),
-        };
+            };
         if self.kind.is_some_and(|kind| kind.is_ascii_uppercase()) {
             text = text.to_uppercase();
         }
@@ -145,8 +173,15 @@ impl Spec {
         self.write_number(self.sign_of(is_negative), &text, 3, out)
     }
 
-    fn write_number(&self, sign: &str, text: &str, group: usize, out: &mut Buffer<'_>) -> Result<()> {
-        let align = self.align.unwrap_or(if self.is_zero_padded { Align::Inside } else { Align::Right });
+    fn write_number(
+        &self,
+        sign: &str,
+        text: &str,
+        group: usize,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
+        let align =
+            self.align.unwrap_or(if self.is_zero_padded { Align::Inside } else { Align::Right });
         let Some(separator) = self.grouping else {
             return pad(out, sign, text, self.width, self.fill, align);
         };
@@ -159,7 +194,8 @@ impl Spec {
         // Zeros before the digits are grouped too.
         let zeros = if self.fill == '0' && align == Align::Inside { self.width } else { 0 };
         out.budget().produce(zeros)?;
-        let grouped = grouped(whole, separator, group, zeros.saturating_sub(sign.len() + rest.len()));
+        let grouped =
+            grouped(whole, separator, group, zeros.saturating_sub(sign.len() + rest.len()));
         pad(out, sign, &(grouped + rest), self.width, self.fill, align)
     }
 }
@@ -208,10 +244,14 @@ pub fn format(run: &Run<'_>, value: &Value, spec: &str, out: &mut Buffer<'_>) ->
     match value {
         Value::Text(text) => found.write_text(text, out),
         Value::Float(number) => found.write_float(*number, out),
-        Value::Int(_) | Value::Bool(_) if matches!(found.kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) => {
+        Value::Int(_) | Value::Bool(_)
+            if matches!(found.kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) =>
+        {
             found.write_float(to_float(value)?, out)
         }
         Value::Int(_) | Value::Bool(_) => found.write_integer(value.as_index().unwrap_or(0), out),
-        other => fail(format!("unsupported format string passed to {}.__format__", other.type_name())),
+        other => {
+            fail(format!("unsupported format string passed to {}.__format__", other.type_name()))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `value.name`, `value[key]` and slices, as the sandbox of Jinja2 reads them.
 //!
-//! `a.b` is the attribute, and if there is none the item; `a['b']` the item, and if there is none the attribute. So
-//! `message.items` is the method even where the message has such a key.
+//! `a.b` is the attribute, and if there is none the item; `a['b']` the item, and if there is none
+//! the attribute. So `message.items` is the method even where the message has such a key.
 
 use super::{Args, Run};
 use crate::error::{Error, Result, fail};
@@ -52,11 +52,15 @@ pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<
             return Ok(Some(refused(value, name)));
         }
         let (receiver, depth) = (value.clone(), value.depth());
-        return Ok(Some(function(method.name, depth, move |run, args: Args| (method.call)(run, &receiver, args))));
+        return Ok(Some(function(method.name, depth, move |run, args: Args| {
+            (method.call)(run, &receiver, args)
+        })));
     }
     let found = match value {
         Value::Object(object) => object.attribute(run, name)?,
-        Value::Tuple(seq) => seq.names.iter().position(|own| *own == name).and_then(|at| seq.items.get(at).cloned()),
+        Value::Tuple(seq) => {
+            seq.names.iter().position(|own| *own == name).and_then(|at| seq.items.get(at).cloned())
+        }
         other => methods::property(other, name),
     };
     // Names with an underscore are private; so are those that Python gives to every value.
@@ -122,11 +126,16 @@ fn is_of_every_value(name: &str) -> bool {
         "reversed",
         "html",
     ];
-    name.strip_prefix("__").and_then(|rest| rest.strip_suffix("__")).is_some_and(|inner| NAMES.contains(&inner))
+    name.strip_prefix("__")
+        .and_then(|rest| rest.strip_suffix("__"))
+        .is_some_and(|inner| NAMES.contains(&inner))
 }
 
 fn refused(value: &Value, name: &str) -> Value {
-    Value::undefined(format!("access to attribute '{name}' of '{}' object is unsafe", value.type_name()))
+    Value::undefined(format!(
+        "access to attribute '{name}' of '{}' object is unsafe",
+        value.type_name()
+    ))
 }
 
 fn missing(value: &Value, name: String, is_attribute: bool) -> Value {
@@ -137,10 +146,14 @@ fn missing(value: &Value, name: String, is_attribute: bool) -> Value {
 fn own_item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Option<Value>> {
     let place = |len: usize| {
         let index = key.as_index()?;
-        usize::try_from(if index < 0 { index + len as i128 } else { index }).ok().filter(|place| *place < len)
+        usize::try_from(if index < 0 { index + len as i128 } else { index })
+            .ok()
+            .filter(|place| *place < len)
     };
     Ok(match value {
-        Value::List(seq) | Value::Tuple(seq) => place(seq.items.len()).and_then(|place| seq.items.get(place).cloned()),
+        Value::List(seq) | Value::Tuple(seq) => {
+            place(seq.items.len()).and_then(|place| seq.items.get(place).cloned())
+        }
         Value::Dict(dict) => match dict.get(key, &run.budget) {
             Ok(found) => found.cloned(),
             // A key that cannot be hashed is one that is not there.
@@ -171,7 +184,12 @@ pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Resul
             None | Some(Value::None) => None,
             Some(bound) => match bound.as_index() {
                 Some(index) => Some(index),
-                None => return fail(format!("slice indices must be integers or None, found {}", bound.described())),
+                None => {
+                    return fail(format!(
+                        "slice indices must be integers or None, found {}",
+                        bound.described()
+                    ));
+                }
             },
         };
     }

@@ -48,7 +48,11 @@ impl Args {
     }
 
     /// [`Args::bind`] where nothing is required.
-    pub fn optional<const N: usize>(self, function: &str, names: [&str; N]) -> Result<[Option<Value>; N]> {
+    pub fn optional<const N: usize>(
+        self,
+        function: &str,
+        names: [&str; N],
+    ) -> Result<[Option<Value>; N]> {
         self.bind(function, names, 0)
     }
 
@@ -78,14 +82,23 @@ impl Run<'_> {
         if let Some(all) = &arguments.all_keyword {
             let all = self.eval(all, frame)?;
             let Value::Dict(dict) = &all else {
-                return fail(format!("argument after ** must be a mapping, not {}", all.described()));
+                return fail(format!(
+                    "argument after ** must be a mapping, not {}",
+                    all.described()
+                ));
             };
             for (key, value) in dict.entries() {
                 self.budget.step()?;
                 let Value::Text(name) = key else { return fail("keywords must be strings") };
                 // Only names of the source are looked for: a dictionary has no key twice.
-                if found.keyword[..arguments.keyword.len()].iter().any(|(existing, _)| existing[..] == name[..]) {
-                    return fail(format!("got multiple values for keyword argument '{}'", &name[..]));
+                if found.keyword[..arguments.keyword.len()]
+                    .iter()
+                    .any(|(existing, _)| existing[..] == name[..])
+                {
+                    return fail(format!(
+                        "got multiple values for keyword argument '{}'",
+                        &name[..]
+                    ));
                 }
                 found.keyword.push((name.chars_shared().clone(), value.clone()));
             }

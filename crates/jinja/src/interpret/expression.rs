@@ -62,7 +62,9 @@ impl Run<'_> {
                 }
                 match otherwise {
                     Some(value) => self.eval(value, frame),
-                    None => Ok(Value::undefined("the inline if-expression evaluated to false and has no else")),
+                    None => Ok(Value::undefined(
+                        "the inline if-expression evaluated to false and has no else",
+                    )),
                 }
             }
         }
@@ -93,7 +95,8 @@ impl Run<'_> {
         Ok(Value::dict(dict))
     }
 
-    /// `a ~ b`: plain text, unless values get escapes here (known beforehand, as in Jinja2) and one of the parts is markup.
+    /// `a ~ b`: plain text, unless values get escapes here (known beforehand, as in Jinja2) and one
+    /// of the parts is markup.
     fn concat(&self, parts: &[Expr], escape: Escape, frame: &Rc<Frame>) -> Result<Value> {
         let values = self.all(parts, frame)?;
         let is_markup = |value: &Value| matches!(value, Value::Text(text) if text.is_markup());
@@ -118,7 +121,12 @@ impl Run<'_> {
         }
     }
 
-    fn compare(&self, first: &Expr, rest: &[(Comparison, Expr)], frame: &Rc<Frame>) -> Result<Value> {
+    fn compare(
+        &self,
+        first: &Expr,
+        rest: &[(Comparison, Expr)],
+        frame: &Rc<Frame>,
+    ) -> Result<Value> {
         let mut left = self.eval(first, frame)?;
         for (comparison, operand) in rest {
             let right = self.eval(operand, frame)?;
@@ -140,8 +148,12 @@ impl Run<'_> {
             Comparison::NotIn => !compare::contains(self, b, a)?,
             Comparison::Less => compare::order(a, b, "<", budget)? == Some(Ordering::Less),
             Comparison::Greater => compare::order(a, b, ">", budget)? == Some(Ordering::Greater),
-            Comparison::LessOrEqual => compare::order(a, b, "<=", budget)?.is_some_and(Ordering::is_le),
-            Comparison::GreaterOrEqual => compare::order(a, b, ">=", budget)?.is_some_and(Ordering::is_ge),
+            Comparison::LessOrEqual => {
+                compare::order(a, b, "<=", budget)?.is_some_and(Ordering::is_le)
+            }
+            Comparison::GreaterOrEqual => {
+                compare::order(a, b, ">=", budget)?.is_some_and(Ordering::is_ge)
+            }
         })
     }
 
@@ -158,7 +170,8 @@ impl Run<'_> {
         while let Some(postfix) = rest.next() {
             self.budget.step()?;
             // A method that is called at once needs no value of its own.
-            if let (Postfix::Attribute(name), Some(Postfix::Call(arguments))) = (postfix, rest.as_slice().first())
+            if let (Postfix::Attribute(name), Some(Postfix::Call(arguments))) =
+                (postfix, rest.as_slice().first())
                 && let Some(method) = methods::find(&value, name)
                 && !method.is_unsafe
             {
@@ -181,7 +194,12 @@ impl Run<'_> {
     }
 
     /// What a filter block or a captured block does with its text.
-    pub(super) fn filtered(&self, value: Value, filters: &[Postfix], frame: &Rc<Frame>) -> Result<Value> {
+    pub(super) fn filtered(
+        &self,
+        value: Value,
+        filters: &[Postfix],
+        frame: &Rc<Frame>,
+    ) -> Result<Value> {
         filters.iter().try_fold(value, |value, filter| self.apply(&value, filter, frame))
     }
 

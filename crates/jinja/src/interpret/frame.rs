@@ -12,7 +12,8 @@ use std::rc::Rc;
 /// What a block finds in the context besides what all find, by the number of the name.
 pub type Overlay = HashMap<usize, Value>;
 
-/// The variables of a function. Macros refer to the function they are in without keeping it, so nothing is in a circle.
+/// The variables of a function. Macros refer to the function they are in without keeping it, so
+/// nothing is in a circle.
 pub struct Frame {
     slots: RefCell<Vec<Option<Value>>>,
     outer: Option<Rc<Frame>>,

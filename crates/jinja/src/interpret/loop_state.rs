@@ -61,7 +61,12 @@ pub(super) struct Loop {
 }
 
 impl Run<'_> {
-    pub(super) fn new_loop(&self, source: Source, length: Option<usize>, depth0: usize) -> Result<usize> {
+    pub(super) fn new_loop(
+        &self,
+        source: Source,
+        length: Option<usize>,
+        depth0: usize,
+    ) -> Result<usize> {
         self.budget.produce(size_of::<LoopState>())?;
         let mut loops = self.state.loops.borrow_mut();
         loops.push(LoopState {
@@ -78,7 +83,8 @@ impl Run<'_> {
         Ok(loops.len() - 1)
     }
 
-    /// Reads or changes the state of a loop. It must not evaluate anything, which may come back here.
+    /// Reads or changes the state of a loop. It must not evaluate anything, which may come back
+    /// here.
     fn with_loop<T>(&self, number: usize, act: impl FnOnce(&mut LoopState) -> T) -> Result<T> {
         match self.state.loops.borrow_mut().get_mut(number) {
             Some(state) => Ok(act(state)),
@@ -166,7 +172,10 @@ impl Object for Loop {
             "depth" => int(depth0 + 1),
             "depth0" => int(depth0),
             "previtem" if index == 1 => Value::undefined("there is no previous item"),
-            "previtem" => item(run.with_loop(number, |state| state.before.clone())?, "there is no previous item"),
+            "previtem" => item(
+                run.with_loop(number, |state| state.before.clone())?,
+                "there is no previous item",
+            ),
             "nextitem" => item(run.peek(number)?, "there is no next item"),
             "cycle" => function("cycle", 0, move |_, args| {
                 let n = args.positional.len();
@@ -175,7 +184,9 @@ impl Object for Loop {
                 }
                 Ok(args.positional[(index + n - 1) % n].clone())
             }),
-            "changed" => function("changed", 0, move |run, args| run.changed(number, args.positional)),
+            "changed" => {
+                function("changed", 0, move |run, args| run.changed(number, args.positional))
+            }
             _ => return Ok(None),
         }))
     }

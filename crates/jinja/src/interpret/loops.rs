@@ -15,7 +15,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 impl Run<'_> {
-    pub(super) fn for_loop(&self, inner: &Arc<For>, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
+    pub(super) fn for_loop(
+        &self,
+        inner: &Arc<For>,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
         let iterable = self.eval(&inner.iterable, frame)?;
         match inner.recursive {
             None => self.iterate(inner, &iterable, frame, frame, 0, out),
@@ -53,8 +58,11 @@ impl Run<'_> {
         depth0: usize,
         out: &mut Buffer<'_>,
     ) -> Result<Flow> {
-        let mut source =
-            Source { cursor: Cursor::new(iterable)?, definition: inner.clone(), frame: Rc::downgrade(frame) };
+        let mut source = Source {
+            cursor: Cursor::new(iterable)?,
+            definition: inner.clone(),
+            frame: Rc::downgrade(frame),
+        };
         let mut completed = false;
         let Some(slot) = inner.loop_slot else {
             while let Some(item) = source.next(self)? {
@@ -95,8 +103,15 @@ impl Run<'_> {
         self.body(&inner.body.body, frame, out)
     }
 
-    /// The `else` of a loop runs if no iteration reached its end; also after a `break` or `continue` in each, as in Jinja2.
-    fn otherwise(&self, inner: &For, completed: bool, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
+    /// The `else` of a loop runs if no iteration reached its end; also after a `break` or
+    /// `continue` in each, as in Jinja2.
+    fn otherwise(
+        &self,
+        inner: &For,
+        completed: bool,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
         match &inner.otherwise {
             Some(otherwise) if !completed => {
                 self.enter_scope(&otherwise.loads, frame)?;

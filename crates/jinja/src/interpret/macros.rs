@@ -11,8 +11,8 @@ use crate::value::{Dict, Object, Text, Value};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-/// A macro or a `caller`, with the variables of where it was defined. They are gone when that has ended, and only a
-/// namespace could keep the macro longer.
+/// A macro or a `caller`, with the variables of where it was defined. They are gone when that has
+/// ended, and only a namespace could keep the macro longer.
 struct MacroValue {
     definition: Arc<Macro>,
     frame: Weak<Frame>,
@@ -59,7 +59,11 @@ impl MacroValue {
             let missing = || Value::undefined("no caller defined");
             frame.set(
                 slot,
-                Some(take("caller").filter(|caller| !matches!(caller, Value::None)).unwrap_or_else(missing)),
+                Some(
+                    take("caller")
+                        .filter(|caller| !matches!(caller, Value::None))
+                        .unwrap_or_else(missing),
+                ),
             );
         }
         if let Some(slot) = definition.kwargs {
@@ -74,7 +78,10 @@ impl MacroValue {
         if let Some(slot) = definition.varargs {
             frame.set(slot, Some(Value::tuple(positional.collect(), &run.budget)?));
         } else if positional.next().is_some() {
-            return fail(format!("macro '{}' takes not more than {n_parameters} argument(s)", self.name()));
+            return fail(format!(
+                "macro '{}' takes not more than {n_parameters} argument(s)",
+                self.name()
+            ));
         }
         Ok(())
     }
@@ -86,7 +93,9 @@ impl MacroValue {
             if frame.get(slot).is_none() {
                 let value = match &parameter.default {
                     Some(default) => run.eval(default, frame)?,
-                    None => Value::undefined(format!("parameter '{}' was not provided", parameter.name)),
+                    None => {
+                        Value::undefined(format!("parameter '{}' was not provided", parameter.name))
+                    }
                 };
                 frame.set(parameter.slot, Some(value));
             }
@@ -107,9 +116,16 @@ impl Object for MacroValue {
     fn attribute(&self, run: &Run<'_>, name: &str) -> Result<Option<Value>> {
         let definition = &self.definition;
         Ok(Some(match name {
-            "name" => definition.name.as_ref().map_or(Value::None, |name| Value::Text(Text::shared(name.clone()))),
+            "name" => definition
+                .name
+                .as_ref()
+                .map_or(Value::None, |name| Value::Text(Text::shared(name.clone()))),
             "arguments" => {
-                let names = definition.parameters.iter().map(|parameter| Value::str(&parameter.name)).collect();
+                let names = definition
+                    .parameters
+                    .iter()
+                    .map(|parameter| Value::str(&parameter.name))
+                    .collect();
                 Value::tuple(names, &run.budget)?
             }
             "catch_kwargs" => Value::Bool(definition.kwargs.is_some()),
@@ -122,7 +138,10 @@ impl Object for MacroValue {
 
     fn call(&self, run: &Run<'_>, args: Args) -> Result<Value> {
         let Some(outer) = self.frame.upgrade() else {
-            return fail(format!("macro '{}' is called after what it was defined in has ended", self.name()));
+            return fail(format!(
+                "macro '{}' is called after what it was defined in has ended",
+                self.name()
+            ));
         };
         run.budget.enter(LEVELS_OF_CALL)?;
         let context = outer.context.clone();

@@ -1,8 +1,8 @@
 //! Runs a resolved template.
 //!
-//! The tree is walked: an evaluation calls itself for its parts. How deep that goes is counted ([`Budget::enter`]) and
-//! bounded for all macros together, so the stack is bounded too: `limits` says by what, the test in `tests/stack.rs`
-//! measures it.
+//! The tree is walked: an evaluation calls itself for its parts. How deep that goes is counted
+//! ([`Budget::enter`]) and bounded for all macros together, so the stack is bounded too: `limits`
+//! says by what, the test in `tests/stack.rs` measures it.
 
 pub mod access;
 mod arguments;

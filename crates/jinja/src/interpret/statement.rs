@@ -2,7 +2,9 @@
 
 use super::frame::{Frame, Overlay};
 use super::{Args, Run};
-use crate::ast::{Block, Body, Captured, Escape, Exports, Expr, Scoped, Slot, Statement, StatementKind, Target};
+use crate::ast::{
+    Block, Body, Captured, Escape, Exports, Expr, Scoped, Slot, Statement, StatementKind, Target,
+};
 use crate::error::{Result, fail};
 use crate::value::text::Buffer;
 use crate::value::{Value, iterate, repr};
@@ -21,11 +23,17 @@ pub(super) enum Flow {
 
 impl Run<'_> {
     /// Runs statements in order.
-    pub(super) fn body(&self, body: &Body, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
+    pub(super) fn body(
+        &self,
+        body: &Body,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
         self.budget.enter(1)?;
         for statement in body {
             self.budget.step()?;
-            let flow = self.statement(statement, frame, out).map_err(|error| error.at(statement.line))?;
+            let flow =
+                self.statement(statement, frame, out).map_err(|error| error.at(statement.line))?;
             if flow != Flow::Next {
                 self.budget.leave(1);
                 return Ok(flow);
@@ -35,7 +43,12 @@ impl Run<'_> {
         Ok(Flow::Next)
     }
 
-    fn statement(&self, statement: &Statement, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
+    fn statement(
+        &self,
+        statement: &Statement,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
         match &statement.kind {
             StatementKind::Text(text) => out.push_str(text)?,
             StatementKind::Print(value, escape) => {
@@ -51,7 +64,9 @@ impl Run<'_> {
                 return self.body(otherwise, frame, out);
             }
             StatementKind::For(inner) => return self.for_loop(inner, frame, out),
-            StatementKind::Set(target, value, exports) => self.set(target, value, exports, frame)?,
+            StatementKind::Set(target, value, exports) => {
+                self.set(target, value, exports, frame)?
+            }
             StatementKind::SetBlock(target, captured, exports) => {
                 let (value, flow) = self.capture(captured, frame)?;
                 if flow != Flow::Next {
@@ -76,12 +91,16 @@ impl Run<'_> {
                 out.push_str(value.text("filter block")?)?;
             }
             StatementKind::With(pairs, scoped) => return self.with(pairs, scoped, frame, out),
-            StatementKind::Autoescape(value, scoped) => return self.autoescape(value, scoped, frame, out),
+            StatementKind::Autoescape(value, scoped) => {
+                return self.autoescape(value, scoped, frame, out);
+            }
             StatementKind::Generation(definition) => {
                 let words = self.call(&self.new_macro(definition, frame)?, Args::default())?;
                 out.push_str(words.text("generation")?)?;
             }
-            StatementKind::Block(number, seen) => self.block(*number, seen.as_deref(), frame, out)?,
+            StatementKind::Block(number, seen) => {
+                self.block(*number, seen.as_deref(), frame, out)?
+            }
             StatementKind::Break => return Ok(Flow::Break),
             StatementKind::Continue => return Ok(Flow::Continue),
             StatementKind::OtherTemplate(tag) => {
@@ -106,7 +125,13 @@ impl Run<'_> {
         self.body(&scoped.body, frame, out)
     }
 
-    fn set(&self, target: &Target, value: &Expr, exports: &Exports, frame: &Rc<Frame>) -> Result<()> {
+    fn set(
+        &self,
+        target: &Target,
+        value: &Expr,
+        exports: &Exports,
+        frame: &Rc<Frame>,
+    ) -> Result<()> {
         check_namespaces(target, frame)?;
         let value = self.eval(value, frame)?;
         self.assign(target, value, frame)?;
@@ -164,19 +189,35 @@ impl Run<'_> {
             values.push(value);
         }
         if values.len() < n {
-            return fail(format!("not enough values to unpack (expected {n}, got {})", values.len()));
+            return fail(format!(
+                "not enough values to unpack (expected {n}, got {})",
+                values.len()
+            ));
         }
         Ok(values)
     }
 
-    fn call_block(&self, call: &Expr, caller: Value, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<()> {
+    fn call_block(
+        &self,
+        call: &Expr,
+        caller: Value,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
         let Expr::Postfix(base, applied) = call else { return fail("expected a call") };
         let value = self.postfix(base, applied, Some(caller), frame)?;
         out.push_str(value.text("call block")?)
     }
 
-    fn with(&self, pairs: &[(Target, Expr)], scoped: &Scoped, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
-        let values = pairs.iter().map(|(_, value)| self.eval(value, frame)).collect::<Result<Vec<_>>>()?;
+    fn with(
+        &self,
+        pairs: &[(Target, Expr)],
+        scoped: &Scoped,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
+        let values =
+            pairs.iter().map(|(_, value)| self.eval(value, frame)).collect::<Result<Vec<_>>>()?;
         self.enter_scope(&scoped.loads, frame)?;
         for ((target, _), value) in pairs.iter().zip(values) {
             self.assign(target, value, frame)?;
@@ -184,7 +225,13 @@ impl Run<'_> {
         self.body(&scoped.body, frame, out)
     }
 
-    fn autoescape(&self, value: &Expr, scoped: &Scoped, frame: &Rc<Frame>, out: &mut Buffer<'_>) -> Result<Flow> {
+    fn autoescape(
+        &self,
+        value: &Expr,
+        scoped: &Scoped,
+        frame: &Rc<Frame>,
+        out: &mut Buffer<'_>,
+    ) -> Result<Flow> {
         self.enter_scope(&scoped.loads, frame)?;
         let on = self.eval(value, frame)?.is_true();
         let before = self.autoescape.replace(on);
@@ -194,7 +241,13 @@ impl Run<'_> {
     }
 
     /// A block sees the context, and what is around it only if it is `scoped`.
-    fn block(&self, number: usize, seen: Option<&[(usize, Slot)]>, frame: &Frame, out: &mut Buffer<'_>) -> Result<()> {
+    fn block(
+        &self,
+        number: usize,
+        seen: Option<&[(usize, Slot)]>,
+        frame: &Frame,
+        out: &mut Buffer<'_>,
+    ) -> Result<()> {
         let Some(block) = self.program.blocks.get(number) else { return Ok(()) };
         let Block { name, required, content, function, .. } = block;
         if *required {
@@ -205,7 +258,9 @@ impl Run<'_> {
             Some(seen) => {
                 let mut overlay = frame.context.as_deref().cloned().unwrap_or_else(Overlay::new);
                 self.budget.produce_many(overlay.len() + seen.len(), 2 * size_of::<Value>())?;
-                overlay.extend(seen.iter().filter_map(|(number, slot)| Some((*number, frame.get(*slot)?))));
+                overlay.extend(
+                    seen.iter().filter_map(|(number, slot)| Some((*number, frame.get(*slot)?))),
+                );
                 Some(Rc::new(overlay))
             }
         };
@@ -215,7 +270,8 @@ impl Run<'_> {
     }
 }
 
-/// Attributes can be set of namespaces only, and none that begins with `_`; that is looked at before the value is evaluated.
+/// Attributes can be set of namespaces only, and none that begins with `_`; that is looked at
+/// before the value is evaluated.
 fn check_namespaces(target: &Target, frame: &Frame) -> Result<()> {
     match target {
         Target::Variable(_) => Ok(()),
@@ -223,13 +279,17 @@ fn check_namespaces(target: &Target, frame: &Frame) -> Result<()> {
             namespace_of(frame.get(variable.slot).as_ref())?;
             crate::value::object::check_name(name)
         }
-        Target::Tuple(targets) => targets.iter().try_for_each(|target| check_namespaces(target, frame)),
+        Target::Tuple(targets) => {
+            targets.iter().try_for_each(|target| check_namespaces(target, frame))
+        }
     }
 }
 
 fn namespace_of(value: Option<&Value>) -> Result<usize> {
     match value {
-        Some(Value::Object(object)) if object.as_namespace().is_some() => Ok(object.as_namespace().unwrap_or(0)),
+        Some(Value::Object(object)) if object.as_namespace().is_some() => {
+            Ok(object.as_namespace().unwrap_or(0))
+        }
         _ => fail("cannot assign attribute on non-namespace object"),
     }
 }

@@ -1,4 +1,5 @@
-//! Literals: numbers as Python writes them, and strings with the escapes of Python's `unicode-escape` codec.
+//! Literals: numbers as Python writes them, and strings with the escapes of Python's
+//! `unicode-escape` codec.
 
 use super::Kind;
 
@@ -38,7 +39,8 @@ fn digits_length(text: &str, is_digit: impl Fn(char) -> bool) -> usize {
     let mut length = 0;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let joins_digits = c == '_' && length > 0 && chars.peek().is_some_and(|next| is_digit(*next));
+        let joins_digits =
+            c == '_' && length > 0 && chars.peek().is_some_and(|next| is_digit(*next));
         if !is_digit(c) && !joins_digits {
             break;
         }
@@ -109,12 +111,14 @@ pub fn unescaped(literal: &str) -> Result<String, String> {
             Some('N') => return Err("'\\N{…}' in a string is not supported".to_owned()),
             Some(c) if c.is_digit(8) => {
                 let rest = chars.as_str();
-                let n_more = rest.bytes().take(2).take_while(|digit| (b'0'..=b'7').contains(digit)).count();
+                let n_more =
+                    rest.bytes().take(2).take_while(|digit| (b'0'..=b'7').contains(digit)).count();
                 let digits = format!("{c}{}", &rest[..n_more]);
                 out.extend(u32::from_str_radix(&digits, 8).ok().and_then(char::from_u32));
                 chars = rest[n_more..].chars();
             }
-            // The codec sees a character beyond ASCII as an escape, whose backslash the one before it escapes.
+            // The codec sees a character beyond ASCII as an escape, whose backslash the one before
+            // it escapes.
             Some(c) if !c.is_ascii() => out.push_str(&match u32::from(c) {
                 code @ 0..=0xff => format!("\\x{code:02x}"),
                 code @ 0..=0xffff => format!("\\u{code:04x}"),
@@ -130,7 +134,9 @@ pub fn unescaped(literal: &str) -> Result<String, String> {
 /// The character of `n_digits` hexadecimal digits. Surrogates are refused: no text has them.
 fn code_point(chars: &mut std::str::Chars<'_>, n_digits: usize) -> Result<char, String> {
     let digits: String = chars.by_ref().take(n_digits).collect();
-    let is_whole = digits.len() == n_digits && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_whole =
+        digits.len() == n_digits && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let code = if is_whole { u32::from_str_radix(&digits, 16).ok() } else { None };
-    code.and_then(char::from_u32).ok_or_else(|| format!("the escape '{digits}' in a string is no character"))
+    code.and_then(char::from_u32)
+        .ok_or_else(|| format!("the escape '{digits}' in a string is no character"))
 }

@@ -1,8 +1,10 @@
-//! From source to tokens, with the white space that Jinja2 drops under `trim_blocks` and `lstrip_blocks`.
+//! From source to tokens, with the white space that Jinja2 drops under `trim_blocks` and
+//! `lstrip_blocks`.
 //!
-//! The rules are those of jinja2's `lexer.py`: text up to the next `{{`, `{%` or `{#`, then the inside of that tag. A `-`
-//! inside a tag's border drops all white space beyond it, a `+` keeps it; without either, the blanks before a block or
-//! comment that is first in its line go, and so does the line feed after it.
+//! The rules are those of jinja2's `lexer.py`: text up to the next `{{`, `{%` or `{#`, then the
+//! inside of that tag. A `-` inside a tag's border drops all white space beyond it, a `+` keeps it;
+//! without either, the blanks before a block or comment that is first in its line go, and so does
+//! the line feed after it.
 
 mod literal;
 mod tag;
@@ -21,7 +23,8 @@ pub fn tokens(source: &str) -> Result<Vec<Token>> {
     if source.ends_with('\n') {
         source.pop();
     }
-    let mut lexer = Lexer { source: &source, at: 0, line: 1, starts_line: true, tokens: Vec::new() };
+    let mut lexer =
+        Lexer { source: &source, at: 0, line: 1, starts_line: true, tokens: Vec::new() };
     while lexer.at < source.len() {
         lexer.text()?;
     }
@@ -72,7 +75,8 @@ impl<'s> Lexer<'s> {
     /// Text up to the next tag, and the tag.
     fn text(&mut self) -> Result<()> {
         let rest = self.rest();
-        let starts_tag = |at: &usize| matches!(rest.as_bytes().get(at + 1), Some(b'{' | b'%' | b'#'));
+        let starts_tag =
+            |at: &usize| matches!(rest.as_bytes().get(at + 1), Some(b'{' | b'%' | b'#'));
         let Some(length) = rest.match_indices('{').map(|(at, _)| at).find(starts_tag) else {
             self.data(rest);
             self.at = self.source.len();
@@ -96,7 +100,9 @@ impl<'s> Lexer<'s> {
     }
 
     fn comment(&mut self) -> Result<()> {
-        let Some(length) = self.rest().find("#}") else { return syntax(self.line, "missing end of comment tag") };
+        let Some(length) = self.rest().find("#}") else {
+            return syntax(self.line, "missing end of comment tag");
+        };
         let sign = self.rest()[..length].chars().next_back();
         self.skip(length + 2);
         self.after_end(sign);
@@ -143,7 +149,8 @@ fn stripped(text: &str, sign: Option<char>, starts_line: bool, is_block: bool) -
 /// The length of `{% raw %}`, and of the white space that `-%}` drops.
 fn raw_tag(tag: &str) -> Option<usize> {
     let inside = tag[2..].strip_prefix(['-', '+']).unwrap_or(&tag[2..]);
-    let after = inside.trim_start_matches(is_space).strip_prefix("raw")?.trim_start_matches(is_space);
+    let after =
+        inside.trim_start_matches(is_space).strip_prefix("raw")?.trim_start_matches(is_space);
     let rest = match after.strip_prefix("-%}") {
         Some(rest) => rest.trim_start_matches(is_space),
         None => after.strip_prefix("%}")?,
@@ -155,7 +162,8 @@ fn raw_tag(tag: &str) -> Option<usize> {
 fn end_of_raw(tag: &str) -> Option<(Option<char>, usize, Option<char>)> {
     let sign = tag[2..].chars().next().filter(|c| matches!(c, '-' | '+'));
     let inside = &tag[2 + sign.map_or(0, char::len_utf8)..];
-    let after = inside.trim_start_matches(is_space).strip_prefix("endraw")?.trim_start_matches(is_space);
+    let after =
+        inside.trim_start_matches(is_space).strip_prefix("endraw")?.trim_start_matches(is_space);
     let end_sign = after.chars().next().filter(|c| matches!(c, '-' | '+'));
     let rest = after[end_sign.map_or(0, char::len_utf8)..].strip_prefix("%}")?;
     Some((sign, tag.len() - rest.len(), end_sign))

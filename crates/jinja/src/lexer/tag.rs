@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// Longer ones first.
 const SIGNS: &[&str] = &[
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".",
-    ":", "|", ",", ";",
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+    ">", "<", "=", ".", ":", "|", ",", ";",
 ];
 
 impl Lexer<'_> {
@@ -85,7 +85,10 @@ impl Lexer<'_> {
     fn sign(&mut self, open: &mut Vec<&str>) -> Result<()> {
         let rest = self.rest();
         let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) else {
-            return syntax(self.line, format!("unexpected character {:?}", rest.chars().next().unwrap_or_default()));
+            return syntax(
+                self.line,
+                format!("unexpected character {:?}", rest.chars().next().unwrap_or_default()),
+            );
         };
         match *sign {
             "{" => open.push("}"),
@@ -93,7 +96,12 @@ impl Lexer<'_> {
             "[" => open.push("]"),
             "}" | ")" | "]" => match open.pop() {
                 Some(expected) if expected == *sign => {}
-                Some(expected) => return syntax(self.line, format!("unexpected '{sign}', expected '{expected}'")),
+                Some(expected) => {
+                    return syntax(
+                        self.line,
+                        format!("unexpected '{sign}', expected '{expected}'"),
+                    );
+                }
                 None => return syntax(self.line, format!("unexpected '{sign}'")),
             },
             _ => {}

@@ -15,7 +15,8 @@ fn texts(source: &str) -> String {
 
 #[test]
 fn white_space_around_tags() {
-    // Environment(trim_blocks=True, lstrip_blocks=True)._tokenize(source, None), printed in the same way.
+    // Environment(trim_blocks=True, lstrip_blocks=True)._tokenize(source, None), printed in the
+    // same way.
     let cases = [
         ("a\n  {% if x %}\n  b\n  {% endif %}\nc\n", "a\n|  b\n|c"),
         ("a  {% if x %}  \nb{%- endif -%}\n c", "a  |  \nb|c"),
@@ -48,8 +49,16 @@ fn literals() {
 
 #[test]
 fn what_is_no_token() {
-    let sources =
-        ["{{ ! }}", "{{ 'a }}", "{{ ) }}", "{{ (] }}", "{# a", "{% raw %}", "{{ '\\ud83d' }}", "{{ '\\x4' }}"];
+    let sources = [
+        "{{ ! }}",
+        "{{ 'a }}",
+        "{{ ) }}",
+        "{{ (] }}",
+        "{# a",
+        "{% raw %}",
+        "{{ '\\ud83d' }}",
+        "{{ '\\x4' }}",
+    ];
     for source in sources {
         assert!(tokens(source).is_err(), "{source}");
     }

@@ -165,12 +165,14 @@ pub fn isupper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 /// Whether there are small letters and no others.
 pub fn is_lower(text: &str) -> bool {
-    text.chars().any(char::is_lowercase) && !text.chars().any(|c| c.is_uppercase() || unicode::is_title(c))
+    text.chars().any(char::is_lowercase)
+        && !text.chars().any(|c| c.is_uppercase() || unicode::is_title(c))
 }
 
 /// Whether there are capitals and no other letters with a case.
 pub fn is_upper(text: &str) -> bool {
-    text.chars().any(char::is_uppercase) && !text.chars().any(|c| c.is_lowercase() || unicode::is_title(c))
+    text.chars().any(char::is_uppercase)
+        && !text.chars().any(|c| c.is_lowercase() || unicode::is_title(c))
 }
 
 /// `str.istitle`

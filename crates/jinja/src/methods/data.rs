@@ -69,7 +69,9 @@ fn index(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let mut cursor = Cursor::new(value)?;
     let mut at = 0;
     while let Some(other) = cursor.next(run)? {
-        if (start..stop).contains(&at) && (same(&other, &item) || equal(&other, &item, &run.budget)?) {
+        if (start..stop).contains(&at)
+            && (same(&other, &item) || equal(&other, &item, &run.budget)?)
+        {
             return Ok(Value::Int(at));
         }
         at += 1;

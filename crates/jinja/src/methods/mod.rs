@@ -1,7 +1,7 @@
 //! The methods of strings, lists, dictionaries and numbers: tables of names and functions.
 //!
-//! A name that Python has is in a table even where it does nothing here: it must not be taken for an item, and calling it
-//! says why it is refused.
+//! A name that Python has is in a table even where it does nothing here: it must not be taken for
+//! an item, and calling it says why it is refused.
 
 pub mod case;
 mod data;

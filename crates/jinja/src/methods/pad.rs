@@ -50,7 +50,8 @@ pub fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     centered(run, text, width, fill)
 }
 
-/// `text` in the middle of `width` characters. An odd one goes to the left where the width is odd, as CPython puts it.
+/// `text` in the middle of `width` characters. An odd one goes to the left where the width is odd,
+/// as CPython puts it.
 pub fn centered(run: &Run<'_>, text: &Text, width: usize, fill: char) -> Result<Value> {
     let missing = width.saturating_sub(text.n_chars());
     let left = missing / 2 + (missing & width & 1);

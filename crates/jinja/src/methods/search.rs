@@ -5,9 +5,11 @@ use crate::error::{Result, fail};
 use crate::interpret::{Args, Run};
 use crate::value::{Text, Value};
 
-/// The part of a text from `start` to `end`, and how many characters are before it; none if it starts beyond the end.
+/// The part of a text from `start` to `end`, and how many characters are before it; none if it
+/// starts beyond the end.
 fn window(text: &Text, start: Option<Value>, end: Option<Value>) -> Result<Option<(usize, &str)>> {
-    let is_given = |value: &Option<Value>| value.as_ref().is_some_and(|value| !matches!(value, Value::None));
+    let is_given =
+        |value: &Option<Value>| value.as_ref().is_some_and(|value| !matches!(value, Value::None));
     if !is_given(&start) && !is_given(&end) {
         return Ok(Some((0, text)));
     }
@@ -98,7 +100,13 @@ pub fn endswith(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// Whether the text has one of the borders that are given: a string or a tuple of them.
-fn borders(run: &Run<'_>, name: &str, value: &Value, args: Args, has: fn(&str, &str) -> bool) -> Result<Value> {
+fn borders(
+    run: &Run<'_>,
+    name: &str,
+    value: &Value,
+    args: Args,
+    has: fn(&str, &str) -> bool,
+) -> Result<Value> {
     let text = of(value)?;
     let [parts, start, end] = args.bind(name, ["prefix", "start", "end"], 1)?;
     let parts = parts.unwrap_or(Value::None);
@@ -111,7 +119,12 @@ fn borders(run: &Run<'_>, name: &str, value: &Value, args: Args, has: fn(&str, &
     let parts = match &parts {
         Value::Text(_) => single,
         Value::Tuple(seq) => &seq.items,
-        other => return fail(format!("{name}: expected a string or a tuple of strings, found {}", other.described())),
+        other => {
+            return fail(format!(
+                "{name}: expected a string or a tuple of strings, found {}",
+                other.described()
+            ));
+        }
     };
     for part in parts {
         let part = part.text(name)?;

@@ -34,7 +34,9 @@ fn parts(run: &Run<'_>, name: &str, value: &Value, args: Args, cut: Cut) -> Resu
     let text = of(value)?;
     let [separator, most] = args.optional(name, ["sep", "maxsplit"])?;
     let most = match most {
-        Some(most) => usize::try_from(most.index(name)?).map_or(usize::MAX, |n| n.saturating_add(1)),
+        Some(most) => {
+            usize::try_from(most.index(name)?).map_or(usize::MAX, |n| n.saturating_add(1))
+        }
         None => usize::MAX,
     };
     run.budget.read(text.len())?;
@@ -57,14 +59,19 @@ fn list(run: &Run<'_>, text: &Text, parts: Vec<&str>) -> Result<Value> {
 /// The words of a text; the `n`th takes all that is left. Backwards, they are in reverse.
 fn words(text: &str, n: usize, backwards: bool) -> Vec<&str> {
     let mut words = Vec::new();
-    let mut rest = if backwards { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
+    let mut rest =
+        if backwards { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
     while !rest.is_empty() {
         if words.len() + 1 >= n {
             words.push(rest);
             break;
         }
         let (word, after) = if backwards {
-            let start = rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+            let start = rest
+                .char_indices()
+                .rev()
+                .find(|(_, c)| is_space(*c))
+                .map_or(0, |(at, c)| at + c.len_utf8());
             (&rest[start..], rest[..start].trim_end_matches(is_space))
         } else {
             let end = rest.find(is_space).unwrap_or(rest.len());
@@ -114,7 +121,13 @@ pub fn rstrip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     stripped(run, "rstrip", value, args, [false, true])
 }
 
-fn stripped(run: &Run<'_>, name: &str, value: &Value, args: Args, [left, right]: [bool; 2]) -> Result<Value> {
+fn stripped(
+    run: &Run<'_>,
+    name: &str,
+    value: &Value,
+    args: Args,
+    [left, right]: [bool; 2],
+) -> Result<Value> {
     let text = of(value)?;
     let [chars] = args.optional(name, ["chars"])?;
     let chars = match &chars {
@@ -129,7 +142,8 @@ fn stripped(run: &Run<'_>, name: &str, value: &Value, args: Args, [left, right]:
         None => None,
     };
     run.budget.read(text.len())?;
-    let is_stripped = |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(&c));
+    let is_stripped =
+        |c: char| chars.as_ref().map_or_else(|| is_space(c), |chars| chars.contains(&c));
     let mut rest: &str = text;
     if left {
         rest = rest.trim_start_matches(is_stripped);
@@ -161,7 +175,12 @@ pub fn rpartition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     }
 }
 
-fn separated<'v>(run: &Run<'_>, name: &str, value: &'v Value, args: Args) -> Result<(&'v Text, Text)> {
+fn separated<'v>(
+    run: &Run<'_>,
+    name: &str,
+    value: &'v Value,
+    args: Args,
+) -> Result<(&'v Text, Text)> {
     let text = of(value)?;
     let [separator] = args.required(name, ["sep"])?;
     let separator = separator.text(name)?.clone();

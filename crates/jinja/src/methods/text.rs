@@ -95,13 +95,18 @@ fn join(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
             out.push_str(separator)?;
         }
         match &item {
-            Value::Text(text) if separator.is_markup() => out.push_str(&text.escaped(&run.budget)?)?,
+            Value::Text(text) if separator.is_markup() => {
+                out.push_str(&text.escaped(&run.budget)?)?
+            }
             Value::Text(text) => out.push_str(text)?,
             other if separator.is_markup() => {
                 out.push_escaped(&crate::value::repr::to_text(run, other)?)?;
             }
             other => {
-                return fail(format!("sequence item {n}: expected str instance, {} found", other.type_name()));
+                return fail(format!(
+                    "sequence item {n}: expected str instance, {} found",
+                    other.type_name()
+                ));
             }
         }
         n += 1;
@@ -119,7 +124,9 @@ fn replace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     };
     let new = new.text("replace")?;
     let new = if text.is_markup() { new.escaped(&run.budget)? } else { new.clone() };
-    Ok(Value::Text(replaced(run, text, old.text("replace")?, &new, count)?.with_markup(text.is_markup())))
+    Ok(Value::Text(
+        replaced(run, text, old.text("replace")?, &new, count)?.with_markup(text.is_markup()),
+    ))
 }
 
 /// `text` with the first `count` of `old` replaced, or all if that is negative.

@@ -93,7 +93,8 @@ impl Parser {
                 return syntax(line, format!("duplicate argument '{name}'"));
             }
             let default = if self.skip_sign("=") { Some(self.expression()?) } else { None };
-            if default.is_none() && parameters.last().is_some_and(|before| before.default.is_some()) {
+            if default.is_none() && parameters.last().is_some_and(|before| before.default.is_some())
+            {
                 return syntax(line, "non-default argument follows default argument");
             }
             parameters.push(Parameter { name, slot: 0, default });
@@ -107,7 +108,9 @@ impl Parser {
         let line = self.line();
         let name = self.name()?;
         match &name[..] {
-            "true" | "false" | "none" | "True" | "False" | "None" => syntax(line, format!("cannot assign to '{name}'")),
+            "true" | "false" | "none" | "True" | "False" | "None" => {
+                syntax(line, format!("cannot assign to '{name}'"))
+            }
             _ => Ok(name),
         }
     }

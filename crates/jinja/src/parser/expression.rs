@@ -48,7 +48,12 @@ impl Parser {
         self.operands("and", Parser::not, Expr::And)
     }
 
-    fn operands(&mut self, operator: &str, part: Part, join: fn(Vec<Expr>) -> Expr) -> Result<Expr> {
+    fn operands(
+        &mut self,
+        operator: &str,
+        part: Part,
+        join: fn(Vec<Expr>) -> Expr,
+    ) -> Result<Expr> {
         let first = part(self)?;
         if !self.is_name(operator) {
             return Ok(first);
@@ -109,9 +114,15 @@ impl Parser {
     }
 
     fn product(&mut self) -> Result<Expr> {
-        let operators =
-            [("*", Arithmetic::Mul), ("/", Arithmetic::Div), ("//", Arithmetic::FloorDiv), ("%", Arithmetic::Mod)];
-        self.chain(&operators, |parser| parser.chain(&[("**", Arithmetic::Pow)], |parser| parser.unary(true)))
+        let operators = [
+            ("*", Arithmetic::Mul),
+            ("/", Arithmetic::Div),
+            ("//", Arithmetic::FloorDiv),
+            ("%", Arithmetic::Mod),
+        ];
+        self.chain(&operators, |parser| {
+            parser.chain(&[("**", Arithmetic::Pow)], |parser| parser.unary(true))
+        })
     }
 
     fn chain(&mut self, operators: &[(&str, Arithmetic)], part: Part) -> Result<Expr> {

@@ -1,6 +1,7 @@
 //! From tokens to the tree, by the grammar of jinja2's `parser.py`.
 //!
-//! Where a name is kept is left to `resolve`. Nesting is bounded here, so that everything that walks the tree may recurse.
+//! Where a name is kept is left to `resolve`. Nesting is bounded here, so that everything that
+//! walks the tree may recurse.
 
 mod arguments;
 mod expression;
@@ -16,7 +17,8 @@ use std::mem::take;
 
 /// The statements of `source`, and its blocks.
 pub fn parse(source: &str) -> Result<(Body, Vec<Block>)> {
-    let mut parser = Parser { tokens: tokens(source)?, at: 0, nesting: 0, loops: 0, blocks: Vec::new() };
+    let mut parser =
+        Parser { tokens: tokens(source)?, at: 0, nesting: 0, loops: 0, blocks: Vec::new() };
     let body = parser.body(&[])?;
     Ok((body, parser.blocks))
 }
@@ -120,7 +122,8 @@ impl Parser {
         parsed
     }
 
-    /// Parses a body that is a function of its own: a `break` in it does not reach a loop around it.
+    /// Parses a body that is a function of its own: a `break` in it does not reach a loop around
+    /// it.
     fn function<T>(&mut self, parse: impl FnOnce(&mut Parser) -> Result<T>) -> Result<T> {
         let loops = take(&mut self.loops);
         let parsed = parse(self);

@@ -1,4 +1,5 @@
-//! What operators apply to: literals, names, brackets, and what follows them: subscripts, calls, filters and tests.
+//! What operators apply to: literals, names, brackets, and what follows them: subscripts, calls,
+//! filters and tests.
 
 use super::Parser;
 use crate::ast::{Expr, Literal, Postfix, Slot, Variable};
@@ -128,8 +129,11 @@ impl Parser {
     }
 
     fn subscribed(&mut self) -> Result<Postfix> {
-        let ends = |parser: &Parser| parser.is_sign("]") || parser.is_sign(",") || parser.is_sign(":");
-        let bound = |parser: &mut Parser| if ends(parser) { Ok(None) } else { parser.expression().map(Some) };
+        let ends =
+            |parser: &Parser| parser.is_sign("]") || parser.is_sign(",") || parser.is_sign(":");
+        let bound = |parser: &mut Parser| {
+            if ends(parser) { Ok(None) } else { parser.expression().map(Some) }
+        };
         let start = if self.is_sign(":") { None } else { Some(self.expression()?) };
         if !self.skip_sign(":") {
             return match start {
@@ -176,7 +180,11 @@ impl Parser {
                 let operand = parser.primary()?;
                 let mut applied = Vec::new();
                 parser.postfix(&mut applied)?;
-                Ok(if applied.is_empty() { operand } else { Expr::Postfix(Box::new(operand), applied) })
+                Ok(if applied.is_empty() {
+                    operand
+                } else {
+                    Expr::Postfix(Box::new(operand), applied)
+                })
             })?);
         }
         let predicate = predicates::find(&name);

@@ -2,28 +2,36 @@
 
 use super::Parser;
 use crate::ast::{
-    Block, Body, Captured, Escape, Expr, For, Function, LoopTest, Macro, Name, Parameter, Postfix, Scoped, Statement,
-    StatementKind, Target,
+    Block, Body, Captured, Escape, Expr, For, Function, LoopTest, Macro, Name, Parameter, Postfix,
+    Scoped, Statement, StatementKind, Target,
 };
 use crate::error::{Result, syntax};
 use crate::lexer::Kind;
 use std::sync::Arc;
 
 impl Parser {
-    /// Statements up to one of the tags `ends`, which stays; up to the end of the template if there are none.
+    /// Statements up to one of the tags `ends`, which stays; up to the end of the template if there
+    /// are none.
     pub(super) fn body(&mut self, ends: &[&str]) -> Result<Body> {
         self.nested(|parser| {
             let mut body = Vec::new();
             loop {
                 let line = parser.line();
                 match parser.advance() {
-                    Kind::Data(text) => body.push(Statement { line, kind: StatementKind::Text(text) }),
+                    Kind::Data(text) => {
+                        body.push(Statement { line, kind: StatementKind::Text(text) })
+                    }
                     Kind::VariableBegin => {
                         let value = parser.tuple()?;
                         parser.expect_kind(&Kind::VariableEnd)?;
-                        body.push(Statement { line, kind: StatementKind::Print(value, Escape::Off) });
+                        body.push(Statement {
+                            line,
+                            kind: StatementKind::Print(value, Escape::Off),
+                        });
                     }
-                    Kind::BlockBegin if ends.iter().any(|end| parser.is_name(end)) => return Ok(body),
+                    Kind::BlockBegin if ends.iter().any(|end| parser.is_name(end)) => {
+                        return Ok(body);
+                    }
                     Kind::BlockBegin => {
                         let line = parser.line();
                         parser.statement(line, &mut body)?;
@@ -31,7 +39,13 @@ impl Parser {
                     }
                     _ if ends.is_empty() => return Ok(body),
                     _ => {
-                        return syntax(line, format!("unexpected end of template, expected '{}'", ends.join("' or '")));
+                        return syntax(
+                            line,
+                            format!(
+                                "unexpected end of template, expected '{}'",
+                                ends.join("' or '")
+                            ),
+                        );
                     }
                 }
             }
@@ -79,7 +93,9 @@ impl Parser {
             }
             "block" => self.block(line)?,
             "print" => return self.print(line, body),
-            "break" | "continue" if self.loops == 0 => return syntax(line, format!("'{tag}' outside of a loop")),
+            "break" | "continue" if self.loops == 0 => {
+                return syntax(line, format!("'{tag}' outside of a loop"));
+            }
             "break" => StatementKind::Break,
             "continue" => StatementKind::Continue,
             "extends" | "include" | "import" | "from" => self.other_template(&tag)?,
@@ -97,7 +113,8 @@ impl Parser {
             if self.skip_name("elif") {
                 continue;
             }
-            let otherwise = if self.skip_name("else") { self.block_body(&["endif"])? } else { Body::new() };
+            let otherwise =
+                if self.skip_name("else") { self.block_body(&["endif"])? } else { Body::new() };
             self.expect_keyword("endif")?;
             return Ok(StatementKind::If(arms, otherwise));
         }
@@ -117,7 +134,8 @@ impl Parser {
         self.loops += 1;
         let body = self.block_body(&["endfor", "else"])?;
         self.loops -= 1;
-        let otherwise = if self.skip_name("else") { Some(self.block_body(&["endfor"])?) } else { None };
+        let otherwise =
+            if self.skip_name("else") { Some(self.block_body(&["endfor"])?) } else { None };
         self.expect_keyword("endfor")?;
         Ok(StatementKind::For(Arc::new(For {
             test: test.map(|test| LoopTest { test, target: target.clone(), loads: Vec::new() }),
@@ -146,13 +164,18 @@ impl Parser {
         let name = self.assignable_name()?;
         let parameters = self.parameters()?;
         let scoped = self.function(|parser| parser.closed_body("endmacro"))?;
-        Ok(StatementKind::Macro(Arc::new(new_macro(Some(name), parameters, scoped, line)), 0, Vec::new()))
+        Ok(StatementKind::Macro(
+            Arc::new(new_macro(Some(name), parameters, scoped, line)),
+            0,
+            Vec::new(),
+        ))
     }
 
     fn call_block(&mut self, line: u32) -> Result<StatementKind> {
         let parameters = if self.is_sign("(") { self.parameters()? } else { Vec::new() };
         let call = self.expression()?;
-        if !matches!(&call, Expr::Postfix(_, applied) if matches!(applied.last(), Some(Postfix::Call(_)))) {
+        if !matches!(&call, Expr::Postfix(_, applied) if matches!(applied.last(), Some(Postfix::Call(_))))
+        {
             return syntax(line, "expected a call");
         }
         let scoped = self.function(|parser| parser.closed_body("endcall"))?;
@@ -199,12 +222,16 @@ impl Parser {
                 self.expect_sign(",")?;
             }
             is_first = false;
-            body.push(Statement { line, kind: StatementKind::Print(self.expression()?, Escape::Off) });
+            body.push(Statement {
+                line,
+                kind: StatementKind::Print(self.expression()?, Escape::Off),
+            });
         }
         Ok(())
     }
 
-    /// Statements that need other templates are read and fail when they are run, as without a loader.
+    /// Statements that need other templates are read and fail when they are run, as without a
+    /// loader.
     fn other_template(&mut self, tag: &str) -> Result<StatementKind> {
         self.expression()?;
         let name = match tag {

@@ -13,7 +13,11 @@ pub(super) type Part = fn(&mut Parser) -> Result<Expr>;
 
 impl Parser {
     /// Parts up to `end`, with commas between them and perhaps one after the last.
-    pub(super) fn until<T>(&mut self, end: &str, part: impl Fn(&mut Parser) -> Result<T>) -> Result<Vec<T>> {
+    pub(super) fn until<T>(
+        &mut self,
+        end: &str,
+        part: impl Fn(&mut Parser) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let mut parts = Vec::new();
         while !self.is_sign(end) {
             if !parts.is_empty() {
@@ -34,7 +38,12 @@ impl Parser {
     }
 
     /// A tuple of `part`s, or one alone; `ends` are names that may end it.
-    pub(super) fn tuple_of(&mut self, part: Part, ends: &[&str], may_be_empty: bool) -> Result<Expr> {
+    pub(super) fn tuple_of(
+        &mut self,
+        part: Part,
+        ends: &[&str],
+        may_be_empty: bool,
+    ) -> Result<Expr> {
         let mut parts = Vec::new();
         let mut is_tuple = false;
         loop {
@@ -60,7 +69,8 @@ impl Parser {
         }
     }
 
-    /// What may be assigned to: names, tuples of them, and attributes of a namespace if `with_namespace`.
+    /// What may be assigned to: names, tuples of them, and attributes of a namespace if
+    /// `with_namespace`.
     pub(super) fn target(&mut self, ends: &[&str], with_namespace: bool) -> Result<Target> {
         let line = self.line();
         let part: Part = if with_namespace { Parser::target_or_attribute } else { Parser::primary };
@@ -82,9 +92,9 @@ impl Parser {
 fn to_target(parsed: Expr, line: u32) -> Result<Target> {
     match parsed {
         Expr::Variable(variable) => Ok(Target::Variable(variable)),
-        Expr::Tuple(parts) => {
-            Ok(Target::Tuple(parts.into_iter().map(|part| to_target(part, line)).collect::<Result<_>>()?))
-        }
+        Expr::Tuple(parts) => Ok(Target::Tuple(
+            parts.into_iter().map(|part| to_target(part, line)).collect::<Result<_>>()?,
+        )),
         Expr::Postfix(base, mut applied) => match (*base, applied.pop()) {
             (Expr::Variable(variable), Some(Postfix::Attribute(name))) if applied.is_empty() => {
                 Ok(Target::Attribute(variable, name))

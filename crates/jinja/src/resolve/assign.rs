@@ -3,7 +3,8 @@
 use super::Resolver;
 use super::walk::{self, Event};
 use crate::ast::{
-    Body, Captured, Escape, Exports, Expr, For, Function, Literal, Macro, Name, Slot, Statement, StatementKind, Target,
+    Body, Captured, Escape, Exports, Expr, For, Function, Literal, Macro, Name, Slot, Statement,
+    StatementKind, Target,
 };
 use crate::error::{Result, syntax};
 use std::sync::Arc;
@@ -32,7 +33,9 @@ impl Resolver {
                 resolver.body(otherwise)
             }),
             // Nothing else holds these yet.
-            StatementKind::For(inner) => Arc::get_mut(inner).map_or(Ok(()), |inner| self.for_loop(inner)),
+            StatementKind::For(inner) => {
+                Arc::get_mut(inner).map_or(Ok(()), |inner| self.for_loop(inner))
+            }
             StatementKind::Set(target, value, exports) => {
                 self.expr(value)?;
                 self.target(target);
@@ -69,7 +72,9 @@ impl Resolver {
                 self.inner_scope(scoped)
             }
             StatementKind::Autoescape(value, scoped) => self.autoescape(value, scoped),
-            StatementKind::Generation(inner) => Arc::get_mut(inner).map_or(Ok(()), |inner| self.macro_body(inner)),
+            StatementKind::Generation(inner) => {
+                Arc::get_mut(inner).map_or(Ok(()), |inner| self.macro_body(inner))
+            }
             StatementKind::Block(number, seen) => {
                 if self.scoped_blocks.get(*number) == Some(&true) {
                     *seen = Some(self.assigned_names());
@@ -105,7 +110,10 @@ impl Resolver {
         Ok(())
     }
 
-    pub(super) fn softly(&mut self, resolve: impl FnOnce(&mut Resolver) -> Result<()>) -> Result<()> {
+    pub(super) fn softly(
+        &mut self,
+        resolve: impl FnOnce(&mut Resolver) -> Result<()>,
+    ) -> Result<()> {
         let soft = std::mem::replace(&mut self.soft, true);
         resolve(self)?;
         self.soft = soft;
@@ -118,7 +126,9 @@ impl Resolver {
         let mut has_scoped_block = false;
         walk::for_loop(inner, &mut |event| match event {
             Event::Store(name) => sets_loop |= name[..] == *"loop",
-            Event::Block(number) => has_scoped_block |= self.scoped_blocks.get(number) == Some(&true),
+            Event::Block(number) => {
+                has_scoped_block |= self.scoped_blocks.get(number) == Some(&true)
+            }
             _ => {}
         });
         if sets_loop {
@@ -162,12 +172,19 @@ impl Resolver {
 
     fn macro_body(&mut self, inner: &mut Macro) -> Result<()> {
         let used = walk::undeclared(&inner.scoped.body, &["caller", "kwargs", "varargs"]);
-        let declares = |name: &str| inner.parameters.iter().find(|parameter| parameter.name[..] == *name);
-        if used.contains(&"caller") && declares("caller").is_some_and(|parameter| parameter.default.is_none()) {
-            return syntax(inner.line, "the special 'caller' argument must be omitted or be given a default");
+        let declares =
+            |name: &str| inner.parameters.iter().find(|parameter| parameter.name[..] == *name);
+        if used.contains(&"caller")
+            && declares("caller").is_some_and(|parameter| parameter.default.is_none())
+        {
+            return syntax(
+                inner.line,
+                "the special 'caller' argument must be omitted or be given a default",
+            );
         }
         let special = |name: &str| used.contains(&name) && declares(name).is_none();
-        let specials = ["caller", "kwargs", "varargs"].map(|name| special(name).then(|| Name::from(name)));
+        let specials =
+            ["caller", "kwargs", "varargs"].map(|name| special(name).then(|| Name::from(name)));
         self.enter_function();
         for parameter in &mut inner.parameters {
             parameter.slot = self.parameter(&parameter.name);
@@ -175,7 +192,9 @@ impl Resolver {
         let [caller, kwargs, varargs] = specials.map(|name| name.map(|name| self.parameter(&name)));
         (inner.caller, inner.kwargs, inner.varargs) = (caller, kwargs, varargs);
         let soft = std::mem::replace(&mut self.soft, false);
-        for default in inner.parameters.iter_mut().filter_map(|parameter| parameter.default.as_mut()) {
+        for default in
+            inner.parameters.iter_mut().filter_map(|parameter| parameter.default.as_mut())
+        {
             walk::expr(default, &mut |event| {
                 if let Event::Load(name) = event {
                     self.load(name);
@@ -206,11 +225,13 @@ impl Resolver {
 
     /// Where every name that is assigned around here is.
     fn assigned_names(&mut self) -> Vec<(usize, Slot)> {
-        let mut names: Vec<Name> = self.scopes.iter().rev().flat_map(|scope| scope.stored().to_vec()).collect();
+        let mut names: Vec<Name> =
+            self.scopes.iter().rev().flat_map(|scope| scope.stored().to_vec()).collect();
         names.sort();
         names.dedup();
-        let placed =
-            |resolver: &mut Resolver, name: &Name| Some((resolver.context_name(name), resolver.find(name, false)?));
+        let placed = |resolver: &mut Resolver, name: &Name| {
+            Some((resolver.context_name(name), resolver.find(name, false)?))
+        };
         names.iter().filter_map(|name| placed(self, name)).collect()
     }
 

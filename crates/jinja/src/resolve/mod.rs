@@ -1,8 +1,9 @@
 //! Gives each variable its place, by the scopes that jinja2's compiler finds.
 //!
-//! Python's functions are ours: the template, each macro, block and recursive loop has places of its own, and the scopes
-//! inside (loops, `with`, captured blocks) share them. So a variable is found at a known place, as fast as an index, and
-//! which of several variables of one name is meant is decided as in jinja2, before anything runs.
+//! Python's functions are ours: the template, each macro, block and recursive loop has places of
+//! its own, and the scopes inside (loops, `with`, captured blocks) share them. So a variable is
+//! found at a known place, as fast as an index, and which of several variables of one name is meant
+//! is decided as in jinja2, before anything runs.
 
 mod assign;
 mod names;
@@ -38,7 +39,9 @@ pub fn resolve(body: Body, blocks: Vec<Block>) -> Result<Program> {
     if let Some((line, name)) = resolver.refused {
         return syntax(
             line,
-            format!("'{name}' is not supported: there are no other templates whose blocks it could mean"),
+            format!(
+                "'{name}' is not supported: there are no other templates whose blocks it could mean"
+            ),
         );
     }
     Ok(Program { root, function, blocks, names: resolver.names })
@@ -53,7 +56,8 @@ struct Resolver {
     numbers: HashMap<Name, usize>,
     scoped_blocks: Vec<bool>,
     in_block: bool,
-    /// Whether an unknown filter is an error only if it is run: in conditions and conditional parts.
+    /// Whether an unknown filter is an error only if it is run: in conditions and conditional
+    /// parts.
     soft: bool,
     escape: Escape,
     /// Of the statement that is looked at.

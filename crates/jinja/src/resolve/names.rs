@@ -63,7 +63,9 @@ impl Resolver {
             match postfix {
                 Postfix::Attribute(_) => {}
                 Postfix::Item(key) => self.expr(key)?,
-                Postfix::Slice(bounds) => bounds.iter_mut().flatten().try_for_each(|bound| self.expr(bound))?,
+                Postfix::Slice(bounds) => {
+                    bounds.iter_mut().flatten().try_for_each(|bound| self.expr(bound))?
+                }
                 Postfix::Call(arguments) => self.arguments(arguments)?,
                 Postfix::Filter(call) => {
                     self.known(call.filter.is_some(), "filter", &call.name)?;
@@ -79,7 +81,11 @@ impl Resolver {
     }
 
     fn known(&self, is_known: bool, kind: &str, name: &str) -> Result<()> {
-        if is_known || self.soft { Ok(()) } else { syntax(self.line, format!("no {kind} named '{name}'")) }
+        if is_known || self.soft {
+            Ok(())
+        } else {
+            syntax(self.line, format!("no {kind} named '{name}'"))
+        }
     }
 
     fn arguments(&mut self, arguments: &mut Arguments) -> Result<()> {

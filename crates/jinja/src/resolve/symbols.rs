@@ -1,8 +1,9 @@
 //! Which variables a scope has, as jinja2's `idtracking.py` finds it.
 //!
-//! A scope's variables are those it assigns anywhere, whether or not that is ever run, and those it reads that no scope
-//! around it has. How a variable begins follows from what comes first: a name that is set before it is read begins as
-//! undefined even if the context has it, unless it is set in a branch only.
+//! A scope's variables are those it assigns anywhere, whether or not that is ever run, and those it
+//! reads that no scope around it has. How a variable begins follows from what comes first: a name
+//! that is set before it is read begins as undefined even if the context has it, unless it is set
+//! in a branch only.
 
 use super::Resolver;
 use super::walk::{self, Event};
@@ -23,7 +24,13 @@ pub struct Scope {
 impl Scope {
     /// A scope without variables.
     pub fn new(function: usize) -> Scope {
-        Scope { function, refs: HashMap::new(), loads: HashMap::new(), stores: HashSet::new(), stored: Vec::new() }
+        Scope {
+            function,
+            refs: HashMap::new(),
+            loads: HashMap::new(),
+            stores: HashSet::new(),
+            stored: Vec::new(),
+        }
     }
 
     /// How its variables begin, by place.
@@ -150,9 +157,13 @@ impl Resolver {
             StatementKind::SetBlock(target, ..) => self.assigned(target),
             StatementKind::Macro(inner, ..) => inner.name.iter().for_each(|name| self.store(name)),
             StatementKind::Call(call, _) => walk::expr(call, &mut |event| self.read(event)),
-            StatementKind::Filter(captured) => walk::postfixes(&captured.filters, &mut |event| self.read(event)),
+            StatementKind::Filter(captured) => {
+                walk::postfixes(&captured.filters, &mut |event| self.read(event))
+            }
             StatementKind::With(pairs, _) => {
-                pairs.iter().for_each(|(_, value)| walk::expr(value, &mut |event| self.read(event)));
+                pairs
+                    .iter()
+                    .for_each(|(_, value)| walk::expr(value, &mut |event| self.read(event)));
             }
             StatementKind::Text(_)
             | StatementKind::Autoescape(..)
@@ -172,7 +183,8 @@ impl Resolver {
         }
     }
 
-    /// What is first assigned in a branch may not be assigned at all: it begins with what is outside.
+    /// What is first assigned in a branch may not be assigned at all: it begins with what is
+    /// outside.
     fn branch(&mut self, find: impl FnOnce(&mut Resolver)) {
         let n_before = self.scope().stored.len();
         find(self);

@@ -1,7 +1,8 @@
 //! Goes through all names of a part of the tree, in the order in which jinja2's visitors do.
 
 use crate::ast::{
-    Arguments, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement, StatementKind, Target, Variable,
+    Arguments, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement, StatementKind,
+    Target, Variable,
 };
 
 /// A name, and what happens to it; or a block.
@@ -24,7 +25,10 @@ pub fn body<'a>(body: &'a Body, visit: &mut dyn FnMut(Event<'a>)) {
 
 fn statement<'a>(part: &'a Statement, visit: &mut dyn FnMut(Event<'a>)) {
     match &part.kind {
-        StatementKind::Text(_) | StatementKind::Break | StatementKind::Continue | StatementKind::OtherTemplate(_) => {}
+        StatementKind::Text(_)
+        | StatementKind::Break
+        | StatementKind::Continue
+        | StatementKind::OtherTemplate(_) => {}
         StatementKind::Print(value, _) => expr(value, visit),
         StatementKind::If(arms, otherwise) => {
             for (test, then) in arms {
@@ -76,7 +80,11 @@ pub fn for_loop<'a>(inner: &'a For, visit: &mut dyn FnMut(Event<'a>)) {
 
 fn macro_body<'a>(inner: &'a Macro, visit: &mut dyn FnMut(Event<'a>)) {
     inner.parameters.iter().for_each(|parameter| visit(Event::Parameter(&parameter.name)));
-    inner.parameters.iter().filter_map(|parameter| parameter.default.as_ref()).for_each(|value| expr(value, visit));
+    inner
+        .parameters
+        .iter()
+        .filter_map(|parameter| parameter.default.as_ref())
+        .for_each(|value| expr(value, visit));
     scoped(&inner.scoped, visit);
 }
 
@@ -112,7 +120,11 @@ pub fn expr<'a>(value: &'a Expr, visit: &mut dyn FnMut(Event<'a>)) {
     match value {
         Expr::Literal(_) => {}
         Expr::Variable(Variable { name, .. }) => visit(Event::Load(name)),
-        Expr::List(parts) | Expr::Tuple(parts) | Expr::Concat(parts, _) | Expr::And(parts) | Expr::Or(parts) => {
+        Expr::List(parts)
+        | Expr::Tuple(parts)
+        | Expr::Concat(parts, _)
+        | Expr::And(parts)
+        | Expr::Or(parts) => {
             parts.iter().for_each(|part| expr(part, visit));
         }
         Expr::Dict(entries) => {
@@ -165,7 +177,8 @@ fn arguments<'a>(inner: &'a Arguments, visit: &mut dyn FnMut(Event<'a>)) {
     inner.all_keyword.iter().for_each(|value| expr(value, visit));
 }
 
-/// Which of `names` are read in `inner` before they are set, in the order of the source (jinja2's `find_undeclared`).
+/// Which of `names` are read in `inner` before they are set, in the order of the source (jinja2's
+/// `find_undeclared`).
 pub fn undeclared<'n>(inner: &Body, names: &[&'n str]) -> Vec<&'n str> {
     let mut watched = names.to_vec();
     let mut found = Vec::new();
@@ -173,7 +186,9 @@ pub fn undeclared<'n>(inner: &Body, names: &[&'n str]) -> Vec<&'n str> {
         Event::Load(name) if watched.contains(&&name[..]) => {
             found.extend(watched.iter().find(|watched| **watched == &name[..]));
         }
-        Event::Load(name) | Event::Store(name) | Event::Parameter(name) => watched.retain(|other| *other != &name[..]),
+        Event::Load(name) | Event::Store(name) | Event::Parameter(name) => {
+            watched.retain(|other| *other != &name[..])
+        }
         Event::Block(_) => {}
     });
     found

@@ -43,7 +43,10 @@ pub fn equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
     })
 }
 
-fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, budget: &Budget) -> Result<bool> {
+fn all_equal<'v>(
+    pairs: impl Iterator<Item = (&'v Value, &'v Value)>,
+    budget: &Budget,
+) -> Result<bool> {
     for (a, b) in pairs {
         if !same(a, b) && !equal(a, b, budget)? {
             return Ok(false);
@@ -109,8 +112,8 @@ pub fn less(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
     Ok(order(a, b, "<", budget)? == Some(Ordering::Less))
 }
 
-/// `a is b`: containers and objects are themselves only; strings and numbers are compared, since Python keeps one of each
-/// constant.
+/// `a is b`: containers and objects are themselves only; strings and numbers are compared, since
+/// Python keeps one of each constant.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Undefined(a), Value::Undefined(b)) => Rc::ptr_eq(a, b),
@@ -139,13 +142,18 @@ pub fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> 
         Value::Text(text) => {
             item.defined()?;
             let Some(part) = item.as_str() else {
-                return fail(format!("'in <string>' requires string as left operand, not {}", item.type_name()));
+                return fail(format!(
+                    "'in <string>' requires string as left operand, not {}",
+                    item.type_name()
+                ));
             };
             budget.read(text.len() + part.len())?;
             Ok(text.contains(part))
         }
         Value::Dict(dict) => Ok(dict.get(item, budget)?.is_some()),
-        Value::View(view) if view.shown == Shown::Keys => Ok(view.dict.get(item, budget)?.is_some()),
+        Value::View(view) if view.shown == Shown::Keys => {
+            Ok(view.dict.get(item, budget)?.is_some())
+        }
         Value::Range(range) => Ok(match item {
             Value::Float(number) if number.trunc() == *number => range.contains(*number as i128),
             other => other.as_index().is_some_and(|number| range.contains(number)),
@@ -172,9 +180,12 @@ pub fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> 
     }
 }
 
-/// Sorts stably by `before`, which may fail: `slice::sort_by` cannot stop and may panic on an order that is none, as NaNs
-/// have.
-pub fn sort<T: Clone>(items: &mut Vec<T>, before: &mut impl FnMut(&T, &T) -> Result<bool>) -> Result<()> {
+/// Sorts stably by `before`, which may fail: `slice::sort_by` cannot stop and may panic on an order
+/// that is none, as NaNs have.
+pub fn sort<T: Clone>(
+    items: &mut Vec<T>,
+    before: &mut impl FnMut(&T, &T) -> Result<bool>,
+) -> Result<()> {
     let mut width = 1;
     while width < items.len() {
         let mut merged = Vec::with_capacity(items.len());

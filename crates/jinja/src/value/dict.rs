@@ -42,7 +42,9 @@ impl Key {
             Value::Bool(value) => Key::Int(i128::from(*value)),
             Value::Int(value) => Key::Int(*value),
             // Whole and small enough to be an integer without loss.
-            Value::Float(value) if value.trunc() == *value && value.abs() < 1e38 => Key::Int(*value as i128),
+            Value::Float(value) if value.trunc() == *value && value.abs() < 1e38 => {
+                Key::Int(*value as i128)
+            }
             Value::Float(value) => Key::Float(value.to_bits()),
             Value::Text(text) => {
                 budget.read(text.len())?;
@@ -50,7 +52,9 @@ impl Key {
             }
             Value::Tuple(seq) => {
                 budget.produce_many(seq.items.len(), size_of::<Key>())?;
-                Key::Tuple(seq.items.iter().map(|item| Key::new(item, budget)).collect::<Result<_>>()?)
+                Key::Tuple(
+                    seq.items.iter().map(|item| Key::new(item, budget)).collect::<Result<_>>()?,
+                )
             }
             Value::Iter(iter) => Key::Address(Rc::as_ptr(iter).addr()),
             Value::Object(object) => Key::Address(address(object)),
@@ -61,7 +65,9 @@ impl Key {
                 let step = if length > 1 { range.step } else { 0 };
                 Key::Range(length, start, step)
             }
-            Value::View(view) if view.shown == Shown::Values => Key::Address(Rc::as_ptr(view).addr()),
+            Value::View(view) if view.shown == Shown::Values => {
+                Key::Address(Rc::as_ptr(view).addr())
+            }
             Value::List(_) | Value::Dict(_) | Value::View(_) => {
                 return fail(format!("unhashable type: '{}'", value.type_name()));
             }
@@ -92,7 +98,8 @@ impl Dict {
         let mut index = HashMap::new();
         if entries.len() > SMALL {
             let numbered = entries.iter().enumerate();
-            index.extend(numbered.map(|(at, (key, _))| (Key::Text(key.chars_shared().clone()), at)));
+            index
+                .extend(numbered.map(|(at, (key, _))| (Key::Text(key.chars_shared().clone()), at)));
         }
         let entries = entries.into_iter().map(|(key, value)| (Value::Text(key), value)).collect();
         Ok(Dict { entries, index, depth })

@@ -45,7 +45,9 @@ impl Cursor {
                 let keys = View { dict: dict.clone(), shown: super::sequence::Shown::Keys };
                 Cursor::View(keys, 0)
             }
-            Value::View(view) => Cursor::View(View { dict: view.dict.clone(), shown: view.shown }, 0),
+            Value::View(view) => {
+                Cursor::View(View { dict: view.dict.clone(), shown: view.shown }, 0)
+            }
             Value::Iter(iter) => Cursor::Iter(iter.clone()),
             _ => return None,
         })

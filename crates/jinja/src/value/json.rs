@@ -23,12 +23,17 @@ fn convert(json: &Json, budget: &Budget, around: u16) -> Result<Value> {
         Json::String(text) => Value::Text(budget.text(text)?),
         Json::Array(items) => {
             let around = deeper(around)?;
-            let items = items.iter().map(|item| convert(item, budget, around)).collect::<Result<Vec<_>>>()?;
+            let items = items
+                .iter()
+                .map(|item| convert(item, budget, around))
+                .collect::<Result<Vec<_>>>()?;
             Value::list(items, budget)?
         }
         Json::Object(entries) => {
             let around = deeper(around)?;
-            let convert = |(key, value): (&String, &Json)| Ok((budget.text(key)?, convert(value, budget, around)?));
+            let convert = |(key, value): (&String, &Json)| {
+                Ok((budget.text(key)?, convert(value, budget, around)?))
+            };
             let entries = entries.iter().map(convert).collect::<Result<_>>()?;
             Value::dict(Dict::of_strings(entries, budget)?)
         }

@@ -1,9 +1,9 @@
 //! Values with the meaning they have in Python.
 //!
-//! Nothing here is shared between threads: a rendering makes its values from JSON and drops them. A container knows how
-//! many are within one another in it and refuses one too many, so that whatever recurses through a value ends. What can
-//! be changed after it was made (namespaces, loops) lives in the rendering's own tables and a value has only its number,
-//! so there are no cycles either.
+//! Nothing here is shared between threads: a rendering makes its values from JSON and drops them. A
+//! container knows how many are within one another in it and refuses one too many, so that whatever
+//! recurses through a value ends. What can be changed after it was made (namespaces, loops) lives
+//! in the rendering's own tables and a value has only its number, so there are no cycles either.
 
 pub mod compare;
 pub mod dict;
@@ -81,8 +81,12 @@ impl Missing {
     pub fn message(&self) -> String {
         match self {
             Missing::Name(name) => format!("'{name}' is undefined"),
-            Missing::Member { of, name, is_attribute: true } => format!("'{of} object' has no attribute {name}"),
-            Missing::Member { of, name, is_attribute: false } => format!("{of} object has no element {name}"),
+            Missing::Member { of, name, is_attribute: true } => {
+                format!("'{of} object' has no attribute {name}")
+            }
+            Missing::Member { of, name, is_attribute: false } => {
+                format!("{of} object has no element {name}")
+            }
             Missing::Because(reason) => reason.clone(),
         }
     }

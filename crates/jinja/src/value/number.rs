@@ -56,7 +56,9 @@ fn integers(operator: Arithmetic, a: i128, b: i128) -> Result<Value> {
         Arithmetic::Mul => a.checked_mul(b),
         Arithmetic::Div if b == 0 => return fail("division by zero"),
         Arithmetic::Div => return Ok(Value::Float(a as f64 / b as f64)),
-        Arithmetic::FloorDiv | Arithmetic::Mod if b == 0 => return fail("integer division or modulo by zero"),
+        Arithmetic::FloorDiv | Arithmetic::Mod if b == 0 => {
+            return fail("integer division or modulo by zero");
+        }
         Arithmetic::FloorDiv => floor_div(a, b),
         Arithmetic::Mod => Some(floor_mod(a, b)),
         Arithmetic::Pow if b < 0 => return power(a as f64, b as f64),
@@ -66,7 +68,9 @@ fn integers(operator: Arithmetic, a: i128, b: i128) -> Result<Value> {
             _ => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
         },
     };
-    whole.map(Value::Int).ok_or_else(|| failure(format!("'{}': an integer of more than 128 bits", operator.sign())))
+    whole
+        .map(Value::Int)
+        .ok_or_else(|| failure(format!("'{}': an integer of more than 128 bits", operator.sign())))
 }
 
 fn floor_div(a: i128, b: i128) -> Option<i128> {
@@ -126,7 +130,8 @@ fn power(a: f64, b: f64) -> Result<Value> {
     Ok(Value::Float(result))
 }
 
-/// `value` as `float(value)` takes it; an error says what Python would raise a `TypeError` or `ValueError` for.
+/// `value` as `float(value)` takes it; an error says what Python would raise a `TypeError` or
+/// `ValueError` for.
 pub fn to_float(value: &Value) -> Result<f64> {
     match value {
         Value::Float(number) => Ok(*number),
@@ -175,7 +180,11 @@ pub fn parse_int(text: &str, base: u32) -> Option<i128> {
     let (base, digits) = match base {
         0 if named > 0 => (named, rest.strip_prefix('_').unwrap_or(rest)),
         // A leading zero is allowed of zero only.
-        0 if digits.starts_with('0') && digits.bytes().any(|digit| !matches!(digit, b'0' | b'_')) => return None,
+        0 if digits.starts_with('0')
+            && digits.bytes().any(|digit| !matches!(digit, b'0' | b'_')) =>
+        {
+            return None;
+        }
         0 => (10, digits),
         base if base == named => (base, rest.strip_prefix('_').unwrap_or(rest)),
         base => (base, digits),
@@ -189,9 +198,11 @@ pub fn parse_int(text: &str, base: u32) -> Option<i128> {
 /// Underscores may stand between digits.
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
-    let misplaced =
-        |(at, &byte): (usize, &u8)| byte == b'_' && !(is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)));
+    let is_digit =
+        |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    let misplaced = |(at, &byte): (usize, &u8)| {
+        byte == b'_' && !(is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
+    };
     if bytes.iter().enumerate().any(misplaced) {
         return None;
     }
@@ -204,6 +215,8 @@ fn decimal(c: char) -> Option<char> {
         return None;
     }
     let code = u32::from(c);
-    let zero = (0..10).take_while(|n| char::from_u32(code - n).is_some_and(crate::unicode::is_decimal)).last()?;
+    let zero = (0..10)
+        .take_while(|n| char::from_u32(code - n).is_some_and(crate::unicode::is_decimal))
+        .last()?;
     char::from_digit(zero, 10)
 }

@@ -58,7 +58,13 @@ impl Object for Namespace {
     }
 
     fn attribute(&self, run: &Run<'_>, name: &str) -> Result<Option<Value>> {
-        Ok(run.state.namespaces.borrow().get(self.0).and_then(|attributes| attributes.get_str(name)).cloned())
+        Ok(run
+            .state
+            .namespaces
+            .borrow()
+            .get(self.0)
+            .and_then(|attributes| attributes.get_str(name))
+            .cloned())
     }
 
     fn repr(&self, run: &Run<'_>, out: &mut Buffer<'_>, level: u16) -> Result<()> {
@@ -116,11 +122,16 @@ impl<F: Fn(&Run<'_>, Args) -> Result<Value>> Object for Function<F> {
 }
 
 /// A function as a value; `depth` is that of the values that it holds.
-pub fn function(name: &'static str, depth: u16, call: impl Fn(&Run<'_>, Args) -> Result<Value> + 'static) -> Value {
+pub fn function(
+    name: &'static str,
+    depth: u16,
+    call: impl Fn(&Run<'_>, Args) -> Result<Value> + 'static,
+) -> Value {
     object(Function { name, depth, call })
 }
 
-/// That a namespace may have an attribute of this name: transformers' has none that begins with `_`.
+/// That a namespace may have an attribute of this name: transformers' has none that begins with
+/// `_`.
 pub fn check_name(name: &str) -> Result<()> {
     if name.starts_with('_') {
         return fail(format!("namespace: expected a name without '_' in front, found {name:?}"));

@@ -18,7 +18,9 @@ pub fn binary(run: &Run<'_>, operator: Arithmetic, a: &Value, b: &Value) -> Resu
         _ if a.defined().is_err() || b.defined().is_err() => a.defined().and(b.defined()).cloned(),
         (Arithmetic::Add, Value::Text(a), Value::Text(b)) => joined(run, a, b),
         (Arithmetic::Add, Value::List(a), Value::List(b)) => Ok(Value::List(appended(run, a, b)?)),
-        (Arithmetic::Add, Value::Tuple(a), Value::Tuple(b)) => Ok(Value::Tuple(appended(run, a, b)?)),
+        (Arithmetic::Add, Value::Tuple(a), Value::Tuple(b)) => {
+            Ok(Value::Tuple(appended(run, a, b)?))
+        }
         (Arithmetic::Mul, value, times) | (Arithmetic::Mul, times, value)
             if times.as_index().is_some() && repeatable(value) =>
         {

@@ -28,7 +28,8 @@ pub fn write_str(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>) -> Result<(
     }
 }
 
-/// Writes `value` as `repr` does; `level` counts the containers around it, since a namespace may contain itself.
+/// Writes `value` as `repr` does; `level` counts the containers around it, since a namespace may
+/// contain itself.
 pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> Result<()> {
     if level > MAX_DEPTH {
         return exceeded(u64::from(MAX_DEPTH), "levels of values");
@@ -47,7 +48,9 @@ pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> 
         }
         Value::Text(text) => quoted(text, out),
         Value::List(seq) => items(run, &seq.items, ["[", "]"], out, level),
-        Value::Tuple(seq) => items(run, &seq.items, ["(", if seq.items.len() == 1 { ",)" } else { ")" }], out, level),
+        Value::Tuple(seq) => {
+            items(run, &seq.items, ["(", if seq.items.len() == 1 { ",)" } else { ")" }], out, level)
+        }
         Value::Dict(dict) => {
             out.push('{')?;
             for (n, (key, value)) in dict.entries().iter().enumerate() {
@@ -58,8 +61,12 @@ pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> 
             }
             out.push('}')
         }
-        Value::Range(range) if range.step == 1 => out.push_str(&format!("range({}, {})", range.start, range.stop)),
-        Value::Range(range) => out.push_str(&format!("range({}, {}, {})", range.start, range.stop, range.step)),
+        Value::Range(range) if range.step == 1 => {
+            out.push_str(&format!("range({}, {})", range.start, range.stop))
+        }
+        Value::Range(range) => {
+            out.push_str(&format!("range({}, {}, {})", range.start, range.stop, range.step))
+        }
         Value::View(view) => {
             let shown = super::iterate::collect(run, value)?;
             out.push_str(view.type_name())?;
@@ -70,7 +77,13 @@ pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> 
     }
 }
 
-fn items(run: &Run<'_>, items: &[Value], brackets: [&str; 2], out: &mut Buffer<'_>, level: u16) -> Result<()> {
+fn items(
+    run: &Run<'_>,
+    items: &[Value],
+    brackets: [&str; 2],
+    out: &mut Buffer<'_>,
+    level: u16,
+) -> Result<()> {
     out.push_str(brackets[0])?;
     for (n, item) in items.iter().enumerate() {
         out.push_str(if n > 0 { ", " } else { "" })?;

@@ -21,7 +21,11 @@ impl Seq {
     }
 
     /// A named tuple.
-    pub fn named(items: Vec<Value>, names: &'static [&'static str], budget: &Budget) -> Result<Rc<Seq>> {
+    pub fn named(
+        items: Vec<Value>,
+        names: &'static [&'static str],
+        budget: &Budget,
+    ) -> Result<Rc<Seq>> {
         budget.produce_many(items.len() + 1, size_of::<Value>())?;
         budget.steps(items.len() / 8)?;
         let depth = deeper(items.iter().map(Value::depth).max().unwrap_or(0))?;
@@ -64,7 +68,10 @@ impl Range {
         }
         let range = Range { start: from, stop: to, step: by };
         if range.length() > MAX_RANGE {
-            return fail(format!("range: expected at most {MAX_RANGE} items, found {}", range.length()));
+            return fail(format!(
+                "range: expected at most {MAX_RANGE} items, found {}",
+                range.length()
+            ));
         }
         Ok(range)
     }
@@ -135,7 +142,8 @@ impl View {
     }
 }
 
-/// Where `start:stop:step` starts and stops over `len` items, and its step, as Python's `slice.indices` gives them.
+/// Where `start:stop:step` starts and stops over `len` items, and its step, as Python's
+/// `slice.indices` gives them.
 pub fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> {
     let [start, stop, step] = bounds;
     let (len, step) = (len as i128, step.unwrap_or(1));
@@ -143,14 +151,18 @@ pub fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> 
         return fail("slice step cannot be zero");
     }
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let clamp = |bound: i128| (if bound < 0 { bound.saturating_add(len) } else { bound }).clamp(low, high);
+    let clamp =
+        |bound: i128| (if bound < 0 { bound.saturating_add(len) } else { bound }).clamp(low, high);
     let start = start.map_or(if step > 0 { low } else { high }, clamp);
     let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
     Ok([start, stop, step])
 }
 
 /// The places that [`slice_bounds`] takes, in order.
-pub fn slice_places(len: usize, bounds: [Option<i128>; 3]) -> Result<impl ExactSizeIterator<Item = usize>> {
+pub fn slice_places(
+    len: usize,
+    bounds: [Option<i128>; 3],
+) -> Result<impl ExactSizeIterator<Item = usize>> {
     let [start, stop, step] = slice_bounds(len, bounds)?;
     let distance = if step > 0 { stop - start } else { start - stop };
     let size = i128::try_from(step.unsigned_abs()).unwrap_or(i128::MAX);

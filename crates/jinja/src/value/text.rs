@@ -5,7 +5,8 @@ use crate::limits::{Budget, exceeded};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A string. Markup is one that needs no HTML escapes; what is joined to it gets them (markupsafe's `Markup`).
+/// A string. Markup is one that needs no HTML escapes; what is joined to it gets them (markupsafe's
+/// `Markup`).
 #[derive(Clone, Debug)]
 pub struct Text {
     chars: Arc<str>,
@@ -100,7 +101,9 @@ impl<'b> Buffer<'b> {
     pub fn push_str(&mut self, text: &str) -> Result<()> {
         match self.limit {
             None => self.budget.produce(text.len())?,
-            Some(limit) if (self.text.len() + text.len()) as u64 > limit => return exceeded(limit, "bytes of output"),
+            Some(limit) if (self.text.len() + text.len()) as u64 > limit => {
+                return exceeded(limit, "bytes of output");
+            }
             Some(_) => {}
         }
         self.text.push_str(text);

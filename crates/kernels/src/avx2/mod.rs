@@ -1,9 +1,14 @@
-//! AVX2 with FMA and F16C: eight rows a panel, `maddubs` on unsigned weights and broadcast activations.
+//! AVX2 with FMA and F16C: eight rows a panel, `maddubs` on unsigned weights and broadcast
+//! activations.
 //!
-//! `maddubs` saturates at 16 bits. Weights of up to six bits cannot reach that for as many slices as are summed before
-//! widening (`slices_within_16_bits`); eight-bit weights go by sign and magnitude, where |w| <= 128 and |q| <= 127.
+//! `maddubs` saturates at 16 bits. Weights of up to six bits cannot reach that for as many slices
+//! as are summed before widening (`slices_within_16_bits`); eight-bit weights go by sign and
+//! magnitude, where |w| <= 128 and |q| <= 127.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 use crate::simd::{Int8, Simd, slices_within_16_bits};
 use std::arch::x86_64::*;
@@ -101,19 +106,22 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn store_i8(self, p: *mut i8) {
         let wide = _mm256_cvtps_epi32(self.0);
-        let half = _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
+        let half =
+            _mm_packs_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256::<1>(wide));
         _mm_storel_epi64(p.cast(), _mm_packs_epi16(half, half))
     }
 }
 
-/// Adds `VALUE`, a power of two above all of `w`, to byte `i` where bit `i` of the four bytes at `bits` is set.
+/// Adds `VALUE`, a power of two above all of `w`, to byte `i` where bit `i` of the four bytes at
+/// `bits` is set.
 #[inline(always)]
 unsafe fn add_bit<const VALUE: i8>(w: __m256i, bits: *const u8) -> __m256i {
-    // Byte i gets the mask byte i / 8 (the shuffle works within 128-bit lanes, each of which holds all four), then keeps
-    // bit i % 8 of it.
+    // Byte i gets the mask byte i / 8 (the shuffle works within 128-bit lanes, each of which holds
+    // all four), then keeps bit i % 8 of it.
     let all = _mm256_set1_epi32(bits.cast::<i32>().read_unaligned());
     let spread = _mm256_setr_epi8(
-        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3,
+        0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3,
+        3, 3,
     );
     let select = _mm256_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
     let bytes = _mm256_and_si256(_mm256_shuffle_epi8(all, spread), select);
@@ -182,7 +190,11 @@ impl Int8 for Avx2 {
         let mut g = FROM;
         while g < TO {
             let mut narrow = _mm256_setzero_si256();
-            let until = if g + slices_within_16_bits(BITS) < TO { g + slices_within_16_bits(BITS) } else { TO };
+            let until = if g + slices_within_16_bits(BITS) < TO {
+                g + slices_within_16_bits(BITS)
+            } else {
+                TO
+            };
             while g < until {
                 let q = _mm256_set1_epi32(q.add(g).read_unaligned());
                 let product = if BITS == 8 {

@@ -21,9 +21,11 @@ pub(crate) fn is_there() -> bool {
 /// [`is_there`]; `a.memory` holds at least 128 bytes.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) unsafe fn peak(a: &mut PeakArgs) {
-    // SAFETY: the memory is as long as the caller says, loads need no alignment, and any bits are bfloat16s.
+    // SAFETY: the memory is as long as the caller says, loads need no alignment, and any bits are
+    // bfloat16s.
     let (x, y): (__m512bh, __m512bh) = unsafe {
-        let (x, y) = (_mm512_loadu_si512(a.memory.cast()), _mm512_loadu_si512(a.memory.add(64).cast()));
+        let (x, y) =
+            (_mm512_loadu_si512(a.memory.cast()), _mm512_loadu_si512(a.memory.add(64).cast()));
         (std::mem::transmute::<__m512i, __m512bh>(x), std::mem::transmute::<__m512i, __m512bh>(y))
     };
     let mut sums = [_mm512_setzero_ps(); CHAINS];

@@ -1,6 +1,10 @@
-//! AVX-512 with VNNI: sixteen rows a panel, `vpdpbusd` on unsigned weights and broadcast activations.
+//! AVX-512 with VNNI: sixteen rows a panel, `vpdpbusd` on unsigned weights and broadcast
+//! activations.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 pub(crate) mod bf16;
 
@@ -27,9 +31,9 @@ unsafe fn start<const BITS: u32, const SIGNED: bool>(neg_sum: i32) -> __m512i {
 
 /// Defines a function that adds the products of four slices with the activations of four tokens.
 ///
-/// In assembly because it has to be in this order, the weights in registers and the activations broadcast by the instruction
-/// that uses them: left to itself, the compiler interleaves all tokens of a tile, for which there are not registers enough,
-/// or loads the weights again for each.
+/// In assembly because it has to be in this order, the weights in registers and the activations
+/// broadcast by the instruction that uses them: left to itself, the compiler interleaves all tokens
+/// of a tile, for which there are not registers enough, or loads the weights again for each.
 macro_rules! products {
     ($name:ident, $g0:literal $g1:literal $g2:literal $g3:literal) => {
         #[inline]
@@ -190,7 +194,8 @@ impl Int8 for Avx512 {
     }
     #[inline(always)]
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
-        // A byte's pair j moves to bits 4 and 5; the bits that 16-bit shifts carry over from its neighbour are masked.
+        // A byte's pair j moves to bits 4 and 5; the bits that 16-bit shifts carry over from its
+        // neighbour are masked.
         let moved = match j {
             0 => _mm512_slli_epi16::<4>(pairs),
             1 => _mm512_slli_epi16::<2>(pairs),

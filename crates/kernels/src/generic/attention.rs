@@ -1,13 +1,17 @@
 //! Attention of a few query rows over one lane of the paged KV cache, with online softmax.
 //!
-//! The rows of a tile share a KV head (the query heads of its group, for one or several tokens), so that each key and
-//! value is read and widened once for all of them. Keys lie transposed in their block (`[head_dim][KV_BLOCK]`): a vector
-//! holds one dimension of many keys and meets a broadcast query element, without horizontal sums. Scores of up to
-//! [`CHUNK`] keys are kept, then folded to the running maximum, sum and output (Milakov and Gimelshein, 2018; Dao et al.,
-//! 2022). A key is masked by the position stored in its slot, never by the slot's number. How keys and values are stored is the
-//! business of [`Format`].
+//! The rows of a tile share a KV head (the query heads of its group, for one or several tokens), so
+//! that each key and value is read and widened once for all of them. Keys lie transposed in their
+//! block (`[head_dim][KV_BLOCK]`): a vector holds one dimension of many keys and meets a broadcast
+//! query element, without horizontal sums. Scores of up to [`CHUNK`] keys are kept, then folded to
+//! the running maximum, sum and output (Milakov and Gimelshein, 2018; Dao et al., 2022). A key is
+//! masked by the position stored in its slot, never by the slot's number. How keys and values are
+//! stored is the business of [`Format`].
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: AttentionArgs describes valid memory"
+)]
 
 use super::kv::{Format, Page};
 use super::math::exp;
@@ -21,8 +25,8 @@ use std::mem::MaybeUninit;
 /// Keys whose scores are held at once.
 const CHUNK: usize = 256;
 
-/// Runs the tile with the number of rows as a constant; sizes in between are padded with copies of the last row. `K` and `W`
-/// are the formats of keys and values.
+/// Runs the tile with the number of rows as a constant; sizes in between are padded with copies of
+/// the last row. `K` and `W` are the formats of keys and values.
 ///
 /// # Safety
 /// The pointers of `a` are valid for the shapes it states; 1 to `MAX_TILE_ROWS` rows.
@@ -105,7 +109,8 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
         let slots = slots(a, index);
         let first = slots.iter().copied().min().unwrap_or(i32::MAX);
         let last = slots.iter().copied().max().unwrap_or(i32::MAX);
-        // Positions and windows are at most i32::MAX and never negative, so these differences cannot overflow.
+        // Positions and windows are at most i32::MAX and never negative, so these differences
+        // cannot overflow.
         if first > newest || oldest - last >= a.window {
             continue;
         }
@@ -121,13 +126,15 @@ unsafe fn chunk<V: Int8, K: Format, W: Format, const R: usize>(
         3 | 4 => all_scores::<V, K, R, 2>(&pages, s),
         _ => all_scores::<V, K, R, 1>(&pages, s),
     }
-    for (block, &index) in masked[..n].iter().enumerate().filter(|&(_, &index)| index != usize::MAX) {
+    for (block, &index) in masked[..n].iter().enumerate().filter(|&(_, &index)| index != usize::MAX)
+    {
         mask(slots(a, index), &s.positions, a.window, scores.add(block * KV_BLOCK));
     }
     for r in 0..R {
         fold::<V, R>(a, s, r, n * KV_BLOCK);
     }
-    // Few rows take more dimensions at a time, for as many sums; scales must be the same for all of them.
+    // Few rows take more dimensions at a time, for as many sums; scales must be the same for all of
+    // them.
     let mut d = 0;
     while V::LANES >= 16 && R <= 2 && !W::SCALED && d + 8 * V::LANES <= a.value_dim {
         values::<V, W, R, 8>(&pages, s, d);
@@ -162,12 +169,14 @@ struct Pages<'a> {
     end: usize,
 }
 
-/// Pages between the one that is read and the one that is asked for: what memory gives in the time it takes to answer.
+/// Pages between the one that is read and the one that is asked for: what memory gives in the time
+/// it takes to answer.
 const AHEAD: usize = 4;
 
 impl Pages<'_> {
-    /// Page `index` in the order of reading; beyond the chunk's own a page of keys of the next chunk, then of what this thread
-    /// reads next, and where that is not known the chunk's last one again, which is at hand.
+    /// Page `index` in the order of reading; beyond the chunk's own a page of keys of the next
+    /// chunk, then of what this thread reads next, and where that is not known the chunk's last one
+    /// again, which is at hand.
     #[inline(always)]
     fn at(&self, index: usize) -> *const u8 {
         let (a, n) = (self.a, self.visible.len());
@@ -193,9 +202,13 @@ impl Pages<'_> {
     }
 }
 
-/// `scores[r][i * KV_BLOCK..][..KV_BLOCK] = q[r] · k` for the keys of visible block `i`, `B` blocks at a time.
+/// `scores[r][i * KV_BLOCK..][..KV_BLOCK] = q[r] · k` for the keys of visible block `i`, `B` blocks
+/// at a time.
 #[inline(always)]
-unsafe fn all_scores<V: Int8, K: Format, const R: usize, const B: usize>(pages: &Pages<'_>, s: &mut Scratch<R>) {
+unsafe fn all_scores<V: Int8, K: Format, const R: usize, const B: usize>(
+    pages: &Pages<'_>,
+    s: &mut Scratch<R>,
+) {
     let mut done = 0;
     while done + B <= pages.visible.len() {
         block_scores::<V, K, R, B>(pages, s, done);
@@ -240,9 +253,15 @@ unsafe fn mask(slots: &[i32], rows: &[i32], window: i32, scores: *mut f32) {
     }
 }
 
-/// Turns row `r`'s scores to probabilities relative to the running maximum, and rescales what came before.
+/// Turns row `r`'s scores to probabilities relative to the running maximum, and rescales what came
+/// before.
 #[inline(always)]
-unsafe fn fold<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R>, r: usize, n: usize) {
+unsafe fn fold<V: Simd, const R: usize>(
+    a: &AttentionArgs<'_>,
+    s: &mut Scratch<R>,
+    r: usize,
+    n: usize,
+) {
     let scores = s.scores.as_mut_ptr().cast::<f32>().add(r * CHUNK);
     let mut largest = V::splat(f32::NEG_INFINITY);
     let mut i = 0;
@@ -279,7 +298,11 @@ unsafe fn fold<V: Simd, const R: usize>(a: &AttentionArgs<'_>, s: &mut Scratch<R
 
 /// Adds probability-weighted values to `D` vectors of every row's sums, from dimension `d`.
 #[inline(always)]
-unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(pages: &Pages<'_>, s: &mut Scratch<R>, d: usize) {
+unsafe fn values<V: Int8, W: Format, const R: usize, const D: usize>(
+    pages: &Pages<'_>,
+    s: &mut Scratch<R>,
+    d: usize,
+) {
     let a = pages.a;
     let probabilities = s.scores.as_ptr().cast::<f32>();
     let base = s.sums.as_mut_ptr().cast::<f32>().add(d);

@@ -9,13 +9,14 @@ use super::math::{exp, sigmoid};
 use crate::kernel_set::{MulArgs, RopeArgs, ToF16Args};
 use crate::simd::Simd;
 
-/// A function of two elements. A trait and not a closure: a closure would not be compiled for the ISA of the kernel
-/// around it.
+/// A function of two elements. A trait and not a closure: a closure would not be compiled for the
+/// ISA of the kernel around it.
 trait Zip {
     unsafe fn apply<V: Simd>(a: V, b: V) -> V;
 }
 
-/// Runs `F` over `n` elements of two inputs, in vectors and then, for what is left, in a padded vector.
+/// Runs `F` over `n` elements of two inputs, in vectors and then, for what is left, in a padded
+/// vector.
 #[inline(always)]
 unsafe fn zip<V: Simd, F: Zip>(args: MulArgs) {
     let MulArgs { a, b, out, n } = args;
@@ -50,7 +51,8 @@ impl Activation for Silu {
 }
 
 impl Activation for GeluTanh {
-    /// `x/2 (1 + tanh u) = x sigmoid(2u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and Gimpel, 2016).
+    /// `x/2 (1 + tanh u) = x sigmoid(2u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)` (Hendrycks and
+    /// Gimpel, 2016).
     #[inline(always)]
     unsafe fn apply<V: Simd>(x: V) -> V {
         const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_2;
@@ -60,8 +62,9 @@ impl Activation for GeluTanh {
 }
 
 impl Activation for GeluErf {
-    /// `x/2 (1 + erf(x / sqrt 2))`: with `q = 1 - erf(|x| / sqrt 2)` it is `max(x, 0) - |x| q / 2` on both sides of zero.
-    /// `q` by formula 7.1.26 of Abramowitz and Stegun, whose error is at most 1.5e-7.
+    /// `x/2 (1 + erf(x / sqrt 2))`: with `q = 1 - erf(|x| / sqrt 2)` it is `max(x, 0) - |x| q / 2`
+    /// on both sides of zero. `q` by formula 7.1.26 of Abramowitz and Stegun, whose error is at
+    /// most 1.5e-7.
     #[inline(always)]
     unsafe fn apply<V: Simd>(x: V) -> V {
         let size = x.abs();
@@ -119,7 +122,8 @@ pub(crate) unsafe fn add<V: Simd>(args: MulArgs) {
     zip::<V, Add>(args);
 }
 
-/// Rotates the pairs `(x[i], x[i + half])` of one head by the angles whose cosines and sines are given.
+/// Rotates the pairs `(x[i], x[i + half])` of one head by the angles whose cosines and sines are
+/// given.
 #[inline(always)]
 pub(crate) unsafe fn rope_half<V: Simd>(args: RopeArgs) {
     let (first, second) = (args.x, args.x.add(args.half));

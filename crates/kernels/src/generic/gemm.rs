@@ -1,10 +1,15 @@
-//! Weight panels times activations: one token, eight sequences and a 512-token prompt by the same code.
+//! Weight panels times activations: one token, eight sequences and a 512-token prompt by the same
+//! code.
 //!
-//! An outer product: the eight slices of a weight block are decoded to registers once and meet each token's activations,
-//! four of which are broadcast. There is one float accumulator for each token of a tile and no horizontal sum. Few tokens
-//! are bound by memory: their panels are walked in the order in which they lie, and asked for well before they are needed.
+//! An outer product: the eight slices of a weight block are decoded to registers once and meet each
+//! token's activations, four of which are broadcast. There is one float accumulator for each token
+//! of a tile and no horizontal sum. Few tokens are bound by memory: their panels are walked in the
+//! order in which they lie, and asked for well before they are needed.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: GemmArgs describes valid memory")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: GemmArgs describes valid memory"
+)]
 
 use super::unrolled;
 use crate::kernel_set::{ACT_GROUP, GemmArgs};
@@ -18,8 +23,9 @@ trait Tile {
     unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize);
 }
 
-/// Covers panels × tokens with tiles no larger than `max_tile` tokens, [`PANELS`] at a time: a group of activations is small
-/// enough to stay in the cache while it meets them, and rows longer than the cache are fetched from memory once for all.
+/// Covers panels × tokens with tiles no larger than `max_tile` tokens, [`PANELS`] at a time: a
+/// group of activations is small enough to stay in the cache while it meets them, and rows longer
+/// than the cache are fetched from memory once for all.
 #[inline(always)]
 unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
     let mut panel = a.panels.start;
@@ -41,7 +47,12 @@ const PANELS: usize = 4;
 
 /// One panel times one group of activations.
 #[inline(always)]
-unsafe fn tokens<K: Tile>(a: &GemmArgs, panel: usize, group: std::ops::Range<usize>, max_tile: usize) {
+unsafe fn tokens<K: Tile>(
+    a: &GemmArgs,
+    panel: usize,
+    group: std::ops::Range<usize>,
+    max_tile: usize,
+) {
     let mut token = group.start;
     while max_tile >= 16 && token + 16 <= group.end {
         K::run::<16>(a, panel, token);
@@ -64,7 +75,8 @@ unsafe fn tokens<K: Tile>(a: &GemmArgs, panel: usize, group: std::ops::Range<usi
     }
 }
 
-/// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has rows.
+/// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has
+/// rows.
 #[inline(always)]
 unsafe fn store<V: Simd, const T: usize>(a: &GemmArgs, panel: usize, token: usize, sums: [V; T]) {
     let row = panel * V::LANES;
@@ -80,11 +92,13 @@ unsafe fn store<V: Simd, const T: usize>(a: &GemmArgs, panel: usize, token: usiz
     });
 }
 
-/// How far ahead of what a tile reads memory is asked for. Far enough for the memory's latency at full rate, and beyond the
-/// pages at which the processor's own prefetching stops; the next panel lies behind this one, so nothing is asked in vain.
+/// How far ahead of what a tile reads memory is asked for. Far enough for the memory's latency at
+/// full rate, and beyond the pages at which the processor's own prefetching stops; the next panel
+/// lies behind this one, so nothing is asked in vain.
 const AHEAD: usize = 8192;
 
-/// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`; the tile of a long prompt finds its panel in the cache.
+/// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`; the tile of a long prompt finds its
+/// panel in the cache.
 #[inline(always)]
 unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
     if T > 8 {
@@ -100,7 +114,8 @@ unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
 /// Quantized weights times [`ActBlock`]s.
 ///
 /// # Safety
-/// `a` describes panels made by `pack.rs` for this format and ISA, and valid activations and output.
+/// `a` describes panels made by `pack.rs` for this format and ISA, and valid activations and
+/// output.
 #[inline(always)]
 pub(crate) unsafe fn quantized<V: Int8, Q: Quants, S: Scales>(a: &GemmArgs) {
     cover::<QuantizedTile<V, Q, S>>(a, V::MAX_TILE);
@@ -162,8 +177,8 @@ unsafe fn add_block<V: Int8, Q: Quants, S: Scales, const T: usize>(
     });
 }
 
-/// Calls `V::$dot` with the widths of `Q` and `S`. Widths that occur signed and unsigned have two arms; `CODE_BITS` is a
-/// constant, so one of all remains.
+/// Calls `V::$dot` with the widths of `Q` and `S`. Widths that occur signed and unsigned have two
+/// arms; `CODE_BITS` is a constant, so one of all remains.
 macro_rules! dot {
     ($dot:ident, $from:literal, $to:literal, $($argument:expr),*) => {
         match (Q::CODE_BITS, S::SIGNED) {
@@ -197,8 +212,8 @@ unsafe fn block<V: Int8, Q: Quants, S: Scales>(
     }
 }
 
-/// Adds one block of each of four tokens, which lie side by side, to their sums: the same arithmetic as [`block`], so that a
-/// token's result does not depend on its neighbours.
+/// Adds one block of each of four tokens, which lie side by side, to their sums: the same
+/// arithmetic as [`block`], so that a token's result does not depend on its neighbours.
 #[inline(always)]
 unsafe fn blocks4<V: Int8, Q: Quants, S: Scales>(
     w: &[V::W; 8],
@@ -225,9 +240,16 @@ unsafe fn blocks4<V: Int8, Q: Quants, S: Scales>(
     sums
 }
 
-/// Adds to `sum` a block's dot product, or the products of its halves, times weight scales and activation scale.
+/// Adds to `sum` a block's dot product, or the products of its halves, times weight scales and
+/// activation scale.
 #[inline(always)]
-unsafe fn scaled<V: Int8, S: Scales>(scales: &BlockScales<V>, act: *const ActBlock, first: V, second: V, sum: V) -> V {
+unsafe fn scaled<V: Int8, S: Scales>(
+    scales: &BlockScales<V>,
+    act: *const ActBlock,
+    first: V,
+    second: V,
+    sum: V,
+) -> V {
     let step = V::splat((*act).scale);
     let mut dot = first.mul(scales.scale);
     if S::HALVES {

@@ -1,9 +1,14 @@
-//! How attention reads a page of keys or values of each type: what [`super::attention`] is generic over.
+//! How attention reads a page of keys or values of each type: what [`super::attention`] is generic
+//! over.
 //!
-//! The layout is stated in `kv_page.rs`. Quantized codes become floats in registers; a scale belongs to 32 dimensions of one
-//! position, so it multiplies a sum of 32 products of the keys, and the vectors of a value.
+//! The layout is stated in `kv_page.rs`. Quantized codes become floats in registers; a scale
+//! belongs to 32 dimensions of one position, so it multiplies a sum of 32 products of the keys, and
+//! the vectors of a value.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: AttentionArgs describes valid memory")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: AttentionArgs describes valid memory"
+)]
 
 use super::unrolled;
 use crate::attention::KV_BLOCK;
@@ -20,7 +25,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Asks for the later page's line at byte `at`, where few rows make waiting for memory most of the work.
+    /// Asks for the later page's line at byte `at`, where few rows make waiting for memory most of
+    /// the work.
     #[inline(always)]
     unsafe fn prefetch<V: Int8, const R: usize>(self, at: usize) {
         if R <= 4 {
@@ -44,16 +50,23 @@ impl Page {
 /// # Safety
 /// Every method requires a page of its type with the dimensions named, and the CPU features of `V`.
 pub(crate) trait Format {
-    /// Whether any number of rows has a kernel of its own; the others are rounded up to 1, 4 or 8 rows.
+    /// Whether any number of rows has a kernel of its own; the others are rounded up to 1, 4 or 8
+    /// rows.
     const EVERY_TILE: bool = false;
     /// Whether values have scales, one for 32 dimensions of a slot.
     const SCALED: bool = false;
 
-    /// `q[r] · k` of the `LANES` keys from slot `lane`. `q` is `[head_dim rounded up to 32][R]`, zeros beyond the head.
-    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R];
+    /// `q[r] · k` of the `LANES` keys from slot `lane`. `q` is `[head_dim rounded up to 32][R]`,
+    /// zeros beyond the head.
+    unsafe fn scores<V: Int8, const R: usize>(
+        page: Page,
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [V; R];
 
-    /// [`Self::scores`] of `B` pages. A format that is worth it takes them side by side: with few rows the sums of one page
-    /// are too few to hide the latency of an addition.
+    /// [`Self::scores`] of `B` pages. A format that is worth it takes them side by side: with few
+    /// rows the sums of one page are too few to hide the latency of an addition.
     #[inline(always)]
     unsafe fn scores_of<V: Int8, const R: usize, const B: usize>(
         pages: [Page; B],
@@ -96,7 +109,12 @@ impl Format for Half {
     const EVERY_TILE: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(
+        page: Page,
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [V; R] {
         let [sums] = Self::scores_of::<V, R, 1>([page], lane, head_dim, q);
         sums
     }
@@ -138,7 +156,12 @@ impl Format for Half {
 
 impl Format for Single {
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(
+        page: Page,
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [V; R] {
         let keys = page.this.cast::<f32>().add(lane);
         let mut sums = [V::splat(0.0); R];
         for d in 0..head_dim {
@@ -166,7 +189,12 @@ impl Format for Bytes {
     const SCALED: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(
+        page: Page,
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
         for g in 0..head_dim.div_ceil(QK) {
             let group = page.this.add(g * GROUP_Q8_0);
@@ -209,7 +237,12 @@ impl Format for Nibbles {
     const SCALED: bool = true;
 
     #[inline(always)]
-    unsafe fn scores<V: Int8, const R: usize>(page: Page, lane: usize, head_dim: usize, q: *const f32) -> [V; R] {
+    unsafe fn scores<V: Int8, const R: usize>(
+        page: Page,
+        lane: usize,
+        head_dim: usize,
+        q: *const f32,
+    ) -> [V; R] {
         let mut sums = [V::splat(0.0); R];
         let offset = V::splat(8.0);
         for g in 0..head_dim.div_ceil(QK) {

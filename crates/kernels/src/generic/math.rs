@@ -1,13 +1,17 @@
 //! Vector exponential and what is built on it.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 use crate::simd::Simd;
 
-/// `e^x` to about two units in the last place, for any x: below -87.3 it gives the smallest normals, above 88 a huge
-/// finite number.
+/// `e^x` to about two units in the last place, for any x: below -87.3 it gives the smallest
+/// normals, above 88 a huge finite number.
 ///
-/// Cody–Waite reduction to `2^n * e^r`, |r| <= ln 2 / 2, and the polynomial of the Cephes library (`expf`).
+/// Cody–Waite reduction to `2^n * e^r`, |r| <= ln 2 / 2, and the polynomial of the Cephes library
+/// (`expf`).
 #[inline(always)]
 pub(crate) unsafe fn exp<V: Simd>(x: V) -> V {
     const LN2_HI: f32 = 0.693_359_4;

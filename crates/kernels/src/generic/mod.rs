@@ -1,7 +1,9 @@
-//! The kernels, written once over the traits of `simd.rs`, and the macro that instantiates them for an ISA.
+//! The kernels, written once over the traits of `simd.rs`, and the macro that instantiates them for
+//! an ISA.
 //!
-//! Dispatch happens once per operation and thread chunk: a [`crate::KernelSet`] holds one function pointer per kernel,
-//! and everything below that pointer is inlined into one function compiled for the ISA.
+//! Dispatch happens once per operation and thread chunk: a [`crate::KernelSet`] holds one function
+//! pointer per kernel, and everything below that pointer is inlined into one function compiled for
+//! the ISA.
 
 pub(crate) mod attention;
 pub(crate) mod elementwise;
@@ -11,8 +13,9 @@ pub(crate) mod math;
 pub(crate) mod peak;
 pub(crate) mod reduce;
 
-/// Runs the block once for each `i` below a constant of at most sixteen, written out: the compiler gives up unrolling loops
-/// of this size, and an accumulator array that is indexed by a variable lives in memory instead of registers.
+/// Runs the block once for each `i` below a constant of at most sixteen, written out: the compiler
+/// gives up unrolling loops of this size, and an accumulator array that is indexed by a variable
+/// lives in memory instead of registers.
 macro_rules! unrolled {
     ($i:ident in $n:ident => $body:block) => {
         unrolled!(@ $i $n $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
@@ -27,7 +30,8 @@ macro_rules! unrolled {
 }
 pub(crate) use unrolled;
 
-/// Defines `KERNELS`, an ISA's [`crate::KernelSet`]: every generic kernel inside a function that enables the features.
+/// Defines `KERNELS`, an ISA's [`crate::KernelSet`]: every generic kernel inside a function that
+/// enables the features.
 macro_rules! instantiate_kernels {
     ($vector:ty, $isa:expr $(, $features:literal)?) => {
         #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
@@ -41,7 +45,8 @@ macro_rules! instantiate_kernels {
                 ($name:ident($arg:ident: $type:ty) $body:expr) => {
                     $(#[target_feature(enable = $features)])?
                     pub unsafe fn $name($arg: $type) {
-                        // SAFETY: forwarded from the caller, who detected the features and validated the arguments.
+                        // SAFETY: forwarded from the caller, who detected the features and
+                        // validated the arguments.
                         unsafe { $body }
                     }
                 };

@@ -2,13 +2,17 @@
 //!
 //! The roofs that `roof.rs` measures; real kernels are compared with them.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: PeakArgs describes valid memory")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: PeakArgs describes valid memory"
+)]
 
 use super::unrolled;
 use crate::kernel_set::PeakArgs;
 use crate::simd::{Int8, Simd};
 
-/// Accumulators: more than latency times throughput of any of the operations, fewer than there are registers.
+/// Accumulators: more than latency times throughput of any of the operations, fewer than there are
+/// registers.
 const CHAINS: usize = 12;
 
 /// Operations of one step of [`f32`], a multiplication and an addition counting two.
@@ -42,14 +46,15 @@ pub(crate) unsafe fn f32<V: Simd>(a: &mut PeakArgs) {
     a.sum = sums.iter().map(|sum| sum.reduce_add()).sum();
 }
 
-/// `a.steps` times a weight block against [`TOKENS`] activation blocks, with the least conversion that keeps the compiler
-/// from dropping it.
+/// `a.steps` times a weight block against [`TOKENS`] activation blocks, with the least conversion
+/// that keeps the compiler from dropping it.
 ///
 /// # Safety
 /// The CPU has the ISA; `a.memory` holds at least 1024 bytes.
 #[inline(always)]
 pub(crate) unsafe fn int8<V: Int8>(a: &mut PeakArgs) {
-    let w: [V::W; 8] = std::array::from_fn(|g| V::low_nibbles(V::load_w(a.memory.add(g * 4 * V::LANES))));
+    let w: [V::W; 8] =
+        std::array::from_fn(|g| V::low_nibbles(V::load_w(a.memory.add(g * 4 * V::LANES))));
     let mut sums = [V::splat(0.0); TOKENS];
     for step in 0..a.steps {
         // Another block each time, or the product would be hoisted out of the loop.

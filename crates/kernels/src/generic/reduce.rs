@@ -71,7 +71,8 @@ unsafe fn sum<V: Simd, F: Term>(x: *const f32, n: usize, center: f32) -> f32 {
     }
     let mut total = sums[0].add(sums[1]).reduce_add();
     if whole < n {
-        // Lanes beyond the row hold the center, whose distance is zero; a center of zero adds nothing to a sum either.
+        // Lanes beyond the row hold the center, whose distance is zero; a center of zero adds
+        // nothing to a sum either.
         let mut rest = [center; 16];
         std::ptr::copy_nonoverlapping(x.add(whole), rest.as_mut_ptr(), n - whole);
         total += F::of(V::load(rest.as_ptr()), center_lanes).reduce_add();
@@ -97,8 +98,8 @@ pub(crate) unsafe fn layer_norm<V: Simd>(a: LayerNormArgs) {
     }
 }
 
-/// Activations to [`ActBlock`]s; the scalar twin is `quant::quantize_activations` (which breaks ties away from zero,
-/// this to even: both are within half a step).
+/// Activations to [`ActBlock`]s; the scalar twin is `quant::quantize_activations` (which breaks
+/// ties away from zero, this to even: both are within half a step).
 #[inline(always)]
 pub(crate) unsafe fn quantize<V: Simd>(a: QuantizeArgs) {
     for b in 0..a.n_blocks {
@@ -115,7 +116,8 @@ pub(crate) unsafe fn quantize<V: Simd>(a: QuantizeArgs) {
         let mut halves = [V::splat(0.0); 2];
         let mut i = 0;
         while i < QK {
-            let code = V::load(x.add(i)).mul(inverse).round().min(V::splat(127.0)).max(V::splat(-127.0));
+            let code =
+                V::load(x.add(i)).mul(inverse).round().min(V::splat(127.0)).max(V::splat(-127.0));
             code.store_i8(q.add(i));
             halves[i / (QK / 2)] = halves[i / (QK / 2)].add(code);
             i += V::LANES;
@@ -142,7 +144,8 @@ pub(crate) unsafe fn log_sum_exp<V: Simd>(a: &mut LogSumExpArgs) {
     for i in whole..a.n {
         max = max.max(*a.x.add(i));
     }
-    // Partial sums are widened every 512 vectors: a quarter of a million addends would cost single precision two digits.
+    // Partial sums are widened every 512 vectors: a quarter of a million addends would cost single
+    // precision two digits.
     let (mut sum, mut i) = (0.0f64, 0);
     while i < whole {
         let until = (i + 512 * V::LANES).min(whole);
@@ -162,7 +165,8 @@ pub(crate) unsafe fn log_sum_exp<V: Simd>(a: &mut LogSumExpArgs) {
 /// The first of the largest elements: which block of vectors has it, then where it is there.
 #[inline(always)]
 pub(crate) unsafe fn argmax<V: Simd>(a: &mut ArgmaxArgs) {
-    // Four chains of maxima hide their latency; a block is long enough to pay for the reduction at its end.
+    // Four chains of maxima hide their latency; a block is long enough to pay for the reduction at
+    // its end.
     let block = 32 * V::LANES;
     let (mut max, mut found, mut start) = (f32::NEG_INFINITY, 0..0, 0);
     while start + block <= a.n {

@@ -1,10 +1,15 @@
-//! NEON, which every 64-bit ARM has: eight rows a panel in two registers. Two sets of kernels differ in the product alone.
+//! NEON, which every 64-bit ARM has: eight rows a panel in two registers. Two sets of kernels
+//! differ in the product alone.
 //!
-//! `neon` multiplies bytes to 16 bits and widens their sums; `neon-dotprod` uses `sdot` of the dot product extension (ARMv8.2,
-//! and all of ARMv8.4). Both multiply signed bytes: codes of up to seven bits are the same number signed, and eight-bit
-//! ones, which panels store plus 128, become signed again by a flipped top bit. The products are in `product.rs`.
+//! `neon` multiplies bytes to 16 bits and widens their sums; `neon-dotprod` uses `sdot` of the dot
+//! product extension (ARMv8.2, and all of ARMv8.4). Both multiply signed bytes: codes of up to
+//! seven bits are the same number signed, and eight-bit ones, which panels store plus 128, become
+//! signed again by a flipped top bit. The products are in `product.rs`.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 mod product;
 
@@ -147,7 +152,8 @@ impl<P> Simd for Neon<P> {
     }
     #[inline(always)]
     unsafe fn prefetch(p: *const u8) {
-        // The intrinsic is not stable. The instruction is a hint: an address without memory behind it is ignored.
+        // The intrinsic is not stable. The instruction is a hint: an address without memory behind
+        // it is ignored.
         std::arch::asm!("prfm pldl1keep, [{}]", in(reg) p, options(readonly, nostack, preserves_flags));
     }
     #[inline(always)]
@@ -160,7 +166,8 @@ impl<P> Simd for Neon<P> {
 /// A slice: rows 0..4 and 4..8.
 type Slice = [uint8x16_t; 2];
 
-/// Adds `VALUE`, a power of two above all of `w`, to byte `i` where bit `i` of the two bytes at `bits` is set.
+/// Adds `VALUE`, a power of two above all of `w`, to byte `i` where bit `i` of the two bytes at
+/// `bits` is set.
 #[inline(always)]
 unsafe fn add_bit<const VALUE: u8>(w: uint8x16_t, bits: *const u8) -> uint8x16_t {
     let select = vreinterpretq_u8_u64(vdupq_n_u64(0x8040_2010_0804_0201));
@@ -243,12 +250,19 @@ impl<P: Product> Int8 for Neon<P> {
     #[inline(always)]
     unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
         let bytes = vld1_u8(p);
-        (floats_from_u16(vmovl_u8(vand_u8(bytes, vdup_n_u8(15)))), floats_from_u16(vmovl_u8(vshr_n_u8::<4>(bytes))))
+        (
+            floats_from_u16(vmovl_u8(vand_u8(bytes, vdup_n_u8(15)))),
+            floats_from_u16(vmovl_u8(vshr_n_u8::<4>(bytes))),
+        )
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {
         let words = vmovl_s8(vld1_s8(p));
-        Neon(vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))), vcvtq_f32_s32(vmovl_high_s16(words)), PhantomData)
+        Neon(
+            vcvtq_f32_s32(vmovl_s16(vget_low_s16(words))),
+            vcvtq_f32_s32(vmovl_high_s16(words)),
+            PhantomData,
+        )
     }
 }
 

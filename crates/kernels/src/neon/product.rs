@@ -1,6 +1,9 @@
 //! The two ways in which NEON multiplies weight bytes with activation bytes. Both are exact.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 use super::Slice;
 use crate::simd::slices_within_16_bits;
@@ -8,8 +11,9 @@ use std::arch::aarch64::*;
 
 /// Weights of eight rows against activations.
 pub trait Product {
-    /// Adds to `start`, for every row, the products of slices `FROM..TO` with the block's 32 activations at `q`; rows 0..4
-    /// and 4..8. Weights of eight `BITS` come with 128 added, which is taken off here.
+    /// Adds to `start`, for every row, the products of slices `FROM..TO` with the block's 32
+    /// activations at `q`; rows 0..4 and 4..8. Weights of eight `BITS` come with 128 added, which
+    /// is taken off here.
     unsafe fn products<const BITS: u32, const FROM: usize, const TO: usize>(
         w: &[Slice; 8],
         q: *const i8,
@@ -42,7 +46,8 @@ impl Product for Widening {
             // Rows 0 and 1, 2 and 3, 4 and 5, 6 and 7.
             let mut narrow = [vdupq_n_s16(0); 4];
             while g < until {
-                let four = vreinterpretq_s8_s32(vdupq_n_s32(q.add(4 * g).cast::<i32>().read_unaligned()));
+                let four =
+                    vreinterpretq_s8_s32(vdupq_n_s32(q.add(4 * g).cast::<i32>().read_unaligned()));
                 let (low, high) = (signed::<BITS>(w[g][0]), signed::<BITS>(w[g][1]));
                 narrow[0] = vmlal_s8(narrow[0], vget_low_s8(low), vget_low_s8(four));
                 narrow[1] = vmlal_high_s8(narrow[1], low, four);

@@ -1,6 +1,9 @@
 //! Reading panels in registers: the compile-time mirror of `pack.rs`.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: pointers into a panel made by pack.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: pointers into a panel made by pack.rs"
+)]
 
 use super::ScaleKind;
 use crate::simd::Int8;
@@ -67,7 +70,12 @@ impl Quants for Bits4 {
     #[inline(always)]
     unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
         let slice = 4 * V::LANES;
-        let w = [V::load_w(p), V::load_w(p.add(slice)), V::load_w(p.add(2 * slice)), V::load_w(p.add(3 * slice))];
+        let w = [
+            V::load_w(p),
+            V::load_w(p.add(slice)),
+            V::load_w(p.add(2 * slice)),
+            V::load_w(p.add(3 * slice)),
+        ];
         [
             V::low_nibbles(w[0]),
             V::low_nibbles(w[1]),
@@ -174,7 +182,8 @@ pub(crate) struct BlockScales<V> {
     pub second: V,
     /// What one unit of activation adds; unused where [`Scales::SIGNED`].
     pub min: V,
-    /// What one unit of activation of the second half adds; `min` then is of the first. Used where [`Scales::HALVES`].
+    /// What one unit of activation of the second half adds; `min` then is of the first. Used where
+    /// [`Scales::HALVES`].
     pub second_min: V,
 }
 
@@ -187,7 +196,8 @@ pub(crate) trait Scales {
     /// Two scales a block.
     const HALVES: bool;
 
-    /// What the blocks of the group at `p` share: scale and, where there are minimums, what they are multiplied with.
+    /// What the blocks of the group at `p` share: scale and, where there are minimums, what they
+    /// are multiplied with.
     unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2];
 
     /// The scales of block `b` of the group at `p`.
@@ -297,7 +307,12 @@ impl Scales for SuperMin16 {
         let small = p.add(V::LANES * (4 + b * 2));
         let (scale, min) = V::load_nibbles(small);
         let (second, second_min) = V::load_nibbles(small.add(V::LANES));
-        BlockScales { scale: d.mul(scale), second: d.mul(second), min: dmin.mul(min), second_min: dmin.mul(second_min) }
+        BlockScales {
+            scale: d.mul(scale),
+            second: d.mul(second),
+            min: dmin.mul(min),
+            second_min: dmin.mul(second_min),
+        }
     }
 }
 
@@ -308,7 +323,8 @@ impl Scales for Exponent {
 
     #[inline(always)]
     unsafe fn shared<V: Int8>(p: *const u8) -> [V; 2] {
-        // Half of 2^(e - 127). The two exponents below the normal numbers are taken for the smallest normal one.
+        // Half of 2^(e - 127). The two exponents below the normal numbers are taken for the
+        // smallest normal one.
         let scale = V::load_u8(p).sub(V::splat(128.0)).max(V::splat(-126.0)).exp2i();
         [scale, scale]
     }

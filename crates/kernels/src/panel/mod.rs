@@ -1,4 +1,5 @@
-//! Weight panels: rows interleaved so that one register holds four consecutive k of every row of the panel.
+//! Weight panels: rows interleaved so that one register holds four consecutive k of every row of
+//! the panel.
 //!
 //! A panel is `R` rows (the vector length of the ISA) over the whole row length. Its bytes are
 //!
@@ -6,9 +7,9 @@
 //! [ scales of a group | quants of its block 0 | block 1 | … ]  [ the next group ] …   padded to 64 bytes
 //! ```
 //!
-//! where a block is 32 consecutive k of all rows, and a group the blocks that are scaled together (one, or the eight of a
-//! superblock): a product reads the panel from one end to the other. Within a block's quants, slice `g` (k = 4g..4g+4) stores
-//! row after row:
+//! where a block is 32 consecutive k of all rows, and a group the blocks that are scaled together
+//! (one, or the eight of a superblock): a product reads the panel from one end to the other. Within
+//! a block's quants, slice `g` (k = 4g..4g+4) stores row after row:
 //!
 //! - **2 bits**: bit pairs: slices 0..4 in `4 * R` bytes, slices 4..8 in `4 * R` more,
 //! - **3 bits**: those, then for each slice one bit for each byte (`R / 2` bytes),
@@ -17,10 +18,12 @@
 //! - **6 bits**: the 4-bit layout, then the 2-bit one,
 //! - **8 bits**: `4 * R` bytes a slice, signed values stored plus 128.
 //!
-//! A file's type maps to a width and a kind of scales ([`format`]); decode reads no more than a few per cent over the
-//! file's bytes. Per weight: Q2_K 2.625 bits, as in the file; Q3_K 3.5625 for 3.4375 (its 6-bit scales become bytes);
-//! Q4_K 4.625 for 4.5; Q5_K 5.625 for 5.5; IQ4_XS 4.3125 for 4.25; all others as in the file. Codes that index a table
-//! (IQ4_NL, IQ4_XS, MXFP4) stay four bits: a shuffle looks them up when they are in registers. Packing is in [`pack`], reading in [`decode`]; the arithmetic is in `generic/gemm.rs`.
+//! A file's type maps to a width and a kind of scales ([`format`]); decode reads no more than a few
+//! per cent over the file's bytes. Per weight: Q2_K 2.625 bits, as in the file; Q3_K 3.5625 for
+//! 3.4375 (its 6-bit scales become bytes); Q4_K 4.625 for 4.5; Q5_K 5.625 for 5.5; IQ4_XS 4.3125
+//! for 4.25; all others as in the file. Codes that index a table (IQ4_NL, IQ4_XS, MXFP4) stay four
+//! bits: a shuffle looks them up when they are in registers. Packing is in [`pack`], reading in
+//! [`decode`]; the arithmetic is in `generic/gemm.rs`.
 
 pub(crate) mod decode;
 pub(crate) mod pack;
@@ -34,13 +37,17 @@ pub(crate) enum ScaleKind {
     Plain,
     /// f16 scale and minimum a row and block.
     Affine,
-    /// A superblock of 256: f16 d and dmin a row, then 6-bit scales and minimums (as bytes) of its eight blocks.
+    /// A superblock of 256: f16 d and dmin a row, then 6-bit scales and minimums (as bytes) of its
+    /// eight blocks.
     Super,
-    /// A superblock of 256: f16 d a row, then sixteen int8 scales, one for every 16 k; weights are signed.
+    /// A superblock of 256: f16 d a row, then sixteen int8 scales, one for every 16 k; weights are
+    /// signed.
     Super16,
-    /// A superblock of 256: f16 d a row, then an int8 scale for each of its eight blocks; weights are signed.
+    /// A superblock of 256: f16 d a row, then an int8 scale for each of its eight blocks; weights
+    /// are signed.
     SuperSigned,
-    /// A superblock of 256: f16 d and dmin a row, then for every 16 k a byte with a 4-bit scale and minimum.
+    /// A superblock of 256: f16 d and dmin a row, then for every 16 k a byte with a 4-bit scale and
+    /// minimum.
     SuperMin16,
     /// One byte a row and block: the exponent of a power of two; weights are signed.
     Exponent,
@@ -53,7 +60,8 @@ pub(crate) struct Format {
     pub scales: ScaleKind,
 }
 
-/// The panel format of a quantized type; `None` for float types, whose panels hold plain elements `[k][R]`.
+/// The panel format of a quantized type; `None` for float types, whose panels hold plain elements
+/// `[k][R]`.
 pub(crate) const fn format(dtype: DType) -> Option<Format> {
     let (bits, scales) = match dtype {
         DType::F32 | DType::F16 | DType::BF16 => return None,
@@ -84,11 +92,15 @@ impl ScaleKind {
     pub const fn group(self) -> usize {
         match self {
             ScaleKind::Plain | ScaleKind::Affine | ScaleKind::Exponent => 1,
-            ScaleKind::Super | ScaleKind::Super16 | ScaleKind::SuperSigned | ScaleKind::SuperMin16 => 8,
+            ScaleKind::Super
+            | ScaleKind::Super16
+            | ScaleKind::SuperSigned
+            | ScaleKind::SuperMin16 => 8,
         }
     }
 
-    /// Bytes of a group's scales. What all of its blocks share comes first, then a row or two of bytes for each block.
+    /// Bytes of a group's scales. What all of its blocks share comes first, then a row or two of
+    /// bytes for each block.
     pub const fn bytes(self, rows: usize) -> usize {
         match self {
             ScaleKind::Plain => rows * 2,

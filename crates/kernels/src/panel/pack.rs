@@ -1,7 +1,9 @@
-//! Making panels from the rows of a model file. Safe code: speed comes from working on words of four codes.
+//! Making panels from the rows of a model file. Safe code: speed comes from working on words of
+//! four codes.
 //!
-//! The library's iterator adaptors and `array::from_fn` are not inlined across the crate's units of compilation (there is no
-//! link-time optimization): in the innermost loops here that would be a call for each word, so they count and index.
+//! The library's iterator adaptors and `array::from_fn` are not inlined across the crate's units of
+//! compilation (there is no link-time optimization): in the innermost loops here that would be a
+//! call for each word, so they count and index.
 
 use super::{Format, ScaleKind, format, quants_bytes};
 use pacemark_quant::{DType, iq4_xs_scale, q3_scale, scale_min};
@@ -9,9 +11,11 @@ use pacemark_quant::{DType, iq4_xs_scale, q3_scale, scale_min};
 /// Widest panel of any ISA.
 pub(crate) const MAX_ROWS: usize = 16;
 
-/// Fills `out`, `panel_bytes` long, with `rows`, each the file's bytes of one weight row of `k` elements.
+/// Fills `out`, `panel_bytes` long, with `rows`, each the file's bytes of one weight row of `k`
+/// elements.
 ///
-/// `n_lanes` is the panel's width; what lanes without a row hold is not defined, for their output is not stored.
+/// `n_lanes` is the panel's width; what lanes without a row hold is not defined, for their output
+/// is not stored.
 pub(crate) fn panel(dtype: DType, k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut [u8]) {
     match format(dtype) {
         Some(format) => quantized(dtype, format, k, rows, n_lanes, out),
@@ -32,12 +36,20 @@ fn floats<const SIZE: usize>(k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut
     }
 }
 
-fn quantized(dtype: DType, format: Format, k: usize, rows: &[&[u8]], n_lanes: usize, out: &mut [u8]) {
+fn quantized(
+    dtype: DType,
+    format: Format,
+    k: usize,
+    rows: &[&[u8]],
+    n_lanes: usize,
+    out: &mut [u8],
+) {
     let n_blocks = k / 32;
     let block_quants = quants_bytes(format.bits, n_lanes);
     let info = dtype.info();
     let per_file_block = info.block_len / 32;
-    // Lanes without a row hold the code of weight zero or have a zero scale; either way their output is not stored.
+    // Lanes without a row hold the code of weight zero or have a zero scale; either way their
+    // output is not stored.
     let mut codes = [[0u32; 8]; MAX_ROWS];
     let (group, group_bytes) = (format.scales.group(), format.group_bytes(n_lanes));
     for b in 0..n_blocks {
@@ -49,7 +61,11 @@ fn quantized(dtype: DType, format: Format, k: usize, rows: &[&[u8]], n_lanes: us
             codes[lane] = unpack(dtype, bytes, sub);
             put_scales(dtype, format.scales, bytes, b % group, lane, n_lanes, scales);
         }
-        interleave(format.bits, &codes[..n_lanes], &mut quants[b % group * block_quants..][..block_quants]);
+        interleave(
+            format.bits,
+            &codes[..n_lanes],
+            &mut quants[b % group * block_quants..][..block_quants],
+        );
     }
 }
 
@@ -71,7 +87,8 @@ fn slices(of: impl Fn(usize) -> u32) -> [u32; 8] {
     [of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7)]
 }
 
-/// The unsigned codes of 32 weights, sub-block `sub` of a file block: slice `g` is a word with a byte for each of 4g..4g+4.
+/// The unsigned codes of 32 weights, sub-block `sub` of a file block: slice `g` is a word with a
+/// byte for each of 4g..4g+4.
 fn unpack(dtype: DType, b: &[u8], sub: usize) -> [u32; 8] {
     match dtype {
         DType::Q4_0 | DType::IQ4NL => nibbles(b, 2),
@@ -109,12 +126,21 @@ fn nibbles(b: &[u8], at: usize) -> [u32; 8] {
 /// Adds fifth bits, element `j`'s in bit `j` of `high`.
 #[inline(always)]
 fn fives(high: u32, low: [u32; 8]) -> [u32; 8] {
-    // Each factor's bit carries one of the four bits to the lowest of its byte; none of the products meet.
+    // Each factor's bit carries one of the four bits to the lowest of its byte; none of the
+    // products meet.
     slices(|g| low[g] | (((high >> (4 * g) & 15) * 0x0020_4081) & ONES) << 4)
 }
 
 /// Writes the scales that block `b` of a group brings for one row.
-fn put_scales(dtype: DType, kind: ScaleKind, bytes: &[u8], b: usize, lane: usize, n_lanes: usize, scales: &mut [u8]) {
+fn put_scales(
+    dtype: DType,
+    kind: ScaleKind,
+    bytes: &[u8],
+    b: usize,
+    lane: usize,
+    n_lanes: usize,
+    scales: &mut [u8],
+) {
     let mut put16 = |at: usize, half: &[u8]| {
         scales[at + lane * 2] = half[0];
         scales[at + lane * 2 + 1] = half[1];
@@ -221,7 +247,10 @@ fn bit_pairs(codes: &[[u32; 8]], at: u32, out: &mut [u8]) {
     for half in [0, 4] {
         let of = |word: u32, j: u32| (word >> at & PAIRS) << (2 * j);
         words(codes, &mut out[half * codes.len()..], |codes| {
-            of(codes[half], 0) | of(codes[half + 1], 1) | of(codes[half + 2], 2) | of(codes[half + 3], 3)
+            of(codes[half], 0)
+                | of(codes[half + 1], 1)
+                | of(codes[half + 2], 2)
+                | of(codes[half + 3], 3)
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Vectors as plain arrays: works everywhere, and is what Miri and Valgrind check.
 //!
-//! The compiler turns these loops to whatever the build target has, more or less well; x86-64 has `sse2` instead. Eight
-//! lanes, so that its panels are those of AVX2.
+//! The compiler turns these loops to whatever the build target has, more or less well; x86-64 has
+//! `sse2` instead. Eight lanes, so that its panels are those of AVX2.
 
 use crate::simd::{Int8, Simd, slices_within_16_bits};
 use half::f16;
@@ -12,8 +12,8 @@ const N: usize = 8;
 #[derive(Clone, Copy)]
 pub struct Portable([f32; N]);
 
-/// Eight lanes, each the expression with `i` its number. Written out and without a closure: what the compiler does not
-/// inline or unroll, it does not vectorize either.
+/// Eight lanes, each the expression with `i` its number. Written out and without a closure: what
+/// the compiler does not inline or unroll, it does not vectorize either.
 macro_rules! lanes {
     ($i:ident => $lane:expr) => {
         [lane!($i 0 $lane), lane!($i 1 $lane), lane!($i 2 $lane), lane!($i 3 $lane),
@@ -37,8 +37,9 @@ fn bytes(mut w: [u8; 4 * N], f: impl Fn(usize, u8) -> u8) -> [u8; 4 * N] {
     w
 }
 
-/// A half as a float without a branch, so that eight of them are one vector: the exponent is rebased by a multiplication,
-/// which normalizes subnormals on the way (Giesen, "Half to float done quic", 2012).
+/// A half as a float without a branch, so that eight of them are one vector: the exponent is
+/// rebased by a multiplication, which normalizes subnormals on the way (Giesen, "Half to float done
+/// quic", 2012).
 #[inline(always)]
 fn half_to_single(bits: u16) -> f32 {
     let wide = u32::from(bits);
@@ -54,7 +55,8 @@ unsafe fn read<T: Copy, const M: usize>(p: *const T) -> [T; M] {
     unsafe { p.cast::<[T; M]>().read_unaligned() }
 }
 
-/// Writes `M` items. SAFETY of callers: `p` is valid for `M` items, as the trait's contract demands.
+/// Writes `M` items. SAFETY of callers: `p` is valid for `M` items, as the trait's contract
+/// demands.
 #[inline(always)]
 unsafe fn write<T: Copy, const M: usize>(p: *mut T, items: [T; M]) {
     // SAFETY: the caller's contract.
@@ -127,9 +129,12 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn round(self) -> Self {
-        // Adding and taking away 1.5 * 2^23 rounds to nearest even in the default rounding mode, for |x| < 2^22.
+        // Adding and taking away 1.5 * 2^23 rounds to nearest even in the default rounding mode,
+        // for |x| < 2^22.
         const MAGIC: f32 = 12_582_912.0;
-        Portable(lanes!(i => if self.0[i].abs() < 4_194_304.0 { (self.0[i] + MAGIC) - MAGIC } else { self.0[i] }))
+        Portable(
+            lanes!(i => if self.0[i].abs() < 4_194_304.0 { (self.0[i] + MAGIC) - MAGIC } else { self.0[i] }),
+        )
     }
     #[inline(always)]
     unsafe fn exp2i(self) -> Self {
@@ -152,8 +157,9 @@ impl Simd for Portable {
 
 /// [`Int8::dot`]. Not inlined: on its own it is vectorized.
 ///
-/// Even and odd bytes of a slice as 16-bit lanes, two a row: products of small weights are summed there before they are
-/// widened, because that is what the baseline of every target multiplies eight at a time.
+/// Even and odd bytes of a slice as 16-bit lanes, two a row: products of small weights are summed
+/// there before they are widened, because that is what the baseline of every target multiplies
+/// eight at a time.
 #[inline(never)]
 fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
     w: &[[u8; 4 * N]; 8],
@@ -171,8 +177,11 @@ fn dot<const BITS: u32, const SIGNED: bool, const FROM: usize, const TO: usize>(
             for (j, narrow) in narrow.iter_mut().enumerate() {
                 let (even, odd) = (q[j % 2 * 2], q[j % 2 * 2 + 1]);
                 let offset = if BITS == 8 { 128 } else { 0 };
-                let (low, high) = (i16::from(w[g][2 * j]) - offset, i16::from(w[g][2 * j + 1]) - offset);
-                *narrow = narrow.wrapping_add(low.wrapping_mul(even)).wrapping_add(high.wrapping_mul(odd));
+                let (low, high) =
+                    (i16::from(w[g][2 * j]) - offset, i16::from(w[g][2 * j + 1]) - offset);
+                *narrow = narrow
+                    .wrapping_add(low.wrapping_mul(even))
+                    .wrapping_add(high.wrapping_mul(odd));
             }
             g += 1;
         }
@@ -237,7 +246,10 @@ impl Int8 for Portable {
     #[inline(always)]
     unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
         let items: [u8; N] = read(p);
-        (Portable(lanes!(i => f32::from(items[i] & 15))), Portable(lanes!(i => f32::from(items[i] >> 4))))
+        (
+            Portable(lanes!(i => f32::from(items[i] & 15))),
+            Portable(lanes!(i => f32::from(items[i] >> 4))),
+        )
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {

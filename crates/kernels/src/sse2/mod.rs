@@ -1,9 +1,12 @@
 //! SSE2, which every x86-64 has: eight rows a panel in two registers, `pmaddwd` on 16-bit halves.
 //!
-//! For machines without AVX2. It could be left to the compiler and `portable`, but whether that is vectorized hangs on
-//! details of inlining, with a factor of five between the outcomes.
+//! For machines without AVX2. It could be left to the compiler and `portable`, but whether that is
+//! vectorized hangs on details of inlining, with a factor of five between the outcomes.
 
-#![allow(unsafe_op_in_unsafe_fn, reason = "one contract for the whole file: the Safety section of simd.rs")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "one contract for the whole file: the Safety section of simd.rs"
+)]
 
 use crate::simd::{Int8, Simd};
 use std::arch::x86_64::*;
@@ -22,14 +25,21 @@ macro_rules! halves {
     };
 }
 
-/// Four halves, zero-extended to 32 bits, as floats: the exponent is rebased by a multiplication, which normalizes
-/// subnormals on the way (Giesen, "Half to float done quic", 2012); infinities and NaN get theirs back.
+/// Four halves, zero-extended to 32 bits, as floats: the exponent is rebased by a multiplication,
+/// which normalizes subnormals on the way (Giesen, "Half to float done quic", 2012); infinities and
+/// NaN get theirs back.
 #[inline(always)]
 unsafe fn half_to_single(wide: __m128i) -> __m128 {
     let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(wide, _mm_set1_epi32(0x7fff)));
-    let rebased = _mm_mul_ps(_mm_castsi128_ps(magnitude), _mm_castsi128_ps(_mm_set1_epi32((127 + 112) << 23)));
+    let rebased = _mm_mul_ps(
+        _mm_castsi128_ps(magnitude),
+        _mm_castsi128_ps(_mm_set1_epi32((127 + 112) << 23)),
+    );
     let exponent = _mm_set1_epi32(0x7c00);
-    let special = _mm_and_si128(_mm_cmpeq_epi32(_mm_and_si128(wide, exponent), exponent), _mm_set1_epi32(0x7f80_0000));
+    let special = _mm_and_si128(
+        _mm_cmpeq_epi32(_mm_and_si128(wide, exponent), exponent),
+        _mm_set1_epi32(0x7f80_0000),
+    );
     let sign = _mm_slli_epi32::<16>(_mm_and_si128(wide, _mm_set1_epi32(0x8000)));
     _mm_or_ps(rebased, _mm_castsi128_ps(_mm_or_si128(special, sign)))
 }
@@ -45,7 +55,8 @@ unsafe fn abs(x: __m128) -> __m128 {
     _mm_andnot_ps(_mm_set1_ps(-0.0), x)
 }
 
-/// Adding and taking away 1.5 * 2^23 rounds to nearest even for |x| < 2^22; larger values and NaN pass as they are.
+/// Adding and taking away 1.5 * 2^23 rounds to nearest even for |x| < 2^22; larger values and NaN
+/// pass as they are.
 #[inline(always)]
 unsafe fn round(x: __m128) -> __m128 {
     let magic = _mm_set1_ps(12_582_912.0);
@@ -81,16 +92,23 @@ impl Simd for Sse2 {
     #[inline(always)]
     unsafe fn load_f16(p: *const u16) -> Self {
         let (bits, zero) = (_mm_loadu_si128(p.cast()), _mm_setzero_si128());
-        Sse2(half_to_single(_mm_unpacklo_epi16(bits, zero)), half_to_single(_mm_unpackhi_epi16(bits, zero)))
+        Sse2(
+            half_to_single(_mm_unpacklo_epi16(bits, zero)),
+            half_to_single(_mm_unpackhi_epi16(bits, zero)),
+        )
     }
     #[inline(always)]
     unsafe fn load_bf16(p: *const u16) -> Self {
         let (bits, zero) = (_mm_loadu_si128(p.cast()), _mm_setzero_si128());
-        Sse2(_mm_castsi128_ps(_mm_unpacklo_epi16(zero, bits)), _mm_castsi128_ps(_mm_unpackhi_epi16(zero, bits)))
+        Sse2(
+            _mm_castsi128_ps(_mm_unpacklo_epi16(zero, bits)),
+            _mm_castsi128_ps(_mm_unpackhi_epi16(zero, bits)),
+        )
     }
     #[inline(always)]
     unsafe fn store_f16(self, p: *mut u16) {
-        // Rounding to half in integers is long and this is not a hot loop: one lane after the other.
+        // Rounding to half in integers is long and this is not a hot loop: one lane after the
+        // other.
         let mut lanes = [0.0f32; 8];
         self.store(lanes.as_mut_ptr());
         p.cast::<[u16; 8]>().write_unaligned(lanes.map(|x| half::f16::from_f32_const(x).to_bits()))
@@ -175,7 +193,8 @@ unsafe fn high(w: __m128i) -> __m128i {
 #[inline(always)]
 unsafe fn spread<const VALUE: i8>(mask: u16) -> __m128i {
     // Each of the two bytes eight times, then bit i % 8 of it.
-    let twice = _mm_cvtsi32_si128((i32::from(mask & 255) * 0x101) | ((i32::from(mask >> 8) * 0x101) << 16));
+    let twice =
+        _mm_cvtsi32_si128((i32::from(mask & 255) * 0x101) | ((i32::from(mask >> 8) * 0x101) << 16));
     let first = _mm_shufflelo_epi16::<0>(twice);
     let second = _mm_shufflelo_epi16::<0b01_01_01_01>(twice);
     let select = _mm_set1_epi64x(0x8040_2010_0804_0201u64 as i64);
@@ -205,9 +224,15 @@ unsafe fn low_pair<const J: usize>(pairs: __m128i) -> __m128i {
     _mm_and_si128(moved, _mm_set1_epi8(3))
 }
 
-/// Adds four rows' products of one slice to `sum`; `even` and `odd` are the activations of even and odd bytes.
+/// Adds four rows' products of one slice to `sum`; `even` and `odd` are the activations of even and
+/// odd bytes.
 #[inline(always)]
-unsafe fn products<const SIGNED_BYTES: bool>(w: __m128i, even: __m128i, odd: __m128i, sum: __m128i) -> __m128i {
+unsafe fn products<const SIGNED_BYTES: bool>(
+    w: __m128i,
+    even: __m128i,
+    odd: __m128i,
+    sum: __m128i,
+) -> __m128i {
     let (low, high) = if SIGNED_BYTES {
         let w = _mm_xor_si128(w, _mm_set1_epi8(-128));
         (_mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w)), _mm_srai_epi16::<8>(w))
@@ -235,7 +260,10 @@ impl Int8 for Sse2 {
     #[inline(always)]
     unsafe fn add_fifth_bit(w: Self::W, bits: *const u8) -> Self::W {
         let bits = bits.cast::<u32>().read_unaligned();
-        [_mm_or_si128(w[0], spread::<16>(bits as u16)), _mm_or_si128(w[1], spread::<16>((bits >> 16) as u16))]
+        [
+            _mm_or_si128(w[0], spread::<16>(bits as u16)),
+            _mm_or_si128(w[1], spread::<16>((bits >> 16) as u16)),
+        ]
     }
     #[inline(always)]
     unsafe fn add_bit_pair(w: Self::W, pairs: Self::W, j: usize) -> Self::W {
@@ -248,7 +276,10 @@ impl Int8 for Sse2 {
     #[inline(always)]
     unsafe fn add_third_bit(w: Self::W, bits: *const u8) -> Self::W {
         let bits = bits.cast::<u32>().read_unaligned();
-        [_mm_or_si128(w[0], spread::<4>(bits as u16)), _mm_or_si128(w[1], spread::<4>((bits >> 16) as u16))]
+        [
+            _mm_or_si128(w[0], spread::<4>(bits as u16)),
+            _mm_or_si128(w[1], spread::<4>((bits >> 16) as u16)),
+        ]
     }
     #[inline(always)]
     unsafe fn look_up(w: Self::W, table: &[u8; 16]) -> Self::W {
@@ -276,9 +307,15 @@ impl Int8 for Sse2 {
             let even = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(four));
             let odd = _mm_srai_epi16::<8>(four);
             if BITS == 8 {
-                sums = [products::<true>(w[g][0], even, odd, sums[0]), products::<true>(w[g][1], even, odd, sums[1])];
+                sums = [
+                    products::<true>(w[g][0], even, odd, sums[0]),
+                    products::<true>(w[g][1], even, odd, sums[1]),
+                ];
             } else {
-                sums = [products::<false>(w[g][0], even, odd, sums[0]), products::<false>(w[g][1], even, odd, sums[1])];
+                sums = [
+                    products::<false>(w[g][0], even, odd, sums[0]),
+                    products::<false>(w[g][1], even, odd, sums[1]),
+                ];
             }
             g += 1;
         }
@@ -292,7 +329,10 @@ impl Int8 for Sse2 {
     unsafe fn load_nibbles(p: *const u8) -> (Self, Self) {
         let bytes = _mm_loadl_epi64(p.cast());
         let zero = _mm_setzero_si128();
-        (floats_from_u16(_mm_unpacklo_epi8(low(bytes), zero)), floats_from_u16(_mm_unpacklo_epi8(high(bytes), zero)))
+        (
+            floats_from_u16(_mm_unpacklo_epi8(low(bytes), zero)),
+            floats_from_u16(_mm_unpacklo_epi8(high(bytes), zero)),
+        )
     }
     #[inline(always)]
     unsafe fn load_i8(p: *const i8) -> Self {

@@ -1,5 +1,6 @@
-//! A chunk of a stream, as far as a load generator reads it: borrowed from the bytes where it can be, unlike the full types
-//! of `openai-api`, since at thousands of streams this is most of the client's work.
+//! A chunk of a stream, as far as a load generator reads it: borrowed from the bytes where it can
+//! be, unlike the full types of `openai-api`, since at thousands of streams this is most of the
+//! client's work.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
@@ -16,7 +17,8 @@ pub(super) struct Chunk<'a> {
     pub usage: Option<Usage>,
     #[serde(default)]
     pub error: Option<Value>,
-    /// When the server handed this chunk to the system, on the machine's monotonic clock: asked for by a self-test.
+    /// When the server handed this chunk to the system, on the machine's monotonic clock: asked for
+    /// by a self-test.
     #[serde(default)]
     pub emitted_ns: Option<u64>,
 }
@@ -82,13 +84,16 @@ pub(super) struct Details {
 }
 
 impl Choice<'_> {
-    /// It brings something of the answer: text, reasoning or a piece of a tool call. A role alone is none.
+    /// It brings something of the answer: text, reasoning or a piece of a tool call. A role alone
+    /// is none.
     pub fn carries_token(&self) -> bool {
         let some = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.0.is_empty());
         let in_delta = |delta: &Delta<'_>| {
             let function = |f: &Function<'_>| some(&f.name) || some(&f.arguments);
             let called = |call: &ToolCall<'_>| call.function.as_ref().is_some_and(function);
-            [&delta.content, &delta.reasoning_content, &delta.reasoning, &delta.refusal].into_iter().any(some)
+            [&delta.content, &delta.reasoning_content, &delta.reasoning, &delta.refusal]
+                .into_iter()
+                .any(some)
                 || delta.tool_calls.iter().flatten().any(called)
                 || delta.function_call.as_ref().is_some_and(function)
         };

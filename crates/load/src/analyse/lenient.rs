@@ -1,8 +1,10 @@
-//! Chunks that are not as OpenAI writes them, and that its clients read all the same: counts as 5.0, content in parts, null or
-//! another kind of value where a field has nothing to say, JSON as Python writes it (NaN, half a surrogate pair).
+//! Chunks that are not as OpenAI writes them, and that its clients read all the same: counts as
+//! 5.0, content in parts, null or another kind of value where a field has nothing to say, JSON as
+//! Python writes it (NaN, half a surrogate pair).
 //!
-//! Most chunks never come here: only those that the borrowed types of `chunk` refuse. What is made of them is the plain form, for
-//! those types to read; a field that cannot be understood is left out, as a reader leaves out a field that it does not know.
+//! Most chunks never come here: only those that the borrowed types of `chunk` refuse. What is made
+//! of them is the plain form, for those types to read; a field that cannot be understood is left
+//! out, as a reader leaves out a field that it does not know.
 
 use crate::numbers::whole;
 use serde_json::{Map, Value};
@@ -39,10 +41,14 @@ pub(super) fn other(data: &[u8]) -> Other {
     let says = |name: &str, word: &str| chunk.get(name).and_then(Value::as_str) == Some(word);
     if says("object", "error") || says("type", "error") {
         return Other::Error(
-            text(chunk.get("message").unwrap_or(&Value::Null)).as_str().unwrap_or("no message").to_owned(),
+            text(chunk.get("message").unwrap_or(&Value::Null))
+                .as_str()
+                .unwrap_or("no message")
+                .to_owned(),
         );
     }
-    let empty = chunk.is_empty() || ["choices", "usage", "error"].iter().any(|name| chunk.contains_key(*name));
+    let empty = chunk.is_empty()
+        || ["choices", "usage", "error"].iter().any(|name| chunk.contains_key(*name));
     if empty || says("type", "ping") { Other::Nothing } else { Other::Unknown }
 }
 
@@ -131,18 +137,21 @@ fn count(value: &Value) -> Value {
     whole(value).map_or(Value::Null, Value::from)
 }
 
-/// Text, also of a list of parts (`{"type": "text", "text": …}`), and a value that is none as its JSON.
+/// Text, also of a list of parts (`{"type": "text", "text": …}`), and a value that is none as its
+/// JSON.
 fn text(value: &Value) -> Value {
     fn write(value: &Value, into: &mut String) {
         match value {
             Value::Null => {}
             Value::String(text) => into.push_str(text),
             Value::Array(parts) => parts.iter().for_each(|part| write(part, into)),
-            Value::Object(part) => match ["text", "thinking", "content"].iter().find_map(|name| part.get(*name)) {
-                Some(text) => write(text, into),
-                None if part.contains_key("type") => {} // a part of another kind: a picture, a sound
-                None => into.push_str(&value.to_string()),
-            },
+            Value::Object(part) => {
+                match ["text", "thinking", "content"].iter().find_map(|name| part.get(*name)) {
+                    Some(text) => write(text, into),
+                    None if part.contains_key("type") => {} // a part of another kind: a picture, a sound
+                    None => into.push_str(&value.to_string()),
+                }
+            }
             other => into.push_str(&other.to_string()),
         }
     }
@@ -156,17 +165,20 @@ fn text(value: &Value) -> Value {
 
 /// JSON, also as Python's `json` writes it and reads it.
 fn parse(data: &[u8]) -> Option<Value> {
-    serde_json::from_slice(data)
-        .ok()
-        .or_else(|| serde_json::from_str(&without_pythons_words(&String::from_utf8_lossy(data))).ok())
+    serde_json::from_slice(data).ok().or_else(|| {
+        serde_json::from_str(&without_pythons_words(&String::from_utf8_lossy(data))).ok()
+    })
 }
 
-/// `NaN` and the infinities become null, and escapes of half a surrogate pair the character for what cannot be read.
+/// `NaN` and the infinities become null, and escapes of half a surrogate pair the character for
+/// what cannot be read.
 fn without_pythons_words(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut in_string) = (text, false);
     while let Some(c) = rest.chars().next() {
-        let word = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| !in_string && rest.starts_with(word));
+        let word = ["NaN", "Infinity", "-Infinity"]
+            .into_iter()
+            .find(|word| !in_string && rest.starts_with(word));
         let taken = if let Some(word) = word {
             out.push_str("null");
             word.len()
@@ -186,7 +198,11 @@ fn without_pythons_words(text: &str) -> String {
 fn escape(rest: &str, out: &mut String) -> usize {
     let unit = |text: &str| u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let length = match unit(rest) {
-        Some(0xd800..=0xdbff) if rest.get(6..).and_then(unit).is_some_and(|low| (0xdc00..=0xdfff).contains(&low)) => 12,
+        Some(0xd800..=0xdbff)
+            if rest.get(6..).and_then(unit).is_some_and(|low| (0xdc00..=0xdfff).contains(&low)) =>
+        {
+            12
+        }
         Some(0xd800..=0xdfff) => {
             out.push('\u{fffd}');
             return 6;

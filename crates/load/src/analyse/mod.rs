@@ -1,5 +1,6 @@
-//! What the bytes of an answer say: which frames brought something of the answer, what the server counted, and whether the
-//! answer is whole. Runs after the request has ended, so that reading JSON delays no stamp.
+//! What the bytes of an answer say: which frames brought something of the answer, what the server
+//! counted, and whether the answer is whole. Runs after the request has ended, so that reading JSON
+//! delays no stamp.
 
 mod chunk;
 mod lenient;
@@ -45,7 +46,8 @@ pub(crate) fn analyse(exchange: Exchange, origin_ns: u64) -> Analysed {
         }
     };
     found.request.chunks_ns.iter_mut().for_each(|ns| *ns = since(*ns));
-    found.request.failure = failure.map(|failure| Failure { message: shortened(&failure.message), ..failure });
+    found.request.failure =
+        failure.map(|failure| Failure { message: shortened(&failure.message), ..failure });
     found
 }
 
@@ -76,17 +78,28 @@ fn read(received: &Received, found: &mut Analysed) -> Result<(), Failure> {
     }
     let mut seen = Seen::default();
     // What came before a break is kept: it was measured.
-    let read = if received.is_stream { events(received, found, &mut seen) } else { whole(received, found, &mut seen) };
+    let read = if received.is_stream {
+        events(received, found, &mut seen)
+    } else {
+        whole(received, found, &mut seen)
+    };
     match &received.end {
         End::Complete | End::Done => {}
         End::Broken(why) => return Err(failure(FailureKind::Cut, why.as_str())),
         End::Stalled => return Err(failure(FailureKind::Stalled, "nothing came for too long")),
-        End::TotalTimeout => return Err(failure(FailureKind::TotalTimeout, "the whole request took too long")),
-        End::TooLarge => return Err(failure(FailureKind::TooLarge, "the answer is longer than allowed")),
+        End::TotalTimeout => {
+            return Err(failure(FailureKind::TotalTimeout, "the whole request took too long"));
+        }
+        End::TooLarge => {
+            return Err(failure(FailureKind::TooLarge, "the answer is longer than allowed"));
+        }
     }
     read?;
     if received.is_stream && !seen.done && found.request.finish_reason.is_none() {
-        return Err(failure(FailureKind::Unfinished, "the stream ended without a finish reason and without [DONE]"));
+        return Err(failure(
+            FailureKind::Unfinished,
+            "the stream ended without a finish reason and without [DONE]",
+        ));
     }
     // Tokens without text (special tokens, say) are an answer if the server counted them.
     if found.request.chunks_ns.is_empty() && found.request.output_usage.unwrap_or(0) == 0 {
@@ -99,7 +112,8 @@ fn read(received: &Received, found: &mut Analysed) -> Result<(), Failure> {
 fn error_message(body: &str) -> String {
     let parsed: Option<Value> = serde_json::from_str(body).ok();
     let error = parsed.as_ref().map(|value| value.get("error").unwrap_or(value));
-    let message = error.and_then(|error| error.get("message").or(Some(error))).and_then(Value::as_str);
+    let message =
+        error.and_then(|error| error.get("message").or(Some(error))).and_then(Value::as_str);
     message.unwrap_or(body).to_owned()
 }
 
@@ -121,7 +135,10 @@ fn events(received: &Received, found: &mut Analysed, seen: &mut Seen) -> Result<
             } else if data.is_empty() {
                 // A sign of life.
             } else if event.name == b"error" && wrong.is_none() {
-                wrong = Some(failure(FailureKind::StreamError, error_message(&String::from_utf8_lossy(data))));
+                wrong = Some(failure(
+                    FailureKind::StreamError,
+                    error_message(&String::from_utf8_lossy(data)),
+                ));
             } else if wrong.is_none() {
                 wrong = take(event.data, at, found).err();
             }
@@ -176,7 +193,9 @@ fn take(data: &[u8], at: u64, found: &mut Analysed) -> Result<(), Failure> {
         found.text.push_str(choice.content());
         choice.beside().for_each(|text| found.beside.push_str(text));
         // Some say that there is none in a word of their own.
-        if let Some(reason) = choice.finish_reason.as_ref().filter(|reason| !matches!(&*reason.0, "" | "null")) {
+        if let Some(reason) =
+            choice.finish_reason.as_ref().filter(|reason| !matches!(&*reason.0, "" | "null"))
+        {
             found.request.finish_reason = Some(reason.0.as_ref().chars().take(64).collect());
         }
     }
@@ -189,8 +208,10 @@ fn take(data: &[u8], at: u64, found: &mut Analysed) -> Result<(), Failure> {
         let request = &mut found.request;
         request.prompt_usage = usage.prompt_tokens.or(request.prompt_usage);
         request.output_usage = usage.completion_tokens.or(request.output_usage);
-        request.cached_tokens =
-            usage.prompt_tokens_details.and_then(|details| details.cached_tokens).or(request.cached_tokens);
+        request.cached_tokens = usage
+            .prompt_tokens_details
+            .and_then(|details| details.cached_tokens)
+            .or(request.cached_tokens);
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use hyper::StatusCode;
 
 /// Frames of a stream, a millisecond apart from 1000 ms on.
 fn stream(frames: &[&str], end: End) -> Exchange {
-    let mut received = Received { status: StatusCode::OK, is_stream: true, end, ..Received::default() };
+    let mut received =
+        Received { status: StatusCode::OK, is_stream: true, end, ..Received::default() };
     for (i, frame) in frames.iter().enumerate() {
         received.bytes.extend_from_slice(frame.as_bytes());
         received.frames.push((received.bytes.len(), (1000 + i as u64) * 1_000_000));
@@ -24,7 +25,8 @@ fn ms(found: &Analysed) -> Vec<u64> {
     found.request.chunks_ns.iter().map(|ns| ns / 1_000_000).collect()
 }
 
-const ROLE: &str = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+const ROLE: &str =
+    "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
 
 fn content(text: &str) -> String {
@@ -40,12 +42,16 @@ fn the_first_token_is_not_the_role_and_the_last_not_the_usage() {
     let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\
         \"prompt_tokens_details\":{\"cached_tokens\":3}}}\n\n";
     let (hello, there) = (content("hel\\u006co"), content(" there"));
-    let found = analyse(stream(&[ROLE, &hello, &there, finish(), usage, DONE], End::Complete), 500_000_000);
+    let found =
+        analyse(stream(&[ROLE, &hello, &there, finish(), usage, DONE], End::Complete), 500_000_000);
     assert_eq!(ms(&found), [501, 502]);
     assert_eq!((found.request.sent_ns, found.request.failure.as_ref()), (400_000_000, None));
     assert_eq!(found.text, "hello there");
     let request = found.request;
-    assert_eq!((request.prompt_usage, request.output_usage, request.cached_tokens), (Some(7), Some(2), Some(3)));
+    assert_eq!(
+        (request.prompt_usage, request.output_usage, request.cached_tokens),
+        (Some(7), Some(2), Some(3))
+    );
     assert_eq!(request.finish_reason.as_deref(), Some("length"));
 }
 
@@ -59,7 +65,11 @@ fn reasoning_and_tool_calls_are_tokens() {
     ] {
         let frame = format!("data: {{\"choices\":[{{\"delta\":{{{delta}}}}}]}}\n\n");
         let found = analyse(stream(&[ROLE, &frame, DONE], End::Complete), 0);
-        assert_eq!((ms(&found), found.request.failure, found.text.as_str()), (vec![1001], None, ""), "{delta}");
+        assert_eq!(
+            (ms(&found), found.request.failure, found.text.as_str()),
+            (vec![1001], None, ""),
+            "{delta}"
+        );
     }
     let text = "data: {\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":null}]}\n\n";
     assert_eq!(ms(&analyse(stream(&[text, DONE], End::Complete), 0)), [1000]);
@@ -96,8 +106,7 @@ fn what_usage_leaves_out_was_not_counted() {
 
 #[test]
 fn chunks_that_other_clients_read_are_read() {
-    let usage =
-        r#"{"choices":null,"usage":{"prompt_tokens":7.0,"completion_tokens":"2","prompt_tokens_details":null}}"#;
+    let usage = r#"{"choices":null,"usage":{"prompt_tokens":7.0,"completion_tokens":"2","prompt_tokens_details":null}}"#;
     for (chunk, text, beside) in [
         (r#"{"choices":null}"#, "", ""),
         (r#"{"id":"c","choices":null,"usage":null}"#, "", ""),
@@ -108,7 +117,11 @@ fn chunks_that_other_clients_read_are_read() {
         (r#"{"choices":[]}"#, "", ""),
         (r#"{"choices":[{}]}"#, "", ""),
         (r#"{"choices":[{"delta":null,"finish_reason":null}]}"#, "", ""),
-        (r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}],"error":null}"#, "", ""),
+        (
+            r#"{"choices":[{"delta":{"role":"assistant","content":null,"tool_calls":null}}],"error":null}"#,
+            "",
+            "",
+        ),
         (r#"{"choices":{"delta":{"content":"a"}}}"#, "a", ""),
         (r#"{"choices":[{"delta":"a"}]}"#, "a", ""),
         (
@@ -118,7 +131,11 @@ fn chunks_that_other_clients_read_are_read() {
         ),
         (r#"{"choices":[{"delta":{"content":5}}]}"#, "5", ""),
         (r#"{"choices":[{"delta":{"content":"a","tool_calls":{}}}],"error":""}"#, "a", ""),
-        (r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":NaN}]}}]}"#, "a", ""),
+        (
+            r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"logprob":NaN}]}}]}"#,
+            "a",
+            "",
+        ),
         (r#"{"choices":[{"delta":{"content":"NaN \ud83d"}}],"x":-Infinity}"#, "NaN \u{fffd}", ""),
         (r#"{"choices":[{"delta":{"content":"\ud83e\udd80\""}}],"x":[Infinity]}"#, "🦀\"", ""),
         (r#"{"choices":[{"delta":{"content":"a"}}],"usage":"none"}"#, "a", ""),
@@ -126,36 +143,60 @@ fn chunks_that_other_clients_read_are_read() {
         (r#"{"choices":[{"message":{"content":"a"},"delta":null}]}"#, "a", ""),
         (r#"{"choices":[{"delta":{"content":"a","content":"b"}}]}"#, "b", ""),
         (r#"{"choices":[{"delta":{"reasoning":{"text":"hm"}}}]}"#, "", "hm"),
-        (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{"x":1}}}]}}]}"#, "", "f{\"x\":1}"),
+        (
+            r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":{"x":1}}}]}}]}"#,
+            "",
+            "f{\"x\":1}",
+        ),
         (r#"{"choices":[{"delta":{"function_call":{"name":"f","arguments":"{}"}}}]}"#, "", "f{}"),
     ] {
-        let frames = [format!("data: {chunk}\n\n"), "data:\n\n".into(), content("."), format!("data: {usage}\n\n")];
+        let frames = [
+            format!("data: {chunk}\n\n"),
+            "data:\n\n".into(),
+            content("."),
+            format!("data: {usage}\n\n"),
+        ];
         let frames: Vec<&str> = frames.iter().map(String::as_str).chain([DONE]).collect();
         let found = analyse(stream(&frames, End::Complete), 0);
         assert_eq!(found.request.failure, None, "{chunk}");
         assert_eq!((found.text, found.beside.as_str()), (format!("{text}."), beside), "{chunk}");
         let n = 1 + usize::from(!text.is_empty() || !beside.is_empty());
         assert_eq!(found.request.chunks_ns.len(), n, "{chunk}");
-        assert_eq!((found.request.prompt_usage, found.request.output_usage), (Some(7), Some(2)), "{chunk}");
+        assert_eq!(
+            (found.request.prompt_usage, found.request.output_usage),
+            (Some(7), Some(2)),
+            "{chunk}"
+        );
     }
 }
 
 #[test]
 fn counts_that_are_none_are_left_out() {
     for wrong in ["-1", "1.5", "1e300", "\"many\"", "true", "[]", "{}", "\"\""] {
-        let usage = format!("data: {{\"usage\":{{\"completion_tokens\":{wrong},\"prompt_tokens\":3}}}}\n\n");
+        let usage = format!(
+            "data: {{\"usage\":{{\"completion_tokens\":{wrong},\"prompt_tokens\":3}}}}\n\n"
+        );
         let request = analyse(stream(&[&content("a"), &usage, DONE], End::Complete), 0).request;
-        assert_eq!((request.failure, request.output_usage, request.prompt_usage), (None, None, Some(3)), "{wrong}");
+        assert_eq!(
+            (request.failure, request.output_usage, request.prompt_usage),
+            (None, None, Some(3)),
+            "{wrong}"
+        );
     }
 }
 
 #[test]
 fn an_empty_finish_reason_ends_nothing() {
     for reason in ["\"\"", "\"null\"", "null"] {
-        let chunk =
-            format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"a\"}},\"finish_reason\":{reason}}}]}}\n\n");
+        let chunk = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"a\"}},\"finish_reason\":{reason}}}]}}\n\n"
+        );
         let request = analyse(stream(&[&chunk], End::Complete), 0).request;
-        assert_eq!(request.failure.map(|failure| failure.kind), Some(FailureKind::Unfinished), "{reason}");
+        assert_eq!(
+            request.failure.map(|failure| failure.kind),
+            Some(FailureKind::Unfinished),
+            "{reason}"
+        );
     }
 }
 
@@ -165,12 +206,20 @@ fn an_event_has_arrived_when_its_end_has() {
     let crab = content("🦀");
     let middle = crab.find('🦀').map(|at| at + 2).unwrap();
     let mut received = Received { status: StatusCode::OK, is_stream: true, ..Received::default() };
-    let bytes = [crab.as_bytes(), content("a").as_bytes(), content("b").as_bytes(), DONE.as_bytes()].concat();
+    let bytes =
+        [crab.as_bytes(), content("a").as_bytes(), content("b").as_bytes(), DONE.as_bytes()]
+            .concat();
     let ends = [middle, crab.len() - 1, crab.len(), bytes.len()];
     received.frames = ends.iter().enumerate().map(|(i, end)| (*end, i as u64 + 1)).collect();
     received.bytes = bytes;
-    let exchange =
-        Exchange { sent_ns: 0, resent_ns: None, connected_ns: None, head_ns: None, end_ns: 9, answer: Ok(received) };
+    let exchange = Exchange {
+        sent_ns: 0,
+        resent_ns: None,
+        connected_ns: None,
+        head_ns: None,
+        end_ns: 9,
+        answer: Ok(received),
+    };
     let found = analyse(exchange, 0);
     assert_eq!((found.request.chunks_ns, found.text.as_str()), (vec![3, 4, 4], "🦀ab"));
 }
@@ -191,7 +240,13 @@ fn failures_by_kind() {
         (vec![ROLE, DONE], End::Complete, FailureKind::Empty, "without a token", 0),
         (vec![&token, "data: {oops\n\n", DONE], End::Complete, FailureKind::Garbage, "{oops", 1),
         (vec!["data: {\"x\":1}\n\n", DONE], End::Complete, FailureKind::Garbage, "choices", 0),
-        (vec!["event: error\ndata: {\"message\":\"late\"}\n\n"], End::Complete, FailureKind::StreamError, "late", 0),
+        (
+            vec!["event: error\ndata: {\"message\":\"late\"}\n\n"],
+            End::Complete,
+            FailureKind::StreamError,
+            "late",
+            0,
+        ),
         (
             vec!["data: {\"object\":\"error\",\"message\":\"old\"}\n\n"],
             End::Complete,
@@ -199,7 +254,13 @@ fn failures_by_kind() {
             "old",
             0,
         ),
-        (vec!["data: {\"error\":\"plain\"}\n\n"], End::Complete, FailureKind::StreamError, "plain", 0),
+        (
+            vec!["data: {\"error\":\"plain\"}\n\n"],
+            End::Complete,
+            FailureKind::StreamError,
+            "plain",
+            0,
+        ),
         (vec!["data: [1]\n\n", DONE], End::Complete, FailureKind::Garbage, "[1]", 0),
         (vec![&token, error, DONE], End::Complete, FailureKind::StreamError, "out of pages", 1),
     ] {
@@ -234,8 +295,15 @@ fn answers_that_are_no_streams() {
     let whole = r#"{"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],
         "usage":{"prompt_tokens":1,"completion_tokens":4}}"#;
     let found = answer(StatusCode::OK, whole);
-    assert!(found.request.whole && found.request.ttft_ns().is_none() && found.request.e2e_ns() == Some(5));
-    assert_eq!((found.request.failure, found.request.chunks_ns, found.text.as_str()), (None, vec![5], "hi"));
+    assert!(
+        found.request.whole
+            && found.request.ttft_ns().is_none()
+            && found.request.e2e_ns() == Some(5)
+    );
+    assert_eq!(
+        (found.request.failure, found.request.chunks_ns, found.text.as_str()),
+        (None, vec![5], "hi")
+    );
     assert!(!analyse(stream(&[&content("a"), DONE], End::Complete), 0).request.whole);
     for (status, body, kind, says) in [
         (500, r#"{"error":{"message":"boom"}}"#, FailureKind::ServerError, "500: boom"),
@@ -247,8 +315,13 @@ fn answers_that_are_no_streams() {
     ] {
         let failure = answer(StatusCode::from_u16(status).unwrap(), body).request.failure.unwrap();
         assert_eq!(failure.kind, kind, "{status}");
-        assert!(failure.message.starts_with(says) || failure.message.contains(says), "{}", failure.message);
+        assert!(
+            failure.message.starts_with(says) || failure.message.contains(says),
+            "{}",
+            failure.message
+        );
     }
-    let long = answer(StatusCode::INTERNAL_SERVER_ERROR, &"é".repeat(1000)).request.failure.unwrap();
+    let long =
+        answer(StatusCode::INTERNAL_SERVER_ERROR, &"é".repeat(1000)).request.failure.unwrap();
     assert_eq!(long.message.chars().count(), MESSAGE_CHARS + 1);
 }

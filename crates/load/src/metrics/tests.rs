@@ -5,12 +5,13 @@ use pacemark_record::{Failure, FailureKind};
 
 /// The figure of that name.
 fn figure(trial: &Trial, name: &str) -> Option<f64> {
-    let found = METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
+    let found =
+        METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
     (found.of)(trial)
 }
 
-/// Forty requests: request i is due at 10 i ms, sent 1 ms later, has its first token 20 + 37 i mod 41 ms after that, and
-/// then four more every 5 + i mod 3 ms.
+/// Forty requests: request i is due at 10 i ms, sent 1 ms later, has its first token 20 + 37 i mod
+/// 41 ms after that, and then four more every 5 + i mod 3 ms.
 fn trial() -> Trial {
     let ms = |ms: u64| ms * 1_000_000;
     let request = |i: u64| {
@@ -34,7 +35,8 @@ fn trial() -> Trial {
 
 #[test]
 fn as_numpy_has_them() {
-    // NumPy 2 (ddof=1 for deviations): ttft = 20 + 37 i % 41, tpot = 5 + i % 3, for i = 0 … 39; e2e = ttft + 4 tpot; quantiles by the default method.
+    // NumPy 2 (ddof=1 for deviations): ttft = 20 + 37 i % 41, tpot = 5 + i % 3, for i = 0 … 39; e2e
+    // = ttft + 4 tpot; quantiles by the default method.
     let trial = trial();
     for (name, expected) in [
         ("requests", NUMPY.requests),
@@ -61,7 +63,10 @@ fn as_numpy_has_them() {
         ("input_tokens", 320.0),
     ] {
         let found = figure(&trial, name).unwrap_or_else(|| panic!("{name} is absent"));
-        assert!((found - expected).abs() < 1e-9 * expected.max(1.0), "{name}: {found}, expected {expected}");
+        assert!(
+            (found - expected).abs() < 1e-9 * expected.max(1.0),
+            "{name}: {found}, expected {expected}"
+        );
     }
     let unsent = Trial { unsent_requests: 16, ..trial.clone() };
     assert_eq!(figure(&unsent, "good_share"), Some(0.5), "who was not sent is not good");
@@ -107,7 +112,10 @@ fn failures_count_where_they_must() {
     assert!(figure(&trial, "goodput").unwrap() < before);
     // One answer of two tokens a chunk: gaps between chunks are no longer gaps between tokens.
     trial.requests[20].output_usage = Some(10);
-    assert_eq!((figure(&trial, "itl_ms_p50"), figure(&trial, "output_length_disagrees")), (None, Some(1.0)));
+    assert_eq!(
+        (figure(&trial, "itl_ms_p50"), figure(&trial, "output_length_disagrees")),
+        (None, Some(1.0))
+    );
     assert!(figure(&trial, "icl_ms_p50").is_some());
 }
 
@@ -121,5 +129,7 @@ fn nothing_measured_gives_nothing_and_no_panic() {
     let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-    assert!(METRICS.iter().all(|m| !m.name.is_empty() && m.help.len() <= 100 && !m.help.ends_with('.')));
+    assert!(
+        METRICS.iter().all(|m| !m.name.is_empty() && m.help.len() <= 100 && !m.help.ends_with('.'))
+    );
 }

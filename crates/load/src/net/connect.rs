@@ -13,7 +13,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Servers close connections that idle for longer, most after five seconds; a request that crosses with that is lost.
+/// Servers close connections that idle for longer, most after five seconds; a request that crosses
+/// with that is lost.
 const IDLE_NS: u64 = 3_000_000_000;
 
 /// A connection that is not ready within this is not worth waiting for.
@@ -38,10 +39,15 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// Looks the name up, once, and who is trusted.
-    pub(crate) async fn new(settings: &Settings, kernel_stamps: bool) -> Result<Connector, LoadError> {
+    pub(crate) async fn new(
+        settings: &Settings,
+        kernel_stamps: bool,
+    ) -> Result<Connector, LoadError> {
         let target = &settings.target;
         let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-        let addresses = found.map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?.collect();
+        let addresses = found
+            .map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?
+            .collect();
         let secure = target.tls.then(|| Secure::new(target.name(), &settings.trust)).transpose()?;
         Ok(Connector { addresses, secure, kernel_stamps, timeouts: settings.timeouts })
     }
@@ -55,7 +61,10 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
         let limit = self.timeouts.connect;
         tokio::time::timeout(limit, self.open()).await.unwrap_or_else(|_| {
-            Err(Failure { kind: FailureKind::ConnectTimeout, message: format!("no connection within {limit:?}") })
+            Err(Failure {
+                kind: FailureKind::ConnectTimeout,
+                message: format!("no connection within {limit:?}"),
+            })
         })
     }
 
@@ -67,12 +76,14 @@ impl Connector {
             };
             Failure { kind, message: error.to_string() }
         })?;
-        // Each request is one small write: nothing to wait for. A socket that refuses this is only slower.
+        // Each request is one small write: nothing to wait for. A socket that refuses this is only
+        // slower.
         let _ = stream.set_nodelay(true);
         let (stream, watched) = Stamped::new(stream, self.kernel_stamps, self.secure.is_some());
         let Some(secure) = &self.secure else { return speak(stream, watched).await };
         let encrypted = secure.shake_hands(stream, watched.clone()).await;
-        speak(encrypted.map_err(|message| Failure { kind: FailureKind::Tls, message })?, watched).await
+        speak(encrypted.map_err(|message| Failure { kind: FailureKind::Tls, message })?, watched)
+            .await
     }
 }
 
@@ -84,7 +95,8 @@ where
     let made = http1::handshake(stream).await;
     let (sender, connection) =
         made.map_err(|error| Failure { kind: FailureKind::Reset, message: error.to_string() })?;
-    // It ends with its sender and the answer that is read; its error reaches whoever waits for an answer.
+    // It ends with its sender and the answer that is read; its error reaches whoever waits for an
+    // answer.
     tokio::spawn(async move {
         let _ = connection.await;
     });
@@ -102,14 +114,19 @@ impl Pool {
         Pool { connections, idle: Mutex::new(Vec::new()) }
     }
 
-    /// The one that was used last and is still good. A server that closes what is idle may have done so this moment: the socket is
-    /// asked, since whoever reads it has not had a turn to find out.
+    /// The one that was used last and is still good. A server that closes what is idle may have
+    /// done so this moment: the socket is asked, since whoever reads it has not had a turn to find
+    /// out.
     pub(super) async fn take(&self) -> Option<Connection> {
         loop {
             let mut connection = self.idle.lock().unwrap_or_else(|e| e.into_inner()).pop()?;
             let fresh = now_ns().saturating_sub(connection.idle_since_ns) < IDLE_NS;
             // One that was given back this moment may need a turn of the runtime.
-            let ready = fresh && matches!(tokio::time::timeout(SOON, connection.sender.ready()).await, Ok(Ok(())));
+            let ready = fresh
+                && matches!(
+                    tokio::time::timeout(SOON, connection.sender.ready()).await,
+                    Ok(Ok(()))
+                );
             if ready && connection.watched.is_idle() {
                 return Some(connection);
             }
@@ -155,7 +172,9 @@ mod tests {
                 let server = listener.try_clone().unwrap();
                 let server = std::thread::spawn(move || answer_one(&server));
                 let request = Request::get("/").body(String::new()).unwrap();
-                assert!(connection.sender.send_request(request).await.unwrap().status().is_success());
+                assert!(
+                    connection.sender.send_request(request).await.unwrap().status().is_success()
+                );
                 connection.sender.ready().await.unwrap();
                 pool.give(connection);
                 // From here on nobody reads the connection before it is asked for.

@@ -1,4 +1,5 @@
-//! One request and the raw bytes of its answer, each with its stamp. Nothing is parsed here but HTTP.
+//! One request and the raw bytes of its answer, each with its stamp. Nothing is parsed here but
+//! HTTP.
 
 use super::connect::{Connection, Connector, Pool};
 use crate::clock::now_ns;
@@ -13,7 +14,8 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// After `[DONE]` the end of the body is waited for this long, so that the connection can be used again.
+/// After `[DONE]` the end of the body is waited for this long, so that the connection can be used
+/// again.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// What came back.
@@ -21,7 +23,8 @@ const GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Exchange {
     /// When it was sent.
     pub sent_ns: u64,
-    /// When it was sent once more, on a new connection, after the one it was written to had closed without a byte.
+    /// When it was sent once more, on a new connection, after the one it was written to had closed
+    /// without a byte.
     pub resent_ns: Option<u64>,
     /// When its connection stood, where it opened one.
     pub connected_ns: Option<u64>,
@@ -75,14 +78,21 @@ impl Received {
 
     /// It begins as an event does, and no JSON.
     fn begins_like_events(&self) -> bool {
-        let begin = self.bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&self.bytes).trim_ascii_start();
-        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| begin.starts_with(field))
+        let begin = self
+            .bytes
+            .strip_prefix("\u{feff}".as_bytes())
+            .unwrap_or(&self.bytes)
+            .trim_ascii_start();
+        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"]
+            .iter()
+            .any(|field| begin.starts_with(field))
     }
 
     /// The last line says `data: [DONE]`.
     fn is_done(&self) -> bool {
         let line = self.bytes.trim_ascii_end();
-        line.strip_suffix(b"[DONE]").is_some_and(|before| before.trim_ascii_end().ends_with(b"data:"))
+        line.strip_suffix(b"[DONE]")
+            .is_some_and(|before| before.trim_ascii_end().ends_with(b"data:"))
     }
 }
 
@@ -98,7 +108,11 @@ pub(crate) struct Outgoing<'a> {
 }
 
 /// Sends and receives. Ends, whatever the server does.
-pub(crate) async fn exchange(connector: &Connector, pool: &Pool, outgoing: Outgoing<'_>) -> Exchange {
+pub(crate) async fn exchange(
+    connector: &Connector,
+    pool: &Pool,
+    outgoing: Outgoing<'_>,
+) -> Exchange {
     let deadline = Instant::now() + connector.timeouts.total;
     let mut found = Exchange {
         sent_ns: now_ns(),
@@ -108,7 +122,8 @@ pub(crate) async fn exchange(connector: &Connector, pool: &Pool, outgoing: Outgo
         end_ns: 0,
         answer: Ok(Received::default()),
     };
-    let headed = tokio::time::timeout_at(deadline, head(connector, pool, &outgoing, &mut found)).await;
+    let headed =
+        tokio::time::timeout_at(deadline, head(connector, pool, &outgoing, &mut found)).await;
     found.answer = match headed {
         Err(_) => {
             let message = format!("no answer within {:?}", connector.timeouts.total);
@@ -132,9 +147,10 @@ pub(crate) async fn exchange(connector: &Connector, pool: &Pool, outgoing: Outgo
 
 /// Sends on a waiting connection or a new one, and waits for the head.
 ///
-/// A server may close a waiting connection while a request is on its way to it. Where not one byte came back, the request is
-/// sent once more, on a new connection: to generate a text changes nothing at the server, which is what RFC 9112, section
-/// 9.3.1, asks of a request that a client repeats on its own. What that took is part of the request's time.
+/// A server may close a waiting connection while a request is on its way to it. Where not one byte
+/// came back, the request is sent once more, on a new connection: to generate a text changes
+/// nothing at the server, which is what RFC 9112, section 9.3.1, asks of a request that a client
+/// repeats on its own. What that took is part of the request's time.
 async fn head(
     connector: &Connector,
     pool: &Pool,
@@ -155,14 +171,15 @@ async fn head(
         };
         let before = connection.watched.bytes();
         let request = request(outgoing)?;
-        let mut error = match tokio::time::timeout(limit, connection.sender.try_send_request(request)).await {
-            Err(_) => {
-                let message = format!("no answer within {limit:?}");
-                return Err(Failure { kind: FailureKind::FirstByteTimeout, message });
-            }
-            Ok(Ok(response)) => return Ok((connection, response)),
-            Ok(Err(error)) => error,
-        };
+        let mut error =
+            match tokio::time::timeout(limit, connection.sender.try_send_request(request)).await {
+                Err(_) => {
+                    let message = format!("no answer within {limit:?}");
+                    return Err(Failure { kind: FailureKind::FirstByteTimeout, message });
+                }
+                Ok(Ok(response)) => return Ok((connection, response)),
+                Ok(Err(error)) => error,
+            };
         let unwritten = error.take_message().is_some();
         if !waited || connection.watched.bytes() != before {
             let error = error.into_error();
@@ -183,7 +200,8 @@ async fn head(
 fn request(outgoing: &Outgoing<'_>) -> Result<Request<String>, Failure> {
     let method = if outgoing.body.is_empty() { Method::GET } else { Method::POST };
     let made = Request::builder().method(method).uri(outgoing.path).body(outgoing.body.clone());
-    let mut request = made.map_err(|error| Failure { kind: FailureKind::Client, message: error.to_string() })?;
+    let mut request =
+        made.map_err(|error| Failure { kind: FailureKind::Client, message: error.to_string() })?;
     request.headers_mut().clone_from(outgoing.headers);
     if !outgoing.body.is_empty() {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -199,7 +217,8 @@ async fn body(
     deadline: Instant,
     outgoing: &Outgoing<'_>,
 ) -> Received {
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let is_stream = content_type.to_ascii_lowercase().starts_with("text/event-stream");
     let mut received = Received { status: response.status(), is_stream, ..Received::default() };
     let mut incoming = response.into_body();
@@ -212,7 +231,9 @@ async fn body(
             match Pin::new(&mut incoming).poll_frame(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => return Poll::Ready(End::Complete),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(End::Broken(with_causes(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(End::Broken(with_causes(&error)));
+                }
                 Poll::Ready(Some(Ok(frame))) => {
                     let data: &[u8] = frame.data_ref().map_or(&[], Bytes::as_ref);
                     if data.len() > outgoing.max_bytes.saturating_sub(received.bytes.len()) {

@@ -1,4 +1,5 @@
-//! Connections and one exchange over them: bytes out, stamped bytes back. What the bytes mean is left to `analyse`.
+//! Connections and one exchange over them: bytes out, stamped bytes back. What the bytes mean is
+//! left to `analyse`.
 
 mod connect;
 mod exchange;
@@ -38,6 +39,11 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Timeouts {
         let seconds = Duration::from_secs;
-        Timeouts { connect: seconds(10), first_byte: seconds(120), stall: seconds(60), total: seconds(600) }
+        Timeouts {
+            connect: seconds(10),
+            first_byte: seconds(120),
+            stall: seconds(60),
+            total: seconds(600),
+        }
     }
 }

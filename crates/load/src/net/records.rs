@@ -1,5 +1,5 @@
-//! Where TLS records end in the bytes of a stream, which says nothing else while it is encrypted: RFC 8446, section 5.1, a type, two
-//! bytes of version, two of length, and so many bytes.
+//! Where TLS records end in the bytes of a stream, which says nothing else while it is encrypted:
+//! RFC 8446, section 5.1, a type, two bytes of version, two of length, and so many bytes.
 
 const HEADER: usize = 5;
 

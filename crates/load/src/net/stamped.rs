@@ -1,17 +1,20 @@
 //! A TCP stream that knows when its last bytes arrived.
 //!
-//! On Linux the kernel stamps packets as they arrive (`SO_TIMESTAMPNS`, socket(7)), so that a stamp is true however late this
-//! process gets to reading: with thousands of streams that is most of a client's error. Where there is no such stamp, the time
-//! at which the read returned is taken.
+//! On Linux the kernel stamps packets as they arrive (`SO_TIMESTAMPNS`, socket(7)), so that a stamp
+//! is true however late this process gets to reading: with thousands of streams that is most of a
+//! client's error. Where there is no such stamp, the time at which the read returned is taken.
 //!
-//! Several packets read at once carry the stamp of the last. So while reading is late, what waits is looked at first
-//! (`MSG_PEEK`) and taken an event at a time. What the kernel has joined in its own queue by then (`tcp_try_coalesce`) has one
-//! stamp for good. Of an encrypted stream the stamps are of the bytes of its TLS records, and what is late is taken a record at a time.
+//! Several packets read at once carry the stamp of the last. So while reading is late, what waits
+//! is looked at first (`MSG_PEEK`) and taken an event at a time. What the kernel has joined in its
+//! own queue by then (`tcp_try_coalesce`) has one stamp for good. Of an encrypted stream the stamps
+//! are of the bytes of its TLS records, and what is late is taken a record at a time.
 
 use super::records::Records;
 use crate::clock;
 use hyper::rt::ReadBufCursor;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, Shutdown, recv, recvmsg, setsockopt, shutdown, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, Shutdown, recv, recvmsg, setsockopt, shutdown, sockopt,
+};
 use nix::sys::time::TimeSpec;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -93,7 +96,8 @@ impl Watched {
         self.received.tls.load(Ordering::Relaxed)
     }
 
-    /// Nothing waits in the socket, not even its end: it can take a request. Asks the system, which knows before the reader does.
+    /// Nothing waits in the socket, not even its end: it can take a request. Asks the system, which
+    /// knows before the reader does.
     pub(super) fn is_idle(&self) -> bool {
         let Some(socket) = self.socket.upgrade() else { return false };
         let found = recv(socket.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
@@ -115,14 +119,17 @@ pub(super) struct Stamped {
 }
 
 impl Stamped {
-    /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it does that; with `tls` what it
-    /// carries is encrypted.
+    /// Takes over a connected stream. With `kernel` its packets are stamped by the kernel, where it
+    /// does that; with `tls` what it carries is encrypted.
     pub(super) fn new(stream: TcpStream, kernel: bool, tls: bool) -> (Stamped, Watched) {
         // Refused: reads have no stamp, and the time of reading is taken.
         let kernel = kernel && setsockopt(&stream, sockopt::ReceiveTimestampns, &true).is_ok();
         let (stream, received) = (Arc::new(stream), Arc::new(Received::default()));
         let watched = Watched { received: received.clone(), socket: Arc::downgrade(&stream) };
-        (Stamped { stream, kernel, records: tls.then(Records::default), begun: false, received }, watched)
+        (
+            Stamped { stream, kernel, records: tls.then(Records::default), begun: false, received },
+            watched,
+        )
     }
 
     /// Writes as soon as the socket takes something.
@@ -140,7 +147,8 @@ impl Stamped {
         }
     }
 
-    /// How much to take at once, of `bytes` at most: the first event or record, where others wait behind it.
+    /// How much to take at once, of `bytes` at most: the first event or record, where others wait
+    /// behind it.
     fn first_event(&self, bytes: &mut [u8]) -> io::Result<usize> {
         let n = recv(self.stream.as_raw_fd(), bytes, MsgFlags::MSG_PEEK)?;
         let end = match self.records {
@@ -167,29 +175,42 @@ impl Stamped {
     /// One read without waiting: how many bytes, and when they came.
     fn receive(&self, bytes: &mut [u8], control: &mut [u8]) -> io::Result<(usize, u64)> {
         let mut parts = [IoSliceMut::new(bytes)];
-        let message = recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
+        let message =
+            recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
         let stamp = message.cmsgs()?.find_map(|control| match control {
             ControlMessageOwned::ScmTimestampns(at) => {
                 Some(at.tv_sec().max(0) as u64 * 1_000_000_000 + at.tv_nsec() as u64)
             }
             _ => None,
         });
-        Ok((message.bytes, stamp.filter(|ns| *ns > 0).map_or_else(clock::now_ns, clock::from_wall_clock)))
+        Ok((
+            message.bytes,
+            stamp.filter(|ns| *ns > 0).map_or_else(clock::now_ns, clock::from_wall_clock),
+        ))
     }
 }
 
 impl hyper::rt::Read for Stamped {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         SCRATCH.with_borrow_mut(|Scratch { bytes, control, late }| {
             let room = buf.remaining().min(bytes.len());
             loop {
                 ready!(self.stream.poll_read_ready(cx))?;
                 let mut got = None;
                 let result = self.stream.try_io(Interest::READABLE, || {
-                    let room = if *late && self.kernel { self.first_event(&mut bytes[..room])? } else { room };
+                    let room = if *late && self.kernel {
+                        self.first_event(&mut bytes[..room])?
+                    } else {
+                        room
+                    };
                     let (n, stamp) = self.receive(&mut bytes[..room], control)?;
                     got = Some((n, stamp));
-                    // Fewer than there is room for: nothing is left. Saying so now saves a read that finds nothing.
+                    // Fewer than there is room for: nothing is left. Saying so now saves a read
+                    // that finds nothing.
                     if n == 0 || n == room { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
                 });
                 if let Some((n, stamp)) = got {
@@ -212,7 +233,11 @@ impl hyper::rt::Read for Stamped {
 }
 
 impl hyper::rt::Write for Stamped {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.write_when_ready(cx, |stream| stream.try_write(buf))
     }
 
@@ -229,7 +254,11 @@ impl hyper::rt::Write for Stamped {
         true
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         self.write_when_ready(cx, |stream| stream.try_write_vectored(buf))
     }
 }
@@ -256,7 +285,9 @@ mod tests {
     async fn read(stream: &mut Stamped, watched: &Watched) -> (String, u64) {
         let mut bytes = [0; 256];
         let mut buf = hyper::rt::ReadBuf::new(&mut bytes);
-        poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut *stream), cx, buf.unfilled())).await.unwrap();
+        poll_fn(|cx| hyper::rt::Read::poll_read(Pin::new(&mut *stream), cx, buf.unfilled()))
+            .await
+            .unwrap();
         (String::from_utf8_lossy(buf.filled()).into_owned(), watched.last_ns())
     }
 
@@ -279,7 +310,8 @@ mod tests {
             let (mut stream, watched) = Stamped::new(stream, true, tls);
             let before = clock::now_ns();
             server.write_all(first.as_bytes()).unwrap();
-            // Shorter than the kernel's delayed acknowledgement, after which it joins packets that nobody has read.
+            // Shorter than the kernel's delayed acknowledgement, after which it joins packets that
+            // nobody has read.
             std::thread::sleep(Duration::from_millis(8));
             let between = clock::now_ns();
             server.write_all(second.as_bytes()).unwrap();

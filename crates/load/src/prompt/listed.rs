@@ -1,6 +1,8 @@
 //! Sessions of the conversations of a file, in random order, round after round.
 
-use super::{Answer, Asked, Cache, Encoder, Prompt, REMOTE_CHECKS, Session, Source, Talk, Turn, Verified};
+use super::{
+    Answer, Asked, Cache, Encoder, Prompt, REMOTE_CHECKS, Session, Source, Talk, Turn, Verified,
+};
 use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
@@ -35,11 +37,17 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Of the conversations of a file; the encoder counts their answers, each when it is first needed.
-    pub fn new(mut talks: Vec<Talk>, options: ListedOptions, encoder: Option<Arc<dyn Encoder>>) -> Listed {
+    /// Of the conversations of a file; the encoder counts their answers, each when it is first
+    /// needed.
+    pub fn new(
+        mut talks: Vec<Talk>,
+        options: ListedOptions,
+        encoder: Option<Arc<dyn Encoder>>,
+    ) -> Listed {
         talks.iter_mut().for_each(|talk| talk.truncate(options.turns.max(1) as usize));
         let stream = super::words::stream;
-        let (nonce, lengths, order) = (stream(options.nonce, 3), stream(options.seed, 4), stream(options.seed, 5));
+        let (nonce, lengths, order) =
+            (stream(options.nonce, 3), stream(options.seed, 4), stream(options.seed, 5));
         Listed { talks, options, encoder, nonce, lengths, order, left: Vec::new(), made: 0 }
     }
 
@@ -59,7 +67,8 @@ impl Listed {
         let answer = &mut self.talks.get_mut(talk)?.get_mut(turn)?.answer;
         if let (Answer::Text(text), Some(encoder)) = (&*answer, encoder) {
             let counted = encoder.encode(text, false).ok();
-            *answer = counted.map_or(Answer::Unknown, |ids| Answer::Tokens(ids.len().max(1) as u64));
+            *answer =
+                counted.map_or(Answer::Unknown, |ids| Answer::Tokens(ids.len().max(1) as u64));
         }
         match answer {
             Answer::Tokens(n) => Some(*n),
@@ -89,7 +98,8 @@ impl Source for Listed {
                 None => self.answer_tokens(chosen, i),
             };
             let first = self.made < REMOTE_CHECKS;
-            let counts = self.encoder.as_ref().filter(|encoder| i == 0 && (first || !encoder.is_remote()));
+            let counts =
+                self.encoder.as_ref().filter(|encoder| i == 0 && (first || !encoder.is_remote()));
             let ids = counts.and_then(|encoder| encoder.encode(&text, self.options.special).ok());
             let prompt_tokens = ids.map(|ids| ids.len() as u64);
             turns.push(Turn { prompt: Prompt::Text(text), prompt_tokens, output_tokens });
@@ -100,7 +110,11 @@ impl Source for Listed {
 
     /// Counted here where that costs no request; nothing was made to a length.
     fn lengths(&self) -> Verified {
-        Verified { counted: self.encoder.as_ref().is_some_and(|encoder| !encoder.is_remote()), checked: 0, wrong: 0 }
+        Verified {
+            counted: self.encoder.as_ref().is_some_and(|encoder| !encoder.is_remote()),
+            checked: 0,
+            wrong: 0,
+        }
     }
 }
 
@@ -114,7 +128,14 @@ mod tests {
     }
 
     fn options() -> ListedOptions {
-        ListedOptions { turns: 1, output: None, cache: Cache::Cold, special: false, seed: 1, nonce: 2 }
+        ListedOptions {
+            turns: 1,
+            output: None,
+            cache: Cache::Cold,
+            special: false,
+            seed: 1,
+            nonce: 2,
+        }
     }
 
     #[test]
@@ -122,15 +143,18 @@ mod tests {
         let talk = r#"[{"conversations":[{"from":"human","value":"q1"},{"from":"gpt","value":"four"},
             {"from":"human","value":"q2"},{"from":"gpt","value":"12345"}]}]"#;
         let talks = share_gpt("f", talk).unwrap().talks;
-        let mut listed = Listed::new(talks, ListedOptions { turns: 2, ..options() }, Some(Arc::new(bytes)));
+        let mut listed =
+            Listed::new(talks, ListedOptions { turns: 2, ..options() }, Some(Arc::new(bytes)));
         assert!(listed.tells_lengths());
-        let outputs: Vec<_> = listed.next().unwrap().turns.iter().map(|turn| turn.output_tokens).collect();
+        let outputs: Vec<_> =
+            listed.next().unwrap().turns.iter().map(|turn| turn.output_tokens).collect();
         assert_eq!(outputs, [Some(4), Some(5)]);
     }
 
     #[test]
     fn lengths_that_nobody_counts_are_not_made_up() {
-        let talk = r#"[{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"four"}]}]"#;
+        let talk =
+            r#"[{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"four"}]}]"#;
         let mut listed = Listed::new(share_gpt("f", talk).unwrap().talks, options(), None);
         assert!(!listed.tells_lengths());
         assert_eq!(listed.next().unwrap().turns[0].output_tokens, None);
@@ -158,7 +182,8 @@ mod tests {
         starts.sort_unstable();
         starts.dedup();
         assert_eq!(starts.len(), 6);
-        let warm = ListedOptions { output: Some(Lengths::Fixed(5)), cache: Cache::Warm, ..options() };
+        let warm =
+            ListedOptions { output: Some(Lengths::Fixed(5)), cache: Cache::Warm, ..options() };
         let mut warm = Listed::new(talks, warm, None);
         let first = warm.next().unwrap();
         assert_eq!(

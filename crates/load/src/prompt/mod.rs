@@ -1,7 +1,7 @@
 //! What is sent: sessions of one or more turns, made to a number of tokens or taken from files.
 //!
-//! Token counts are what an [`Encoder`] finds, over the very text that is sent; who has none gets words that are a token each
-//! in most vocabularies, and counts that say that nobody verified them.
+//! Token counts are what an [`Encoder`] finds, over the very text that is sent; who has none gets
+//! words that are a token each in most vocabularies, and counts that say that nobody verified them.
 
 mod encoder;
 mod json;
@@ -43,7 +43,8 @@ impl Session {
 pub struct Turn {
     /// What is sent.
     pub prompt: Prompt,
-    /// Its tokens, where they are known: of the text for a chat, with those that start a sequence for a completion.
+    /// Its tokens, where they are known: of the text for a chat, with those that start a sequence
+    /// for a completion.
     pub prompt_tokens: Option<u64>,
     /// Tokens of the answer that are asked for; the server's own limit where that is not said.
     pub output_tokens: Option<u64>,
@@ -138,7 +139,8 @@ pub enum PromptError {
     },
 }
 
-/// Prompts that are encoded where each costs a request: enough to know what the server adds, and whether lengths are right.
+/// Prompts that are encoded where each costs a request: enough to know what the server adds, and
+/// whether lengths are right.
 const REMOTE_CHECKS: u64 = 64;
 
 /// What is wrong with a number of tokens in a file.

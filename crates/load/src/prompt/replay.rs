@@ -1,7 +1,10 @@
 //! Requests of a trace in its order, each made when it is needed: a day's prompts would not fit.
 
 use super::words::{mark, stream};
-use super::{Arrived, Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Synthetic, Turn, Verified};
+use super::{
+    Arrived, Cache, Encoder, Prompt, PromptError, REMOTE_CHECKS, Session, Source, Synthetic, Turn,
+    Verified,
+};
 use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
@@ -38,17 +41,23 @@ impl Replay {
 
     /// With its own prompt, or one of its length.
     fn session(&mut self, arrived: Arrived) -> Result<Session, PromptError> {
-        let output_tokens = arrived.output_tokens.or_else(|| self.output.map(|output| self.words.draw(output)));
+        let output_tokens =
+            arrived.output_tokens.or_else(|| self.output.map(|output| self.words.draw(output)));
         let Some(text) = arrived.prompt else {
             return self.words.of_length(arrived.input_tokens.unwrap_or(1), output_tokens);
         };
         let text = self.nonce.as_mut().map(|nonce| mark(nonce, &text)).unwrap_or(text);
         let special = self.words.options().special;
         self.made += 1;
-        let counts = self.encoder.as_ref().filter(|encoder| self.made <= REMOTE_CHECKS || !encoder.is_remote());
+        let counts = self
+            .encoder
+            .as_ref()
+            .filter(|encoder| self.made <= REMOTE_CHECKS || !encoder.is_remote());
         let ids = counts.map(|encoder| encoder.encode(&text, special)).transpose()?;
         let prompt_tokens = ids.map(|ids| ids.len() as u64);
-        Ok(Session { turns: vec![Turn { prompt: Prompt::Text(text), prompt_tokens, output_tokens }] })
+        Ok(Session {
+            turns: vec![Turn { prompt: Prompt::Text(text), prompt_tokens, output_tokens }],
+        })
     }
 }
 
@@ -104,7 +113,10 @@ mod tests {
         };
         let cold = made(replay(Cache::Cold, 1, Some(Arc::new(bytes))));
         assert!(text(&cold[0]).ends_with("] hi") && text(&cold[0]) != text(&cold[1]), "{cold:?}");
-        assert_eq!((cold[0].prompt_tokens, cold[0].output_tokens, cold[1].output_tokens), (Some(13), Some(7), Some(3)));
+        assert_eq!(
+            (cold[0].prompt_tokens, cold[0].output_tokens, cold[1].output_tokens),
+            (Some(13), Some(7), Some(3))
+        );
         assert_eq!(text(&cold[2]).split(' ').count(), 5);
         assert!(
             cold.iter().zip(made(replay(Cache::Cold, 2, None))).all(|(a, b)| text(a) != text(&b)),
@@ -117,7 +129,10 @@ mod tests {
 
     #[test]
     fn who_counts() {
-        assert!(!replay(Cache::Cold, 1, Some(Arc::new(bytes))).lengths().counted, "the made ones are not");
+        assert!(
+            !replay(Cache::Cold, 1, Some(Arc::new(bytes))).lengths().counted,
+            "the made ones are not"
+        );
         assert!(!replay(Cache::Cold, 1, None).lengths().counted);
     }
 }

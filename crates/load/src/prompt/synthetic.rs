@@ -6,7 +6,8 @@ use crate::lengths::Lengths;
 use pacemark_record::rng::SplitMix64;
 use std::sync::Arc;
 
-/// Ids of prompts for which there is no encoder: above the special tokens and bytes of common vocabularies, and within all.
+/// Ids of prompts for which there is no encoder: above the special tokens and bytes of common
+/// vocabularies, and within all.
 const IDS: std::ops::Range<u32> = 500..1280;
 
 /// How prompts are made.
@@ -46,11 +47,28 @@ pub struct Synthetic {
 
 impl Synthetic {
     /// Finds words for the encoder's vocabulary, and makes sure that the lengths can be made.
-    pub fn new(options: SyntheticOptions, encoder: Option<Arc<dyn Encoder>>) -> Result<Synthetic, PromptError> {
+    pub fn new(
+        options: SyntheticOptions,
+        encoder: Option<Arc<dyn Encoder>>,
+    ) -> Result<Synthetic, PromptError> {
         let by_ids_alone = options.ids && encoder.is_none();
-        let words = if by_ids_alone { None } else { Some(Words::find(encoder.as_deref(), options.special)?) };
+        let words = if by_ids_alone {
+            None
+        } else {
+            Some(Words::find(encoder.as_deref(), options.special)?)
+        };
         let (lengths, text) = (stream(options.seed, 1), stream(options.nonce, 2));
-        let mut made = Synthetic { options, words, encoder, lengths, text, made: 0, checked: 0, wrong: 0, only: None };
+        let mut made = Synthetic {
+            options,
+            words,
+            encoder,
+            lengths,
+            text,
+            made: 0,
+            checked: 0,
+            wrong: 0,
+            only: None,
+        };
         // Fails here rather than in the run.
         let probe = made.options.input.draw(&mut made.lengths.clone());
         made.turn(probe, 0, None)?;
@@ -67,7 +85,11 @@ impl Synthetic {
     fn turn(&mut self, n: u64, turn: u32, group: Option<(u64, u64)>) -> Result<Turn, PromptError> {
         let Some(words) = &self.words else {
             let ids = (0..n).map(|_| IDS.start + self.text.below(IDS.len()) as u32);
-            return Ok(Turn { prompt: Prompt::Ids(ids.collect()), prompt_tokens: Some(n), output_tokens: None });
+            return Ok(Turn {
+                prompt: Prompt::Ids(ids.collect()),
+                prompt_tokens: Some(n),
+                output_tokens: None,
+            });
         };
         let n = n.max(words.shortest());
         let text = match group {
@@ -80,7 +102,8 @@ impl Synthetic {
             }
             _ => words.text(&mut self.text, n)?,
         };
-        let mut expected = n + group.filter(|_| turn == 0).map_or(0, |(_, prefix)| prefix.max(words.shortest()));
+        let mut expected =
+            n + group.filter(|_| turn == 0).map_or(0, |(_, prefix)| prefix.max(words.shortest()));
         let mut prompt = Prompt::Text(text);
         // One that is not encoded again is as long as it was made to be if all that were are.
         let mut counted = words.are_verified() && self.wrong == 0;
@@ -114,7 +137,9 @@ impl Synthetic {
 
     fn session(&mut self) -> Result<Session, PromptError> {
         let group = match self.options.cache {
-            Cache::Shared { prefix, groups } => Some((self.text.below(groups.max(1) as usize) as u64, prefix)),
+            Cache::Shared { prefix, groups } => {
+                Some((self.text.below(groups.max(1) as usize) as u64, prefix))
+            }
             Cache::Cold | Cache::Warm => None,
         };
         let mut turns = Vec::new();
@@ -187,7 +212,9 @@ mod tests {
         for session in &sessions {
             let turn = &session.turns[0];
             assert_eq!(turn.prompt_tokens, Some(words(text(turn), true).len() as u64));
-            assert!((4..=40).contains(&turn.prompt_tokens.unwrap()) && turn.output_tokens == Some(7));
+            assert!(
+                (4..=40).contains(&turn.prompt_tokens.unwrap()) && turn.output_tokens == Some(7)
+            );
             starts.push(text(turn).split(' ').take(6).collect::<Vec<_>>().join(" "));
         }
         let long: Vec<_> = starts.iter().filter(|start| start.split(' ').count() == 6).collect();
@@ -197,21 +224,32 @@ mod tests {
         assert_eq!(distinct.len(), long.len(), "no prefix is shared");
         // The nonce changes words, not lengths; the same nonce repeats all.
         let other = made(SyntheticOptions { nonce: 2, ..options() }, 200);
-        assert!(other.iter().zip(&sessions).all(|(a, b)| a.turns[0].prompt_tokens == b.turns[0].prompt_tokens));
+        assert!(
+            other
+                .iter()
+                .zip(&sessions)
+                .all(|(a, b)| a.turns[0].prompt_tokens == b.turns[0].prompt_tokens)
+        );
         assert_ne!(other, sessions);
         assert_eq!(made(options(), 200), sessions);
     }
 
     #[test]
     fn shared_prefixes_and_warm_caches() {
-        let shared = SyntheticOptions { cache: Cache::Shared { prefix: 20, groups: 3 }, ..options() };
+        let shared =
+            SyntheticOptions { cache: Cache::Shared { prefix: 20, groups: 3 }, ..options() };
         let sessions = made(shared, 60);
-        let prefix = |session: &Session| text(&session.turns[0]).split(' ').take(19).collect::<Vec<_>>().join(" ");
+        let prefix = |session: &Session| {
+            text(&session.turns[0]).split(' ').take(19).collect::<Vec<_>>().join(" ")
+        };
         let mut prefixes: Vec<String> = sessions.iter().map(prefix).collect();
         prefixes.sort();
         prefixes.dedup();
         assert_eq!(prefixes.len(), 3);
-        assert!(sessions.iter().all(|s| s.turns[0].prompt_tokens.unwrap() >= 24), "the prefix comes on top");
+        assert!(
+            sessions.iter().all(|s| s.turns[0].prompt_tokens.unwrap() >= 24),
+            "the prefix comes on top"
+        );
         let warm = made(SyntheticOptions { cache: Cache::Warm, ..options() }, 3);
         assert!(warm[0] == warm[1] && warm[1] == warm[2]);
     }
@@ -234,7 +272,8 @@ mod tests {
 
     #[test]
     fn prompts_that_are_not_as_long_as_they_were_made_are_counted() {
-        // A vocabulary that has one token more for every text of over 300 words, of which nobody can know before.
+        // A vocabulary that has one token more for every text of over 300 words, of which nobody
+        // can know before.
         let odd = |text: &str, _: bool| {
             let n = text.split_whitespace().count();
             vec![9; n + usize::from(n > 300)]
@@ -245,7 +284,10 @@ mod tests {
         assert_eq!(source.lengths(), Verified { counted: true, checked: 1, wrong: 0 });
         let mut source = Synthetic::new(of(301), Some(Arc::new(odd))).unwrap();
         let turns: Vec<Turn> = (0..3).flat_map(|_| source.next().unwrap().turns).collect();
-        assert!(turns.iter().all(|turn| turn.prompt_tokens == Some(302)), "what it is, not what it was to be");
+        assert!(
+            turns.iter().all(|turn| turn.prompt_tokens == Some(302)),
+            "what it is, not what it was to be"
+        );
         assert_eq!(source.lengths(), Verified { counted: true, checked: 3, wrong: 3 });
     }
 
@@ -269,7 +311,11 @@ mod tests {
         for (n, first, later) in [(20, 20, Some(20)), (301, 302, None)] {
             let mut source = Synthetic::new(of(n), Some(Arc::new(Remote))).unwrap();
             let turns: Vec<Turn> = (0..70).flat_map(|_| source.next().unwrap().turns).collect();
-            assert_eq!((turns[63].prompt_tokens, turns[64].prompt_tokens), (Some(first), later), "{n}");
+            assert_eq!(
+                (turns[63].prompt_tokens, turns[64].prompt_tokens),
+                (Some(first), later),
+                "{n}"
+            );
             assert_eq!(source.lengths().checked, 64);
         }
     }

@@ -1,7 +1,9 @@
-//! Conversations of files: prompts a line each, as JSON lines or as a JSON array; ShareGPT's form and OpenAI's messages.
+//! Conversations of files: prompts a line each, as JSON lines or as a JSON array; ShareGPT's form
+//! and OpenAI's messages.
 //!
-//! Public data sets have entries that hold nothing to send (no conversation, no word of the user): those are passed over and
-//! counted. What is not of any known form is an error that says where it is.
+//! Public data sets have entries that hold nothing to send (no conversation, no word of the user):
+//! those are passed over and counted. What is not of any known form is an error that says where it
+//! is.
 
 use super::{PromptError, expected_count, json};
 use crate::lengths::MAX_TOKENS;
@@ -43,7 +45,8 @@ pub struct Talks {
 
 impl Talks {
     fn of(file: &str, found: impl IntoIterator<Item = Talk>) -> Result<Talks, PromptError> {
-        let (talks, empty): (Vec<Talk>, Vec<Talk>) = found.into_iter().partition(|talk| !talk.is_empty());
+        let (talks, empty): (Vec<Talk>, Vec<Talk>) =
+            found.into_iter().partition(|talk| !talk.is_empty());
         match (talks.is_empty(), empty.len()) {
             (false, skipped) => Ok(Talks { talks, skipped: skipped as u64 }),
             (true, 0) => Err(PromptError::Nothing(file.to_owned())),
@@ -55,27 +58,32 @@ impl Talks {
     }
 }
 
-/// Prompts: a text or a JSON object a line, or a JSON array of strings and objects. An object has `prompt` (or `text`, `input`), or
-/// a conversation, whose first turn is taken, and perhaps `output_tokens`.
+/// Prompts: a text or a JSON object a line, or a JSON array of strings and objects. An object has
+/// `prompt` (or `text`, `input`), or a conversation, whose first turn is taken, and perhaps
+/// `output_tokens`.
 pub fn lines(file: &str, text: &str) -> Result<Talks, PromptError> {
     if let Some(items) = json::array(file, text) {
         let talk = |(i, item): (usize, Value)| {
-            let wrong =
-                |why: String| PromptError::File { file: file.to_owned(), why: format!("item {}: {why}", i + 1) };
+            let wrong = |why: String| PromptError::File {
+                file: file.to_owned(),
+                why: format!("item {}: {why}", i + 1),
+            };
             match item {
                 Value::String(text) => Ok(one(text, Answer::Unknown)),
                 Value::Null => Ok(Talk::new()),
                 item => prompt(&item).map_err(wrong),
             }
         };
-        let talks: Result<Vec<Talk>, PromptError> = items?.into_iter().enumerate().map(talk).collect();
+        let talks: Result<Vec<Talk>, PromptError> =
+            items?.into_iter().enumerate().map(talk).collect();
         return Talks::of(file, talks?);
     }
     let mut talks = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |why: String| PromptError::Line { file: file.to_owned(), line: i + 1, why };
         talks.push(if line.trim_start().starts_with('{') {
-            let object: Value = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
+            let object: Value =
+                serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
             prompt(&object).map_err(wrong)?
         } else {
             one(line.to_owned(), Answer::Unknown)
@@ -98,7 +106,8 @@ fn prompt(object: &Value) -> Result<Talk, String> {
             Answer::Tokens(count.ok_or_else(|| expected_count("output_tokens", value))?)
         }
     };
-    if let Some(text) = ["prompt", "text", "input"].iter().find_map(|key| object.get(key)?.as_str()) {
+    if let Some(text) = ["prompt", "text", "input"].iter().find_map(|key| object.get(key)?.as_str())
+    {
         return Ok(one(text.to_owned(), answer));
     }
     let known = ["prompt", "text", "input", "conversations", "conversation", "messages"];
@@ -114,9 +123,9 @@ fn prompt(object: &Value) -> Result<Talk, String> {
     Ok(talk)
 }
 
-/// Conversations in ShareGPT's form: `[{"conversations": [{"from": "human", "value": …}, {"from": "gpt", "value": …}]}]`, or
-/// an object a line; OpenAI's `messages`, `role` and `content` mean the same. The answers of the file give the lengths of
-/// ours; they are not sent.
+/// Conversations in ShareGPT's form: `[{"conversations": [{"from": "human", "value": …}, {"from":
+/// "gpt", "value": …}]}]`, or an object a line; OpenAI's `messages`, `role` and `content` mean the
+/// same. The answers of the file give the lengths of ours; they are not sent.
 pub fn share_gpt(file: &str, text: &str) -> Result<Talks, PromptError> {
     let read: Result<Vec<Entry>, serde_json::Error> = if text.trim_start().starts_with('{') {
         serde_json::Deserializer::from_str(text).into_iter().collect()
@@ -130,7 +139,8 @@ pub fn share_gpt(file: &str, text: &str) -> Result<Talks, PromptError> {
     Talks::of(file, read.map_err(wrong)?.into_iter().map(|Entry(talk)| talk))
 }
 
-/// An entry of a data set, made a conversation as it is read: its JSON, many times larger, is not kept.
+/// An entry of a data set, made a conversation as it is read: its JSON, many times larger, is not
+/// kept.
 #[derive(Deserialize)]
 #[serde(from = "Value")]
 struct Entry(Talk);
@@ -147,8 +157,14 @@ fn conversation(entry: &Value) -> Option<Talk> {
     let messages = lists.iter().find_map(|name| entry.get(name)?.as_array())?;
     let mut talk = Talk::new();
     for message in messages {
-        let from = ["from", "role"].iter().find_map(|name| message.get(name)?.as_str()).unwrap_or_default();
-        let text = ["value", "content", "text"].iter().find_map(|name| said(message.get(name)?)).unwrap_or_default();
+        let from = ["from", "role"]
+            .iter()
+            .find_map(|name| message.get(name)?.as_str())
+            .unwrap_or_default();
+        let text = ["value", "content", "text"]
+            .iter()
+            .find_map(|name| said(message.get(name)?))
+            .unwrap_or_default();
         match from {
             "human" | "user" => talk.extend(one(text, Answer::Unknown)),
             "gpt" | "assistant" | "chatgpt" | "bing" | "bard" if !text.is_empty() => {
@@ -166,7 +182,9 @@ fn conversation(entry: &Value) -> Option<Talk> {
 fn said(content: &Value) -> Option<String> {
     match content {
         Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => Some(parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()),
+        Value::Array(parts) => {
+            Some(parts.iter().filter_map(|part| part.get("text")?.as_str()).collect())
+        }
         _ => None,
     }
 }
@@ -176,7 +194,9 @@ mod tests {
     use super::*;
 
     fn prompts(found: Result<Talks, PromptError>) -> Result<(Vec<String>, u64), String> {
-        let prompts = |found: Talks| (found.talks.iter().map(|talk| talk[0].prompt.clone()).collect(), found.skipped);
+        let prompts = |found: Talks| {
+            (found.talks.iter().map(|talk| talk[0].prompt.clone()).collect(), found.skipped)
+        };
         found.map(prompts).map_err(|error| error.to_string())
     }
 
@@ -197,7 +217,11 @@ mod tests {
                 &["q"],
                 0,
             ),
-            ("{\"prompt\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"}]}]}", &["q"], 0),
+            (
+                "{\"prompt\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"}]}]}",
+                &["q"],
+                0,
+            ),
             (
                 "{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"}],\"output_tokens\":2}\n{\"prompt\":\"\"}",
                 &["q"],
@@ -214,7 +238,8 @@ mod tests {
             "f",
             "[{\"prompt\":\"x\",\"output_tokens\":5.0},{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"output_tokens\":\"6\"}]",
         );
-        let tokens: Vec<_> = tokens.unwrap().talks.into_iter().map(|talk| talk[0].answer.clone()).collect();
+        let tokens: Vec<_> =
+            tokens.unwrap().talks.into_iter().map(|talk| talk[0].answer.clone()).collect();
         assert_eq!(tokens, [Answer::Tokens(5), Answer::Tokens(6)]);
     }
 
@@ -222,7 +247,10 @@ mod tests {
     fn what_is_no_prompt_is_told_with_its_place() {
         for (text, says) in [
             ("x\n{\"y\":1}", "f: line 2: expected a string prompt, text or input"),
-            ("{\"prompt\":\"x\",\"output_tokens\":-1}", "f: line 1: output_tokens: expected 1 to 10000000, found -1"),
+            (
+                "{\"prompt\":\"x\",\"output_tokens\":-1}",
+                "f: line 1: output_tokens: expected 1 to 10000000, found -1",
+            ),
             (" \n", "f: there is no prompt in it"),
             ("[\"a\", {\"y\":1}]", "f: item 2: expected a string prompt"),
             ("[\"a\", 5]", "f: item 2: expected a string prompt"),
@@ -260,7 +288,11 @@ mod tests {
                 Ok((vec!["q".into(); 2], 1)),
                 "{empty}"
             );
-            assert!(prompts(share_gpt("f", &format!("[{empty},{empty}]"))).unwrap_err().contains("found none in 2"));
+            assert!(
+                prompts(share_gpt("f", &format!("[{empty},{empty}]")))
+                    .unwrap_err()
+                    .contains("found none in 2")
+            );
         }
         let by_line = "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]}\n{\"messages\":[]}\n{\"id\":5}\n";
         assert_eq!(prompts(share_gpt("f", by_line)), Ok((vec!["q".into()], 2)));
@@ -273,7 +305,10 @@ mod tests {
     fn turns_have_the_answers_of_the_file() {
         let talk = r#"[{"id":"x","conversations":[{"from":"system","value":"s"},{"from":"human","value":"q1"},
             {"from":"gpt","value":"four"},{"from":"human","value":"q2"},{"from":"gpt","value":null},{"from":"gpt","value":"5"}]}]"#;
-        let asked = |prompt: &str, answer: &str| Asked { prompt: prompt.into(), answer: Answer::Text(answer.into()) };
+        let asked = |prompt: &str, answer: &str| Asked {
+            prompt: prompt.into(),
+            answer: Answer::Text(answer.into()),
+        };
         assert_eq!(share_gpt("f", talk).unwrap().talks, [[asked("q1", "four"), asked("q2", "5")]]);
     }
 }

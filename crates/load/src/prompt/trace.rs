@@ -18,20 +18,28 @@ pub struct Arrived {
     pub output_tokens: Option<u64>,
 }
 
-/// A JSON object a line, or an array of them: `arrival_s` (seconds) or `timestamp` (milliseconds, as in Mooncake's traces), `prompt` or
-/// `input_tokens` (`input_length`), `output_tokens` (`output_length`). Requests are put in order of time.
+/// A JSON object a line, or an array of them: `arrival_s` (seconds) or `timestamp` (milliseconds,
+/// as in Mooncake's traces), `prompt` or `input_tokens` (`input_length`), `output_tokens`
+/// (`output_length`). Requests are put in order of time.
 pub fn trace(file: &str, text: &str) -> Result<Vec<Arrived>, PromptError> {
     let mut found = Vec::new();
     for (line, object) in objects(file, text)? {
-        let wrong = |why: &str| PromptError::Line { file: file.to_owned(), line, why: why.to_owned() };
+        let wrong =
+            |why: &str| PromptError::Line { file: file.to_owned(), line, why: why.to_owned() };
         let number = |key: &str| object.get(key).and_then(Value::as_f64);
         let ms = number("arrival_s").map(|s| s * 1e3).or_else(|| number("timestamp"));
-        let ms = ms.ok_or_else(|| wrong("expected arrival_s (seconds) or timestamp (milliseconds), a number"))?;
+        let ms = ms.ok_or_else(|| {
+            wrong("expected arrival_s (seconds) or timestamp (milliseconds), a number")
+        })?;
         if !(0.0..1e15).contains(&ms) {
-            return Err(wrong(&format!("arrival_s or timestamp: expected a time from 0 on, found {ms} ms")));
+            return Err(wrong(&format!(
+                "arrival_s or timestamp: expected a time from 0 on, found {ms} ms"
+            )));
         }
         let count = |names: [&'static str; 2]| -> Result<Option<u64>, PromptError> {
-            let given = names.iter().find_map(|name| Some((*name, object.get(name).filter(|v| !v.is_null())?)));
+            let given = names
+                .iter()
+                .find_map(|name| Some((*name, object.get(name).filter(|v| !v.is_null())?)));
             let Some((name, value)) = given else { return Ok(None) };
             let count = whole(value).filter(|n| (1..=MAX_TOKENS).contains(n));
             count.map(Some).ok_or_else(|| wrong(&super::expected_count(name, value)))
@@ -59,8 +67,11 @@ fn objects(file: &str, text: &str) -> Result<Vec<(usize, Value)>, PromptError> {
     }
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     let object = |(line, text): (usize, &str)| {
-        let wrong =
-            |error: serde_json::Error| PromptError::Line { file: file.to_owned(), line, why: error.to_string() };
+        let wrong = |error: serde_json::Error| PromptError::Line {
+            file: file.to_owned(),
+            line,
+            why: error.to_string(),
+        };
         Ok((line, serde_json::from_str(text).map_err(wrong)?))
     };
     lines.map(object).collect()
@@ -75,10 +86,25 @@ mod tests {
         let text = "{\"timestamp\": 3000, \"input_length\": 67, \"output_length\": 5, \"hash_ids\": [1]}\n\
             {\"arrival_s\": 1.5, \"prompt\": \"hi\"}\n";
         let found = trace("t", text).unwrap();
-        assert_eq!(found[0], Arrived { at_ns: 0, prompt: Some("hi".into()), input_tokens: None, output_tokens: None });
-        assert_eq!((found[1].at_ns, found[1].input_tokens, found[1].output_tokens), (1_500_000_000, Some(67), Some(5)));
-        let array = "[{\"timestamp\": 0, \"input_length\": 67.0},\n {\"timestamp\": 9, \"prompt\": \"x\"}]";
-        assert_eq!(trace("t", array).unwrap().iter().map(|one| one.input_tokens).collect::<Vec<_>>(), [Some(67), None]);
+        assert_eq!(
+            found[0],
+            Arrived {
+                at_ns: 0,
+                prompt: Some("hi".into()),
+                input_tokens: None,
+                output_tokens: None
+            }
+        );
+        assert_eq!(
+            (found[1].at_ns, found[1].input_tokens, found[1].output_tokens),
+            (1_500_000_000, Some(67), Some(5))
+        );
+        let array =
+            "[{\"timestamp\": 0, \"input_length\": 67.0},\n {\"timestamp\": 9, \"prompt\": \"x\"}]";
+        assert_eq!(
+            trace("t", array).unwrap().iter().map(|one| one.input_tokens).collect::<Vec<_>>(),
+            [Some(67), None]
+        );
         for wrong in [
             "",
             "x",

@@ -1,7 +1,8 @@
 //! Words that are one token each in a given vocabulary, so that a text of n tokens is n words.
 //!
-//! Byte-level and SPM vocabularies split a text at its spaces before they merge, so the tokens of ` a b` are those of ` a` and
-//! of ` b`. That is verified for each vocabulary by counting all the words at once, and again for the texts that are made.
+//! Byte-level and SPM vocabularies split a text at its spaces before they merge, so the tokens of `
+//! a b` are those of ` a` and of ` b`. That is verified for each vocabulary by counting all the
+//! words at once, and again for the texts that are made.
 
 use super::{EncodeError, Encoder, PromptError};
 use crate::random;
@@ -44,7 +45,10 @@ impl Words {
         let mut next = Vec::new();
         single(&count, count(all[0])?, &all, &mut next)?;
         if next.is_empty() {
-            return Err(EncodeError("the vocabulary has none of the words that prompts are made of".into()).into());
+            return Err(EncodeError(
+                "the vocabulary has none of the words that prompts are made of".into(),
+            )
+            .into());
         }
         let step = (next.len() / N_FIRST).max(1);
         let first: Result<Vec<_>, EncodeError> =
@@ -83,8 +87,8 @@ impl Words {
     }
 }
 
-/// Collects the words of `of` that are one token each after another: half and half where all together are more. `first` is
-/// the count of the word that they follow.
+/// Collects the words of `of` that are one token each after another: half and half where all
+/// together are more. `first` is the count of the word that they follow.
 fn single(
     count: &impl Fn(&str) -> Result<u64, EncodeError>,
     first: u64,
@@ -138,7 +142,10 @@ mod tests {
         for n in [2, 3, 32, 1000] {
             assert_eq!(odd(&words.text(&mut rng, n).unwrap(), true).len() as u64, n);
         }
-        assert!(matches!(words.text(&mut rng, 1), Err(PromptError::TooShort { wanted: 1, least: 2 })));
+        assert!(matches!(
+            words.text(&mut rng, 1),
+            Err(PromptError::TooShort { wanted: 1, least: 2 })
+        ));
     }
 
     #[test]

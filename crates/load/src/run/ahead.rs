@@ -1,5 +1,5 @@
-//! Prompts are made ahead on a thread of their own, so that making them delays no request: not more of them than a load can
-//! need, nor than memory should hold.
+//! Prompts are made ahead on a thread of their own, so that making them delays no request: not more
+//! of them than a load can need, nor than memory should hold.
 
 use super::Bounds;
 use crate::prompt::{Session, Source};
@@ -37,11 +37,20 @@ impl Ahead {
     fn with_room(most_bytes: usize) -> (Ahead, mpsc::Sender<Session>) {
         let (sender, receiver) = mpsc::channel(MOST);
         let (waiting, bytes, filled, exhausted) = Default::default();
-        (Ahead { sessions: Mutex::new(receiver), most_bytes, waiting, bytes, filled, exhausted }, sender)
+        (
+            Ahead { sessions: Mutex::new(receiver), most_bytes, waiting, bytes, filled, exhausted },
+            sender,
+        )
     }
 
     /// Makes sessions until there are as many as `bounds` can need, or `over`.
-    pub fn make(&self, source: &mut dyn Source, bounds: Bounds, sender: &mpsc::Sender<Session>, over: &AtomicBool) {
+    pub fn make(
+        &self,
+        source: &mut dyn Source,
+        bounds: Bounds,
+        sender: &mpsc::Sender<Session>,
+        over: &AtomicBool,
+    ) {
         // Each is a request at least.
         let mut left = bounds.requests.unwrap_or(u64::MAX);
         while left > 0 && !over.load(Relaxed) {
@@ -70,7 +79,8 @@ impl Ahead {
     /// There is no room for a session of so many bytes.
     fn is_full(&self, bytes: usize) -> bool {
         let waiting = self.waiting.load(Relaxed);
-        waiting >= MOST || (waiting > 0 && self.bytes.load(Relaxed).saturating_add(bytes) > self.most_bytes)
+        waiting >= MOST
+            || (waiting > 0 && self.bytes.load(Relaxed).saturating_add(bytes) > self.most_bytes)
     }
 
     /// Waits until no more can be made before the first is taken, or `stop`.
@@ -113,7 +123,8 @@ mod tests {
         }
     }
 
-    /// Sessions and bytes that wait when nobody takes any, what comes when somebody does, and whether that was all there is.
+    /// Sessions and bytes that wait when nobody takes any, what comes when somebody does, and
+    /// whether that was all there is.
     fn made(lengths: &[usize], requests: Option<u64>) -> ((usize, usize), Vec<usize>, bool) {
         let (ahead, sender) = Ahead::with_room(100);
         let mut source = Lengths(Vec::from(lengths).into_iter());
@@ -151,7 +162,9 @@ mod tests {
             let over = AtomicBool::new(false);
             std::thread::scope(|scope| {
                 let (ahead, over) = (&ahead, &over);
-                scope.spawn(move || ahead.make(&mut Lengths(lengths.into_iter()), Bounds::default(), &sender, over));
+                scope.spawn(move || {
+                    ahead.make(&mut Lengths(lengths.into_iter()), Bounds::default(), &sender, over)
+                });
                 ahead.wait_until_filled(over);
                 over.store(true, Relaxed);
             });

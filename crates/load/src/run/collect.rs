@@ -37,7 +37,11 @@ impl Results {
     /// Times to first token of the latest answers.
     pub fn latest_ttft_ms(&self) -> Vec<f64> {
         let latest = &self.requests[self.requests.len().saturating_sub(LATEST)..];
-        latest.iter().filter(|r| r.is_ok()).filter_map(|r| Some(r.ttft_ns()? as f64 / 1e6)).collect()
+        latest
+            .iter()
+            .filter(|r| r.is_ok())
+            .filter_map(|r| Some(r.ttft_ns()? as f64 / 1e6))
+            .collect()
     }
 }
 
@@ -75,7 +79,8 @@ pub(super) fn start(
     encoder: Option<Arc<dyn Encoder>>,
 ) -> std::io::Result<(Arc<Mutex<Results>>, Collector, JoinHandle<()>)> {
     let (jobs, received) = channel();
-    let (results, waiting) = (Arc::new(Mutex::new(Results::default())), Arc::new(AtomicUsize::new(0)));
+    let (results, waiting) =
+        (Arc::new(Mutex::new(Results::default())), Arc::new(AtomicUsize::new(0)));
     let collector = Collector { jobs, waiting: waiting.clone() };
     let shared = results.clone();
     let reader = std::thread::Builder::new()
@@ -86,12 +91,18 @@ pub(super) fn start(
 
 /// Tokens of the texts together, each by itself; `None` where there is no text or no count of it.
 fn n_tokens(encoder: &dyn Encoder, texts: [&str; 2]) -> Option<u64> {
-    let counts = texts.iter().filter(|text| !text.is_empty()).map(|text| encoder.encode(text, false));
+    let counts =
+        texts.iter().filter(|text| !text.is_empty()).map(|text| encoder.encode(text, false));
     let counts: Vec<Vec<u32>> = counts.collect::<Result<_, _>>().ok()?;
     (!counts.is_empty()).then(|| counts.iter().map(|ids| ids.len() as u64).sum())
 }
 
-fn read(jobs: &Receiver<Job>, waiting: &AtomicUsize, results: &Mutex<Results>, encoder: Option<&dyn Encoder>) {
+fn read(
+    jobs: &Receiver<Job>,
+    waiting: &AtomicUsize,
+    results: &Mutex<Results>,
+    encoder: Option<&dyn Encoder>,
+) {
     while let Ok(job) = jobs.recv() {
         let (analysed, sent) = match job {
             Job::Analysed(analysed, sent) => (analysed, sent),

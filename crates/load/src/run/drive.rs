@@ -28,7 +28,9 @@ pub(super) async fn drive(
     let work = async {
         match shape {
             Shape::Closed { concurrency } => closed::run(shared, concurrency).await,
-            Shape::Open { arrivals, max_in_flight } => open::run(shared, arrivals, max_in_flight).await,
+            Shape::Open { arrivals, max_in_flight } => {
+                open::run(shared, arrivals, max_in_flight).await
+            }
         }
     };
     let mut cut = 0;

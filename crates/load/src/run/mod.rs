@@ -1,7 +1,8 @@
 //! A load, from its first request to its last answer.
 //!
-//! Three threads: one makes prompts ahead, one sends and receives (this one, a single-threaded runtime), one reads answers that
-//! have ended. The caller watches and may stop it; then what was measured is given back.
+//! Three threads: one makes prompts ahead, one sends and receives (this one, a single-threaded
+//! runtime), one reads answers that have ended. The caller watches and may stop it; then what was
+//! measured is given back.
 
 mod ahead;
 mod closed;
@@ -90,8 +91,8 @@ pub struct Measured {
     pub unsent_requests: u64,
     /// What the client did.
     pub client: Client,
-    /// For each request, the times at which the server says that it sent its chunks, on the clock of all stamps; empty where
-    /// it does not say.
+    /// For each request, the times at which the server says that it sent its chunks, on the clock
+    /// of all stamps; empty where it does not say.
     pub emitted_ns: Vec<Vec<u64>>,
     /// The beginning, on the clock of all stamps.
     pub origin_ns: u64,
@@ -147,7 +148,9 @@ pub(crate) struct Shared {
 impl Shared {
     /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
     pub async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
-        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most) || self.is_over(due_ns) {
+        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most)
+            || self.is_over(due_ns)
+        {
             return None;
         }
         self.ahead.next().await
@@ -156,18 +159,20 @@ impl Shared {
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
     pub fn may_begin(&self, due_ns: Option<u64>) -> bool {
         let most = self.bounds.requests.unwrap_or(u64::MAX);
-        !self.is_over(due_ns) && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
+        !self.is_over(due_ns)
+            && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
     }
 
-    /// The load's time has passed at `at_ns`, or now. A request that was due before has its place, though a thread that woke
-    /// late brings it after.
+    /// The load's time has passed at `at_ns`, or now. A request that was due before has its place,
+    /// though a thread that woke late brings it after.
     pub fn is_over(&self, at_ns: Option<u64>) -> bool {
         let duration = self.bounds.duration.map_or(u64::MAX, |d| d.as_nanos() as u64);
         at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= duration
     }
 }
 
-/// Runs a load until its bounds, the end of its prompts, or `stop`. The encoder counts answers; one in this process only.
+/// Runs a load until its bounds, the end of its prompts, or `stop`. The encoder counts answers; one
+/// in this process only.
 pub fn run(
     settings: &Settings,
     shape: Shape,
@@ -183,11 +188,13 @@ pub fn run(
     };
     allow_open_files(streams as u64)?;
     let headers = settings.header_map()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let connector = runtime.block_on(Connector::new(settings, settings.kernel_stamps))?;
     let (ahead, sender) = Ahead::new();
     let ahead = Arc::new(ahead);
-    let (results, collector, reader) = collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
+    let (results, collector, reader) =
+        collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (of_maker, over) = (ahead.clone(), &over);
@@ -216,7 +223,8 @@ pub fn run(
             collector,
         });
         let cpu_before = process_cpu_ns();
-        let (lag_ns, cut_requests) = runtime.block_on(drive::drive(&shared, shape, &results, watch, stop));
+        let (lag_ns, cut_requests) =
+            runtime.block_on(drive::drive(&shared, shape, &results, watch, stop));
         let origin_ns = shared.origin_ns;
         let client = Client {
             cpu_ns: process_cpu_ns() - cpu_before,
@@ -233,6 +241,14 @@ pub fn run(
         let _ = reader.join();
         let Results { requests, emitted_ns, .. } =
             std::mem::take(&mut *results.lock().unwrap_or_else(|e| e.into_inner()));
-        Ok(Measured { requests, cut_requests, unsent_requests, client, emitted_ns, origin_ns, exhausted })
+        Ok(Measured {
+            requests,
+            cut_requests,
+            unsent_requests,
+            client,
+            emitted_ns,
+            origin_ns,
+            exhausted,
+        })
     })
 }

@@ -21,12 +21,17 @@ impl Drop for Over {
 }
 
 /// Ends when the last session that arrived has ended. Dropping it gives up what is in flight.
-pub(super) async fn run(shared: &Arc<Shared>, arrivals: Box<dyn Iterator<Item = u64> + Send>, max_in_flight: usize) {
+pub(super) async fn run(
+    shared: &Arc<Shared>,
+    arrivals: Box<dyn Iterator<Item = u64> + Send>,
+    max_in_flight: usize,
+) {
     let (due, mut dues) = mpsc::unbounded_channel();
     let over = Over(Arc::new(AtomicBool::new(false)));
     let (bounds, origin) = (shared.clone(), over.0.clone());
     let clock = std::thread::Builder::new().name("arrivals".into());
-    // The shared state is let go of before the thread naps for the last time, or the load would wait for it.
+    // The shared state is let go of before the thread naps for the last time, or the load would
+    // wait for it.
     let started = clock.spawn(move || tell(&bounds, arrivals, &due, &origin));
     if started.is_err() {
         return;

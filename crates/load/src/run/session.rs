@@ -24,9 +24,14 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Runs it. `scheduled_ns` is when its first request was due, since the beginning; without one, requests are due when they
-/// are sent. A failure ends it, and so do the bounds of the load.
-pub(super) async fn run(shared: &Shared, session: Session, scheduled_ns: Option<u64>, held_back: bool) {
+/// Runs it. `scheduled_ns` is when its first request was due, since the beginning; without one,
+/// requests are due when they are sent. A failure ends it, and so do the bounds of the load.
+pub(super) async fn run(
+    shared: &Shared,
+    session: Session,
+    scheduled_ns: Option<u64>,
+    held_back: bool,
+) {
     let mut history: Vec<(&'static str, String)> = Vec::new();
     let n_turns = session.turns.len();
     for (i, turn) in session.turns.into_iter().enumerate() {

@@ -58,11 +58,13 @@ impl Settings {
     /// The headers of every request.
     pub(crate) fn header_map(&self) -> Result<HeaderMap, LoadError> {
         let mut map = HeaderMap::new();
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|_| LoadError::Header(text.to_owned()));
+        let value = |text: &str| {
+            HeaderValue::from_str(text).map_err(|_| LoadError::Header(text.to_owned()))
+        };
         map.insert(HOST, value(&self.target.authority())?);
         if let Some(key) = &self.api_key {
-            let mut bearer =
-                HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| LoadError::Header("the API key".into()))?;
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {key}"))
+                .map_err(|_| LoadError::Header("the API key".into()))?;
             bearer.set_sensitive(true);
             map.insert(AUTHORIZATION, bearer);
         }

@@ -1,5 +1,6 @@
-//! Where requests go: the address of an OpenAI-compatible server, as users write it. What it cannot mean is refused by name; nothing
-//! that was written is dropped or replaced. Which path the API has is decided in `root`.
+//! Where requests go: the address of an OpenAI-compatible server, as users write it. What it cannot
+//! mean is refused by name; nothing that was written is dropped or replaced. Which path the API has
+//! is decided in `root`.
 
 mod root;
 
@@ -51,7 +52,8 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// From `http[s]://HOST[:PORT]` with the API's path, without it, or with the path of a whole endpoint.
+    /// From `http[s]://HOST[:PORT]` with the API's path, without it, or with the path of a whole
+    /// endpoint.
     pub fn parse(text: &str) -> Result<Target, TargetError> {
         let text = text.trim();
         let scheme = |name: &str| {
@@ -79,14 +81,17 @@ impl Target {
                     80
                 }
             }
-            Some(port) => self::port(port).ok_or_else(|| TargetError::Port(excerpt(port).into()))?,
+            Some(port) => {
+                self::port(port).ok_or_else(|| TargetError::Port(excerpt(port).into()))?
+            }
         };
         let (path, query) = tail.split_at(tail.find('?').unwrap_or(tail.len()));
         // What HTTP does not let into a request's first line.
         if !tail.is_empty() && PathAndQuery::try_from(tail).is_err() {
             return Err(TargetError::Malformed);
         }
-        let (root, endpoint) = Root::parse(path).map_err(|path| TargetError::Endpoint(excerpt(path).into()))?;
+        let (root, endpoint) =
+            Root::parse(path).map_err(|path| TargetError::Endpoint(excerpt(path).into()))?;
         let query = if query == "?" { "" } else { query };
         Ok(Target { tls, host, port, endpoint, root, query: query.to_owned() })
     }
@@ -108,8 +113,8 @@ impl Target {
         format!("{scheme}://{}{}{query}", self.authority(), self.root.api)
     }
 
-    /// For the `Host` header (RFC 9110, section 7.2): without the port that the scheme means. A zone is of this machine
-    /// alone and not sent (RFC 6874, section 4).
+    /// For the `Host` header (RFC 9110, section 7.2): without the port that the scheme means. A
+    /// zone is of this machine alone and not sent (RFC 6874, section 4).
     pub fn authority(&self) -> String {
         let name = self.name();
         let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
@@ -134,11 +139,13 @@ fn host_and_port(authority: &str) -> Option<(String, Option<&str>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
         // The separator of a zone is written %25 in an address (RFC 6874), and by many as it is.
-        let (ip, zone) = address.split_once('%').map_or((address, None), |(ip, zone)| (ip, Some(zone)));
+        let (ip, zone) =
+            address.split_once('%').map_or((address, None), |(ip, zone)| (ip, Some(zone)));
         let zone = zone.map(|zone| zone.strip_prefix("25").unwrap_or(zone));
         ip.parse::<Ipv6Addr>().ok()?;
         if zone.is_some_and(|zone| {
-            zone.is_empty() || !zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+            zone.is_empty()
+                || !zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
         }) {
             return None;
         }
@@ -148,12 +155,14 @@ fn host_and_port(authority: &str) -> Option<(String, Option<&str>)> {
             Some(port) => Some((host, Some(port))),
         };
     }
-    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let (host, port) =
+        authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
     // More colons: an IPv6 address without brackets, of which nobody knows where the port begins.
     if port.is_some_and(|port| port.contains(':')) {
         return None;
     }
-    let named = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let named =
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     named.then(|| (host.to_ascii_lowercase(), port))
 }
 

@@ -1,9 +1,10 @@
 //! Where under a server's address the API lies.
 //!
-//! OpenAI's clients are given a base address that ends in the version, `…/v1`, and add `/chat/completions`; users of this tool
-//! mostly give the server alone. So a path that names a version is the API's root as it is, whatever the version
-//! (`/v1`, `/api/v3`, `/v1beta/openai`), and so is what comes before a whole endpoint and an Azure deployment. To any other path
-//! `/v1` is added.
+//! OpenAI's clients are given a base address that ends in the version, `…/v1`, and add
+//! `/chat/completions`; users of this tool mostly give the server alone. So a path that names a
+//! version is the API's root as it is, whatever the version (`/v1`, `/api/v3`, `/v1beta/openai`),
+//! and so is what comes before a whole endpoint and an Azure deployment. To any other path `/v1` is
+//! added.
 
 use crate::Endpoint;
 
@@ -16,7 +17,8 @@ pub(super) struct Root {
     pub server: String,
 }
 
-/// Ends of paths that are endpoints of such servers, and none that is measured: a root is none of these.
+/// Ends of paths that are endpoints of such servers, and none that is measured: a root is none of
+/// these.
 const OTHERS: &[&str] = &[
     "/responses",
     "/embeddings",
@@ -33,7 +35,8 @@ const OTHERS: &[&str] = &[
 ];
 
 impl Root {
-    /// The root that a path means, and the endpoint where the path is one's; the path itself where it is another's.
+    /// The root that a path means, and the endpoint where the path is one's; the path itself where
+    /// it is another's.
     pub fn parse(path: &str) -> Result<(Root, Option<Endpoint>), &str> {
         let path = path.trim_end_matches('/');
         // The longer one first: it ends in the shorter.
@@ -56,7 +59,10 @@ impl Root {
 
     fn exactly(path: &str) -> Root {
         let path = path.trim_end_matches('/');
-        let server = path.rsplit_once('/').filter(|(_, last)| is_version(last)).map_or(path, |(before, _)| before);
+        let server = path
+            .rsplit_once('/')
+            .filter(|(_, last)| is_version(last))
+            .map_or(path, |(before, _)| before);
         Root { api: path.to_owned(), server: server.to_owned() }
     }
 }

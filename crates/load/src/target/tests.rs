@@ -4,7 +4,9 @@ use super::*;
 
 #[test]
 fn right() {
-    let chat = |text: &str| Target::parse(text).map(|target| (target.url(), target.of_api("/chat/completions")));
+    let chat = |text: &str| {
+        Target::parse(text).map(|target| (target.url(), target.of_api("/chat/completions")))
+    };
     for (text, url, path) in [
         ("http://localhost:8000", "http://localhost:8000/v1", "/v1/chat/completions"),
         ("  http://localhost:8000/\n", "http://localhost:8000/v1", "/v1/chat/completions"),
@@ -18,7 +20,11 @@ fn right() {
         ("HttpS://a.b:8443/v1", "https://a.b:8443/v1", "/v1/chat/completions"),
         ("https://host/api/v3", "https://host/api/v3", "/api/v3/chat/completions"),
         ("https://host/api/paas/v4/", "https://host/api/paas/v4", "/api/paas/v4/chat/completions"),
-        ("https://host/v1beta/openai/", "https://host/v1beta/openai", "/v1beta/openai/chat/completions"),
+        (
+            "https://host/v1beta/openai/",
+            "https://host/v1beta/openai",
+            "/v1beta/openai/chat/completions",
+        ),
         ("http://h:8000/v1/chat/completions", "http://h:8000/v1", "/v1/chat/completions"),
         ("http://h:8000/v1/completions/", "http://h:8000/v1", "/v1/chat/completions"),
         ("http://h:8000/chat/completions", "http://h:8000", "/chat/completions"),
@@ -55,8 +61,14 @@ fn the_parts() {
         ("/a/tokenize?k".into(), "/a/v1/models?k".into())
     );
     let target = Target::parse("https://h").unwrap();
-    assert_eq!((target.tls, target.port, target.endpoint, target.authority()), (true, 443, None, "h".into()));
-    assert_eq!(Target::parse("https://h/v1beta/openai").unwrap().beside_api("/tokenize"), "/v1beta/openai/tokenize");
+    assert_eq!(
+        (target.tls, target.port, target.endpoint, target.authority()),
+        (true, 443, None, "h".into())
+    );
+    assert_eq!(
+        Target::parse("https://h/v1beta/openai").unwrap().beside_api("/tokenize"),
+        "/v1beta/openai/tokenize"
+    );
 }
 
 #[test]

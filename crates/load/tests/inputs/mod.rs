@@ -9,7 +9,8 @@ use pacemark_record::{Grades, Run, Slo};
 /// Longest answer that a file may ask for.
 const MAX_TOKENS: u64 = 10_000_000;
 
-/// The first byte says what the rest is taken for. It is read, or refused in words that name the file.
+/// The first byte says what the rest is taken for. It is read, or refused in words that name the
+/// file.
 pub fn input(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
@@ -30,7 +31,8 @@ fn arrivals(text: &str) {
     match trace("file", text) {
         Ok(arrived) => {
             assert!(arrived[0].at_ns == 0 && arrived.is_sorted_by_key(|one| one.at_ns));
-            let counts = arrived.iter().flat_map(|one| [one.input_tokens, one.output_tokens]).flatten();
+            let counts =
+                arrived.iter().flat_map(|one| [one.input_tokens, one.output_tokens]).flatten();
             assert!(counts.into_iter().all(|n| (1..=MAX_TOKENS).contains(&n)));
             assert!(arrived.iter().all(|one| one.prompt.is_some() || one.input_tokens.is_some()));
         }
@@ -44,8 +46,19 @@ fn talks(read: Result<Talks, PromptError>) {
         Err(error) => return named(&error),
     };
     let answers = talks.iter().flatten().map(|asked| &asked.answer);
-    assert!(answers.into_iter().all(|answer| !matches!(answer, Answer::Tokens(n) if !(1..=MAX_TOKENS).contains(n))));
-    let options = ListedOptions { turns: 3, output: None, cache: Cache::Cold, special: false, seed: 1, nonce: 2 };
+    assert!(
+        answers
+            .into_iter()
+            .all(|answer| !matches!(answer, Answer::Tokens(n) if !(1..=MAX_TOKENS).contains(n)))
+    );
+    let options = ListedOptions {
+        turns: 3,
+        output: None,
+        cache: Cache::Cold,
+        special: false,
+        seed: 1,
+        nonce: 2,
+    };
     let mut listed = Listed::new(talks, options, None);
     let session = listed.next().unwrap();
     assert!((1..=3).contains(&session.turns.len()));

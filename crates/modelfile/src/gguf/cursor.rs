@@ -1,7 +1,7 @@
 //! Reads numbers, strings and arrays from bytes that nobody vouches for.
 //!
-//! Every length is compared with the bytes left before anything is allocated or sliced, so a file can make the reader
-//! allocate no more than a small multiple of its own size.
+//! Every length is compared with the bytes left before anything is allocated or sliced, so a file
+//! can make the reader allocate no more than a small multiple of its own size.
 
 use crate::{ModelFileError, Result, Strings};
 use std::fmt::Display;
@@ -55,14 +55,25 @@ impl<'a> Cursor<'a> {
         ModelFileError::invalid(self.file, field, expected, found)
     }
 
-    /// Refuses a count of things, each at least `least_bytes` long, that the rest of the file cannot hold.
-    pub(super) fn check_count(&self, count: u64, least_bytes: usize, what: &str, field: &dyn Display) -> Result<usize> {
+    /// Refuses a count of things, each at least `least_bytes` long, that the rest of the file
+    /// cannot hold.
+    pub(super) fn check_count(
+        &self,
+        count: u64,
+        least_bytes: usize,
+        what: &str,
+        field: &dyn Display,
+    ) -> Result<usize> {
         let least = usize::try_from(count).ok().and_then(|count| count.checked_mul(least_bytes));
         if least.is_some_and(|least| least <= self.left()) {
             return Ok(count as usize);
         }
         let most = self.left() / least_bytes;
-        let expected = format!("at most {most} {what} (the file has {} bytes left at byte {})", self.left(), self.at);
+        let expected = format!(
+            "at most {most} {what} (the file has {} bytes left at byte {})",
+            self.left(),
+            self.at
+        );
         Err(ModelFileError::cut_short(self.file, field, expected, count.to_string()))
     }
 
@@ -94,17 +105,23 @@ impl<'a> Cursor<'a> {
     pub(super) fn string(&mut self, longest: u64, field: &dyn Display) -> Result<&'a str> {
         let length: u64 = self.number(field)?;
         if length > longest {
-            return Err(self.invalid(field, format!("a string of at most {longest} bytes"), length.to_string()));
+            return Err(self.invalid(
+                field,
+                format!("a string of at most {longest} bytes"),
+                length.to_string(),
+            ));
         }
         let bytes = self.take(length, field)?;
-        std::str::from_utf8(bytes)
-            .map_err(|e| self.invalid(field, "UTF-8", format!("a bad byte at {} of {length}", e.valid_up_to())))
+        std::str::from_utf8(bytes).map_err(|e| {
+            self.invalid(field, "UTF-8", format!("a bad byte at {} of {length}", e.valid_up_to()))
+        })
     }
 
     pub(super) fn strings(&mut self, count: u64, field: &dyn Display) -> Result<Strings> {
         const LENGTH: usize = size_of::<u64>();
         let count = self.check_count(count, LENGTH, "strings", field)?;
-        // A vocabulary's length, twice over: first the sizes, so that the text is allocated once, then the text.
+        // A vocabulary's length, twice over: first the sizes, so that the text is allocated once,
+        // then the text.
         let mut rest = &self.bytes[self.at..];
         let mut ends = Vec::with_capacity(count);
         let mut total = 0;
@@ -134,7 +151,8 @@ impl<'a> Cursor<'a> {
             self.at += next - end;
             end = next;
         }
-        Strings::from_parts(text, ends)
-            .map_err(|index| self.invalid(field, "UTF-8", format!("bad bytes in string {index} of {count}")))
+        Strings::from_parts(text, ends).map_err(|index| {
+            self.invalid(field, "UTF-8", format!("bad bytes in string {index} of {count}"))
+        })
     }
 }

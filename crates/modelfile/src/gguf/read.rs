@@ -22,7 +22,8 @@ pub fn parse(bytes: &[u8], file: &Path) -> Result<Header> {
     parse_start(bytes, bytes.len() as u64, file)
 }
 
-/// As [`parse`], of a file of `file_len` bytes whose first ones are given. Fails if the header does not end among them.
+/// As [`parse`], of a file of `file_len` bytes whose first ones are given. Fails if the header does
+/// not end among them.
 pub(crate) fn parse_start(bytes: &[u8], file_len: u64, file: &Path) -> Result<Header> {
     let mut cursor = Cursor::new(bytes, file);
     check_magic(bytes, file)?;
@@ -30,7 +31,8 @@ pub(crate) fn parse_start(bytes: &[u8], file_len: u64, file: &Path) -> Result<He
     check_version(cursor.number(&"version")?, file)?;
     let n_tensors: u64 = cursor.number(&"tensor count")?;
     let n_keys: u64 = cursor.number(&"key count")?;
-    // A key is at least a length, a type and one byte of value; a tensor info is lengths, one dimension, type and offset.
+    // A key is at least a length, a type and one byte of value; a tensor info is lengths, one
+    // dimension, type and offset.
     cursor.check_count(n_keys, 8 + 4 + 1, "keys", &"key count")?;
     cursor.check_count(n_tensors, 8 + 4 + 8 + 4 + 8, "tensors", &"tensor count")?;
     check_counts(n_tensors, n_keys, file)?;
@@ -41,7 +43,8 @@ pub(crate) fn parse_start(bytes: &[u8], file_len: u64, file: &Path) -> Result<He
     Ok(Header { metadata, tensors })
 }
 
-/// Refuses a file that is no GGUF file, or ends before it says it does. What it holds may be what no version reads yet.
+/// Refuses a file that is no GGUF file, or ends before it says it does. What it holds may be what
+/// no version reads yet.
 pub fn check_whole(file: &Path) -> Result<()> {
     let mapping = Mapping::open(file)?;
     check_magic(mapping.bytes(), file)?;
@@ -66,7 +69,9 @@ fn check_version(version: u32, file: &Path) -> Result<()> {
         2 | 3 => return Ok(()),
         1 => "version 1, of August 2023: convert the model again".into(),
         // llama.cpp tells the byte order by the same sign.
-        swapped if swapped & 0xffff == 0 => format!("a big-endian file of version {}", swapped.swap_bytes()),
+        swapped if swapped & 0xffff == 0 => {
+            format!("a big-endian file of version {}", swapped.swap_bytes())
+        }
         other => other.to_string(),
     };
     Err(ModelFileError::invalid(file, "version", "2 or 3, little-endian", found))
@@ -88,7 +93,8 @@ fn read_metadata(cursor: &mut Cursor<'_>, count: u64, file: &Path) -> Result<Met
 
 fn read_type(cursor: &mut Cursor<'_>, key: &str) -> Result<ValueType> {
     let id = cursor.number(&key)?;
-    ValueType::from_id(id).ok_or_else(|| cursor.invalid(&key, "a value type of 0 to 12", id.to_string()))
+    ValueType::from_id(id)
+        .ok_or_else(|| cursor.invalid(&key, "a value type of 0 to 12", id.to_string()))
 }
 
 fn read_value(cursor: &mut Cursor<'_>, kind: ValueType, key: &str) -> Result<Value> {
@@ -126,12 +132,18 @@ fn read_array(cursor: &mut Cursor<'_>, key: &str, depth: u32) -> Result<Value> {
         ValueType::Bool => Value::Bools(cursor.bools(count, &key)?),
         ValueType::String => Value::Strings(cursor.strings(count, &key)?),
         ValueType::Array if depth == MAX_DEPTH => {
-            return Err(cursor.invalid(&key, format!("arrays nested at most {MAX_DEPTH} deep"), "a deeper one"));
+            return Err(cursor.invalid(
+                &key,
+                format!("arrays nested at most {MAX_DEPTH} deep"),
+                "a deeper one",
+            ));
         }
         ValueType::Array => {
             // An inner array is at least a type and a count.
             let count = cursor.check_count(count, 4 + 8, "arrays", &key)?;
-            Value::Nested((0..count).map(|_| read_array(cursor, key, depth + 1)).collect::<Result<_>>()?)
+            Value::Nested(
+                (0..count).map(|_| read_array(cursor, key, depth + 1)).collect::<Result<_>>()?,
+            )
         }
     })
 }
@@ -141,7 +153,8 @@ fn read_infos(cursor: &mut Cursor<'_>, count: u64, file: &Path) -> Result<Vec<(T
     let mut names = HashSet::new();
     let mut infos = Vec::new();
     for number in 0..count {
-        let name = cursor.string(MAX_KEY_BYTES, &format_args!("name of tensor {number} of {count}"))?;
+        let name =
+            cursor.string(MAX_KEY_BYTES, &format_args!("name of tensor {number} of {count}"))?;
         if !names.insert(name) {
             return Err(cursor.invalid(&name, "each tensor once", "a second one of this name"));
         }
@@ -187,7 +200,8 @@ fn unsupported_type(id: u32) -> String {
     format!("{name} (type {id})")
 }
 
-/// Turns offsets from the start of the data to places in the file: aligned, inside it, and none over another.
+/// Turns offsets from the start of the data to places in the file: aligned, inside it, and none
+/// over another.
 fn place(
     infos: Vec<(TensorInfo, u64)>,
     header_end: u64,

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes a model piece by piece: the header at once, then each tensor's bytes in the order of the infos, so that only one
-/// tensor need be in memory.
+/// Writes a model piece by piece: the header at once, then each tensor's bytes in the order of the
+/// infos, so that only one tensor need be in memory.
 pub struct GgufWriter<W: Write> {
     out: W,
     path: PathBuf,
@@ -18,12 +18,18 @@ pub struct GgufWriter<W: Write> {
 }
 
 impl<W: Write> GgufWriter<W> {
-    /// Writes the header. Tensors are laid out in the given order at `general.alignment` (32 when the key is absent).
+    /// Writes the header. Tensors are laid out in the given order at `general.alignment` (32 when
+    /// the key is absent).
     pub fn new(out: W, metadata: &Metadata, tensors: Vec<TensorInfo>) -> Result<GgufWriter<W>> {
         GgufWriter::named(out, Path::new("GGUF output"), metadata, tensors)
     }
 
-    fn named(mut out: W, path: &Path, metadata: &Metadata, tensors: Vec<TensorInfo>) -> Result<GgufWriter<W>> {
+    fn named(
+        mut out: W,
+        path: &Path,
+        metadata: &Metadata,
+        tensors: Vec<TensorInfo>,
+    ) -> Result<GgufWriter<W>> {
         let alignment = alignment(metadata)?;
         let header = header(path, metadata, &tensors, alignment)?;
         out.write_all(&header).map_err(|e| ModelFileError::io(path, "write", e))?;
@@ -37,7 +43,8 @@ impl<W: Write> GgufWriter<W> {
             return Err(ModelFileError::invalid(&self.path, "tensors", expected, "one more"));
         };
         if bytes.len() as u64 != tensor.n_bytes() {
-            let (expected, found) = (format!("{} bytes", tensor.n_bytes()), bytes.len().to_string());
+            let (expected, found) =
+                (format!("{} bytes", tensor.n_bytes()), bytes.len().to_string());
             return Err(ModelFileError::invalid(&self.path, &tensor.name, expected, found));
         }
         self.next += 1;
@@ -49,7 +56,12 @@ impl<W: Write> GgufWriter<W> {
     /// Checks that all tensors have been written, and gives the output back.
     pub fn finish(mut self) -> Result<W> {
         if let Some(tensor) = self.tensors.get(self.next) {
-            return Err(ModelFileError::invalid(&self.path, &tensor.name, "its bytes", "the end of the tensors"));
+            return Err(ModelFileError::invalid(
+                &self.path,
+                &tensor.name,
+                "its bytes",
+                "the end of the tensors",
+            ));
         }
         self.out.flush().map_err(|e| ModelFileError::io(&self.path, "write", e))?;
         Ok(self.out)
@@ -57,7 +69,11 @@ impl<W: Write> GgufWriter<W> {
 }
 
 /// Writes a whole model to `out`.
-pub fn write_gguf<W: Write, B: AsRef<[u8]>>(out: W, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<W> {
+pub fn write_gguf<W: Write, B: AsRef<[u8]>>(
+    out: W,
+    metadata: &Metadata,
+    tensors: &[(TensorInfo, B)],
+) -> Result<W> {
     let mut writer = GgufWriter::new(out, metadata, infos(tensors))?;
     for (_, bytes) in tensors {
         writer.write_tensor(bytes.as_ref())?;
@@ -66,7 +82,11 @@ pub fn write_gguf<W: Write, B: AsRef<[u8]>>(out: W, metadata: &Metadata, tensors
 }
 
 /// Writes a whole model to a file, as [`GgufFile`] does. Tells its size in bytes.
-pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors: &[(TensorInfo, B)]) -> Result<u64> {
+pub fn write_gguf_file<B: AsRef<[u8]>>(
+    path: &Path,
+    metadata: &Metadata,
+    tensors: &[(TensorInfo, B)],
+) -> Result<u64> {
     let mut file = GgufFile::create(path, metadata, infos(tensors))?;
     for (_, bytes) in tensors {
         file.write_tensor(bytes.as_ref())?;
@@ -74,8 +94,8 @@ pub fn write_gguf_file<B: AsRef<[u8]>>(path: &Path, metadata: &Metadata, tensors
     file.finish()
 }
 
-/// A model file in the making: an [`Output`], which takes its name when it is complete. It is written from its beginning to its
-/// end, so a FIFO or a device will do.
+/// A model file in the making: an [`Output`], which takes its name when it is complete. It is
+/// written from its beginning to its end, so a FIFO or a device will do.
 pub struct GgufFile {
     writer: GgufWriter<Output>,
 }
@@ -92,7 +112,8 @@ impl GgufFile {
         self.writer.write_tensor(bytes)
     }
 
-    /// Checks that all tensors have been written, brings the bytes to the disk and gives the file its name. Tells its size.
+    /// Checks that all tensors have been written, brings the bytes to the disk and gives the file
+    /// its name. Tells its size.
     pub fn finish(self) -> Result<u64> {
         Ok(self.writer.finish()?.finish()?)
     }
@@ -102,7 +123,12 @@ fn infos<B>(tensors: &[(TensorInfo, B)]) -> Vec<TensorInfo> {
     tensors.iter().map(|(info, _)| info.clone()).collect()
 }
 
-fn header(path: &Path, metadata: &Metadata, tensors: &[TensorInfo], alignment: u64) -> Result<Vec<u8>> {
+fn header(
+    path: &Path,
+    metadata: &Metadata,
+    tensors: &[TensorInfo],
+    alignment: u64,
+) -> Result<Vec<u8>> {
     check_counts(tensors.len() as u64, metadata.len() as u64, path)?;
     let mut out = Vec::new();
     out.extend(MAGIC);
@@ -121,7 +147,12 @@ fn header(path: &Path, metadata: &Metadata, tensors: &[TensorInfo], alignment: u
         check_key(path, &tensor.name)?;
         tensor.check(path)?;
         if !names.insert(&tensor.name) {
-            return Err(ModelFileError::invalid(path, &tensor.name, "each tensor once", "a second one of this name"));
+            return Err(ModelFileError::invalid(
+                path,
+                &tensor.name,
+                "each tensor once",
+                "a second one of this name",
+            ));
         }
         put_string(&mut out, &tensor.name);
         out.extend((tensor.dims.len() as u32).to_le_bytes());
@@ -145,7 +176,12 @@ fn check_key(path: &Path, key: &str) -> Result<()> {
 /// An array of arrays must hold arrays only, and no deeper than readers follow.
 fn check_nesting(path: &Path, key: &str, value: &Value, depth: u32) -> Result<()> {
     if depth > 0 && value.shape().1.is_none() {
-        return Err(ModelFileError::invalid(path, key, "arrays within the array", value.describe()));
+        return Err(ModelFileError::invalid(
+            path,
+            key,
+            "arrays within the array",
+            value.describe(),
+        ));
     }
     let Value::Nested(inner) = value else { return Ok(()) };
     if depth + 1 == MAX_DEPTH {
@@ -165,7 +201,8 @@ fn put_string(out: &mut Vec<u8>, string: &str) {
     out.extend(string.as_bytes());
 }
 
-/// Writes type and content. An array is the type `array`, then its elements' type, their count and the elements.
+/// Writes type and content. An array is the type `array`, then its elements' type, their count and
+/// the elements.
 fn put_value(out: &mut Vec<u8>, value: &Value) {
     let (kind, length) = value.shape();
     let outer = if length.is_some() { ValueType::Array } else { kind };
@@ -173,7 +210,8 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     put_content(out, value);
 }
 
-/// Writes what follows the type; inner arrays are written without the type `array`, which the outer one states.
+/// Writes what follows the type; inner arrays are written without the type `array`, which the outer
+/// one states.
 fn put_content(out: &mut Vec<u8>, value: &Value) {
     macro_rules! all {
         ($values:expr) => {

@@ -1,4 +1,5 @@
-//! JSON documents of a model directory: read within bounds, and asked for fields by name so that every error says where.
+//! JSON documents of a model directory: read within bounds, and asked for fields by name so that
+//! every error says where.
 
 use crate::{ModelFileError, Result};
 use pacemark_files::{look, text::decode};
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Document {
     file: PathBuf,
     fields: Map<String, Value>,
-    /// Fields that were asked for, by their full names, where an account is kept: what was not read can be told.
+    /// Fields that were asked for, by their full names, where an account is kept: what was not read
+    /// can be told.
     asked: Option<RefCell<BTreeSet<String>>>,
 }
 
@@ -30,9 +32,12 @@ impl Document {
     }
 
     pub(crate) fn parse(bytes: &[u8], file: &Path) -> Result<Document> {
-        let object = |found: String| ModelFileError::invalid(file, "content", "a JSON object", found);
+        let object =
+            |found: String| ModelFileError::invalid(file, "content", "a JSON object", found);
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Document { file: file.to_owned(), fields, asked: None }),
+            Ok(Value::Object(fields)) => {
+                Ok(Document { file: file.to_owned(), fields, asked: None })
+            }
             Ok(other) => Err(object(describe(&other))),
             Err(error) => Err(object(error.to_string())),
         }
@@ -44,10 +49,16 @@ impl Document {
     }
 
     pub(crate) fn root(&self) -> Node<'_> {
-        Node { file: &self.file, path: String::new(), fields: &self.fields, asked: self.asked.as_ref() }
+        Node {
+            file: &self.file,
+            path: String::new(),
+            fields: &self.fields,
+            asked: self.asked.as_ref(),
+        }
     }
 
-    /// Whether the field of this full name was asked for, there or not; only where an account is kept.
+    /// Whether the field of this full name was asked for, there or not; only where an account is
+    /// kept.
     pub(crate) fn was_asked(&self, field: &str) -> bool {
         self.asked.as_ref().is_some_and(|asked| asked.borrow().contains(field))
     }
@@ -55,7 +66,8 @@ impl Document {
 
 /// A file's text without a byte-order mark, read only if there are at most `max` bytes of it.
 pub(crate) fn text(file: &Path, max: u64) -> Result<String> {
-    text_if_there(file, max)?.ok_or_else(|| ModelFileError::io(file, "open the file", ErrorKind::NotFound.into()))
+    text_if_there(file, max)?
+        .ok_or_else(|| ModelFileError::io(file, "open the file", ErrorKind::NotFound.into()))
 }
 
 /// As [`text`]; `None` where there is no such file. One that cannot be seen is an error.
@@ -64,14 +76,25 @@ pub(crate) fn text_if_there(file: &Path, max: u64) -> Result<Option<String>> {
     let Some(opened) = opened else { return Ok(None) };
     let mut bytes = Vec::new();
     let limit = max.saturating_add(1);
-    opened.take(limit).read_to_end(&mut bytes).map_err(|e| ModelFileError::io(file, "read the file", e))?;
+    opened
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|e| ModelFileError::io(file, "read the file", e))?;
     if bytes.len() as u64 > max {
-        return Err(ModelFileError::invalid(file, "size", format!("at most {max} bytes"), "a larger file"));
+        return Err(ModelFileError::invalid(
+            file,
+            "size",
+            format!("at most {max} bytes"),
+            "a larger file",
+        ));
     }
-    decode(bytes).map(Some).map_err(|e| ModelFileError::invalid(file, "content", e.expected, e.found))
+    decode(bytes)
+        .map(Some)
+        .map_err(|e| ModelFileError::invalid(file, "content", e.expected, e.found))
 }
 
-/// An object within a document. Fields that are `null` count as absent, as they do for Hugging Face's classes.
+/// An object within a document. Fields that are `null` count as absent, as they do for Hugging
+/// Face's classes.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     file: &'a Path,
@@ -97,9 +120,15 @@ impl<'a> Node<'a> {
 
     /// That the object has no fields but `known` ones: whatever else it has may mean something.
     pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
-        match self.fields.iter().find(|(field, value)| !value.is_null() && !known.contains(&field.as_str())) {
+        match self
+            .fields
+            .iter()
+            .find(|(field, value)| !value.is_null() && !known.contains(&field.as_str()))
+        {
             None => Ok(()),
-            Some((field, value)) => Err(self.invalid(field, format!("only {}", known.join(", ")), describe(value))),
+            Some((field, value)) => {
+                Err(self.invalid(field, format!("only {}", known.join(", ")), describe(value)))
+            }
         }
     }
 
@@ -119,7 +148,12 @@ impl<'a> Node<'a> {
     }
 
     /// An error about a field of this object.
-    pub(crate) fn invalid(&self, field: &str, expected: impl Into<String>, found: impl Into<String>) -> ModelFileError {
+    pub(crate) fn invalid(
+        &self,
+        field: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> ModelFileError {
         ModelFileError::invalid(self.file, self.full_name(field), expected, found)
     }
 
@@ -129,7 +163,12 @@ impl<'a> Node<'a> {
         self.invalid(field, expected, found)
     }
 
-    fn typed<T>(&self, field: &str, expected: &str, convert: impl FnOnce(&'a Value) -> Option<T>) -> Result<Option<T>> {
+    fn typed<T>(
+        &self,
+        field: &str,
+        expected: &str,
+        convert: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>> {
         match self.get(field) {
             None => Ok(None),
             Some(value) => convert(value).map(Some).ok_or_else(|| self.wrong(field, expected)),
@@ -155,7 +194,8 @@ impl<'a> Node<'a> {
 
     /// A positive integer that fits `u32`.
     pub(crate) fn opt_size(&self, field: &str) -> Result<Option<u32>> {
-        let size = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0);
+        let size =
+            |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|&n| n > 0);
         self.typed(field, "an integer of at least 1 that fits u32", size)
     }
 
@@ -215,7 +255,9 @@ impl<'a> Node<'a> {
         let entries = self.opt_array(field)?.unwrap_or_default().iter().enumerate();
         let node = |(at, value): (usize, &'a Value)| {
             let name = format!("{field}[{at}]");
-            let fields = value.as_object().ok_or_else(|| self.invalid(&name, "an object", describe(value)))?;
+            let fields = value
+                .as_object()
+                .ok_or_else(|| self.invalid(&name, "an object", describe(value)))?;
             Ok(Node { fields, path: format!("{}{name}.", self.path), ..*self })
         };
         entries.map(node).collect()
@@ -243,14 +285,19 @@ mod tests {
         let document = Document::parse(text, Path::new("f.json")).unwrap();
         let a = document.root().node("a").unwrap();
         let message = |result: ModelFileError| result.to_string();
-        assert_eq!(message(a.nodes("b").unwrap_err()), "f.json: a.b[1]: expected an object, found 3");
+        assert_eq!(
+            message(a.nodes("b").unwrap_err()),
+            "f.json: a.b[1]: expected an object, found 3"
+        );
         assert_eq!(a.opt_str("n").unwrap(), None);
         assert!(
-            message(a.size("n").unwrap_err()).ends_with("a.n: expected an integer of at least 1, found no such field")
+            message(a.size("n").unwrap_err())
+                .ends_with("a.n: expected an integer of at least 1, found no such field")
         );
         assert!(a.size("big").is_err() && a.size("zero").is_err());
         for broken in ["", "[1]", "{", "{\"a\": 1} x", &"[".repeat(100_000)] {
-            let message = message(Document::parse(broken.as_bytes(), Path::new("f.json")).unwrap_err());
+            let message =
+                message(Document::parse(broken.as_bytes(), Path::new("f.json")).unwrap_err());
             assert!(message.starts_with("f.json: content: expected a JSON object"), "{message}");
         }
     }

@@ -1,8 +1,10 @@
-//! A Hugging Face directory as a model file: `config.json`, safetensors and `tokenizer.json` under GGUF's keys and names.
+//! A Hugging Face directory as a model file: `config.json`, safetensors and `tokenizer.json` under
+//! GGUF's keys and names.
 //!
-//! What a directory holds is translated, once, to what a GGUF file of the same model would hold, so that nothing above this
-//! crate knows the difference. Tensors are reordered, converted and quantized when they are asked for ([`tensors`]).
-//! What is in a directory and not understood is an error, except buffers that a family is known to carry along.
+//! What a directory holds is translated, once, to what a GGUF file of the same model would hold, so
+//! that nothing above this crate knows the difference. Tensors are reordered, converted and
+//! quantized when they are asked for ([`tensors`]). What is in a directory and not understood is an
+//! error, except buffers that a family is known to carry along.
 
 mod family;
 mod json;
@@ -28,10 +30,11 @@ use tensors::{Origin, Tensors};
 
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// Opens a directory. Tensors get the types that quantizing a GGUF file of the model to `weights` would give them, where it is
-/// given; where not, matrices stay what they are stored as.
+/// Opens a directory. Tensors get the types that quantizing a GGUF file of the model to `weights`
+/// would give them, where it is given; where not, matrices stay what they are stored as.
 pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFile> {
-    let Some(config) = Document::open_if_there(&directory.join("config.json"), MAX_CONFIG_BYTES)? else {
+    let Some(config) = Document::open_if_there(&directory.join("config.json"), MAX_CONFIG_BYTES)?
+    else {
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
     };
@@ -50,7 +53,8 @@ fn open_as(directory: &Path, document: &Document, weights: Option<Recipe>) -> Re
         metadata.set(format!("{}.pooling_type", family.architecture), Value::U32(pooling));
     }
     let shards = Shards::open(directory)?;
-    let mut plan = Plan { family, shape: &shape, directory, infos: Vec::new(), origins: HashMap::new() };
+    let mut plan =
+        Plan { family, shape: &shape, directory, infos: Vec::new(), origins: HashMap::new() };
     for (file, entry) in shards.tensors {
         plan.add(&shards.files[file], entry)?;
     }
@@ -63,8 +67,10 @@ fn open_as(directory: &Path, document: &Document, weights: Option<Recipe>) -> Re
     let mut warnings = Vec::new();
     tokenizer::describe(directory, &config, n_vocab, &mut metadata, &mut warnings)?;
     warnings.extend(unread(document, family));
-    let source = Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
-    Ok(ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))?.with_warnings(warnings))
+    let source =
+        Tensors { directory: directory.to_owned(), origins: plan.origins, files: shards.files };
+    Ok(ModelFile::from_source(directory, metadata, plan.infos, Box::new(source))?
+        .with_warnings(warnings))
 }
 
 /// What to say of fields that nothing has read: a list of the first ones.
@@ -72,8 +78,13 @@ fn unread(document: &Document, family: &Family) -> Option<String> {
     const SHOWN: usize = 20;
     let is_unread = |field: &&str| !document.was_asked(field) && !family.is_harmless(field);
     let fields = document.root().names().filter(is_unread).take(SHOWN);
-    let fields: Vec<String> = fields.map(|field| excerpt(field).escape_debug().to_string()).collect();
-    let what = format!("config.json: not read, since {} has no such fields: {}", family.model_type, fields.join(", "));
+    let fields: Vec<String> =
+        fields.map(|field| excerpt(field).escape_debug().to_string()).collect();
+    let what = format!(
+        "config.json: not read, since {} has no such fields: {}",
+        family.model_type,
+        fields.join(", ")
+    );
     (!fields.is_empty()).then_some(what)
 }
 
@@ -110,7 +121,10 @@ impl Plan<'_> {
             Name::Tensor(name, how) => (name, how),
             Name::Buffer => return Ok(()),
             Name::Unknown => {
-                return invalid(format!("a tensor of {}", self.family.model_type), "an unknown name".into());
+                return invalid(
+                    format!("a tensor of {}", self.family.model_type),
+                    "an unknown name".into(),
+                );
             }
         };
         let Some(stored) = entry.weight_type() else {
@@ -130,7 +144,12 @@ impl Plan<'_> {
         let origin = Origin::Stored { mapping: mapping.clone(), entry, dtype: stored, transform };
         if let Some(Origin::Stored { entry, .. }) = self.origins.insert(name, origin) {
             let found = "another tensor that means the same";
-            return Err(ModelFileError::invalid(self.directory, &entry.name, "each tensor once", found));
+            return Err(ModelFileError::invalid(
+                self.directory,
+                &entry.name,
+                "each tensor once",
+                found,
+            ));
         }
         Ok(())
     }
@@ -141,13 +160,17 @@ impl Plan<'_> {
         let name = stored.strip_prefix(family.prefix).unwrap_or(stored);
         let find = |rules: &'static [family::Rule], name: &str| {
             let (stem, suffix) = name.rsplit_once('.')?;
-            let rule = rules.iter().find(|rule| rule.stored == stem && matches!(suffix, "weight" | "bias"))?;
+            let rule = rules
+                .iter()
+                .find(|rule| rule.stored == stem && matches!(suffix, "weight" | "bias"))?;
             Some((format!("{}.{suffix}", rule.gguf), rule.how))
         };
         let in_layer = name.strip_prefix(family.layers).and_then(|rest| rest.split_once('.'));
         let found = match in_layer {
             // A number has one way to be written.
-            Some((number, rest)) if number.parse::<u32>().is_ok_and(|n| n.to_string() == number) => {
+            Some((number, rest))
+                if number.parse::<u32>().is_ok_and(|n| n.to_string() == number) =>
+            {
                 if family.buffers.contains(&rest) {
                     return Name::Buffer;
                 }
@@ -158,16 +181,25 @@ impl Plan<'_> {
         found.map_or(Name::Unknown, |(name, how)| Name::Tensor(name, how))
     }
 
-    /// That there is an output matrix where the configuration does not say that the embedding is it. A stored one counts
-    /// even where it does, as in transformers, unless it is the copy of the embedding that some checkpoints hold.
+    /// That there is an output matrix where the configuration does not say that the embedding is
+    /// it. A stored one counts even where it does, as in transformers, unless it is the copy of the
+    /// embedding that some checkpoints hold.
     fn check_output(&mut self, config: &Node<'_>) -> Result<()> {
         let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(self.family.tied);
         match (tied, self.origins.contains_key("output.weight")) {
             (false, false) => {
-                let output =
-                    self.family.outside.iter().find(|rule| rule.gguf == "output").map_or("", |rule| rule.stored);
+                let output = self
+                    .family
+                    .outside
+                    .iter()
+                    .find(|rule| rule.gguf == "output")
+                    .map_or("", |rule| rule.stored);
                 let expected = format!("true, since there is no tensor {output}.weight");
-                return Err(config.invalid("tie_word_embeddings", expected, "false, or no such field"));
+                return Err(config.invalid(
+                    "tie_word_embeddings",
+                    expected,
+                    "false, or no such field",
+                ));
             }
             (true, true) if self.same_bytes("output.weight", "token_embd.weight") => {
                 self.origins.remove("output.weight");
@@ -198,7 +230,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Rows of the embedding, which the configuration must agree with. The file holds them, so the number is no absurd one.
+    /// Rows of the embedding, which the configuration must agree with. The file holds them, so the
+    /// number is no absurd one.
     fn vocabulary(&self, config: &Node<'_>) -> Result<usize> {
         let said = u64::from(config.size("vocab_size")?);
         let embedding = self.infos.iter().find(|info| info.name == "token_embd.weight");
@@ -206,7 +239,11 @@ impl Plan<'_> {
             Some(&[_, rows]) if rows == said => Ok(rows as usize),
             Some(dims) => {
                 let found = format!("an embedding of {:?}", dims.iter().rev().collect::<Vec<_>>());
-                Err(config.invalid("vocab_size", format!("the rows of the embedding, {said}"), found))
+                Err(config.invalid(
+                    "vocab_size",
+                    format!("the rows of the embedding, {said}"),
+                    found,
+                ))
             }
             None => {
                 let embedding = self.family.outside[0].stored;
@@ -234,7 +271,8 @@ mod tests {
     use super::*;
 
     /// Attributes of transformers' classes, and what the code of its models asks them for
-    /// (`engine/tests/data/configurations/make_configurations.py`): each is read, or known to be harmless.
+    /// (`engine/tests/data/configurations/make_configurations.py`): each is read, or known to be
+    /// harmless.
     #[test]
     fn every_attribute_of_a_class_is_accounted_for() {
         let data = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -254,15 +292,21 @@ mod tests {
         );
         for (model_type, name) in golden {
             let directory = data.join("../engine/tests/data/golden").join(name);
-            let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES).unwrap().accounted();
+            let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES)
+                .unwrap()
+                .accounted();
             open_as(&directory, &document, None).unwrap();
             let family = family_of(&document.root()).unwrap();
             let class = attributes["classes"][model_type].as_array().unwrap();
             assert!(class.len() > 20, "{model_type}: the list is not what it was made to be");
             let unaccounted = class.iter().filter_map(|name| name.as_str());
-            let unaccounted: Vec<&str> =
-                unaccounted.filter(|field| !document.was_asked(field) && !family.is_harmless(field)).collect();
-            assert!(unaccounted.is_empty(), "{model_type}: neither read nor known to be harmless: {unaccounted:?}");
+            let unaccounted: Vec<&str> = unaccounted
+                .filter(|field| !document.was_asked(field) && !family.is_harmless(field))
+                .collect();
+            assert!(
+                unaccounted.is_empty(),
+                "{model_type}: neither read nor known to be harmless: {unaccounted:?}"
+            );
         }
     }
 }

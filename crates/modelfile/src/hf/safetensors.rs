@@ -1,6 +1,8 @@
-//! The header of a safetensors file: eight bytes of length, JSON, then the tensors' bytes without a gap.
+//! The header of a safetensors file: eight bytes of length, JSON, then the tensors' bytes without a
+//! gap.
 //!
-//! The format is described at <https://github.com/huggingface/safetensors#format>; its rules are checked, not assumed.
+//! The format is described at <https://github.com/huggingface/safetensors#format>; its rules are
+//! checked, not assumed.
 
 use crate::{ModelFileError, Result, gguf};
 use pacemark_quant::DType;
@@ -12,8 +14,8 @@ use std::path::Path;
 /// The format's own limit on the header's length.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// The types of the format and the bits of an element. Only some of them can be weights here; the others occur in buffers
-/// that are passed over, whose sizes must nevertheless add up.
+/// The types of the format and the bits of an element. Only some of them can be weights here; the
+/// others occur in buffers that are passed over, whose sizes must nevertheless add up.
 const TYPES: &[(&str, u64)] = &[
     ("BOOL", 8),
     ("U8", 8),
@@ -58,13 +60,19 @@ impl Entry {
     }
 }
 
-/// Reads the header of the file whose bytes are given; `file` is what error messages call it. Entries come in the order of
-/// their bytes.
+/// Reads the header of the file whose bytes are given; `file` is what error messages call it.
+/// Entries come in the order of their bytes.
 pub fn parse(bytes: &[u8], file: &Path) -> Result<Vec<Entry>> {
-    let invalid = |field: &str, expected: String, found: String| ModelFileError::invalid(file, field, expected, found);
+    let invalid = |field: &str, expected: String, found: String| {
+        ModelFileError::invalid(file, field, expected, found)
+    };
     let Some((length, rest)) = bytes.split_first_chunk() else {
         let found = format!("a file of {} bytes", bytes.len());
-        return Err(invalid("header length", "a safetensors file, which begins with 8 bytes of length".into(), found));
+        return Err(invalid(
+            "header length",
+            "a safetensors file, which begins with 8 bytes of length".into(),
+            found,
+        ));
     };
     let length = u64::from_le_bytes(*length);
     let most = MAX_HEADER_BYTES.min(rest.len() as u64);
@@ -78,7 +86,8 @@ pub fn parse(bytes: &[u8], file: &Path) -> Result<Vec<Entry>> {
         .and_then(|raw| deserializer.end().map(|()| raw))
         .map_err(|error| invalid("header", "a JSON object of tensors".into(), error.to_string()))?;
     let data_start = bytes.len() - data.len();
-    let entries: Result<Vec<Entry>> = raw.into_iter().map(|(name, raw)| entry(name, raw, data_start, file)).collect();
+    let entries: Result<Vec<Entry>> =
+        raw.into_iter().map(|(name, raw)| entry(name, raw, data_start, file)).collect();
     let mut entries = entries?;
     entries.sort_by_key(|entry| (entry.range.start, entry.range.end));
     check_layout(&entries, data_start, bytes.len(), file)?;
@@ -94,7 +103,8 @@ struct Raw {
     data_offsets: (u64, u64),
 }
 
-/// Reads the header's object itself, because a map would quietly keep one of two tensors of the same name.
+/// Reads the header's object itself, because a map would quietly keep one of two tensors of the
+/// same name.
 struct Header;
 
 impl<'de> Visitor<'de> for Header {
@@ -104,7 +114,10 @@ impl<'de> Visitor<'de> for Header {
         f.write_str("an object with a tensor for each name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(
+        self,
+        mut map: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
         let mut tensors = Vec::new();
         let mut names = std::collections::HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
@@ -116,7 +129,10 @@ impl<'de> Visitor<'de> for Header {
                 continue;
             }
             if tensors.len() as u64 == gguf::MAX_TENSORS {
-                return Err(A::Error::custom(format_args!("more than {} tensors", gguf::MAX_TENSORS)));
+                return Err(A::Error::custom(format_args!(
+                    "more than {} tensors",
+                    gguf::MAX_TENSORS
+                )));
             }
             let raw = map.next_value_seed(Named(&name))?;
             tensors.push((name, raw));
@@ -131,14 +147,20 @@ struct Named<'a>(&'a str);
 impl<'de> DeserializeSeed<'de> for Named<'_> {
     type Value = Raw;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Raw, D::Error> {
-        Raw::deserialize(deserializer).map_err(|error| D::Error::custom(format_args!("{}: {error}", self.0)))
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+            .map_err(|error| D::Error::custom(format_args!("{}: {error}", self.0)))
     }
 }
 
 /// Checks a tensor's own claims: a known type, and as many bytes as its shape needs.
 fn entry(name: String, raw: Raw, data_start: usize, file: &Path) -> Result<Entry> {
-    let invalid = |expected: String, found: String| Err(ModelFileError::invalid(file, &name, expected, found));
+    let invalid = |expected: String, found: String| {
+        Err(ModelFileError::invalid(file, &name, expected, found))
+    };
     let Some(&(dtype, bits)) = TYPES.iter().find(|(dtype, _)| *dtype == raw.dtype) else {
         let known: Vec<&str> = TYPES.iter().map(|(dtype, _)| *dtype).collect();
         return invalid(format!("a dtype of {}", known.join(", ")), format!("{:?}", raw.dtype));
@@ -150,30 +172,40 @@ fn entry(name: String, raw: Raw, data_start: usize, file: &Path) -> Result<Entry
         return invalid("a size that can be addressed".into(), format!("{:?} {dtype}", raw.shape));
     };
     if end.checked_sub(start) != Some(needed) {
-        let expected = format!("data_offsets {needed} bytes apart, the size of {:?} {dtype}", raw.shape);
+        let expected =
+            format!("data_offsets {needed} bytes apart, the size of {:?} {dtype}", raw.shape);
         return invalid(expected, format!("{start} and {end}"));
     }
-    let place = |offset: u64| usize::try_from(offset).ok().and_then(|offset| offset.checked_add(data_start));
+    let place = |offset: u64| {
+        usize::try_from(offset).ok().and_then(|offset| offset.checked_add(data_start))
+    };
     match (place(start), place(end)) {
         (Some(start), Some(end)) => Ok(Entry { name, dtype, shape: raw.shape, range: start..end }),
         _ => invalid("offsets within the file".into(), format!("{start} and {end}")),
     }
 }
 
-/// Checks that the tensors, sorted, fill the file from the header to its end: no gap, nothing shared.
+/// Checks that the tensors, sorted, fill the file from the header to its end: no gap, nothing
+/// shared.
 fn check_layout(entries: &[Entry], data_start: usize, file_len: usize, file: &Path) -> Result<()> {
     let mut end = data_start;
     for entry in entries {
         if entry.range.start != end {
-            let wrong = if entry.range.start > end { "a gap before it" } else { "bytes of the tensor before it" };
-            let expected = format!("bytes from offset {}, where the tensors before it end", end - data_start);
+            let wrong = if entry.range.start > end {
+                "a gap before it"
+            } else {
+                "bytes of the tensor before it"
+            };
+            let expected =
+                format!("bytes from offset {}, where the tensors before it end", end - data_start);
             let found = format!("offset {}: {wrong}", entry.range.start - data_start);
             return Err(ModelFileError::invalid(file, &entry.name, expected, found));
         }
         end = entry.range.end;
     }
     if end != file_len {
-        let (expected, found) = (format!("{} bytes of tensors", end - data_start), file_len - data_start);
+        let (expected, found) =
+            (format!("{} bytes of tensors", end - data_start), file_len - data_start);
         let found = format!("{found}: the file is cut short or has more than its header tells");
         return Err(ModelFileError::invalid(file, "size", expected, found));
     }

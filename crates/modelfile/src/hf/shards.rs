@@ -1,4 +1,5 @@
-//! The weight files of a directory: one `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
+//! The weight files of a directory: one `model.safetensors`, or the shards that
+//! `model.safetensors.index.json` lists.
 
 use super::json::Document;
 use super::safetensors::{self, Entry};
@@ -26,7 +27,8 @@ impl Shards {
     /// Maps the directory's weight files and reads their headers.
     pub(crate) fn open(directory: &Path) -> Result<Shards> {
         let (single, index) = (directory.join(SINGLE), directory.join(INDEX));
-        let there = |path: &Path| look::at(path).map_err(|e| ModelFileError::io(path, "open the file", e));
+        let there =
+            |path: &Path| look::at(path).map_err(|e| ModelFileError::io(path, "open the file", e));
         if there(&single)?.is_some() {
             let mapping = Mapping::open(&single)?;
             let entries = safetensors::parse(mapping.bytes(), &single)?;
@@ -45,7 +47,8 @@ fn from_index(directory: &Path, index: &Document) -> Result<Shards> {
     let root = index.root();
     let map = root.required("weight_map", "an object", root.opt_map("weight_map")?)?;
     let node = root.node("weight_map")?;
-    // Shards in the order in which the index first names them, and for each tensor the one it is to be in.
+    // Shards in the order in which the index first names them, and for each tensor the one it is to
+    // be in.
     let (mut names, mut expected) = (Vec::new(), HashMap::new());
     let mut numbers = HashMap::new();
     for tensor in map.keys() {
@@ -67,14 +70,20 @@ fn from_index(directory: &Path, index: &Document) -> Result<Shards> {
         for entry in safetensors::parse(mapping.bytes(), &path)? {
             if expected.remove(entry.name.as_str()) != Some(number) {
                 let should = format!("{name} in the index, once");
-                return Err(node.invalid(&entry.name, should, "a tensor that the index has elsewhere or not at all"));
+                return Err(node.invalid(
+                    &entry.name,
+                    should,
+                    "a tensor that the index has elsewhere or not at all",
+                ));
             }
             shards.tensors.push((number, entry));
         }
         shards.files.push(Arc::new(mapping));
     }
     match expected.into_iter().next() {
-        Some((tensor, number)) => Err(node.invalid(tensor, format!("a tensor in {}", names[number]), "no such tensor")),
+        Some((tensor, number)) => {
+            Err(node.invalid(tensor, format!("a tensor in {}", names[number]), "no such tensor"))
+        }
         None => Ok(shards),
     }
 }

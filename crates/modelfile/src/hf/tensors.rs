@@ -1,6 +1,8 @@
-//! The tensors of a directory under GGUF's names, made when they are asked for: reordered, converted, quantized.
+//! The tensors of a directory under GGUF's names, made when they are asked for: reordered,
+//! converted, quantized.
 //!
-//! One tensor is held at a time, besides the few rows that each thread works on; the pages of its file are given back.
+//! One tensor is held at a time, besides the few rows that each thread works on; the pages of its
+//! file are given back.
 
 use super::safetensors::Entry;
 use crate::mapping::Mapping;
@@ -15,7 +17,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) enum Transform {
     /// Nothing.
     AsIs,
-    /// Rows of a head stored for rotate-half become rows for interleaved RoPE, as GGUF has them for llama.
+    /// Rows of a head stored for rotate-half become rows for interleaved RoPE, as GGUF has them for
+    /// llama.
     Interleave {
         /// Rows of a head.
         head_dim: usize,
@@ -42,7 +45,8 @@ impl Transform {
                 head * head_dim + within % 2 * (head_dim / 2) + within / 2
             }
             Transform::SplitHeads { n_heads, head_dim } => {
-                let (part, head, within) = (row / (n_heads * head_dim), row / head_dim % n_heads, row % head_dim);
+                let (part, head, within) =
+                    (row / (n_heads * head_dim), row / head_dim % n_heads, row % head_dim);
                 (head * 3 + part) * head_dim + within
             }
             Transform::AsIs | Transform::Transpose | Transform::AddOne => row,
@@ -53,10 +57,14 @@ impl Transform {
     pub(crate) fn dims(self, shape: &[u64]) -> std::result::Result<Vec<u64>, String> {
         let rows = shape.first().copied().unwrap_or(1);
         match self {
-            Transform::Interleave { head_dim } if head_dim % 2 != 0 || !rows.is_multiple_of(head_dim as u64) => {
+            Transform::Interleave { head_dim }
+                if head_dim % 2 != 0 || !rows.is_multiple_of(head_dim as u64) =>
+            {
                 Err(format!("rows in heads of {head_dim}, an even number"))
             }
-            Transform::SplitHeads { n_heads, head_dim } if rows != 3 * (n_heads * head_dim) as u64 => {
+            Transform::SplitHeads { n_heads, head_dim }
+                if rows != 3 * (n_heads * head_dim) as u64 =>
+            {
                 Err(format!("3 * {n_heads} heads of {head_dim} rows"))
             }
             Transform::Transpose if shape.len() != 2 => Err("two dimensions".into()),
@@ -86,11 +94,18 @@ pub(crate) struct Tensors {
 impl TensorSource for Tensors {
     fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
         match self.origins.get(&tensor.name) {
-            None => {
-                Err(ModelFileError::invalid(&self.directory, &tensor.name, "a tensor of this model", "no such tensor"))
+            None => Err(ModelFileError::invalid(
+                &self.directory,
+                &tensor.name,
+                "a tensor of this model",
+                "no such tensor",
+            )),
+            Some(Origin::Made(values)) => {
+                Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into())
             }
-            Some(Origin::Made(values)) => Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()),
-            Some(Origin::Stored { mapping, entry, dtype, transform: Transform::AsIs }) if *dtype == tensor.dtype => {
+            Some(Origin::Stored { mapping, entry, dtype, transform: Transform::AsIs })
+                if *dtype == tensor.dtype =>
+            {
                 Ok(TensorBytes::mapped(mapping.clone(), entry.range.clone()))
             }
             Some(Origin::Stored { mapping, entry, dtype, transform }) => {
@@ -111,14 +126,22 @@ impl TensorSource for Tensors {
     }
 }
 
-/// Rows that a thread takes at a time: a transpose reads as many neighbours from each line of memory.
+/// Rows that a thread takes at a time: a transpose reads as many neighbours from each line of
+/// memory.
 const ROWS: usize = 32;
 /// Below this, starting threads takes longer than the work.
 const WORTH_THREADS: usize = 1 << 20;
 
 /// Transforms and converts a tensor of which `bytes` are stored as `dtype`.
-fn make(bytes: &[u8], dtype: DType, transform: Transform, tensor: &TensorInfo, file: &Path) -> Result<Vec<u8>> {
-    // The description was checked: dimensions of at least 1, rows of whole blocks, a size that fits.
+fn make(
+    bytes: &[u8],
+    dtype: DType,
+    transform: Transform,
+    tensor: &TensorInfo,
+    file: &Path,
+) -> Result<Vec<u8>> {
+    // The description was checked: dimensions of at least 1, rows of whole blocks, a size that
+    // fits.
     let n_cols = tensor.dims[0] as usize;
     let n_rows = (tensor.n_elements() / tensor.dims[0]) as usize;
     let row_bytes = tensor.n_bytes() as usize / n_rows;
@@ -129,11 +152,15 @@ fn make(bytes: &[u8], dtype: DType, transform: Transform, tensor: &TensorInfo, f
     let work = || {
         let mut floats = vec![0.0; ROWS * n_cols];
         loop {
-            let Some((chunk, out)) = chunks.lock().ok().and_then(|mut chunks| chunks.next()) else { return };
+            let Some((chunk, out)) = chunks.lock().ok().and_then(|mut chunks| chunks.next()) else {
+                return;
+            };
             let floats = &mut floats[..out.len() / row_bytes * n_cols];
             stored.rows(chunk * ROWS, floats);
             for (row, out) in floats.chunks_exact(n_cols).zip(out.chunks_exact_mut(row_bytes)) {
-                if let (Err(error), Ok(mut failure)) = (quantize_row(tensor.dtype, row, out), failure.lock()) {
+                if let (Err(error), Ok(mut failure)) =
+                    (quantize_row(tensor.dtype, row, out), failure.lock())
+                {
                     *failure = Some(error.to_string());
                 }
             }
@@ -146,9 +173,12 @@ fn make(bytes: &[u8], dtype: DType, transform: Transform, tensor: &TensorInfo, f
         std::thread::scope(|scope| (0..n_threads).for_each(|_| drop(scope.spawn(work))));
     }
     match failure.into_inner().ok().flatten() {
-        Some(found) => {
-            Err(ModelFileError::invalid(file, &tensor.name, format!("rows for {}", tensor.dtype.name()), found))
-        }
+        Some(found) => Err(ModelFileError::invalid(
+            file,
+            &tensor.name,
+            format!("rows for {}", tensor.dtype.name()),
+            found,
+        )),
         None => Ok(out),
     }
 }
@@ -184,8 +214,10 @@ impl Stored<'_> {
             }
             return;
         }
-        // A vector is one row, but what is reordered of it are its elements: a bias has one for each row of its matrix.
-        let reordered = matches!(self.transform, Transform::Interleave { .. } | Transform::SplitHeads { .. });
+        // A vector is one row, but what is reordered of it are its elements: a bias has one for
+        // each row of its matrix.
+        let reordered =
+            matches!(self.transform, Transform::Interleave { .. } | Transform::SplitHeads { .. });
         if reordered && self.n_rows == 1 {
             for (at, x) in out.iter_mut().enumerate() {
                 self.read(self.transform.stored_row(at), std::slice::from_mut(x));

@@ -1,8 +1,10 @@
-//! Which type each tensor of a model gets: llama.cpp's rules, so that a name means the same file there and here.
+//! Which type each tensor of a model gets: llama.cpp's rules, so that a name means the same file
+//! there and here.
 //!
-//! Source of the rules: `llama_tensor_get_type`, `tensor_allows_quantization` and `tensor_type_fallback` in
-//! `src/llama-quant.cpp` of ggml-org/llama.cpp, without importance matrix. `tests/quantize.rs` holds what llama-quantize
-//! itself chose for models of several families.
+//! Source of the rules: `llama_tensor_get_type`, `tensor_allows_quantization` and
+//! `tensor_type_fallback` in `src/llama-quant.cpp` of ggml-org/llama.cpp, without importance
+//! matrix. `tests/quantize.rs` holds what llama-quantize itself chose for models of several
+//! families.
 
 use super::Recipe;
 use crate::{DType, Metadata, Result, TensorInfo};
@@ -98,7 +100,9 @@ fn role(name: &str) -> Role {
     match name {
         "output.weight" => Role::Output,
         "token_embd.weight" | "per_layer_token_embd.weight" => Role::Embedding,
-        _ if has("attn_qkv.weight") || has("attn_kv_b.weight") || has("attn_v.weight") => Role::Value,
+        _ if has("attn_qkv.weight") || has("attn_kv_b.weight") || has("attn_v.weight") => {
+            Role::Value
+        }
         _ if has("attn_k.weight") => Role::Key,
         _ if has("attn_output.weight") => Role::AttentionOutput,
         _ if has("ffn_down") => Role::Down,
@@ -134,18 +138,24 @@ fn is_quantized(tensor: &TensorInfo) -> bool {
     let name = tensor.name.as_str();
     let is_matrix = tensor.dims.iter().skip(1).any(|&dim| dim > 1);
     let looked_up = ["position_embd.weight", "token_types.weight"].contains(&name);
-    is_matrix && name.ends_with("weight") && !looked_up && !KEPT.iter().any(|part| name.contains(part))
+    is_matrix
+        && name.ends_with("weight")
+        && !looked_up
+        && !KEPT.iter().any(|part| name.contains(part))
 }
 
 /// What every tensor becomes, in the order of `tensors`.
 pub fn targets(choices: &Choices, facts: &ModelFacts, tensors: &[TensorInfo]) -> Vec<Target> {
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     // The n-th attn_v is that of the n-th layer, whatever the order in the file.
-    order.sort_by_key(|&i| (layer(&tensors[i].name).map_or(-1, |n| n as i64), tensors[i].name.as_str()));
+    order.sort_by_key(|&i| {
+        (layer(&tensors[i].name).map_or(-1, |n| n as i64), tensors[i].name.as_str())
+    });
     let n_value = tensors.iter().filter(|tensor| role(&tensor.name) == Role::Value).count();
     let tied = !tensors.iter().any(|tensor| role(&tensor.name) == Role::Output);
     let mut rules = Rules { choices, facts, tied, n_value, i_value: 0, i_down: 0 };
-    let mut targets: Vec<Target> = tensors.iter().map(|t| Target { dtype: t.dtype, instead_of: None }).collect();
+    let mut targets: Vec<Target> =
+        tensors.iter().map(|t| Target { dtype: t.dtype, instead_of: None }).collect();
     for i in order {
         if is_quantized(&tensors[i]) {
             targets[i] = fitting(rules.wanted(&tensors[i]), tensors[i].dims[0]);
@@ -202,7 +212,9 @@ impl Rules<'_> {
         let role = role(&tensor.name);
         match (role, output, embedding) {
             (Role::Embedding, _, Some(dtype)) | (Role::Output, Some(dtype), _) => return dtype,
-            _ if pure || matches!(default, DType::F32 | DType::F16 | DType::BF16) => return default,
+            _ if pure || matches!(default, DType::F32 | DType::F16 | DType::BF16) => {
+                return default;
+            }
             _ => {}
         }
         match role {
@@ -226,7 +238,11 @@ impl Rules<'_> {
     fn output(&self, tensor: &TensorInfo, default: DType) -> DType {
         let whole_blocks = tensor.dims[0].is_multiple_of(default.info().block_len as u64);
         let floats = matches!(self.choices.recipe, Recipe::MXFP4 | Recipe::MXFP4MoE);
-        if floats || self.is_falcon() || !whole_blocks || default == DType::Q8_0 { DType::Q8_0 } else { DType::Q6K }
+        if floats || self.is_falcon() || !whole_blocks || default == DType::Q8_0 {
+            DType::Q8_0
+        } else {
+            DType::Q6K
+        }
     }
 
     fn value(&mut self) -> Option<DType> {
@@ -252,7 +268,8 @@ impl Rules<'_> {
 
     fn down(&mut self, name: &str) -> Option<DType> {
         // Experts of a mixture may be tensors of their own: their layer is in the name.
-        let i = if self.facts.n_expert > 1 { layer(name).unwrap_or(self.i_down) } else { self.i_down };
+        let i =
+            if self.facts.n_expert > 1 { layer(name).unwrap_or(self.i_down) } else { self.i_down };
         self.i_down += 1;
         let n = self.facts.n_layer;
         let falcon = self.is_falcon();
@@ -277,8 +294,12 @@ impl Rules<'_> {
             return (recipe == Recipe::Q3KL).then_some(DType::Q4K);
         }
         if self.facts.n_expert == 8 {
-            let few_bits = matches!(recipe.info().dtype, DType::Q3K | DType::Q4K | DType::IQ4NL | DType::IQ4XS);
-            return (recipe == Recipe::Q2K || few_bits && recipe != Recipe::Q3KL).then_some(DType::Q5K);
+            let few_bits = matches!(
+                recipe.info().dtype,
+                DType::Q3K | DType::Q4K | DType::IQ4NL | DType::IQ4XS
+            );
+            return (recipe == Recipe::Q2K || few_bits && recipe != Recipe::Q3KL)
+                .then_some(DType::Q5K);
         }
         match recipe {
             Recipe::Q2K => Some(DType::Q3K),

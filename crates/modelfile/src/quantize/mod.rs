@@ -1,8 +1,9 @@
 //! Writing a model in another quantization: which type each tensor gets, and the conversion itself.
 //!
-//! [`RECIPES`] are the names that users know (`Q4_K_M`), [`targets`] applies a recipe's rules to a list of tensors, and
-//! [`plan`] with [`write`] make a new file of an open model. Nothing here prints: fallbacks are in the plan, progress goes to
-//! the caller. The types themselves and their quantizers are `quant`'s.
+//! [`RECIPES`] are the names that users know (`Q4_K_M`), [`targets`] applies a recipe's rules to a
+//! list of tensors, and [`plan`] with [`write`] make a new file of an open model. Nothing here
+//! prints: fallbacks are in the plan, progress goes to the caller. The types themselves and their
+//! quantizers are `quant`'s.
 
 mod mixture;
 mod pipeline;
@@ -15,9 +16,13 @@ pub use recipe::{RECIPES, Recipe, RecipeInfo};
 use crate::{DType, Metadata, ModelFileError, TensorInfo, Value};
 use pacemark_files::excerpt;
 
-/// Makes the description of an unquantized model that of the model quantized by `recipe`, for sources that make their tensors
-/// in the type which is asked for.
-pub(crate) fn describe(recipe: Recipe, metadata: &mut Metadata, tensors: &mut [TensorInfo]) -> crate::Result<()> {
+/// Makes the description of an unquantized model that of the model quantized by `recipe`, for
+/// sources that make their tensors in the type which is asked for.
+pub(crate) fn describe(
+    recipe: Recipe,
+    metadata: &mut Metadata,
+    tensors: &mut [TensorInfo],
+) -> crate::Result<()> {
     metadata.set("general.file_type", Value::U32(recipe.info().file_type));
     let choices = Choices { recipe, pure: false, output: None, embedding: None };
     let targets = targets(&choices, &ModelFacts::of(metadata)?, tensors);

@@ -1,4 +1,5 @@
-//! The conversion: tensor after tensor through floats, rows in parallel, to a file that appears when it is complete.
+//! The conversion: tensor after tensor through floats, rows in parallel, to a file that appears
+//! when it is complete.
 
 use super::{Choices, ModelFacts, QuantizeError, Target, targets};
 use crate::gguf::write::GgufFile;
@@ -10,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Version of the block formats that GGUF files state; ggml has been at 2 since 2023.
 const QUANTIZATION_VERSION: u32 = 2;
-/// Weights that a thread converts at a time: a quarter of a megabyte as floats, so that they stay in its cache.
+/// Weights that a thread converts at a time: a quarter of a megabyte as floats, so that they stay
+/// in its cache.
 const CHUNK: usize = 1 << 16;
 
 /// What becomes of one tensor.
@@ -32,11 +34,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Memory that writing it takes, besides pages of mapped files: the largest tensor, where it is made before it is converted, and
-    /// after; each thread's floats.
+    /// Memory that writing it takes, besides pages of mapped files: the largest tensor, where it is
+    /// made before it is converted, and after; each thread's floats.
     pub fn memory_bytes(&self, model: &ModelFile, n_threads: usize) -> u64 {
         let of = |job: &Job| {
-            let after = TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype).n_bytes();
+            let after =
+                TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype)
+                    .n_bytes();
             let before = if model.is_made() { job.tensor.n_bytes() } else { 0 };
             after.saturating_add(before)
         };
@@ -47,7 +51,11 @@ impl Plan {
     /// Every tensor as it is: writes what a [`crate::TensorSource`] makes to a file.
     pub fn copy(model: &ModelFile) -> Plan {
         let same = |tensor: &TensorInfo| Target { dtype: tensor.dtype, instead_of: None };
-        let jobs = model.tensors().iter().map(|tensor| Job { tensor: tensor.clone(), target: same(tensor) }).collect();
+        let jobs = model
+            .tensors()
+            .iter()
+            .map(|tensor| Job { tensor: tensor.clone(), target: same(tensor) })
+            .collect();
         Plan { metadata: whole(model.metadata()), jobs }
     }
 }
@@ -60,11 +68,17 @@ fn whole(metadata: &Metadata) -> Metadata {
     copied
 }
 
-/// Chooses types for a model's tensors. Refuses to quantize what is quantized, unless `allow_requantize`.
-pub fn plan(model: &ModelFile, choices: &Choices, allow_requantize: bool) -> Result<Plan, QuantizeError> {
+/// Chooses types for a model's tensors. Refuses to quantize what is quantized, unless
+/// `allow_requantize`.
+pub fn plan(
+    model: &ModelFile,
+    choices: &Choices,
+    allow_requantize: bool,
+) -> Result<Plan, QuantizeError> {
     let targets = targets(choices, &ModelFacts::of(model.metadata())?, model.tensors());
     let pairs = model.tensors().iter().zip(targets);
-    let jobs: Vec<Job> = pairs.map(|(tensor, target)| Job { tensor: tensor.clone(), target }).collect();
+    let jobs: Vec<Job> =
+        pairs.map(|(tensor, target)| Job { tensor: tensor.clone(), target }).collect();
     for Job { tensor, target } in &jobs {
         let is_float = matches!(tensor.dtype, DType::F32 | DType::F16 | DType::BF16);
         if tensor.dtype != target.dtype && !is_float && !allow_requantize {
@@ -81,10 +95,11 @@ pub fn plan(model: &ModelFile, choices: &Choices, allow_requantize: bool) -> Res
     Ok(Plan { metadata, jobs })
 }
 
-/// Writes the planned file and tells its size in bytes. `progress` is told the input bytes that are done; `stop` ends the work
-/// early.
+/// Writes the planned file and tells its size in bytes. `progress` is told the input bytes that are
+/// done; `stop` ends the work early.
 ///
-/// A file is at `path` only after success. Memory: the largest tensor of the output, and a chunk of floats a thread.
+/// A file is at `path` only after success. Memory: the largest tensor of the output, and a chunk of
+/// floats a thread.
 pub fn write(
     model: &ModelFile,
     plan: &Plan,
@@ -93,8 +108,9 @@ pub fn write(
     progress: &mut dyn FnMut(u64),
     stop: &AtomicBool,
 ) -> Result<u64, QuantizeError> {
-    let infos =
-        plan.jobs.iter().map(|job| TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype));
+    let infos = plan.jobs.iter().map(|job| {
+        TensorInfo::new(job.tensor.name.clone(), job.tensor.dims.clone(), job.target.dtype)
+    });
     let infos: Vec<TensorInfo> = infos.collect();
     let sizes: Vec<u64> = infos.iter().map(TensorInfo::n_bytes).collect();
     let mut file = GgufFile::create(path, &plan.metadata, infos)?;
@@ -119,11 +135,18 @@ pub fn write(
 }
 
 /// Converts a tensor, `n_threads` chunks of rows at a time.
-fn convert(job: &Job, bytes: &[u8], out: &mut [u8], n_threads: usize, stop: &AtomicBool) -> Result<(), QuantizeError> {
+fn convert(
+    job: &Job,
+    bytes: &[u8],
+    out: &mut [u8],
+    n_threads: usize,
+    stop: &AtomicBool,
+) -> Result<(), QuantizeError> {
     let Job { tensor, target } = job;
     let row = tensor.dims[0] as usize; // a row of a checked tensor is in memory
     let rows = (CHUNK / row).max(1);
-    // Rows are whole blocks of either type: of the input it was checked on opening, of the output when it was chosen.
+    // Rows are whole blocks of either type: of the input it was checked on opening, of the output
+    // when it was chosen.
     let size = |dtype: DType| rows * row / dtype.info().block_len * dtype.info().block_bytes;
     let chunks = bytes.chunks(size(tensor.dtype)).zip(out.chunks_mut(size(target.dtype)));
     let chunks = Mutex::new(chunks);
@@ -137,9 +160,14 @@ fn convert(job: &Job, bytes: &[u8], out: &mut [u8], n_threads: usize, stop: &Ato
             }
             let info = tensor.dtype.info();
             floats.resize(bytes.len() / info.block_bytes * info.block_len, 0.0);
-            dequantize_row(tensor.dtype, bytes, &mut floats).expect("sizes follow from a checked shape");
+            dequantize_row(tensor.dtype, bytes, &mut floats)
+                .expect("sizes follow from a checked shape");
             if let Some(value) = misfit(&floats, target.dtype) {
-                return Err(QuantizeError::Value { tensor: tensor.name.clone(), value, to: target.dtype });
+                return Err(QuantizeError::Value {
+                    tensor: tensor.name.clone(),
+                    value,
+                    to: target.dtype,
+                });
             }
             quantize_row(target.dtype, &floats, out).expect("sizes follow from a checked shape");
         }
@@ -155,7 +183,8 @@ fn convert(job: &Job, bytes: &[u8], out: &mut [u8], n_threads: usize, stop: &Ato
     })
 }
 
-/// A weight that `dtype` cannot hold: not a number, infinite, or beyond what its half-precision scales reach.
+/// A weight that `dtype` cannot hold: not a number, infinite, or beyond what its half-precision
+/// scales reach.
 fn misfit(floats: &[f32], dtype: DType) -> Option<f32> {
     let largest = match dtype {
         DType::F32 | DType::MXFP4 => f32::MAX,

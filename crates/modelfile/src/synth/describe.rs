@@ -1,22 +1,25 @@
-//! What a file of a shape would say: its metadata, its tensors and a vocabulary that can spell any text.
+//! What a file of a shape would say: its metadata, its tensors and a vocabulary that can spell any
+//! text.
 
 use super::Shape;
 use crate::{DType, Metadata, Strings, TensorInfo, Value};
 
 /// The pairs of bytes that the vocabulary merges: few, but llama.cpp wants some.
-const MERGES: [(&str, &str); 7] = [("t", "h"), ("th", "e"), ("i", "n"), ("Ġ", "t"), ("Ġ", "a"), ("e", "r"), ("o", "n")];
+const MERGES: [(&str, &str); 7] =
+    [("t", "h"), ("th", "e"), ("i", "n"), ("Ġ", "t"), ("Ġ", "a"), ("e", "r"), ("o", "n")];
 
 /// Tokens that the vocabulary needs: an end, the bytes, the merges.
 pub(super) const MIN_VOCAB: u32 = 1 + 256 + MERGES.len() as u32;
 
-/// Rotation factors of Llama 3.2 (`rope_scaling` of its `config.json`: factor 32, 1 and 4 times an original context of
-/// 8192), as llama.cpp's converter writes them.
+/// Rotation factors of Llama 3.2 (`rope_scaling` of its `config.json`: factor 32, 1 and 4 times an
+/// original context of 8192), as llama.cpp's converter writes them.
 fn rope_factors(shape: &Shape) -> Vec<f32> {
     let (factor, low, high, original) = (32.0, 1.0, 4.0, 8192.0);
     let dim = shape.head_dim();
     let half = (0..dim / 2).map(|i| {
-        let wavelength =
-            2.0 * std::f64::consts::PI * f64::from(shape.rope_theta).powf(f64::from(2 * i) / f64::from(dim));
+        let wavelength = 2.0
+            * std::f64::consts::PI
+            * f64::from(shape.rope_theta).powf(f64::from(2 * i) / f64::from(dim));
         if wavelength < original / high {
             1.0
         } else if wavelength > original / low {
@@ -70,7 +73,11 @@ pub(super) fn metadata(shape: &Shape, type_name: &str) -> Metadata {
     if arch == "gemma3" {
         size("attention.sliding_window", 512);
     }
-    let epsilon = if matches!(arch, "gpt2" | "gptneox") { "layer_norm_epsilon" } else { "layer_norm_rms_epsilon" };
+    let epsilon = if matches!(arch, "gpt2" | "gptneox") {
+        "layer_norm_epsilon"
+    } else {
+        "layer_norm_rms_epsilon"
+    };
     metadata.set(format!("{arch}.attention.{epsilon}"), Value::F32(1e-5));
     if arch != "gpt2" {
         metadata.set(format!("{arch}.rope.freq_base"), Value::F32(shape.rope_theta));
@@ -82,7 +89,8 @@ pub(super) fn metadata(shape: &Shape, type_name: &str) -> Metadata {
     metadata
 }
 
-/// Byte-level BPE with the bytes, a few merges, and tokens that no text gives up to the shape's number.
+/// Byte-level BPE with the bytes, a few merges, and tokens that no text gives up to the shape's
+/// number.
 fn vocabulary(metadata: &mut Metadata, n_vocab: u32) {
     const NORMAL: i32 = 1;
     const CONTROL: i32 = 3;
@@ -112,7 +120,8 @@ fn vocabulary(metadata: &mut Metadata, n_vocab: u32) {
     metadata.set("tokenizer.ggml.add_bos_token", Value::Bool(false));
 }
 
-/// The tensors of the shape, all F32 until a mixture of types is chosen. ggml's order: a row's length first.
+/// The tensors of the shape, all F32 until a mixture of types is chosen. ggml's order: a row's
+/// length first.
 pub(super) fn tensors(shape: &Shape) -> Vec<TensorInfo> {
     let (d, ff, vocab) = (u64::from(shape.n_embd), u64::from(shape.n_ff), u64::from(shape.n_vocab));
     let head = u64::from(shape.head_dim());
@@ -142,7 +151,11 @@ pub(super) fn tensors(shape: &Shape) -> Vec<TensorInfo> {
             "gpt2" | "gptneox" => parts.push(("attn_qkv", d, q + 2 * kv, true)),
             _ => {
                 let biased = arch == "qwen2";
-                parts.extend([("attn_q", d, q, biased), ("attn_k", d, kv, biased), ("attn_v", d, kv, biased)]);
+                parts.extend([
+                    ("attn_q", d, q, biased),
+                    ("attn_k", d, kv, biased),
+                    ("attn_v", d, kv, biased),
+                ]);
             }
         }
         parts.push(("attn_output", q, d, biased));

@@ -1,9 +1,10 @@
 //! Synthetic models: the shape and the types of a real model, weights from a seed.
 //!
-//! How fast a model runs and how much memory it takes depend on its shape and types, not on what its weights say. A
-//! synthetic model has the exact tensors of the real one and the mixture of types that quantizing it gives, so speed and
-//! memory measured with it are the real model's; its text is noise, and what measures quality refuses it
-//! ([`is_synthetic`]). Nothing is read or downloaded: `synth:SHAPE[:TYPE]` is made tensor by tensor while it is loaded.
+//! How fast a model runs and how much memory it takes depend on its shape and types, not on what
+//! its weights say. A synthetic model has the exact tensors of the real one and the mixture of
+//! types that quantizing it gives, so speed and memory measured with it are the real model's; its
+//! text is noise, and what measures quality refuses it ([`is_synthetic`]). Nothing is read or
+//! downloaded: `synth:SHAPE[:TYPE]` is made tensor by tensor while it is loaded.
 
 mod describe;
 mod shape;
@@ -40,8 +41,8 @@ pub fn split(model: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Makes `synth:SHAPE[:TYPE]`, where SHAPE is a name of [`SHAPES`], a JSON object of dimensions ([`Shape`]'s fields), or
-/// the path of a file that holds one.
+/// Makes `synth:SHAPE[:TYPE]`, where SHAPE is a name of [`SHAPES`], a JSON object of dimensions
+/// ([`Shape`]'s fields), or the path of a file that holds one.
 pub fn open(model: &str) -> Result<ModelFile> {
     let label = Path::new(model);
     let (shape, type_name) = split(model);
@@ -52,8 +53,10 @@ pub fn open(model: &str) -> Result<ModelFile> {
         shape
     } else if shape.ends_with(".json") {
         let path = Path::new(shape);
-        let bytes = std::fs::read(path).map_err(|e| ModelFileError::io(path, "read the shape", e))?;
-        let text = decode(bytes).map_err(|e| ModelFileError::invalid(path, "shape", e.expected, e.found))?;
+        let bytes =
+            std::fs::read(path).map_err(|e| ModelFileError::io(path, "read the shape", e))?;
+        let text = decode(bytes)
+            .map_err(|e| ModelFileError::invalid(path, "shape", e.expected, e.found))?;
         Shape::from_json(&text, path)?
     } else {
         let names: Vec<_> = SHAPES.iter().map(|row| row.0).collect();
@@ -72,10 +75,20 @@ fn build(label: &Path, shape: Shape, type_name: &str) -> Result<ModelFile> {
 }
 
 /// The types that quantizing the real model gives; vectors stay F32.
-fn choose_types(label: &Path, type_name: &str, metadata: &mut Metadata, tensors: &mut [TensorInfo]) -> Result<()> {
+fn choose_types(
+    label: &Path,
+    type_name: &str,
+    metadata: &mut Metadata,
+    tensors: &mut [TensorInfo],
+) -> Result<()> {
     let Some(recipe) = Recipe::from_name(type_name) else {
         let names: Vec<_> = RECIPES.iter().map(|info| info.name).collect();
-        return Err(ModelFileError::invalid(label, "type", names.join(", "), type_name.to_string()));
+        return Err(ModelFileError::invalid(
+            label,
+            "type",
+            names.join(", "),
+            type_name.to_string(),
+        ));
     };
     quantize::describe(recipe, metadata, tensors)
 }

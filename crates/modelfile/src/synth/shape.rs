@@ -52,7 +52,8 @@ fn default_theta() -> f32 {
     10_000.0
 }
 
-/// `(name, architecture, [n_embd, n_ff, n_layers, n_heads, n_kv_heads, head_dim, n_vocab, n_ctx], rope_theta, tied)`
+/// `(name, architecture, [n_embd, n_ff, n_layers, n_heads, n_kv_heads, head_dim, n_vocab, n_ctx],
+/// rope_theta, tied)`
 type Row = (&'static str, &'static str, [u32; 8], f32, bool);
 
 /// The shapes known by name, from the `config.json` of each model.
@@ -74,7 +75,8 @@ pub const SHAPES: &[Row] = &[
 impl Shape {
     /// The shape of this name in [`SHAPES`].
     pub fn named(name: &str) -> Option<Shape> {
-        let &(name, architecture, sizes, rope_theta, tied) = SHAPES.iter().find(|row| row.0 == name)?;
+        let &(name, architecture, sizes, rope_theta, tied) =
+            SHAPES.iter().find(|row| row.0 == name)?;
         let [n_embd, n_ff, n_layers, n_heads, n_kv_heads, head_dim, n_vocab, n_ctx] = sizes;
         Some(Shape {
             name: name.into(),
@@ -94,8 +96,9 @@ impl Shape {
 
     /// Reads a shape from the text of a JSON object with these fields. `file` is what errors name.
     pub fn from_json(text: &str, file: &Path) -> Result<Shape> {
-        let shape: Shape = serde_json::from_str(text)
-            .map_err(|e| ModelFileError::invalid(file, "shape", "an object of dimensions", e.to_string()))?;
+        let shape: Shape = serde_json::from_str(text).map_err(|e| {
+            ModelFileError::invalid(file, "shape", "an object of dimensions", e.to_string())
+        })?;
         shape.check(file)?;
         Ok(shape)
     }
@@ -110,12 +113,18 @@ impl Shape {
         self.head_dim.unwrap_or(self.n_embd / self.n_heads)
     }
 
-    /// Bounds within which no product of two dimensions overflows, and the divisions that must come out even.
+    /// Bounds within which no product of two dimensions overflows, and the divisions that must come
+    /// out even.
     fn check(&self, file: &Path) -> Result<()> {
-        let invalid =
-            |field: &str, expected: &str, found: String| Err(ModelFileError::invalid(file, field, expected, found));
+        let invalid = |field: &str, expected: &str, found: String| {
+            Err(ModelFileError::invalid(file, field, expected, found))
+        };
         if !super::ARCHITECTURES.contains(&self.architecture.as_str()) {
-            return invalid("architecture", &super::ARCHITECTURES.join(", "), self.architecture.clone());
+            return invalid(
+                "architecture",
+                &super::ARCHITECTURES.join(", "),
+                self.architecture.clone(),
+            );
         }
         let bounds = [
             ("n_embd", self.n_embd, 1 << 17),
@@ -132,7 +141,11 @@ impl Shape {
             }
         }
         if self.n_vocab < super::MIN_VOCAB {
-            return invalid("n_vocab", &format!("at least {}", super::MIN_VOCAB), self.n_vocab.to_string());
+            return invalid(
+                "n_vocab",
+                &format!("at least {}", super::MIN_VOCAB),
+                self.n_vocab.to_string(),
+            );
         }
         if self.head_dim.is_none() && !self.n_embd.is_multiple_of(self.n_heads) {
             let expected = format!("a divisor of n_embd {}, or a head_dim", self.n_embd);
@@ -143,11 +156,18 @@ impl Shape {
             return invalid("n_kv_heads", &expected, self.n_kv_heads().to_string());
         }
         if !(2..=1024).contains(&self.head_dim()) || !self.head_dim().is_multiple_of(2) {
-            return invalid("head_dim", "an even number from 2 to 1024", self.head_dim().to_string());
+            return invalid(
+                "head_dim",
+                "an even number from 2 to 1024",
+                self.head_dim().to_string(),
+            );
         }
         let whole = matches!(self.architecture.as_str(), "gpt2" | "gptneox");
         if whole && self.head_dim() * self.n_heads != self.n_embd {
-            let expected = format!("n_embd {} / n_heads {} in {}", self.n_embd, self.n_heads, self.architecture);
+            let expected = format!(
+                "n_embd {} / n_heads {} in {}",
+                self.n_embd, self.n_heads, self.architecture
+            );
             return invalid("head_dim", &expected, self.head_dim().to_string());
         }
         if !(self.rope_theta.is_finite() && self.rope_theta > 0.0) {

@@ -1,7 +1,9 @@
-//! The weights: blocks quantized from seeded normal numbers, laid in an order that only the seed and the tensor decide.
+//! The weights: blocks quantized from seeded normal numbers, laid in an order that only the seed
+//! and the tensor decide.
 //!
-//! Quantizing every weight of a large model would take minutes and change nothing about its speed, so a pool of some
-//! thousand blocks is quantized once for each type, and each tensor is filled from it.
+//! Quantizing every weight of a large model would take minutes and change nothing about its speed,
+//! so a pool of some thousand blocks is quantized once for each type, and each tensor is filled
+//! from it.
 
 use super::{Shape, describe};
 use crate::{ModelFileError, Result, TensorBytes, TensorInfo, TensorSource};
@@ -40,7 +42,12 @@ impl Weights {
         let info = dtype.info();
         let mut bytes = vec![0; POOL / info.block_len * info.block_bytes];
         quantize_row(dtype, &values, &mut bytes).map_err(|e| {
-            ModelFileError::invalid(&self.label, dtype.name(), "a type that can be written", e.to_string())
+            ModelFileError::invalid(
+                &self.label,
+                dtype.name(),
+                "a type that can be written",
+                e.to_string(),
+            )
         })?;
         Ok(pool.get_or_init(|| bytes))
     }
@@ -54,8 +61,9 @@ impl TensorSource for Weights {
         let pool = self.pool(tensor.dtype)?;
         let block = tensor.dtype.info().block_bytes;
         let n_blocks = (pool.len() / block) as u64;
-        let seed =
-            tensor.name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let seed = tensor.name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+        });
         let mut out = vec![0u8; tensor.n_bytes() as usize];
         let chunk = CHUNK / block * block;
         let threads = pacemark_limits::processors();
@@ -65,7 +73,9 @@ impl TensorSource for Weights {
             for _ in 0..threads {
                 scope.spawn(|| {
                     // A poisoned lock means another filler panicked; the scope passes that on.
-                    while let Some((number, bytes)) = work.lock().ok().and_then(|mut rest| rest.next()) {
+                    while let Some((number, bytes)) =
+                        work.lock().ok().and_then(|mut rest| rest.next())
+                    {
                         let mut random = Random(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                         for out in bytes.chunks_exact_mut(block) {
                             let at = ((random.next() >> 32) * n_blocks) >> 32;

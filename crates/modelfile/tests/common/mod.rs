@@ -34,7 +34,10 @@ pub fn every_value() -> Metadata {
         .set("u64s", Value::U64s(vec![1 << 40]))
         .set("i64s", Value::I64s(vec![-(1 << 40)]))
         .set("f64s", Value::F64s(vec![1e300]))
-        .set("nested", Value::Nested(vec![Value::U8s(vec![1]), Value::Nested(vec![Value::F32s(vec![])])]));
+        .set(
+            "nested",
+            Value::Nested(vec![Value::U8s(vec![1]), Value::Nested(vec![Value::F32s(vec![])])]),
+        );
     metadata
 }
 

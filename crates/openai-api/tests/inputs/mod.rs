@@ -11,7 +11,9 @@ pub fn decode(parts: &[&[u8]]) -> Decoded {
     let mut events = Vec::new();
     let mut error = None;
     for part in parts {
-        if let Err(found) = decoder.push(part, |event| events.push((event.name.to_vec(), event.data.to_vec()))) {
+        if let Err(found) =
+            decoder.push(part, |event| events.push((event.name.to_vec(), event.data.to_vec())))
+        {
             error = Some(found);
             break;
         }
@@ -19,7 +21,8 @@ pub fn decode(parts: &[&[u8]]) -> Decoded {
     (events, decoder.is_unfinished(), error)
 }
 
-/// The first byte says how the rest is split; the events must not depend on it, nor be longer than allowed.
+/// The first byte says how the rest is split; the events must not depend on it, nor be longer than
+/// allowed.
 pub fn sse(bytes: &[u8]) {
     let Some((first, stream)) = bytes.split_first() else { return };
     let whole = decode(&[stream]);

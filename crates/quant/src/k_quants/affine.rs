@@ -1,12 +1,14 @@
 //! Types with a scale and a minimum for each sub-block: `w = d * scale * q - dmin * min`.
 //!
-//! Q4_K and Q5_K have eight sub-blocks of 32 with 6-bit scales and minimums, Q2_K sixteen of 16 with 4-bit ones.
+//! Q4_K and Q5_K have eight sub-blocks of 32 with 6-bit scales and minimums, Q2_K sixteen of 16
+//! with 4-bit ones.
 
 use super::{QK_K, group, half_at, put_half, row};
 use crate::search::{self, Grid, code, sum};
 use crate::{DType, DTypeInfo};
 
-/// 16 bytes of scales (low nibble) and minimums (high), 64 bytes of bit pairs, d, dmin. 2.625 bits per weight.
+/// 16 bytes of scales (low nibble) and minimums (high), 64 bytes of bit pairs, d, dmin. 2.625 bits
+/// per weight.
 pub const Q2_K: DTypeInfo = row(
     DType::Q2K,
     "Q2_K",
@@ -31,7 +33,8 @@ pub const Q2_K: DTypeInfo = row(
         }
         for (at, b) in b[16..80].iter_mut().enumerate() {
             let first = at / 32 * 128 + at % 32;
-            *b = (0..4).fold(0, |pairs, quarter| pairs | fit.codes[first + 32 * quarter] << (2 * quarter));
+            *b = (0..4)
+                .fold(0, |pairs, quarter| pairs | fit.codes[first + 32 * quarter] << (2 * quarter));
         }
     },
     0.35,
@@ -85,7 +88,8 @@ pub const Q5_K: DTypeInfo = row(
     0.04,
 );
 
-/// The 6-bit scale and minimum of sub-block `j` (0..8) from the twelve packed bytes (ggml's `get_scale_min_k4`).
+/// The 6-bit scale and minimum of sub-block `j` (0..8) from the twelve packed bytes (ggml's
+/// `get_scale_min_k4`).
 pub fn scale_min(j: usize, packed: &[u8]) -> (u8, u8) {
     if j < 4 {
         (packed[j] & 63, packed[j + 4] & 63)
@@ -127,14 +131,16 @@ struct Fit<const N: usize, const G: usize> {
 }
 
 impl<const N: usize, const G: usize> Fit<N, G> {
-    /// Fits `x`. Scales and minimums are at most `most`; `weight(rms of the group, value)` says how much a value counts.
+    /// Fits `x`. Scales and minimums are at most `most`; `weight(rms of the group, value)` says how
+    /// much a value counts.
     fn of(x: &[f32], grid: &Grid, most: f32, weight: impl Fn(f32, f32) -> f32) -> Fit<N, G> {
         let weights: [[f32; N]; G] = std::array::from_fn(|j| {
             let x = group::<N>(x, j);
             let rms = (sum::<N>(|i| x[i] * x[i]) / N as f32).sqrt();
             x.map(|v| weight(rms, v))
         });
-        let fits: [(f32, f32); G] = std::array::from_fn(|j| search::affine(group::<N>(x, j), &weights[j], grid));
+        let fits: [(f32, f32); G] =
+            std::array::from_fn(|j| search::affine(group::<N>(x, j), &weights[j], grid));
         let largest = |of: fn(&(f32, f32)) -> f32| fits.iter().map(of).fold(0.0, f32::max);
         let (d, dmin) = (largest(|fit| fit.0) / most, largest(|fit| fit.1) / most);
         // What the file will hold, not what was wished for, is what scales and codes are chosen by.
@@ -142,10 +148,13 @@ impl<const N: usize, const G: usize> Fit<N, G> {
         let mut fit = Fit { d, dmin, scales: [0; G], mins: [0; G], codes: [0; QK_K] };
         for (j, &(scale, min)) in fits.iter().enumerate() {
             let (x, weights) = (group::<N>(x, j), &weights[j]);
-            let steps = |value: f32, unit: f32| if unit > 0.0 { code(value / unit, 0.0, most) } else { 0.0 };
-            let (scale, min) = best_near((steps(scale, d), steps(min, dmin)), most, |scale, min| {
-                error(x, weights, d * scale, dmin * min, grid.levels)
-            });
+            let steps = |value: f32, unit: f32| {
+                if unit > 0.0 { code(value / unit, 0.0, most) } else { 0.0 }
+            };
+            let (scale, min) =
+                best_near((steps(scale, d), steps(min, dmin)), most, |scale, min| {
+                    error(x, weights, d * scale, dmin * min, grid.levels)
+                });
             (fit.scales[j], fit.mins[j]) = (scale as u8, min as u8);
             let inverse = inverse(d * scale);
             for (code, &x) in fit.codes[j * N..].iter_mut().zip(x) {
@@ -184,10 +193,13 @@ fn error<const N: usize>(x: &[f32; N], weights: &[f32; N], d: f32, m: f32, level
     })
 }
 
-/// Rounding a scale and a minimum to integers one by one is not the best pair of integers: looks one step around.
+/// Rounding a scale and a minimum to integers one by one is not the best pair of integers: looks
+/// one step around.
 fn best_near(start: (f32, f32), most: f32, error: impl Fn(f32, f32) -> f32) -> (f32, f32) {
     let mut best = (f32::INFINITY, start);
-    for (scale, min) in [-1.0, 0.0, 1.0].into_iter().flat_map(|s| [-1.0, 0.0, 1.0].map(|m| (start.0 + s, start.1 + m)))
+    for (scale, min) in [-1.0, 0.0, 1.0]
+        .into_iter()
+        .flat_map(|s| [-1.0, 0.0, 1.0].map(|m| (start.0 + s, start.1 + m)))
     {
         if (0.0..=most).contains(&scale) && (0.0..=most).contains(&min) {
             let error = error(scale, min);

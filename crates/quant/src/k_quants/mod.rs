@@ -1,7 +1,8 @@
 //! The 256-element types: two levels of scales.
 //!
-//! Q2_K, Q4_K and Q5_K ([`affine`]) have a scale and a minimum for each sub-block, Q3_K and Q6_K ([`symmetric`]) a signed
-//! scale. What sub-blocks share is a half-precision unit in which these are small integers.
+//! Q2_K, Q4_K and Q5_K ([`affine`]) have a scale and a minimum for each sub-block, Q3_K and Q6_K
+//! ([`symmetric`]) a signed scale. What sub-blocks share is a half-precision unit in which these
+//! are small integers.
 
 mod affine;
 mod symmetric;

@@ -6,7 +6,8 @@ use super::{QK_K, group, half_at, put_half, row};
 use crate::search::{self, TINY, code, extreme, sum};
 use crate::{DType, DTypeInfo};
 
-/// 32 bytes of third bits, 64 bytes of low bit pairs, 12 bytes of 6-bit scales, d. 3.4375 bits per weight.
+/// 32 bytes of third bits, 64 bytes of low bit pairs, 12 bytes of 6-bit scales, d. 3.4375 bits per
+/// weight.
 pub const Q3_K: DTypeInfo = row(
     DType::Q3K,
     "Q3_K",
@@ -35,7 +36,8 @@ pub const Q3_K: DTypeInfo = row(
     0.26,
 );
 
-/// 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales, d. 6.5625 bits per weight.
+/// 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales, d. 6.5625 bits per
+/// weight.
 pub const Q6_K: DTypeInfo = row(
     DType::Q6K,
     "Q6_K",
@@ -72,7 +74,8 @@ pub const Q6_K: DTypeInfo = row(
     0.02,
 );
 
-/// The 6-bit scale (-32..32) of the sixteen weights `j` (0..16) from a Q3_K block's twelve packed bytes.
+/// The 6-bit scale (-32..32) of the sixteen weights `j` (0..16) from a Q3_K block's twelve packed
+/// bytes.
 pub fn q3_scale(j: usize, packed: &[u8]) -> i8 {
     let low = packed[j % 8] >> (j / 8 * 4) & 15;
     let high = packed[8 + j % 4] >> (j / 4 * 2) & 3;
@@ -89,7 +92,8 @@ fn pack_q3_scales(scales: &[i8; 16], packed: &mut [u8]) {
     }
 }
 
-/// A block's parameters: sixteen groups of sixteen weights. Codes are stored with their offset added.
+/// A block's parameters: sixteen groups of sixteen weights. Codes are stored with their offset
+/// added.
 struct Fit {
     d: f32,
     scales: [i8; 16],
@@ -123,9 +127,12 @@ impl Fit {
         fit
     }
 
-    /// Bits `at` and `at + 1` of four codes that share a byte: `l` of each quarter of the given half.
+    /// Bits `at` and `at + 1` of four codes that share a byte: `l` of each quarter of the given
+    /// half.
     fn pairs(&self, half: usize, l: usize, at: u32) -> u8 {
-        (0..4).fold(0, |pairs, quarter| pairs | (self.codes[half * 128 + quarter * 32 + l] >> at & 3) << (2 * quarter))
+        (0..4).fold(0, |pairs, quarter| {
+            pairs | (self.codes[half * 128 + quarter * 32 + l] >> at & 3) << (2 * quarter)
+        })
     }
 }
 

@@ -10,11 +10,12 @@ pub const BLOCK_BOOTSTRAP: &str =
 
 const RESAMPLES: usize = 2000;
 
-/// Interval for the mean of a series in order of time, at level `confidence`, from resamples of `block` neighbours each:
-/// what one slice shares with the next stays together. `None` for fewer than four blocks.
+/// Interval for the mean of a series in order of time, at level `confidence`, from resamples of
+/// `block` neighbours each: what one slice shares with the next stays together. `None` for fewer
+/// than four blocks.
 ///
-/// Politis and Romano, "A circular block-resampling procedure for stationary data", in "Exploring the Limits of Bootstrap"
-/// (1992).
+/// Politis and Romano, "A circular block-resampling procedure for stationary data", in "Exploring
+/// the Limits of Bootstrap" (1992).
 pub fn block_interval(series: &[f64], block: usize, confidence: f64) -> Option<Interval> {
     let n = series.len();
     if block == 0 || n / block < 4 || series.iter().any(|x| !x.is_finite()) {
@@ -66,7 +67,8 @@ mod tests {
     fn blocks_keep_what_neighbours_share() {
         let series = correlated(400, 1);
         let width = |block| block_interval(&series, block, 0.95).map(|i| i.high - i.low).unwrap();
-        // Independent slices would claim 1/√19 of the true spread of the mean: √((1 + 0.9)/(1 − 0.9)) = 4.36.
+        // Independent slices would claim 1/√19 of the true spread of the mean: √((1 + 0.9)/(1 −
+        // 0.9)) = 4.36.
         assert!(width(40) > 2.0 * width(1), "{} {}", width(40), width(1));
     }
 

@@ -5,15 +5,17 @@ pub fn mean(samples: &[f64]) -> Option<f64> {
     (!samples.is_empty()).then(|| samples.iter().sum::<f64>() / samples.len() as f64)
 }
 
-/// Sample standard deviation, with n − 1 in the denominator (Bessel's correction); `None` for fewer than two samples.
+/// Sample standard deviation, with n − 1 in the denominator (Bessel's correction); `None` for fewer
+/// than two samples.
 pub fn sample_sd(samples: &[f64]) -> Option<f64> {
     let mean = mean(samples)?;
     let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
     (samples.len() > 1).then(|| (squares / (samples.len() - 1) as f64).sqrt())
 }
 
-/// The `p`-quantile of `sorted` (ascending), `p` from 0 to 1: type 7 of Hyndman and Fan, "Sample quantiles in statistical
-/// packages", The American Statistician 50 (1996), the default of R and NumPy. `None` of nothing.
+/// The `p`-quantile of `sorted` (ascending), `p` from 0 to 1: type 7 of Hyndman and Fan, "Sample
+/// quantiles in statistical packages", The American Statistician 50 (1996), the default of R and
+/// NumPy. `None` of nothing.
 pub fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let at = p.clamp(0.0, 1.0) * last as f64;
@@ -51,7 +53,9 @@ mod tests {
     fn quantiles_are_numpys() {
         // numpy.quantile([15, 20, 35, 40, 50], [0, 0.05, 0.4, 0.5, 0.9, 1]), NumPy 2.
         let sorted = [15.0, 20.0, 35.0, 40.0, 50.0];
-        for (p, expected) in [(0.0, 15.0), (0.05, 16.0), (0.4, 29.0), (0.5, 35.0), (0.9, 46.0), (1.0, 50.0)] {
+        for (p, expected) in
+            [(0.0, 15.0), (0.05, 16.0), (0.4, 29.0), (0.5, 35.0), (0.9, 46.0), (1.0, 50.0)]
+        {
             let found = quantile(&sorted, p).unwrap();
             assert!((found - expected).abs() < 1e-12, "p = {p}: {found}");
         }

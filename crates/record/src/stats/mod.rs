@@ -1,6 +1,7 @@
 //! Statistics over raw samples: pure functions, each with the source of its formula.
 //!
-//! All take plain numbers in any unit and return the same unit. What a sample cannot support is `None`.
+//! All take plain numbers in any unit and return the same unit. What a sample cannot support is
+//! `None`.
 
 mod block;
 mod bootstrap;

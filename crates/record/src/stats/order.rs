@@ -2,25 +2,28 @@
 
 use super::describe::quantile;
 
-/// An interval that holds the `p`-quantile of the population with at least `confidence`, from `sorted` samples.
+/// An interval that holds the `p`-quantile of the population with at least `confidence`, from
+/// `sorted` samples.
 ///
-/// Binomial order statistics: the number of samples below the quantile is binomial(n, p), so the interval from the a-th to
-/// the b-th smallest sample holds the quantile with probability P(a ≤ K < b) (David and Nagaraja, "Order Statistics",
-/// 3rd ed., 7.1). Of all such intervals the one over the fewest ranks is taken. `None` where even the whole sample
-/// does not reach `confidence`: for 95 %, fewer than 6 samples for the median, 299 for p99.
+/// Binomial order statistics: the number of samples below the quantile is binomial(n, p), so the
+/// interval from the a-th to the b-th smallest sample holds the quantile with probability P(a ≤ K <
+/// b) (David and Nagaraja, "Order Statistics", 3rd ed., 7.1). Of all such intervals the one over
+/// the fewest ranks is taken. `None` where even the whole sample does not reach `confidence`: for
+/// 95 %, fewer than 6 samples for the median, 299 for p99.
 pub fn quantile_interval(sorted: &[f64], p: f64, confidence: f64) -> Option<(f64, f64)> {
     let (first, last) = rank_interval(sorted.len(), p, confidence)?;
     Some((sorted[first], sorted[last]))
 }
 
-/// The quantile, if the sample bounds its interval; a percentile that it can't bound is not to be printed.
+/// The quantile, if the sample bounds its interval; a percentile that it can't bound is not to be
+/// printed.
 pub fn supported_quantile(sorted: &[f64], p: f64, confidence: f64) -> Option<f64> {
     rank_interval(sorted.len(), p, confidence)?;
     quantile(sorted, p)
 }
 
-/// The fewest samples that bound the `p`-quantile: the least n with `1 − p^n − (1 − p)^n ≥ confidence`. `None` where a million
-/// are too few.
+/// The fewest samples that bound the `p`-quantile: the least n with `1 − p^n − (1 − p)^n ≥
+/// confidence`. `None` where a million are too few.
 pub fn least_samples(p: f64, confidence: f64) -> Option<usize> {
     (2..=1_000_000).find(|&n| 1.0 - p.powi(n) - (1.0 - p).powi(n) >= confidence).map(|n| n as usize)
 }
@@ -31,8 +34,9 @@ fn rank_interval(n: usize, p: f64, confidence: f64) -> Option<(usize, usize)> {
         return None;
     }
     let weights = binomial(n, p);
-    // K = 0 leaves the interval open below, K = n above: only 1..n can be covered by samples. The binomial has one mode,
-    // so growing towards the larger neighbour gives the shortest run of ranks.
+    // K = 0 leaves the interval open below, K = n above: only 1..n can be covered by samples. The
+    // binomial has one mode, so growing towards the larger neighbour gives the shortest run of
+    // ranks.
     let mode = (((n + 1) as f64 * p) as usize).clamp(1, n - 1);
     let (mut low, mut high) = (mode, mode);
     let mut covered = weights[mode];
@@ -54,7 +58,8 @@ fn rank_interval(n: usize, p: f64, confidence: f64) -> Option<(usize, usize)> {
     Some((low - 1, high))
 }
 
-/// P(K = k) for k in 0..=n, by the ratio of neighbours outwards from the mode: no factorials, no underflow where it counts.
+/// P(K = k) for k in 0..=n, by the ratio of neighbours outwards from the mode: no factorials, no
+/// underflow where it counts.
 fn binomial(n: usize, p: f64) -> Vec<f64> {
     let odds = p / (1.0 - p);
     let mode = (((n + 1) as f64 * p) as usize).min(n);
@@ -77,9 +82,11 @@ mod tests {
     #[test]
     fn probabilities_are_scipys() {
         // scipy.stats.binom.pmf(k, n, p).
-        for (n, p, k, expected) in
-            [(10, 0.3, 3, 0.266_827_932), (299, 0.99, 299, 0.049_536_256_638), (640, 0.5, 320, 0.031_526_838_953)]
-        {
+        for (n, p, k, expected) in [
+            (10, 0.3, 3, 0.266_827_932),
+            (299, 0.99, 299, 0.049_536_256_638),
+            (640, 0.5, 320, 0.031_526_838_953),
+        ] {
             let found = binomial(n, p)[k];
             assert!((found - expected).abs() < 1e-9, "n {n}, p {p}, k {k}: {found}");
         }
@@ -97,7 +104,8 @@ mod tests {
 
     #[test]
     fn the_median_of_ten() {
-        // Ranks 2 to 9 hold it with 97.85 %, 2 to 8 (or 3 to 9) with 93.5 %: by hand from the binomial(10, 1/2).
+        // Ranks 2 to 9 hold it with 97.85 %, 2 to 8 (or 3 to 9) with 93.5 %: by hand from the
+        // binomial(10, 1/2).
         let sorted: Vec<f64> = (1..=10).map(f64::from).collect();
         assert_eq!(quantile_interval(&sorted, 0.5, 0.95), Some((2.0, 9.0)));
         assert_eq!(supported_quantile(&sorted, 0.5, 0.95), Some(5.5));
@@ -108,6 +116,9 @@ mod tests {
     fn large_samples_neither_underflow_nor_take_long() {
         let (low, high) = rank_interval(100_000, 0.99, 0.95).unwrap();
         // Normal approximation: 99000 ± 1.96 · sqrt(990).
-        assert!((98_936..=98_941).contains(&low) && (99_058..=99_064).contains(&high), "{low} {high}");
+        assert!(
+            (98_936..=98_941).contains(&low) && (99_058..=99_064).contains(&high),
+            "{low} {high}"
+        );
     }
 }

@@ -18,12 +18,12 @@ pub struct PairedRatio {
     pub pairs: usize,
 }
 
-/// `first[i] / second[i]` over all pairs; what one side has more is left out. `None` without a pair or where a sample is not
-/// above zero.
+/// `first[i] / second[i]` over all pairs; what one side has more is left out. `None` without a pair
+/// or where a sample is not above zero.
 ///
-/// Pairs are neighbours in time, so that what slows the machine slows both and cancels. Ratios are averaged as logarithms:
-/// first / second is then exactly the inverse of second / first (Fleming and Wallace, "How not to lie with statistics",
-/// CACM 29, 1986).
+/// Pairs are neighbours in time, so that what slows the machine slows both and cancels. Ratios are
+/// averaged as logarithms: first / second is then exactly the inverse of second / first (Fleming
+/// and Wallace, "How not to lie with statistics", CACM 29, 1986).
 pub fn paired_ratio(first: &[f64], second: &[f64], confidence: f64) -> Option<PairedRatio> {
     let pairs = first.iter().zip(second);
     if !pairs.clone().all(|(a, b)| *a > 0.0 && *b > 0.0 && a.is_finite() && b.is_finite()) {
@@ -42,12 +42,16 @@ mod tests {
 
     #[test]
     fn the_inverse_is_the_inverse_and_common_noise_cancels() {
-        // The machine halves its speed in the middle; the first is always 1.5 times the second, give or take 2 %.
+        // The machine halves its speed in the middle; the first is always 1.5 times the second,
+        // give or take 2 %.
         let second = [10.0, 10.1, 5.0, 5.1, 9.9, 10.0];
         let first = [15.1, 15.0, 7.4, 7.7, 14.9, 15.0];
         let found = paired_ratio(&first, &second, 0.95).unwrap();
         let (low, high) = found.interval.map(|i| (i.low, i.high)).unwrap();
-        assert!((found.ratio - 1.5).abs() < 0.01 && low > 1.47 && high < 1.53 && found.pairs == 6, "{found:?}");
+        assert!(
+            (found.ratio - 1.5).abs() < 0.01 && low > 1.47 && high < 1.53 && found.pairs == 6,
+            "{found:?}"
+        );
         let inverse = paired_ratio(&second, &first, 0.95).unwrap();
         assert!((inverse.ratio * found.ratio - 1.0).abs() < 1e-12);
     }
@@ -57,7 +61,8 @@ mod tests {
         assert_eq!(paired_ratio(&[], &[1.0], 0.95), None);
         assert_eq!(paired_ratio(&[1.0, 0.0], &[1.0, 1.0], 0.95), None);
         assert_eq!(paired_ratio(&[1.0], &[f64::NAN], 0.95), None);
-        // 2 and 8: geometric mean 4; too few for an interval. The third of the first side has no partner.
+        // 2 and 8: geometric mean 4; too few for an interval. The third of the first side has no
+        // partner.
         let found = paired_ratio(&[2.0, 8.0, 9.0], &[1.0, 1.0], 0.95).unwrap();
         assert!((found.ratio - 4.0).abs() < 1e-12 && found.interval.is_none() && found.pairs == 2);
     }

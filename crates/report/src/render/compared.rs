@@ -1,4 +1,5 @@
-//! The table of comparisons below a table of rows: what was compared, the ratio, where it lies and what may be said.
+//! The table of comparisons below a table of rows: what was compared, the ratio, where it lies and
+//! what may be said.
 
 use super::markdown::{line, pad};
 use crate::{Cell, Layout};
@@ -23,9 +24,9 @@ pub(super) fn table(layout: &Layout<'_>, comparisons: &[Comparison]) -> String {
         return String::new();
     }
     let head = line(COLUMNS.iter().map(|&(title, width)| pad(title, width)));
-    let rules = COLUMNS
-        .iter()
-        .map(|&(_, width)| format!("{}{}", "-".repeat(width.unsigned_abs() - 1), if width > 0 { ':' } else { '-' }));
+    let rules = COLUMNS.iter().map(|&(_, width)| {
+        format!("{}{}", "-".repeat(width.unsigned_abs() - 1), if width > 0 { ':' } else { '-' })
+    });
     let rows: String = comparisons.iter().map(|comparison| row(layout, comparison)).collect();
     format!("\n{head}{}{rows}", line(rules))
 }
@@ -49,7 +50,8 @@ fn row(layout: &Layout<'_>, c: &Comparison) -> String {
 /// The test with what else was varied, e.g. `tg128, n_threads 2`.
 fn test(layout: &Layout<'_>, c: &Comparison) -> String {
     let varied = layout.varied.iter().filter_map(|name| Some((name, c.params.get(*name)?)));
-    let varied: String = varied.map(|(name, value)| format!(", {name} {}", Cell::from(value).plain())).collect();
+    let varied: String =
+        varied.map(|(name, value)| format!(", {name} {}", Cell::from(value).plain())).collect();
     test_name(&c.params) + &varied
 }
 

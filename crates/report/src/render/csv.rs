@@ -1,11 +1,17 @@
-//! Comma-separated values: a line of names, then each value in quotes, as llama-bench writes it. An absent value is empty.
+//! Comma-separated values: a line of names, then each value in quotes, as llama-bench writes it. An
+//! absent value is empty.
 
 use super::{Render, Renderer};
 use crate::fields::{Column, drop_in_columns, own_columns};
 use crate::{Layout, Row};
 
-pub(super) const RENDERER: Renderer =
-    Renderer { name: "csv", help: "comma-separated values", streams: true, tells: false, new: || Box::new(Csv) };
+pub(super) const RENDERER: Renderer = Renderer {
+    name: "csv",
+    help: "comma-separated values",
+    streams: true,
+    tells: false,
+    new: || Box::new(Csv),
+};
 
 struct Csv;
 
@@ -20,7 +26,8 @@ impl Render for Csv {
     }
 
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
-        let values: Vec<_> = columns(layout).map(|column| quoted(&column.of(row).plain())).collect();
+        let values: Vec<_> =
+            columns(layout).map(|column| quoted(&column.of(row).plain())).collect();
         values.join(",") + "\n"
     }
 }

@@ -1,5 +1,5 @@
-//! JSON: one array of objects, or one object a line. llama-bench's fields and samples come first, then our own. A value that
-//! is absent is null.
+//! JSON: one array of objects, or one object a line. llama-bench's fields and samples come first,
+//! then our own. A value that is absent is null.
 
 use super::{Closing, Render, Renderer};
 use crate::fields::{drop_in_columns, own_columns};
@@ -33,7 +33,8 @@ impl Render for Json {
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
         let before = if std::mem::take(&mut self.first) { "" } else { ",\n" };
         let members = members(layout, row);
-        let lines: Vec<_> = members.iter().map(|(name, value)| format!("    \"{name}\": {value}")).collect();
+        let lines: Vec<_> =
+            members.iter().map(|(name, value)| format!("    \"{name}\": {value}")).collect();
         format!("{before}  {{\n{}\n  }}", lines.join(",\n"))
     }
 
@@ -51,7 +52,8 @@ impl Render for JsonLines {
 
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
         let members = members(layout, row);
-        let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
         format!("{{{}}}\n", members.join(", "))
     }
 }
@@ -64,12 +66,22 @@ fn members(layout: &Layout<'_>, row: &Row<'_>) -> Vec<(&'static str, String)> {
         members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
         return members;
     }
-    members.push(("samples_ns", list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect())));
+    members.push((
+        "samples_ns",
+        list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect()),
+    ));
     if layout.form == Form::BatchedBench {
-        let first = row.trial.samples.iter().map(|s| s.ttft_ns.map_or("null".to_owned(), |ns| ns.to_string()));
+        let first = row
+            .trial
+            .samples
+            .iter()
+            .map(|s| s.ttft_ns.map_or("null".to_owned(), |ns| ns.to_string()));
         members.push(("samples_pp_ns", list(first.collect())));
     }
-    members.push(("samples_ts", list(row.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")).collect())));
+    members.push((
+        "samples_ts",
+        list(row.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")).collect()),
+    ));
     members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
     members
 }

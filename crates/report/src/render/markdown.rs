@@ -1,12 +1,18 @@
-//! llama-bench's table to the character, with our columns to its right: a Markdown table that reads well as it is.
+//! llama-bench's table to the character, with our columns to its right: a Markdown table that reads
+//! well as it is.
 
 use super::{Closing, Render, Renderer, compared};
 use crate::fields::LLAMA_BENCH;
 use crate::{Cell, Form, Layout, Row};
 use pacemark_record::{BatchTimes, Env, Metric, Unit, stats};
 
-pub(super) const RENDERER: Renderer =
-    Renderer { name: "md", help: "a Markdown table", streams: true, tells: true, new: || Box::new(Markdown) };
+pub(super) const RENDERER: Renderer = Renderer {
+    name: "md",
+    help: "a Markdown table",
+    streams: true,
+    tells: true,
+    new: || Box::new(Markdown),
+};
 
 struct Markdown;
 
@@ -23,7 +29,8 @@ enum Of {
     Metric(&'static Metric),
 }
 
-/// Headings and widths of the parameters that appear only when they were varied, in llama-bench's order.
+/// Headings and widths of the parameters that appear only when they were varied, in llama-bench's
+/// order.
 const VARIED: &[(&str, &str, isize)] = &[
     ("n_cpu_moe", "n_cpu_moe", 10),
     ("cpu_mask", "cpu_mask", -10),
@@ -61,11 +68,17 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
         columns.push(Column { title: "t batch", width: 7, of: Of::Row(of) });
     }
     if layout.varied.contains(&"numa") {
-        let of = |row: &Row<'_>| row.trial.params.get("numa").and_then(|v| v.as_str()).unwrap_or("-").to_owned();
+        let of = |row: &Row<'_>| {
+            row.trial.params.get("numa").and_then(|v| v.as_str()).unwrap_or("-").to_owned()
+        };
         columns.push(Column { title: "numa", width: -10, of: Of::Row(of) });
     }
     let own = layout.metrics.iter().filter(|metric| metric.in_tables);
-    columns.extend(own.map(|metric| Column { title: metric.title, width: 10, of: Of::Metric(metric) }));
+    columns.extend(own.map(|metric| Column {
+        title: metric.title,
+        width: 10,
+        of: Of::Metric(metric),
+    }));
     columns
 }
 
@@ -81,7 +94,12 @@ fn load() -> Vec<Column> {
 
 /// A parameter in words; a dash where there is none.
 fn param(row: &Row<'_>, name: &str) -> String {
-    row.trial.params.get(name).map(Cell::from).filter(|c| *c != Cell::Absent).map_or("-".to_owned(), |c| c.plain())
+    row.trial
+        .params
+        .get(name)
+        .map(Cell::from)
+        .filter(|c| *c != Cell::Absent)
+        .map_or("-".to_owned(), |c| c.plain())
 }
 
 /// The load in a few words, e.g. `8 streams` or `20/s poisson`.
@@ -147,7 +165,9 @@ fn llama_bench(layout: &Layout<'_>) -> Vec<Column> {
         row("size", 10, |r| size(r.trial.model.bytes)),
         row("params", 10, |r| n_params(r.trial.model.n_params)),
         // Wide enough for names that llama-bench does not have, where there are several.
-        row("backend", if layout.varied.contains(&"backend") { -13 } else { -10 }, |r| r.trial.model.device.clone()),
+        row("backend", if layout.varied.contains(&"backend") { -13 } else { -10 }, |r| {
+            r.trial.model.device.clone()
+        }),
         Column { title: "threads", width: 7, of: Of::Field("n_threads") },
     ];
     columns.extend(varied(layout));
@@ -162,8 +182,10 @@ impl Render for Markdown {
         let titles = columns.iter().map(|c| pad(c.title, c.width));
         if layout.form == Form::BatchedBench {
             // Its rules fill the cells and align nothing.
-            let rules: String =
-                columns.iter().map(|c| format!("{}|", "-".repeat(c.width.unsigned_abs() + 2))).collect();
+            let rules: String = columns
+                .iter()
+                .map(|c| format!("{}|", "-".repeat(c.width.unsigned_abs() + 2)))
+                .collect();
             return format!("{}|{rules}\n", line(titles));
         }
         let rules = columns.iter().map(|c| {
@@ -187,7 +209,10 @@ impl Render for Markdown {
     fn end(&mut self, layout: &Layout<'_>, closing: &Closing<'_>) -> String {
         let notes: String = closing.notes.iter().map(|note| format!("\nnote: {note}\n")).collect();
         let Env { commit, build_number, .. } = closing.env;
-        format!("{}{notes}\nbuild: {commit} ({build_number})\n", compared::table(layout, closing.comparisons))
+        format!(
+            "{}{notes}\nbuild: {commit} ({build_number})\n",
+            compared::table(layout, closing.comparisons)
+        )
     }
 }
 
@@ -196,7 +221,8 @@ pub(super) fn line(cells: impl Iterator<Item = String>) -> String {
     format!("|{cells}\n")
 }
 
-/// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±` one more: the same.
+/// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±`
+/// one more: the same.
 pub(super) fn pad(text: &str, width: isize) -> String {
     let columns = width.unsigned_abs();
     if width < 0 { format!("{text:columns$}") } else { format!("{text:>columns$}") }
@@ -204,19 +230,28 @@ pub(super) fn pad(text: &str, width: isize) -> String {
 
 /// A parameter's value as the table shows it.
 fn field(row: &Row<'_>, name: &str) -> String {
-    LLAMA_BENCH.iter().find(|field| field.name == name).map_or(String::new(), |field| (field.of)(row, name).plain())
+    LLAMA_BENCH
+        .iter()
+        .find(|field| field.name == name)
+        .map_or(String::new(), |field| (field.of)(row, name).plain())
 }
 
 fn rate(row: &Row<'_>) -> String {
     let rates = row.trial.rates_ts();
-    format!("{:.2} ± {:.2}", stats::mean(&rates).unwrap_or(0.0), stats::sample_sd(&rates).unwrap_or(0.0))
+    format!(
+        "{:.2} ± {:.2}",
+        stats::mean(&rates).unwrap_or(0.0),
+        stats::sample_sd(&rates).unwrap_or(0.0)
+    )
 }
 
 /// A dash where there is no figure.
 pub(super) fn figure(metric: &Metric, row: &Row<'_>) -> String {
     let Some(value) = (metric.of)(row.trial) else { return "-".to_owned() };
     match metric.unit {
-        Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds => format!("{value:.2}"),
+        Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds => {
+            format!("{value:.2}")
+        }
         Unit::Bytes => size(value as u64),
         Unit::Ratio => format!("{:.1} %", value * 100.0),
         Unit::Count => format!("{value}"),
@@ -229,5 +264,9 @@ fn size(bytes: u64) -> String {
 }
 
 fn n_params(n: u64) -> String {
-    if n < 1_000_000_000 { format!("{:.2} M", n as f64 / 1e6) } else { format!("{:.2} B", n as f64 / 1e9) }
+    if n < 1_000_000_000 {
+        format!("{:.2} M", n as f64 / 1e6)
+    } else {
+        format!("{:.2} B", n as f64 / 1e9)
+    }
 }

@@ -1,4 +1,5 @@
-//! Output formats. A renderer is asked for the text before the rows, of each row as it is measured, and after the rows.
+//! Output formats. A renderer is asked for the text before the rows, of each row as it is measured,
+//! and after the rows.
 
 mod compared;
 mod csv;
@@ -40,7 +41,8 @@ pub struct Renderer {
     pub name: &'static str,
     /// One line on what it is for.
     pub help: &'static str,
-    /// Rows mean something before the last has come; otherwise the output is written whole at the end.
+    /// Rows mean something before the last has come; otherwise the output is written whole at the
+    /// end.
     pub streams: bool,
     /// It is for reading: comparisons and notes are written below the rows.
     pub tells: bool,

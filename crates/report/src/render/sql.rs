@@ -20,8 +20,13 @@ fn columns(layout: &Layout<'_>) -> Vec<Column> {
 
 impl Render for Sql {
     fn begin(&mut self, layout: &Layout<'_>) -> String {
-        let lines: Vec<_> = columns(layout).iter().map(|c| format!("  {} {}", c.name, c.kind.sql())).collect();
-        format!("CREATE TABLE IF NOT EXISTS {} (\n{}\n);\n\n", layout.form.table(), lines.join(",\n"))
+        let lines: Vec<_> =
+            columns(layout).iter().map(|c| format!("  {} {}", c.name, c.kind.sql())).collect();
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (\n{}\n);\n\n",
+            layout.form.table(),
+            lines.join(",\n")
+        )
     }
 
     fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
@@ -33,7 +38,8 @@ impl Render for Sql {
     }
 }
 
-/// llama-bench quotes every value, numbers too: the column's type turns them back. Its quotes within values are not doubled.
+/// llama-bench quotes every value, numbers too: the column's type turns them back. Its quotes
+/// within values are not doubled.
 fn literal(cell: &Cell) -> String {
     match cell {
         Cell::Absent => "NULL".to_owned(),

@@ -1,7 +1,8 @@
-//! A block of lines for each row, for reading on a terminal: figures by name, and distributions side by side.
+//! A block of lines for each row, for reading on a terminal: figures by name, and distributions
+//! side by side.
 //!
-//! Which figures belong together is in their names: `ttft_ms_p50` and `ttft_ms_p99` are one line. What is absent is a dash,
-//! or no line where all of it is.
+//! Which figures belong together is in their names: `ttft_ms_p50` and `ttft_ms_p99` are one line.
+//! What is absent is a dash, or no line where all of it is.
 
 use super::markdown::{figure, load_name};
 use super::{Closing, Render, Renderer};
@@ -63,17 +64,23 @@ impl Render for Table {
             // The ends of an interval are shown with what they bound.
             let is_end = metric.name.ends_with("_low") || metric.name.ends_with("_high");
             if !is_end && (metric.of)(row.trial).is_some() {
-                text += &format!("  {:NAMES$} {}\n", metric.title, with_interval(layout, row, metric));
+                text +=
+                    &format!("  {:NAMES$} {}\n", metric.title, with_interval(layout, row, metric));
             }
         }
         if layout.form == Form::Load
             && let Some(Grade { name, tokens_per_second, ttft_ms }) = row.trial.grade()
         {
-            text += &format!("  {:NAMES$} {name} ({tokens_per_second:.1} t/s, ttft {ttft_ms:.0} ms)\n", "grade");
+            text += &format!(
+                "  {:NAMES$} {name} ({tokens_per_second:.1} t/s, ttft {ttft_ms:.0} ms)\n",
+                "grade"
+            );
         }
-        let mut stems: Vec<&str> = spread.iter().filter_map(|metric| Some(ending(metric)?.0)).collect();
+        let mut stems: Vec<&str> =
+            spread.iter().filter_map(|metric| Some(ending(metric)?.0)).collect();
         stems.dedup();
-        let lines: String = stems.iter().filter_map(|stem| self.distribution(layout, row, stem)).collect();
+        let lines: String =
+            stems.iter().filter_map(|stem| self.distribution(layout, row, stem)).collect();
         if !lines.is_empty() {
             let heads: String = COLUMNS.iter().map(|column| format!("{column:>10}")).collect();
             text += &format!("  {:NAMES$}{heads}\n{lines}", "ms");
@@ -103,8 +110,13 @@ impl Render for Table {
             let needs = PERCENTILES
                 .iter()
                 .filter(|(name, _)| self.suppressed.contains(name))
-                .filter_map(|(name, p)| Some(format!("{name} takes {}", stats::least_samples(*p, stats::CONFIDENCE)?)));
-            text += &format!("-: not enough for its 95 % interval: {}\n", needs.collect::<Vec<_>>().join(", "));
+                .filter_map(|(name, p)| {
+                    Some(format!("{name} takes {}", stats::least_samples(*p, stats::CONFIDENCE)?))
+                });
+            text += &format!(
+                "-: not enough for its 95 % interval: {}\n",
+                needs.collect::<Vec<_>>().join(", ")
+            );
         }
         text.extend(closing.notes.iter().map(|note| format!("note: {note}\n")));
         text + &format!("build: {} ({})\n", closing.env.commit, closing.env.build_number)
@@ -119,9 +131,13 @@ fn summary<'a>(layout: &Layout<'a>) -> impl Iterator<Item = &'a Metric> + use<'a
 
 fn heading(layout: &Layout<'_>, row: &Row<'_>) -> String {
     match layout.form {
-        Form::LlamaBench | Form::BatchedBench => format!("{}, {}", row.trial.model.model_type, row.trial.test_name()),
+        Form::LlamaBench | Form::BatchedBench => {
+            format!("{}, {}", row.trial.model.model_type, row.trial.test_name())
+        }
         Form::Load => {
-            let text = |name: &str| row.trial.params.get(name).and_then(|value| value.as_str()).unwrap_or("-");
+            let text = |name: &str| {
+                row.trial.params.get(name).and_then(|value| value.as_str()).unwrap_or("-")
+            };
             let lengths = format!("{} → {} tokens", text("input_lengths"), text("output_lengths"));
             format!("{}, {}, {lengths}, {}", load_name(row), text("model"), text("url"))
         }
@@ -159,8 +175,10 @@ impl Table {
             let absent = COLUMNS.iter().zip(&found).filter(|(_, value)| value.is_none());
             self.suppressed.extend(absent.map(|(name, _)| *name));
         }
-        let cells: String =
-            figures.iter().map(|metric| format!("{:>10}", metric.map_or("-".to_owned(), |m| figure(m, row)))).collect();
+        let cells: String = figures
+            .iter()
+            .map(|metric| format!("{:>10}", metric.map_or("-".to_owned(), |m| figure(m, row))))
+            .collect();
         let name = stem.trim_end_matches("_ms").replace('_', " ");
         Some(format!("  {name:NAMES$}{cells}\n"))
     }
@@ -174,7 +192,8 @@ fn with_interval(layout: &Layout<'_>, row: &Row<'_>, metric: &Metric) -> String 
         (end.of)(row.trial).map(|_| figure(end, row))
     };
     let verdict = if metric.name == "output_ts_steady" { row.trial.steady() } else { None };
-    let verdict = verdict.map_or(String::new(), |steady| format!(", {}", steady.verdict.name().replace('_', " ")));
+    let verdict = verdict
+        .map_or(String::new(), |steady| format!(", {}", steady.verdict.name().replace('_', " ")));
     let shown = figure(metric, row);
     match end("_low").zip(end("_high")) {
         Some((low, high)) => format!("{shown} ({low} to {high}){verdict}"),

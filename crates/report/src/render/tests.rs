@@ -7,13 +7,20 @@ use pacemark_record::{Better, Compared, Metric, Model, Sample, Trial, Unit, comp
 use serde_json::{Value, json};
 
 const METRICS: &[Metric] = &[
-    metric("ttft_ms", "ttft ms", Unit::Milliseconds, |t| Some(t.samples[0].ttft_ns? as f64 / 1e6)).shown(),
+    metric("ttft_ms", "ttft ms", Unit::Milliseconds, |t| Some(t.samples[0].ttft_ns? as f64 / 1e6))
+        .shown(),
     metric("tpot_ms_p50", "tpot p50", Unit::Milliseconds, |_| None).shown(),
-    metric("peak_rss_bytes", "peak RSS", Unit::Bytes, |t| t.peak_rss_bytes.map(|b| b as f64)).shown(),
+    metric("peak_rss_bytes", "peak RSS", Unit::Bytes, |t| t.peak_rss_bytes.map(|b| b as f64))
+        .shown(),
     metric("drift", "drift", Unit::Ratio, |_| Some(-0.015)),
 ];
 
-const fn metric(name: &'static str, title: &'static str, unit: Unit, of: fn(&Trial) -> Option<f64>) -> Metric {
+const fn metric(
+    name: &'static str,
+    title: &'static str,
+    unit: Unit,
+    of: fn(&Trial) -> Option<f64>,
+) -> Metric {
     Metric { name, title, unit, better: Better::Neither, help: "", of, in_tables: false }
 }
 
@@ -39,8 +46,11 @@ fn trial(n_prompt: u64, n_gen: u64, n_depth: u64, elapsed_ns: &[u64]) -> Trial {
         "n_prompt": n_prompt, "n_gen": n_gen, "n_depth": n_depth,
     });
     let Value::Object(params) = params else { unreachable!() };
-    let samples =
-        elapsed_ns.iter().map(|&elapsed_ns| Sample { elapsed_ns, ttft_ns: Some(elapsed_ns / 2), ..Sample::default() });
+    let samples = elapsed_ns.iter().map(|&elapsed_ns| Sample {
+        elapsed_ns,
+        ttft_ns: Some(elapsed_ns / 2),
+        ..Sample::default()
+    });
     Trial {
         started_unix_s: 1_790_290_599,
         model: Model {
@@ -80,7 +90,10 @@ fn render(name: &str, varied: &[&'static str]) -> String {
 #[test]
 fn markdown_is_llama_benchs_table_then_ours() {
     insta::assert_snapshot!(render("md", &[]));
-    insta::assert_snapshot!("markdown_varied", render("md", &["flash_attn", "n_ubatch", "n_depth", "load_mode"]));
+    insta::assert_snapshot!(
+        "markdown_varied",
+        render("md", &["flash_attn", "n_ubatch", "n_depth", "load_mode"])
+    );
 }
 
 #[test]
@@ -107,10 +120,12 @@ fn formats_for_programs() {
 #[test]
 fn json_reads_back_and_keeps_llama_benchs_order() {
     let rows: Value = serde_json::from_str(&render("json", &[])).unwrap();
-    let lines: Vec<Value> = render("jsonl", &[]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        render("jsonl", &[]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.as_array().unwrap(), &lines);
     let names: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected: Vec<_> = LLAMA_BENCH.iter().map(|f| f.name).chain(["samples_ns", "samples_ts", "isa"]).collect();
+    let expected: Vec<_> =
+        LLAMA_BENCH.iter().map(|f| f.name).chain(["samples_ns", "samples_ts", "isa"]).collect();
     assert_eq!(names[..expected.len()], expected);
     assert_eq!(lines[0]["avg_ns"], 98_978_370);
     assert_eq!(lines[1]["tpot_ms_p50"], Value::Null);
@@ -119,28 +134,38 @@ fn json_reads_back_and_keeps_llama_benchs_order() {
 /// Two backends, the second 2.5 times as slow, and a note.
 #[test]
 fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
-    let figure = Compared { name: "avg_ts", title: "t/s", better: Better::Higher, each: Trial::rates_ts };
+    let figure =
+        Compared { name: "avg_ts", title: "t/s", better: Better::Higher, each: Trial::rates_ts };
     let first = trial(64, 0, 0, &[100, 101, 99, 100, 102]);
     let mut second = trial(64, 0, 0, &[250, 253, 247, 251, 255]);
     second.model.backend = "llama-cpp".into();
     second.model.device = "llama.cpp CPU".into();
     let comparisons = vec![compare(&first, &second, &figure).unwrap()];
-    let layout = Layout { varied: &["backend", "n_threads"], metrics: METRICS, form: Form::LlamaBench };
+    let layout =
+        Layout { varied: &["backend", "n_threads"], metrics: METRICS, form: Form::LlamaBench };
     let env = env();
     let render = |name: &str| {
         let mut renderer = (find(name).unwrap().new)();
         let mut text = renderer.begin(&layout);
         text += &renderer.row(&layout, &Row { env: &env, trial: &first, comparisons: &[] });
-        text += &renderer.row(&layout, &Row { env: &env, trial: &second, comparisons: &comparisons });
+        text +=
+            &renderer.row(&layout, &Row { env: &env, trial: &second, comparisons: &comparisons });
         let notes = ["pp64: it was noisy".to_owned()];
-        text + &renderer.end(&layout, &Closing { env: &env, comparisons: &comparisons, notes: &notes })
+        text + &renderer
+            .end(&layout, &Closing { env: &env, comparisons: &comparisons, notes: &notes })
     };
     insta::assert_snapshot!("markdown_compared", render("md"));
     let rows: Value = serde_json::from_str(&render("json")).unwrap();
     assert_eq!(rows[0]["comparisons"], json!([]));
     let found = &rows[1]["comparisons"][0];
-    assert_eq!((&found["metric"], &found["verdict"], &found["pairs"]), (&json!("avg_ts"), &json!("faster"), &json!(5)));
-    assert!(found["ci95_low"].as_f64() < Some(2.5) && found["ci95_high"].as_f64() > Some(2.5), "{found}");
+    assert_eq!(
+        (&found["metric"], &found["verdict"], &found["pairs"]),
+        (&json!("avg_ts"), &json!("faster"), &json!(5))
+    );
+    assert!(
+        found["ci95_low"].as_f64() < Some(2.5) && found["ci95_high"].as_f64() > Some(2.5),
+        "{found}"
+    );
     assert!(render("csv").contains(r#"[{""metric"":""avg_ts"""#), "{}", render("csv"));
 }
 
@@ -184,8 +209,14 @@ fn a_batch_is_llama_batched_benchs_table_then_ours() {
         "n_kv_max,n_batch,n_ubatch,flash_attn,is_pp_shared,n_gpu_layers,n_threads,n_threads_batch,pp,tg,pl,n_kv,t_pp,\
          speed_pp,t_tg,speed_tg,t,speed"
     );
-    assert_eq!((&rows[0]["pl"], &rows[0]["n_kv"], &rows[0]["speed_tg"]), (&json!(8), &json!(656), &json!(200.0)));
+    assert_eq!(
+        (&rows[0]["pl"], &rows[0]["n_kv"], &rows[0]["speed_tg"]),
+        (&json!(8), &json!(656), &json!(200.0))
+    );
     assert_eq!(rows[0]["samples_pp_ns"], json!([400_000_000, 400_000_000]));
-    assert!(render("sql").starts_with("CREATE TABLE IF NOT EXISTS llama_batched_bench (\n  n_kv_max INTEGER,"));
+    assert!(
+        render("sql")
+            .starts_with("CREATE TABLE IF NOT EXISTS llama_batched_bench (\n  n_kv_max INTEGER,")
+    );
     assert!(render("csv").starts_with("n_kv_max,n_batch,"));
 }

@@ -1,5 +1,5 @@
-//! What HTTP asks of a server and hyper leaves to it: that a request names one host, and that an answer reaches a client that is
-//! still sending.
+//! What HTTP asks of a server and hyper leaves to it: that a request names one host, and that an
+//! answer reaches a client that is still sending.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -16,7 +16,8 @@ use std::time::Duration;
 /// How long what a client still sends is read and thrown away after its answer.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Marks a request of HTTP/1.1 without a Host, or any with several (RFC 9112, 3.2), and lets no body be left unread.
+/// Marks a request of HTTP/1.1 without a Host, or any with several (RFC 9112, 3.2), and lets no
+/// body be left unread.
 pub async fn strict(request: Request, next: Next) -> Response {
     let n_hosts = request.headers().get_all(header::HOST).iter().count();
     let mut request = request.map(Lingering::around);
@@ -26,12 +27,13 @@ pub async fn strict(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// So many Host headers came, which is not one: for whoever answers requests, since a call without a socket needs none.
+/// So many Host headers came, which is not one: for whoever answers requests, since a call without
+/// a socket needs none.
 #[derive(Clone, Copy, Debug)]
 pub struct WrongHosts(pub usize);
 
-/// A body that is read to its end even if its reader has seen enough. A connection that is closed while bytes arrive resets, and
-/// a client that sends all before it reads never sees the answer.
+/// A body that is read to its end even if its reader has seen enough. A connection that is closed
+/// while bytes arrive resets, and a client that sends all before it reads never sees the answer.
 struct Lingering(Option<Body>);
 
 impl Lingering {
@@ -44,7 +46,10 @@ impl http_body::Body for Lingering {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let Some(body) = self.0.as_mut() else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(cx);
         if matches!(frame, Poll::Ready(None | Some(Err(_)))) {

@@ -23,7 +23,8 @@ const MAX_BUFFER: usize = 64 << 10;
 const NO_ROOM: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
     content-length: 123\r\n\r\n\
     {\"error\":{\"message\":\"too many connections; try again\",\"type\":\"rate_limit_error\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}";
-/// Pause after an error of the system's, such as no file descriptors left, and how long nothing more is said of it.
+/// Pause after an error of the system's, such as no file descriptors left, and how long nothing
+/// more is said of it.
 const PAUSE: Duration = Duration::from_millis(50);
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 
@@ -54,13 +55,20 @@ impl Complaint {
             Ok((limit, _)) => format!("; this process may have {limit} files open (ulimit -n)"),
             Err(_) => String::new(),
         };
-        log::line(format_args!("error: cannot accept a connection: {error}; {n_open} are open{limit}"));
+        log::line(format_args!(
+            "error: cannot accept a connection: {error}; {n_open} are open{limit}"
+        ));
     }
 }
 
-/// Serves `router` on `listener` until told to drain; returns when all connections have ended or been let go, and says whether none
-/// had to be.
-pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage: watch::Sender<Stage>) -> bool {
+/// Serves `router` on `listener` until told to drain; returns when all connections have ended or
+/// been let go, and says whether none had to be.
+pub async fn listen(
+    app: Arc<App>,
+    router: Router,
+    listener: TcpListener,
+    stage: watch::Sender<Stage>,
+) -> bool {
     let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(max));
     let mut told = stage.subscribe();
@@ -76,13 +84,21 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
         };
         match accepted {
             Ok((stream, _)) => match room.clone().try_acquire_owned() {
-                Ok(place) => {
-                    drop(tokio::spawn(connection(app.clone(), router.clone(), stream, stage.subscribe(), place)))
-                }
+                Ok(place) => drop(tokio::spawn(connection(
+                    app.clone(),
+                    router.clone(),
+                    stream,
+                    stage.subscribe(),
+                    place,
+                ))),
                 Err(_) => drop(stream.try_write(NO_ROOM)),
             },
             // These concern one connection that is gone already.
-            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+                ) => {}
             Err(error) => {
                 complaint.about(&error, max - room.available_permits());
                 tokio::time::sleep(PAUSE).await;
@@ -103,7 +119,9 @@ pub async fn listen(app: Arc<App>, router: Router, listener: TcpListener, stage:
     let (answers, open) = (app.admission.taken(), max - room.available_permits());
     let connections = open + app.cut.load(Relaxed);
     if connections > 0 {
-        log::line(format_args!("error: ended with {answers} answers and {connections} connections under way"));
+        log::line(format_args!(
+            "error: ended with {answers} answers and {connections} connections under way"
+        ));
     }
     stage.send_replace(Stage::Ended);
     connections == 0

@@ -22,7 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-/// Connections that may wait to be accepted; Linux takes at most `net.core.somaxconn` of them, 4096 by default.
+/// Connections that may wait to be accepted; Linux takes at most `net.core.somaxconn` of them, 4096
+/// by default.
 const WAITING_CONNECTIONS: i32 = 4096;
 
 /// How long the end waits for the log to be read.
@@ -39,7 +40,11 @@ pub struct Running {
 }
 
 /// Serves `service` on `listener`, on threads of its own.
-pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener) -> io::Result<Running> {
+pub fn start(
+    service: Arc<dyn Service>,
+    options: Options,
+    listener: TcpListener,
+) -> io::Result<Running> {
     let runtime = runtime(options.n_threads)?;
     let app = App::new(service, options);
     app.hub.run(runtime.handle());
@@ -51,12 +56,13 @@ pub fn start(service: Arc<dyn Service>, options: Options, listener: TcpListener)
         let _inside = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?
     };
-    let listening = runtime.spawn(listen(app.clone(), routes::router(app.clone()), listener, stage.clone()));
+    let listening =
+        runtime.spawn(listen(app.clone(), routes::router(app.clone()), listener, stage.clone()));
     Ok(Running { address, app, stage, listening, runtime: Some(runtime) })
 }
 
-/// More connections may wait to be accepted than the standard library's 128. Where thousands come at once, the system of one
-/// that finds no room tries again after a second.
+/// More connections may wait to be accepted than the standard library's 128. Where thousands come
+/// at once, the system of one that finds no room tries again after a second.
 fn lengthen_queue(listener: &TcpListener) {
     // It listens already: where this is refused, with the queue that it has.
     let _ = Backlog::new(WAITING_CONNECTIONS).and_then(|backlog| socket::listen(listener, backlog));
@@ -96,7 +102,8 @@ impl Running {
     pub fn drain_on_signals(&self, hangup: bool) -> io::Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         let _inside = runtime.enter();
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut hangup = if hangup { Some(signal(SignalKind::hangup())?) } else { None };
         let (app, stage) = (self.app.clone(), self.stage.clone());
         runtime.spawn(async move {
@@ -181,15 +188,17 @@ mod tests {
     #[test]
     fn a_crowd_is_let_in_at_once() {
         let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
-        if most.ok().and_then(|text| text.trim().parse().ok()).is_none_or(|most: usize| most < 400) {
+        if most.ok().and_then(|text| text.trim().parse().ok()).is_none_or(|most: usize| most < 400)
+        {
             return; // this system does not let it
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         lengthen_queue(&listener);
         // Nobody accepts them.
         let address = listener.local_addr().unwrap();
-        let connected: Vec<_> =
-            (0..400).map_while(|_| TcpStream::connect_timeout(&address, Duration::from_secs(20)).ok()).collect();
+        let connected: Vec<_> = (0..400)
+            .map_while(|_| TcpStream::connect_timeout(&address, Duration::from_secs(20)).ok())
+            .collect();
         assert_eq!(connected.len(), 400);
     }
 }

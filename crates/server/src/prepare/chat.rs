@@ -25,14 +25,21 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     if let Some(add) = request.add_generation_prompt {
         extra.insert("add_generation_prompt".into(), Value::Bool(add));
     }
-    let tools = request.tools.as_deref().filter(|_| choice.shown).map(|tools| (tools, choice.teller));
+    let tools =
+        request.tools.as_deref().filter(|_| choice.shown).map(|tools| (tools, choice.teller));
     let text = conversation(context, std::mem::take(&mut request.messages), tools, extra)?;
     let tokenizer = context.text()?;
     let special = request.add_special_tokens == Some(true);
     let prompt = if special { tokenizer.encode(&text, true) } else { tokenizer.encode_chat(&text) };
     context.check_tokens("messages", &prompt)?;
     let asked = sampling::asked_tokens(&request.sampling);
-    let taken = sampling::set_max_tokens(context, &mut model, ("messages", prompt.len()), asked, usize::MAX)?;
+    let taken = sampling::set_max_tokens(
+        context,
+        &mut model,
+        ("messages", prompt.len()),
+        asked,
+        usize::MAX,
+    )?;
     Ok(Job {
         requests: fan_out(vec![prompt], n, &model),
         n,
@@ -47,7 +54,11 @@ pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
 }
 
 /// Whether log-probabilities are told, and how many alternatives the model is asked for.
-fn logprobs(context: &Context<'_>, request: &ChatRequest, model: &mut GenerateRequest) -> Result<bool> {
+fn logprobs(
+    context: &Context<'_>,
+    request: &ChatRequest,
+    model: &mut GenerateRequest,
+) -> Result<bool> {
     let n_probs = request.sampling.n_probs.filter(|n| *n > 0);
     let (field, n_top) = match (request.top_logprobs, n_probs) {
         (None, Some(n)) => ("n_probs", Some(n)),
@@ -55,7 +66,10 @@ fn logprobs(context: &Context<'_>, request: &ChatRequest, model: &mut GenerateRe
     };
     let told = request.logprobs.unwrap_or(n_probs.is_some());
     if !told && n_top.is_some_and(|n| n > 0) {
-        return Err(ApiError::field(field, format!("{field}: expected logprobs to be true with it")));
+        return Err(ApiError::field(
+            field,
+            format!("{field}: expected logprobs to be true with it"),
+        ));
     }
     if told {
         sampling::check_logprobs(context, "logprobs")?;
@@ -74,19 +88,25 @@ pub fn conversation(
     if messages.is_empty() {
         return Err(ApiError::field("messages", "messages: expected at least one message"));
     }
-    let messages =
-        messages.into_iter().enumerate().map(|(i, message)| for_template(i, message)).collect::<Result<_>>()?;
+    let messages = messages
+        .into_iter()
+        .enumerate()
+        .map(|(i, message)| for_template(i, message))
+        .collect::<Result<_>>()?;
     let tell_tools = tools.is_some_and(|(_, teller)| teller != Teller::Template);
     let tools = tools.filter(|(tools, _)| !tools.is_empty()).map(|(tools, _)| json!(tools));
     let text = context.text()?;
-    text.render(&Chat { messages, tools, tell_tools, extra }).map_err(|error| ApiError::from(error).about("messages"))
+    text.render(&Chat { messages, tools, tell_tools, extra })
+        .map_err(|error| ApiError::from(error).about("messages"))
 }
 
-/// A message as templates know it: text as one string. What else was sent with it is the template's affair.
+/// A message as templates know it: text as one string. What else was sent with it is the template's
+/// affair.
 fn for_template(i: usize, message: Message) -> Result<Value> {
     let field = |name: &str| format!("messages[{i}].{name}");
     if !ROLES.contains(&message.role.as_str()) {
-        let message = format!("{}: expected one of {ROLES:?}, found {:?}", field("role"), message.role);
+        let message =
+            format!("{}: expected one of {ROLES:?}, found {:?}", field("role"), message.role);
         return Err(ApiError::field(field("role"), message));
     }
     // Templates know `system`; OpenAI renamed it.
@@ -95,7 +115,10 @@ fn for_template(i: usize, message: Message) -> Result<Value> {
     object["content"] = match message.content {
         None if role == "assistant" && message.tool_calls.is_some() => Value::Null,
         None => {
-            let message = format!("{}: expected a string or an array of parts, found nothing", field("content"));
+            let message = format!(
+                "{}: expected a string or an array of parts, found nothing",
+                field("content")
+            );
             return Err(ApiError::field(field("content"), message));
         }
         Some(Content::Text(text)) => Value::String(text),
@@ -122,10 +145,14 @@ fn joined(field: &str, parts: Vec<ContentPart>) -> Result<String> {
         match (part.kind.as_str(), part.text) {
             ("text", Some(text)) => texts.push(text),
             ("text", None) => {
-                return Err(ApiError::field(format!("{field}[{i}].text"), format!("{field}[{i}].text: missing")));
+                return Err(ApiError::field(
+                    format!("{field}[{i}].text"),
+                    format!("{field}[{i}].text: missing"),
+                ));
             }
             (kind, _) => {
-                let message = format!("{field}[{i}].type: this model takes \"text\" only, found {kind:?}");
+                let message =
+                    format!("{field}[{i}].type: this model takes \"text\" only, found {kind:?}");
                 return Err(ApiError::unsupported(format!("{field}[{i}].type"), message));
             }
         }

@@ -27,15 +27,24 @@ pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
         Prompt::Text(text) if context.options.log_prompts => Some(text.clone()),
         _ => None,
     };
-    let prompts = context.tokens("prompt", request.prompt, request.add_special_tokens.unwrap_or(true))?;
+    let prompts =
+        context.tokens("prompt", request.prompt, request.add_special_tokens.unwrap_or(true))?;
     if prompts.len() * n > MAX_ANSWERS {
-        let message =
-            format!("n: expected at most {MAX_ANSWERS} answers in all, found {} prompts × {n}", prompts.len());
+        let message = format!(
+            "n: expected at most {MAX_ANSWERS} answers in all, found {} prompts × {n}",
+            prompts.len()
+        );
         return Err(ApiError::field("n", message));
     }
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
     let asked = sampling::asked_tokens(&request.sampling);
-    let taken = sampling::set_max_tokens(context, &mut model, ("prompt", longest), asked, DEFAULT_MAX_TOKENS)?;
+    let taken = sampling::set_max_tokens(
+        context,
+        &mut model,
+        ("prompt", longest),
+        asked,
+        DEFAULT_MAX_TOKENS,
+    )?;
     Ok(Job {
         requests: fan_out(prompts, n, &model),
         n,

@@ -24,7 +24,9 @@ pub fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(Body::Embedding, &request.extra)?;
     if !context.service.capabilities().embeddings {
-        return Err(ApiError::invalid("this model computes no embeddings").coded("unsupported_parameter"));
+        return Err(
+            ApiError::invalid("this model computes no embeddings").coded("unsupported_parameter")
+        );
     }
     let pooling = request.pooling.map(|pooling| match pooling {
         PoolingType::Mean => Pooling::Mean,

@@ -1,7 +1,8 @@
 //! The form that the output is to have, whichever of its many names was used.
 //!
-//! OpenAI calls it `response_format`, vLLM `structured_outputs` and before that `guided_…`, llama-server `json_schema` and
-//! `grammar`. What a form means is the service's affair; that two of them contradict each other is found here.
+//! OpenAI calls it `response_format`, vLLM `structured_outputs` and before that `guided_…`,
+//! llama-server `json_schema` and `grammar`. What a form means is the service's affair; that two of
+//! them contradict each other is found here.
 
 use super::Context;
 use crate::error::{ApiError, Result};
@@ -15,11 +16,16 @@ const MAX_GRAMMAR_BYTES: usize = 64 << 10;
 /// Refuses a constraint that the service could not keep to.
 pub fn check_constraint(context: &Context<'_>, constraint: &Constraint, field: &str) -> Result<()> {
     if !context.service.capabilities().constraints {
-        return Err(ApiError::unsupported(field, format!("{field}: this model's output cannot be constrained")));
+        return Err(ApiError::unsupported(
+            field,
+            format!("{field}: this model's output cannot be constrained"),
+        ));
     }
     let found = constraint.source().len();
     if found > MAX_GRAMMAR_BYTES {
-        let message = format!("{field}: expected at most {MAX_GRAMMAR_BYTES} bytes of grammar, found {found}");
+        let message = format!(
+            "{field}: expected at most {MAX_GRAMMAR_BYTES} bytes of grammar, found {found}"
+        );
         return Err(ApiError::field(field, message));
     }
     Ok(())
@@ -43,14 +49,17 @@ pub fn constraint(context: &Context<'_>, sampling: &Sampling) -> Result<Option<C
             found.push((field, by_schema(field, schema, &whitespace)?));
         }
     }
-    for (field, regex) in [("guided_regex", &sampling.guided_regex), ("structured_outputs.regex", &structured.regex)] {
+    for (field, regex) in
+        [("guided_regex", &sampling.guided_regex), ("structured_outputs.regex", &structured.regex)]
+    {
         if let Some(regex) = regex {
             found.push((field, Constraint::Regex(regex.clone())));
         }
     }
-    for (field, choice) in
-        [("guided_choice", &sampling.guided_choice), ("structured_outputs.choice", &structured.choice)]
-    {
+    for (field, choice) in [
+        ("guided_choice", &sampling.guided_choice),
+        ("structured_outputs.choice", &structured.choice),
+    ] {
         if let Some(choice) = choice {
             found.push((field, one_of(field, choice)?));
         }
@@ -93,14 +102,22 @@ fn refuse_unknown(structured: &StructuredOutputs) -> Result<()> {
     }
 }
 
-fn response_format(format: Option<&ResponseFormat>, whitespace: &Whitespace) -> Result<Option<Constraint>> {
+fn response_format(
+    format: Option<&ResponseFormat>,
+    whitespace: &Whitespace,
+) -> Result<Option<Constraint>> {
     let field = "response_format";
     let schema = match format {
         None | Some(ResponseFormat::Text) => return Ok(None),
-        Some(ResponseFormat::JsonObject { schema: None }) => return Ok(Some(any_object(whitespace))),
+        Some(ResponseFormat::JsonObject { schema: None }) => {
+            return Ok(Some(any_object(whitespace)));
+        }
         Some(ResponseFormat::JsonObject { schema: Some(schema) }) => schema,
         Some(ResponseFormat::JsonSchema { json_schema: None, schema: None }) => {
-            return Err(ApiError::field("response_format.json_schema", "response_format.json_schema: missing"));
+            return Err(ApiError::field(
+                "response_format.json_schema",
+                "response_format.json_schema: missing",
+            ));
         }
         Some(ResponseFormat::JsonSchema { json_schema: None, schema: Some(schema) }) => schema,
         Some(ResponseFormat::JsonSchema { json_schema: Some(named), .. }) => {
@@ -117,15 +134,22 @@ fn whitespace(sampling: &Sampling, structured: &StructuredOutputs) -> Result<Whi
         ("guided_whitespace_pattern", &sampling.guided_whitespace_pattern),
         ("structured_outputs.whitespace_pattern", &structured.whitespace_pattern),
     ];
-    let mut patterns = patterns.iter().filter_map(|(field, pattern)| pattern.as_ref().map(|pattern| (*field, pattern)));
+    let mut patterns = patterns
+        .iter()
+        .filter_map(|(field, pattern)| pattern.as_ref().map(|pattern| (*field, pattern)));
     match (patterns.next(), patterns.next()) {
         (Some((field, _)), None) if none => Err(ApiError::field(
             field,
             format!("{field}: structured_outputs.disable_any_whitespace says that there is none"),
         )),
-        (Some(_), Some((field, _))) => Err(ApiError::field(field, format!("{field}: the pattern is given twice"))),
+        (Some(_), Some((field, _))) => {
+            Err(ApiError::field(field, format!("{field}: the pattern is given twice")))
+        }
         (Some((field, pattern)), None) if pattern.len() > MAX_GRAMMAR_BYTES => {
-            let message = format!("{field}: expected at most {MAX_GRAMMAR_BYTES} bytes, found {}", pattern.len());
+            let message = format!(
+                "{field}: expected at most {MAX_GRAMMAR_BYTES} bytes, found {}",
+                pattern.len()
+            );
             Err(ApiError::field(field, message))
         }
         (Some((_, pattern)), None) => Ok(Whitespace::Pattern(pattern.clone())),
@@ -141,10 +165,17 @@ fn any_object(whitespace: &Whitespace) -> Constraint {
 fn by_schema(field: &str, schema: &Value, whitespace: &Whitespace) -> Result<Constraint> {
     let schema = match schema {
         Value::Object(_) | Value::Bool(_) => schema.to_string(),
-        Value::String(text) if matches!(serde_json::from_str(text), Ok(Value::Object(_) | Value::Bool(_))) => {
+        Value::String(text)
+            if matches!(serde_json::from_str(text), Ok(Value::Object(_) | Value::Bool(_))) =>
+        {
             text.clone()
         }
-        _ => return Err(ApiError::field(field, format!("{field}: expected a JSON schema, found something else"))),
+        _ => {
+            return Err(ApiError::field(
+                field,
+                format!("{field}: expected a JSON schema, found something else"),
+            ));
+        }
     };
     Ok(Constraint::Json(JsonForm { schema, whitespace: whitespace.clone() }))
 }
@@ -155,7 +186,8 @@ fn one_of(field: &str, choice: &[String]) -> Result<Constraint> {
         return Err(ApiError::field(field, format!("{field}: expected at least one text")));
     }
     let escaped = choice.iter().map(|text| {
-        let special = |c: char| if c.is_ascii_punctuation() { format!("\\{c}") } else { c.to_string() };
+        let special =
+            |c: char| if c.is_ascii_punctuation() { format!("\\{c}") } else { c.to_string() };
         text.chars().map(special).collect::<String>()
     });
     Ok(Constraint::Regex(format!("({})", escaped.collect::<Vec<_>>().join("|"))))

@@ -1,7 +1,8 @@
 //! From a request's bytes to what the service is asked: parsed, checked, rendered, tokenized.
 //!
-//! All of this can take long (a prompt of megabytes, a template), so callers run it off the reactor. Nothing here waits,
-//! and nothing here is a fault of the server's unless the tokenizer is.
+//! All of this can take long (a prompt of megabytes, a template), so callers run it off the
+//! reactor. Nothing here waits, and nothing here is a fault of the server's unless the tokenizer
+//! is.
 
 mod chat;
 mod completion;
@@ -100,14 +101,19 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// The model's tokenizer.
     pub fn text(&self) -> Result<&'a dyn Text> {
-        self.service.text().ok_or_else(|| ApiError::invalid("this model has no tokenizer: send token ids"))
+        self.service
+            .text()
+            .ok_or_else(|| ApiError::invalid("this model has no tokenizer: send token ids"))
     }
 
     /// Refuses a model that is not served here.
     pub fn check_model(&self, model: Option<&str>) -> Result<()> {
         match model {
             Some(name) if !self.options.model_names.iter().any(|served| served == name) => {
-                let message = format!("the model {name:?} is not served here; found: {:?}", self.options.model_names);
+                let message = format!(
+                    "the model {name:?} is not served here; found: {:?}",
+                    self.options.model_names
+                );
                 Err(ApiError::not_found("model_not_found", message).about("model"))
             }
             _ => Ok(()),
@@ -137,7 +143,10 @@ impl<'a> Context<'a> {
         if (1..=MAX_ANSWERS).contains(&n) {
             return Ok(());
         }
-        Err(ApiError::field(field, format!("{field}: expected 1 to {MAX_ANSWERS} prompts, found {n}")))
+        Err(ApiError::field(
+            field,
+            format!("{field}: expected 1 to {MAX_ANSWERS} prompts, found {n}"),
+        ))
     }
 
     /// The refusal of a prompt that is too long, in the words by which clients know it.
@@ -163,7 +172,8 @@ impl<'a> Context<'a> {
         }
         match prompt.iter().find(|id| **id as usize >= info.vocab_size) {
             Some(id) => {
-                let message = format!("{field}: expected token ids below {}, found {id}", info.vocab_size);
+                let message =
+                    format!("{field}: expected token ids below {}, found {id}", info.vocab_size);
                 Err(ApiError::field(field, message))
             }
             None => Ok(()),
@@ -171,8 +181,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The words by which clients know that a request does not fit the context: LiteLLM looks for the first, LangChain for the
-/// second.
+/// The words by which clients know that a request does not fit the context: LiteLLM looks for the
+/// first, LangChain for the second.
 pub fn overflow(n_ctx: usize, found: &str, field: &str) -> String {
     format!(
         "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \

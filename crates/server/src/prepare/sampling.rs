@@ -31,7 +31,8 @@ pub fn within<T: PartialOrd + Display + Debug + Copy>(
         None => Ok(default),
         Some(value) if range.contains(&value) => Ok(value),
         Some(value) => {
-            let message = format!("{field}: expected {} to {}, found {value}", range.start(), range.end());
+            let message =
+                format!("{field}: expected {} to {}, found {value}", range.start(), range.end());
             Err(ApiError::field(field, message).coded("invalid_value"))
         }
     }
@@ -41,15 +42,19 @@ pub fn within<T: PartialOrd + Display + Debug + Copy>(
 pub fn request(context: &Context<'_>, sampling: &Sampling) -> Result<GenerateRequest> {
     let params = SamplingParams {
         temperature: within("temperature", sampling.temperature, 0.0..=2.0, 1.0)? as f32,
-        top_k: usize::try_from(within("top_k", sampling.top_k, -1..=i64::from(i32::MAX), 0)?).unwrap_or(0),
+        top_k: usize::try_from(within("top_k", sampling.top_k, -1..=i64::from(i32::MAX), 0)?)
+            .unwrap_or(0),
         top_p: within("top_p", sampling.top_p, 0.0..=1.0, 1.0)? as f32,
         min_p: within("min_p", sampling.min_p, 0.0..=1.0, 0.0)? as f32,
         typical_p: within("typical_p", sampling.typical_p, 0.0..=1.0, 1.0)? as f32,
         top_n_sigma: within("top_n_sigma", sampling.top_n_sigma, -1.0..=1e3, 0.0)?.max(0.0) as f32,
-        xtc_probability: within("xtc_probability", sampling.xtc_probability, 0.0..=1.0, 0.0)? as f32,
+        xtc_probability: within("xtc_probability", sampling.xtc_probability, 0.0..=1.0, 0.0)?
+            as f32,
         xtc_threshold: within("xtc_threshold", sampling.xtc_threshold, 0.0..=1.0, 0.1)? as f32,
-        presence_penalty: within("presence_penalty", sampling.presence_penalty, -2.0..=2.0, 0.0)? as f32,
-        frequency_penalty: within("frequency_penalty", sampling.frequency_penalty, -2.0..=2.0, 0.0)? as f32,
+        presence_penalty: within("presence_penalty", sampling.presence_penalty, -2.0..=2.0, 0.0)?
+            as f32,
+        frequency_penalty: within("frequency_penalty", sampling.frequency_penalty, -2.0..=2.0, 0.0)?
+            as f32,
         logit_bias: logit_bias(context, sampling)?,
         seed: sampling.seed.filter(|seed| *seed != -1).map_or_else(random_seed, |seed| seed as u64),
         ..repetition(sampling)?
@@ -61,7 +66,11 @@ pub fn request(context: &Context<'_>, sampling: &Sampling) -> Result<GenerateReq
         stop: stops(sampling.stop.as_ref())?,
         stop_tokens: stop_tokens(context, sampling)?,
         constraint: form::constraint(context, sampling)?,
-        priority: if sampling.priority.unwrap_or(0) > 0 { Priority::Batch } else { Priority::Interactive },
+        priority: if sampling.priority.unwrap_or(0) > 0 {
+            Priority::Batch
+        } else {
+            Priority::Interactive
+        },
         reuse_prefix: sampling.cache_prompt.unwrap_or(true),
         ..GenerateRequest::default()
     })
@@ -72,8 +81,9 @@ pub fn answers(sampling: &Sampling) -> Result<usize> {
     within("n", sampling.n, 1..=MAX_ANSWERS as u64, 1).map(|n| n as usize)
 }
 
-/// Sets `max_tokens` of a request whose prompts, in `field`, have up to `n_prompt` tokens; `default` where nothing is asked.
-/// More than the context has room for, or than the server gives, is cut to that, which the text that is given says.
+/// Sets `max_tokens` of a request whose prompts, in `field`, have up to `n_prompt` tokens;
+/// `default` where nothing is asked. More than the context has room for, or than the server gives,
+/// is cut to that, which the text that is given says.
 pub fn set_max_tokens(
     context: &Context<'_>,
     request: &mut GenerateRequest,
@@ -84,8 +94,11 @@ pub fn set_max_tokens(
     let n_ctx = context.info.n_ctx;
     let room = n_ctx.saturating_sub(n_prompt);
     if room == 0 {
-        let found = format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
-        return Err(ApiError::field(field, overflow(n_ctx, &found, field)).coded("context_length_exceeded"));
+        let found =
+            format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
+        return Err(
+            ApiError::field(field, overflow(n_ctx, &found, field)).coded("context_length_exceeded")
+        );
     }
     let limit = room.min(context.options.max_tokens);
     let mut cut = None;
@@ -103,7 +116,10 @@ pub fn set_max_tokens(
     };
     let min_tokens = request.min_tokens;
     if min_tokens > request.max_tokens {
-        let message = format!("min_tokens: expected at most max_tokens ({}), found {min_tokens}", request.max_tokens);
+        let message = format!(
+            "min_tokens: expected at most max_tokens ({}), found {min_tokens}",
+            request.max_tokens
+        );
         return Err(ApiError::field("min_tokens", message));
     }
     Ok(cut)
@@ -112,7 +128,9 @@ pub fn set_max_tokens(
 /// What is asked of the answer's length, whichever name it has.
 pub fn asked_tokens(sampling: &Sampling) -> Option<(&'static str, u64)> {
     let asked = sampling.max_completion_tokens.map(|n| ("max_completion_tokens", n));
-    asked.or(sampling.max_tokens.map(|n| ("max_tokens", n))).or(sampling.n_predict.map(|n| ("n_predict", n)))
+    asked
+        .or(sampling.max_tokens.map(|n| ("max_tokens", n)))
+        .or(sampling.n_predict.map(|n| ("n_predict", n)))
 }
 
 /// Refuses log-probabilities where the service has none.
@@ -132,13 +150,20 @@ fn repetition(sampling: &Sampling) -> Result<SamplingParams> {
     let range = 1e-3..=1e3;
     let whole = within("repetition_penalty", sampling.repetition_penalty, range.clone(), 1.0)?;
     let recent = within("repeat_penalty", sampling.repeat_penalty, range, 1.0)?;
-    let last_n = within("repeat_last_n", sampling.repeat_last_n, -1..=i64::from(i32::MAX), DEFAULT_LAST_N)?;
-    let others = [sampling.presence_penalty, sampling.frequency_penalty].iter().any(|n| n.is_some_and(|n| n != 0.0));
+    let last_n =
+        within("repeat_last_n", sampling.repeat_last_n, -1..=i64::from(i32::MAX), DEFAULT_LAST_N)?;
+    let others = [sampling.presence_penalty, sampling.frequency_penalty]
+        .iter()
+        .any(|n| n.is_some_and(|n| n != 0.0));
     if sampling.repeat_last_n.is_some() && others {
         let message = "repeat_last_n: it bounds repeat_penalty alone here, not presence_penalty or frequency_penalty";
         return Err(ApiError::unsupported("repeat_last_n", message));
     }
-    let window = if sampling.repeat_penalty.is_some() || sampling.repeat_last_n.is_some() { last_n } else { -1 };
+    let window = if sampling.repeat_penalty.is_some() || sampling.repeat_last_n.is_some() {
+        last_n
+    } else {
+        -1
+    };
     let repetition_penalty = (whole * recent) as f32;
     Ok(SamplingParams {
         repetition_penalty,
@@ -151,16 +176,21 @@ fn logit_bias(context: &Context<'_>, sampling: &Sampling) -> Result<Vec<(u32, f3
     let n_vocab = context.info.vocab_size;
     let known = |id: Option<u32>, found: &dyn Debug| {
         id.filter(|id| (*id as usize) < n_vocab).ok_or_else(|| {
-            let message = format!("logit_bias: expected token ids below {n_vocab} as keys, found {found:?}");
+            let message =
+                format!("logit_bias: expected token ids below {n_vocab} as keys, found {found:?}");
             ApiError::field("logit_bias", message)
         })
     };
-    let number = |bias: f64| within("logit_bias", Some(bias), -100.0..=100.0, 0.0).map(|bias| bias as f32);
+    let number =
+        |bias: f64| within("logit_bias", Some(bias), -100.0..=100.0, 0.0).map(|bias| bias as f32);
     match &sampling.logit_bias {
         None => Ok(Vec::new()),
         Some(LogitBias::ByToken(given)) => {
             check_ids("logit_bias", given.len())?;
-            given.iter().map(|(key, bias)| Ok((known(key.parse().ok(), key)?, number(*bias)?))).collect()
+            given
+                .iter()
+                .map(|(key, bias)| Ok((known(key.parse().ok(), key)?, number(*bias)?)))
+                .collect()
         }
         Some(LogitBias::Pairs(given)) => {
             check_ids("logit_bias", given.len())?;
@@ -204,7 +234,10 @@ fn stops(stop: Option<&Stop>) -> Result<Vec<String>> {
         return Err(ApiError::field("stop", message));
     }
     if let Some(stop) = stops.iter().find(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
-        let message = format!("stop: expected texts of 1 to {MAX_STOP_BYTES} bytes, found one of {}", stop.len());
+        let message = format!(
+            "stop: expected texts of 1 to {MAX_STOP_BYTES} bytes, found one of {}",
+            stop.len()
+        );
         return Err(ApiError::field("stop", message));
     }
     Ok(stops.to_vec())

@@ -121,7 +121,8 @@ impl AnswerClock {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
         let mut timings = Spans { prepare_ms: ms(prepare), ..Spans::default() };
         for clock in clocks {
-            let handing = if clock.n_handed == 0 { Duration::ZERO } else { clock.handing / clock.n_handed };
+            let handing =
+                if clock.n_handed == 0 { Duration::ZERO } else { clock.handing / clock.n_handed };
             for (largest, value) in [
                 (&mut timings.queue_ms, clock.waited),
                 (&mut timings.prefill_ms, clock.phases.prefill),

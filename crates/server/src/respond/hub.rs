@@ -1,5 +1,5 @@
-//! From the service's thread to the streams: events of all of them are collected, and the runtime is woken once for all that
-//! the service hands over at once.
+//! From the service's thread to the streams: events of all of them are collected, and the runtime
+//! is woken once for all that the service hands over at once.
 
 use pacemark_backend::{Bell, Event, Service};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +47,9 @@ impl Hub {
         runtime.spawn(async move {
             loop {
                 shared.wake.notified().await;
-                let ready = std::mem::take(&mut *shared.ready.lock().unwrap_or_else(PoisonError::into_inner));
+                let ready = std::mem::take(
+                    &mut *shared.ready.lock().unwrap_or_else(PoisonError::into_inner),
+                );
                 for (stream, answer, event) in ready {
                     let _ = stream.send((answer, event)); // nobody listens any more: its ticket is about to be dropped
                 }
@@ -57,7 +59,11 @@ impl Hub {
 
     /// Collects an event, on the service's thread; the bell will hand it on.
     pub fn collect(&self, stream: &ToStream, answer: u32, event: Event) {
-        self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner).push((stream.clone(), answer, event));
+        self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner).push((
+            stream.clone(),
+            answer,
+            event,
+        ));
     }
 
     /// For events that were collected on another thread, when a request was submitted.

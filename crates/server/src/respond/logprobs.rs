@@ -21,19 +21,22 @@ impl TokenNames<'_> {
     /// A token's text, with what is no character replaced, and its bytes.
     fn text(self, id: TokenId) -> (String, Option<Vec<u8>>) {
         match self.bytes(id) {
-            Some(bytes) if !self.by_id => (String::from_utf8_lossy(&bytes).into_owned(), Some(bytes)),
+            Some(bytes) if !self.by_id => {
+                (String::from_utf8_lossy(&bytes).into_owned(), Some(bytes))
+            }
             bytes => (by_id(id), bytes),
         }
     }
 
-    /// What a token is called in a dictionary: its text, or, where its bytes are no text, those bytes in the form of OpenAI's
-    /// completions.
+    /// What a token is called in a dictionary: its text, or, where its bytes are no text, those
+    /// bytes in the form of OpenAI's completions.
     fn key(self, id: TokenId) -> String {
         match self.bytes(id).filter(|_| !self.by_id).map(String::from_utf8) {
             Some(Ok(text)) => text,
-            Some(Err(error)) => {
-                error.as_bytes().iter().fold("bytes:".into(), |key, byte| key + &format!("\\x{byte:02x}"))
-            }
+            Some(Err(error)) => error
+                .as_bytes()
+                .iter()
+                .fold("bytes:".into(), |key, byte| key + &format!("\\x{byte:02x}")),
             None => by_id(id),
         }
     }
@@ -68,10 +71,11 @@ pub fn chat(names: TokenNames<'_>, scored: &Scored) -> TokenLogprob {
     TokenLogprob { token, logprob: finite(scored.logprob), bytes, top_logprobs }
 }
 
-/// As a text completion has them: dictionaries by the tokens' texts. Two tokens may have one text, or bytes that are none;
-/// each has a key of its own.
+/// As a text completion has them: dictionaries by the tokens' texts. Two tokens may have one text,
+/// or bytes that are none; each has a key of its own.
 pub fn completion(names: TokenNames<'_>, scored: &[Scored]) -> CompletionLogprobs {
-    let places: Vec<(String, BTreeMap<String, f32>)> = scored.iter().map(|scored| place(names, scored)).collect();
+    let places: Vec<(String, BTreeMap<String, f32>)> =
+        scored.iter().map(|scored| place(names, scored)).collect();
     let (tokens, top_logprobs) = places.into_iter().map(|(token, top)| (token, Some(top))).unzip();
     CompletionLogprobs {
         tokens,
@@ -81,18 +85,24 @@ pub fn completion(names: TokenNames<'_>, scored: &[Scored]) -> CompletionLogprob
     }
 }
 
-/// The key of a place's token, and its alternatives by theirs. Of several with one text the most likely has it.
+/// The key of a place's token, and its alternatives by theirs. Of several with one text the most
+/// likely has it.
 fn place(names: TokenNames<'_>, scored: &Scored) -> (String, BTreeMap<String, f32>) {
     let mut top = BTreeMap::new();
     let mut chosen = None;
     for &(id, logprob) in &scored.top {
-        let key = Some(names.key(id)).filter(|key| !top.contains_key(key)).unwrap_or_else(|| by_id(id));
+        let key =
+            Some(names.key(id)).filter(|key| !top.contains_key(key)).unwrap_or_else(|| by_id(id));
         if id == scored.id {
             chosen = Some(key.clone());
         }
         top.insert(key, finite(logprob));
     }
-    let own = || Some(names.key(scored.id)).filter(|key| !top.contains_key(key)).unwrap_or_else(|| by_id(scored.id));
+    let own = || {
+        Some(names.key(scored.id))
+            .filter(|key| !top.contains_key(key))
+            .unwrap_or_else(|| by_id(scored.id))
+    };
     (chosen.unwrap_or_else(own), top)
 }
 
@@ -118,7 +128,9 @@ mod tests {
         }
 
         fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
-            [b"a".to_vec(), b"a".to_vec(), vec![0xe6, 0xad], vec![0xe6]].get(token as usize).cloned()
+            [b"a".to_vec(), b"a".to_vec(), vec![0xe6, 0xad], vec![0xe6]]
+                .get(token as usize)
+                .cloned()
         }
 
         fn render(&self, _: &Chat) -> Result<String, BackendError> {
@@ -137,7 +149,10 @@ mod tests {
     fn every_alternative_has_a_key_of_its_own() {
         let top = vec![(1, -0.5), (0, -1.0), (2, -2.0), (3, -3.0), (7, f32::NEG_INFINITY)];
         let scored = |id| Scored { id, logprob: -1.0, top: top.clone(), offset: 0 };
-        let found = completion(TokenNames { text: Some(&Odd), by_id: false }, &[scored(0), scored(3), scored(9)]);
+        let found = completion(
+            TokenNames { text: Some(&Odd), by_id: false },
+            &[scored(0), scored(3), scored(9)],
+        );
         assert_eq!(found.tokens, ["token_id:0", "bytes:\\xe6", "token_id:9"]);
         for place in found.top_logprobs.unwrap().into_iter().flatten() {
             let expected = [
@@ -151,7 +166,10 @@ mod tests {
         }
         let by_id = TokenNames { text: Some(&Odd), by_id: true };
         let found = completion(by_id, &[scored(0)]);
-        assert_eq!((&found.tokens[0][..], found.top_logprobs.unwrap()[0].as_ref().unwrap().len()), ("token_id:0", 5));
+        assert_eq!(
+            (&found.tokens[0][..], found.top_logprobs.unwrap()[0].as_ref().unwrap().len()),
+            ("token_id:0", 5)
+        );
         assert_eq!(
             (chat(by_id, &scored(2)).token, chat(by_id, &scored(2)).bytes),
             ("token_id:2".into(), Some(vec![0xe6, 0xad]))

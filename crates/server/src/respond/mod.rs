@@ -21,8 +21,8 @@ use pacemark_backend::{FinishReason, GenerateRequest, Sink, Ticket};
 use pacemark_openai_api::{Timings, Usage};
 use std::time::Duration;
 
-/// Submits requests, each with the sink that `sink` makes for it. Compiling a grammar takes long, so it must not keep the
-/// reactor, and only a few at a time.
+/// Submits requests, each with the sink that `sink` makes for it. Compiling a grammar takes long,
+/// so it must not keep the reactor, and only a few at a time.
 async fn submit(
     app: &App,
     requests: Vec<GenerateRequest>,
@@ -61,7 +61,11 @@ impl Shape {
 }
 
 /// OpenAI's word for why an answer ended; one that was made to call a certain tool just stops.
-pub fn finish_reason(reason: FinishReason, called: bool, tools: Option<&ToolParsing>) -> &'static str {
+pub fn finish_reason(
+    reason: FinishReason,
+    called: bool,
+    tools: Option<&ToolParsing>,
+) -> &'static str {
     match (reason, tools) {
         (FinishReason::Stop, Some(ToolParsing::Named(_))) => "stop",
         (FinishReason::Stop, Some(_)) if called => "tool_calls",
@@ -69,7 +73,8 @@ pub fn finish_reason(reason: FinishReason, called: bool, tools: Option<&ToolPars
     }
 }
 
-/// What an answer's `timings` hold; nothing where nothing was asked for. Of several answers, counts and speeds are the first's.
+/// What an answer's `timings` hold; nothing where nothing was asked for. Of several answers, counts
+/// and speeds are the first's.
 pub fn timings<'a>(
     wanted: Wanted,
     mut clocks: impl Iterator<Item = &'a AnswerClock> + Clone,
@@ -80,7 +85,8 @@ pub fn timings<'a>(
     (spans.is_some() || speeds.is_some()).then_some(Timings { spans, speeds })
 }
 
-/// Token counts of a request whose prompts have `n` answers each, side by side: a prompt counts once.
+/// Token counts of a request whose prompts have `n` answers each, side by side: a prompt counts
+/// once.
 pub fn usage<'a>(answers: impl Iterator<Item = &'a AnswerClock>, n: usize) -> Usage {
     let (mut prompt, mut cached, mut output) = (0, 0, 0);
     for (i, answer) in answers.enumerate() {

@@ -25,10 +25,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Bytes after which a burst of events is handed on; a slow connection then has few of them in its buffers.
+/// Bytes after which a burst of events is handed on; a slow connection then has few of them in its
+/// buffers.
 const MAX_FRAME: usize = 16 << 10;
 
-/// Submits `job` and gives a stream of its answers. Errors that come before anything else are answers of their own.
+/// Submits `job` and gives a stream of its answers. Errors that come before anything else are
+/// answers of their own.
 pub async fn stream(
     app: &Arc<App>,
     job: Job,
@@ -81,7 +83,8 @@ pub async fn stream(
     body.event(first.0 as usize, first.1, Instant::now());
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no")); // nginx would collect events
     Ok(response)
@@ -124,11 +127,17 @@ impl http_body::Body for EventBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if self.submitted.tickets.given_up() {
             self.ended = true;
             self.record.outcome = Outcome::Aborted;
-            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads too slowly"))));
+            return Poll::Ready(Some(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client reads too slowly",
+            ))));
         }
         let now = Instant::now();
         while !self.ended && self.out.len() < MAX_FRAME {
@@ -159,8 +168,12 @@ impl EventBody {
                 self.answers[i].clock.handed(at, now);
                 self.begin(i);
                 let offset = self.answers[i].n_chars;
-                let scored =
-                    logprob.filter(|_| self.wanted.logprobs).map(|logprob| Scored { id, logprob, top, offset });
+                let scored = logprob.filter(|_| self.wanted.logprobs).map(|logprob| Scored {
+                    id,
+                    logprob,
+                    top,
+                    offset,
+                });
                 if self.wanted.ids {
                     self.answers[i].ids.push(id);
                 }
@@ -168,7 +181,8 @@ impl EventBody {
             }
             Event::Finished { reason, .. } => {
                 self.begin(i);
-                let called = self.answers[i].scanner.as_ref().is_some_and(|scanner| scanner.n_calls() > 0);
+                let called =
+                    self.answers[i].scanner.as_ref().is_some_and(|scanner| scanner.n_calls() > 0);
                 let reason = super::finish_reason(reason, called, self.tools.as_ref());
                 let besides = self.besides(i, false);
                 self.wire.finish(&mut self.out, i, reason, &besides);
@@ -240,10 +254,15 @@ impl EventBody {
         }
         let tool_calls = calls.take();
         let content = Some(content).filter(|content| !content.is_empty());
-        (content.is_some() || tool_calls.is_some()).then_some(Delta { content, tool_calls, ..Delta::default() })
+        (content.is_some() || tool_calls.is_some()).then_some(Delta {
+            content,
+            tool_calls,
+            ..Delta::default()
+        })
     }
 
-    /// What the next chunk of answer `i` carries besides; ids of tokens only together with text of theirs.
+    /// What the next chunk of answer `i` carries besides; ids of tokens only together with text of
+    /// theirs.
     fn besides(&mut self, i: usize, with_ids: bool) -> Besides {
         if !self.wanted.in_chunks && !self.wire.counts_in_each() {
             return Besides::default();
@@ -251,10 +270,19 @@ impl EventBody {
         let answer = &mut self.answers[i];
         let usage = &answer.clock.usage;
         let count = |n: usize| n as u64;
-        let so_far = || Usage::new(count(usage.prompt_tokens), count(usage.output_tokens), count(usage.cached_tokens));
+        let so_far = || {
+            Usage::new(
+                count(usage.prompt_tokens),
+                count(usage.output_tokens),
+                count(usage.cached_tokens),
+            )
+        };
         Besides {
             so_far: self.wire.counts_in_each().then(so_far),
-            timings: self.wanted.speeds.then(|| Timings { spans: None, speeds: Some(answer.clock.speeds()) }),
+            timings: self
+                .wanted
+                .speeds
+                .then(|| Timings { spans: None, speeds: Some(answer.clock.speeds()) }),
             prompt_ids: answer.prompt_ids.take(),
             ids: (with_ids && !answer.ids.is_empty()).then(|| std::mem::take(&mut answer.ids)),
         }
@@ -263,7 +291,11 @@ impl EventBody {
     /// All answers are complete.
     fn end(&mut self) {
         let usage = super::usage(self.answers.iter().map(|answer| &answer.clock), self.n);
-        let timings = super::timings(self.wanted, self.answers.iter().map(|answer| &answer.clock), self.prepare);
+        let timings = super::timings(
+            self.wanted,
+            self.answers.iter().map(|answer| &answer.clock),
+            self.prepare,
+        );
         self.wire.totals(&mut self.out, &usage, timings.as_ref());
         self.wire.done(&mut self.out);
         self.record.outcome = Outcome::Done;

@@ -39,7 +39,9 @@ impl Tickets {
     /// Gives up: aborts all that has not ended.
     pub fn give_up(&self) {
         self.given_up.store(true, Relaxed);
-        let tickets = std::mem::take(&mut *self.tickets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let tickets = std::mem::take(
+            &mut *self.tickets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()),
+        );
         drop(tickets);
     }
 
@@ -48,8 +50,9 @@ impl Tickets {
         self.given_up.load(Relaxed)
     }
 
-    /// An event was queued for the connection, on the service's thread; false if there are too many and it is to be
-    /// dropped. A ticket must not be dropped on that thread, so the runtime does it.
+    /// An event was queued for the connection, on the service's thread; false if there are too many
+    /// and it is to be dropped. A ticket must not be dropped on that thread, so the runtime does
+    /// it.
     pub fn queued(self: &Arc<Tickets>) -> bool {
         if self.unread.fetch_add(1, Relaxed) < self.max_unread {
             return true;

@@ -1,4 +1,5 @@
-//! An answer in one piece: collected on the service's thread, which costs less than handing over every token.
+//! An answer in one piece: collected on the service's thread, which costs less than handing over
+//! every token.
 
 use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::Scored;
@@ -30,7 +31,11 @@ pub struct Whole {
 }
 
 /// Submits requests and waits for all of them. If this is dropped before, they are aborted.
-pub async fn whole(app: &Arc<App>, requests: Vec<GenerateRequest>, record: &mut Record) -> Result<Whole> {
+pub async fn whole(
+    app: &Arc<App>,
+    requests: Vec<GenerateRequest>,
+    record: &mut Record,
+) -> Result<Whole> {
     let n_answers = requests.len();
     let (sender, mut ended) = unbounded_channel();
     let arrived = record.arrived;
@@ -84,7 +89,13 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(app: &App, i: usize, arrived: Instant, request: &GenerateRequest, ended: Ended) -> Collector {
+    fn new(
+        app: &App,
+        i: usize,
+        arrived: Instant,
+        request: &GenerateRequest,
+        ended: Ended,
+    ) -> Collector {
         let clock = AnswerClock::new(arrived, request.prompt.len());
         let answer = WholeAnswer {
             text: String::new(),

@@ -1,4 +1,5 @@
-//! Events of a stream, as bytes. What is the same in all chunks of an answer is written once, when the stream begins.
+//! Events of a stream, as bytes. What is the same in all chunks of an answer is written once, when
+//! the stream begins.
 
 use super::Shape;
 use crate::app::{App, unix_time};
@@ -34,7 +35,13 @@ pub struct Besides {
 
 impl Wire {
     /// For an answer of this name.
-    pub fn new(shape: Shape, id: &str, app: &App, n_answers: usize, options: StreamOptions) -> Wire {
+    pub fn new(
+        shape: Shape,
+        id: &str,
+        app: &App,
+        n_answers: usize,
+        options: StreamOptions,
+    ) -> Wire {
         let created = unix_time();
         let object = match shape {
             Shape::Chat => "chat.completion.chunk",
@@ -42,13 +49,16 @@ impl Wire {
         };
         let mut head = b"data: {\"id\":".to_vec();
         json(&mut head, id);
-        head.extend_from_slice(format!(",\"object\":\"{object}\",\"created\":{created},\"model\":").as_bytes());
+        head.extend_from_slice(
+            format!(",\"object\":\"{object}\",\"created\":{created},\"model\":").as_bytes(),
+        );
         json(&mut head, app.options.model_name());
         head.extend_from_slice(b",\"system_fingerprint\":");
         json(&mut head, &app.fingerprint);
         head.extend_from_slice(b",\"choices\":[");
         let field = if shape == Shape::Chat { "delta" } else { "text" };
-        let prefix = |i: usize| [&head[..], format!("{{\"index\":{i},\"{field}\":").as_bytes()].concat();
+        let prefix =
+            |i: usize| [&head[..], format!("{{\"index\":{i},\"{field}\":").as_bytes()].concat();
         let prefixes = (0..n_answers).map(prefix).collect();
         Wire { shape, options, head, prefixes }
     }
@@ -102,7 +112,13 @@ impl Wire {
     }
 
     /// The last chunk of an answer: why it ended.
-    pub fn finish(&self, out: &mut BytesMut, answer: usize, reason: &'static str, besides: &Besides) {
+    pub fn finish(
+        &self,
+        out: &mut BytesMut,
+        answer: usize,
+        reason: &'static str,
+        besides: &Besides,
+    ) {
         out.put_slice(&self.prefixes[answer]);
         out.put_slice(if self.shape == Shape::Chat { b"{}" } else { b"\"\"" });
         self.close(out, None::<&()>, Some(reason), besides);
@@ -198,9 +214,15 @@ impl CallDeltas {
     pub fn arguments(&mut self, index: usize, more: &str) {
         if self.0.last().is_none_or(|last| last.index != index as u64) {
             let function = Some(FunctionCallDelta { name: None, arguments: Some(String::new()) });
-            self.0.push(ToolCallDelta { index: index as u64, function, ..ToolCallDelta::default() });
+            self.0.push(ToolCallDelta {
+                index: index as u64,
+                function,
+                ..ToolCallDelta::default()
+            });
         }
-        if let Some(arguments) = self.0.last_mut().and_then(|call| call.function.as_mut()?.arguments.as_mut()) {
+        if let Some(arguments) =
+            self.0.last_mut().and_then(|call| call.function.as_mut()?.arguments.as_mut())
+        {
             arguments.push_str(more);
         }
     }
@@ -219,7 +241,8 @@ fn field<T: Serialize + ?Sized>(out: &mut BytesMut, name: &str, value: &T) {
     json(&mut out.writer(), value);
 }
 
-/// JSON of `value`; memory takes all of it and these types have no maps with odd keys, so nothing can fail.
+/// JSON of `value`; memory takes all of it and these types have no maps with odd keys, so nothing
+/// can fail.
 fn json<T: Serialize + ?Sized>(out: &mut impl std::io::Write, value: &T) {
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok());

@@ -15,7 +15,10 @@ use std::sync::Arc;
 pub async fn read(app: &App, body: Body) -> Result<Bytes> {
     match tokio::time::timeout(app.options.body_timeout, read_all(app, body)).await {
         Ok(read) => read,
-        Err(_) => Err(ApiError::with_status(StatusCode::REQUEST_TIMEOUT, "the body takes too long").coded("timeout")),
+        Err(_) => {
+            Err(ApiError::with_status(StatusCode::REQUEST_TIMEOUT, "the body takes too long")
+                .coded("timeout"))
+        }
     }
 }
 
@@ -28,7 +31,8 @@ async fn read_all(app: &App, mut body: Body) -> Result<Bytes> {
     let mut all = BytesMut::new();
     let mut turn = None;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::invalid(format!("the body cannot be read: {error}")))?;
+        let frame = frame
+            .map_err(|error| ApiError::invalid(format!("the body cannot be read: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         let so_far = all.len() + first.as_ref().map_or(0, Bytes::len);
         if data.len() > limit - so_far.min(limit) {

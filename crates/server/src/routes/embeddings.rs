@@ -21,7 +21,8 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
     }
     let n_tokens = job.prompts.iter().map(Vec::len).sum::<usize>() as u64;
     let n_prompts = job.prompts.len();
-    let (sender, mut results) = unbounded_channel::<(usize, std::result::Result<Vec<f32>, BackendError>)>();
+    let (sender, mut results) =
+        unbounded_channel::<(usize, std::result::Result<Vec<f32>, BackendError>)>();
     let tickets: Vec<Ticket> = job
         .prompts
         .into_iter()
@@ -29,29 +30,43 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         .map(|(i, prompt)| {
             let sender = sender.clone();
             // Nobody waits for it any more when its client is gone.
-            app.service.embed(prompt, job.pooling, Box::new(move |result| drop(sender.send((i, result)))))
+            app.service.embed(
+                prompt,
+                job.pooling,
+                Box::new(move |result| drop(sender.send((i, result)))),
+            )
         })
         .collect();
     drop(sender);
     let mut vectors: Vec<Option<Vector>> = (0..n_prompts).map(|_| None).collect();
     for _ in 0..n_prompts {
-        let (i, result) = results.recv().await.ok_or_else(|| ApiError::fault("the engine has ended"))?;
-        vectors[i] = Some(written(result.map_err(|error| ApiError::from(error).about("input"))?, job.format));
+        let (i, result) =
+            results.recv().await.ok_or_else(|| ApiError::fault("the engine has ended"))?;
+        vectors[i] = Some(written(
+            result.map_err(|error| ApiError::from(error).about("input"))?,
+            job.format,
+        ));
     }
     drop(tickets);
     let data = vectors.into_iter().flatten().enumerate();
-    let data =
-        data.map(|(i, embedding)| Embedding { object: "embedding".into(), index: i as u64, embedding }).collect();
+    let data = data
+        .map(|(i, embedding)| Embedding { object: "embedding".into(), index: i as u64, embedding })
+        .collect();
     let usage = Usage { prompt_tokens: n_tokens, total_tokens: n_tokens, ..Usage::default() };
-    json(&EmbeddingResponse { object: "list".into(), data, model: app.options.model_name().into(), usage })
+    json(&EmbeddingResponse {
+        object: "list".into(),
+        data,
+        model: app.options.model_name().into(),
+        usage,
+    })
 }
 
 fn written(vector: Vec<f32>, format: EncodingFormat) -> Vector {
     match format {
         EncodingFormat::Float => Vector::Float(vector),
-        EncodingFormat::Base64 => {
-            Vector::Base64(base64(&vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()))
-        }
+        EncodingFormat::Base64 => Vector::Base64(base64(
+            &vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>(),
+        )),
     }
 }
 
@@ -75,9 +90,14 @@ mod tests {
     /// The test vectors of RFC 4648.
     #[test]
     fn base64_is_the_standards() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")]
-        {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(super::base64(bytes.as_bytes()), text);
         }
         assert_eq!(super::base64(&[0xfb, 0xff, 0xbf]), "+/+/");

@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::log;
 use crate::prepare::{self, Job};
 use crate::respond::logprobs::{self, TokenNames};
-use crate::respond::{Outcome, Record, Shape, Whole, WholeAnswer, finish_reason, stream, timings, usage, whole};
+use crate::respond::{
+    Outcome, Record, Shape, Whole, WholeAnswer, finish_reason, stream, timings, usage, whole,
+};
 use crate::tools::{Piece, Scanner, ToolParsing};
 use axum::extract::{Extension, Request, State};
 use axum::http::HeaderValue;
@@ -14,8 +16,8 @@ use axum::response::Response;
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{GenerateRequest, TokenId};
 use pacemark_openai_api::{
-    ChatChoice, ChatLogprobs, ChatResponse, CompletionChoice, CompletionResponse, FunctionCall, ResponseMessage,
-    ToolCall,
+    ChatChoice, ChatLogprobs, ChatResponse, CompletionChoice, CompletionResponse, FunctionCall,
+    ResponseMessage, ToolCall,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,16 +27,29 @@ use std::time::{Duration, Instant};
 pub struct RequestId(pub String);
 
 /// `POST /v1/chat/completions`
-pub async fn chat(state: State<Arc<App>>, id: Extension<RequestId>, request: Request) -> Result<Response> {
+pub async fn chat(
+    state: State<Arc<App>>,
+    id: Extension<RequestId>,
+    request: Request,
+) -> Result<Response> {
     generate(state.0, id.0, request, Shape::Chat).await
 }
 
 /// `POST /v1/completions`
-pub async fn completion(state: State<Arc<App>>, id: Extension<RequestId>, request: Request) -> Result<Response> {
+pub async fn completion(
+    state: State<Arc<App>>,
+    id: Extension<RequestId>,
+    request: Request,
+) -> Result<Response> {
     generate(state.0, id.0, request, Shape::Completion).await
 }
 
-async fn generate(app: Arc<App>, id: RequestId, request: Request, shape: Shape) -> Result<Response> {
+async fn generate(
+    app: Arc<App>,
+    id: RequestId,
+    request: Request,
+    shape: Shape,
+) -> Result<Response> {
     layer::pass(Layer::Handler);
     let arrived = Instant::now();
     let mut places = app.enter(1)?;
@@ -114,7 +129,16 @@ async fn in_one_piece(
         Shape::Completion => {
             let choices = completion_choices(app, &job, all, prompt_ids);
             let object = "text_completion".to_string();
-            json(&CompletionResponse { id, object, created, model, system_fingerprint, choices, usage, timings })
+            json(&CompletionResponse {
+                id,
+                object,
+                created,
+                model,
+                system_fingerprint,
+                choices,
+                usage,
+                timings,
+            })
         }
     }
 }
@@ -126,13 +150,15 @@ fn completion_choices(
     prompt_ids: Vec<Option<Vec<TokenId>>>,
 ) -> Vec<CompletionChoice> {
     let names = TokenNames { text: app.service.text(), by_id: job.wanted.named_by_id };
-    let choice = |(i, (answer, prompt_token_ids)): (usize, (WholeAnswer, Option<Vec<TokenId>>))| CompletionChoice {
-        index: i as u64,
-        logprobs: job.wanted.logprobs.then(|| logprobs::completion(names, &answer.tokens)),
-        text: answer.text,
-        finish_reason: Some(answer.reason.as_str().into()),
-        prompt_token_ids,
-        token_ids: job.wanted.ids.then_some(answer.ids),
+    let choice = |(i, (answer, prompt_token_ids)): (usize, (WholeAnswer, Option<Vec<TokenId>>))| {
+        CompletionChoice {
+            index: i as u64,
+            logprobs: job.wanted.logprobs.then(|| logprobs::completion(names, &answer.tokens)),
+            text: answer.text,
+            finish_reason: Some(answer.reason.as_str().into()),
+            prompt_token_ids,
+            token_ids: job.wanted.ids.then_some(answer.ids),
+        }
     };
     all.answers.into_iter().zip(prompt_ids).enumerate().map(choice).collect()
 }
@@ -146,7 +172,13 @@ fn chat_choices(app: &App, job: &Job, all: Whole) -> Vec<ChatChoice> {
         let called = message.tool_calls.is_some();
         let reason = finish_reason(answer.reason, called, job.tools.as_ref());
         let token_ids = job.wanted.ids.then_some(answer.ids);
-        ChatChoice { index: i as u64, message, logprobs, finish_reason: Some(reason.into()), token_ids }
+        ChatChoice {
+            index: i as u64,
+            message,
+            logprobs,
+            finish_reason: Some(reason.into()),
+            token_ids,
+        }
     };
     all.answers.into_iter().enumerate().map(choice).collect()
 }

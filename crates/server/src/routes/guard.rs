@@ -45,7 +45,11 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
     }
     // Answers of the engine have a line of their own when they end.
     if !app.options.quiet && (status != StatusCode::OK || !route.ends_with("/completions")) {
-        log::line(format_args!("{id} {route} {} {:.1} ms", status.as_u16(), begun.elapsed().as_secs_f64() * 1e3));
+        log::line(format_args!(
+            "{id} {route} {} {:.1} ms",
+            status.as_u16(),
+            begun.elapsed().as_secs_f64() * 1e3
+        ));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
@@ -54,7 +58,10 @@ pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-        headers.insert(header::VARY, HeaderValue::from_static("origin, access-control-request-headers"));
+        headers.insert(
+            header::VARY,
+            HeaderValue::from_static("origin, access-control-request-headers"),
+        );
     }
     response
 }
@@ -69,13 +76,15 @@ fn check(app: &App, request: &Request) -> Result<()> {
     // A web page can post a form or plain text anywhere without being asked; JSON it can not.
     if request.method() == Method::POST && !is_json(request.headers()) {
         let message = "expected content-type: application/json";
-        return Err(ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).coded("unsupported_media_type"));
+        return Err(ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+            .coded("unsupported_media_type"));
     }
     Ok(())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
@@ -83,8 +92,12 @@ fn check_key(keys: &[String], headers: &HeaderMap) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
-    let Some(given) = bearer(headers).or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes)) else {
-        return Err(ApiError::unauthorized("expected a key: Authorization: Bearer KEY, or X-Api-Key: KEY"));
+    let Some(given) =
+        bearer(headers).or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes))
+    else {
+        return Err(ApiError::unauthorized(
+            "expected a key: Authorization: Bearer KEY, or X-Api-Key: KEY",
+        ));
     };
     // All keys are looked at, whichever fits, so that time tells nothing.
     let fits = keys.iter().fold(false, |fits, key| fits | same(key.as_bytes(), given));
@@ -111,11 +124,15 @@ fn same(key: &[u8], given: &[u8]) -> bool {
 fn allowed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let allowed = &app.options.cors_origins;
-    allowed.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    allowed
+        .iter()
+        .any(|allowed| allowed == "*" || allowed.as_bytes() == origin.as_bytes())
+        .then(|| origin.clone())
 }
 
-/// What a browser asks before it sends JSON. Which headers a client sends is its own affair (OpenAI's sends a dozen
-/// `X-Stainless-…`), and none of them is a danger to a server that reads three: all are let through.
+/// What a browser asks before it sends JSON. Which headers a client sends is its own affair
+/// (OpenAI's sends a dozen `X-Stainless-…`), and none of them is a danger to a server that reads
+/// three: all are let through.
 fn preflight(asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
@@ -133,19 +150,25 @@ mod tests {
 
     #[test]
     fn keys_must_be_the_same() {
-        for (key, given, is) in
-            [("abc", "abc", true), ("abc", "abd", false), ("abc", "abcabc", false), ("abc", "", false), ("", "", true)]
-        {
+        for (key, given, is) in [
+            ("abc", "abc", true),
+            ("abc", "abd", false),
+            ("abc", "abcabc", false),
+            ("abc", "", false),
+            ("", "", true),
+        ] {
             assert_eq!(same(key.as_bytes(), given.as_bytes()), is, "{key} {given}");
         }
-        let with =
-            |value: &'static str| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        let with = |value: &'static str| {
+            HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
+        };
         let keys = ["k1".to_string(), "k2".to_string()];
         for right in ["Bearer k2", "bearer k1", "BEARER k2", "Bearer  k1"] {
             assert!(check_key(&keys, &with(right)).is_ok(), "{right}");
         }
-        let own =
-            |key: &'static str| HeaderMap::from_iter([("x-api-key".parse().unwrap(), HeaderValue::from_static(key))]);
+        let own = |key: &'static str| {
+            HeaderMap::from_iter([("x-api-key".parse().unwrap(), HeaderValue::from_static(key))])
+        };
         assert!(check_key(&keys, &own("k1")).is_ok() && check_key(&keys, &own("k3")).is_err());
         for wrong in ["Bearer k3", "Basic k1", "k1", "Bearer ", "Bearer", "Bearerk1"] {
             assert!(check_key(&keys, &with(wrong)).is_err());

@@ -50,9 +50,14 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
 /// `GET /openapi.json`: the document, with the names that the model has here.
 pub async fn openapi(State(app): State<Arc<App>>) -> Result<Response> {
     let document = serde_json::from_str(include_str!("../openapi.json"));
-    let mut document: Value = document.map_err(|error| ApiError::fault(format!("openapi.json: {error}")))?;
-    let names: Vec<Option<&String>> = app.options.model_names.iter().map(Some).chain([None]).collect();
-    for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|schemas| schemas.values_mut())
+    let mut document: Value =
+        document.map_err(|error| ApiError::fault(format!("openapi.json: {error}")))?;
+    let names: Vec<Option<&String>> =
+        app.options.model_names.iter().map(Some).chain([None]).collect();
+    for schema in document["components"]["schemas"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|schemas| schemas.values_mut())
     {
         if let Some(Value::Object(model)) = schema.pointer_mut("/properties/model")
             && model.contains_key("description")

@@ -9,7 +9,9 @@ use crate::prepare::{Context, conversation};
 use crate::tools::taught;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use pacemark_openai_api::{DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse};
+use pacemark_openai_api::{
+    DetokenizeRequest, DetokenizeResponse, TokenizeRequest, TokenizeResponse,
+};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -35,20 +37,30 @@ fn tokens(context: &Context<'_>, body: &[u8]) -> Result<TokenizeResponse> {
         (Some(prompt), None) => text.encode(&prompt, special.unwrap_or(true)),
         (None, Some(messages)) => {
             let mut extra = request.chat_template_kwargs.unwrap_or_default();
-            extra.insert("add_generation_prompt".into(), Value::Bool(request.add_generation_prompt.unwrap_or(true)));
+            extra.insert(
+                "add_generation_prompt".into(),
+                Value::Bool(request.add_generation_prompt.unwrap_or(true)),
+            );
             let teller = taught(context)?.1;
             let tools = request.tools.as_deref().map(|tools| (tools, teller));
             let prompt = conversation(context, messages, tools, extra)?;
             // As for a chat, which has what its template writes, unless more is asked for.
-            if special == Some(true) { text.encode(&prompt, true) } else { text.encode_chat(&prompt) }
+            if special == Some(true) {
+                text.encode(&prompt, true)
+            } else {
+                text.encode_chat(&prompt)
+            }
         }
         _ => return Err(ApiError::field("prompt", "the body: expected either prompt or messages")),
     };
-    let name = |token: &u32| String::from_utf8_lossy(&text.token_bytes(*token).unwrap_or_default()).into_owned();
+    let name = |token: &u32| {
+        String::from_utf8_lossy(&text.token_bytes(*token).unwrap_or_default()).into_owned()
+    };
     Ok(TokenizeResponse {
         count: tokens.len() as u64,
         max_model_len: context.info.n_ctx as u64,
-        token_strs: (request.return_token_strs == Some(true)).then(|| tokens.iter().map(name).collect()),
+        token_strs: (request.return_token_strs == Some(true))
+            .then(|| tokens.iter().map(name).collect()),
         tokens,
     })
 }
@@ -59,7 +71,10 @@ fn text(context: &Context<'_>, body: &[u8]) -> Result<DetokenizeResponse> {
     context.check_model(request.model.as_deref())?;
     let n_vocab = context.info.vocab_size;
     if let Some(token) = request.tokens.iter().find(|token| **token as usize >= n_vocab) {
-        return Err(ApiError::field("tokens", format!("tokens: expected token ids below {n_vocab}, found {token}")));
+        return Err(ApiError::field(
+            "tokens",
+            format!("tokens: expected token ids below {n_vocab}, found {token}"),
+        ));
     }
     Ok(DetokenizeResponse { prompt: context.text()?.decode(&request.tokens)? })
 }

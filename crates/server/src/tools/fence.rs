@@ -1,9 +1,10 @@
-//! Calls without tags where tags were asked for: models that were taught `<tool_call>` and write code all day (Qwen2.5 Coder)
-//! begin their answer with the object itself, in a code fence, or between tags of their own. llama.cpp's parser of Hermes'
-//! form takes these too.
+//! Calls without tags where tags were asked for: models that were taught `<tool_call>` and write
+//! code all day (Qwen2.5 Coder) begin their answer with the object itself, in a code fence, or
+//! between tags of their own. llama.cpp's parser of Hermes' form takes these too.
 
 /// What may stand around a call at the start of an answer.
-const FENCES: &[(&str, &str)] = &[("```json", "```"), ("```", "```"), ("<tools>", "</tools>"), ("", "")];
+const FENCES: &[(&str, &str)] =
+    &[("```json", "```"), ("```", "```"), ("<tools>", "</tools>"), ("", "")];
 
 /// What the start of an answer is.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,8 +46,8 @@ enum Begins {
     No,
 }
 
-/// Whether `{"name": "…", "arguments": ` stands here, or may still come to. Anything else is no call: an answer that is some
-/// other object must not wait for its end.
+/// Whether `{"name": "…", "arguments": ` stands here, or may still come to. Anything else is no
+/// call: an answer that is some other object must not wait for its end.
 fn begins_call(text: &str) -> Begins {
     let mut rest = text;
     for expected in ["{", "\"name\"", ":", "\"", ",", "\"", ":"] {
@@ -81,9 +82,14 @@ mod tests {
         assert_eq!(read(&format!("\n```json\n{call}")), Opening::Call(9, "```"));
         assert_eq!(read(&format!("```\n{call}")), Opening::Call(4, "```"));
         assert_eq!(read(&format!("<tools>{call}")), Opening::Call(7, "</tools>"));
-        for said in
-            ["Hello", "```python\nx", "{\"answer\"", "{\"name\": \"f\", \"age\": 3", "{\"name\": 3", "<tool_call>"]
-        {
+        for said in [
+            "Hello",
+            "```python\nx",
+            "{\"answer\"",
+            "{\"name\": \"f\", \"age\": 3",
+            "{\"name\": 3",
+            "<tool_call>",
+        ] {
             assert_eq!(read(said), Opening::Said, "{said}");
         }
         let fenced = "```json\n{\"name\": \"f\", \"parameters\"";

@@ -62,12 +62,16 @@ pub fn read(text: &str) -> Head {
 /// A call whose object is complete, in whatever order its fields are.
 fn whole(text: &str) -> Head {
     let Some(end) = Tracker::default().run(text) else { return Head::Unclear };
-    let Ok(Value::Object(mut call)) = serde_json::from_str(&text[..end]) else { return Head::NoCall };
+    let Ok(Value::Object(mut call)) = serde_json::from_str(&text[..end]) else {
+        return Head::NoCall;
+    };
     let arguments = call.remove("arguments").or_else(|| call.remove("parameters"));
     match call.remove("name") {
-        Some(Value::String(name)) => {
-            Head::Whole { name, arguments: arguments.map_or_else(|| "{}".into(), |a| a.to_string()), end }
-        }
+        Some(Value::String(name)) => Head::Whole {
+            name,
+            arguments: arguments.map_or_else(|| "{}".into(), |a| a.to_string()),
+            end,
+        },
         _ => Head::NoCall,
     }
 }

@@ -1,8 +1,10 @@
-//! Calls of tools: which tools a request may or must call, and how calls are found in the text of an answer.
+//! Calls of tools: which tools a request may or must call, and how calls are found in the text of
+//! an answer.
 //!
-//! Models write calls as their template taught them. Two forms are known: a JSON object between `<tool_call>` tags (Hermes,
-//! Qwen) and a bare JSON object (Llama 3.x). Where the template shows no tools, or teaches another form, the model is told of
-//! them in words that ask for the tags. Where a call is required, the output is constrained to JSON of our own choosing.
+//! Models write calls as their template taught them. Two forms are known: a JSON object between
+//! `<tool_call>` tags (Hermes, Qwen) and a bare JSON object (Llama 3.x). Where the template shows
+//! no tools, or teaches another form, the model is told of them in words that ask for the tags.
+//! Where a call is required, the output is constrained to JSON of our own choosing.
 
 mod fence;
 mod head;
@@ -25,7 +27,8 @@ const CLOSE_TAG: &str = "</tool_call>";
 /// Where calls are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolParsing {
-    /// Between `<tool_call>` and `</tool_call>`, or at the start of the answer in one of the forms of [`fence`].
+    /// Between `<tool_call>` and `</tool_call>`, or at the start of the answer in one of the forms
+    /// of [`fence`].
     Tagged,
     /// The answer is one, or several with semicolons between.
     Bare,
@@ -54,7 +57,8 @@ pub enum Teller {
     Template,
     /// Words in its place: it shows no tools.
     Nothing,
-    /// Words in its place, where calls are to be found in the answer: it teaches a form that is not read here.
+    /// Words in its place, where calls are to be found in the answer: it teaches a form that is not
+    /// read here.
     Stranger,
 }
 
@@ -63,7 +67,9 @@ impl Teller {
     pub fn note(self) -> Option<&'static str> {
         match self {
             Teller::Template => None,
-            Teller::Nothing => Some("note: the model's chat template shows no tools: a system message describes them"),
+            Teller::Nothing => Some(
+                "note: the model's chat template shows no tools: a system message describes them",
+            ),
             Teller::Stranger => Some(
                 "note: calls are not read in the form that the model's chat template teaches: a system message describes the tools",
             ),
@@ -72,14 +78,21 @@ impl Teller {
 }
 
 /// Checks tools and choice; constrains `model` where a call is required.
-pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut GenerateRequest) -> Result<Choice> {
+pub fn choose(
+    context: &Context<'_>,
+    request: &ChatRequest,
+    model: &mut GenerateRequest,
+) -> Result<Choice> {
     let tools = request.tools.as_deref().unwrap_or_default();
     check(tools)?;
     let choice = request.tool_choice.as_ref();
     if tools.is_empty() {
         return match choice {
             None | Some(ToolChoice::Mode(ToolMode::None | ToolMode::Auto)) => Ok(Choice::default()),
-            Some(_) => Err(ApiError::field("tool_choice", "tool_choice: expected tools to choose from, found none")),
+            Some(_) => Err(ApiError::field(
+                "tool_choice",
+                "tool_choice: expected tools to choose from, found none",
+            )),
         };
     }
     let one_call = request.parallel_tool_calls == Some(false);
@@ -98,14 +111,19 @@ pub fn choose(context: &Context<'_>, request: &ChatRequest, model: &mut Generate
             return Ok(Choice { shown: true, parsing: Some(written), teller });
         }
         Some(ToolChoice::Mode(ToolMode::Required)) => {
-            // Told in words of ours, a model was trained on no end of calls, and many repeat the first until they are cut.
-            let one_call = one_call || (request.parallel_tool_calls.is_none() && teller != Teller::Template);
+            // Told in words of ours, a model was trained on no end of calls, and many repeat the
+            // first until they are cut.
+            let one_call =
+                one_call || (request.parallel_tool_calls.is_none() && teller != Teller::Template);
             constrain(context, model, &schema::of_calls(tools, one_call))?;
             ToolParsing::Array
         }
         Some(ToolChoice::Named { function, .. }) => {
             let Some(tool) = tools.iter().find(|tool| tool.function.name == function.name) else {
-                let message = format!("tool_choice: expected the name of one of the tools, found {:?}", function.name);
+                let message = format!(
+                    "tool_choice: expected the name of one of the tools, found {:?}",
+                    function.name
+                );
                 return Err(ApiError::field("tool_choice", message));
             };
             constrain(context, model, &schema::of_arguments(tool))?;
@@ -135,7 +153,11 @@ fn check(tools: &[Tool]) -> Result<()> {
         }
         let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         if name.is_empty() || name.len() > 64 || !name.chars().all(is_name) {
-            return wrong("function.name", "1 to 64 letters, digits, _, - and .", &format!("{name:?}"));
+            return wrong(
+                "function.name",
+                "1 to 64 letters, digits, _, - and .",
+                &format!("{name:?}"),
+            );
         }
         if tools[..i].iter().any(|other| other.function.name == *name) {
             return wrong("function.name", "names that differ", &format!("{name:?} twice"));
@@ -153,7 +175,9 @@ fn check(tools: &[Tool]) -> Result<()> {
 
 /// How the model writes calls that it is free to make, and who teaches it.
 pub fn taught(context: &Context<'_>) -> Result<(ToolParsing, Teller)> {
-    let Some(template) = context.text()?.tool_template() else { return Ok((ToolParsing::Tagged, Teller::Nothing)) };
+    let Some(template) = context.text()?.tool_template() else {
+        return Ok((ToolParsing::Tagged, Teller::Nothing));
+    };
     let has = |text: &str| template.contains(text);
     // Qwen3-Coder's and GLM's calls have such tags, but no JSON between them.
     if has("<tool_call>") && !has("<function=") && !has("<arg_key>") {
@@ -170,7 +194,10 @@ fn constrain(context: &Context<'_>, model: &mut GenerateRequest, schema: &Value)
         let message = "tool_choice: the output's form is given by another field already";
         return Err(ApiError::field("tool_choice", message));
     }
-    let form = Constraint::Json(JsonForm { schema: schema.to_string(), whitespace: Whitespace::default() });
+    let form = Constraint::Json(JsonForm {
+        schema: schema.to_string(),
+        whitespace: Whitespace::default(),
+    });
     crate::prepare::check_constraint(context, &form, "tool_choice")?;
     model.constraint = Some(form);
     Ok(())

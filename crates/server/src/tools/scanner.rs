@@ -62,7 +62,14 @@ impl Scanner {
             ToolParsing::Bare | ToolParsing::Array => State::Between,
             ToolParsing::Named(_) => State::Raw,
         };
-        Scanner { parsing, state, opened: String::new(), close: CLOSE_TAG, pending: String::new(), n_calls: 0 }
+        Scanner {
+            parsing,
+            state,
+            opened: String::new(),
+            close: CLOSE_TAG,
+            pending: String::new(),
+            n_calls: 0,
+        }
     }
 
     /// Calls begun so far.
@@ -119,7 +126,8 @@ impl Scanner {
             State::Head => self.head(pieces),
             State::Arguments(tracker) => {
                 let end = tracker.run(&self.pending);
-                let arguments: String = self.pending.drain(..end.unwrap_or(self.pending.len())).collect();
+                let arguments: String =
+                    self.pending.drain(..end.unwrap_or(self.pending.len())).collect();
                 if !arguments.is_empty() {
                     pieces.push(Piece::Arguments(arguments));
                 }
@@ -149,7 +157,11 @@ impl Scanner {
     }
 
     fn behind_call(&self) -> State {
-        if self.parsing == ToolParsing::Tagged { State::Closing(self.close) } else { State::Between }
+        if self.parsing == ToolParsing::Tagged {
+            State::Closing(self.close)
+        } else {
+            State::Between
+        }
     }
 
     /// The next call without tags, or something said.
@@ -171,7 +183,10 @@ impl Scanner {
         let certain = match open {
             Some(at) => at,
             None => {
-                let begun = (1..OPEN_TAG.len()).rev().find(|n| self.pending.ends_with(&OPEN_TAG[..*n])).unwrap_or(0);
+                let begun = (1..OPEN_TAG.len())
+                    .rev()
+                    .find(|n| self.pending.ends_with(&OPEN_TAG[..*n]))
+                    .unwrap_or(0);
                 self.pending.len() - begun
             }
         };
@@ -199,7 +214,8 @@ impl Scanner {
             _ if self.n_calls > 0 => &[';', ','],
             _ => &[],
         };
-        let rest = self.pending.trim_start_matches(|c: char| c.is_whitespace() || separators.contains(&c));
+        let rest =
+            self.pending.trim_start_matches(|c: char| c.is_whitespace() || separators.contains(&c));
         let rest = rest.strip_prefix(PYTHON_TAG).unwrap_or(rest);
         if rest.is_empty() || PYTHON_TAG.starts_with(rest) {
             return false;

@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 /// Keywords whose values are data: what looks like a reference there is none.
 const DATA: &[&str] = &["const", "default", "enum", "example", "examples"];
 
-/// Of the arguments of a tool's call: an object, whether the tool's schema says so or not. A tool that names no parameters has
-/// none (OpenAI's reference, "omitting parameters defines a function with an empty parameter list").
+/// Of the arguments of a tool's call: an object, whether the tool's schema says so or not. A tool
+/// that names no parameters has none (OpenAI's reference, "omitting parameters defines a function
+/// with an empty parameter list").
 pub fn of_arguments(tool: &Tool) -> Value {
     let mut schema = tool.function.parameters.clone().unwrap_or_else(|| json!({}));
     let elsewhere = ["$ref", "allOf", "anyOf", "oneOf", "type"];
     let Value::Object(object) = &mut schema else { return schema };
-    let nothing = |properties: &Value| properties.as_object().is_some_and(|properties| properties.is_empty());
+    let nothing =
+        |properties: &Value| properties.as_object().is_some_and(|properties| properties.is_empty());
     if object.is_empty() || object.get("properties").is_some_and(nothing) {
         object.entry("additionalProperties").or_insert(json!(false));
     }
@@ -22,7 +24,8 @@ pub fn of_arguments(tool: &Tool) -> Value {
     schema
 }
 
-/// Of an array of calls, or of one. Each tool's schema becomes a definition, and what it refers to within itself is found there.
+/// Of an array of calls, or of one. Each tool's schema becomes a definition, and what it refers to
+/// within itself is found there.
 pub fn of_calls(tools: &[Tool], one_call: bool) -> Value {
     let place = |i: usize| format!("tool{i}");
     let call = |(i, tool): (usize, &Tool)| {
@@ -54,9 +57,11 @@ pub fn of_calls(tools: &[Tool], one_call: bool) -> Value {
 }
 
 /// Keywords whose value is an object of schemas: what names them is no keyword.
-const NAMED: &[&str] = &["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
+const NAMED: &[&str] =
+    &["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 
-/// Makes references to the root of a schema that has moved to `root` follow it. One that names itself (`$id`) is its own root.
+/// Makes references to the root of a schema that has moved to `root` follow it. One that names
+/// itself (`$id`) is its own root.
 fn move_references(schema: &mut Value, root: &str) {
     match schema {
         Value::Array(many) => many.iter_mut().for_each(|schema| move_references(schema, root)),
@@ -87,16 +92,18 @@ mod tests {
     #[test]
     fn a_tool_that_names_no_parameters_has_none() {
         let of = |parameters: Option<Value>| {
-            let function = ToolFunction { name: "f".into(), description: None, parameters, strict: None };
+            let function =
+                ToolFunction { name: "f".into(), description: None, parameters, strict: None };
             of_arguments(&Tool { kind: "function".into(), function })
         };
         let none = json!({ "type": "object", "additionalProperties": false });
         assert_eq!([of(None), of(Some(json!({})))], [none.clone(), none]);
         let empty = of(Some(json!({ "type": "object", "properties": {} })));
         assert_eq!(empty["additionalProperties"], false);
-        for open in
-            [json!({ "type": "object" }), json!({ "properties": {}, "additionalProperties": true, "type": "object" })]
-        {
+        for open in [
+            json!({ "type": "object" }),
+            json!({ "properties": {}, "additionalProperties": true, "type": "object" }),
+        ] {
             assert_eq!(of(Some(open.clone())), open);
         }
     }

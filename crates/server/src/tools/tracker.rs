@@ -74,7 +74,9 @@ mod tests {
         ] {
             assert_eq!(Tracker::default().run(text), end, "{text}");
             let mut tracker = Tracker::default();
-            let found = text.char_indices().find_map(|(i, c)| tracker.run(&text[i..i + c.len_utf8()]).map(|n| i + n));
+            let found = text
+                .char_indices()
+                .find_map(|(i, c)| tracker.run(&text[i..i + c.len_utf8()]).map(|n| i + n));
             assert_eq!(found, end, "{text}");
         }
     }

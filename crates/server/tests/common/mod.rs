@@ -90,7 +90,10 @@ impl Server {
 /// A request's text.
 pub fn request(method: &str, path: &str, headers: &[&str], body: &str) -> String {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    format!("{method} {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// A completion's text.
@@ -125,8 +128,10 @@ impl Answer {
         let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
         let lower = head.to_ascii_lowercase();
         let none = (status == 204).then_some(0);
-        let length =
-            lower.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()).or(none);
+        let length = lower
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())
+            .or(none);
         let chunked = lower.contains("transfer-encoding: chunked");
         loop {
             let complete = match length {
@@ -156,7 +161,11 @@ impl Answer {
         let text = String::from_utf8(self.body.clone()).unwrap();
         assert!(text.ends_with("\n\n"), "{text:?}");
         let events = text.trim_end_matches("\n\n").split("\n\n");
-        events.map(|event| event.strip_prefix("data: ").unwrap_or_else(|| panic!("{event:?}")).to_string()).collect()
+        events
+            .map(|event| {
+                event.strip_prefix("data: ").unwrap_or_else(|| panic!("{event:?}")).to_string()
+            })
+            .collect()
     }
 
     /// The chunks of a stream that ends as it should.

@@ -1,7 +1,8 @@
 //! What a template makes of tools, calls and system messages, found out by giving it some.
 //!
-//! Its source says less: a template may name `tools` and never write one, or take them under another name. The texts that are
-//! looked for occur in no template, so where one is in the prompt it came from the conversation.
+//! Its source says less: a template may name `tools` and never write one, or take them under
+//! another name. The texts that are looked for occur in no template, so where one is in the prompt
+//! it came from the conversation.
 
 use super::{ChatTemplate, Message, RenderOptions};
 use serde_json::{Value, json};
@@ -33,7 +34,8 @@ pub(super) struct CallForm {
 }
 
 impl CallForm {
-    /// As transformers' documentation asks for first: most templates take it, and some that take another as well show it worse.
+    /// As transformers' documentation asks for first: most templates take it, and some that take
+    /// another as well show it worse.
     const ALL: [CallForm; 4] = [
         CallForm { text_arguments: false, content: false },
         CallForm { text_arguments: false, content: true },
@@ -63,7 +65,12 @@ impl Abilities {
         let system = || Message::new("system", SYSTEM);
         let shows = |messages: &[Message], tools: Option<Value>, texts: &[&str]| {
             let now = Some(SystemTime::UNIX_EPOCH);
-            let options = RenderOptions { tools, add_generation_prompt: true, now, ..RenderOptions::default() };
+            let options = RenderOptions {
+                tools,
+                add_generation_prompt: true,
+                now,
+                ..RenderOptions::default()
+            };
             let prompt = template.render(messages, &options).unwrap_or_default();
             texts.iter().all(|text| prompt.contains(text))
         };
@@ -73,7 +80,8 @@ impl Abilities {
             shows(&[user(), call, result()], Some(tools()), &[TOOL, ARGUMENT, RESULT])
         };
         Abilities {
-            tools: shows(&[user()], Some(tools()), &[TOOL]) || shows(&[system(), user()], Some(tools()), &[TOOL]),
+            tools: shows(&[user()], Some(tools()), &[TOOL])
+                || shows(&[system(), user()], Some(tools()), &[TOOL]),
             system: shows(&[system(), user()], None, &[SYSTEM]),
             calls: CallForm::ALL.into_iter().find(calls),
         }
@@ -106,6 +114,8 @@ fn called() -> Message {
 
 fn result() -> Message {
     let mut message = Message::new("tool", RESULT);
-    message.extra.extend([("name".into(), json!(TOOL)), ("tool_call_id".into(), json!("probe0001"))]);
+    message
+        .extra
+        .extend([("name".into(), json!(TOOL)), ("tool_call_id".into(), json!("probe0001"))]);
     message
 }

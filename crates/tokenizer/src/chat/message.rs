@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 /// The names that a message's reasoning goes by, in the order in which they are looked at.
 const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
-/// A message. Fields that are not named here (`tool_calls`, `name`, `reasoning_content`, …) reach the template as they are.
+/// A message. Fields that are not named here (`tool_calls`, `name`, `reasoning_content`, …) reach
+/// the template as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks: `system`, `user`, `assistant`, `tool`.
@@ -57,10 +58,14 @@ impl Message {
         self.extra.get("tool_calls").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// As `apply_chat_template` of transformers 5 hands it on: without the fields that are null, and with reasoning under the
-    /// name that most templates read and under gpt-oss's. Role and content come first, whatever the order was.
+    /// As `apply_chat_template` of transformers 5 hands it on: without the fields that are null,
+    /// and with reasoning under the name that most templates read and under gpt-oss's. Role and
+    /// content come first, whatever the order was.
     pub(super) fn for_template(&self) -> Value {
-        let reasoning = REASONING.iter().filter_map(|name| self.extra.get(*name)).find(|value| !value.is_null());
+        let reasoning = REASONING
+            .iter()
+            .filter_map(|name| self.extra.get(*name))
+            .find(|value| !value.is_null());
         let mut fields = Map::new();
         if let Some(reasoning) = reasoning {
             fields.insert("thinking".into(), reasoning.clone());
@@ -77,12 +82,15 @@ impl Message {
         Value::Object(fields)
     }
 
-    /// Replaces the arguments of all calls, which OpenAI's API has as a text of JSON, by the object that they are. What is no
-    /// object stays as it is.
+    /// Replaces the arguments of all calls, which OpenAI's API has as a text of JSON, by the object
+    /// that they are. What is no object stays as it is.
     pub(super) fn parse_arguments(&mut self) {
-        let calls = self.extra.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten();
+        let calls =
+            self.extra.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten();
         for arguments in calls.filter_map(|call| call.pointer_mut("/function/arguments")) {
-            if let Some(Ok(object @ Value::Object(_))) = arguments.as_str().map(serde_json::from_str) {
+            if let Some(Ok(object @ Value::Object(_))) =
+                arguments.as_str().map(serde_json::from_str)
+            {
                 *arguments = object;
             }
         }
@@ -90,7 +98,8 @@ impl Message {
 
     /// The other way: the text of arguments that came as an object.
     pub(super) fn write_arguments(&mut self) {
-        let calls = self.extra.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten();
+        let calls =
+            self.extra.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten();
         for arguments in calls.filter_map(|call| call.pointer_mut("/function/arguments")) {
             if arguments.is_object() {
                 *arguments = Value::String(arguments.to_string());

@@ -1,9 +1,10 @@
 //! Chat templates: from messages to the prompt a model was trained on.
 //!
-//! A template is Jinja, written for Hugging Face's environment (`apply_chat_template` in `transformers`); the `jinja` crate is
-//! that environment, and [`ChatTemplate`] hands it what `apply_chat_template` does. A model may bring several, of which
-//! [`ChatTemplates`] takes the one that a chat needs. Conversations come in the shape of OpenAI's API, with tools; many
-//! templates know nothing of those (`abilities`), and then they are told in words (`told`).
+//! A template is Jinja, written for Hugging Face's environment (`apply_chat_template` in
+//! `transformers`); the `jinja` crate is that environment, and [`ChatTemplate`] hands it what
+//! `apply_chat_template` does. A model may bring several, of which [`ChatTemplates`] takes the one
+//! that a chat needs. Conversations come in the shape of OpenAI's API, with tools; many templates
+//! know nothing of those (`abilities`), and then they are told in words (`told`).
 
 mod abilities;
 mod message;
@@ -40,7 +41,10 @@ pub enum TemplateError {
         what: &'static str,
     },
     /// The model brings templates by other names only, and none was asked for.
-    #[error("chat template: expected one named default or the choice of another, found {}", bounded(names))]
+    #[error(
+        "chat template: expected one named default or the choice of another, found {}",
+        bounded(names)
+    )]
     NoDefault {
         /// Those that there are.
         names: String,

@@ -1,7 +1,7 @@
 //! One template: compiled, and rendered as `apply_chat_template` renders it.
 //!
-//! It comes with the model, so it is not trusted: the instructions it runs, the memory it takes, its output and its depth are
-//! bounded, by more where it is given more.
+//! It comes with the model, so it is not trusted: the instructions it runs, the memory it takes,
+//! its output and its depth are bounded, by more where it is given more.
 
 use super::abilities::Abilities;
 use super::{Message, TemplateError};
@@ -10,9 +10,11 @@ use serde_json::{Map, Value as Json, json};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// What a rendering may use besides what its variables allow: a message takes 20 to 100 instructions.
+/// What a rendering may use besides what its variables allow: a message takes 20 to 100
+/// instructions.
 const BASE: Limits = Limits { instructions: 400_000, memory: 32 << 20, output: 16 << 20 };
-/// Bytes of values for each byte of the variables: a prompt that is put together in a variable is copied for each message.
+/// Bytes of values for each byte of the variables: a prompt that is put together in a variable is
+/// copied for each message.
 const MEMORY_PER_BYTE: u64 = 64;
 
 /// What a template is given besides the messages.
@@ -39,7 +41,8 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// Compiles `source`. `bos` and `eos` are the texts of those tokens, which templates may write out.
+    /// Compiles `source`. `bos` and `eos` are the texts of those tokens, which templates may write
+    /// out.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<ChatTemplate, TemplateError> {
         let template = Template::compile(source)?;
         let (source, bos, eos) = (source.into(), bos.into(), eos.into());
@@ -56,9 +59,14 @@ impl ChatTemplate {
         *self.abilities.get_or_init(|| Abilities::of(self))
     }
 
-    /// The prompt that `apply_chat_template` gives for `messages`; these may have the form of a template's own
-    /// ([`ChatTemplates::prompt`](super::ChatTemplates::prompt) makes it of OpenAI's).
-    pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String, TemplateError> {
+    /// The prompt that `apply_chat_template` gives for `messages`; these may have the form of a
+    /// template's own ([`ChatTemplates::prompt`](super::ChatTemplates::prompt) makes it of
+    /// OpenAI's).
+    pub fn render(
+        &self,
+        messages: &[Message],
+        options: &RenderOptions,
+    ) -> Result<String, TemplateError> {
         let messages: Vec<Json> = messages.iter().map(Message::for_template).collect();
         let mut variables = Map::new();
         let given = [

@@ -17,7 +17,8 @@ const DEFAULT: &str = "default";
 /// The one that transformers takes where there are tools.
 const WITH_TOOLS: &str = "tool_use";
 
-/// A model's templates by name, each compiled or with the reason why it is none: one that is not used does no harm.
+/// A model's templates by name, each compiled or with the reason why it is none: one that is not
+/// used does no harm.
 #[derive(Clone, Debug)]
 pub struct ChatTemplates {
     by_name: BTreeMap<String, Arc<Result<ChatTemplate, TemplateError>>>,
@@ -28,11 +29,18 @@ pub struct ChatTemplates {
 
 impl ChatTemplates {
     /// Those of a model file, or ChatML if it has none: see [`ChatTemplates::is_chatml`].
-    pub fn from_metadata(metadata: &Metadata, tokenizer: &Tokenizer) -> Result<ChatTemplates, ModelFileError> {
-        let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id)).unwrap_or_default().to_owned();
+    pub fn from_metadata(
+        metadata: &Metadata,
+        tokenizer: &Tokenizer,
+    ) -> Result<ChatTemplates, ModelFileError> {
+        let text = |id: Option<u32>| {
+            id.and_then(|id| tokenizer.token_text(id)).unwrap_or_default().to_owned()
+        };
         let (bos, eos) = (text(tokenizer.bos()), text(tokenizer.eos()));
         let own = chat_templates(metadata)?;
-        let compile = |(name, source): (&str, &str)| (name.into(), Arc::new(ChatTemplate::new(source, &bos, &eos)));
+        let compile = |(name, source): (&str, &str)| {
+            (name.into(), Arc::new(ChatTemplate::new(source, &bos, &eos)))
+        };
         let by_name: BTreeMap<_, _> = own.into_iter().map(compile).collect();
         let templates = ChatTemplates { by_name, bos, eos, is_chatml: false };
         Ok(if templates.by_name.is_empty() { templates.chatml() } else { templates })
@@ -73,25 +81,32 @@ impl ChatTemplates {
         let with_tools = self.by_name.get(WITH_TOOLS).filter(|_| has_tools);
         match with_tools.or_else(|| self.by_name.get(DEFAULT)).map(Arc::as_ref) {
             Some(template) => template.as_ref().map_err(Clone::clone),
-            None => Err(TemplateError::NoDefault { names: self.names().collect::<Vec<_>>().join(", ") }),
+            None => {
+                Err(TemplateError::NoDefault { names: self.names().collect::<Vec<_>>().join(", ") })
+            }
         }
     }
 
-    /// The source of the template for chats with tools, if it shows the model what there is to call.
+    /// The source of the template for chats with tools, if it shows the model what there is to
+    /// call.
     pub fn tool_template(&self) -> Option<&str> {
         let template = self.for_chat(true).ok()?;
         template.abilities().tools.then(|| template.source())
     }
 
-    /// The prompt for a conversation in the shape of OpenAI's API: arguments of calls are text there. A template that shows no
-    /// tools, or with `tell_tools` any, gets them in words, and so it gets calls and results that it would not show.
+    /// The prompt for a conversation in the shape of OpenAI's API: arguments of calls are text
+    /// there. A template that shows no tools, or with `tell_tools` any, gets them in words, and so
+    /// it gets calls and results that it would not show.
     pub fn prompt(
         &self,
         mut messages: Vec<Message>,
         options: &RenderOptions,
         tell_tools: bool,
     ) -> Result<String, TemplateError> {
-        let tools = options.tools.as_ref().filter(|tools| tools.as_array().is_none_or(|list| !list.is_empty()));
+        let tools = options
+            .tools
+            .as_ref()
+            .filter(|tools| tools.as_array().is_none_or(|list| !list.is_empty()));
         let mut template = self.for_chat(tools.is_some())?;
         let told = tools.filter(|_| tell_tools || !template.abilities().tools);
         if told.is_some() {
@@ -110,8 +125,9 @@ impl ChatTemplates {
         template.render(&messages, &RenderOptions { tools, ..options.clone() })
     }
 
-    /// The ids of a prompt that one of these wrote. What a template writes is all there is, as in transformers: no BOS is added
-    /// and none taken away. ChatML is no model's own and writes none: there the model's rule holds, as in llama.cpp.
+    /// The ids of a prompt that one of these wrote. What a template writes is all there is, as in
+    /// transformers: no BOS is added and none taken away. ChatML is no model's own and writes none:
+    /// there the model's rule holds, as in llama.cpp.
     pub fn encode(&self, tokenizer: &Tokenizer, prompt: &str) -> Vec<u32> {
         if self.is_chatml {
             return tokenizer.encode_prompt(prompt);

@@ -1,4 +1,5 @@
-//! Any bytes as a file of a Hugging Face directory: the others are links to a golden model of the engine's tests.
+//! Any bytes as a file of a Hugging Face directory: the others are links to a golden model of the
+//! engine's tests.
 
 use super::{EncodeOptions, Tokenizer};
 use pacemark_modelfile::ModelFile;
@@ -31,14 +32,18 @@ impl Drop for Scratch {
 /// `config.json`: any is refused with a message, or describes a model.
 pub fn config_json(bytes: &[u8]) -> Option<ModelFile> {
     let text = String::from_utf8_lossy(bytes);
-    let family = MODELS.iter().find(|(family, _)| text.contains(&format!("\"{family}\""))).unwrap_or(&MODELS[5]);
+    let family = MODELS
+        .iter()
+        .find(|(family, _)| text.contains(&format!("\"{family}\"")))
+        .unwrap_or(&MODELS[5]);
     open(family.1, "config.json", bytes)
 }
 
 /// `tokenizer.json`: any is refused with a message, or encodes a text to ids that decode again.
 pub fn tokenizer_json(bytes: &[u8]) {
     // Half of the documents have the model that llama's has, and half the one of qwen's.
-    let golden = if bytes.windows(9).any(|window| window == b"ByteLevel") { "qwen2" } else { "llama" };
+    let golden =
+        if bytes.windows(9).any(|window| window == b"ByteLevel") { "qwen2" } else { "llama" };
     let Some(file) = open(golden, "tokenizer.json", bytes) else { return };
     let tokenizer = match Tokenizer::from_metadata(file.metadata()) {
         Ok(tokenizer) => tokenizer,
@@ -54,12 +59,17 @@ pub fn tokenizer_json(bytes: &[u8]) {
 
 /// What an error says is bounded, however much there was to read.
 fn told(error: &str) {
-    assert!(error.contains("expected") && error.len() < 2500, "{} bytes: {error:.3000}", error.len());
+    assert!(
+        error.contains("expected") && error.len() < 2500,
+        "{} bytes: {error:.3000}",
+        error.len()
+    );
 }
 
 /// The golden model with one file replaced.
 pub fn open(golden: &str, file: &str, bytes: &[u8]) -> Option<ModelFile> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(golden);
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(golden);
     // The fuzz targets' manifest lies elsewhere in the tree.
     let golden = if golden.exists() {
         golden
@@ -69,12 +79,14 @@ pub fn open(golden: &str, file: &str, bytes: &[u8]) -> Option<ModelFile> {
     };
     SCRATCH.with_borrow_mut(|scratch| {
         let root = &scratch.get_or_insert_with(Scratch::new).0;
-        let directory = root.join(format!("{file}-{}", golden.file_name().unwrap().to_string_lossy()));
+        let directory =
+            root.join(format!("{file}-{}", golden.file_name().unwrap().to_string_lossy()));
         if !directory.exists() {
             std::fs::create_dir(&directory).unwrap();
             for entry in std::fs::read_dir(&golden).unwrap().map(Result::unwrap) {
                 if entry.file_name() != file {
-                    std::os::unix::fs::symlink(entry.path(), directory.join(entry.file_name())).unwrap();
+                    std::os::unix::fs::symlink(entry.path(), directory.join(entry.file_name()))
+                        .unwrap();
                 }
             }
         }
@@ -92,7 +104,8 @@ pub fn open(golden: &str, file: &str, bytes: &[u8]) -> Option<ModelFile> {
 impl Scratch {
     fn new() -> Scratch {
         let thread = std::thread::current().id();
-        let directory = std::env::temp_dir().join(format!("pacemark-inputs-{}-{thread:?}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("pacemark-inputs-{}-{thread:?}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory); // of a process that was killed
         std::fs::create_dir(&directory).unwrap();
         Scratch(directory)

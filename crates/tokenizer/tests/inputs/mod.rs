@@ -1,16 +1,18 @@
-//! What any bytes mean as a test of this crate, and what must hold for them: used by the fuzz targets (`fuzz/fuzz_targets`)
-//! and by the plain test in `seeds.rs`, which runs over the same seeds.
+//! What any bytes mean as a test of this crate, and what must hold for them: used by the fuzz
+//! targets (`fuzz/fuzz_targets`) and by the plain test in `seeds.rs`, which runs over the same
+//! seeds.
 
 pub mod directory;
 
 use pacemark_modelfile::{Metadata, Strings, Value};
 use pacemark_tokenizer::{
-    ChatTemplate, ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, TokenType, Tokenizer,
+    ChatTemplate, ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, TokenType,
+    Tokenizer,
 };
 use serde_json::json;
 
-/// A vocabulary and a text. Parts end with a line feed: flags; the text; the tokens, each after its type and score; an empty
-/// line; the merges. In a part `\n` stands for a line feed.
+/// A vocabulary and a text. Parts end with a line feed: flags; the text; the tokens, each after its
+/// type and score; an empty line; the merges. In a part `\n` stands for a line feed.
 pub fn tokenizer(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let mut lines = source.split('\n');
@@ -22,16 +24,25 @@ pub fn tokenizer(bytes: &[u8]) {
         Ok(tokenizer) => tokenizer,
         Err(error) => return assert!(error.to_string().contains("expected")),
     };
-    for (add_special, parse_special) in [(false, false), (false, true), (true, false), (true, true)] {
+    for (add_special, parse_special) in [(false, false), (false, true), (true, false), (true, true)]
+    {
         let ids = tokenizer.encode(&text, EncodeOptions { add_special, parse_special });
         let special = DecodeOptions { special: true, ..DecodeOptions::default() };
-        let whole = tokenizer.decode_with(&ids, special).expect("encoding gives ids of the vocabulary");
-        let bytes: Vec<u8> = ids.iter().flat_map(|&id| tokenizer.token_bytes(id).unwrap_or_default()).collect();
+        let whole =
+            tokenizer.decode_with(&ids, special).expect("encoding gives ids of the vocabulary");
+        let bytes: Vec<u8> =
+            ids.iter().flat_map(|&id| tokenizer.token_bytes(id).unwrap_or_default()).collect();
         assert_eq!(whole, String::from_utf8_lossy(&bytes));
-        // Nothing is lost where every byte has a token that stands for it and nothing else is in the way.
+        // Nothing is lost where every byte has a token that stands for it and nothing else is in
+        // the way.
         let is_plain = |id: u32| tokenizer.token_type(id) == Some(TokenType::Normal);
         let has_rules = flag(RULES) > b'0';
-        if flag(0) == b'b' && flag(2) == b'a' && !has_rules && !add_special && ids.iter().all(|&id| is_plain(id)) {
+        if flag(0) == b'b'
+            && flag(2) == b'a'
+            && !has_rules
+            && !add_special
+            && ids.iter().all(|&id| is_plain(id))
+        {
             assert_eq!(whole, text);
         }
     }
@@ -39,7 +50,10 @@ pub fn tokenizer(bytes: &[u8]) {
     assert!(tokenizer.end_of_generation().iter().all(|&id| tokenizer.token_text(id).is_some()));
 }
 
-fn metadata<'l>(flag: &impl Fn(usize) -> u8, lines: &mut impl Iterator<Item = &'l str>) -> Metadata {
+fn metadata<'l>(
+    flag: &impl Fn(usize) -> u8,
+    lines: &mut impl Iterator<Item = &'l str>,
+) -> Metadata {
     let is_bpe = flag(0) == b'b';
     let mut tokens = Strings::default();
     if flag(2) == b'a' {
@@ -68,7 +82,9 @@ fn metadata<'l>(flag: &impl Fn(usize) -> u8, lines: &mut impl Iterator<Item = &'
     set("token_type", Value::I32s(types));
     set("scores", Value::F32s(scores));
     set("merges", Value::Strings(lines.collect()));
-    for (at, key) in [(3, "bos_token_id"), (4, "eos_token_id"), (5, "eot_token_id"), (6, "unknown_token_id")] {
+    for (at, key) in
+        [(3, "bos_token_id"), (4, "eos_token_id"), (5, "eot_token_id"), (6, "unknown_token_id")]
+    {
         if flag(at) > b'0' {
             set(key, Value::U32((flag(at) - b'0').into()));
         }
@@ -84,7 +100,8 @@ fn metadata<'l>(flag: &impl Fn(usize) -> u8, lines: &mut impl Iterator<Item = &'
 /// The flag that asks for Hugging Face's rules; those behind it say which.
 const RULES: usize = 10;
 
-/// Hugging Face's rules. Added tokens are those of control and user-defined types; their scores are flags.
+/// Hugging Face's rules. Added tokens are those of control and user-defined types; their scores are
+/// flags.
 fn set_rules(flag: &impl Fn(usize) -> u8, types: &[i32], scores: &[f32], metadata: &mut Metadata) {
     let normalizers: [&[&str]; 6] = [
         &[],
@@ -106,7 +123,9 @@ fn set_rules(flag: &impl Fn(usize) -> u8, types: &[i32], scores: &[f32], metadat
     set("rules", Value::String("huggingface".into()));
     set("normalizer", Value::Strings(normalizers[of(1, 6)].iter().collect()));
     set("space_prefix", Value::String(["never", "first", "always"][of(2, 3)].into()));
-    for (at, key) in [(3, "split_at_spaces"), (4, "ignore_merges"), (5, "fuse_unknown"), (6, "strip_space")] {
+    for (at, key) in
+        [(3, "split_at_spaces"), (4, "ignore_merges"), (5, "fuse_unknown"), (6, "strip_space")]
+    {
         set(key, Value::Bool(of(at, 2) == 1));
     }
     if flag(RULES + 7) > b'0' {
@@ -135,10 +154,10 @@ pub fn template(bytes: &[u8]) {
         None => Message { role: line.into(), ..Message::default() },
     };
     let messages: Vec<Message> = messages.lines().map(message).collect();
-    let tools =
-        json!([{"type": "function", "function": {"name": "f", "parameters": {"x": [1, 2.5, null, true, "é"]}}}]);
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {"x": [1, 2.5, null, true, "é"]}}}]);
     for tools in [None, Some(tools)] {
-        let options = RenderOptions { tools, add_generation_prompt: true, ..RenderOptions::default() };
+        let options =
+            RenderOptions { tools, add_generation_prompt: true, ..RenderOptions::default() };
         if let Err(error) = template.render(&messages, &options) {
             assert!(!error.to_string().is_empty());
         }

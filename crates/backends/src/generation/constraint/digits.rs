@@ -1,5 +1,6 @@
-//! Numbers of JSON that end: a schema bounds a number's value, never its digits, and a weak model writes zeros behind a point until
-//! its tokens are spent. After [`MOST`] digits in a row another comes only where nothing else may, as in llama.cpp's grammars.
+//! Numbers of JSON that end: a schema bounds a number's value, never its digits, and a weak model
+//! writes zeros behind a point until its tokens are spent. After [`MOST`] digits in a row another
+//! comes only where nothing else may, as in llama.cpp's grammars.
 
 /// Digits in a row: what a 64-bit float tells apart, and llama.cpp's bound.
 const MOST: usize = 16;
@@ -44,9 +45,12 @@ mod tests {
             digits.enough()
         };
         assert!(enough("{\"a\": 1234567890123456") && enough("[\"\\\"\", 0.0000000000000000"));
-        for text in
-            ["{\"a\": 123456789012345", "{\"a\": 12345678.12345678", "{\"a1234567890123456", "[\"\\\"1234567890123456"]
-        {
+        for text in [
+            "{\"a\": 123456789012345",
+            "{\"a\": 12345678.12345678",
+            "{\"a1234567890123456",
+            "[\"\\\"1234567890123456",
+        ] {
             assert!(!enough(text), "{text}");
         }
     }

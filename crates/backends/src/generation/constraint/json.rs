@@ -1,5 +1,5 @@
-//! A request's JSON schema as the grammar engine is to take it: with bounded whitespace, and closed where it leaves open what
-//! nobody asked for.
+//! A request's JSON schema as the grammar engine is to take it: with bounded whitespace, and closed
+//! where it leaves open what nobody asked for.
 
 use pacemark_backend::{JsonForm, Whitespace};
 use serde_json::{Map, Value, json};
@@ -16,8 +16,8 @@ pub(super) enum Objects {
     AsTheyAre,
 }
 
-/// The schema with what the grammar engine is told besides, which it reads from the schema itself (`x-guidance`). A request may
-/// have said there how it wants its whitespace.
+/// The schema with what the grammar engine is told besides, which it reads from the schema itself
+/// (`x-guidance`). A request may have said there how it wants its whitespace.
 pub(super) fn schema(form: &JsonForm, objects: Objects) -> Result<Value, String> {
     let schema = serde_json::from_str(&form.schema).map_err(|error| error.to_string())?;
     let mut schema = match schema {
@@ -32,9 +32,12 @@ pub(super) fn schema(form: &JsonForm, objects: Objects) -> Result<Value, String>
     }
     let Some(object) = schema.as_object_mut() else { return Ok(schema) };
     let said = object.entry("x-guidance").or_insert_with(|| json!({}));
-    let said = said.as_object_mut().ok_or("x-guidance: expected an object, found something else")?;
+    let said =
+        said.as_object_mut().ok_or("x-guidance: expected an object, found something else")?;
     let whitespace = match &form.whitespace {
-        Whitespace::Bounded if WHITESPACE.iter().any(|name| said.contains_key(*name)) => return Ok(schema),
+        Whitespace::Bounded if WHITESPACE.iter().any(|name| said.contains_key(*name)) => {
+            return Ok(schema);
+        }
         Whitespace::Bounded => ("whitespace_pattern", json!(BOUNDED_WHITESPACE)),
         Whitespace::None => ("whitespace_flexible", json!(false)),
         Whitespace::Pattern(pattern) => ("whitespace_pattern", json!(pattern)),
@@ -50,7 +53,8 @@ pub(super) fn schema(form: &JsonForm, objects: Objects) -> Result<Value, String>
 const WHITESPACE: &[&str] = &["whitespace_flexible", "whitespace_pattern"];
 
 /// Keywords whose value is a schema, an array of schemas, or an object of schemas.
-const ONE: &[&str] = &["additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"];
+const ONE: &[&str] =
+    &["additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"];
 const MANY: &[&str] = &["allOf", "anyOf", "items", "oneOf", "prefixItems"];
 const NAMED: &[&str] = &["$defs", "definitions", "patternProperties", "properties"];
 /// Keywords beside which `properties` are not all that an object may have.
@@ -86,7 +90,8 @@ fn within(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Value> {
     })
 }
 
-/// Formats that the grammar engine keeps texts to, and the most characters of those whose fractions have no end.
+/// Formats that the grammar engine keeps texts to, and the most characters of those whose fractions
+/// have no end.
 const FORMATS: &[(&str, Option<u64>)] = &[
     ("date", None),
     ("date-time", Some(40)),
@@ -100,8 +105,8 @@ const FORMATS: &[(&str, Option<u64>)] = &[
     ("uuid", None),
 ];
 
-/// Takes away formats that are not known, which are notes to a reader (JSON Schema 2020-12, validation, 7.2.1: `password`, `path`),
-/// and gives an end to texts of those that have none.
+/// Takes away formats that are not known, which are notes to a reader (JSON Schema 2020-12,
+/// validation, 7.2.1: `password`, `path`), and gives an end to texts of those that have none.
 fn settle_formats(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
     within(object).for_each(settle_formats);
@@ -127,8 +132,8 @@ const BESIDE: &[&str] = &[
     "unevaluatedProperties",
 ];
 
-/// Whether an object may have to satisfy several of its schemas at once: closing one of them would then refuse what another asks
-/// for.
+/// Whether an object may have to satisfy several of its schemas at once: closing one of them would
+/// then refuse what another asks for.
 fn joins(schema: &mut Value) -> bool {
     let Value::Object(object) = schema else { return false };
     let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
@@ -137,9 +142,10 @@ fn joins(schema: &mut Value) -> bool {
     several || beside || within(object).any(joins)
 }
 
-/// Says of each object that lists its properties and nothing of others that it has no others, as llama.cpp and vLLM's strict
-/// mode do: what satisfies the closed schema satisfies the open one, and a weak model that may invent properties never ends.
-/// Where that does not follow (below `oneOf`, `not` and `if`) nothing is closed.
+/// Says of each object that lists its properties and nothing of others that it has no others, as
+/// llama.cpp and vLLM's strict mode do: what satisfies the closed schema satisfies the open one,
+/// and a weak model that may invent properties never ends. Where that does not follow (below
+/// `oneOf`, `not` and `if`) nothing is closed.
 fn close(schema: &mut Value) {
     let Value::Object(object) = schema else { return };
     if ["oneOf", "not", "if"].iter().any(|name| object.contains_key(*name)) {
@@ -148,7 +154,10 @@ fn close(schema: &mut Value) {
     within(object).for_each(close);
     let Some(properties) = object.get("properties").and_then(Value::as_object) else { return };
     let listed = |name: &Value| name.as_str().is_some_and(|name| properties.contains_key(name));
-    let complete = object.get("required").and_then(Value::as_array).is_none_or(|required| required.iter().all(listed));
+    let complete = object
+        .get("required")
+        .and_then(Value::as_array)
+        .is_none_or(|required| required.iter().all(listed));
     if !properties.is_empty() && complete && !OPEN.iter().any(|name| object.contains_key(*name)) {
         object.insert("additionalProperties".into(), Value::Bool(false));
     }
@@ -159,8 +168,11 @@ mod tests {
     use super::*;
 
     fn closed(text: &str) -> Value {
-        let mut schema =
-            schema(&JsonForm { schema: text.into(), whitespace: Whitespace::None }, Objects::Closed).unwrap();
+        let mut schema = schema(
+            &JsonForm { schema: text.into(), whitespace: Whitespace::None },
+            Objects::Closed,
+        )
+        .unwrap();
         schema.as_object_mut().unwrap().remove("x-guidance");
         schema
     }

@@ -1,9 +1,10 @@
 //! Output held to a form: JSON by a schema, a regular expression, a grammar.
 //!
-//! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns its masks to logits. A
-//! grammar comes from a request, so it is not trusted: llguidance bounds its size and the work per token, but descends as deep as
-//! rules refer to each other. So a form is compiled on a thread with a stack for the longest chain that its source has room for,
-//! and its first mask is made there too: what is beyond the bounds shows before anybody waits for it.
+//! The grammar engine is llguidance; this module gives it the vocabulary once per model and turns
+//! its masks to logits. A grammar comes from a request, so it is not trusted: llguidance bounds its
+//! size and the work per token, but descends as deep as rules refer to each other. So a form is
+//! compiled on a thread with a stack for the longest chain that its source has room for, and its
+//! first mask is made there too: what is beyond the bounds shows before anybody waits for it.
 
 mod digits;
 mod gbnf;
@@ -45,9 +46,14 @@ struct Numbers {
 
 impl Grammars {
     /// The start of an output of that form.
-    pub fn start(&self, tokenizer: &Tokenizer, constraint: &Constraint) -> Result<Form, BackendError> {
+    pub fn start(
+        &self,
+        tokenizer: &Tokenizer,
+        constraint: &Constraint,
+    ) -> Result<Form, BackendError> {
         let vocabulary = self.0.get_or_init(|| vocabulary(tokenizer)).as_ref();
-        let vocabulary = vocabulary.map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
+        let vocabulary = vocabulary
+            .map_err(|error| BackendError::Engine(format!("constrained output: {error}")))?;
         let matcher = on_large_stack(|| compile(&vocabulary.factory, constraint)).flatten()?;
         let numbers = matches!(constraint, Constraint::Json(_)).then(|| Numbers {
             written: Digits::default(),
@@ -58,24 +64,31 @@ impl Grammars {
     }
 }
 
-/// Stack of the thread that compiles: 64 KiB of source, which the server takes at most, with 4 KiB for each byte. Only what is
-/// used of it takes memory.
+/// Stack of the thread that compiles: 64 KiB of source, which the server takes at most, with 4 KiB
+/// for each byte. Only what is used of it takes memory.
 const COMPILER_STACK: usize = 256 << 20;
-/// Alternatives of a grammar at most: the grammar engine looks at all of a place together, and takes the square of their time.
+/// Alternatives of a grammar at most: the grammar engine looks at all of a place together, and
+/// takes the square of their time.
 const MAX_ALTERNATIVES: usize = 2000;
 
 fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, BackendError> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("grammar".into()).stack_size(COMPILER_STACK);
         let thread = thread.spawn_scoped(scope, work);
-        let thread = thread.map_err(|error| BackendError::Engine(format!("no thread to compile a form: {error}")))?;
+        let thread = thread.map_err(|error| {
+            BackendError::Engine(format!("no thread to compile a form: {error}"))
+        })?;
         // A panic of the grammar engine's: no other form does this.
-        thread.join().map_err(|_| BackendError::InvalidRequest("this form cannot be compiled".into()))
+        thread
+            .join()
+            .map_err(|_| BackendError::InvalidRequest("this form cannot be compiled".into()))
     })
 }
 
 fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Matcher, BackendError> {
-    let wrong = |what: &str, error: &str| BackendError::InvalidRequest(format!("{what}: {}", first_line(error)));
+    let wrong = |what: &str, error: &str| {
+        BackendError::InvalidRequest(format!("{what}: {}", first_line(error)))
+    };
     match constraint {
         Constraint::Json(form) => {
             let no_schema = |error: String| wrong("JSON schema", &error);
@@ -86,20 +99,23 @@ fn compile(factory: &ParserFactory, constraint: &Constraint) -> Result<Matcher, 
                 start(factory, TopLevelGrammar::from_json_schema(open)).map_err(no_schema)
             })
         }
-        Constraint::Regex(regex) => {
-            start(factory, TopLevelGrammar::from_regex(regex)).map_err(|error| wrong("regular expression", &error))
-        }
+        Constraint::Regex(regex) => start(factory, TopLevelGrammar::from_regex(regex))
+            .map_err(|error| wrong("regular expression", &error)),
         Constraint::Grammar(text) => {
             let n = text.matches('|').count();
             if n > MAX_ALTERNATIVES {
-                return Err(wrong("grammar", &format!("expected at most {MAX_ALTERNATIVES} alternatives, found {n}")));
+                return Err(wrong(
+                    "grammar",
+                    &format!("expected at most {MAX_ALTERNATIVES} alternatives, found {n}"),
+                ));
             }
             let lark = if gbnf::is_gbnf(text) {
                 gbnf::to_lark(text).map_err(|error| wrong("grammar", &error.to_string()))?
             } else {
                 text.clone()
             };
-            start(factory, TopLevelGrammar::from_lark(lark)).map_err(|error| wrong("grammar", &error))
+            start(factory, TopLevelGrammar::from_lark(lark))
+                .map_err(|error| wrong("grammar", &error))
         }
     }
 }
@@ -114,10 +130,11 @@ fn start(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher, S
 }
 
 impl Form {
-    /// Makes every token impossible that the form does not allow next. An error says that it allows none, or is more
-    /// complex than the grammar engine's bounds.
+    /// Makes every token impossible that the form does not allow next. An error says that it allows
+    /// none, or is more complex than the grammar engine's bounds.
     pub fn mask(&mut self, logits: &mut [f32]) -> Result<(), BackendError> {
-        let mut mask = self.matcher.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
+        let mut mask =
+            self.matcher.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
         if let Some(numbers) = self.numbers.as_ref().filter(|numbers| numbers.written.enough()) {
             let mut without = mask.clone();
             numbers.digits.iter().for_each(|id| without.disallow_token(*id));
@@ -158,7 +175,9 @@ fn vocabulary(tokenizer: &Tokenizer) -> Result<Vocabulary, String> {
     let n_vocab = tokenizer.vocab_size();
     let words: Vec<Vec<u8>> = (0..n_vocab as TokenId).map(|id| word(tokenizer, id)).collect();
     let ends = tokenizer.end_of_generation();
-    let digit = |(id, word): (usize, &Vec<u8>)| word.first().is_some_and(u8::is_ascii_digit).then_some(id as TokenId);
+    let digit = |(id, word): (usize, &Vec<u8>)| {
+        word.first().is_some_and(u8::is_ascii_digit).then_some(id as TokenId)
+    };
     let digits = words.iter().enumerate().filter_map(digit).collect();
     let first = *ends.first().ok_or("the model has no token that ends its output")?;
     let info = TokRxInfo::new(n_vocab as u32, first);
@@ -169,9 +188,11 @@ fn vocabulary(tokenizer: &Tokenizer) -> Result<Vocabulary, String> {
     Ok(Vocabulary { factory, environment, digits })
 }
 
-/// The bytes of a token as the trie wants them: those of tokens that are no text are marked, so that they match none.
+/// The bytes of a token as the trie wants them: those of tokens that are no text are marked, so
+/// that they match none.
 fn word(tokenizer: &Tokenizer, id: TokenId) -> Vec<u8> {
-    let is_text = |kind| matches!(kind, TokenType::Normal | TokenType::UserDefined | TokenType::Byte);
+    let is_text =
+        |kind| matches!(kind, TokenType::Normal | TokenType::UserDefined | TokenType::Byte);
     let bytes = tokenizer.token_bytes(id).unwrap_or_default();
     if tokenizer.token_type(id).is_some_and(is_text) && !tokenizer.is_end_of_generation(id) {
         return bytes;

@@ -2,7 +2,8 @@
 
 use super::{Command, NativeService};
 use pacemark_backend::{
-    Backend, BackendInfo, BatchStream, Capabilities, Event, EventStream, GenerateRequest, MemoryUsage, Service, Ticket,
+    Backend, BackendInfo, BatchStream, Capabilities, Event, EventStream, GenerateRequest,
+    MemoryUsage, Service, Ticket,
 };
 use std::sync::mpsc::channel;
 

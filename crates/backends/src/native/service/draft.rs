@@ -1,4 +1,5 @@
-//! Guesses at the next tokens: what followed the same few tokens earlier in the text (prompt lookup; Saxena, 2023).
+//! Guesses at the next tokens: what followed the same few tokens earlier in the text (prompt
+//! lookup; Saxena, 2023).
 
 use pacemark_backend::TokenId;
 
@@ -12,7 +13,9 @@ pub(super) fn guess(text: &[TokenId], n: usize) -> Vec<TokenId> {
         let Some(start) = text.len().checked_sub(length).filter(|_| n > 0) else { continue };
         let last = &text[start..];
         // The end itself is no earlier place.
-        if let Some(found) = text[..text.len() - 1].windows(length).rposition(|window| window == last) {
+        if let Some(found) =
+            text[..text.len() - 1].windows(length).rposition(|window| window == last)
+        {
             let from = found + length;
             return text[from..text.len().min(from + n)].to_vec();
         }
@@ -26,7 +29,11 @@ mod tests {
 
     #[test]
     fn the_longest_and_latest_agreement_is_followed() {
-        assert_eq!(guess(&[1, 2, 3, 4, 9, 2, 3, 7, 1, 2, 3], 2), [4, 9], "three tokens agree before two do");
+        assert_eq!(
+            guess(&[1, 2, 3, 4, 9, 2, 3, 7, 1, 2, 3], 2),
+            [4, 9],
+            "three tokens agree before two do"
+        );
         assert_eq!(guess(&[2, 3, 4, 9, 2, 3, 7, 1, 2, 3], 2), [7, 1], "the later of two places");
         assert_eq!(guess(&[5, 5, 5, 5, 5, 5], 3), [5], "no further than the text goes");
         assert!(guess(&[1, 2, 3], 4).is_empty());

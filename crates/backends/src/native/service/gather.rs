@@ -1,7 +1,8 @@
 //! When to wait for requests that are about to come.
 //!
-//! Clients whose answers ended together send their next requests together, but one after the other. A pass for the first alone
-//! would keep the others waiting, and put all out of step from then on: each wave of requests would take a pass more.
+//! Clients whose answers ended together send their next requests together, but one after the other.
+//! A pass for the first alone would keep the others waiting, and put all out of step from then on:
+//! each wave of requests would take a pass more.
 
 use std::time::{Duration, Instant};
 
@@ -29,11 +30,13 @@ impl Gather {
         self.n_expected = self.n_expected.saturating_sub(1);
     }
 
-    /// How long to wait for the next before the next step. The `n_running` under way wait too, so they must be fewer than those
-    /// that are expected; and whoever is alone is never kept waiting for others.
+    /// How long to wait for the next before the next step. The `n_running` under way wait too, so
+    /// they must be fewer than those that are expected; and whoever is alone is never kept waiting
+    /// for others.
     pub fn wait(&self, n_running: usize, now: Instant) -> Option<Duration> {
         let (at, _) = self.ended.filter(|(_, n)| *n > 1 && self.n_expected > n_running)?;
-        Some(PATIENCE.saturating_sub(now.saturating_duration_since(at))).filter(|wait| !wait.is_zero())
+        Some(PATIENCE.saturating_sub(now.saturating_duration_since(at)))
+            .filter(|wait| !wait.is_zero())
     }
 
     /// The step begins without those that have not come: they are not expected any more.

@@ -1,8 +1,9 @@
-//! The native engine for many at once: decoder and scheduler on a thread of their own behind `backend::Service`.
+//! The native engine for many at once: decoder and scheduler on a thread of their own behind
+//! `backend::Service`.
 //!
-//! Requests are checked, and their grammars compiled, on the caller's thread; the engine's thread ([`worker`]) only computes,
-//! samples and hands out events. Between the two is a queue of commands. The thread that computes also loads the model: the
-//! team counts it as one of its own.
+//! Requests are checked, and their grammars compiled, on the caller's thread; the engine's thread
+//! ([`worker`]) only computes, samples and hands out events. Between the two is a queue of
+//! commands. The thread that computes also loads the model: the team counts it as one of its own.
 
 mod as_backend;
 mod draft;
@@ -16,8 +17,8 @@ pub(in crate::native) mod worker;
 use super::{Loaded, NativeError, NativeOptions, load};
 use crate::generation::Outputs;
 use pacemark_backend::{
-    BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest, MemoryUsage, Pooling,
-    Service, ServiceStatus, Sink, Text, Ticket, TokenId,
+    BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest,
+    MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use pacemark_modelfile::ModelFile;
 use pacemark_tokenizer::ChatTemplates;
@@ -36,10 +37,11 @@ use worker::Worker;
 pub struct ServiceOptions {
     /// Requests computed at once.
     pub max_num_seqs: usize,
-    /// Tokens of a step, over all requests; raised to `max_num_seqs`, so that whoever generates always advances.
+    /// Tokens of a step, over all requests; raised to `max_num_seqs`, so that whoever generates
+    /// always advances.
     pub max_num_batched_tokens: usize,
-    /// Tokens of KV cache, over all requests, raised to one context; `None` for `max_num_seqs` times the context, at most
-    /// [`Self::DEFAULT_MAX_KV_TOKENS`] or one context.
+    /// Tokens of KV cache, over all requests, raised to one context; `None` for `max_num_seqs`
+    /// times the context, at most [`Self::DEFAULT_MAX_KV_TOKENS`] or one context.
     pub n_kv_tokens: Option<usize>,
     /// Find blocks of earlier prompts again.
     pub prefix_cache: bool,
@@ -93,7 +95,8 @@ pub(super) struct Shared {
     n_commands: AtomicU64,
 }
 
-/// A loaded model that serves. Dropping it ends its thread; requests under way get no further events.
+/// A loaded model that serves. Dropping it ends its thread; requests under way get no further
+/// events.
 pub struct NativeService {
     commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
@@ -149,7 +152,8 @@ impl NativeService {
                 Err(error) => drop(told.send(Loading::Done(Err(error)))),
             }
         });
-        let thread = thread.map_err(|error| NativeError::Engine(pacemark_engine::EngineError::Threads(error)))?;
+        let thread = thread
+            .map_err(|error| NativeError::Engine(pacemark_engine::EngineError::Threads(error)))?;
         let ready = loop {
             match loading.recv() {
                 Ok(Loading::Progress(done, of)) => progress(done, of),
@@ -158,11 +162,24 @@ impl NativeService {
             }
         };
         let Ready { outputs, file, info, memory, n_blocks } = *ready;
-        // Not by the engine's thread: templates have threads of their own, which run where the one runs that starts them.
-        let text = outputs.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
+        // Not by the engine's thread: templates have threads of their own, which run where the one
+        // runs that starts them.
+        let text =
+            outputs.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
         let pooling = pooling::of_model(file.metadata()).map_err(|error| error.to_string());
         let (thread, next_id) = (Some(thread), AtomicU64::new(0));
-        Ok(NativeService { commands, thread, shared, outputs, text, pooling, info, memory, n_blocks, next_id })
+        Ok(NativeService {
+            commands,
+            thread,
+            shared,
+            outputs,
+            text,
+            pooling,
+            info,
+            memory,
+            n_blocks,
+            next_id,
+        })
     }
 
     /// The model's chat templates, or why they cannot be used; `None` without a tokenizer.
@@ -177,8 +194,8 @@ impl NativeService {
         }
     }
 
-    /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew is forgotten. For measuring
-    /// what lies below the queue.
+    /// Runs `work` on the engine's thread once no request is under way. What the prefix cache knew
+    /// is forgotten. For measuring what lies below the queue.
     pub(in crate::native) fn lend<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Worker) -> T + Send + 'static,
@@ -220,7 +237,12 @@ impl NativeService {
 }
 
 /// Cuts what was loaded into what the caller sees and what its thread runs.
-fn start(loaded: Loaded, options: ServiceOptions, queue: Receiver<Command>, shared: Arc<Shared>) -> (Ready, Worker) {
+fn start(
+    loaded: Loaded,
+    options: ServiceOptions,
+    queue: Receiver<Command>,
+    shared: Arc<Shared>,
+) -> (Ready, Worker) {
     let Loaded { decoder, tokenizer, limits, info } = loaded;
     let tokenizer = tokenizer.map(Arc::new);
     let file = decoder.model().file().clone();
@@ -253,7 +275,14 @@ impl Service for NativeService {
 
     fn capabilities(&self) -> Capabilities {
         let constraints = self.outputs.tokenizer.is_some();
-        Capabilities { score: false, logprobs: true, prefix_reuse: true, batch: true, constraints, embeddings: true }
+        Capabilities {
+            score: false,
+            logprobs: true,
+            prefix_reuse: true,
+            batch: true,
+            constraints,
+            embeddings: true,
+        }
     }
 
     fn text(&self) -> Option<&dyn Text> {
@@ -282,7 +311,8 @@ impl Service for NativeService {
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let request = GenerateRequest { prompt, ..GenerateRequest::default() };
         let own = || self.pooling.clone().map_err(BackendError::InvalidRequest);
-        let pooling = self.outputs.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
+        let pooling =
+            self.outputs.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
         let pooling = match pooling {
             Ok(pooling) => pooling,
             Err(error) => {

@@ -2,7 +2,8 @@
 
 use crate::generation::Output;
 use pacemark_backend::{
-    BackendError, EmbeddingSink, Event, FinishReason, GenerateRequest, Phases, Pooling, Sink, TokenId, Usage,
+    BackendError, EmbeddingSink, Event, FinishReason, GenerateRequest, Phases, Pooling, Sink,
+    TokenId, Usage,
 };
 use pacemark_engine::SequenceKv;
 use std::time::{Duration, Instant};
@@ -23,7 +24,13 @@ pub(in crate::native) struct Generation {
 }
 
 impl Generation {
-    pub fn new(id: u64, request: GenerateRequest, output: Output, sink: Sink, arrived: Instant) -> Generation {
+    pub fn new(
+        id: u64,
+        request: GenerateRequest,
+        output: Output,
+        sink: Sink,
+        arrived: Instant,
+    ) -> Generation {
         Generation {
             id,
             request,
@@ -43,7 +50,8 @@ impl Generation {
         (self.sink)(event);
     }
 
-    /// A step begins; whether it is the first. Another start, after the loss of its blocks, is not told.
+    /// A step begins; whether it is the first. Another start, after the loss of its blocks, is not
+    /// told.
     pub fn start(&mut self, at: Instant, cached_tokens: usize) -> bool {
         let first = !std::mem::replace(&mut self.started, true);
         if first {

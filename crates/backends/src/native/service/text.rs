@@ -2,7 +2,9 @@
 
 use pacemark_backend::{BackendError, Chat, Text, TokenId};
 use pacemark_modelfile::Metadata;
-use pacemark_tokenizer::{ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer};
+use pacemark_tokenizer::{
+    ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer,
+};
 use std::sync::Arc;
 
 /// Text of one model.
@@ -14,7 +16,8 @@ pub(super) struct ModelText {
 
 impl ModelText {
     pub fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
-        let templates = ChatTemplates::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
+        let templates =
+            ChatTemplates::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
         ModelText { tokenizer, templates }
     }
 }
@@ -29,7 +32,9 @@ impl Text for ModelText {
 
     fn decode(&self, tokens: &[TokenId]) -> Result<String, BackendError> {
         let options = DecodeOptions { special: true, start_of_text: true };
-        self.tokenizer.decode_with(tokens, options).map_err(|error| BackendError::InvalidRequest(error.to_string()))
+        self.tokenizer
+            .decode_with(tokens, options)
+            .map_err(|error| BackendError::InvalidRequest(error.to_string()))
     }
 
     fn token_bytes(&self, token: TokenId) -> Option<Vec<u8>> {
@@ -37,12 +42,14 @@ impl Text for ModelText {
     }
 
     fn render(&self, chat: &Chat) -> Result<String, BackendError> {
-        let templates = self.templates.as_ref().map_err(|error| BackendError::InvalidRequest(error.clone()))?;
+        let templates =
+            self.templates.as_ref().map_err(|error| BackendError::InvalidRequest(error.clone()))?;
         let message = |(i, message): (usize, &serde_json::Value)| -> Result<Message, BackendError> {
             serde_json::from_value(message.clone())
                 .map_err(|error| BackendError::InvalidRequest(format!("messages[{i}]: {error}")))
         };
-        let messages: Vec<Message> = chat.messages.iter().enumerate().map(message).collect::<Result<_, _>>()?;
+        let messages: Vec<Message> =
+            chat.messages.iter().enumerate().map(message).collect::<Result<_, _>>()?;
         let options = RenderOptions {
             tools: chat.tools.clone(),
             add_generation_prompt: true,

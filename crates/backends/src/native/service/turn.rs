@@ -1,7 +1,8 @@
-//! Sampling: the requests of a step choose their tokens side by side, on the threads that computed the logits.
+//! Sampling: the requests of a step choose their tokens side by side, on the threads that computed
+//! the logits.
 //!
-//! Nothing is told here: events of all requests are handed over one after the other when all have chosen, so that whoever
-//! listens is woken once.
+//! Nothing is told here: events of all requests are handed over one after the other when all have
+//! chosen, so that whoever listens is woken once.
 
 use super::requests::Generation;
 use pacemark_backend::{BackendError, Event, FinishReason, TokenId};
@@ -49,7 +50,8 @@ impl Turn {
         let rows = logits[self.row * n_vocab..][..self.n_rows() * n_vocab].chunks_exact(n_vocab);
         let (generation, drafted) = (&mut self.generation, &self.drafted);
         let advance = AssertUnwindSafe(|| advance(model, generation, drafted, rows));
-        self.outcome = catch_unwind(advance).unwrap_or_else(|_| Err(BackendError::Engine("sampling panicked".into())));
+        self.outcome = catch_unwind(advance)
+            .unwrap_or_else(|_| Err(BackendError::Engine("sampling panicked".into())));
     }
 }
 
@@ -59,7 +61,8 @@ pub(in crate::native) fn take_all(decoder: &Decoder, turns: &mut [Turn]) {
     decoder.spread(turns, &|turn| turn.take(model, logits));
 }
 
-/// Samples from the logits of one item, `[n_vocab]` each: after its own tokens, and after each guess as long as they are right.
+/// Samples from the logits of one item, `[n_vocab]` each: after its own tokens, and after each
+/// guess as long as they are right.
 fn advance<'l>(
     model: &Model,
     generation: &mut Generation,
@@ -72,7 +75,9 @@ fn advance<'l>(
         return Ok(advance);
     }
     for (i, logits) in rows.enumerate() {
-        let chosen = generation.output.choose(logits, |logits, id, n_top| model.logprobs(logits, id, n_top))?;
+        let chosen = generation
+            .output
+            .choose(logits, |logits, id, n_top| model.logprobs(logits, id, n_top))?;
         advance.sampled.push(chosen.id);
         advance.events.push(chosen.event);
         advance.finished = chosen.finished;

@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-/// Tokens of a step up to which guesses are added: beyond, they cost more than they save, for a step is then bound by
-/// arithmetic and no longer by reading the weights.
+/// Tokens of a step up to which guesses are added: beyond, they cost more than they save, for a
+/// step is then bound by arithmetic and no longer by reading the weights.
 const MAX_DRAFT_STEP: usize = 16;
 
 /// The thread's state.
@@ -40,7 +40,12 @@ pub(in crate::native) struct Worker {
 }
 
 impl Worker {
-    pub fn new(mut decoder: Decoder, options: ServiceOptions, queue: Receiver<Command>, shared: Arc<Shared>) -> Worker {
+    pub fn new(
+        mut decoder: Decoder,
+        options: ServiceOptions,
+        queue: Receiver<Command>,
+        shared: Arc<Shared>,
+    ) -> Worker {
         let blocks = decoder.kv_mut().lease();
         Worker {
             scheduler: scheduler(options, blocks.len()),
@@ -70,7 +75,8 @@ impl Worker {
         }
     }
 
-    /// Takes all commands there are, and waits for one if there is nothing to compute. `false` for the end.
+    /// Takes all commands there are, and waits for one if there is nothing to compute. `false` for
+    /// the end.
     fn take_commands(&mut self) -> bool {
         loop {
             let idle = self.scheduler.is_idle() && self.loans.is_empty();
@@ -144,7 +150,8 @@ impl Worker {
     fn add_embedding(&mut self, embedding: Embedding) {
         // The states of all tokens are wanted, so none may be found.
         let tokens = embedding.prompt.clone();
-        let new = NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
+        let new =
+            NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
         match self.scheduler.add(embedding.id, new) {
             Ok(()) => drop(self.embeddings.insert(embedding.id, embedding)),
             Err(error) => embedding.fail(BackendError::InvalidRequest(error.to_string())),
@@ -160,7 +167,8 @@ impl Worker {
         self.embeddings.remove(&id);
     }
 
-    /// Lends the decoder to those who asked; the blocks hold what they left there, so what was in them is forgotten.
+    /// Lends the decoder to those who asked; the blocks hold what they left there, so what was in
+    /// them is forgotten.
     fn lend(&mut self) {
         if self.loans.is_empty() {
             return;
@@ -216,10 +224,13 @@ impl Worker {
         let ids = self.scheduler.running().to_vec();
         let room = MAX_DRAFT_STEP.saturating_sub(ids.len()) / ids.len().max(1);
         for id in ids {
-            let Some(generation) = self.generations.get(&id).filter(|_| self.options.n_draft.min(room) > 0) else {
+            let Some(generation) =
+                self.generations.get(&id).filter(|_| self.options.n_draft.min(room) > 0)
+            else {
                 continue;
             };
-            let n = self.options.n_draft.min(room).min(generation.output.n_left().saturating_sub(1));
+            let n =
+                self.options.n_draft.min(room).min(generation.output.n_left().saturating_sub(1));
             let guessed = draft::guess(self.scheduler.tokens(id), n);
             self.scheduler.draft(id, guessed);
         }
@@ -234,7 +245,11 @@ impl Worker {
         let mut inputs: Vec<_> = items
             .iter()
             .map(|item| {
-                let mut kv = self.generations.get_mut(&item.id).map(|g| std::mem::take(&mut g.kv)).unwrap_or_default();
+                let mut kv = self
+                    .generations
+                    .get_mut(&item.id)
+                    .map(|g| std::mem::take(&mut g.kv))
+                    .unwrap_or_default();
                 place(&mut kv, scheduler, blocks, item);
                 (kv, tokens_of(scheduler, item))
             })
@@ -243,7 +258,8 @@ impl Worker {
             .iter_mut()
             .zip(items)
             .map(|((kv, tokens), item)| {
-                let logits = if item.samples { LogitRows::From(item.n_tokens - 1) } else { LogitRows::None };
+                let logits =
+                    if item.samples { LogitRows::From(item.n_tokens - 1) } else { LogitRows::None };
                 BatchItem { kv, tokens, logits }
             })
             .collect();
@@ -261,20 +277,27 @@ impl Worker {
     /// Takes the tokens of what was computed, tells them, and ends those who are complete.
     fn sample(&mut self, items: &[PlanItem], started: Instant) {
         let computed = Instant::now();
-        let (mut turns, mut of_turns, mut row) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()), 0);
+        let (mut turns, mut of_turns, mut row) =
+            (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()), 0);
         for item in items {
             let Some(mut generation) = self.generations.remove(&item.id) else { continue };
             let in_prompt = generation.output.n_tokens() == 0;
-            *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) += computed - started;
+            *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) +=
+                computed - started;
             if item.samples {
-                let turn = Turn::new(generation, row, self.scheduler.drafted(item.id)[..item.n_draft].to_vec());
+                let turn = Turn::new(
+                    generation,
+                    row,
+                    self.scheduler.drafted(item.id)[..item.n_draft].to_vec(),
+                );
                 row += turn.n_rows();
                 turns.push(turn);
                 of_turns.push(item);
                 continue;
             }
             self.scheduler.complete(item, &[]);
-            let (computed_tokens, of) = (item.from + item.n_tokens, generation.request.prompt.len());
+            let (computed_tokens, of) =
+                (item.from + item.n_tokens, generation.request.prompt.len());
             if computed_tokens < of {
                 generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
             }
@@ -318,7 +341,8 @@ impl Worker {
         let n_embd = self.decoder.model().config().n_embd;
         let tokens = tokens_of(&self.scheduler, item);
         place(&mut embedding.kv, &self.scheduler, &self.blocks, item);
-        let batch = &mut [BatchItem { kv: &mut embedding.kv, tokens: &tokens, logits: LogitRows::None }];
+        let batch =
+            &mut [BatchItem { kv: &mut embedding.kv, tokens: &tokens, logits: LogitRows::None }];
         match self.decoder.states(batch) {
             Ok(states) => embedding.add(states, n_embd),
             Err(error) => {
@@ -374,7 +398,12 @@ fn tokens_of(scheduler: &Scheduler, item: &PlanItem) -> Vec<TokenId> {
 }
 
 /// Gives the sequence the blocks that the scheduler assigned, holding the tokens before `item`.
-fn place(kv: &mut pacemark_engine::SequenceKv, scheduler: &Scheduler, blocks: &[u32], item: &PlanItem) {
+fn place(
+    kv: &mut pacemark_engine::SequenceKv,
+    scheduler: &Scheduler,
+    blocks: &[u32],
+    item: &PlanItem,
+) {
     let ids: Vec<u32> = scheduler.blocks(item.id).iter().map(|&id| blocks[id as usize]).collect();
     kv.place(&ids, item.from);
 }

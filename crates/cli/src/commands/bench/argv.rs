@@ -1,6 +1,8 @@
-//! llama.cpp's spelling of options: short options of several letters, and `_` for `-` in long ones of llama-bench.
+//! llama.cpp's spelling of options: short options of several letters, and `_` for `-` in long ones
+//! of llama-bench.
 //!
-//! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees them.
+//! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees
+//! them.
 
 use super::compat::FLAGS;
 use std::ffi::{OsStr, OsString};
@@ -19,9 +21,11 @@ const SHORT: &[(&str, &str)] = &[
 ];
 
 /// Those of every command that computes.
-const ENGINE: &[(&str, &str)] = &[("-tb", "--threads-batch"), ("-ctk", "--cache-type-k"), ("-ctv", "--cache-type-v")];
+const ENGINE: &[(&str, &str)] =
+    &[("-tb", "--threads-batch"), ("-ctk", "--cache-type-k"), ("-ctv", "--cache-type-v")];
 
-/// The command line with the long names of options that clap can't read; nothing is changed for commands without such.
+/// The command line with the long names of options that clap can't read; nothing is changed for
+/// commands without such.
 pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
@@ -46,9 +50,9 @@ fn long_option(arg: &str) -> Option<String> {
         let (name, value) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
         return name.contains('_').then(|| format!("--{}{value}", name.replace('_', "-")));
     }
-    find(SHORT, arg)
-        .or_else(|| find(ENGINE, arg))
-        .or_else(|| FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long)))
+    find(SHORT, arg).or_else(|| find(ENGINE, arg)).or_else(|| {
+        FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long))
+    })
 }
 
 #[cfg(test)]
@@ -63,7 +67,10 @@ mod tests {
         };
         for (typed, expected) in [
             ("pacemark bench -ngl 0 -fa on", "pacemark bench --n-gpu-layers 0 --flash-attn on"),
-            ("pacemark bench -oe csv -pg 1,2 -n 5", "pacemark bench --output-err csv --pg 1,2 -n 5"),
+            (
+                "pacemark bench -oe csv -pg 1,2 -n 5",
+                "pacemark bench --output-err csv --pg 1,2 -n 5",
+            ),
             ("pacemark bench --n_prompt 1 --n_gen=2", "pacemark bench --n-prompt 1 --n-gen=2"),
             ("pacemark bench -m a_b.gguf -p512", "pacemark bench -m a_b.gguf -p512"),
             ("pacemark bench --model=a_b.gguf -n -1", "pacemark bench --model=a_b.gguf -n -1"),

@@ -23,7 +23,8 @@ pub struct Load {
 impl Load {
     /// What `test` needs, but for the room in the KV cache.
     pub fn of(test: &Params) -> Load {
-        let text = |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let n_batch = count(test, "n_batch");
         let load_mode = text("load_mode");
         let flash_attn = test.get("flash_attn").and_then(Value::as_i64).filter(|&value| value >= 0);
@@ -48,11 +49,19 @@ impl Load {
 /// Where the threads of `test` run. Names and masks were checked when the command line was read.
 fn place(test: &Params) -> Place {
     let text = |name: &str| test.get(name).and_then(Value::as_str);
-    if let Some(numa) = text("numa").and_then(|name| Numa::ALL.into_iter().find(|numa| numa.name() == name)) {
+    if let Some(numa) =
+        text("numa").and_then(|name| Numa::ALL.into_iter().find(|numa| numa.name() == name))
+    {
         return Place::Nodes(numa);
     }
-    match text("cpu_mask").and_then(|mask| Cpus::from_mask(mask).ok()).filter(|cpus| cpus.count() > 0) {
-        Some(cpus) => Place::Mask { cpus, strict: test.get("cpu_strict").and_then(Value::as_bool) == Some(true) },
+    match text("cpu_mask")
+        .and_then(|mask| Cpus::from_mask(mask).ok())
+        .filter(|cpus| cpus.count() > 0)
+    {
+        Some(cpus) => Place::Mask {
+            cpus,
+            strict: test.get("cpu_strict").and_then(Value::as_bool) == Some(true),
+        },
         None => Place::Anywhere,
     }
 }
@@ -66,8 +75,12 @@ pub fn count(test: &Params, name: &str) -> usize {
 pub fn check(names: &[String]) -> Result<(), UsageError> {
     for name in names {
         let Some(entry) = pacemark_backends::find(name) else {
-            let known: Vec<_> = BACKENDS.iter().map(|entry| format!("{} ({})", entry.name, entry.help)).collect();
-            return Err(UsageError(format!("--backend {name}: there is no such backend, only {}", known.join(", "))));
+            let known: Vec<_> =
+                BACKENDS.iter().map(|entry| format!("{} ({})", entry.name, entry.help)).collect();
+            return Err(UsageError(format!(
+                "--backend {name}: there is no such backend, only {}",
+                known.join(", ")
+            )));
         };
         if let Err(why) = entry.load {
             return Err(UsageError(format!("--backend {name}: {why}")));
@@ -76,22 +89,28 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Refuses what only the native backend does where another is asked too, and a strict placement without processors.
+/// Refuses what only the native backend does where another is asked too, and a strict placement
+/// without processors.
 pub fn check_native_only(backends: &[String], tests: &[Params]) -> Result<(), UsageError> {
     let others = backends.iter().find(|name| *name != native::NAME);
     for test in tests {
         let options = Load::of(test).options;
-        if test.get("cpu_strict").and_then(Value::as_bool) == Some(true) && !matches!(options.place, Place::Mask { .. })
+        if test.get("cpu_strict").and_then(Value::as_bool) == Some(true)
+            && !matches!(options.place, Place::Mask { .. })
         {
             return Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into()));
         }
         let what = match options {
             _ if others.is_none() => continue,
             LoadOptions { mlock: true, .. } => "--mlock: only the native backend locks its weights",
-            LoadOptions { no_mmap: true, .. } => "--no-mmap: only the native backend reads files without mapping them",
+            LoadOptions { no_mmap: true, .. } => {
+                "--no-mmap: only the native backend reads files without mapping them"
+            }
             LoadOptions { no_pack: true, .. } => "--no-pack: only the native backend packs weights",
             LoadOptions { place: Place::Anywhere, .. } => continue,
-            _ => "-C, --numa: only the native backend places its threads; taskset places those of every backend",
+            _ => {
+                "-C, --numa: only the native backend places its threads; taskset places those of every backend"
+            }
         };
         return Err(UsageError(what.into()));
     }
@@ -104,7 +123,8 @@ pub fn check_kv_types(backends: &[String], tests: &[Params]) -> Result<(), Usage
         return Ok(());
     }
     for test in tests {
-        let kv_type = |name: &str| test.get(name).and_then(Value::as_str).and_then(KvType::from_name);
+        let kv_type =
+            |name: &str| test.get(name).and_then(Value::as_str).and_then(KvType::from_name);
         if let (Some(k), Some(v)) = (kv_type("type_k"), kv_type("type_v")) {
             KvTypes::new(k, v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))?;
         }
@@ -143,8 +163,11 @@ pub fn open(
 
 fn tell(backend: &dyn Backend, options: &LoadOptions) {
     let info = backend.info();
-    let stages: Vec<_> =
-        info.load.iter().map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3)).collect();
+    let stages: Vec<_> = info
+        .load
+        .iter()
+        .map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3))
+        .collect();
     eprintln!(
         "{}: {}, {}, {} threads, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
         info.model_path,

@@ -1,5 +1,6 @@
-//! Flags of llama-bench that steer what this engine does not have: accepted where the value changes nothing on a CPU, so
-//! that command lines keep working; refused where it asks for something that would not happen.
+//! Flags of llama-bench that steer what this engine does not have: accepted where the value changes
+//! nothing on a CPU, so that command lines keep working; refused where it asks for something that
+//! would not happen.
 
 use crate::exit::UsageError;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
@@ -93,7 +94,16 @@ const fn flag(
     why: &'static str,
 ) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
-    Flag { long, short, field: Some((field, default)), accepts, llama_cpp: &[], why, switch: false, sets: None }
+    Flag {
+        long,
+        short,
+        field: Some((field, default)),
+        accepts,
+        llama_cpp: &[],
+        why,
+        switch: false,
+        sets: None,
+    }
 }
 
 impl Flag {
@@ -103,15 +113,22 @@ impl Flag {
     }
 }
 
-const fn unrecorded(long: &'static str, short: &'static str, accepts: Accepts, why: &'static str) -> Flag {
+const fn unrecorded(
+    long: &'static str,
+    short: &'static str,
+    accepts: Accepts,
+    why: &'static str,
+) -> Flag {
     let short = if short.is_empty() { None } else { Some(short) };
     Flag { long, short, field: None, accepts, llama_cpp: &[], why, switch: false, sets: None }
 }
 
 /// Every such flag.
 pub const FLAGS: &[Flag] = &[
-    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
-    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(KV_TYPES), KV).or_llama_cpp(OTHER_KV_TYPES),
+    flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(KV_TYPES), KV)
+        .or_llama_cpp(OTHER_KV_TYPES),
+    flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(KV_TYPES), KV)
+        .or_llama_cpp(OTHER_KV_TYPES),
     flag(
         "cpu-mask",
         "-C",
@@ -122,7 +139,14 @@ pub const FLAGS: &[Flag] = &[
     ),
     flag("cpu-strict", "", "cpu_strict", Bool(false), Only(EITHER), "expected 0 or 1"),
     flag("poll", "", "poll", Int(50), Only(&[("50", Int(50))]), THREADS),
-    flag("n-gpu-layers", "-ngl", "n_gpu_layers", Int(-1), Only(&[("-1", Int(-1)), ("0", Int(0))]), GPU),
+    flag(
+        "n-gpu-layers",
+        "-ngl",
+        "n_gpu_layers",
+        Int(-1),
+        Only(&[("-1", Int(-1)), ("0", Int(0))]),
+        GPU,
+    ),
     // Experts stay on the CPU whatever the number.
     flag("n-cpu-moe", "-ncmoe", "n_cpu_moe", Int(0), AnyCount, "expected a whole number"),
     flag(
@@ -145,20 +169,70 @@ pub const FLAGS: &[Flag] = &[
         "the native backend has fused attention only",
     )
     .or_llama_cpp(&[("off", Int(0)), ("0", Int(0))]),
-    flag("device", "-dev", "devices", Str("auto"), Only(&[("auto", Str("auto")), ("none", Str("none"))]), GPU),
+    flag(
+        "device",
+        "-dev",
+        "devices",
+        Str("auto"),
+        Only(&[("auto", Str("auto")), ("none", Str("none"))]),
+        GPU,
+    ),
     flag("load-mode", "-lm", "load_mode", Str("auto"), Only(LOAD_MODES), LOAD),
     Flag { sets: Some("load_mode"), ..unrecorded("mmap", "-mmp", Only(MMAPS), "expected 0 or 1") },
-    Flag { sets: Some("load_mode"), switch: true, ..unrecorded("no-mmap", "", Only(&[("", Str("none"))]), NO_MMAP) },
+    Flag {
+        sets: Some("load_mode"),
+        switch: true,
+        ..unrecorded("no-mmap", "", Only(&[("", Str("none"))]), NO_MMAP)
+    },
     unrecorded("direct-io", "-dio", Only(&[("0", Int(0))]), LOAD),
-    flag("lazy-mode", "-lzm", "lazy_mode", Str("auto"), Only(&[("auto", Str("auto")), ("off", Str("off"))]), LOAD),
-    flag("embeddings", "-embd", "embeddings", Bool(false), Only(OFF), "generation needs logits, not embeddings"),
-    flag("tensor-split", "-ts", "tensor_split", Str("0.00"), Only(&[("0", Str("0.00")), ("0.00", Str("0.00"))]), GPU),
-    flag("override-tensor", "-ot", "tensor_buft_overrides", Str("none"), Only(&[("none", Str("none"))]), GPU),
+    flag(
+        "lazy-mode",
+        "-lzm",
+        "lazy_mode",
+        Str("auto"),
+        Only(&[("auto", Str("auto")), ("off", Str("off"))]),
+        LOAD,
+    ),
+    flag(
+        "embeddings",
+        "-embd",
+        "embeddings",
+        Bool(false),
+        Only(OFF),
+        "generation needs logits, not embeddings",
+    ),
+    flag(
+        "tensor-split",
+        "-ts",
+        "tensor_split",
+        Str("0.00"),
+        Only(&[("0", Str("0.00")), ("0.00", Str("0.00"))]),
+        GPU,
+    ),
+    flag(
+        "override-tensor",
+        "-ot",
+        "tensor_buft_overrides",
+        Str("none"),
+        Only(&[("none", Str("none"))]),
+        GPU,
+    ),
     // There is no other device that operations could go to.
-    flag("no-op-offload", "-nopo", "no_op_offload", Int(0), Only(&[("0", Int(0)), ("1", Int(1))]), "expected 0 or 1"),
+    flag(
+        "no-op-offload",
+        "-nopo",
+        "no_op_offload",
+        Int(0),
+        Only(&[("0", Int(0)), ("1", Int(1))]),
+        "expected 0 or 1",
+    ),
     flag("no-host", "", "no_host", Bool(false), Only(OFF), "there are no other buffers"),
     flag("repack", "-rpk", "repack", Bool(true), Only(EITHER), "expected 0 or 1"),
-    Flag { sets: Some("repack"), switch: true, ..unrecorded("no-pack", "", Only(&[("", Bool(false))]), NO_PACK) },
+    Flag {
+        sets: Some("repack"),
+        switch: true,
+        ..unrecorded("no-pack", "", Only(&[("", Bool(false))]), NO_PACK)
+    },
     flag("fit-target", "-fitt", "fit_target", Int(0), Only(&[("off", Int(0)), ("0", Int(0))]), GPU),
     flag("fit-ctx", "-fitc", "fit_min_ctx", Int(4096), Only(&[("4096", Int(4096))]), GPU),
     unrecorded("prio", "", Only(&[("0", Int(0))]), THREADS),
@@ -169,7 +243,10 @@ pub const FLAGS: &[Flag] = &[
         Nothing,
         "a token on the command line can be seen by every user of this machine: set HF_TOKEN in the environment",
     ),
-    Flag { switch: true, ..unrecorded("offline", "", Nothing, "set HF_HUB_OFFLINE=1 in the environment") },
+    Flag {
+        switch: true,
+        ..unrecorded("offline", "", Nothing, "set HF_HUB_OFFLINE=1 in the environment")
+    },
 ];
 
 /// All axes in the order of llama-bench's loops: the first changes slowest.
@@ -212,20 +289,23 @@ pub struct CompatFlags {
 }
 
 impl CompatFlags {
-    /// An axis for each recorded flag, and whether it has several values or another than the default. Refuses the first
-    /// value that would not happen on one of `backends`.
+    /// An axis for each recorded flag, and whether it has several values or another than the
+    /// default. Refuses the first value that would not happen on one of `backends`.
     pub fn axes(&self, backends: &[String]) -> Result<Vec<(Axis, bool)>, UsageError> {
         let check = |(flag, given): (&Flag, &Vec<String>)| -> Result<Vec<Value>, UsageError> {
             given.iter().map(|value| flag.check(value, backends)).collect()
         };
-        let checked: Vec<Vec<Value>> = FLAGS.iter().zip(&self.given).map(check).collect::<Result<_, _>>()?;
+        let checked: Vec<Vec<Value>> =
+            FLAGS.iter().zip(&self.given).map(check).collect::<Result<_, _>>()?;
         let mut axes = Vec::new();
         for (flag, values) in FLAGS.iter().zip(&checked) {
             let Some((name, default)) = flag.field else { continue };
             let others = FLAGS.iter().zip(&checked).filter(|(other, _)| other.sets == Some(name));
-            let values: Vec<Value> = values.iter().chain(others.flat_map(|(_, values)| values)).cloned().collect();
+            let values: Vec<Value> =
+                values.iter().chain(others.flat_map(|(_, values)| values)).cloned().collect();
             let default = Value::from(default);
-            let is_varied = values.len() > 1 || values.first().is_some_and(|value| *value != default);
+            let is_varied =
+                values.len() > 1 || values.first().is_some_and(|value| *value != default);
             let values = if values.is_empty() { vec![default] } else { values };
             axes.push((Axis { name, values }, is_varied));
         }
@@ -236,12 +316,20 @@ impl CompatFlags {
 impl Flag {
     /// The value to record, or why there is none.
     fn check(&self, given: &str, backends: &[String]) -> Result<Value, UsageError> {
-        let by_llama_cpp = self.llama_cpp.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value));
-        if let Some(value) = by_llama_cpp.clone().filter(|_| backends.iter().all(|backend| backend == LLAMA_CPP)) {
+        let by_llama_cpp = self
+            .llama_cpp
+            .iter()
+            .find(|(name, _)| *name == given)
+            .map(|(_, value)| Value::from(*value));
+        if let Some(value) =
+            by_llama_cpp.clone().filter(|_| backends.iter().all(|backend| backend == LLAMA_CPP))
+        {
             return Ok(value);
         }
         let accepted = match self.accepts {
-            Only(values) => values.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value)),
+            Only(values) => {
+                values.iter().find(|(name, _)| *name == given).map(|(_, value)| Value::from(*value))
+            }
             AnyCount => given.parse::<u32>().ok().map(Value::from),
             Mask => Cpus::from_mask(given).ok().map(|cpus| Value::from(cpus.mask())),
             Nothing => None,
@@ -256,8 +344,11 @@ impl Flag {
                 }
                 AnyCount | Mask | Nothing => String::new(),
             };
-            let elsewhere =
-                if by_llama_cpp.is_some() { " The llama-cpp backend takes it (--backend llama-cpp)." } else { "" };
+            let elsewhere = if by_llama_cpp.is_some() {
+                " The llama-cpp backend takes it (--backend llama-cpp)."
+            } else {
+                ""
+            };
             UsageError(format!("{what}: {}.{instead}{elsewhere}", self.why))
         })
     }
@@ -284,9 +375,15 @@ impl clap::Args for CompatFlags {
             if flag.switch {
                 arg = arg.action(ArgAction::SetTrue);
             } else {
-                arg = arg.action(ArgAction::Append).value_name("V").value_delimiter(',').allow_hyphen_values(true);
+                arg = arg
+                    .action(ArgAction::Append)
+                    .value_name("V")
+                    .value_delimiter(',')
+                    .allow_hyphen_values(true);
             }
-            if let Some([letter]) = flag.short.and_then(|short| short.strip_prefix('-')).map(str::as_bytes) {
+            if let Some([letter]) =
+                flag.short.and_then(|short| short.strip_prefix('-')).map(str::as_bytes)
+            {
                 arg = arg.short(char::from(*letter));
             }
             command.arg(arg)
@@ -306,8 +403,11 @@ impl Flag {
             Only(values) => {
                 let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
                 let others: Vec<_> = self.llama_cpp.iter().map(|(name, _)| *name).collect();
-                let others =
-                    if others.is_empty() { String::new() } else { format!("; llama-cpp: {} too", others.join(", ")) };
+                let others = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!("; llama-cpp: {} too", others.join(", "))
+                };
                 format!("{}{others}{short}", names.join(" or "))
             }
             AnyCount => format!("any number{short}"),
@@ -323,7 +423,9 @@ impl FromArgMatches for CompatFlags {
             if flag.switch {
                 return if matches.get_flag(flag.long) { vec![String::new()] } else { Vec::new() };
             }
-            matches.get_many::<String>(flag.long).map_or(Vec::new(), |values| values.cloned().collect())
+            matches
+                .get_many::<String>(flag.long)
+                .map_or(Vec::new(), |values| values.cloned().collect())
         });
         Ok(CompatFlags { given: given.collect() })
     }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 /// Longest list: a range that is typed wrong must not fill the memory.
 pub const MAX_VALUES: usize = 10_000;
 
-/// Numbers separated by commas, each `first`, `first-last`, `first-last+step` or `first-last*factor`, ends included.
+/// Numbers separated by commas, each `first`, `first-last`, `first-last+step` or
+/// `first-last*factor`, ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbers(pub Vec<usize>);
 
@@ -40,7 +41,9 @@ fn range(text: &str, values: &mut Vec<usize>) -> Result<(), String> {
         values.push(value);
         let next = if multiply { value.checked_mul(by) } else { value.checked_add(by) };
         match next {
-            Some(next) if next <= value => return Err(format!("the range {text:?} never reaches its end")),
+            Some(next) if next <= value => {
+                return Err(format!("the range {text:?} never reaches its end"));
+            }
             Some(next) if next <= last => value = next,
             _ => return Ok(()),
         }
@@ -52,7 +55,8 @@ fn range(text: &str, values: &mut Vec<usize>) -> Result<(), String> {
 
 fn number(digits: &str, within: &str) -> Result<usize, String> {
     // Tokens are counted in 32 bits everywhere below.
-    let value = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u32>().ok()).flatten();
+    let value =
+        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u32>().ok()).flatten();
     value.map(|n| n as usize).ok_or_else(|| {
         format!("expected a number, a range (a-b, a-b+step, a-b*factor) or a list of them, found {within:?}")
     })

@@ -1,7 +1,8 @@
 //! `pacemark bench`: how fast a model is on this machine, with llama-bench's flags and formats.
 //!
-//! Here the flags are read and turned to a list of tests; [`runner`] loads the models and runs them through `bench`,
-//! `report` formats what comes out. The flags of llama-bench that have no meaning on a CPU are in [`compat`].
+//! Here the flags are read and turned to a list of tests; [`runner`] loads the models and runs them
+//! through `bench`, `report` formats what comes out. The flags of llama-bench that have no meaning
+//! on a CPU are in [`compat`].
 
 mod argv;
 mod backends;
@@ -67,10 +68,22 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = BACKENDS[0].name)]
     backend: Vec<String>,
     /// Prompt lengths to measure; 0 for none
-    #[arg(short = 'p', long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
+    #[arg(
+        short = 'p',
+        long,
+        value_name = "N",
+        default_value = "512",
+        allow_negative_numbers = true
+    )]
     n_prompt: Vec<Numbers>,
     /// Generated lengths to measure; 0 for none
-    #[arg(short = 'n', long, value_name = "N", default_value = "128", allow_negative_numbers = true)]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value = "128",
+        allow_negative_numbers = true
+    )]
     n_gen: Vec<Numbers>,
     /// Prompt followed by generation, timed as one (-pg)
     #[arg(long, value_name = "PP,TG")]
@@ -88,7 +101,13 @@ pub struct Args {
     #[arg(short = 'd', long, value_name = "N", default_value = "0", allow_negative_numbers = true)]
     n_depth: Vec<Numbers>,
     /// Bounds --ubatch-size from above, as in llama.cpp
-    #[arg(short = 'b', long, value_name = "N", default_value = "2048", allow_negative_numbers = true)]
+    #[arg(
+        short = 'b',
+        long,
+        value_name = "N",
+        default_value = "2048",
+        allow_negative_numbers = true
+    )]
     batch_size: Vec<Numbers>,
     /// Prompt tokens computed at once (-ub)
     #[arg(long, value_name = "N", default_value = "512", allow_negative_numbers = true)]
@@ -160,7 +179,9 @@ pub fn run(args: Args) -> Result<Exit> {
     backends::check(&args.backend)?;
     let plan = args.plan()?;
     if plan.tests.is_empty() {
-        return Err(UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into());
+        return Err(
+            UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into()
+        );
     }
     runner::run(&args, &plan)
 }
@@ -187,7 +208,10 @@ impl Args {
             }
         }
         machine::note_threads("-t", own[2].2.iter().chain(&n_threads_batch).copied());
-        let mut axes = vec![Axis { name: "model", values: self.models()?.into_iter().map(Value::from).collect() }];
+        let mut axes = vec![Axis {
+            name: "model",
+            values: self.models()?.into_iter().map(Value::from).collect(),
+        }];
         let mut varied = Vec::new();
         for (name, _, values, default) in own {
             if values != [default] {
@@ -220,7 +244,10 @@ impl Args {
         }
         if let Some(numa) = self.numa {
             if varied.contains(&"cpu_mask") {
-                return Err(UsageError("--numa: not together with -C, which names the processors itself".into()).into());
+                return Err(UsageError(
+                    "--numa: not together with -C, which names the processors itself".into(),
+                )
+                .into());
             }
             varied.push("numa");
             axes.push(Axis { name: "numa", values: vec![numa.name().into()] });
@@ -237,7 +264,10 @@ impl Args {
         let n_tests = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
         if n_tests > lists::MAX_VALUES {
             let most = lists::MAX_VALUES;
-            return Err(UsageError(format!("the lists make {n_tests} combinations, at most {most} can be run")).into());
+            return Err(UsageError(format!(
+                "the lists make {n_tests} combinations, at most {most} can be run"
+            ))
+            .into());
         }
         let tests = if batched { combinations(&axes) } else { cases(&axes, &shapes) };
         backends::check_kv_types(&self.backend, &tests)?;
@@ -247,7 +277,8 @@ impl Args {
 
     /// The axes of batches, in llama-batched-bench's order.
     fn batches(&self) -> Result<[Axis; 3]> {
-        let or_default = |lists: &[Numbers]| if lists.is_empty() { vec![128] } else { numbers(lists) };
+        let or_default =
+            |lists: &[Numbers]| if lists.is_empty() { vec![128] } else { numbers(lists) };
         let axes = [
             ("n_prompt", "-npp", or_default(&self.npp), 1),
             ("n_gen", "-ntg", or_default(&self.ntg), 0),
@@ -261,7 +292,10 @@ impl Args {
         if let Some(n) = axes[2].2.iter().find(|&&n| n > MAX_PARALLEL) {
             return Err(UsageError(format!("-npl {n}: at most {MAX_PARALLEL}")).into());
         }
-        Ok(axes.map(|(name, _, values, _)| Axis { name, values: values.into_iter().map(Value::from).collect() }))
+        Ok(axes.map(|(name, _, values, _)| Axis {
+            name,
+            values: values.into_iter().map(Value::from).collect(),
+        }))
     }
 
     /// What is typed after `-m`, or made of `-hf` and `-hff`.
@@ -276,7 +310,12 @@ impl Args {
             ))
             .into());
         }
-        Ok(self.hf_repo.iter().zip(&self.hf_file).map(|(repo, file)| format!("hf:{repo}/{file}")).collect())
+        Ok(self
+            .hf_repo
+            .iter()
+            .zip(&self.hf_file)
+            .map(|(repo, file)| format!("hf:{repo}/{file}"))
+            .collect())
     }
 }
 

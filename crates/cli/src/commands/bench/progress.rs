@@ -1,5 +1,5 @@
-//! What is being done, on stderr: one line that is overwritten, on a terminal only; with `--progress` a line for each step,
-//! in llama-bench's words.
+//! What is being done, on stderr: one line that is overwritten, on a terminal only; with
+//! `--progress` a line for each step, in llama-bench's words.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::{Observer, Params, Phase};
@@ -29,15 +29,32 @@ pub struct Progress {
 impl Progress {
     /// For `of` tests.
     pub fn new(of: usize, repetitions: usize, lines: bool, verbose: bool) -> Progress {
-        // indicatif draws nothing when stderr is not a terminal; lines of our own would break its line.
-        let target = if lines || verbose { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        // indicatif draws nothing when stderr is not a terminal; lines of our own would break its
+        // line.
+        let target = if lines || verbose {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
         let (name, backend, rates) = (String::new(), String::new(), HashMap::new());
         let warned = RefCell::default();
-        Progress { bar, lines, verbose, test: 0, of, repetitions, name, n_tokens: 0, backend, rates, warned }
+        Progress {
+            bar,
+            lines,
+            verbose,
+            test: 0,
+            of,
+            repetitions,
+            name,
+            n_tokens: 0,
+            backend,
+            rates,
+            warned,
+        }
     }
 
     /// Shows `what` until something else is shown.
@@ -93,7 +110,8 @@ impl Observer for Progress {
     }
 
     fn phase(&mut self, phase: Phase) {
-        let who = if self.backend.is_empty() { String::new() } else { format!("{}: ", self.backend) };
+        let who =
+            if self.backend.is_empty() { String::new() } else { format!("{}: ", self.backend) };
         let what = match phase {
             Phase::Depth => "depth run".to_owned(),
             Phase::Warmup(run) => format!("warmup run {run}"),
@@ -103,16 +121,24 @@ impl Observer for Progress {
         self.line(&what);
         let so_far = match self.rates.get(&self.backend) {
             None => String::new(),
-            Some(rates) => format!(", {:.1} t/s so far", rates.iter().sum::<f64>() / rates.len() as f64),
+            Some(rates) => {
+                format!(", {:.1} t/s so far", rates.iter().sum::<f64>() / rates.len() as f64)
+            }
         };
         self.say(&format!("[{}/{}] {}: {what}{so_far}", self.test, self.of, self.name));
     }
 
     fn warmed_up(&mut self, warmup: &Warmup) {
         if self.verbose {
-            let times: Vec<_> = warmup.elapsed_ns.iter().map(|ns| format!("{:.1}", *ns as f64 / 1e6)).collect();
+            let times: Vec<_> =
+                warmup.elapsed_ns.iter().map(|ns| format!("{:.1}", *ns as f64 / 1e6)).collect();
             let verdict = if warmup.settled { "settled" } else { "not settled" };
-            eprintln!("{}: warm-up of {} tokens: {} ms, {verdict}", self.name, warmup.n_tokens, times.join(", "));
+            eprintln!(
+                "{}: warm-up of {} tokens: {} ms, {verdict}",
+                self.name,
+                warmup.n_tokens,
+                times.join(", ")
+            );
         }
     }
 

@@ -1,7 +1,8 @@
 //! The machine's limits, measured beside the rows: before the first test of a model and after each.
 //!
-//! A probe takes about a third of a second and is no part of any test. Its memory is given back before the next test begins,
-//! and the peak of resident memory that it causes is not counted as the engine's.
+//! A probe takes about a third of a second and is no part of any test. Its memory is given back
+//! before the next test begins, and the peak of resident memory that it causes is not counted as
+//! the engine's.
 
 use anyhow::{Context, Result};
 use pacemark_backends::LoadOptions;
@@ -31,8 +32,8 @@ impl Probe {
         Probe { off, last: None, peak: None, places: Vec::new() }
     }
 
-    /// Before a model is loaded with these options: what was found for another does not hold for it. Its threads are placed
-    /// as the probe's, while the calling thread has not been.
+    /// Before a model is loaded with these options: what was found for another does not hold for
+    /// it. Its threads are placed as the probe's, while the calling thread has not been.
     pub fn next_load(&mut self, options: &LoadOptions) -> Result<()> {
         let n_threads = options.n_threads.max(options.n_threads_batch.unwrap_or(0));
         (self.last, self.peak) = (None, None);
@@ -74,9 +75,10 @@ impl Probe {
 /// With the threads of a load, where it has them run.
 fn measure(options: &LoadOptions, places: &[Cpus]) -> Result<Roof> {
     let (one, batch) = (options.n_threads, options.n_threads_batch.unwrap_or(options.n_threads));
-    let limits =
-        Limits::new(pacemark_kernels::kernels()?, MEMORY).context("no memory to measure the bandwidth with")?;
-    let team = Team::placed(one.max(batch), places).context("cannot start the threads of the probe")?;
+    let limits = Limits::new(pacemark_kernels::kernels()?, MEMORY)
+        .context("no memory to measure the bandwidth with")?;
+    let team =
+        Team::placed(one.max(batch), places).context("cannot start the threads of the probe")?;
     team.set_active(one);
     let read_bytes_per_s = limits.read_bytes_per_s(&team, Duration::from_millis(160));
     team.set_active(batch);

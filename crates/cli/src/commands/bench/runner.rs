@@ -1,4 +1,5 @@
-//! Loads the models, runs the tests and writes each row when it is measured, so that no later failure loses it.
+//! Loads the models, runs the tests and writes each row when it is measured, so that no later
+//! failure loses it.
 
 use super::backends::{Load, count, open};
 use super::progress::Progress;
@@ -8,7 +9,9 @@ use crate::exit::Exit;
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
-use pacemark_bench::{BATCH_METRICS, Batched, BenchError, METRICS, Params, Throughput, Warning, compare, warnings};
+use pacemark_bench::{
+    BATCH_METRICS, Batched, BenchError, METRICS, Params, Throughput, Warning, compare, warnings,
+};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{Comparison, Env, Trial};
 use pacemark_report::{Closing, Form, Layout, Render, Row, render};
@@ -22,9 +25,12 @@ use std::time::Duration;
 /// Runs every test of `plan`.
 pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     if cfg!(debug_assertions) {
-        eprintln!("warning: debug build, performance may be affected: cargo run --release -- bench");
+        eprintln!(
+            "warning: debug build, performance may be affected: cargo run --release -- bench"
+        );
     }
-    // All names are looked up before anything runs: a wrong one should not end a long benchmark half-way.
+    // All names are looked up before anything runs: a wrong one should not end a long benchmark
+    // half-way.
     let mut paths = HashMap::new();
     for test in &plan.tests {
         let model = Load::of(test).model;
@@ -43,15 +49,18 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     };
     let mut output = Output::new(args, layout, machine::env());
     let before = CpuTime::now();
-    let progress = Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
+    let progress =
+        Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
     let result = measure(args, plan, &paths, &mut output, progress);
-    output.env.steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+    output.env.steal_share =
+        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
     output.end()?;
     if !stop.load(Ordering::Relaxed) {
         return result.map(|()| Exit::Fine);
     }
     let asked = plan.tests.len() * args.backend.len();
-    let done = output.trials.iter().filter(|trial| trial.samples.len() == trial.repetitions).count();
+    let done =
+        output.trials.iter().filter(|trial| trial.samples.len() == trial.repetitions).count();
     eprintln!("interrupted: {done} of {asked} rows are complete");
     for trial in output.trials.iter().filter(|trial| trial.samples.len() < trial.repetitions) {
         eprintln!(
@@ -106,17 +115,21 @@ fn measure(
             probe.after(&load.options, &mut trials)?;
             progress.suspend(|| output.rows(trials))?;
             if let Some(error) = error {
-                return Err(error).with_context(|| format!("{}: {}", load.model, pacemark_record::test_name(test)));
+                return Err(error).with_context(|| {
+                    format!("{}: {}", load.model, pacemark_record::test_name(test))
+                });
             }
         }
     }
     Ok(())
 }
 
-/// Tokens of the longest of `tests`. One more than they compute: the token that a prompt gives (bench's throughput module).
+/// Tokens of the longest of `tests`. One more than they compute: the token that a prompt gives
+/// (bench's throughput module).
 fn longest(tests: &[Params]) -> usize {
-    let lengths =
-        tests.iter().map(|t| ["n_depth", "n_prompt", "n_gen"].map(|name| count(t, name)).iter().sum::<usize>());
+    let lengths = tests
+        .iter()
+        .map(|t| ["n_depth", "n_prompt", "n_gen"].map(|name| count(t, name)).iter().sum::<usize>());
     lengths.max().unwrap_or(0) + 1
 }
 
@@ -169,7 +182,13 @@ impl<'a> Output<'a> {
         let sinks = wanted.into_iter().filter_map(|(name, to_stderr)| {
             let renderer = render::find(name)?;
             let text = String::new();
-            Some(Sink { render: (renderer.new)(), to_stderr, streams: renderer.streams, tells: renderer.tells, text })
+            Some(Sink {
+                render: (renderer.new)(),
+                to_stderr,
+                streams: renderer.streams,
+                tells: renderer.tells,
+                text,
+            })
         });
         Output { layout, sinks: sinks.collect(), env, trials: Vec::new(), comparisons: Vec::new() }
     }
@@ -194,9 +213,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Completes what was begun; without a row nothing was. What no format tells its reader goes to stderr.
+    /// Completes what was begun; without a row nothing was. What no format tells its reader goes to
+    /// stderr.
     fn end(&mut self) -> io::Result<()> {
-        let warnings = if self.trials.is_empty() { Vec::new() } else { warnings(&self.env, &self.trials) };
+        let warnings =
+            if self.trials.is_empty() { Vec::new() } else { warnings(&self.env, &self.trials) };
         let notes: Vec<String> = warnings.iter().map(Warning::to_string).collect();
         let closing = Closing { env: &self.env, comparisons: &self.comparisons, notes: &notes };
         for sink in &mut self.sinks {

@@ -1,4 +1,5 @@
-//! What the flags of `pacemark load` mean together: other tools' words for ours, and what clap cannot refuse by itself.
+//! What the flags of `pacemark load` mean together: other tools' words for ours, and what clap
+//! cannot refuse by itself.
 
 use super::{Args, prompts};
 use crate::exit::UsageError;
@@ -41,11 +42,19 @@ impl Args {
         }
         let is_rate = |rate: f64| (1e-3..=1e6).contains(&rate) || rate == f64::INFINITY;
         if let Some(wrong_one) = self.rate.iter().find(|rate| !is_rate(**rate)) {
-            return wrong(format!("--rate {wrong_one}: expected 0.001 to 1000000 requests a second, or inf"));
+            return wrong(format!(
+                "--rate {wrong_one}: expected 0.001 to 1000000 requests a second, or inf"
+            ));
         }
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
-        if let Some((named, of_url)) = self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url) {
-            return wrong(format!("--endpoint {}: --url is the address of {}", named.name(), of_url.name()));
+        if let Some((named, of_url)) =
+            self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url)
+        {
+            return wrong(format!(
+                "--endpoint {}: --url is the address of {}",
+                named.name(),
+                of_url.name()
+            ));
         }
         let plain = !self.url.as_ref().is_some_and(|url| url.tls);
         if plain && (self.insecure || self.cacert.is_some()) {
@@ -59,18 +68,27 @@ impl Args {
         }
         if self.rate.contains(&f64::INFINITY) {
             if self.sweep || self.arrival.is_some() {
-                return wrong("--rate inf: requests that come at once have no --arrival and no --sweep".into());
+                return wrong(
+                    "--rate inf: requests that come at once have no --arrival and no --sweep"
+                        .into(),
+                );
             }
             if self.requests.is_none() && self.duration.is_some() {
-                return wrong("--rate inf: they are endlessly many in any --duration; add --requests".into());
+                return wrong(
+                    "--rate inf: they are endlessly many in any --duration; add --requests".into(),
+                );
             }
         }
         let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
         if self.arrival.is_some() && !at_a_rate {
             return wrong("--arrival: streams and traces have none; add --rate or --ramp".into());
         }
-        if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none() {
-            return wrong("--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency".into());
+        if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none()
+        {
+            return wrong(
+                "--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency"
+                    .into(),
+            );
         }
         if self.prompt_ids && self.endpoint() == Endpoint::Chat {
             return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
@@ -84,10 +102,16 @@ impl Args {
         let shares = matches!(prompts::cache(self), Cache::Shared { .. });
         let file = self.dataset.is_some() || self.prompts.is_some() || self.trace.is_some();
         if shares && file {
-            return wrong("--cache shared: prompts of a file share what they share; it goes with made ones".into());
+            return wrong(
+                "--cache shared: prompts of a file share what they share; it goes with made ones"
+                    .into(),
+            );
         }
         if self.prefix_groups == 0 || (self.prefix_groups > 1 && !shares) {
-            return wrong(format!("--prefix-groups {}: expected at least 1, with --shared-prefix", self.prefix_groups));
+            return wrong(format!(
+                "--prefix-groups {}: expected at least 1, with --shared-prefix",
+                self.prefix_groups
+            ));
         }
         if self.turns > 1 && (self.prompts.is_some() || self.trace.is_some()) {
             return wrong("--turns: prompts of --prompts and --trace are of one turn each".into());
@@ -116,7 +140,8 @@ mod tests {
 
     fn parsed(words: &str) -> Args {
         let words = ["load", "--url", "http://x"].into_iter().chain(words.split(' '));
-        let mut args = Command::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args;
+        let mut args =
+            Command::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args;
         args.resolve();
         args
     }
@@ -124,7 +149,10 @@ mod tests {
     #[test]
     fn other_tools_words_mean_the_same() {
         for (theirs, ours) in [
-            ("--num-prompts 7 --random-input-len 9 --random-output-len 3", "-n 7 --input-tokens 9 --output-tokens 3"),
+            (
+                "--num-prompts 7 --random-input-len 9 --random-output-len 3",
+                "-n 7 --input-tokens 9 --output-tokens 3",
+            ),
             ("--request-count 7 --isl 9 --osl 3", "-n 7 --input-tokens 9 --output-tokens 3"),
             ("--request-rate inf -n 9", "--rate inf -n 9"),
             ("--request-rate 2.5 --max-concurrency 8", "--rate 2.5 --max-in-flight 8"),
@@ -137,7 +165,9 @@ mod tests {
 
     #[test]
     fn the_endpoint_may_be_said_by_the_address() {
-        let args = |words: &[&str]| Command::try_parse_from([&["load", "--url"], words].concat()).unwrap().args;
+        let args = |words: &[&str]| {
+            Command::try_parse_from([&["load", "--url"], words].concat()).unwrap().args
+        };
         assert_eq!(args(&["http://x"]).endpoint(), Endpoint::Chat);
         assert_eq!(args(&["http://x/v1/completions"]).endpoint(), Endpoint::Completions);
         let both = args(&["http://x/v1/completions", "--endpoint", "chat"]);
@@ -147,11 +177,15 @@ mod tests {
     #[test]
     fn a_self_test_takes_streams_by_either_name() {
         let streams = |words: &[&str]| {
-            let mut args = Command::try_parse_from([&["load", "--self-test"], words].concat()).unwrap().args;
+            let mut args =
+                Command::try_parse_from([&["load", "--self-test"], words].concat()).unwrap().args;
             args.resolve();
             args.streams
         };
-        assert_eq!((streams(&["-c", "7,9"]), streams(&["--streams", "7,9"])), (vec![7, 9], vec![7, 9]));
+        assert_eq!(
+            (streams(&["-c", "7,9"]), streams(&["--streams", "7,9"])),
+            (vec![7, 9], vec![7, 9])
+        );
         assert!(Command::try_parse_from(["load", "--self-test", "--rate", "5"]).is_err());
     }
 
@@ -188,7 +222,9 @@ mod tests {
             "--no-stream --slo e2e<1s,ttft<1s",
         ] {
             let words = ["load", "--url", "http://x"].into_iter().chain(wrong.split(' '));
-            let refused = Command::try_parse_from(words).map_err(drop).and_then(|c| c.args.check().map_err(drop));
+            let refused = Command::try_parse_from(words)
+                .map_err(drop)
+                .and_then(|c| c.args.check().map_err(drop));
             assert!(refused.is_err(), "{wrong}");
         }
     }

@@ -16,7 +16,8 @@ pub struct Child {
 impl Child {
     /// Starts `pacemark serve ARGUMENTS` on a port that is free, and waits until it is ready.
     pub fn serve(arguments: &[String]) -> Result<Child> {
-        let program = std::env::current_exe().context("cannot find this program, to start a server with")?;
+        let program =
+            std::env::current_exe().context("cannot find this program, to start a server with")?;
         let mut process = Command::new(program)
             .arg("serve")
             .args(arguments)
@@ -40,13 +41,18 @@ impl Child {
             if let Some(Ok(target)) = url.map(Target::parse) {
                 // A line for each request: read, so that the pipe does not fill, and not shown.
                 let rest = said.take();
-                std::thread::spawn(move || rest.map(|mut rest| std::io::copy(&mut rest, &mut std::io::sink())));
+                std::thread::spawn(move || {
+                    rest.map(|mut rest| std::io::copy(&mut rest, &mut std::io::sink()))
+                });
                 return Ok(Child { process, target });
             }
             before += &line;
         }
         end(&mut process);
-        bail!("the server did not start: {}", if before.is_empty() { "it said nothing" } else { before.trim() })
+        bail!(
+            "the server did not start: {}",
+            if before.is_empty() { "it said nothing" } else { before.trim() }
+        )
     }
 }
 

@@ -23,7 +23,9 @@ pub fn judge(args: &Args, trials: &[Trial]) -> (Exit, Vec<String>) {
             let (limit, share) = (&result.limit, result.share_met * 100.0);
             if result.verdict != LimitVerdict::Met {
                 let verdict = result.verdict.name();
-                missed.push(format!("{level}: {limit}: {verdict}, {found}{share:.1} % of requests within"));
+                missed.push(format!(
+                    "{level}: {limit}: {verdict}, {found}{share:.1} % of requests within"
+                ));
             }
         }
         let targets = args.target.iter().filter_map(|target| target.missed(trial));

@@ -1,4 +1,5 @@
-//! What each row sends: so many streams, a rate, a ramp, a trace, or a sweep's next level; and where a sweep's knee was.
+//! What each row sends: so many streams, a rate, a ramp, a trace, or a sweep's next level; and
+//! where a sweep's knee was.
 
 use super::Args;
 use super::options::Ramp;
@@ -49,7 +50,8 @@ impl Level {
 
     /// Of a row that was measured.
     pub fn of(trial: &Trial) -> String {
-        let text = |name: &str| trial.params.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let text =
+            |name: &str| trial.params.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         match (trial.params.get("concurrency"), trial.params.get("rate"), text("ramp")) {
             (Some(_), _, _) => Level::Streams(trial.count("concurrency") as usize).name(),
             (_, Some(rate), _) => Level::Rate(rate.as_f64().unwrap_or(f64::INFINITY)).name(),
@@ -100,9 +102,15 @@ impl Level {
             Level::Rate(rate) => Shape::Open { arrivals: at(Rate::Fixed(rate)), max_in_flight },
             Level::Ramp(ramp) => {
                 let seconds = args.duration.map_or(1.0, |duration| duration.0.as_secs_f64());
-                Shape::Open { arrivals: at(Rate::Ramp { from: ramp.from, to: ramp.to, seconds }), max_in_flight }
+                Shape::Open {
+                    arrivals: at(Rate::Ramp { from: ramp.from, to: ramp.to, seconds }),
+                    max_in_flight,
+                }
             }
-            Level::Trace => Shape::Open { arrivals: Box::new(arrivals.unwrap_or_default().into_iter()), max_in_flight },
+            Level::Trace => Shape::Open {
+                arrivals: Box::new(arrivals.unwrap_or_default().into_iter()),
+                max_in_flight,
+            },
         }
     }
 }
@@ -128,9 +136,11 @@ pub fn levels(args: &Args) -> Vec<Level> {
 /// What a sweep sees of a row: goodput where there are limits, else tokens a second.
 pub fn point(level: Level, trial: &Trial) -> Point {
     let steady = trial.steady();
-    let tokens = steady.as_ref().map(|steady| steady.tokens_per_second).or(trial.output_rate_total());
+    let tokens =
+        steady.as_ref().map(|steady| steady.tokens_per_second).or(trial.output_rate_total());
     let good = trial.n_good().and_then(|good| trial.request_rate(good));
-    let seconds: Vec<f64> = trial.answered().filter_map(|request| Some(request.e2e_ns()? as f64 / 1e9)).collect();
+    let seconds: Vec<f64> =
+        trial.answered().filter_map(|request| Some(request.e2e_ns()? as f64 / 1e9)).collect();
     Point {
         level: match level {
             Level::Streams(n) => n as f64,
@@ -148,7 +158,10 @@ pub fn knee(args: &Args, sweep: &Sweep) -> String {
     let Some(knee) = sweep.knee() else {
         return "the sweep ended before there were three levels: no knee".to_owned();
     };
-    let at = |level: f64| if args.rate.is_empty() { Level::Streams(level as usize) } else { Level::Rate(level) }.name();
+    let at = |level: f64| {
+        if args.rate.is_empty() { Level::Streams(level as usize) } else { Level::Rate(level) }
+            .name()
+    };
     let what = if args.slo.is_some() { "good requests/s" } else { "tokens/s" };
     format!(
         "knee at {} ({:.1} {what}); most at {} ({:.1} {what}){}; {}",

@@ -46,7 +46,8 @@ be met. Ctrl-C shows what was measured until then.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a whole endpoint's address
+    /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
+    /// whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
         required_unless_present_any = ["serve", "self_test", "show"], conflicts_with_all = ["serve", "self_test", "show"])]
     url: Option<pacemark_load::Target>,
@@ -56,7 +57,8 @@ pub struct Args {
     /// A further argument of that server, e.g. --serve-arg=-t --serve-arg=2
     #[arg(long, value_name = "ARG", requires = "serve", allow_hyphen_values = true)]
     serve_arg: Vec<String>,
-    /// Show the figures of a record that --save wrote, in any format, also with other limits (--slo)
+    /// Show the figures of a record that --save wrote, in any format, also with other limits
+    /// (--slo)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save"])]
     show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
@@ -65,8 +67,8 @@ pub struct Args {
     /// Streams of a self-test; --concurrency means the same there [default: 1,100,1000,2000]
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     streams: Vec<usize>,
-    /// Chunks a second of a self-test, at most: server and client share this machine, and the server's lateness is not the
-    /// client's error [default: 20000]
+    /// Chunks a second of a self-test, at most: server and client share this machine, and the
+    /// server's lateness is not the client's error [default: 20000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     self_test_rate: Option<u32>,
     /// What the server calls the model [default: the first of /v1/models]
@@ -79,7 +81,8 @@ pub struct Args {
     #[arg(long)]
     no_stream: bool,
 
-    /// Streams at once, each with its next request when the one before is answered [default: 4; of a sweep, 1]
+    /// Streams at once, each with its next request when the one before is answered [default: 4; of
+    /// a sweep, 1]
     #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', help_heading = "Load")]
     concurrency: Vec<usize>,
     /// Requests of each row [default: 64, or 16 a stream; with --duration no bound]
@@ -103,12 +106,20 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["ramp", "trace"], help_heading = "Load")]
     sweep: bool,
     /// Highest level of a sweep
-    #[arg(long, value_name = "LEVEL", default_value_t = 1024.0, requires = "sweep", help_heading = "Load")]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value_t = 1024.0,
+        requires = "sweep",
+        help_heading = "Load"
+    )]
     sweep_to: f64,
-    /// Requests as they came: a JSON object a line with arrival_s or timestamp (ms), prompt or input_tokens, output_tokens
+    /// Requests as they came: a JSON object a line with arrival_s or timestamp (ms), prompt or
+    /// input_tokens, output_tokens
     #[arg(long, value_name = "FILE", conflicts_with = "concurrency", help_heading = "Load")]
     trace: Option<PathBuf>,
-    /// Most requests in flight at a rate or from a trace; what has to wait is counted [default: 4096]
+    /// Most requests in flight at a rate or from a trace; what has to wait is counted [default:
+    /// 4096]
     #[arg(long, value_name = "N", help_heading = "Load")]
     max_in_flight: Option<usize>,
     /// vLLM's and AIPerf's word: streams at once, or with a rate, requests in flight
@@ -122,7 +133,8 @@ pub struct Args {
     #[arg(long, aliases = ["random-input-len", "isl"], value_name = "LENGTHS", default_value = "128", value_parser = str::parse::<Lengths>,
         conflicts_with_all = ["dataset", "prompts", "trace"], help_heading = "Prompts")]
     input_tokens: Lengths,
-    /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files, theirs, else any]
+    /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files,
+    /// theirs, else any]
     #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
     output_tokens: Option<options::Output>,
     /// Prompts from a file: a line or a JSON object {\"prompt\": …} each, or a JSON array of either
@@ -135,8 +147,8 @@ pub struct Args {
     #[arg(long, value_name = "T", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000),
         help_heading = "Prompts")]
     turns: u32,
-    /// What of a prompt the server may know: cold (nothing), warm (all prompts are one; those of a trace are its own) or shared:P (P
-    /// tokens)
+    /// What of a prompt the server may know: cold (nothing), warm (all prompts are one; those of a
+    /// trace are its own) or shared:P (P tokens)
     #[arg(long, value_name = "STATE", default_value = "cold", value_parser = options::cache, help_heading = "Prompts")]
     cache: Cache,
     /// Begin prompts with P tokens that they share, which come on top of --input-tokens
@@ -162,7 +174,13 @@ pub struct Args {
     #[arg(long, value_name = "HOW", default_value = "reuse", value_parser = options::connections, help_heading = "Client")]
     connections: Connections,
     /// Sent as a bearer token
-    #[arg(long, value_name = "KEY", env = "OPENAI_API_KEY", hide_env_values = true, help_heading = "Client")]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "OPENAI_API_KEY",
+        hide_env_values = true,
+        help_heading = "Client"
+    )]
     api_key: Option<String>,
     /// A further header, NAME: VALUE
     #[arg(long, value_name = "HEADER", value_parser = options::header, help_heading = "Client")]
@@ -170,8 +188,8 @@ pub struct Args {
     /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
     #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
     body: Option<options::Body>,
-    /// Believe certificates that are signed by the ones in this PEM file (https) [default: the system's, or those of SSL_CERT_FILE and
-    /// SSL_CERT_DIR]
+    /// Believe certificates that are signed by the ones in this PEM file (https) [default: the
+    /// system's, or those of SSL_CERT_FILE and SSL_CERT_DIR]
     #[arg(long, aliases = ["ca-cert"], value_name = "FILE", conflicts_with = "insecure", help_heading = "Client")]
     cacert: Option<PathBuf>,
     /// Do not check the server's certificate (https); said in the record
@@ -193,10 +211,12 @@ pub struct Args {
     #[arg(long, value_name = "WHO", default_value = "kernel", value_parser = ["kernel", "process"], help_heading = "Client")]
     stamps: String,
 
-    /// Limits, from the schedule: FIGURE:pNN<TIME with ttft, tpot or e2e, e.g. ttft:p95<500ms,tpot:p99<50ms
+    /// Limits, from the schedule: FIGURE:pNN<TIME with ttft, tpot or e2e, e.g.
+    /// ttft:p95<500ms,tpot:p99<50ms
     #[arg(long, value_name = "LIMITS", value_parser = str::parse::<Slo>, help_heading = "Output")]
     slo: Option<Slo>,
-    /// Thresholds of the grades excellent, good, usable and slow: tokens a second / ms to the first token, the worse decides
+    /// Thresholds of the grades excellent, good, usable and slow: tokens a second / ms to the first
+    /// token, the worse decides
     #[arg(long, value_name = "STEPS", value_parser = str::parse::<Grades>, default_value_t, help_heading = "Output")]
     grades: Grades,
     /// A figure that must be reached, e.g. output_ts_steady>=100 (names: those of -o json)
@@ -211,7 +231,9 @@ pub struct Args {
 }
 
 fn formats() -> clap::builder::PossibleValuesParser {
-    clap::builder::PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name).collect::<Vec<_>>())
+    clap::builder::PossibleValuesParser::new(
+        RENDERERS.iter().map(|renderer| renderer.name).collect::<Vec<_>>(),
+    )
 }
 
 /// Runs `pacemark load`.

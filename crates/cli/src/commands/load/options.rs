@@ -18,7 +18,11 @@ impl FromStr for Duration {
         let expected = || "expected a time such as 500ms, 30s, 2m or 1h".to_owned();
         let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
-        let unit = units.iter().find(|(name, _)| *name == unit).map(|(_, seconds)| *seconds).ok_or_else(expected)?;
+        let unit = units
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, seconds)| *seconds)
+            .ok_or_else(expected)?;
         let seconds = number.parse::<f64>().map_err(|_| expected())? * unit;
         // A day is more than any load needs, and far from what arithmetic on times can hold.
         if !(seconds > 0.0 && seconds <= 86_400.0) {
@@ -44,7 +48,8 @@ impl FromStr for Ramp {
         let rate = |text: &str| text.parse::<f64>().ok().filter(|rate| (0.0..=1e6).contains(rate));
         let ends = text.split_once("..").and_then(|(from, to)| rate(from).zip(rate(to)));
         let ends = ends.filter(|(from, to)| from + to > 0.0);
-        ends.map(|(from, to)| Ramp { from, to }).ok_or_else(|| "expected FROM..TO, requests a second".to_owned())
+        ends.map(|(from, to)| Ramp { from, to })
+            .ok_or_else(|| "expected FROM..TO, requests a second".to_owned())
     }
 }
 
@@ -119,15 +124,18 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Target, String> {
-        let expected = || "expected NAME>=VALUE or NAME<=VALUE, e.g. output_ts_steady>=100".to_owned();
+        let expected =
+            || "expected NAME>=VALUE or NAME<=VALUE, e.g. output_ts_steady>=100".to_owned();
         let (at_least, parts) = match text.split_once(">=") {
             Some(parts) => (true, parts),
             None => (false, text.split_once("<=").ok_or_else(expected)?),
         };
         let (name, value) = (parts.0.trim(), parts.1.trim());
         let metric = METRICS.iter().find(|metric| metric.name == name);
-        let name = metric.map(|metric| metric.name).ok_or_else(|| format!("there is no figure {name}"))?;
-        let value = value.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(expected)?;
+        let name =
+            metric.map(|metric| metric.name).ok_or_else(|| format!("there is no figure {name}"))?;
+        let value =
+            value.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(expected)?;
         Ok(Target { name, at_least, value })
     }
 }
@@ -138,8 +146,16 @@ impl Target {
         let metric = METRICS.iter().find(|metric| metric.name == self.name)?;
         let sign = if self.at_least { ">=" } else { "<=" };
         match (metric.of)(trial) {
-            None => Some(format!("{} {sign} {}: there is no such figure of this load", self.name, self.value)),
-            Some(found) if (self.at_least && found >= self.value) || (!self.at_least && found <= self.value) => None,
+            None => Some(format!(
+                "{} {sign} {}: there is no such figure of this load",
+                self.name, self.value
+            )),
+            Some(found)
+                if (self.at_least && found >= self.value)
+                    || (!self.at_least && found <= self.value) =>
+            {
+                None
+            }
             Some(found) => Some(format!("{} {sign} {}: found {found:.3}", self.name, self.value)),
         }
     }
@@ -152,7 +168,10 @@ mod tests {
     #[test]
     fn times_ramps_and_caches() {
         let ms = |text: &str| text.parse::<Duration>().map(|d| d.0.as_millis());
-        assert_eq!((ms("500ms"), ms("1.5s"), ms("2m"), ms("1h")), (Ok(500), Ok(1500), Ok(120_000), Ok(3_600_000)));
+        assert_eq!(
+            (ms("500ms"), ms("1.5s"), ms("2m"), ms("1h")),
+            (Ok(500), Ok(1500), Ok(120_000), Ok(3_600_000))
+        );
         for wrong in ["", "5", "s", "-1s", "0s", "nans", "25h", "1d"] {
             assert!(ms(wrong).is_err(), "{wrong}");
         }

@@ -1,4 +1,5 @@
-//! Where rows go: the format on standard output, and the record in a file, from which they can be shown again.
+//! Where rows go: the format on standard output, and the record in a file, from which they can be
+//! shown again.
 
 use super::progress::Progress;
 use super::{Args, judge, levels, trials};
@@ -36,7 +37,8 @@ impl Output {
         write(progress, &self.rows.row(&LAYOUT, &row))
     }
 
-    /// Writes what comes after them. A format for programs has no place for notes: those go to standard error.
+    /// Writes what comes after them. A format for programs has no place for notes: those go to
+    /// standard error.
     pub fn end(mut self, env: &Env, notes: &[String], progress: &Progress) -> Result<()> {
         let closing = Closing { env, comparisons: &[], notes };
         write(progress, &self.rows.end(&LAYOUT, &closing))?;
@@ -87,7 +89,9 @@ pub fn show(args: &Args, path: &Path) -> Result<Exit> {
     let mut notes = Vec::new();
     for trial in &run.trials {
         output.row(trial, &progress)?;
-        notes.extend(warnings(trial).into_iter().map(|note| format!("{}: {note}", levels::Level::of(trial))));
+        notes.extend(
+            warnings(trial).into_iter().map(|note| format!("{}: {note}", levels::Level::of(trial))),
+        );
     }
     let (exit, judged) = judge::judge(args, &run.trials);
     notes.extend(judged);

@@ -94,7 +94,11 @@ mod tests {
     #[test]
     fn each_load_has_a_rate_of_its_own() {
         let mut progress = Progress::new();
-        let live = |ms: u64, frames| Live { elapsed: Duration::from_millis(ms), frames, ..Live::default() };
+        let live = |ms: u64, frames| Live {
+            elapsed: Duration::from_millis(ms),
+            frames,
+            ..Live::default()
+        };
         progress.begin("warm-up", Bounds::default());
         progress.rate(&live(0, 0));
         assert_eq!(progress.rate(&live(500, 100)), 200.0);
@@ -104,6 +108,9 @@ mod tests {
         let bounds = Bounds { requests: Some(64), duration: Some(Duration::from_secs(30)) };
         let live = Live { done: 3, ttft_p50_ms: Some(20.04), ..live(1200, 9) };
         let shown = line("4 streams", &bounds, &live, 7.4);
-        assert_eq!(shown, "4 streams: 1/30 s, 3/64 done, 0 in flight, 0 failed, 7 chunks/s, ttft p50 20.0 ms");
+        assert_eq!(
+            shown,
+            "4 streams: 1/30 s, 3/64 done, 0 in flight, 0 failed, 7 chunks/s, ttft p50 20.0 ms"
+        );
     }
 }

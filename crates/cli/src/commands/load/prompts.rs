@@ -7,7 +7,8 @@ use crate::{hub, input};
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
 use pacemark_load::prompt::{
-    Cache, Encoder, Listed, ListedOptions, Replay, Source, Synthetic, SyntheticOptions, Talks, lines, share_gpt, trace,
+    Cache, Encoder, Listed, ListedOptions, Replay, Source, Synthetic, SyntheticOptions, Talks,
+    lines, share_gpt, trace,
 };
 use pacemark_load::{Endpoint, Lengths, Settings};
 use pacemark_modelfile::ModelFile;
@@ -29,13 +30,16 @@ pub fn counter(args: &Args, settings: &Settings) -> Result<Counter> {
         let file = ModelFile::open(hub::resolve(model)?)?;
         let tokenizer = Tokenizer::from_metadata(file.metadata())?;
         let encode = move |text: &str, special: bool| {
-            tokenizer.encode(text, if special { EncodeOptions::SPECIAL } else { EncodeOptions::PLAIN })
+            tokenizer
+                .encode(text, if special { EncodeOptions::SPECIAL } else { EncodeOptions::PLAIN })
         };
         return Ok(Counter { encoder: Some(Arc::new(encode)), name: model.clone() });
     }
     let api = Api::new(settings)?;
     Ok(match api.encoder() {
-        Ok(encoder) => Counter { encoder: Some(Arc::new(encoder)), name: "/tokenize of the server".into() },
+        Ok(encoder) => {
+            Counter { encoder: Some(Arc::new(encoder)), name: "/tokenize of the server".into() }
+        }
         Err(_) => Counter { encoder: None, name: "nobody".into() },
     })
 }
@@ -82,17 +86,28 @@ pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wa
         let words = Synthetic::new(options, encoder.clone())?;
         let arrivals = arrived.iter().map(|arrived| arrived.at_ns).collect();
         let source = Replay::new(arrived, output, words, encoder);
-        return Ok(Wanted { source: Box::new(source), arrivals: Some(arrivals), skipped: 0, given_lengths: true });
+        return Ok(Wanted {
+            source: Box::new(source),
+            arrivals: Some(arrivals),
+            skipped: 0,
+            given_lengths: true,
+        });
     }
     let Talks { talks, skipped } = match (&args.dataset, &args.prompts) {
         (Some(path), _) => share_gpt(&path.display().to_string(), &input::read_file(path)?)?,
         (None, Some(path)) => lines(&path.display().to_string(), &input::read_file(path)?)?,
         (None, None) => {
             let source = Synthetic::new(options, encoder).context("cannot make prompts")?;
-            return Ok(Wanted { source: Box::new(source), arrivals: None, skipped: 0, given_lengths: true });
+            return Ok(Wanted {
+                source: Box::new(source),
+                arrivals: None,
+                skipped: 0,
+                given_lengths: true,
+            });
         }
     };
-    let options = ListedOptions { turns: args.turns, output, cache, special, seed: args.seed, nonce };
+    let options =
+        ListedOptions { turns: args.turns, output, cache, special, seed: args.seed, nonce };
     let source = Listed::new(talks, options, encoder);
     let given_lengths = args.output_tokens.is_some() || source.tells_lengths();
     Ok(Wanted { source: Box::new(source), arrivals: None, skipped, given_lengths })

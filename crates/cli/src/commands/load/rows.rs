@@ -1,4 +1,5 @@
-//! One row after the other: warmed up, measured, shown, and all of them kept where that was asked for.
+//! One row after the other: warmed up, measured, shown, and all of them kept where that was asked
+//! for.
 
 use super::child::Child;
 use super::levels::{self, Level};
@@ -23,7 +24,8 @@ const NONCE_BITS: u64 = (1 << 48) - 1;
 
 /// A server for all rows: room for as many streams as the largest has.
 fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
-    let most = args.concurrency.iter().copied().max().unwrap_or(levels::STREAMS).max(16).to_string();
+    let most =
+        args.concurrency.iter().copied().max().unwrap_or(levels::STREAMS).max(16).to_string();
     let mut words: Vec<String> = ["-m", model, "--max-num-seqs", &most].map(str::to_owned).to_vec();
     words.extend(args.serve_arg.iter().cloned());
     words
@@ -31,9 +33,14 @@ fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
 
 /// The file of `--save`.
 fn create(path: &Path, args: &Args) -> Result<pacemark_files::Output> {
-    let files =
-        [&args.prompts, &args.dataset, &args.trace, &args.cacert].into_iter().flatten().map(|path| Input::File(path));
-    let models = [&args.serve, &args.tokenizer].into_iter().flatten().map(|model| Input::Model(Path::new(model)));
+    let files = [&args.prompts, &args.dataset, &args.trace, &args.cacert]
+        .into_iter()
+        .flatten()
+        .map(|path| Input::File(path));
+    let models = [&args.serve, &args.tokenizer]
+        .into_iter()
+        .flatten()
+        .map(|model| Input::Model(Path::new(model)));
     crate::output::create("--save", path, &files.chain(models).collect::<Vec<_>>())
 }
 
@@ -55,16 +62,26 @@ struct MeasuredRow {
 /// Runs every row, shows it, and says what is to be thought of all.
 pub fn run(args: &Args) -> Result<Exit> {
     // Ends with this function, however it ends.
-    let child = args.serve.as_deref().map(|model| Child::serve(&serve_arguments(args, model))).transpose()?;
-    let target = args.url.clone().or(child.as_ref().map(|child| child.target.clone())).context("clap asked for one")?;
+    let child = args
+        .serve
+        .as_deref()
+        .map(|model| Child::serve(&serve_arguments(args, model)))
+        .transpose()?;
+    let target = args
+        .url
+        .clone()
+        .or(child.as_ref().map(|child| child.target.clone()))
+        .context("clap asked for one")?;
     let settings = server::settings(args, target)?;
     let counter = prompts::counter(args, &settings)?;
-    // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does not answer to wait for.
+    // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does
+    // not answer to wait for.
     interrupt::flag();
     let file = args.save.as_deref().map(|path| create(path, args)).transpose()?;
     // Another for each run: what the server remembers of the last one must not help.
-    let nonce =
-        args.nonce.unwrap_or_else(|| (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS);
+    let nonce = args.nonce.unwrap_or_else(|| {
+        (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS
+    });
     let mut loads = Loads { args, settings, counter, nonce, progress: Progress::new() };
     let mut env = machine::env();
     let mut output = Output::begin(args, &env, &loads.progress)?;
@@ -72,14 +89,22 @@ pub fn run(args: &Args) -> Result<Exit> {
     let mut next = levels::levels(args);
     next.reverse();
     while let Some(level) = next.pop() {
-        // Interrupted before any request of the row had ended: the rows before it are what there is.
-        let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)? else { break };
+        // Interrupted before any request of the row had ended: the rows before it are what there
+        // is.
+        let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)?
+        else {
+            break;
+        };
         // A terminal that has gone takes no rows; what was measured is saved all the same.
         let shown = output.row(&trial, &loads.progress);
         if !interrupt::flag().load(Relaxed) {
             shown?;
         }
-        notes.extend(said.into_iter().chain(warnings(&trial)).map(|note| format!("{}: {note}", level.name())));
+        notes.extend(
+            said.into_iter()
+                .chain(warnings(&trial))
+                .map(|note| format!("{}: {note}", level.name())),
+        );
         sweep.push(levels::point(level, &trial));
         trials.push(trial);
         if interrupt::flag().load(Relaxed) {
@@ -101,7 +126,11 @@ pub fn run(args: &Args) -> Result<Exit> {
     // A terminal that has gone takes no table; what was measured is saved all the same.
     let shown = output.end(&env, &notes, &loads.progress);
     if let (Some(file), Some(path)) = (file, &args.save) {
-        output::save(file, path, Run { schema: SCHEMA, command: std::env::args().collect(), env, trials })?;
+        output::save(
+            file,
+            path,
+            Run { schema: SCHEMA, command: std::env::args().collect(), env, trials },
+        )?;
     }
     shown?;
     Ok(exit)
@@ -142,9 +171,12 @@ impl Loads<'_> {
             if interrupt::flag().load(Relaxed) {
                 return Ok(None);
             }
-            bail!("no request was sent: the rate is too low for --duration, or prompts could not be made");
+            bail!(
+                "no request was sent: the rate is too low for --duration, or prompts could not be made"
+            );
         }
-        let steal_share = before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        let steal_share =
+            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
         if !given_lengths {
             notes.push(
                 "nothing says how long answers are to be: they are as long as the server makes them (--output-tokens N)"
@@ -152,7 +184,9 @@ impl Loads<'_> {
             );
         }
         if skipped > 0 {
-            notes.push(format!("{skipped} entries of the file hold nothing that a user says; they were skipped"));
+            notes.push(format!(
+                "{skipped} entries of the file hold nothing that a user says; they were skipped"
+            ));
         }
         let lengths = source.lengths();
         if lengths.wrong > 0 {
@@ -162,10 +196,21 @@ impl Loads<'_> {
             ));
         }
         let args = self.args;
-        let row =
-            Row { args, settings: &self.settings, level, bounds, nonce: self.nonce, lengths, skipped, given_lengths };
+        let row = Row {
+            args,
+            settings: &self.settings,
+            level,
+            bounds,
+            nonce: self.nonce,
+            lengths,
+            skipped,
+            given_lengths,
+        };
         let trial = trials::trial(&row, &self.counter.name, measured);
-        Ok(Some(MeasuredRow { trial: Trial { started_unix_s: began, warmup, steal_share, ..trial }, notes }))
+        Ok(Some(MeasuredRow {
+            trial: Trial { started_unix_s: began, warmup, steal_share, ..trial },
+            notes,
+        }))
     }
 
     /// Real requests that are not counted, and what is to be said of them.
@@ -182,9 +227,13 @@ impl Loads<'_> {
         let elapsed_ns: Vec<u64> = answered().filter_map(|request| request.e2e_ns()).collect();
         let tokens = answered().filter_map(|request| request.output_usage).max().unwrap_or(0);
         let failures = measured.requests.iter().filter_map(|request| request.failure.as_ref());
-        let example = failures.clone().next().map(|first| format!("{}, e.g. {}", first.kind.name(), first.message));
-        let note =
-            example.map(|example| format!("{} of {requests} warm-up requests failed: {example}", failures.count()));
+        let example = failures
+            .clone()
+            .next()
+            .map(|first| format!("{}, e.g. {}", first.kind.name(), first.message));
+        let note = example.map(|example| {
+            format!("{} of {requests} warm-up requests failed: {example}", failures.count())
+        });
         // Requests side by side are not runs in turn: what drift there is shows in the load itself.
         Ok((Warmup { n_tokens: tokens, elapsed_ns, settled: true }, note.into_iter().collect()))
     }

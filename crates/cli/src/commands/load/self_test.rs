@@ -1,8 +1,10 @@
-//! `pacemark load --self-test`: how far the client's stamps are off, at the number of streams asked for.
+//! `pacemark load --self-test`: how far the client's stamps are off, at the number of streams asked
+//! for.
 //!
-//! A mock server in a process of its own ticks a token to each stream, and writes into each chunk the time at which it wrote
-//! it, on the monotonic clock that both processes share. What the client's figures would be with those times instead of its own
-//! stamps is the truth; the difference is the client's error, made on the same requests.
+//! A mock server in a process of its own ticks a token to each stream, and writes into each chunk
+//! the time at which it wrote it, on the monotonic clock that both processes share. What the
+//! client's figures would be with those times instead of its own stamps is the truth; the
+//! difference is the client's error, made on the same requests.
 
 use super::Args;
 use super::child::Child;
@@ -17,8 +19,8 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Time between two tokens of a stream in milliseconds, at least; more where so many streams would come to more than
-/// `--self-test-rate`.
+/// Time between two tokens of a stream in milliseconds, at least; more where so many streams would
+/// come to more than `--self-test-rate`.
 const ITL_MS: f64 = 50.0;
 
 /// Tokens of an answer.
@@ -61,14 +63,25 @@ impl Row {
     /// Why its figures are not to be believed (metrics.md, rule 8).
     fn doubts(&self) -> Vec<String> {
         let figures = [self.ttft.p50, self.ttft.p99, self.itl.p50, self.itl.p99];
-        let worst = figures.into_iter().flatten().map(|(ours, truth)| (ours - truth).abs()).fold(0.0, f64::max);
-        let error = (worst > MAX_ERROR_MS).then(|| format!("figures are off by up to {worst:.1} ms"));
-        let busy = (self.cpu > BUSY).then(|| format!("the client used {:.0} % of a processor", self.cpu * 100.0));
-        error.into_iter().chain(busy).map(|why| format!("{} streams: {why}", self.streams)).collect()
+        let worst = figures
+            .into_iter()
+            .flatten()
+            .map(|(ours, truth)| (ours - truth).abs())
+            .fold(0.0, f64::max);
+        let error =
+            (worst > MAX_ERROR_MS).then(|| format!("figures are off by up to {worst:.1} ms"));
+        let busy = (self.cpu > BUSY)
+            .then(|| format!("the client used {:.0} % of a processor", self.cpu * 100.0));
+        error
+            .into_iter()
+            .chain(busy)
+            .map(|why| format!("{} streams: {why}", self.streams))
+            .collect()
     }
 }
 
-/// Percentiles by the client's stamps and by the server's times, in milliseconds; absent where the sample is too small.
+/// Percentiles by the client's stamps and by the server's times, in milliseconds; absent where the
+/// sample is too small.
 #[derive(Default)]
 struct Figures {
     p50: Option<(f64, f64)>,
@@ -84,7 +97,9 @@ pub fn run(args: &Args) -> Result<Exit> {
     let mut progress = Progress::new();
     let (mut rows, mut examples) = (Vec::new(), Vec::new());
     for &streams in streams {
-        let itl_ms = (streams as f64 * 1e3 / f64::from(args.self_test_rate.unwrap_or(CHUNKS_A_SECOND))).max(ITL_MS);
+        let itl_ms = (streams as f64 * 1e3
+            / f64::from(args.self_test_rate.unwrap_or(CHUNKS_A_SECOND)))
+        .max(ITL_MS);
         let child = mock(streams, itl_ms)?;
         let settings = settings(args, &child);
         let requests = REQUESTS.max(ROUNDS * streams as u64);
@@ -94,7 +109,9 @@ pub fn run(args: &Args) -> Result<Exit> {
         if interrupt::flag().load(Relaxed) {
             break;
         }
-        examples.extend(measured.requests.iter().find_map(|r| Some((streams, r.failure.clone()?.message))));
+        examples.extend(
+            measured.requests.iter().find_map(|r| Some((streams, r.failure.clone()?.message))),
+        );
         rows.push(row(streams, itl_ms, &measured)?);
     }
     drop(progress);
@@ -122,14 +139,20 @@ fn mock(streams: usize, itl_ms: f64) -> Result<Child> {
 }
 
 fn settings(args: &Args, child: &Child) -> Settings {
-    let mut settings = Settings::new(child.target.clone(), Endpoint::Completions, "mock".to_owned());
+    let mut settings =
+        Settings::new(child.target.clone(), Endpoint::Completions, "mock".to_owned());
     settings.kernel_stamps = args.stamps == "kernel";
     let options = json!({ "include_usage": true, "emitted_ns": true });
     settings.extra_body.insert("stream_options".to_owned(), options);
     settings
 }
 
-fn measure(settings: &Settings, streams: usize, bounds: Bounds, progress: &mut Progress) -> Result<Measured> {
+fn measure(
+    settings: &Settings,
+    streams: usize,
+    bounds: Bounds,
+    progress: &mut Progress,
+) -> Result<Measured> {
     let options = SyntheticOptions {
         input: Lengths::Fixed(16),
         output: Some(Lengths::Fixed(TOKENS)),
@@ -159,7 +182,8 @@ fn row(streams: usize, itl_ms: f64, measured: &Measured) -> Result<Row> {
         }
         chunks += emitted.len();
         together += request.chunks_ns.windows(2).filter(|pair| pair[0] == pair[1]).count();
-        let truth: Vec<u64> = emitted.iter().map(|ns| ns.saturating_sub(measured.origin_ns)).collect();
+        let truth: Vec<u64> =
+            emitted.iter().map(|ns| ns.saturating_sub(measured.origin_ns)).collect();
         let of = |stamps: &[u64], to: (&mut Vec<f64>, &mut Vec<f64>)| {
             to.0.extend(stamps.first().map(|first| ms(first.saturating_sub(request.sent_ns))));
             to.1.extend(stamps.windows(2).map(|pair| ms(pair[1].saturating_sub(pair[0]))));
@@ -168,7 +192,13 @@ fn row(streams: usize, itl_ms: f64, measured: &Measured) -> Result<Row> {
         of(&request.chunks_ns, (ttft, itl));
         of(&truth, (ttft_truth, itl_truth));
         let (late, zero): &mut Pair = &mut late;
-        late.extend(request.chunks_ns.iter().zip(&truth).map(|(stamp, truth)| ms(stamp.saturating_sub(*truth))));
+        late.extend(
+            request
+                .chunks_ns
+                .iter()
+                .zip(&truth)
+                .map(|(stamp, truth)| ms(stamp.saturating_sub(*truth))),
+        );
         zero.resize(late.len(), 0.0);
     }
     let requests = measured.requests.len();

@@ -7,7 +7,8 @@ use pacemark_load::{Settings, Target, Timeouts, Trust};
 
 /// What the flags say of server and client.
 pub fn settings(args: &Args, target: Target) -> Result<Settings> {
-    let mut settings = Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
+    let mut settings =
+        Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
     settings.trust = match &args.cacert {
         Some(path) => Trust::File(path.clone()),
         None if args.insecure => Trust::Anybody,
@@ -28,9 +29,11 @@ pub fn settings(args: &Args, target: Target) -> Result<Settings> {
         settings.extra_body.clone_from(&body.0);
     }
     if args.model.is_none() {
-        let models =
-            Api::new(&settings)?.models().context("cannot ask the server for its model; name it with --model")?;
-        settings.model = models.into_iter().next().context("the server has no model; name one with --model")?;
+        let models = Api::new(&settings)?
+            .models()
+            .context("cannot ask the server for its model; name it with --model")?;
+        settings.model =
+            models.into_iter().next().context("the server has no model; name one with --model")?;
     }
     Ok(settings)
 }

@@ -65,7 +65,9 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
         Level::Rate(f64::INFINITY) => set("rate", "inf".into()),
         Level::Rate(rate) => set("rate", rate.into()),
         Level::Ramp(ramp) => set("ramp", ramp.to_string().into()),
-        Level::Trace => set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into()),
+        Level::Trace => {
+            set("trace", args.trace.as_ref().map(|path| path.display().to_string()).into())
+        }
     }
     if !matches!(row.level, Level::Streams(_)) {
         set("max_in_flight", args.max_in_flight.unwrap_or(levels::MAX_IN_FLIGHT).into());
@@ -101,7 +103,10 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
     };
     set("cache", cache.into());
     set("turns", args.turns.into());
-    set("connections", if settings.connections == Connections::Reuse { "reuse" } else { "fresh" }.into());
+    set(
+        "connections",
+        if settings.connections == Connections::Reuse { "reuse" } else { "fresh" }.into(),
+    );
     set("seed", args.seed.into());
     set("nonce", row.nonce.into());
     set("generator", json!("splitmix64"));
@@ -122,7 +127,8 @@ pub fn without_secrets(mut run: Run) -> Run {
     let mut hide = false;
     for word in &mut run.command {
         // A query may hold one.
-        if let Some((before, _)) = word.split_once('?').filter(|(before, _)| before.contains("://")) {
+        if let Some((before, _)) = word.split_once('?').filter(|(before, _)| before.contains("://"))
+        {
             *word = format!("{before}?…");
         }
         if std::mem::take(&mut hide) {
@@ -143,7 +149,16 @@ mod tests {
 
     #[test]
     fn keys_are_not_kept() {
-        let command = ["load", "--api-key", "s1", "--header=X: s2", "--url", "http://u?key=s4", "--header", "s3"];
+        let command = [
+            "load",
+            "--api-key",
+            "s1",
+            "--header=X: s2",
+            "--url",
+            "http://u?key=s4",
+            "--header",
+            "s3",
+        ];
         let command = command.map(str::to_owned).to_vec();
         let run = Run { schema: SCHEMA, command, env: Env::default(), trials: Vec::new() };
         let kept = without_secrets(run).command.join(" ");

@@ -50,15 +50,22 @@ pub(super) fn json(file: &ModelFile, summary: &Summary, tensors: bool) -> Value 
     info
 }
 
-pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, tensors: bool) -> io::Result<()> {
-    let number = |value: Option<u64>| value.map_or("not stated".to_owned(), |value| value.to_string());
+pub(super) fn write(
+    out: &mut impl Write,
+    file: &ModelFile,
+    summary: &Summary,
+    tensors: bool,
+) -> io::Result<()> {
+    let number =
+        |value: Option<u64>| value.map_or("not stated".to_owned(), |value| value.to_string());
     let bytes = |value: u64| format!("{} ({value} bytes)", DecimalBytes(value));
     let heads = match (summary.n_head, summary.n_head_kv) {
         (Some(heads), Some(kv)) => format!("{heads}, {kv} for keys and values"),
         (heads, _) => number(heads),
     };
     let tied = if summary.tied_embeddings { "; embeddings are the output matrix" } else { "" };
-    let files = if file.n_parts() > 1 { format!(" in {} files", file.n_parts()) } else { String::new() };
+    let files =
+        if file.n_parts() > 1 { format!(" in {} files", file.n_parts()) } else { String::new() };
     let million = summary.n_params as f64 / 1e6;
     let rows = [
         ("file", file.path().display().to_string()),
@@ -66,7 +73,10 @@ pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, t
         ("architecture", summary.architecture.clone()),
         ("parameters", format!("{million:.2} M in {} tensors{tied}", file.tensors().len())),
         ("file size", format!("{}{files}", bytes(summary.file_bytes))),
-        ("weights", format!("{}, {:.2} bits each", bytes(summary.tensor_bytes), bits_per_weight(summary))),
+        (
+            "weights",
+            format!("{}, {:.2} bits each", bytes(summary.tensor_bytes), bits_per_weight(summary)),
+        ),
         ("context length", number(summary.context_length)),
         ("vocabulary", number(summary.n_vocab)),
         ("layers", number(summary.n_layer)),
@@ -79,16 +89,22 @@ pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, t
         let value = summary.kv_bytes_per_token(dtype).map_or("not stated".into(), bytes);
         (format!("KV per token, {name}"), value)
     });
-    for (label, value) in rows.into_iter().map(|(label, value)| (label.to_owned(), value)).chain(kv) {
+    for (label, value) in rows.into_iter().map(|(label, value)| (label.to_owned(), value)).chain(kv)
+    {
         writeln!(out, "{label:18} {value}")?;
     }
     writeln!(out, "\n{:6} {:>7} {:>14} {:>14}", "type", "tensors", "parameters", "bytes")?;
     for share in &summary.types {
         let name = share.dtype.name();
-        writeln!(out, "{name:6} {:>7} {:>14} {:>14}", share.n_tensors, share.n_params, share.n_bytes)?;
+        writeln!(
+            out,
+            "{name:6} {:>7} {:>14} {:>14}",
+            share.n_tensors, share.n_params, share.n_bytes
+        )?;
     }
     if tensors {
-        let width = file.tensors().iter().map(|tensor| tensor.name.chars().count()).max().unwrap_or(0);
+        let width =
+            file.tensors().iter().map(|tensor| tensor.name.chars().count()).max().unwrap_or(0);
         writeln!(out, "\n{:width$} {:6} {:>14}  dimensions", "tensor", "type", "bytes")?;
         for tensor in file.tensors() {
             let (dtype, dims) = (tensor.dtype.name(), &tensor.dims);
@@ -100,7 +116,9 @@ pub(super) fn write(out: &mut impl Write, file: &ModelFile, summary: &Summary, t
 
 /// The types of the native backend's KV cache.
 fn kv_types() -> impl Iterator<Item = (&'static str, DType)> {
-    KvType::ALL.into_iter().filter_map(|kv_type| Some((kv_type.name(), DType::from_name(kv_type.name())?)))
+    KvType::ALL
+        .into_iter()
+        .filter_map(|kv_type| Some((kv_type.name(), DType::from_name(kv_type.name())?)))
 }
 
 fn bits_per_weight(summary: &Summary) -> f64 {

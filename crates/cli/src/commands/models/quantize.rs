@@ -51,7 +51,8 @@ pub(super) struct Args {
 
 /// The help's end: every recipe, and examples.
 pub(super) fn examples() -> String {
-    let types: String = RECIPES.iter().map(|info| format!("  {:10} {}\n", info.name, info.help)).collect();
+    let types: String =
+        RECIPES.iter().map(|info| format!("  {:10} {}\n", info.name, info.help)).collect();
     format!(
         "Types:\n{types}\nExamples:\n  pacemark models quantize model-f16.gguf model-q4.gguf --type Q4_K_M\n  \
          pacemark models quantize gemma3-270m gemma-f16.gguf --type F16 --allow-requantize\n  \
@@ -68,7 +69,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = hub::resolve(&args.input)?;
     let model = ModelFile::open(&path)?;
     if model.is_read_from(&args.output_file) {
-        return Err(UsageError(format!("{} is part of the input", args.output_file.display())).into());
+        return Err(
+            UsageError(format!("{} is part of the input", args.output_file.display())).into()
+        );
     }
     let choices = Choices {
         recipe: args.recipe,
@@ -76,21 +79,34 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         output: args.output_tensor_type,
         embedding: args.token_embedding_type,
     };
-    let plan = quantize::plan(&model, &choices, args.allow_requantize).map_err(|error| match error {
-        QuantizeError::Requantize { .. } => UsageError(format!("{error} (--allow-requantize does it)")).into(),
-        error => anyhow::Error::from(error),
-    })?;
+    let plan =
+        quantize::plan(&model, &choices, args.allow_requantize).map_err(|error| match error {
+            QuantizeError::Requantize { .. } => {
+                UsageError(format!("{error} (--allow-requantize does it)")).into()
+            }
+            error => anyhow::Error::from(error),
+        })?;
     if args.recipe == Recipe::Q2KS {
-        eprintln!("warning: Q2_K_S is meant to be made with an importance matrix, which is not used here; prefer Q2_K");
+        eprintln!(
+            "warning: Q2_K_S is meant to be made with an importance matrix, which is not used here; prefer Q2_K"
+        );
     }
     let n_threads = args.threads.map_or_else(pacemark_limits::processors, usize::from);
     machine::note_threads("-t", args.threads.map(usize::from));
     machine::check_memory(plan.memory_bytes(&model, n_threads), "to quantize this model")?;
     let stop = interrupt::flag();
     let (bar, start) = (Progress::new(Some(model.n_bytes())), Instant::now());
-    let written = quantize::write(&model, &plan, &args.output_file, n_threads, &mut |done| bar.set(done), stop);
+    let written = quantize::write(
+        &model,
+        &plan,
+        &args.output_file,
+        n_threads,
+        &mut |done| bar.set(done),
+        stop,
+    );
     drop(bar);
-    let file_bytes = written.with_context(|| format!("{} was not written", args.output_file.display()))?;
+    let file_bytes =
+        written.with_context(|| format!("{} was not written", args.output_file.display()))?;
     let made = Made { model: &model, plan: &plan, args, duration: start.elapsed() };
     let mut out = summary_to(&args.output_file);
     match args.output {
@@ -121,7 +137,8 @@ impl Made<'_> {
     fn changes(&self) -> BTreeMap<(DType, DType), Change> {
         let mut changes = BTreeMap::new();
         for job in &self.plan.jobs {
-            let change: &mut Change = changes.entry((job.tensor.dtype, job.target.dtype)).or_default();
+            let change: &mut Change =
+                changes.entry((job.tensor.dtype, job.target.dtype)).or_default();
             change.0 += 1;
             change.1 += job.tensor.n_bytes();
             change.2 += Self::bytes_after(job);
@@ -162,7 +179,11 @@ impl Made<'_> {
     }
 
     fn write(&self, out: &mut dyn Write, file_bytes: u64) -> io::Result<()> {
-        writeln!(out, "{:6} {:6} {:>7} {:>14} {:>14}", "from", "to", "tensors", "bytes before", "after")?;
+        writeln!(
+            out,
+            "{:6} {:6} {:>7} {:>14} {:>14}",
+            "from", "to", "tensors", "bytes before", "after"
+        )?;
         for ((from, to), (n, before, after)) in self.changes() {
             writeln!(out, "{:6} {:6} {n:>7} {before:>14} {after:>14}", from.name(), to.name())?;
         }

@@ -1,4 +1,5 @@
-//! `pacemark models synth`: flags to a model's name, progress, and the line that says what was made.
+//! `pacemark models synth`: flags to a model's name, progress, and the line that says what was
+//! made.
 //!
 //! Shapes and weights are `modelfile::synth`'s.
 
@@ -46,7 +47,11 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let name = match (split(&args.shape), args.recipe) {
         ((_, Some(named)), Some(recipe)) if Recipe::from_name(named) != Some(recipe) => {
             let given = recipe.info().name;
-            return Err(UsageError(format!("{} names a type, and --type {given} another", args.shape)).into());
+            return Err(UsageError(format!(
+                "{} names a type, and --type {given} another",
+                args.shape
+            ))
+            .into());
         }
         ((shape, _), Some(recipe)) => format!("{PREFIX}{shape}:{}", recipe.info().name),
         ((shape, Some(named)), None) => format!("{PREFIX}{shape}:{named}"),
@@ -54,21 +59,31 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     };
     let model = ModelFile::open(&name)?;
     if look::is_same(Path::new(split(&args.shape).0), &args.output_file) {
-        return Err(UsageError(format!("{} is the shape that is read", args.output_file.display())).into());
+        return Err(UsageError(format!(
+            "{} is the shape that is read",
+            args.output_file.display()
+        ))
+        .into());
     }
     let start = Instant::now();
-    let (path, size) = (args.output_file.display(), DecimalBytes(write_file(&model, &args.output_file)?));
+    let (path, size) =
+        (args.output_file.display(), DecimalBytes(write_file(&model, &args.output_file)?));
     let bits = model.n_bytes() as f64 * 8.0 / (model.n_params() as f64).max(1.0);
     let mut types: BTreeMap<DType, usize> = BTreeMap::new();
     model.tensors().iter().for_each(|tensor| *types.entry(tensor.dtype).or_default() += 1);
     let types: Vec<_> = types.iter().map(|(dtype, n)| format!("{n} {}", dtype.name())).collect();
     let seconds = start.elapsed().as_secs_f64();
     let mut out = super::summary_to(&args.output_file);
-    writeln!(out, "{path}: {size}, {bits:.2} bits a weight, tensors: {}, in {seconds:.1} s", types.join(", "))?;
+    writeln!(
+        out,
+        "{path}: {size}, {bits:.2} bits a weight, tensors: {}, in {seconds:.1} s",
+        types.join(", ")
+    )?;
     Ok(Exit::Fine)
 }
 
-/// Writes a model to a file with a bar on a terminal, and tells its size. An error or Ctrl-C leaves no file.
+/// Writes a model to a file with a bar on a terminal, and tells its size. An error or Ctrl-C leaves
+/// no file.
 pub(in crate::commands) fn write_file(model: &ModelFile, path: &Path) -> Result<u64> {
     let stop = interrupt::flag();
     let bar = Progress::new(Some(model.n_bytes()));

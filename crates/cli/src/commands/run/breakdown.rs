@@ -13,10 +13,14 @@ pub struct Breakdown {
 }
 
 impl Breakdown {
-    /// Begins at the call; what passed since the process was created is the stage `start`, in steps of 10 ms.
+    /// Begins at the call; what passed since the process was created is the stage `start`, in steps
+    /// of 10 ms.
     pub fn start() -> Breakdown {
         let before = process::age();
-        Breakdown { last: Instant::now(), stages: before.map(|time| ("start", time)).into_iter().collect() }
+        Breakdown {
+            last: Instant::now(),
+            stages: before.map(|time| ("start", time)).into_iter().collect(),
+        }
     }
 
     /// Ends the stage that ran since the last mark.
@@ -31,9 +35,12 @@ impl Breakdown {
         let now = Instant::now();
         let mut left = now - self.last;
         if let Some(p) = timings.phases {
-            for (stage, time) in
-                [("prefill", p.prefill), ("decode", p.decode), ("sample", p.sample), ("detokenize", p.detokenize)]
-            {
+            for (stage, time) in [
+                ("prefill", p.prefill),
+                ("decode", p.decode),
+                ("sample", p.sample),
+                ("detokenize", p.detokenize),
+            ] {
                 self.stages.push((stage, time));
                 left = left.saturating_sub(time);
             }
@@ -53,10 +60,19 @@ impl Breakdown {
         for (stage, time) in &self.stages {
             let share = time.as_secs_f64() / total;
             let bar = "#".repeat((share * 40.0).round() as usize);
-            let _ = writeln!(out, "  {stage:<12}{:>10.2} ms {:>5.1} %  {bar}", time.as_secs_f64() * 1e3, share * 100.0);
+            let _ = writeln!(
+                out,
+                "  {stage:<12}{:>10.2} ms {:>5.1} %  {bar}",
+                time.as_secs_f64() * 1e3,
+                share * 100.0
+            );
         }
-        let _ =
-            writeln!(out, "  {:<12}{:>10.2} ms  (start is told by the system in steps of 10 ms)", "whole", total * 1e3);
+        let _ = writeln!(
+            out,
+            "  {:<12}{:>10.2} ms  (start is told by the system in steps of 10 ms)",
+            "whole",
+            total * 1e3
+        );
         out
     }
 
@@ -64,6 +80,8 @@ impl Breakdown {
     pub fn json(&self) -> Value {
         let whole = ("whole", self.total());
         let stages = self.stages.iter().chain(std::iter::once(&whole));
-        stages.map(|(stage, time)| (format!("{stage}_ms"), json!(time.as_secs_f64() * 1e3))).collect()
+        stages
+            .map(|(stage, time)| (format!("{stage}_ms"), json!(time.as_secs_f64() * 1e3)))
+            .collect()
     }
 }

@@ -31,7 +31,8 @@ const EXAMPLES: &str = r#"Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or hf:ORG/REPO/FILE
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
+    /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
@@ -136,7 +137,10 @@ pub fn run(args: Args) -> Result<Exit> {
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
     breakdown.mark("read");
-    machine::note_threads("-t", args.threads.into_iter().chain(args.threads_batch).map(usize::from));
+    machine::note_threads(
+        "-t",
+        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
+    );
     let options = NativeOptions {
         n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
         n_threads_batch: args.threads_batch.map(usize::from),
@@ -153,7 +157,9 @@ pub fn run(args: Args) -> Result<Exit> {
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     breakdown.mark("load");
     input::warn(&backend.info());
-    let Some(tokenizer) = backend.tokenizer() else { bail!("{}: the file has no tokenizer", path.display()) };
+    let Some(tokenizer) = backend.tokenizer() else {
+        bail!("{}: the file has no tokenizer", path.display())
+    };
     let (prompt_text, prompt) = encode(&args, &backend, tokenizer, text)?;
     breakdown.mark("tokenize");
     let request = request(&args, &backend, prompt)?;
@@ -197,7 +203,12 @@ pub fn run(args: Args) -> Result<Exit> {
 }
 
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
-fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: String) -> Result<(String, Vec<TokenId>)> {
+fn encode(
+    args: &Args,
+    backend: &NativeBackend,
+    tokenizer: &Tokenizer,
+    text: String,
+) -> Result<(String, Vec<TokenId>)> {
     if !args.chat {
         let ids = tokenizer.encode(&text, EncodeOptions::SPECIAL);
         return Ok((text, ids));
@@ -210,7 +221,8 @@ fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: Str
     if templates.is_chatml() && args.chat_template.is_none() {
         eprintln!("note: the model brings no chat template; using ChatML");
     }
-    let mut messages: Vec<Message> = args.system.iter().map(|system| Message::new("system", system)).collect();
+    let mut messages: Vec<Message> =
+        args.system.iter().map(|system| Message::new("system", system)).collect();
     if args.messages {
         let given: Vec<Message> =
             serde_json::from_str(&text).context("--messages: expected a JSON array of messages")?;
@@ -219,7 +231,8 @@ fn encode(args: &Args, backend: &NativeBackend, tokenizer: &Tokenizer, text: Str
         messages.push(Message::new("user", text));
     }
     let options = RenderOptions { add_generation_prompt: true, ..RenderOptions::default() };
-    let prompt = templates.prompt(messages, &options, false).context("cannot render the chat template")?;
+    let prompt =
+        templates.prompt(messages, &options, false).context("cannot render the chat template")?;
     let ids = templates.encode(tokenizer, &prompt);
     Ok((prompt, ids))
 }
@@ -250,7 +263,8 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
     })
 }
 
-/// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what was measured is kept.
+/// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what
+/// was measured is kept.
 fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> Result<Generated> {
     let stream_text = args.output == Output::Text;
     let mut out = std::io::stdout().lock();

@@ -16,7 +16,8 @@ pub fn text(info: &BackendInfo, load: Duration, t: &Timings, peak_rss: Option<u6
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<14}{value}");
     };
-    let stages: Vec<String> = info.load.iter().map(|(stage, time)| format!("{stage} {:.1}", ms(*time))).collect();
+    let stages: Vec<String> =
+        info.load.iter().map(|(stage, time)| format!("{stage} {:.1}", ms(*time))).collect();
     let batch = if info.n_threads_batch == info.n_threads {
         String::new()
     } else {
@@ -24,18 +25,28 @@ pub fn text(info: &BackendInfo, load: Duration, t: &Timings, peak_rss: Option<u6
     };
     line("model", format!("{}, {} threads{batch}, {}", info.model_type, info.n_threads, info.isa));
     line("load", format!("{:.1} ms ({})", ms(load), stages.join(", ")));
-    let cached = if t.cached_tokens > 0 { format!(", {} cached", t.cached_tokens) } else { String::new() };
+    let cached =
+        if t.cached_tokens > 0 { format!(", {} cached", t.cached_tokens) } else { String::new() };
     line("prompt", format!("{} tokens{cached}", t.prompt_tokens));
     line("TTFT", t.ttft().map_or("- (no token came)".into(), |time| format!("{:.1} ms", ms(time))));
-    line("prefill", t.prefill_rate().map_or("- (no token came)".into(), |rate| format!("{rate:.1} t/s")));
+    line(
+        "prefill",
+        t.prefill_rate().map_or("- (no token came)".into(), |rate| format!("{rate:.1} t/s")),
+    );
     line("output", format!("{} tokens", t.output_tokens()));
     let tpot = t.tpot().map(|(mean, sd)| match sd {
         Some(sd) => format!("{:.2} ± {:.2} ms", ms(mean), ms(sd)),
         None => format!("{:.2} ms (one gap: no deviation)", ms(mean)),
     });
     line("TPOT", tpot.unwrap_or("- (needs two tokens)".into()));
-    line("decode", t.decode_rate().map_or("- (needs two tokens)".into(), |rate| format!("{rate:.1} t/s")));
-    line("total", t.total().map_or("- (nothing was finished)".into(), |time| format!("{:.1} ms", ms(time))));
+    line(
+        "decode",
+        t.decode_rate().map_or("- (needs two tokens)".into(), |rate| format!("{rate:.1} t/s")),
+    );
+    line(
+        "total",
+        t.total().map_or("- (nothing was finished)".into(), |time| format!("{:.1} ms", ms(time))),
+    );
     let rss = peak_rss.map(|bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
     line("peak RSS", rss.unwrap_or("- (the system does not tell)".into()));
     out

@@ -56,15 +56,18 @@ impl Timings {
         Some((self.prompt_tokens - self.cached_tokens) as f64 / time.as_secs_f64())
     }
 
-    /// Mean of the gaps between tokens, `(l - f) / (N - 1)`, and their sample standard deviation (from three tokens on).
+    /// Mean of the gaps between tokens, `(l - f) / (N - 1)`, and their sample standard deviation
+    /// (from three tokens on).
     pub fn tpot(&self) -> Option<(Duration, Option<Duration>)> {
-        let gaps: Vec<f64> = self.tokens.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+        let gaps: Vec<f64> =
+            self.tokens.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
         if gaps.is_empty() {
             return None;
         }
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let squares: f64 = gaps.iter().map(|gap| (gap - mean).powi(2)).sum();
-        let sd = (gaps.len() > 1).then(|| Duration::from_secs_f64((squares / (gaps.len() - 1) as f64).sqrt()));
+        let sd = (gaps.len() > 1)
+            .then(|| Duration::from_secs_f64((squares / (gaps.len() - 1) as f64).sqrt()));
         Some((Duration::from_secs_f64(mean), sd))
     }
 
@@ -87,7 +90,8 @@ mod tests {
     #[test]
     fn figures_of_a_known_clock() {
         let mock = MockBackend::new(Duration::from_millis(2), Duration::from_millis(5));
-        let request = GenerateRequest { prompt: vec![1; 50], max_tokens: 5, ..GenerateRequest::default() };
+        let request =
+            GenerateRequest { prompt: vec![1; 50], max_tokens: 5, ..GenerateRequest::default() };
         let mut timings = None;
         for event in mock.generate(request) {
             if let Event::Queued { at } = event {
@@ -106,6 +110,11 @@ mod tests {
     #[test]
     fn what_cannot_be_known_is_absent() {
         let t = Timings::new(Instant::now(), 3);
-        assert!(t.ttft().is_none() && t.prefill_rate().is_none() && t.tpot().is_none() && t.total().is_none());
+        assert!(
+            t.ttft().is_none()
+                && t.prefill_rate().is_none()
+                && t.tpot().is_none()
+                && t.total().is_none()
+        );
     }
 }

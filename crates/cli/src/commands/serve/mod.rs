@@ -29,13 +29,15 @@ Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /toke
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or hf:ORG/REPO/FILE
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
+    /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
     weights: input::WeightType,
-    /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further prompt=TIME (for each
-    /// prompt token), ctx=N, seqs=N (at once; others wait), and last answer=TEXT (said instead of made-up words)
+    /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further
+    /// prompt=TIME (for each prompt token), ctx=N, seqs=N (at once; others wait), and last
+    /// answer=TEXT (said instead of made-up words)
     #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with = "model")]
     mock: Option<MockOptions>,
     #[arg(long, value_name = "NAME|FILE", visible_alias = "chat-template-file", conflicts_with = "mock", help = template::HELP,
@@ -81,13 +83,15 @@ struct Scheduling {
     /// Tokens of one step, over all requests; at least --max-num-seqs
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     max_num_batched_tokens: u32,
-    /// Tokens of KV cache, over all requests; at least one context [default: context times --max-num-seqs, at most 16384 or one context]
+    /// Tokens of KV cache, over all requests; at least one context [default: context times
+    /// --max-num-seqs, at most 16384 or one context]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     kv_tokens: Option<u32>,
     /// Compute prompts anew even where an earlier one began alike
     #[arg(long)]
     no_prefix_cache: bool,
-    /// Guess up to N tokens from what was written before, and compute them at once; the text stays the same
+    /// Guess up to N tokens from what was written before, and compute them at once; the text stays
+    /// the same
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
     speculate: u32,
 }
@@ -107,21 +111,30 @@ impl Scheduling {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Exit> {
-    // Before the model is loaded: an address that is taken is known at once, and connections wait until it serves.
+    // Before the model is loaded: an address that is taken is known at once, and connections wait
+    // until it serves.
     let listener = TcpListener::bind((&*args.host, args.port))
         .with_context(|| format!("cannot listen on {}, port {}", args.host, args.port))?;
     let reached_by_others = !listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let service = service(&args)?;
     let info = service.info();
     input::warn(&info);
-    let names =
-        if args.served_model_name.is_empty() { vec![default_name(&args)] } else { args.served_model_name.clone() };
+    let names = if args.served_model_name.is_empty() {
+        vec![default_name(&args)]
+    } else {
+        args.served_model_name.clone()
+    };
     let options = args.limits.options(names);
-    let (name, has_keys, max_queue) = (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
+    let (name, has_keys, max_queue) =
+        (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
     if reached_by_others && !has_keys {
-        eprintln!("warning: anyone who reaches {} may use this server; --api-key KEY asks for a key", args.host);
+        eprintln!(
+            "warning: anyone who reaches {} may use this server; --api-key KEY asks for a key",
+            args.host
+        );
     }
-    let server = pacemark_server::start(service, options, listener).context("cannot start the server")?;
+    let server =
+        pacemark_server::start(service, options, listener).context("cannot start the server")?;
     server.drain_on_signals(interrupt::ends_with_terminal()).context("cannot watch for signals")?;
     if args.until_eof {
         std::thread::spawn(end_with_input);
@@ -145,10 +158,14 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
         return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
     }
     let path = hub::resolve(&args.model)?;
-    machine::note_threads("-t", args.threads.into_iter().chain(args.threads_batch).map(usize::from));
+    machine::note_threads(
+        "-t",
+        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
+    );
     let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
     let n_threads_batch = args.threads_batch.map(usize::from);
-    let place = args.placement.place_beside_server(n_threads_batch.unwrap_or(n_threads).max(n_threads))?;
+    let place =
+        args.placement.place_beside_server(n_threads_batch.unwrap_or(n_threads).max(n_threads))?;
     let options = NativeOptions {
         n_threads,
         n_threads_batch,
@@ -162,10 +179,14 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
         ..NativeOptions::default()
     };
     // The engine's threads go to their places by themselves; all others are started by this one.
-    place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
-    let mut service = NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?;
+    place
+        .leave_leader()
+        .context("cannot leave a processor to the thread that leads the computation")?;
+    let mut service =
+        NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?;
     if let Some(wanted) = &args.chat_template {
-        let own = service.chat_templates().context("--chat-template: the model has no tokenizer")?;
+        let own =
+            service.chat_templates().context("--chat-template: the model has no tokenizer")?;
         let chosen = template::choose(wanted, own.map_err(|error| anyhow::anyhow!("{error}"))?)?;
         service.set_chat_templates(chosen);
     }
@@ -191,9 +212,14 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         "ms" => 1e-3,
         "us" => 1e-6,
         "" if digits == "0" => 1.0,
-        other => return Err(format!("expected a time in s, ms or us such as 50ms, found {other:?} as its unit")),
+        other => {
+            return Err(format!(
+                "expected a time in s, ms or us such as 50ms, found {other:?} as its unit"
+            ));
+        }
     };
-    let number: f64 = digits.parse().map_err(|_| format!("expected a time such as 50ms, found {text:?}"))?;
+    let number: f64 =
+        digits.parse().map_err(|_| format!("expected a time such as 50ms, found {text:?}"))?;
     let seconds = number * unit;
     if !(0.0..=1e6).contains(&seconds) {
         return Err(format!("expected 0 to 1000000 s, found {text}"));
@@ -206,7 +232,9 @@ fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let fits = |c: char| c.is_ascii_alphanumeric() || ".-_:%".contains(c);
     if bare.is_empty() || !bare.chars().all(fits) {
-        return Err(format!("expected a name such as localhost or an address such as 0.0.0.0, found {text:?}"));
+        return Err(format!(
+            "expected a name such as localhost or an address such as 0.0.0.0, found {text:?}"
+        ));
     }
     Ok(bare.to_string())
 }
@@ -223,9 +251,12 @@ mod tests {
 
     #[test]
     fn hosts_are_names_or_addresses() {
-        for (text, read) in
-            [("localhost", "localhost"), ("[::1]", "::1"), ("0.0.0.0", "0.0.0.0"), ("my-host.lan", "my-host.lan")]
-        {
+        for (text, read) in [
+            ("localhost", "localhost"),
+            ("[::1]", "::1"),
+            ("0.0.0.0", "0.0.0.0"),
+            ("my-host.lan", "my-host.lan"),
+        ] {
             assert_eq!(host(text).as_deref(), Ok(read));
         }
         for wrong in ["", "http://localhost", "local host", "[]"] {

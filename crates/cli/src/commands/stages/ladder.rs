@@ -1,4 +1,5 @@
-//! The rungs of the ladder: the engine's own for the lower stages, the server's for the upper, a client process for the last.
+//! The rungs of the ladder: the engine's own for the lower stages, the server's for the upper, a
+//! client process for the last.
 
 use super::prompts::Prompts;
 use anyhow::{Context, Result, bail};
@@ -28,7 +29,8 @@ pub struct Rungs {
 
 impl Ladder for Rungs {
     fn climb(&mut self, stage: usize, seed: u64) -> Result<Duration, BackendError> {
-        self.run(stage, seed).map_err(|error| BackendError::Engine(format!("stage {stage}: {error:#}")))
+        self.run(stage, seed)
+            .map_err(|error| BackendError::Engine(format!("stage {stage}: {error:#}")))
     }
 }
 
@@ -96,7 +98,8 @@ fn client_process(address: SocketAddr, requests: &Requests) -> Result<Duration> 
         bail!("the client process failed ({})", output.status);
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let elapsed_ns = text.trim().parse().with_context(|| format!("the client process printed {text:?}"))?;
+    let elapsed_ns =
+        text.trim().parse().with_context(|| format!("the client process printed {text:?}"))?;
     Ok(Duration::from_nanos(elapsed_ns))
 }
 

@@ -38,12 +38,14 @@ undecided, or fewer than 5 rounds.";
 
 /// Measure the serving stack layer by layer: what each layer costs
 ///
-/// The same requests run through the decoder alone, then through one layer more each time, up to a stream of server-sent events
-/// to another process. Rounds go up and down the ladder in turn; costs are differences within a round, with 95 % intervals.
+/// The same requests run through the decoder alone, then through one layer more each time, up to a
+/// stream of server-sent events to another process. Rounds go up and down the ladder in turn; costs
+/// are differences within a round, with 95 % intervals.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, hf:ORG/REPO/FILE or synth:SHAPE
+    /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`,
+    /// hf:ORG/REPO/FILE or synth:SHAPE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
@@ -122,7 +124,9 @@ pub fn run(args: Args) -> Result<Exit> {
     // As in `serve`, of which the ladder is to tell.
     let place = Place::apart(n_threads);
     let env = machine::env();
-    place.leave_leader().context("cannot leave a processor to the thread that leads the computation")?;
+    place
+        .leave_leader()
+        .context("cannot leave a processor to the thread that leads the computation")?;
     let path = hub::resolve(&args.model)?;
     let mut outputs = Outputs::create(&args, &path)?;
     let service = load(&args, &path, n_threads, place)?;
@@ -130,7 +134,10 @@ pub fn run(args: Args) -> Result<Exit> {
     let n_ctx = Service::info(&*service).n_ctx;
     if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
         let asked = n_prompt_tokens + args.gen_tokens.get();
-        return Err(UsageError(format!("{asked} tokens a request: the model's context has {n_ctx}")).into());
+        return Err(UsageError(format!(
+            "{asked} tokens a request: the model's context has {n_ctx}"
+        ))
+        .into());
     }
     let plan = Stages {
         stages: numbers,
@@ -178,7 +185,8 @@ pub fn run(args: Args) -> Result<Exit> {
 /// Which stages missed the target, and of which it cannot be said.
 fn not_met(figures: &[StageFigures]) -> Vec<String> {
     let those = |verdict, what: &str| {
-        let stages = figures.iter().filter(|row| row.verdict == verdict).map(|row| row.stage.to_string());
+        let stages =
+            figures.iter().filter(|row| row.verdict == verdict).map(|row| row.stage.to_string());
         let stages: Vec<String> = stages.collect();
         (!stages.is_empty()).then(|| format!("{what}: stage {}", stages.join(", ")))
     };
@@ -202,9 +210,16 @@ struct Outputs {
 impl Outputs {
     fn create(args: &Args, model: &Path) -> Result<Outputs> {
         let model = Input::Model(model);
-        let record = args.save.as_deref().map(|path| output::create("--save", path, &[model])).transpose()?;
+        let record = args
+            .save
+            .as_deref()
+            .map(|path| output::create("--save", path, &[model]))
+            .transpose()?;
         let chart = args.chart.as_deref().map(|path| {
-            let others: Vec<_> = [Some(model), args.save.as_deref().map(Input::Output)].into_iter().flatten().collect();
+            let others: Vec<_> = [Some(model), args.save.as_deref().map(Input::Output)]
+                .into_iter()
+                .flatten()
+                .collect();
             output::create("--chart", path, &others)
         });
         Ok(Outputs { record, chart: chart.transpose()? })
@@ -212,12 +227,20 @@ impl Outputs {
 }
 
 fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
-    let options =
-        NativeOptions { n_threads, place, weights: args.weights.get(), kv: args.kv.get()?, ..NativeOptions::default() };
-    // No two prompts share more than the template's own text, and what is found there would not be computed by the stages
-    // above the scheduler only: so nothing is looked up.
-    let service =
-        ServiceOptions { max_num_seqs: args.concurrency.get(), prefix_cache: false, ..ServiceOptions::default() };
+    let options = NativeOptions {
+        n_threads,
+        place,
+        weights: args.weights.get(),
+        kv: args.kv.get()?,
+        ..NativeOptions::default()
+    };
+    // No two prompts share more than the template's own text, and what is found there would not be
+    // computed by the stages above the scheduler only: so nothing is looked up.
+    let service = ServiceOptions {
+        max_num_seqs: args.concurrency.get(),
+        prefix_cache: false,
+        ..ServiceOptions::default()
+    };
     let service = NativeService::load(path, options, service, &mut |_, _| {})?;
     input::warn(&Service::info(&service));
     Ok(Arc::new(service))
@@ -227,7 +250,9 @@ fn print(args: &Args, run: &Run, figures: &[StageFigures]) -> Result<()> {
     let text = match args.output {
         Output::Table => report::table(run, figures, args.target) + "\n" + &report::bars(figures),
         Output::Md => report::table(run, figures, args.target),
-        Output::Json => serde_json::to_string_pretty(&report::json(run, figures, args.target))? + "\n",
+        Output::Json => {
+            serde_json::to_string_pretty(&report::json(run, figures, args.target))? + "\n"
+        }
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())

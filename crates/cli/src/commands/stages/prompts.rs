@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 /// Short words that are one token of most vocabularies.
 const WORDS: &[&str] = &[
-    "sky", "blue", "river", "stone", "light", "green", "house", "paper", "winter", "road", "music", "garden", "train",
-    "water", "bread", "window", "mountain", "glass", "letter", "summer", "forest", "table", "cloud", "silver", "voice",
+    "sky", "blue", "river", "stone", "light", "green", "house", "paper", "winter", "road", "music",
+    "garden", "train", "water", "bread", "window", "mountain", "glass", "letter", "summer",
+    "forest", "table", "cloud", "silver", "voice",
 ];
 /// Attempts at an exact length.
 const ATTEMPTS: usize = 200;
@@ -55,12 +56,15 @@ impl<'a> Prompts<'a> {
     /// `n` prompts that no other seed gives.
     pub fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
         let mut rng = SplitMix64::new(seed);
-        (0..n).map(|_| if self.has_text { self.chat(&mut rng) } else { Ok(self.ids(&mut rng)) }).collect()
+        (0..n)
+            .map(|_| if self.has_text { self.chat(&mut rng) } else { Ok(self.ids(&mut rng)) })
+            .collect()
     }
 
     fn ids(&self, rng: &mut SplitMix64) -> Prompt {
         let n_vocab = self.service.info().vocab_size;
-        let tokens: Vec<TokenId> = (0..self.n_tokens).map(|_| rng.below(n_vocab) as TokenId).collect();
+        let tokens: Vec<TokenId> =
+            (0..self.n_tokens).map(|_| rng.below(n_vocab) as TokenId).collect();
         Prompt { body: json!({ "prompt": tokens }), tokens }
     }
 
@@ -81,7 +85,10 @@ impl<'a> Prompts<'a> {
                 tokens = self.encode(&messages(text.trim_end()))?;
             }
             if tokens.len() == self.n_tokens {
-                return Ok(Prompt { body: json!({ "messages": messages(text.trim_end()) }), tokens });
+                return Ok(Prompt {
+                    body: json!({ "messages": messages(text.trim_end()) }),
+                    tokens,
+                });
             }
         }
         bail!("no chat of exactly {} tokens was found for this model's template", self.n_tokens)

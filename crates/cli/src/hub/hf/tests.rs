@@ -11,7 +11,10 @@ fn names_are_read_and_written() {
     assert_eq!(file.url_path(), "/org/repo/resolve/refs%2Fpr%2F7/sub/m%201.gguf");
     assert_eq!(file.to_string(), "hf:org/repo/sub/m 1.gguf@refs/pr/7");
     let cache = Cache::at(Path::new("/h"));
-    assert_eq!(file.cache_path(&cache), Path::new("/h/models/hf/org/repo/refs%2Fpr%2F7/sub/m 1.gguf"));
+    assert_eq!(
+        file.cache_path(&cache),
+        Path::new("/h/models/hf/org/repo/refs%2Fpr%2F7/sub/m 1.gguf")
+    );
     assert_eq!(name_in_cache("org/repo/refs%2Fpr%2F7/sub/m 1.gguf").unwrap(), file.to_string());
     assert_eq!(HubFile::parse("o/r/f").unwrap().to_string(), "hf:o/r/f");
     assert_eq!(name_in_cache("o/r/main/f").unwrap(), "hf:o/r/f");
@@ -34,7 +37,10 @@ fn names_that_lead_elsewhere_are_usage_errors() {
         "o/r/a\nb",
     ] {
         let error = HubFile::parse(text).unwrap_err();
-        assert!(error.is::<UsageError>() && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"), "{text:?}: {error}");
+        assert!(
+            error.is::<UsageError>() && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"),
+            "{text:?}: {error}"
+        );
     }
 }
 
@@ -43,7 +49,8 @@ fn the_first_part_stands_for_all() {
     let parts = HubFile::parse("o/r/m-00001-of-00003.gguf").unwrap().parts();
     let names: Vec<_> = parts.iter().map(|part| part.file.as_str()).collect();
     assert_eq!(names, ["m-00001-of-00003.gguf", "m-00002-of-00003.gguf", "m-00003-of-00003.gguf"]);
-    for single in ["m.gguf", "m-00002-of-00003.gguf", "m-00001-of-3.gguf", "m-00001-of-00001.gguf"] {
+    for single in ["m.gguf", "m-00002-of-00003.gguf", "m-00001-of-3.gguf", "m-00001-of-00001.gguf"]
+    {
         assert_eq!(HubFile::parse(&format!("o/r/{single}")).unwrap().parts().len(), 1);
     }
 }
@@ -61,9 +68,12 @@ fn hub(server: &Server, offline: bool) -> Hub {
 #[test]
 fn what_is_in_the_cache_and_no_model_is_got_again() {
     let server = Server::start(|_, _| response("200 OK", &[("ETag", "\"t\"")], &model()));
-    for bad in
-        [b"<html>sign in</html>".to_vec(), Vec::new(), model()[..60].to_vec(), b"version https://git-lfs".to_vec()]
-    {
+    for bad in [
+        b"<html>sign in</html>".to_vec(),
+        Vec::new(),
+        model()[..60].to_vec(),
+        b"version https://git-lfs".to_vec(),
+    ] {
         let home = Directory::new("hf-heal");
         let (cache, file) = (Cache::at(&home), HubFile::parse("o/r/m.gguf").unwrap());
         let target = file.cache_path(&cache);
@@ -103,7 +113,11 @@ fn a_cache_that_cannot_be_looked_into_is_no_empty_one() {
     let home = Directory::new("hf-loop");
     std::os::unix::fs::symlink("models", home.join("models")).unwrap();
     let file = HubFile::parse("o/r/m.gguf").unwrap();
-    let error = format!("{:#}", hub(&server, false).pull(&file, &Cache::at(&home), false).unwrap_err());
-    assert!(error.contains("look into the model cache") && error.contains("symbolic link"), "{error}");
+    let error =
+        format!("{:#}", hub(&server, false).pull(&file, &Cache::at(&home), false).unwrap_err());
+    assert!(
+        error.contains("look into the model cache") && error.contains("symbolic link"),
+        "{error}"
+    );
     assert!(server.seen().is_empty());
 }

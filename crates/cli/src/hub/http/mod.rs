@@ -1,9 +1,10 @@
 //! One file over HTTP: resumed when cut, begun anew when it changed, checked when complete.
 //!
-//! The bytes go to a hidden file beside the target, with the validator they belong to beside that; an attempt that finds
-//! both asks for the rest only (`Range` with `If-Range`), so that a pull can be interrupted at any moment and repeated.
-//! Redirects are followed here and not by the HTTP library, because the token must go to the hub alone, and because the
-//! hub's first answer says what the file's hash is.
+//! The bytes go to a hidden file beside the target, with the validator they belong to beside that;
+//! an attempt that finds both asks for the rest only (`Range` with `If-Range`), so that a pull can
+//! be interrupted at any moment and repeated. Redirects are followed here and not by the HTTP
+//! library, because the token must go to the hub alone, and because the hub's first answer says
+//! what the file's hash is.
 
 mod proxy;
 mod rules;
@@ -109,7 +110,8 @@ impl Client {
             failures += 1;
             if failures == ATTEMPTS {
                 let kept = "what has come so far is kept";
-                return Err(error.context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
+                return Err(error
+                    .context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
             }
             let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
             let what = format!("{error:#}");
@@ -127,7 +129,10 @@ impl Client {
         let answer = self.open(fetch, from, known.validator.as_deref())?;
         refuse_page(&answer.response, fetch)?;
         let is_there = look_at(fetch.target)?.is_some_and(|about| about.is_file());
-        if is_there && answer.identity.is_some() && answer.identity == Saved::of(fetch.target).identity {
+        if is_there
+            && answer.identity.is_some()
+            && answer.identity == Saved::of(fetch.target).identity
+        {
             return Ok(Outcome::Unchanged);
         }
         let status = answer.response.status();
@@ -135,7 +140,10 @@ impl Client {
         let fits = answer.identity == known.identity && range_start(&answer.response) == Some(from);
         if status == StatusCode::RANGE_NOT_SATISFIABLE || (resumed && !fits) {
             remove(&part)?;
-            return Err(Failure::Transient(anyhow!("the file has changed at the server"), Some(Duration::ZERO)));
+            return Err(Failure::Transient(
+                anyhow!("the file has changed at the server"),
+                Some(Duration::ZERO),
+            ));
         }
         let mut partial = if resumed { Partial::resume(&part)? } else { Partial::create(&part)? };
         let now = Saved { validator: answer.validator.clone(), identity: answer.identity.clone() };
@@ -154,13 +162,20 @@ impl Client {
     }
 
     /// Asks for the file from byte `from` on, and follows redirects to who has it.
-    fn open(&self, fetch: &Fetch<'_>, from: u64, validator: Option<&str>) -> Result<Answer, Failure> {
+    fn open(
+        &self,
+        fetch: &Fetch<'_>,
+        from: u64,
+        validator: Option<&str>,
+    ) -> Result<Answer, Failure> {
         let hub = origin(fetch.url)?;
         let mut url = fetch.url.to_owned();
         let (mut tag, mut size) = (None, None);
         for _ in 0..=MAX_REDIRECTS {
             let here = origin(&url)?;
-            let between = proxy::between(&here, |name| Some(std::env::var_os(name)?.to_string_lossy().into_owned()))?;
+            let between = proxy::between(&here, |name| {
+                Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+            })?;
             let (proxy, variable) = between.unzip();
             let request = self.agent.get(&url).config().proxy(proxy).build();
             let mut request = request.header("Accept-Encoding", "identity");
@@ -168,7 +183,8 @@ impl Client {
                 request = request.header("Authorization", format!("Bearer {token}"));
             }
             if let Some(validator) = validator.filter(|_| from > 0) {
-                request = request.header("Range", format!("bytes={from}-")).header("If-Range", validator);
+                request =
+                    request.header("Range", format!("bytes={from}-")).header("If-Range", validator);
             }
             let response = request.call().map_err(|e| unreachable_host(&here, variable, e))?;
             if here == hub {
@@ -184,7 +200,8 @@ impl Client {
             let etag = header(&response, "etag");
             let validator = etag.filter(|etag| etag.starts_with('"')).map(str::to_owned);
             let identity = tag.clone().or_else(|| etag.map(unquoted));
-            let sha256 = tag.filter(|tag| tag.len() == 64 && tag.bytes().all(|c| c.is_ascii_hexdigit()));
+            let sha256 =
+                tag.filter(|tag| tag.len() == 64 && tag.bytes().all(|c| c.is_ascii_hexdigit()));
             let expected = Expected { bytes: size, sha256: sha256.map(|tag| tag.to_lowercase()) };
             return Ok(Answer { response, validator, identity, expected });
         }
@@ -192,7 +209,8 @@ impl Client {
     }
 }
 
-/// Those that `load` trusts too: the system's, or the ones of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Mozilla's.
+/// Those that `load` trusts too: the system's, or the ones of `SSL_CERT_FILE` and `SSL_CERT_DIR`,
+/// else Mozilla's.
 fn authorities() -> RootCerts {
     let found = pacemark_load::system_certificates().unwrap_or_else(|error| {
         eprintln!("warning: {error}; Mozilla's authorities are trusted instead");
@@ -207,7 +225,8 @@ fn authorities() -> RootCerts {
 /// Moves the body to `partial`; gives what is now known of the whole file.
 fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> {
     let mut expected = answer.expected;
-    let rest: Option<u64> = header(&answer.response, "content-length").and_then(|length| length.parse().ok());
+    let rest: Option<u64> =
+        header(&answer.response, "content-length").and_then(|length| length.parse().ok());
     let total = expected.bytes.or_else(|| partial.written().checked_add(rest?));
     expected.bytes = total;
     let progress = Progress::new(total);
@@ -238,7 +257,8 @@ fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> 
 
 /// A page where no page was asked for; before it takes the place of what has come of the file.
 fn refuse_page(response: &Response<Body>, fetch: &Fetch<'_>) -> Result<(), Failure> {
-    let is_page = header(response, "content-type").is_some_and(|kind| kind.to_lowercase().starts_with("text/html"));
+    let is_page = header(response, "content-type")
+        .is_some_and(|kind| kind.to_lowercase().starts_with("text/html"));
     let name = fetch.name().to_lowercase();
     match is_page && !name.ends_with(".html") && !name.ends_with(".htm") {
         true => Err(refused(fetch, "an HTML page in place of the model")),
@@ -248,7 +268,9 @@ fn refuse_page(response: &Response<Body>, fetch: &Fetch<'_>) -> Result<(), Failu
 
 fn refused(fetch: &Fetch<'_>, what: &str) -> Failure {
     match origin(fetch.url) {
-        Ok(hub) => Failure::Final(anyhow!("{} sends {what}, which is not kept: {NEXT_STEP}", hub.name())),
+        Ok(hub) => {
+            Failure::Final(anyhow!("{} sends {what}, which is not kept: {NEXT_STEP}", hub.name()))
+        }
         Err(failure) => failure,
     }
 }

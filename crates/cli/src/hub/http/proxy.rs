@@ -1,7 +1,9 @@
-//! Which proxy is between us and a host, by the environment as curl reads it (curl(1), "Environment"; libcurl's `noproxy.c`).
+//! Which proxy is between us and a host, by the environment as curl reads it (curl(1),
+//! "Environment"; libcurl's `noproxy.c`).
 //!
-//! The HTTP library would read the environment itself, but passes over what it does not understand. A proxy that is named and
-//! cannot be used is an error here: what was to be hidden or let through by it would go another way.
+//! The HTTP library would read the environment itself, but passes over what it does not understand.
+//! A proxy that is named and cannot be used is an error here: what was to be hidden or let through
+//! by it would go another way.
 
 use super::Failure;
 use super::rules::{Origin, has_odd_port};
@@ -10,7 +12,8 @@ use std::net::IpAddr;
 use ureq::Proxy;
 use ureq::http::Uri;
 
-/// The variables of each scheme, the first that is set counts; in curl's order, and with the upper-case form of every name.
+/// The variables of each scheme, the first that is set counts; in curl's order, and with the
+/// upper-case form of every name.
 const HTTP: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
@@ -19,8 +22,12 @@ const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
 pub(super) type Chosen = Option<(Proxy, &'static str)>;
 
 /// The proxy between us and `host`. `get` reads the environment.
-pub(super) fn between(host: &Origin, get: impl Fn(&str) -> Option<String>) -> Result<Chosen, Failure> {
-    let set = |name: &&'static str| Some((get(name).filter(|value| !value.trim().is_empty())?, *name));
+pub(super) fn between(
+    host: &Origin,
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Chosen, Failure> {
+    let set =
+        |name: &&'static str| Some((get(name).filter(|value| !value.trim().is_empty())?, *name));
     let names = if host.is_encrypted() { HTTPS } else { HTTP };
     let Some((value, name)) = names.iter().find_map(set) else { return Ok(None) };
     if EXCEPT.iter().find_map(set).is_some_and(|(list, _)| is_except(&list, host)) {
@@ -41,7 +48,9 @@ fn proxy(value: &str) -> Result<Proxy, String> {
     let scheme = value.split_once("://").map_or("http", |(scheme, _)| scheme).to_lowercase();
     match &*scheme {
         "http" | "https" => {}
-        socks if socks.starts_with("socks") => return Err("a SOCKS proxy, which cannot be used here".into()),
+        socks if socks.starts_with("socks") => {
+            return Err("a SOCKS proxy, which cannot be used here".into());
+        }
         _ => return Err("a proxy of another kind".into()),
     }
     let address = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
@@ -53,7 +62,8 @@ fn proxy(value: &str) -> Result<Proxy, String> {
     Proxy::new(&address).map_err(|_| malformed())
 }
 
-/// Whether `list` names the host: `*`, names that it is or ends in, addresses, networks as 10.0.0.0/8, each also with a port.
+/// Whether `list` names the host: `*`, names that it is or ends in, addresses, networks as
+/// 10.0.0.0/8, each also with a port.
 fn is_except(list: &str, host: &Origin) -> bool {
     let name = plain(host.host());
     let entries = list.split([',', ' ', '\t']).map(str::trim).filter(|entry| !entry.is_empty());
@@ -66,7 +76,9 @@ fn is_except(list: &str, host: &Origin) -> bool {
             Ok(address) => entry == "*" || is_within(address, entry),
             Err(_) => {
                 let suffix = plain(entry.trim_start_matches('*').trim_start_matches('.'));
-                entry == "*" || (!suffix.is_empty() && (name == suffix || name.ends_with(&format!(".{suffix}"))))
+                entry == "*"
+                    || (!suffix.is_empty()
+                        && (name == suffix || name.ends_with(&format!(".{suffix}"))))
             }
         }
     })
@@ -114,9 +126,14 @@ mod tests {
     use super::*;
 
     /// The variable that names the proxy, or the error.
-    fn chosen(url: &str, environment: &[(&str, &str)]) -> Result<Option<(&'static str, u16)>, String> {
+    fn chosen(
+        url: &str,
+        environment: &[(&str, &str)],
+    ) -> Result<Option<(&'static str, u16)>, String> {
         let Ok(host) = origin(url) else { panic!("{url}") };
-        let get = |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string());
+        let get = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
+        };
         match between(&host, get) {
             Ok(found) => Ok(found.map(|(proxy, name)| (name, proxy.port()))),
             Err(Failure::Final(error)) => Err(error.to_string()),
@@ -126,7 +143,12 @@ mod tests {
 
     #[test]
     fn the_scheme_s_own_then_all() {
-        let all = [("ALL_PROXY", "h:1"), ("all_proxy", "h:2"), ("HTTPS_PROXY", "h:3"), ("https_proxy", "h:4")];
+        let all = [
+            ("ALL_PROXY", "h:1"),
+            ("all_proxy", "h:2"),
+            ("HTTPS_PROXY", "h:3"),
+            ("https_proxy", "h:4"),
+        ];
         assert_eq!(chosen("https://x", &all), Ok(Some(("https_proxy", 4))));
         assert_eq!(chosen("https://x", &all[..3]), Ok(Some(("HTTPS_PROXY", 3))));
         assert_eq!(chosen("http://x", &all), Ok(Some(("all_proxy", 2))));
@@ -135,7 +157,10 @@ mod tests {
             chosen("http://x", &[("http_proxy", " "), ("ALL_PROXY", "https://u:p@h")]),
             Ok(Some(("ALL_PROXY", 443)))
         );
-        assert_eq!(chosen("http://x", &[("HTTP_PROXY", "http://[::1]:8/")]), Ok(Some(("HTTP_PROXY", 8))));
+        assert_eq!(
+            chosen("http://x", &[("HTTP_PROXY", "http://[::1]:8/")]),
+            Ok(Some(("HTTP_PROXY", 8)))
+        );
     }
 
     #[test]
@@ -155,8 +180,15 @@ mod tests {
         ];
         for value in values {
             let error = chosen("https://x", &[("ALL_PROXY", value)]).expect_err(value);
-            assert!(error.starts_with("ALL_PROXY: expected a proxy") && !error.contains("secret"), "{error}");
-            assert_eq!(error.contains("SOCKS"), value.to_lowercase().starts_with("socks"), "{error}");
+            assert!(
+                error.starts_with("ALL_PROXY: expected a proxy") && !error.contains("secret"),
+                "{error}"
+            );
+            assert_eq!(
+                error.contains("SOCKS"),
+                value.to_lowercase().starts_with("socks"),
+                "{error}"
+            );
             // What goes around it is not held up by it.
             assert_eq!(chosen("https://x", &[("ALL_PROXY", value), ("NO_PROXY", "x")]), Ok(None));
         }
@@ -189,7 +221,8 @@ mod tests {
             ("[fe80::1]", "fc00::/7", false),
             ("[::1]:8", "[::1]:8", true),
         ] {
-            let found = chosen(&format!("http://{host}"), &[("http_proxy", "p:1"), ("no_proxy", list)]);
+            let found =
+                chosen(&format!("http://{host}"), &[("http_proxy", "p:1"), ("no_proxy", list)]);
             assert_eq!(found.unwrap().is_none(), direct, "{host} {list}");
         }
     }

@@ -1,4 +1,5 @@
-//! What a server's answers mean: which host is spoken to, which statuses are errors, where redirects may lead.
+//! What a server's answers mean: which host is spoken to, which statuses are errors, where
+//! redirects may lead.
 
 use super::{Failure, header};
 use anyhow::anyhow;
@@ -8,22 +9,30 @@ use ureq::http::uri::Authority;
 use ureq::http::{Response, Uri};
 
 /// What to do when a hub does not answer.
-pub(super) const NEXT_STEP: &str = "check the network, HF_ENDPOINT and the proxy settings, then try again";
+pub(super) const NEXT_STEP: &str =
+    "check the network, HF_ENDPOINT and the proxy settings, then try again";
 
 /// Refuses every status but those that carry the file or say that the range is past its end.
-pub(super) fn check_status(response: &Response<Body>, host: &Origin, has_token: bool) -> Result<(), Failure> {
+pub(super) fn check_status(
+    response: &Response<Body>,
+    host: &Origin,
+    has_token: bool,
+) -> Result<(), Failure> {
     let (status, host) = (response.status(), host.name());
     let next = match status.as_u16() {
         200 | 206 | 416 => return Ok(()),
         401 if has_token => {
             "the token in HF_TOKEN is not accepted: check that it is valid and may read this repository"
         }
-        401 => "the repository does not exist, or asks for a token: set HF_TOKEN to one that may read it",
+        401 => {
+            "the repository does not exist, or asks for a token: set HF_TOKEN to one that may read it"
+        }
         403 => "accept the model's terms on its page, and set HF_TOKEN to a token that may read it",
         404 => "no such file: check ORG, REPO, FILE and REV",
         408 | 425 | 429 | 500..=599 => {
-            let asked =
-                header(response, "retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+            let asked = header(response, "retry-after")
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs);
             return Err(Failure::Transient(anyhow!("{host} answers {status}"), asked));
         }
         _ => "this is not what a hub answers: check HF_ENDPOINT and the proxy settings",
@@ -37,7 +46,9 @@ pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<Str
     let location = header(response, "location").ok_or_else(|| bad("nowhere"))?;
     let url = match location {
         relative if relative.starts_with("//") => format!("{}:{relative}", from.scheme),
-        relative if relative.starts_with('/') => format!("{}://{}{relative}", from.scheme, from.name()),
+        relative if relative.starts_with('/') => {
+            format!("{}://{}{relative}", from.scheme, from.name())
+        }
         absolute => absolute.to_owned(),
     };
     // The address itself may hold a signature and is not shown.
@@ -50,8 +61,10 @@ pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<Str
 
 /// `proxy` is the variable that names the one between.
 pub(super) fn unreachable_host(host: &Origin, proxy: Option<&str>, error: ureq::Error) -> Failure {
-    let lasting = matches!(error, ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Tls(_));
-    // As text: a broken pipe of the network must not be taken for one of our own output, which ends a program quietly.
+    let lasting =
+        matches!(error, ureq::Error::HostNotFound | ureq::Error::BadUri(_) | ureq::Error::Tls(_));
+    // As text: a broken pipe of the network must not be taken for one of our own output, which ends
+    // a program quietly.
     let through = proxy.map_or(String::new(), |name| format!(" through the proxy of {name}"));
     let error = anyhow!("{error}").context(format!("cannot reach {}{through}", host.name()));
     if lasting { Failure::Final(error.context(NEXT_STEP)) } else { Failure::Transient(error, None) }
@@ -86,18 +99,31 @@ impl Origin {
     }
 }
 
-/// Whether there is something for a port that is none: the library would take the scheme's own instead.
+/// Whether there is something for a port that is none: the library would take the scheme's own
+/// instead.
 pub(super) fn has_odd_port(authority: &Authority) -> bool {
     let text = authority.as_str();
     let address = text.rsplit_once('@').map_or(text, |(_, address)| address);
     let rest = address.strip_prefix(authority.host()).unwrap_or(address);
-    !rest.is_empty() && rest.strip_prefix(':').and_then(|port| port.parse().ok()).is_none_or(|port: u16| port == 0)
+    !rest.is_empty()
+        && rest
+            .strip_prefix(':')
+            .and_then(|port| port.parse().ok())
+            .is_none_or(|port: u16| port == 0)
 }
 
 pub(super) fn origin(url: &str) -> Result<Origin, Failure> {
-    let wrong = || Failure::Final(anyhow!("the hub's address must be http://HOST or https://HOST: check HF_ENDPOINT"));
+    let wrong = || {
+        Failure::Final(anyhow!(
+            "the hub's address must be http://HOST or https://HOST: check HF_ENDPOINT"
+        ))
+    };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
-    let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme)).ok_or_else(wrong)?.to_owned();
+    let scheme = uri
+        .scheme_str()
+        .filter(|scheme| ["http", "https"].contains(scheme))
+        .ok_or_else(wrong)?
+        .to_owned();
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?.to_lowercase();
     if uri.authority().is_some_and(has_odd_port) {
         return Err(wrong());

@@ -15,7 +15,8 @@ pub(super) struct Saved {
 impl Saved {
     pub(super) fn read(path: &Path) -> Saved {
         let text = fs::read_to_string(path).unwrap_or_default();
-        let mut lines = text.lines().map(|line| Some(line.to_owned()).filter(|line| !line.is_empty()));
+        let mut lines =
+            text.lines().map(|line| Some(line.to_owned()).filter(|line| !line.is_empty()));
         Saved { validator: lines.next().flatten(), identity: lines.next().flatten() }
     }
 
@@ -27,7 +28,8 @@ impl Saved {
     pub(super) fn write(&self, path: &Path) -> Result<()> {
         let line = |text: &Option<String>| text.clone().unwrap_or_default();
         let text = format!("{}\n{}\n", line(&self.validator), line(&self.identity));
-        pacemark_files::write(path, text.as_bytes()).map_err(|e| explain(e.source, "write", path))?;
+        pacemark_files::write(path, text.as_bytes())
+            .map_err(|e| explain(e.source, "write", path))?;
         Ok(())
     }
 }

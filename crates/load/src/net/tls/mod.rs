@@ -1,8 +1,9 @@
 //! TLS before HTTP: whom a client trusts, the handshake, and in plain words why there was none.
 //!
-//! Certificates are checked against a file, else the system's store (as `SSL_CERT_FILE` and `SSL_CERT_DIR` say, where they are
-//! set), else, where a system has none, against Mozilla's list. Sessions are not resumed, so that every connection costs the
-//! same. What arrives is stamped below this, as ciphertext.
+//! Certificates are checked against a file, else the system's store (as `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR` say, where they are set), else, where a system has none, against Mozilla's list.
+//! Sessions are not resumed, so that every connection costs the same. What arrives is stamped below
+//! this, as ciphertext.
 
 mod trust;
 
@@ -67,17 +68,24 @@ impl Secure {
     /// For the server of that name, or address.
     pub(super) fn new(name: &str, trust: &Trust) -> Result<Secure, TrustError> {
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()?;
         let verifier = trust::verifier(trust, provider)?;
-        let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+        let mut config =
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| TrustError::Name(name.to_owned()))?;
+        let name =
+            ServerName::try_from(name.to_owned()).map_err(|_| TrustError::Name(name.to_owned()))?;
         Ok(Secure { connector: TlsConnector::from(Arc::new(config)), name })
     }
 
     /// The handshake; its failure in words.
-    pub(super) async fn shake_hands(&self, stream: Stamped, watched: Watched) -> Result<Encrypted, String> {
+    pub(super) async fn shake_hands(
+        &self,
+        stream: Stamped,
+        watched: Watched,
+    ) -> Result<Encrypted, String> {
         let made = self.connector.connect(self.name.clone(), TokioIo::new(stream)).await;
         made.map(|stream| Encrypted { stream, watched, bytes: vec![0; RECORD_BYTES] })
             .map_err(|error| self.explain(&error))
@@ -86,14 +94,22 @@ impl Secure {
     fn explain(&self, error: &io::Error) -> String {
         let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
             return match error.kind() {
-                io::ErrorKind::UnexpectedEof => "the server closed the connection within the TLS handshake".to_owned(),
+                io::ErrorKind::UnexpectedEof => {
+                    "the server closed the connection within the TLS handshake".to_owned()
+                }
                 _ => error.to_string(),
             };
         };
         match error {
-            Error::InvalidMessage(_) => "the server does not speak TLS on this port: is it http://?".to_owned(),
-            Error::AlertReceived(alert) => format!("the server refused the TLS handshake: {alert:?}"),
-            Error::InvalidCertificate(why) => format!("the server's certificate {}", self.wrong_with(why)),
+            Error::InvalidMessage(_) => {
+                "the server does not speak TLS on this port: is it http://?".to_owned()
+            }
+            Error::AlertReceived(alert) => {
+                format!("the server refused the TLS handshake: {alert:?}")
+            }
+            Error::InvalidCertificate(why) => {
+                format!("the server's certificate {}", self.wrong_with(why))
+            }
             _ => format!("TLS: {error}"),
         }
     }
@@ -142,14 +158,20 @@ pub(super) struct Encrypted {
 const RECORD_BYTES: usize = 1 << 14;
 
 impl Read for Encrypted {
-    /// Many servers end a connection without TLS's own end. Whether the answer was whole then is HTTP's to say, as it is without
-    /// encryption.
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    /// Many servers end a connection without TLS's own end. Whether the answer was whole then is
+    /// HTTP's to say, as it is without encryption.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         let Encrypted { stream, watched, bytes } = &mut *self;
         let room = buf.remaining().min(bytes.len());
         let mut read = ReadBuf::new(&mut bytes[..room]);
         match ready!(Pin::new(stream).poll_read(cx, &mut read)) {
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Poll::Ready(Err(error)),
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                return Poll::Ready(Err(error));
+            }
             _ => {}
         }
         watched.decrypted(read.filled().len());
@@ -159,7 +181,11 @@ impl Read for Encrypted {
 }
 
 impl Write for Encrypted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -26,7 +26,8 @@ fn server(name: &str, protocols: &[&str]) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::from_pem_file(data(&format!("{name}.key"))).unwrap();
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let mut config = builder.with_single_cert(certificates.map(Result::unwrap).collect(), key).unwrap();
+    let mut config =
+        builder.with_single_cert(certificates.map(Result::unwrap).collect(), key).unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
 }
@@ -50,21 +51,34 @@ fn ask(
     serve: impl FnOnce(TcpStream) + Send + 'static,
 ) -> Vec<Result<String, (FailureKind, String)>> {
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
-    let target = Target::parse(&format!("{scheme_and_host}:{}", listener.local_addr().unwrap().port())).unwrap();
+    let target =
+        Target::parse(&format!("{scheme_and_host}:{}", listener.local_addr().unwrap().port()))
+            .unwrap();
     let thread = std::thread::spawn(move || serve(listener.accept().unwrap().0));
     let settings = Settings { trust, ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let found = runtime.block_on(async {
         let connector = Connector::new(&settings, true).await.unwrap();
-        let (pool, headers, frames) = (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
+        let (pool, headers, frames) =
+            (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
         let mut found = Vec::new();
         for _ in 0..n {
-            let outgoing =
-                Outgoing { path: "/", headers: &headers, body: "{}".into(), max_bytes: 100, frames: &frames };
+            let outgoing = Outgoing {
+                path: "/",
+                headers: &headers,
+                body: "{}".into(),
+                max_bytes: 100,
+                frames: &frames,
+            };
             let exchange = exchange(&connector, &pool, outgoing).await;
             let received = exchange.answer.map_err(|failure| (failure.kind, failure.message));
             found.push(received.map(|received| {
-                assert!(received.frames.iter().all(|(_, at)| *at >= exchange.connected_ns.unwrap_or(exchange.sent_ns)));
+                assert!(
+                    received
+                        .frames
+                        .iter()
+                        .all(|(_, at)| *at >= exchange.connected_ns.unwrap_or(exchange.sent_ns))
+                );
                 format!("{}{:?}", String::from_utf8_lossy(&received.bytes), received.end)
             }));
         }
@@ -82,7 +96,9 @@ fn encrypted(
     answers: &'static [&'static [u8]],
 ) -> impl FnOnce(TcpStream) + Send + use<> {
     let config = server(name, protocols);
-    move |stream| answer(&mut StreamOwned::new(ServerConnection::new(config).unwrap(), stream), answers)
+    move |stream| {
+        answer(&mut StreamOwned::new(ServerConnection::new(config).unwrap(), stream), answers)
+    }
 }
 
 fn ours() -> Trust {
@@ -119,7 +135,8 @@ fn why_there_was_no_handshake() {
         let found = ask("https://localhost", trust, 1, encrypted(name, &[], &[ANSWER]));
         let (kind, message) = found[0].clone().unwrap_err();
         assert!(kind == FailureKind::Tls && message.contains(says), "{name}: {message}");
-        let unchecked = ask("https://localhost", Trust::Anybody, 1, encrypted(name, &[], &[ANSWER]));
+        let unchecked =
+            ask("https://localhost", Trust::Anybody, 1, encrypted(name, &[], &[ANSWER]));
         assert_eq!(unchecked, [Ok("hiComplete".to_owned())], "{name}");
     }
     let own = ask("https://localhost", trusts_self(), 1, encrypted("self", &[], &[ANSWER]));
@@ -145,12 +162,23 @@ fn a_certificate_that_is_its_own_authority_is_trusted_if_it_was_given() {
 
 #[test]
 fn the_wrong_scheme_is_said() {
-    let plain =
-        |mut stream: TcpStream| answer(&mut stream, &[b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"]);
+    let plain = |mut stream: TcpStream| {
+        answer(&mut stream, &[b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"])
+    };
     let found = ask("https://localhost", ours(), 1, plain);
-    assert!(found[0].as_ref().unwrap_err().1.contains("does not speak TLS on this port: is it http://?"), "{found:?}");
+    assert!(
+        found[0]
+            .as_ref()
+            .unwrap_err()
+            .1
+            .contains("does not speak TLS on this port: is it http://?"),
+        "{found:?}"
+    );
     let found = ask("http://localhost", Trust::System, 1, encrypted("good", &[], &[ANSWER]));
-    assert!(found[0].as_ref().unwrap_err().1.contains("speaks TLS on this port: is it https://?"), "{found:?}");
+    assert!(
+        found[0].as_ref().unwrap_err().1.contains("speaks TLS on this port: is it https://?"),
+        "{found:?}"
+    );
     let gone = |stream: TcpStream| drop(stream);
     let found = ask("https://localhost", ours(), 1, gone);
     assert_eq!(found[0].as_ref().unwrap_err().0, FailureKind::Tls, "{found:?}");
@@ -159,7 +187,8 @@ fn the_wrong_scheme_is_said() {
 #[test]
 fn files_without_an_authority_are_refused() {
     for name in ["make.sh", "good.key", "nothing-here"] {
-        let refused = Secure::new("localhost", &Trust::File(data(name))).map(drop).unwrap_err().to_string();
+        let refused =
+            Secure::new("localhost", &Trust::File(data(name))).map(drop).unwrap_err().to_string();
         assert!(refused.contains(name) && refused.contains("expected certificates"), "{refused}");
     }
 }
@@ -169,26 +198,38 @@ fn a_kept_connection_that_closes_under_a_request_costs_no_request() {
     let config = server("good", &[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
-    // Two connections: the first reads a second request and says TLS's own end instead of an answer.
+    // Two connections: the first reads a second request and says TLS's own end instead of an
+    // answer.
     let thread = std::thread::spawn(move || {
         for answers in [&[ANSWER, &[]][..], &[ANSWER]] {
             let stream = listener.accept().unwrap().0;
-            let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+            let mut stream =
+                StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
             answer(&mut stream, answers);
             stream.conn.send_close_notify();
             let _ = io::Write::flush(&mut stream); // the client may have left
         }
     });
-    let settings = Settings { trust: ours(), ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
+    let settings =
+        Settings { trust: ours(), ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let connector = Connector::new(&settings, true).await.unwrap();
-        let (pool, headers, frames) = (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
+        let (pool, headers, frames) =
+            (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
         for resent in [false, true] {
-            let outgoing =
-                Outgoing { path: "/", headers: &headers, body: "{}".into(), max_bytes: 100, frames: &frames };
+            let outgoing = Outgoing {
+                path: "/",
+                headers: &headers,
+                body: "{}".into(),
+                max_bytes: 100,
+                frames: &frames,
+            };
             let exchange = exchange(&connector, &pool, outgoing).await;
-            assert_eq!((exchange.answer.unwrap().bytes.as_slice(), exchange.resent_ns.is_some()), (&b"hi"[..], resent));
+            assert_eq!(
+                (exchange.answer.unwrap().bytes.as_slice(), exchange.resent_ns.is_some()),
+                (&b"hi"[..], resent)
+            );
         }
     });
     drop(runtime);

@@ -1,4 +1,5 @@
-//! Whom a client trusts: authorities of a file or of the system, certificates that are their own authority, or anybody.
+//! Whom a client trusts: authorities of a file or of the system, certificates that are their own
+//! authority, or anybody.
 
 use super::{Trust, TrustError};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -33,7 +34,8 @@ pub(super) fn verifier(
 
 fn certificates_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let wrong = |found: String| TrustError::File { file: path.display().to_string(), found };
-    let read: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let read: Result<Vec<CertificateDer<'static>>, _> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let certificates = read.map_err(|error| wrong(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
@@ -42,10 +44,12 @@ fn certificates_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustErr
     if certificates.is_empty() { Err(wrong("none".to_owned())) } else { Ok(certificates) }
 }
 
-/// Certificates of the authorities that the system knows, or that `SSL_CERT_FILE` and `SSL_CERT_DIR` name; none where it has no store.
+/// Certificates of the authorities that the system knows, or that `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` name; none where it has no store.
 pub fn system_certificates() -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let found = rustls_native_certs::load_native_certs();
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    let named =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
     if found.certs.is_empty() && named {
         let why = found.errors.first().map_or(String::new(), |error| format!(" ({error})"));
         return Err(TrustError::Variables(why));
@@ -61,8 +65,9 @@ struct Checked {
 }
 
 impl Checked {
-    /// `openssl req -x509` makes certificates that are authorities and a server's at once, which RFC 5280 has apart and the library
-    /// refuses, after it has looked at their dates. One that was itself given as trusted needs no chain, only its name looked at.
+    /// `openssl req -x509` makes certificates that are authorities and a server's at once, which
+    /// RFC 5280 has apart and the library refuses, after it has looked at their dates. One that was
+    /// itself given as trusted needs no chain, only its name looked at.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, why: &Error) -> bool {
         let Error::InvalidCertificate(CertificateError::Other(why)) = why else { return false };
         why.to_string().contains("CaUsedAsEndEntity")

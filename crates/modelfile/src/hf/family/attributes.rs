@@ -1,17 +1,19 @@
-//! What the configurations of all families have in common: which attributes change nothing, and which change everything and
-//! are not supported.
+//! What the configurations of all families have in common: which attributes change nothing, and
+//! which change everything and are not supported.
 //!
-//! A file may hold any field. Fields that the configuration's class in transformers has are read, on a list of harmless ones
-//! or refused, which a test checks against the classes themselves; so are fields that its shared code asks for besides.
-//! Fields of other families' classes would change the computation there and nothing here; such a file contradicts its
-//! `model_type`, and is refused too where the value is not the one that does nothing. All others change nothing in
-//! transformers either: they are passed over, and named in a warning.
+//! A file may hold any field. Fields that the configuration's class in transformers has are read,
+//! on a list of harmless ones or refused, which a test checks against the classes themselves; so
+//! are fields that its shared code asks for besides. Fields of other families' classes would change
+//! the computation there and nothing here; such a file contradicts its `model_type`, and is refused
+//! too where the value is not the one that does nothing. All others change nothing in transformers
+//! either: they are passed over, and named in a warning.
 
 use crate::Result;
 use crate::hf::json::Node;
 use serde_json::Value;
 
-/// Attributes of transformers' `PreTrainedConfig`, and those that all classes share, which change no forward pass.
+/// Attributes of transformers' `PreTrainedConfig`, and those that all classes share, which change
+/// no forward pass.
 pub(super) const HARMLESS: &[&str] = &[
     // What a call returns, how memory is laid out, and where the file came from.
     "_attn_implementation",
@@ -31,7 +33,8 @@ pub(super) const HARMLESS: &[&str] = &[
     "torch_dtype",
     "transformers_version",
     "use_cache",
-    // Written by tools beside the classes, and what a generation begins with, which the caller decides.
+    // Written by tools beside the classes, and what a generation begins with, which the caller
+    // decides.
     "_sliding_window_pattern",
     "auto_map",
     "cache_implementation",
@@ -118,7 +121,9 @@ const UNSUPPORTED: &[(&str, Neutral)] = &[
 pub(super) fn check(config: &Node<'_>) -> Result<()> {
     for (field, neutral) in UNSUPPORTED {
         if config.get(field).is_some_and(|value| !neutral.is(value)) {
-            return Err(config.wrong(field, format!("{}: anything else is not supported", neutral.name())));
+            return Err(
+                config.wrong(field, format!("{}: anything else is not supported", neutral.name()))
+            );
         }
     }
     Ok(())

@@ -15,8 +15,14 @@ pub(crate) const GEMMA3: Family = Family {
         let tanh = "gelu_pytorch_tanh";
         expect_activation(config, "hidden_activation", tanh, &[tanh])?;
         expect_none(config, &["attn_logit_softcapping", "text_config", "vision_config"])?;
-        let widths =
-            Widths { hidden: 2304, intermediate: 9216, layers: 26, heads: 8, kv_heads: Some(4), context: 131_072 };
+        let widths = Widths {
+            hidden: 2304,
+            intermediate: 9216,
+            layers: 26,
+            heads: 8,
+            kv_heads: Some(4),
+            context: 131_072,
+        };
         let shape = dimensions(config, keys, &widths, Some(256))?;
         let scalar = opt_positive(config, "query_pre_attn_scalar")?.unwrap_or(256.0);
         keys.float("attention.scale", 1.0 / scalar.sqrt());
@@ -84,18 +90,25 @@ fn windows(config: &Node<'_>, keys: &mut Keys<'_>, n_layers: u32) -> Result<()> 
     let Some(types) = config.opt_array("layer_types")? else {
         // Written by transformers 4.5x beside layer_types, and not read without them.
         if config.opt_size("_sliding_window_pattern")?.is_some_and(|other| other != every) {
-            return Err(config.wrong("_sliding_window_pattern", format!("{every}, or layer_types beside it")));
+            return Err(config
+                .wrong("_sliding_window_pattern", format!("{every}, or layer_types beside it")));
         }
         keys.size("attention.sliding_window_pattern", every);
         return Ok(());
     };
     if types.len() as u64 != u64::from(n_layers) {
-        return Err(config.wrong("layer_types", format!("an array of num_hidden_layers = {n_layers}")));
+        return Err(
+            config.wrong("layer_types", format!("an array of num_hidden_layers = {n_layers}"))
+        );
     }
     let is_local = |value: &serde_json::Value| match value.as_str() {
         Some("sliding_attention") => Ok(true),
         Some("full_attention") => Ok(false),
-        _ => Err(config.invalid("layer_types", "sliding_attention or full_attention", describe(value))),
+        _ => Err(config.invalid(
+            "layer_types",
+            "sliding_attention or full_attention",
+            describe(value),
+        )),
     };
     let local = types.iter().map(is_local).collect::<Result<Vec<bool>>>()?;
     keys.set("attention.sliding_window_pattern", Value::Bools(local));

@@ -9,19 +9,26 @@ pub(crate) const GPT2: Family = Family {
     architecture: "gpt2",
     describe: |config, keys| {
         expect_bool(config, "scale_attn_weights", true, true)?;
-        expect_none(config, &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"])?;
+        expect_none(
+            config,
+            &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"],
+        )?;
         expect_layers(config, "full_attention")?;
         expect_bool(config, "scale_attn_by_inverse_layer_idx", false, false)?;
         expect_bool(config, "add_cross_attention", false, false)?;
         let known = ["gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh"];
         let activation = expect_activation(config, "activation_function", "gelu_new", &known)?;
         let (n_embd, n_heads) = (config.size_or("n_embd", 768)?, config.size_or("n_head", 12)?);
-        let (n_layers, n_ctx) = (config.size_or("n_layer", 12)?, config.size_or("n_positions", 1024)?);
+        let (n_layers, n_ctx) =
+            (config.size_or("n_layer", 12)?, config.size_or("n_positions", 1024)?);
         let head_dim = head_dim(config, ("n_embd", n_embd), ("n_head", n_heads), None)?;
         keys.size("block_count", n_layers);
         keys.size("context_length", n_ctx);
         keys.size("embedding_length", n_embd);
-        keys.size("feed_forward_length", config.opt_size("n_inner")?.unwrap_or(n_embd.saturating_mul(4)));
+        keys.size(
+            "feed_forward_length",
+            config.opt_size("n_inner")?.unwrap_or(n_embd.saturating_mul(4)),
+        );
         keys.size("attention.head_count", n_heads);
         keys.float("attention.layer_norm_epsilon", config.f32_or("layer_norm_epsilon", 1e-5)?);
         keys.set("hidden_activation", Value::String(activation.into()));

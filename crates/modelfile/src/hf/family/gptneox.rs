@@ -1,7 +1,9 @@
 //! `gpt_neox`: GPT-NeoX and Pythia.
 
 use super::attributes::expect_none;
-use super::{Family, How, Shape, expect_activation, expect_bool, expect_layers, head_dim, rope, rule};
+use super::{
+    Family, How, Shape, expect_activation, expect_bool, expect_layers, head_dim, rope, rule,
+};
 use crate::Value;
 
 pub(crate) const GPTNEOX: Family = Family {
@@ -9,16 +11,23 @@ pub(crate) const GPTNEOX: Family = Family {
     architecture: "gptneox",
     describe: |config, keys| {
         expect_bool(config, "attention_bias", true, true)?;
-        expect_none(config, &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"])?;
+        expect_none(
+            config,
+            &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"],
+        )?;
         expect_layers(config, "full_attention")?;
         let known = ["gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh"];
         let activation = expect_activation(config, "hidden_act", "gelu", &known)?;
-        let (n_embd, n_heads) = (config.size_or("hidden_size", 6144)?, config.size_or("num_attention_heads", 64)?);
+        let (n_embd, n_heads) =
+            (config.size_or("hidden_size", 6144)?, config.size_or("num_attention_heads", 64)?);
         let n_layers = config.size_or("num_hidden_layers", 44)?;
         let n_ctx = config.size_or("max_position_embeddings", 2048)?;
-        let head_dim = head_dim(config, ("hidden_size", n_embd), ("num_attention_heads", n_heads), None)?;
+        let head_dim =
+            head_dim(config, ("hidden_size", n_embd), ("num_attention_heads", n_heads), None)?;
         if config.opt_size("head_dim")?.is_some_and(|said| said != head_dim) {
-            return Err(config.wrong("head_dim", format!("{head_dim}, as the heads share hidden_size")));
+            return Err(
+                config.wrong("head_dim", format!("{head_dim}, as the heads share hidden_size"))
+            );
         }
         keys.size("block_count", n_layers);
         keys.size("context_length", n_ctx);
@@ -26,12 +35,19 @@ pub(crate) const GPTNEOX: Family = Family {
         keys.size("feed_forward_length", config.size_or("intermediate_size", 24576)?);
         keys.size("attention.head_count", n_heads);
         keys.float("attention.layer_norm_epsilon", config.f32_or("layer_norm_eps", 1e-5)?);
-        keys.set("use_parallel_residual", Value::Bool(config.opt_bool("use_parallel_residual")?.unwrap_or(true)));
+        keys.set(
+            "use_parallel_residual",
+            Value::Bool(config.opt_bool("use_parallel_residual")?.unwrap_or(true)),
+        );
         keys.set("hidden_activation", Value::String(activation.into()));
         let rope = rope::uniform(config, ("rotary_emb_base", 10_000.0), "rotary_pct")?;
-        for (other, own) in [("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct")] {
+        for (other, own) in
+            [("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct")]
+        {
             if config.get(other).is_some() {
-                return Err(config.wrong(other, format!("{own}, or {other} within rope_parameters")));
+                return Err(
+                    config.wrong(other, format!("{own}, or {other} within rope_parameters"))
+                );
             }
         }
         keys.float("rope.freq_base", rope.theta);

@@ -2,7 +2,8 @@
 
 use super::attributes::expect_none;
 use super::{
-    Family, How, Keys, Rule, Shape, expect_activation, expect_bool, expect_layers, head_dim, kv_heads, rope, rule,
+    Family, How, Keys, Rule, Shape, expect_activation, expect_bool, expect_layers, head_dim,
+    kv_heads, rope, rule,
 };
 use crate::Result;
 use crate::hf::json::Node;
@@ -13,10 +14,20 @@ pub(crate) const LLAMA: Family = Family {
     describe: |config, keys| {
         expect_bool(config, "attention_bias", false, false)?;
         expect_bool(config, "mlp_bias", false, false)?;
-        expect_none(config, &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"])?;
+        expect_none(
+            config,
+            &["sliding_window", "attn_logit_softcapping", "final_logit_softcapping"],
+        )?;
         expect_layers(config, "full_attention")?;
         expect_activation(config, "hidden_act", "silu", SILU)?;
-        let widths = Widths { hidden: 4096, intermediate: 11008, layers: 32, heads: 32, kv_heads: None, context: 2048 };
+        let widths = Widths {
+            hidden: 4096,
+            intermediate: 11008,
+            layers: 32,
+            heads: 32,
+            kv_heads: None,
+            context: 2048,
+        };
         let shape = describe(config, keys, &widths, None)?;
         keys.size("rope.dimension_count", shape.head_dim);
         Ok(shape)
@@ -89,7 +100,8 @@ pub(super) fn dimensions(
     let n_heads = config.size_or("num_attention_heads", widths.heads)?;
     let n_ctx = config.size_or("max_position_embeddings", widths.context)?;
     let said = config.opt_size("head_dim")?.or(default_head_dim);
-    let head_dim = head_dim(config, ("hidden_size", n_embd), ("num_attention_heads", n_heads), said)?;
+    let head_dim =
+        head_dim(config, ("hidden_size", n_embd), ("num_attention_heads", n_heads), said)?;
     keys.size("block_count", n_layers);
     keys.size("context_length", n_ctx);
     keys.size("embedding_length", n_embd);

@@ -1,5 +1,5 @@
-//! The model families that Hugging Face directories are read for: how `config.json` becomes GGUF's keys, and tensors' names
-//! GGUF's names. A family is one file and one line in [`FAMILIES`].
+//! The model families that Hugging Face directories are read for: how `config.json` becomes GGUF's
+//! keys, and tensors' names GGUF's names. A family is one file and one line in [`FAMILIES`].
 
 mod attributes;
 mod gemma3;
@@ -35,8 +35,8 @@ pub(crate) struct Family {
     pub tied: bool,
     /// Other names that the configuration's class knows fields by, and what they are here.
     pub aliases: &'static [(&'static str, &'static str)],
-    /// Attributes of the configuration's class that are not read, because they change no forward pass; besides those of all
-    /// classes ([`attributes::HARMLESS`]).
+    /// Attributes of the configuration's class that are not read, because they change no forward
+    /// pass; besides those of all classes ([`attributes::HARMLESS`]).
     pub harmless: &'static [&'static str],
 }
 
@@ -46,7 +46,10 @@ impl Family {
         attributes::check(config)?;
         for (other, own) in self.aliases {
             if config.get(other).is_some_and(|value| config.get(own) != Some(value)) {
-                return Err(config.wrong(other, format!("{own}, which it is another name of, with the same value")));
+                return Err(config.wrong(
+                    other,
+                    format!("{own}, which it is another name of, with the same value"),
+                ));
             }
         }
         (self.describe)(config, &mut Keys { metadata, architecture: self.architecture })
@@ -144,13 +147,23 @@ fn expect_bool(config: &Node<'_>, field: &str, expected: bool, default: bool) ->
 }
 
 /// That the activation is one of `known`; `field`'s name differs between families.
-fn expect_activation<'a>(config: &Node<'a>, field: &str, default: &'a str, known: &[&str]) -> Result<&'a str> {
+fn expect_activation<'a>(
+    config: &Node<'a>,
+    field: &str,
+    default: &'a str,
+    known: &[&str],
+) -> Result<&'a str> {
     let found = config.opt_str(field)?.unwrap_or(default);
     if known.contains(&found) { Ok(found) } else { Err(config.wrong(field, known.join(" or "))) }
 }
 
 /// Elements of a head: said, or the stream's width shared out.
-fn head_dim(config: &Node<'_>, width: (&str, u32), heads: (&str, u32), said: Option<u32>) -> Result<u32> {
+fn head_dim(
+    config: &Node<'_>,
+    width: (&str, u32),
+    heads: (&str, u32),
+    said: Option<u32>,
+) -> Result<u32> {
     match said {
         Some(said) => Ok(said),
         None if width.1.is_multiple_of(heads.1) => Ok(width.1 / heads.1),
@@ -161,8 +174,8 @@ fn head_dim(config: &Node<'_>, width: (&str, u32), heads: (&str, u32), said: Opt
     }
 }
 
-/// Key and value heads: said, or the class's default (`None` for as many as queries', which `null` also means); must divide
-/// those of queries.
+/// Key and value heads: said, or the class's default (`None` for as many as queries', which `null`
+/// also means); must divide those of queries.
 fn kv_heads(config: &Node<'_>, n_heads: u32, default: Option<u32>) -> Result<u32> {
     let field = "num_key_value_heads";
     let default = default.filter(|_| !config.is_null(field)).unwrap_or(n_heads);
@@ -170,14 +183,20 @@ fn kv_heads(config: &Node<'_>, n_heads: u32, default: Option<u32>) -> Result<u32
     if n_heads.is_multiple_of(n) {
         return Ok(n);
     }
-    Err(config.invalid(field, format!("a divisor of num_attention_heads = {n_heads}"), n.to_string()))
+    Err(config.invalid(
+        field,
+        format!("a divisor of num_attention_heads = {n_heads}"),
+        n.to_string(),
+    ))
 }
 
 /// That all layers are of one kind, where the configuration lists them.
 fn expect_layers(config: &Node<'_>, kind: &str) -> Result<()> {
     let types = config.opt_array("layer_types")?.unwrap_or_default();
     match types.iter().find(|other| other.as_str() != Some(kind)) {
-        Some(other) => Err(config.invalid("layer_types", format!("{kind} only"), super::json::describe(other))),
+        Some(other) => {
+            Err(config.invalid("layer_types", format!("{kind} only"), super::json::describe(other)))
+        }
         None => Ok(()),
     }
 }

@@ -37,8 +37,14 @@ pub(crate) const QWEN3: Family = Family {
     ..QWEN2
 };
 
-const WIDTHS: Widths =
-    Widths { hidden: 4096, intermediate: 22016, layers: 32, heads: 32, kv_heads: Some(32), context: 32768 };
+const WIDTHS: Widths = Widths {
+    hidden: 4096,
+    intermediate: 22016,
+    layers: 32,
+    heads: 32,
+    kv_heads: Some(32),
+    context: 32768,
+};
 
 /// That every layer sees everything, and that nothing is capped.
 fn no_windows(config: &Node<'_>) -> Result<()> {

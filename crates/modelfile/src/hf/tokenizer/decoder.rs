@@ -1,12 +1,17 @@
-//! The `decoder` of a `tokenizer.json`: whether it undoes what was read before. A document without one is decoded so too, and
-//! not with a space between any two tokens as Hugging Face would.
+//! The `decoder` of a `tokenizer.json`: whether it undoes what was read before. A document without
+//! one is decoded so too, and not with a space between any two tokens as Hugging Face would.
 
 use super::pre::Pre;
 use crate::Result;
 use crate::hf::json::Node;
 
 /// Checks the decoder. Whether it takes off the space before a text.
-pub(super) fn read(root: &Node<'_>, pre: &Pre, prepends_space: bool, byte_fallback: bool) -> Result<bool> {
+pub(super) fn read(
+    root: &Node<'_>,
+    pre: &Pre,
+    prepends_space: bool,
+    byte_fallback: bool,
+) -> Result<bool> {
     let Some(node) = root.opt_node("decoder")? else {
         return Ok(matches!(pre, Pre::Characters { .. }) && (prepends_space || pre.sets_space()));
     };
@@ -30,29 +35,42 @@ fn byte_level(root: &Node<'_>, parts: &[Node<'_>]) -> Result<bool> {
             _ => return Err(part.wrong("type", "ByteLevel")),
         }
     }
-    match parts.iter().filter(|part| part.str("type").is_ok_and(|name| name == "ByteLevel")).count() {
+    match parts.iter().filter(|part| part.str("type").is_ok_and(|name| name == "ByteLevel")).count()
+    {
         1 => Ok(false),
         n => Err(root.invalid("decoder", "ByteLevel, once", format!("it {n} times"))),
     }
 }
 
-/// `Replace` of `▁` by a space or `Metaspace`, then `ByteFallback`, `Fuse`, and `Strip` of one space.
+/// `Replace` of `▁` by a space or `Metaspace`, then `ByteFallback`, `Fuse`, and `Strip` of one
+/// space.
 fn characters(root: &Node<'_>, parts: &[Node<'_>], byte_fallback: bool) -> Result<bool> {
     let (mut spaces, mut bytes, mut fused, mut strips) = (false, false, false, false);
     for part in parts {
         match part.str("type")? {
             "Metaspace" if !spaces => {
-                part.only(&["type", "replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split"])?;
+                part.only(&[
+                    "type",
+                    "replacement",
+                    "str_rep",
+                    "add_prefix_space",
+                    "prepend_scheme",
+                    "split",
+                ])?;
                 if part.str("replacement")? != "▁" {
                     return Err(part.wrong("replacement", "▁"));
                 }
                 let old = part.opt_bool("add_prefix_space")?.unwrap_or(true);
-                strips = part.opt_str("prepend_scheme")?.unwrap_or(if old { "always" } else { "never" }) != "never";
+                strips =
+                    part.opt_str("prepend_scheme")?.unwrap_or(if old { "always" } else { "never" })
+                        != "never";
                 spaces = true;
             }
             "Replace" if !spaces => {
                 part.only(&["type", "pattern", "content"])?;
-                if part.node("pattern")?.opt_str("String")? != Some("▁") || part.str("content")? != " " {
+                if part.node("pattern")?.opt_str("String")? != Some("▁")
+                    || part.str("content")? != " "
+                {
                     return Err(part.wrong("content", "a space in place of the String ▁"));
                 }
                 spaces = true;
@@ -74,14 +92,23 @@ fn characters(root: &Node<'_>, parts: &[Node<'_>], byte_fallback: bool) -> Resul
                 }
                 strips = true;
             }
-            _ => return Err(part.wrong("type", "Metaspace or Replace, ByteFallback, Fuse, Strip, in this order")),
+            _ => {
+                return Err(part.wrong(
+                    "type",
+                    "Metaspace or Replace, ByteFallback, Fuse, Strip, in this order",
+                ));
+            }
         }
     }
     if !spaces {
         return Err(root.invalid("decoder", "a Replace of ▁ by spaces, or Metaspace", "neither"));
     }
     if byte_fallback && !bytes {
-        return Err(root.invalid("decoder", "ByteFallback, as the model falls back to bytes", "none"));
+        return Err(root.invalid(
+            "decoder",
+            "ByteFallback, as the model falls back to bytes",
+            "none",
+        ));
     }
     Ok(strips)
 }

@@ -1,10 +1,12 @@
-//! `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, with what the files beside it add: special tokens, chat templates.
+//! `tokenizer.json` as GGUF's `tokenizer.ggml.*` keys, with what the files beside it add: special
+//! tokens, chat templates.
 //!
-//! Two kinds are known, by what the document says and not by the model's name: byte-level BPE with one of the pre-tokenizers
-//! in [`pre`], and BPE over characters with `▁` for spaces, which is what SentencePiece models are converted to. What GGUF has
-//! no key for (normalizers, flags of added tokens, …) stands under `tokenizer.pacemark.*`, so that the ids of a text are
-//! Hugging Face's. A field that is not known is an error, and so is a setting that would change ids and is not followed;
-//! docs/tokenizers.md lists both, and what is passed over because it changes none.
+//! Two kinds are known, by what the document says and not by the model's name: byte-level BPE with
+//! one of the pre-tokenizers in [`pre`], and BPE over characters with `▁` for spaces, which is what
+//! SentencePiece models are converted to. What GGUF has no key for (normalizers, flags of added
+//! tokens, …) stands under `tokenizer.pacemark.*`, so that the ids of a text are Hugging Face's. A
+//! field that is not known is an error, and so is a setting that would change ids and is not
+//! followed; docs/tokenizers.md lists both, and what is passed over because it changes none.
 
 mod decoder;
 mod normalizer;
@@ -26,7 +28,8 @@ use vocab::Vocab;
 /// The largest known, Gemma's, has 33 MB.
 const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// Sets the keys of the directory's tokenizer for a model of `n_vocab` tokens; what it passes over goes to `warnings`.
+/// Sets the keys of the directory's tokenizer for a model of `n_vocab` tokens; what it passes over
+/// goes to `warnings`.
 pub(super) fn describe(
     directory: &Path,
     config: &Node<'_>,
@@ -36,8 +39,10 @@ pub(super) fn describe(
 ) -> Result<()> {
     let document = Document::open(&directory.join("tokenizer.json"), MAX_TOKENIZER_BYTES)?;
     let root = document.root();
-    // Truncation and padding are what a caller may ask for; transformers resets both where it does not.
-    let parts = ["added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor", "decoder"];
+    // Truncation and padding are what a caller may ask for; transformers resets both where it does
+    // not.
+    let parts =
+        ["added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor", "decoder"];
     root.only(&[&["version", "truncation", "padding"], parts.as_slice()].concat())?;
     let beside = Beside::open(directory)?;
     let (model, settings) = (root.node("model")?, beside.tokenizer_config());
@@ -54,7 +59,8 @@ pub(super) fn describe(
     let strips_space = decoder::read(&root, &pre, normalizer.prepends_space, byte_fallback)?;
 
     let is_bytes = matches!(pre, Pre::ByteLevel { .. });
-    metadata.set("tokenizer.ggml.model", Value::String(if is_bytes { "gpt2" } else { "llama" }.into()));
+    metadata
+        .set("tokenizer.ggml.model", Value::String(if is_bytes { "gpt2" } else { "llama" }.into()));
     let pairs: Strings = merges.iter().map(|(a, b)| format!("{a} {b}")).collect();
     metadata.set("tokenizer.ggml.merges", Value::Strings(pairs));
     if !is_bytes {
@@ -79,7 +85,8 @@ pub(super) fn describe(
     Ok(())
 }
 
-/// Settings of `tokenizer_config.json` that make other ids of a text, or another text of ids, than `tokenizer.json` does.
+/// Settings of `tokenizer_config.json` that make other ids of a text, or another text of ids, than
+/// `tokenizer.json` does.
 fn check_settings(settings: &Node<'_>, sets_space: bool) -> Result<()> {
     let others = [
         "split_special_tokens",
@@ -98,19 +105,27 @@ fn check_settings(settings: &Node<'_>, sets_space: bool) -> Result<()> {
     }
     match settings.opt_bool("add_prefix_space")? {
         Some(adds) if adds != sets_space => {
-            Err(settings.wrong("add_prefix_space", format!("{sets_space}, as tokenizer.json has it")))
+            Err(settings
+                .wrong("add_prefix_space", format!("{sets_space}, as tokenizer.json has it")))
         }
         _ => Ok(()),
     }
 }
 
-/// Sets the keys of what becomes of a character that is no token, and of a piece that is one. Returns the unknown token.
+/// Sets the keys of what becomes of a character that is no token, and of a piece that is one.
+/// Returns the unknown token.
 fn unknown(model: &Node<'_>, vocab: &Vocab<'_>, metadata: &mut Metadata) -> Result<Option<u32>> {
     let is = |field: &str| model.opt_bool(field).map(|value| value.unwrap_or(false));
     metadata.set("tokenizer.pacemark.ignore_merges", Value::Bool(is("ignore_merges")?));
     metadata.set("tokenizer.pacemark.fuse_unknown", Value::Bool(is("fuse_unk")?));
-    let Some(text) = model.opt_str("unk_token")?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let id = vocab.ids.get(text).copied().ok_or_else(|| model.wrong("unk_token", "a token of the vocabulary"))?;
+    let Some(text) = model.opt_str("unk_token")?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let id = vocab
+        .ids
+        .get(text)
+        .copied()
+        .ok_or_else(|| model.wrong("unk_token", "a token of the vocabulary"))?;
     metadata.set("tokenizer.pacemark.unknown_token_id", Value::U32(id));
     Ok(Some(id))
 }
@@ -158,9 +173,13 @@ fn merges<'a>(model: &Node<'a>) -> Result<Vec<(&'a str, &'a str)>> {
             },
             _ => None,
         };
-        let whole = pair.filter(|(a, b)| !a.is_empty() && !b.is_empty() && !a.contains(' ') && !b.contains(' '));
+        let whole = pair.filter(|(a, b)| {
+            !a.is_empty() && !b.is_empty() && !a.contains(' ') && !b.contains(' ')
+        });
         let expected = "two tokens without spaces";
-        whole.ok_or_else(|| model.invalid(&format!("merges[{at}]"), expected, super::json::describe(entry)))
+        whole.ok_or_else(|| {
+            model.invalid(&format!("merges[{at}]"), expected, super::json::describe(entry))
+        })
     };
     entries.iter().enumerate().map(pair).collect()
 }

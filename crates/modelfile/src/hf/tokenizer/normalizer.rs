@@ -1,12 +1,12 @@
-//! The `normalizer` of a `tokenizer.json` as the words of `tokenizer.pacemark.normalizer`: a name and its arguments, for each
-//! step. Left out are those whose effect hangs on data or rules of their own (`Precompiled`, `BertNormalizer`, `Nmt`, a
-//! `Replace` by a regular expression): they are refused by name.
+//! The `normalizer` of a `tokenizer.json` as the words of `tokenizer.pacemark.normalizer`: a name
+//! and its arguments, for each step. Left out are those whose effect hangs on data or rules of
+//! their own (`Precompiled`, `BertNormalizer`, `Nmt`, a `Replace` by a regular expression): they
+//! are refused by name.
 
 use crate::Result;
 use crate::hf::json::Node;
 
-const KNOWN: &str =
-    "NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace of a String, Prepend or a Sequence of them";
+const KNOWN: &str = "NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace of a String, Prepend or a Sequence of them";
 
 /// What a document's normalizer does.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
-//! Files that say what `added_tokens_decoder` says today: `special_tokens_map.json` and `added_tokens.json`. transformers reads
-//! them where `tokenizer_config.json` has no such field, and adds their tokens. Here they may name BOS, EOS and the like, and
-//! must agree with `tokenizer.json`: a token that it does not have as an added one is refused.
+//! Files that say what `added_tokens_decoder` says today: `special_tokens_map.json` and
+//! `added_tokens.json`. transformers reads them where `tokenizer_config.json` has no such field,
+//! and adds their tokens. Here they may name BOS, EOS and the like, and must agree with
+//! `tokenizer.json`: a token that it does not have as an added one is refused.
 
 use super::Vocab;
 use super::vocab::{CONTROL, UNKNOWN, USER_DEFINED};
@@ -32,20 +33,28 @@ impl Older {
     /// That every token of both is an added one of `tokenizer.json`.
     pub(super) fn check(&self, vocab: &Vocab<'_>) -> Result<()> {
         let is_added = |text: &str| {
-            vocab.ids.get(text).filter(|&&id| matches!(vocab.types[id as usize], CONTROL | UNKNOWN | USER_DEFINED))
+            vocab
+                .ids
+                .get(text)
+                .filter(|&&id| matches!(vocab.types[id as usize], CONTROL | UNKNOWN | USER_DEFINED))
         };
         if let Some(root) = self.special.as_ref().map(Document::root) {
             for field in root.names() {
                 for text in texts(root.get(field)) {
                     if is_added(text).is_none() {
-                        return Err(root.invalid(field, "an added token of tokenizer.json", format!("{text:?}")));
+                        return Err(root.invalid(
+                            field,
+                            "an added token of tokenizer.json",
+                            format!("{text:?}"),
+                        ));
                     }
                 }
             }
         }
         let Some(root) = self.added.as_ref().map(Document::root) else { return Ok(()) };
         for text in root.names() {
-            // Beyond the embedding there is nothing that could be computed, as for those of tokenizer.json.
+            // Beyond the embedding there is nothing that could be computed, as for those of
+            // tokenizer.json.
             let id = root.get(text).and_then(Json::as_u64);
             let beyond = id.is_some_and(|id| id >= vocab.texts.len() as u64);
             if !beyond && is_added(text).map(|&other| u64::from(other)) != id {
@@ -63,5 +72,7 @@ fn texts(value: Option<&Json>) -> Vec<&str> {
         Some(value) => std::slice::from_ref(value),
         None => &[],
     };
-    list.iter().filter_map(|token| token.as_str().or_else(|| token.get("content")?.as_str())).collect()
+    list.iter()
+        .filter_map(|token| token.as_str().or_else(|| token.get("content")?.as_str()))
+        .collect()
 }

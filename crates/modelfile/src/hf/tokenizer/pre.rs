@@ -1,4 +1,5 @@
-//! Pre-tokenizers: recognized by their content, named as GGUF names them, or told by keys of our own.
+//! Pre-tokenizers: recognized by their content, named as GGUF names them, or told by keys of our
+//! own.
 
 use super::normalizer::Normalizer;
 use crate::hf::json::Node;
@@ -18,8 +19,7 @@ enum Step<'a> {
 /// What Llama 3 and its descendants split by.
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// What Qwen 2 and its descendants split by.
-const QWEN2: &str =
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Steps, and the value of `tokenizer.ggml.pre` that means them.
 const KNOWN: &[(&[Step<'_>], &str)] = &[
@@ -59,19 +59,34 @@ pub(super) enum Pre {
 }
 
 impl Pre {
-    pub(super) fn read(root: &Node<'_>, model: &Node<'_>, normalizer: &Normalizer<'_>) -> Result<Pre> {
+    pub(super) fn read(
+        root: &Node<'_>,
+        model: &Node<'_>,
+        normalizer: &Normalizer<'_>,
+    ) -> Result<Pre> {
         let node = root.opt_node("pre_tokenizer")?;
         let mut parts = Vec::new();
         if let Some(node) = &node {
-            parts = if node.str("type")? == "Sequence" { node.nodes("pretokenizers")? } else { vec![node.clone()] };
+            parts = if node.str("type")? == "Sequence" {
+                node.nodes("pretokenizers")?
+            } else {
+                vec![node.clone()]
+            };
         }
-        let is = |name: &str| parts.iter().any(|part| part.opt_str("type").is_ok_and(|found| found == Some(name)));
+        let is = |name: &str| {
+            parts.iter().any(|part| part.opt_str("type").is_ok_and(|found| found == Some(name)))
+        };
         let byte_fallback = model.opt_bool("byte_fallback")?.unwrap_or(false);
         let is_characters = is("Metaspace") || normalizer.replaces_spaces;
         match (is("ByteLevel"), is_characters, byte_fallback) {
-            (true, _, true) => return Err(model.wrong("byte_fallback", "false beside the pre-tokenizer ByteLevel")),
+            (true, _, true) => {
+                return Err(
+                    model.wrong("byte_fallback", "false beside the pre-tokenizer ByteLevel")
+                );
+            }
             (false, false, true) => {
-                let expected = "a Replace of spaces by ▁ and none back, or a pre-tokenizer that does it";
+                let expected =
+                    "a Replace of spaces by ▁ and none back, or a pre-tokenizer that does it";
                 return Err(root.wrong("normalizer", expected));
             }
             (true, ..) | (_, false, _) => return byte_level(root, &parts),
@@ -80,13 +95,21 @@ impl Pre {
         match parts.as_slice() {
             [] => Ok(Pre::Characters { prefix: "never", split: false }),
             [part] => characters(part, normalizer),
-            _ => Err(root.invalid("pre_tokenizer", "Metaspace, a Split at spaces or none", "a Sequence of several")),
+            _ => Err(root.invalid(
+                "pre_tokenizer",
+                "Metaspace, a Split at spaces or none",
+                "a Sequence of several",
+            )),
         }
     }
 
     /// Whether a space is set before a text.
     pub(super) fn sets_space(&self) -> bool {
-        matches!(self, Pre::ByteLevel { prefix: true, .. } | Pre::Characters { prefix: "first" | "always", .. })
+        matches!(
+            self,
+            Pre::ByteLevel { prefix: true, .. }
+                | Pre::Characters { prefix: "first" | "always", .. }
+        )
     }
 
     /// Sets the keys that say it.
@@ -114,7 +137,11 @@ fn byte_level(root: &Node<'_>, parts: &[Node<'_>]) -> Result<Pre> {
     }
     let Some((_, name)) = KNOWN.iter().find(|(known, _)| *known == steps) else {
         let names: Vec<&str> = KNOWN.iter().map(|(_, name)| *name).collect();
-        return Err(root.invalid("pre_tokenizer", format!("that of {}", names.join(", ")), format!("{steps:?}")));
+        return Err(root.invalid(
+            "pre_tokenizer",
+            format!("that of {}", names.join(", ")),
+            format!("{steps:?}"),
+        ));
     };
     // Behind another step it would set a space before each of that one's pieces.
     if let (true, Some(last)) = (prefix && steps.len() > 1, parts.last()) {
@@ -153,13 +180,22 @@ fn characters(node: &Node<'_>, normalizer: &Normalizer<'_>) -> Result<Pre> {
         // Gemma's cuts at spaces, of which the normalizer has left none.
         "Split" if normalizer.replaces_spaces => {
             node.only(&["type", "pattern", "behavior", "invert"])?;
-            if node.node("pattern")?.opt_str("String")? != Some(" ") || node.opt_bool("invert")?.unwrap_or(false) {
+            if node.node("pattern")?.opt_str("String")? != Some(" ")
+                || node.opt_bool("invert")?.unwrap_or(false)
+            {
                 return Err(node.wrong("pattern", "the String of a space, not inverted"));
             }
             Ok(Pre::Characters { prefix: "never", split: false })
         }
         "Metaspace" => {
-            node.only(&["type", "replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split"])?;
+            node.only(&[
+                "type",
+                "replacement",
+                "str_rep",
+                "add_prefix_space",
+                "prepend_scheme",
+                "split",
+            ])?;
             if node.str("replacement")? != "▁" {
                 return Err(node.wrong("replacement", "▁"));
             }
@@ -176,12 +212,16 @@ fn characters(node: &Node<'_>, normalizer: &Normalizer<'_>) -> Result<Pre> {
             }
             // It is the first of the text as it was given that counts.
             if prefix == "first" && normalizer.may_cut_start {
-                return Err(
-                    node.wrong("prepend_scheme", "another beside a normalizer that may take the first character")
-                );
+                return Err(node.wrong(
+                    "prepend_scheme",
+                    "another beside a normalizer that may take the first character",
+                ));
             }
             Ok(Pre::Characters { prefix, split: node.opt_bool("split")?.unwrap_or(true) })
         }
-        _ => Err(node.wrong("type", "Metaspace, a Split at spaces that the normalizer has replaced, or none")),
+        _ => Err(node.wrong(
+            "type",
+            "Metaspace, a Split at spaces that the normalizer has replaced, or none",
+        )),
     }
 }

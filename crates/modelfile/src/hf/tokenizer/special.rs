@@ -1,4 +1,5 @@
-//! What the files beside `tokenizer.json` say of special tokens: which of them start and end a text.
+//! What the files beside `tokenizer.json` say of special tokens: which of them start and end a
+//! text.
 
 use super::Vocab;
 use super::older::Older;
@@ -20,10 +21,14 @@ pub(super) struct Beside {
 impl Beside {
     pub(super) fn open(directory: &Path) -> Result<Beside> {
         let json = |name: &str| Document::open_if_there(&directory.join(name), MAX_CONFIG_BYTES);
-        let (tokenizer_config, generation_config) = (json("tokenizer_config.json")?, json("generation_config.json")?);
+        let (tokenizer_config, generation_config) =
+            (json("tokenizer_config.json")?, json("generation_config.json")?);
         let describes = |config: &Document| config.root().get("added_tokens_decoder").is_some();
-        let older =
-            if tokenizer_config.as_ref().is_some_and(describes) { Older::default() } else { Older::open(directory)? };
+        let older = if tokenizer_config.as_ref().is_some_and(describes) {
+            Older::default()
+        } else {
+            Older::open(directory)?
+        };
         Ok(Beside { tokenizer_config, generation_config, older })
     }
 
@@ -50,12 +55,16 @@ impl Beside {
             starts.extend(ids(&generation, "bos_token_id")?);
         }
         let tokenizer = self.tokenizer_config.as_ref().map(Document::root);
-        let named = |field: &str| match tokenizer.as_ref().map_or(Ok(None), |node| named(node, field, vocab))? {
+        let named = |field: &str| match tokenizer
+            .as_ref()
+            .map_or(Ok(None), |node| named(node, field, vocab))?
+        {
             Some(id) => Ok(Some(id)),
             None => self.older.named(field).map_or(Ok(None), |node| named(&node, field, vocab)),
         };
         self.older.check(vocab)?;
-        // The tokenizer's own configuration comes first; the others add what also ends a generation.
+        // The tokenizer's own configuration comes first; the others add what also ends a
+        // generation.
         let bos = named("bos_token")?.or(starts.first().copied());
         if let Some(eos) = named("eos_token")? {
             ends.insert(0, eos);
@@ -65,8 +74,14 @@ impl Beside {
         let eos = ends.first().copied();
         let (unknown, padding) = (named("unk_token")?, named("pad_token")?);
         let (eot, eom) = (ends.get(1).copied(), ends.get(2).copied());
-        let special =
-            [("bos", bos), ("eos", eos), ("eot", eot), ("eom", eom), ("unknown", unknown), ("padding", padding)];
+        let special = [
+            ("bos", bos),
+            ("eos", eos),
+            ("eot", eot),
+            ("eom", eom),
+            ("unknown", unknown),
+            ("padding", padding),
+        ];
         for (name, id) in special {
             if let Some(id) = id {
                 metadata.set(format!("tokenizer.ggml.{name}_token_id"), Value::U32(id));
@@ -95,9 +110,14 @@ impl Beside {
     }
 }
 
-/// A field that is one id or a list of them. Ids that are no tokens can neither be read nor written: they are left out, with
-/// warnings of the first ones.
-fn ids(node: &Node<'_>, field: &str, n_vocab: usize, warnings: &mut Vec<String>) -> Result<Vec<u32>> {
+/// A field that is one id or a list of them. Ids that are no tokens can neither be read nor
+/// written: they are left out, with warnings of the first ones.
+fn ids(
+    node: &Node<'_>,
+    field: &str,
+    n_vocab: usize,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<u32>> {
     let listed = match node.get(field) {
         None => &[],
         Some(Json::Array(list)) => list.as_slice(),
@@ -107,7 +127,9 @@ fn ids(node: &Node<'_>, field: &str, n_vocab: usize, warnings: &mut Vec<String>)
     let mut known = Vec::new();
     let mut n_beyond = 0;
     for value in listed {
-        let id = value.as_i64().ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
+        let id = value
+            .as_i64()
+            .ok_or_else(|| node.invalid(field, "an id or a list of ids", describe(value)))?;
         match u32::try_from(id).ok().filter(|&id| (id as usize) < n_vocab) {
             Some(id) => known.push(id),
             None if n_beyond < TOLD => {
@@ -135,7 +157,12 @@ pub(super) fn named(node: &Node<'_>, field: &str, vocab: &Vocab<'_>) -> Result<O
 }
 
 /// Whether the post-processor adds BOS and EOS to a text; `None` where it adds nothing by template.
-fn added(root: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>) -> Result<Option<(bool, bool)>> {
+fn added(
+    root: &Node<'_>,
+    vocab: &Vocab<'_>,
+    bos: Option<u32>,
+    eos: Option<u32>,
+) -> Result<Option<(bool, bool)>> {
     let Some(processor) = root.opt_node("post_processor")? else { return Ok(None) };
     let sequence = processor.str("type")? == "Sequence";
     let mut found = None;
@@ -143,15 +170,23 @@ fn added(root: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>)
         match part.str("type")? {
             // Moves offsets, which nobody asks for here.
             "ByteLevel" => part.only(&["type", "add_prefix_space", "trim_offsets", "use_regex"])?,
-            "TemplateProcessing" if found.is_none() => found = Some(template(&part, vocab, bos, eos)?),
+            "TemplateProcessing" if found.is_none() => {
+                found = Some(template(&part, vocab, bos, eos)?)
+            }
             _ => return Err(part.wrong("type", "ByteLevel or one TemplateProcessing")),
         }
     }
     Ok(found)
 }
 
-/// The tokens around the text in a template for one text: BOS before it, EOS behind it, and no others.
-fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u32>) -> Result<(bool, bool)> {
+/// The tokens around the text in a template for one text: BOS before it, EOS behind it, and no
+/// others.
+fn template(
+    part: &Node<'_>,
+    vocab: &Vocab<'_>,
+    bos: Option<u32>,
+    eos: Option<u32>,
+) -> Result<(bool, bool)> {
     part.only(&["type", "single", "pair", "special_tokens"])?;
     let (mut add_bos, mut add_eos, mut text_seen) = (false, false, false);
     for piece in part.nodes("single")? {
@@ -164,15 +199,23 @@ fn template(part: &Node<'_>, vocab: &Vocab<'_>, bos: Option<u32>, eos: Option<u3
         }
         let name = piece.node("SpecialToken")?.str("id")?;
         let id = vocab.ids.get(name).copied();
-        let (wanted, adds, place) =
-            if text_seen { (eos, &mut add_eos, "EOS behind") } else { (bos, &mut add_bos, "BOS before") };
+        let (wanted, adds, place) = if text_seen {
+            (eos, &mut add_eos, "EOS behind")
+        } else {
+            (bos, &mut add_bos, "BOS before")
+        };
         if id.is_none() || id != wanted || *adds {
-            return Err(piece.invalid("SpecialToken.id", format!("{place} the text, once"), format!("{name:?}")));
+            return Err(piece.invalid(
+                "SpecialToken.id",
+                format!("{place} the text, once"),
+                format!("{name:?}"),
+            ));
         }
         // The ids that it adds stand beside the template.
         let described = part.node("special_tokens")?.node(name)?;
         if described.opt_array("ids")?.is_none_or(|ids| ids != [Json::from(id)]) {
-            return Err(described.wrong("ids", format!("[{}], the id in the vocabulary", id.unwrap_or_default())));
+            return Err(described
+                .wrong("ids", format!("[{}], the id in the vocabulary", id.unwrap_or_default())));
         }
         *adds = true;
     }

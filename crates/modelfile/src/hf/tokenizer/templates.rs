@@ -1,8 +1,9 @@
 //! The chat templates of a directory, put under GGUF's keys.
 //!
-//! Where they stand is the rule of transformers 5: `chat_template.jinja` is the default one and `additional_chat_templates/`
-//! has the others, and if there is any of these files, what `tokenizer_config.json` has counts no more. A `chat_template.json`
-//! is of the time before; transformers reads it for processors only, so here it counts where there is nothing else.
+//! Where they stand is the rule of transformers 5: `chat_template.jinja` is the default one and
+//! `additional_chat_templates/` has the others, and if there is any of these files, what
+//! `tokenizer_config.json` has counts no more. A `chat_template.json` is of the time before;
+//! transformers reads it for processors only, so here it counts where there is nothing else.
 
 use crate::hf::json::{Document, Node, describe, text, text_if_there};
 use crate::templates::{DEFAULT_KEY, MAX_TEMPLATES, NAMES_KEY, check_count, check_name};
@@ -16,7 +17,11 @@ const MAX_TEMPLATE_BYTES: u64 = 4 << 20;
 const DEFAULT: &str = "default";
 
 /// Sets the keys of the directory's templates.
-pub(super) fn put(directory: &Path, tokenizer_config: Option<Node<'_>>, metadata: &mut Metadata) -> Result<()> {
+pub(super) fn put(
+    directory: &Path,
+    tokenizer_config: Option<Node<'_>>,
+    metadata: &mut Metadata,
+) -> Result<()> {
     let mut templates = files(directory)?;
     if templates.is_empty()
         && let Some(config) = tokenizer_config
@@ -24,7 +29,8 @@ pub(super) fn put(directory: &Path, tokenizer_config: Option<Node<'_>>, metadata
         templates = fields(&config)?;
     }
     if templates.is_empty()
-        && let Some(legacy) = Document::open_if_there(&directory.join("chat_template.json"), MAX_TEMPLATE_BYTES)?
+        && let Some(legacy) =
+            Document::open_if_there(&directory.join("chat_template.json"), MAX_TEMPLATE_BYTES)?
     {
         templates = fields(&legacy.root())?;
     }
@@ -33,7 +39,8 @@ pub(super) fn put(directory: &Path, tokenizer_config: Option<Node<'_>>, metadata
         metadata.set(NAMES_KEY, Value::Strings(names));
     }
     for (name, template) in templates {
-        let key = if name == DEFAULT { DEFAULT_KEY.into() } else { format!("{DEFAULT_KEY}.{name}") };
+        let key =
+            if name == DEFAULT { DEFAULT_KEY.into() } else { format!("{DEFAULT_KEY}.{name}") };
         metadata.set(key, Value::String(template));
     }
     Ok(())
@@ -42,7 +49,9 @@ pub(super) fn put(directory: &Path, tokenizer_config: Option<Node<'_>>, metadata
 /// Those in files of their own.
 fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
     let mut templates = BTreeMap::new();
-    if let Some(template) = text_if_there(&directory.join("chat_template.jinja"), MAX_TEMPLATE_BYTES)? {
+    if let Some(template) =
+        text_if_there(&directory.join("chat_template.jinja"), MAX_TEMPLATE_BYTES)?
+    {
         templates.insert(DEFAULT.to_owned(), template);
     }
     let additional = directory.join("additional_chat_templates");
@@ -62,8 +71,8 @@ fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
     Ok(templates)
 }
 
-/// Those of the field `chat_template`: a text, a list of objects with name and template, or an object of texts. Of two with
-/// one name the later counts.
+/// Those of the field `chat_template`: a text, a list of objects with name and template, or an
+/// object of texts. Of two with one name the later counts.
 fn fields(node: &Node<'_>) -> Result<BTreeMap<String, String>> {
     const FIELD: &str = "chat_template";
     let mut templates = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! The vocabulary of a `tokenizer.json` by id: the model's tokens, and the tokens added to them there or beside it.
+//! The vocabulary of a `tokenizer.json` by id: the model's tokens, and the tokens added to them
+//! there or beside it.
 
 use crate::hf::json::{Node, describe};
 use crate::{Metadata, Result, Strings, Value};
@@ -19,7 +20,8 @@ const SPECIAL: u32 = 8;
 /// Set for a text with `▁` where the vocabulary shows a space.
 const SPACED: u32 = 16;
 
-/// Texts and types by id. Ids without a text are padding: rows of the embedding that no text becomes.
+/// Texts and types by id. Ids without a text are padding: rows of the embedding that no text
+/// becomes.
 pub(super) struct Vocab<'a> {
     pub texts: Vec<Option<&'a str>>,
     pub ids: HashMap<&'a str, u32>,
@@ -47,7 +49,15 @@ impl<'a> Vocab<'a> {
             vocab.add(text, id).map_err(|other| node.invalid(text, "an id of its own", other))?;
         }
         for token in root.nodes("added_tokens")? {
-            token.only(&["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"])?;
+            token.only(&[
+                "id",
+                "content",
+                "single_word",
+                "lstrip",
+                "rstrip",
+                "normalized",
+                "special",
+            ])?;
             vocab.add_added(&token)?;
         }
         if let Some(beside) = beside {
@@ -72,12 +82,15 @@ impl<'a> Vocab<'a> {
 
     fn add_added(&mut self, token: &Node<'a>) -> Result<()> {
         let text = token.str("content")?;
-        let id = token.get("id").and_then(Json::as_u64).ok_or_else(|| token.wrong("id", "a number"))?;
-        // Gemma's text models share the vocabulary of those that see; what lies beyond the embedding cannot be computed.
+        let id =
+            token.get("id").and_then(Json::as_u64).ok_or_else(|| token.wrong("id", "a number"))?;
+        // Gemma's text models share the vocabulary of those that see; what lies beyond the
+        // embedding cannot be computed.
         if id >= self.texts.len() as u64 {
             return Ok(());
         }
-        self.add(text, id as u32).map_err(|other| token.invalid("content", "a text and id of its own", other))?;
+        self.add(text, id as u32)
+            .map_err(|other| token.invalid("content", "a text and id of its own", other))?;
         let flags = flags(token)?;
         self.mark_added(id as u32, flags);
         Ok(())
@@ -88,13 +101,21 @@ impl<'a> Vocab<'a> {
         self.added.insert(id, flags);
     }
 
-    /// `added_tokens_decoder` of `tokenizer_config.json`: its flags count before those of the document, as they do in
-    /// transformers.
+    /// `added_tokens_decoder` of `tokenizer_config.json`: its flags count before those of the
+    /// document, as they do in transformers.
     fn add_described(&mut self, beside: &Node<'a>) -> Result<()> {
         let Some(entries) = beside.opt_node("added_tokens_decoder")? else { return Ok(()) };
         for number in entries.names() {
             let token = entries.node(number)?;
-            token.only(&["__type", "content", "single_word", "lstrip", "rstrip", "normalized", "special"])?;
+            token.only(&[
+                "__type",
+                "content",
+                "single_word",
+                "lstrip",
+                "rstrip",
+                "normalized",
+                "special",
+            ])?;
             let text = token.str("content")?;
             match self.ids.get(text) {
                 Some(&id) => {
@@ -102,7 +123,13 @@ impl<'a> Vocab<'a> {
                     self.mark_added(id, flags);
                 }
                 None if number.parse().is_ok_and(|id: usize| id >= self.texts.len()) => {}
-                None => return Err(token.invalid("content", "a token of tokenizer.json", format!("{text:?}"))),
+                None => {
+                    return Err(token.invalid(
+                        "content",
+                        "a token of tokenizer.json",
+                        format!("{text:?}"),
+                    ));
+                }
             }
         }
         Ok(())
@@ -111,7 +138,9 @@ impl<'a> Vocab<'a> {
     /// Special tokens that `tokenizer_config.json` names: those that were not added are.
     fn add_named(&mut self, beside: &Node<'a>) -> Result<()> {
         for field in beside.names() {
-            if field.ends_with("_token") && matches!(beside.get(field), Some(Json::String(_) | Json::Object(_))) {
+            if field.ends_with("_token")
+                && matches!(beside.get(field), Some(Json::String(_) | Json::Object(_)))
+            {
                 self.add_special(beside, field)?;
             }
         }
@@ -125,7 +154,8 @@ impl<'a> Vocab<'a> {
                     for entry in list {
                         let text = entry.as_str().or_else(|| entry.get("content")?.as_str());
                         let expected = "a list of tokens";
-                        let text = text.ok_or_else(|| beside.invalid(field, expected, describe(entry)))?;
+                        let text =
+                            text.ok_or_else(|| beside.invalid(field, expected, describe(entry)))?;
                         self.add_special_text(beside, field, text, SPECIAL)?;
                     }
                 }
@@ -147,7 +177,13 @@ impl<'a> Vocab<'a> {
         }
     }
 
-    fn add_special_text(&mut self, node: &Node<'a>, field: &str, text: &str, flags: u32) -> Result<()> {
+    fn add_special_text(
+        &mut self,
+        node: &Node<'a>,
+        field: &str,
+        text: &str,
+        flags: u32,
+    ) -> Result<()> {
         match self.ids.get(text).copied() {
             Some(id) if self.added.contains_key(&id) => Ok(()),
             Some(id) => {
@@ -160,7 +196,8 @@ impl<'a> Vocab<'a> {
         }
     }
 
-    /// GGUF's scores of SentencePiece: a merge of a lower rank is better, and all are better than what no merge makes.
+    /// GGUF's scores of SentencePiece: a merge of a lower rank is better, and all are better than
+    /// what no merge makes.
     pub(super) fn scores(&self, merges: &[(&str, &str)]) -> Vec<f32> {
         let mut scores = vec![-1e9; self.texts.len()];
         let mut whole = String::new();
@@ -188,13 +225,17 @@ impl<'a> Vocab<'a> {
         self.types[id as usize] = UNKNOWN;
     }
 
-    /// Sets the keys. `spaced` says that `▁` stands for a space, which GGUF has in the texts of added tokens. (Of a text that
-    /// has both, the one that was given could not be told from the other, so it stays as it is.)
+    /// Sets the keys. `spaced` says that `▁` stands for a space, which GGUF has in the texts of
+    /// added tokens. (Of a text that has both, the one that was given could not be told from the
+    /// other, so it stays as it is.)
     pub(super) fn put(mut self, spaced: bool, metadata: &mut Metadata) {
         let mut texts = Strings::default();
         for (id, text) in (0..).zip(&self.texts) {
             let is_spaced = |text: &str| {
-                spaced && self.types[id as usize] == USER_DEFINED && text.contains('▁') && !text.contains(' ')
+                spaced
+                    && self.types[id as usize] == USER_DEFINED
+                    && text.contains('▁')
+                    && !text.contains(' ')
             };
             match text {
                 Some(text) if is_spaced(text) => {
@@ -207,8 +248,10 @@ impl<'a> Vocab<'a> {
         }
         metadata.set("tokenizer.ggml.tokens", Value::Strings(texts));
         metadata.set("tokenizer.ggml.token_type", Value::I32s(self.types));
-        metadata.set("tokenizer.pacemark.added_ids", Value::U32s(self.added.keys().copied().collect()));
-        metadata.set("tokenizer.pacemark.added_flags", Value::U32s(self.added.into_values().collect()));
+        metadata
+            .set("tokenizer.pacemark.added_ids", Value::U32s(self.added.keys().copied().collect()));
+        metadata
+            .set("tokenizer.pacemark.added_flags", Value::U32s(self.added.into_values().collect()));
     }
 }
 

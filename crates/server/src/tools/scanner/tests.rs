@@ -3,7 +3,10 @@
 use super::*;
 
 /// Text said, and calls with their arguments.
-fn taken_apart(parsing: &ToolParsing, pieces: impl Iterator<Item = String>) -> (String, Vec<(String, String)>) {
+fn taken_apart(
+    parsing: &ToolParsing,
+    pieces: impl Iterator<Item = String>,
+) -> (String, Vec<(String, String)>) {
     let mut scanner = Scanner::new(parsing.clone());
     let mut said = String::new();
     let mut calls: Vec<(String, String)> = Vec::new();
@@ -21,19 +24,30 @@ fn taken_apart(parsing: &ToolParsing, pieces: impl Iterator<Item = String>) -> (
 }
 
 fn check(parsing: ToolParsing, text: &str, said: &str, calls: &[(&str, &str)]) {
-    let calls: Vec<(String, String)> = calls.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+    let calls: Vec<(String, String)> =
+        calls.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
     let expected = (said.to_string(), calls);
     assert_eq!(taken_apart(&parsing, std::iter::once(text.to_string())), expected, "whole: {text}");
-    assert_eq!(taken_apart(&parsing, text.chars().map(String::from)), expected, "a character at a time: {text}");
+    assert_eq!(
+        taken_apart(&parsing, text.chars().map(String::from)),
+        expected,
+        "a character at a time: {text}"
+    );
     for cut in text.char_indices().map(|(i, _)| i) {
         let (a, b) = text.split_at(cut);
-        assert_eq!(taken_apart(&parsing, [a.to_string(), b.to_string()].into_iter()), expected, "cut at {cut}: {text}");
+        assert_eq!(
+            taken_apart(&parsing, [a.to_string(), b.to_string()].into_iter()),
+            expected,
+            "cut at {cut}: {text}"
+        );
     }
 }
 
 #[test]
 fn calls_between_tags() {
-    let tagged = |text: &str, said: &str, calls: &[(&str, &str)]| check(ToolParsing::Tagged, text, said, calls);
+    let tagged = |text: &str, said: &str, calls: &[(&str, &str)]| {
+        check(ToolParsing::Tagged, text, said, calls)
+    };
     tagged("Just é text < and <tool", "Just é text < and <tool", &[]);
     tagged(
         "I look.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"}<\", \"b\": [1]}}\n</tool_call>",
@@ -53,11 +67,17 @@ fn calls_between_tags() {
 
 #[test]
 fn calls_in_place_of_tags() {
-    let tagged = |text: &str, said: &str, calls: &[(&str, &str)]| check(ToolParsing::Tagged, text, said, calls);
+    let tagged = |text: &str, said: &str, calls: &[(&str, &str)]| {
+        check(ToolParsing::Tagged, text, said, calls)
+    };
     // Qwen2.5 Coder's, word for word.
     let fenced = "```json\n{\n  \"name\": \"get_weather\",\n  \"arguments\": {\n    \"city\": \"Paris\"\n  }\n}\n```";
     tagged(fenced, "", &[("get_weather", "{\n    \"city\": \"Paris\"\n  }")]);
-    tagged(&format!("{fenced}\n{fenced}\n"), "", &[("get_weather", "{\n    \"city\": \"Paris\"\n  }"); 2]);
+    tagged(
+        &format!("{fenced}\n{fenced}\n"),
+        "",
+        &[("get_weather", "{\n    \"city\": \"Paris\"\n  }"); 2],
+    );
     tagged("<tools>{\"name\": \"f\", \"arguments\": {}}</tools> Done.", " Done.", &[("f", "{}")]);
     tagged("{\"name\": \"f\", \"arguments\": {}}", "", &[("f", "{}")]);
     tagged("```json\n{\"answer\": 1}\n```", "```json\n{\"answer\": 1}\n```", &[]);
@@ -74,7 +94,9 @@ fn calls_in_place_of_tags() {
 
 #[test]
 fn calls_without_tags() {
-    let bare = |text: &str, said: &str, calls: &[(&str, &str)]| check(ToolParsing::Bare, text, said, calls);
+    let bare = |text: &str, said: &str, calls: &[(&str, &str)]| {
+        check(ToolParsing::Bare, text, said, calls)
+    };
     bare("{\"name\": \"f\", \"parameters\": {\"a\": 1}}", "", &[("f", "{\"a\": 1}")]);
     bare(
         "<|python_tag|>{\"name\": \"f\", \"parameters\": {}}; {\"name\": \"g\", \"parameters\": {}}",
@@ -88,7 +110,8 @@ fn calls_without_tags() {
 
 #[test]
 fn calls_that_were_required() {
-    let array = "[{\"name\": \"f\", \"parameters\": {\"a\": null}}, {\"name\":\"g\",\"parameters\":{}}]";
+    let array =
+        "[{\"name\": \"f\", \"parameters\": {\"a\": null}}, {\"name\":\"g\",\"parameters\":{}}]";
     check(ToolParsing::Array, array, "", &[("f", "{\"a\": null}"), ("g", "{}")]);
     let cut = "[{\"name\": \"f\", \"parameters\": {}}, {\"na";
     check(ToolParsing::Array, cut, "", &[("f", "{}")]);

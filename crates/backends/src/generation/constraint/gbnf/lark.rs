@@ -22,7 +22,9 @@ fn alternatives(all: &[Vec<Item>]) -> String {
 
 fn one(item: &Item) -> String {
     match item {
-        Item::Class(inside, excluded) => format!("/[{}{inside}]/", if *excluded { "^" } else { "" }),
+        Item::Class(inside, excluded) => {
+            format!("/[{}{inside}]/", if *excluded { "^" } else { "" })
+        }
         Item::Rule(number) => format!("r{number}"),
         Item::Group(all) => format!("({})", alternatives(all)),
         Item::Repeat(item, least, most) => {

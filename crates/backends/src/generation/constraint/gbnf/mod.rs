@@ -1,9 +1,11 @@
 //! llama.cpp's grammars (GBNF) in the words of llguidance's Lark.
 //!
-//! The format is that of llama.cpp's `grammars/README.md`: rules `name ::= …` that begin at `root`; literals, character classes,
-//! `.`, groups, `|`, and `*`, `+`, `?`, `{m,n}` behind an item; `#` begins a comment. What an item means is left to llguidance, with one
-//! care: its lexer takes the longest match, which GBNF does not know. So every character is a lexeme of its own, and what may
-//! follow what is decided by rules alone. Items that name tokens (`<…>`) and a repetition of a repetition are refused.
+//! The format is that of llama.cpp's `grammars/README.md`: rules `name ::= …` that begin at `root`;
+//! literals, character classes, `.`, groups, `|`, and `*`, `+`, `?`, `{m,n}` behind an item; `#`
+//! begins a comment. What an item means is left to llguidance, with one care: its lexer takes the
+//! longest match, which GBNF does not know. So every character is a lexeme of its own, and what may
+//! follow what is decided by rules alone. Items that name tokens (`<…>`) and a repetition of a
+//! repetition are refused.
 
 mod lark;
 mod parse;
@@ -32,13 +34,16 @@ enum Item {
     Repeat(Box<Item>, u32, Option<u32>),
 }
 
-/// Whether a grammar is one in this format: its first rule's name has `::=` behind it. In Lark it has a colon.
+/// Whether a grammar is one in this format: its first rule's name has `::=` behind it. In Lark it
+/// has a colon.
 pub(super) fn is_gbnf(text: &str) -> bool {
     let mut lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
-    let behind = first.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let behind =
+        first.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     behind.len() < first.len()
-        && (behind.trim_start().starts_with("::=") || behind.trim().is_empty() && text.contains("::="))
+        && (behind.trim_start().starts_with("::=")
+            || behind.trim().is_empty() && text.contains("::="))
 }
 
 /// The grammar in Lark.

@@ -31,8 +31,15 @@ pub(super) fn rules(text: &str) -> Result<(Vec<Rule>, usize), GbnfError> {
     }
     let mut names: Vec<(String, (usize, usize))> = parser.names.into_iter().collect();
     names.sort_unstable_by_key(|(_, (number, _))| *number);
-    let missing = |line: usize, name: &str| GbnfError { line, expected: "a rule of this name", found: quoted(name) };
-    let root = names.iter().position(|(name, _)| name == "root").ok_or_else(|| missing(parser.line, "root"))?;
+    let missing = |line: usize, name: &str| GbnfError {
+        line,
+        expected: "a rule of this name",
+        found: quoted(name),
+    };
+    let root = names
+        .iter()
+        .position(|(name, _)| name == "root")
+        .ok_or_else(|| missing(parser.line, "root"))?;
     let rule = |(name, (number, line)): (String, (usize, usize))| match bodies.remove(&number) {
         Some(body) => Ok((name, body)),
         None => Err(missing(line, &name)),
@@ -84,7 +91,9 @@ impl Parser<'_> {
 
     fn name(&mut self, expected: &'static str) -> Result<String, GbnfError> {
         let mut name = String::new();
-        while let Some(c) = self.chars.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+        while let Some(c) =
+            self.chars.next_if(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        {
             name.push(c);
         }
         if name.is_empty() { Err(self.error(expected, None)) } else { Ok(name) }
@@ -131,7 +140,9 @@ impl Parser<'_> {
                     items.push(Item::Rule(self.number(&name)));
                 }
                 '|' | ')' | '\r' | '\n' => break,
-                _ => return Err(self.error("a literal, a class, a group, a rule's name or .", None)),
+                _ => {
+                    return Err(self.error("a literal, a class, a group, a rule's name or .", None));
+                }
             }
             self.space(grouped);
         }
@@ -174,7 +185,9 @@ impl Parser<'_> {
                 } else {
                     let to = self.character()?;
                     if to < from {
-                        return Err(self.error("a range that goes up", Some(format!("{from}-{to}"))));
+                        return Err(
+                            self.error("a range that goes up", Some(format!("{from}-{to}")))
+                        );
                     }
                     inside.push('-');
                     inside.push_str(&escaped(to));
@@ -195,7 +208,9 @@ impl Parser<'_> {
         if c != '\\' {
             return Ok(c);
         }
-        let Some(escape) = self.next() else { return Err(self.error("a character behind \\", None)) };
+        let Some(escape) = self.next() else {
+            return Err(self.error("a character behind \\", None));
+        };
         let digits = match escape {
             'n' => return Ok('\n'),
             'r' => return Ok('\r'),
@@ -205,7 +220,10 @@ impl Parser<'_> {
             'u' => 4,
             'U' => 8,
             other => {
-                return Err(self.error("one of \\n \\r \\t \\\\ \\\" \\[ \\] \\x \\u \\U", Some(format!("\\{other}"))));
+                return Err(self.error(
+                    "one of \\n \\r \\t \\\\ \\\" \\[ \\] \\x \\u \\U",
+                    Some(format!("\\{other}")),
+                ));
             }
         };
         let mut code = 0u32;
@@ -214,7 +232,8 @@ impl Parser<'_> {
             let digit = digit.ok_or_else(|| self.error("a hexadecimal digit", None))?;
             code = code << 4 | digit;
         }
-        char::from_u32(code).ok_or_else(|| self.error("a character's number", Some(format!("{code:x}"))))
+        char::from_u32(code)
+            .ok_or_else(|| self.error("a character's number", Some(format!("{code:x}"))))
     }
 
     fn repetition(&mut self, items: &mut Vec<Item>) -> Result<(), GbnfError> {
@@ -226,7 +245,9 @@ impl Parser<'_> {
         };
         match items.pop() {
             None => Err(self.error("an item before a repetition", None)),
-            Some(Item::Repeat(..)) => Err(self.error("one repetition behind an item", Some("another".into()))),
+            Some(Item::Repeat(..)) => {
+                Err(self.error("one repetition behind an item", Some("another".into())))
+            }
             Some(item) => {
                 items.push(Item::Repeat(Box::new(item), least, most));
                 Ok(())

@@ -12,12 +12,14 @@ fn derives(grammar: &str, text: &str) -> bool {
     factory.quiet();
     let mut matcher = Matcher::new(factory.create_parser(TopLevelGrammar::from_lark(lark.clone())));
     assert_eq!(matcher.get_error(), None, "{lark}");
-    text.bytes().all(|byte| matcher.consume_token(byte.into()).is_ok()) && matcher.is_accepting().unwrap_or(false)
+    text.bytes().all(|byte| matcher.consume_token(byte.into()).is_ok())
+        && matcher.is_accepting().unwrap_or(false)
 }
 
 #[test]
 fn texts_that_llama_cpp_takes_and_refuses() {
-    // Rows as in llama.cpp's tests/test-grammar-integration.cpp: a grammar, texts of it, texts that are none.
+    // Rows as in llama.cpp's tests/test-grammar-integration.cpp: a grammar, texts of it, texts that
+    // are none.
     for (grammar, taken, refused) in [
         ("root ::= \"a\" | \"ab\" \"c\"?\n", &["a", "ab", "abc"][..], &["", "b", "abcc", "ac"][..]),
         ("root ::= [a]*", &["", "a", "aaaaa"], &["b", "aab"]),
@@ -31,8 +33,16 @@ fn texts_that_llama_cpp_takes_and_refuses() {
             &["a=b", "(a+b)*c1=d", "((x))=y"],
             &["a", "a+=b", "(a=b", "1=a"],
         ),
-        ("root ::= (\n  \"x\" |\n  [^x\\n] root\n)", &["x", "ax", "\u{e9}bx"], &["", "a", "xa", "\nx"]),
-        ("root ::= . \"\\u00e9\" \"\\x41\" [\\U0001F600]", &["\n\u{e9}A\u{1f600}"], &["\u{e9}A\u{1f600}"]),
+        (
+            "root ::= (\n  \"x\" |\n  [^x\\n] root\n)",
+            &["x", "ax", "\u{e9}bx"],
+            &["", "a", "xa", "\nx"],
+        ),
+        (
+            "root ::= . \"\\u00e9\" \"\\x41\" [\\U0001F600]",
+            &["\n\u{e9}A\u{1f600}"],
+            &["\u{e9}A\u{1f600}"],
+        ),
         ("root ::= | \" \" | \"\\n\" [ \\t]{0,20}", &["", " ", "\n", "\n  \t"], &["  ", "\n\n"]),
         ("root ::= [\\]\\\\a-]", &["]", "\\", "a", "-"], &["b", "["]),
     ] {
@@ -78,7 +88,11 @@ fn what_is_no_grammar_is_told_where() {
         ("root := \"a\"", 1, "::="),
     ] {
         let error = to_lark(grammar).unwrap_err();
-        assert_eq!((error.line, error.expected.contains(expected)), (line, true), "{grammar}: {error}");
+        assert_eq!(
+            (error.line, error.expected.contains(expected)),
+            (line, true),
+            "{grammar}: {error}"
+        );
     }
     let deep = format!("root ::= {}\"a\"{}", "(".repeat(200), ")".repeat(200));
     assert!(to_lark(&deep).unwrap_err().to_string().contains("fewer groups"));
