@@ -146,10 +146,11 @@ mod tests {
     fn quiet_runs_warn_of_nothing_and_noisy_ones_say_what_to_do() {
         let trial = |elapsed: &[u64], warmup: &[u64]| Trial {
             params: [("n_gen".to_owned(), 8.into())].into_iter().collect(),
-            samples: elapsed
+            measured: elapsed
                 .iter()
                 .map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() })
-                .collect(),
+                .collect::<Vec<_>>()
+                .into(),
             warmup: Warmup { elapsed_ns: warmup.to_vec(), ..Warmup::default() },
             ..Trial::default()
         };

@@ -34,6 +34,15 @@ pub enum BenchError {
         /// The backend.
         backend: String,
     },
+    /// An experiment was given what it does not measure.
+    #[error("{experiment} does not measure that")]
+    Mismatch {
+        /// Its name.
+        experiment: &'static str,
+    },
+    /// The load could not be made.
+    #[error("{0}")]
+    Load(String),
     /// A batch on a backend that computes one sequence at a time.
     #[error("{backend} cannot compute several requests together")]
     NoBatches {

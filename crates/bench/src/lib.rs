@@ -2,48 +2,38 @@
 //!
 //! An experiment drives a [`Backend`](pacemark_backend::Backend) and returns raw samples from the
 //! stamps of its events; it never prints, and who wants to watch passes an [`Observer`]. The
-//! figures that are made of the samples are the rows of [`METRICS`]. Schema and statistics live in
+//! figures that are made of the samples are its metrics. Schema and statistics live in
 //! `record`, tables and files in `report`, concrete backends nowhere here.
 
 mod advice;
 mod batched;
-mod compared;
 mod error;
+pub mod experiment;
 mod grid;
+pub mod load;
 mod metrics;
 mod observer;
 pub mod perplexity;
 mod repeat;
-mod stages;
+pub mod stages;
+#[cfg(test)]
+mod testing;
 mod throughput;
-mod warmup;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
-pub use compared::{BATCH_COMPARED, COMPARED, compare};
 pub use error::BenchError;
-pub use grid::{Axis, Params, Shapes, cases, combinations};
-pub use metrics::{BATCH_METRICS, METRICS};
+pub use experiment::{Case, EXPERIMENTS, Experiment, How, Subject};
+pub use grid::{Axis, Grid, Params, Shapes, Test};
+pub use load::Load;
 pub use observer::{Observer, Phase, Silent};
-pub use perplexity::{Perplexity, PerplexityResult};
-pub use repeat::CutShort;
-pub use stages::{Ladder, STAGES, Stage, Stages};
+pub use perplexity::Perplexity;
+pub use repeat::{CutShort, Repetitions, Until};
+pub use stages::Stages;
 pub use throughput::Throughput;
 
 use pacemark_backend::BackendInfo;
 use pacemark_record::Model;
-
-/// A kind of measurement that Pacemark can make.
-pub struct Experiment {
-    /// Its name in records.
-    pub name: &'static str,
-    /// One line on what it measures.
-    pub help: &'static str,
-}
-
-/// Every experiment.
-pub const EXPERIMENTS: &[Experiment] =
-    &[throughput::EXPERIMENT, batched::EXPERIMENT, perplexity::EXPERIMENT, stages::EXPERIMENT];
 
 fn operations(of: pacemark_backend::Operations) -> pacemark_record::Operations {
     pacemark_record::Operations { int8: of.int8, bf16: of.bf16, f32: of.f32 }
@@ -77,11 +67,19 @@ pub fn describe(info: &BackendInfo) -> Model {
 mod tests {
     #[test]
     fn names_are_unique() {
-        let names =
-            super::METRICS.iter().map(|m| m.name).chain(super::EXPERIMENTS.iter().map(|e| e.name));
-        let mut names: Vec<_> = names.collect();
+        let mut names: Vec<_> = super::EXPERIMENTS.iter().map(|e| e.name()).collect();
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-        assert!(super::METRICS.iter().all(|m| m.help.len() <= 100 && !m.help.ends_with('.')));
+        for experiment in super::EXPERIMENTS {
+            let metrics = experiment.metrics();
+            let mut names: Vec<_> =
+                metrics.iter().flat_map(|m| m.columns()).map(|column| column.name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+            let is_line = |help: &str| help.len() <= 100 && !help.ends_with('.');
+            assert!(
+                metrics.iter().all(|metric| is_line(&metric.help())) && is_line(experiment.help())
+            );
+        }
     }
 }

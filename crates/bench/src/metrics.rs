@@ -1,296 +1,228 @@
-//! The figures of a throughput trial, by the definitions of metrics.md.
+//! The figures of tests that are repeated, by the definitions of metrics.md: series of what the
+//! repetitions took, and the statistics of each that have a column.
 
-use pacemark_record::stats::{self, CONFIDENCE};
-use pacemark_record::{Better, Metric, Trial, Unit};
+use pacemark_record::{Better, Ends, Metric, Series, Statistic, Trial, Unit};
 
-/// Every figure beyond llama-bench's own, in the order of the columns.
+use Better::{Higher, Lower, Neither};
+use Statistic::{Drift, Least, Mean, Most, Only, Outliers, Quantile, Stability, StandardDeviation};
+
+const MS: Unit = Unit::Milliseconds;
+const TPS: Unit = Unit::TokensPerSecond;
+
+/// Every figure of a throughput test beyond llama-bench's own, in the order of the columns.
 pub const METRICS: &[Metric] = &[
-    metric(
-        "ttft_ms",
-        "ttft ms",
-        MS,
-        Lower,
-        "time to first token, from the start of computing; mean",
-        |t| stats::mean(&ttft_ms(t)),
-    )
-    .shown(),
-    metric("ttft_ms_sd", "ttft sd", MS, Lower, "its sample standard deviation", |t| {
-        stats::sample_sd(&ttft_ms(t))
-    }),
-    metric(
-        "tpot_ms",
-        "tpot ms",
-        MS,
-        Lower,
-        "time per output token after the first; mean over repetitions",
-        |t| stats::mean(&tpot_ms(t)),
-    )
-    .shown(),
-    metric("tpot_ms_sd", "tpot sd", MS, Lower, "its sample standard deviation", |t| {
-        stats::sample_sd(&tpot_ms(t))
-    }),
-    metric("tpot_ms_p50", "tpot p50", MS, Lower, "its median; needs 6 repetitions", |t| {
-        at(tpot_ms(t), 0.5)
-    }),
-    metric(
-        "tpot_ms_p90",
-        "tpot p90",
-        MS,
-        Lower,
-        "its 90th percentile; needs 29 repetitions",
-        |t| at(tpot_ms(t), 0.9),
-    ),
-    metric(
-        "tpot_ms_p99",
-        "tpot p99",
-        MS,
-        Lower,
-        "its 99th percentile; needs 299 repetitions",
-        |t| at(tpot_ms(t), 0.99),
-    ),
-    metric(
-        "itl_ms_p50",
-        "itl p50",
-        MS,
-        Lower,
-        "median gap between tokens, pooled over repetitions",
-        |t| at(itl_ms(t), 0.5),
-    ),
-    metric("itl_ms_p90", "itl p90", MS, Lower, "its 90th percentile; needs 29 gaps", |t| {
-        at(itl_ms(t), 0.9)
-    }),
-    metric("itl_ms_p99", "itl ms p99", MS, Lower, "its 99th percentile; needs 299 gaps", |t| {
-        at(itl_ms(t), 0.99)
-    })
-    .shown(),
-    metric(
-        "avg_ts_ci95_low",
-        "95 % from",
-        TPS,
-        Higher,
-        "lower end of the mean rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.rates_ts(), CONFIDENCE)?.low),
-    )
-    .shown(),
-    metric(
-        "avg_ts_ci95_high",
-        "to t/s",
-        TPS,
-        Higher,
-        "upper end of the mean rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.rates_ts(), CONFIDENCE)?.high),
-    )
-    .shown(),
-    metric("min_ts", "min t/s", TPS, Higher, "slowest repetition", |t| {
-        t.rates_ts().into_iter().reduce(f64::min)
-    }),
-    metric("max_ts", "max t/s", TPS, Higher, "fastest repetition", |t| {
-        t.rates_ts().into_iter().reduce(f64::max)
-    }),
-    metric(
-        "stability",
-        "stability",
-        Unit::Ratio,
-        Higher,
-        "1 − standard deviation / mean of the rate",
-        |t| {
-            let rates = t.rates_ts();
-            Some(1.0 - stats::sample_sd(&rates)? / stats::mean(&rates)?)
-        },
-    ),
-    metric(
-        "drift",
-        "drift",
-        Unit::Ratio,
-        Neither,
-        "rate, last third of the repetitions against the first",
-        |t| stats::drift(&t.rates_ts()),
-    ),
-    metric(
-        "outliers",
-        "outliers",
-        Unit::Count,
-        Lower,
-        "repetitions 10 scaled MADs from the median rate",
-        |t| Some(stats::outliers(&t.rates_ts()).len() as f64),
-    ),
-    metric("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {
-        Some(t.warmup.elapsed_ns.len() as f64)
-    }),
-    metric(
-        "warmup_drift",
-        "left drift",
-        Unit::Ratio,
-        Neither,
-        "time, last warm-up run against the one before",
-        |t| t.warmup.drift(),
-    ),
-    metric(
-        "cached_tokens",
-        "cached",
-        Unit::Count,
-        Neither,
-        "tokens found in the KV cache, not in the rate",
-        |t| t.samples.first().map(|s| s.cached_tokens as f64),
-    ),
+    Metric::new(&TTFT, Mean)
+        .named("ttft_ms", "ttft ms")
+        .told("time to first token, from the start of computing; mean")
+        .shown(),
+    Metric::new(&TTFT, StandardDeviation),
+    Metric::new(&TPOT, Mean)
+        .named("tpot_ms", "tpot ms")
+        .told("time per output token after the first; mean over repetitions")
+        .shown(),
+    Metric::new(&TPOT, StandardDeviation),
+    Metric::new(&TPOT, Quantile(0.5)),
+    Metric::new(&TPOT, Quantile(0.9)),
+    Metric::new(&TPOT, Quantile(0.99)),
+    Metric::new(&ITL, Quantile(0.5)),
+    Metric::new(&ITL, Quantile(0.9)),
+    Metric::new(&ITL, Quantile(0.99)).named("itl_ms_p99", "itl ms p99").shown(),
+    // llama-bench's own column has the mean.
+    Metric::new(&RATE, Mean)
+        .named("avg_ts", "t/s")
+        .without_column()
+        .with_ends(Ends { infix: "_ci95", titles: Some(["95 % from", "to t/s"]) }),
+    Metric::new(&RATE, Least).named("min_ts", "min t/s"),
+    Metric::new(&RATE, Most).named("max_ts", "max t/s"),
+    Metric::new(&RATE, Stability).named("stability", "stability"),
+    DRIFT,
+    Metric::new(&RATE, Outliers).named("outliers", "outliers"),
+    WARMUP_RUNS,
+    Metric::new(&WARMUP_DRIFT, Only),
+    Metric::new(&CACHED_TOKENS, Only),
     ROOF_SHARE,
-    metric("load_ms", "load ms", MS, Lower, "from opening the file to ready to compute", |t| {
-        let total: u64 = t.model.load_ns.iter().map(|(_, ns)| ns).sum();
-        (total > 0).then_some(total as f64 / 1e6)
-    }),
-    metric(
-        "load_map_ms",
-        "map ms",
-        MS,
-        Lower,
-        "of that: opening, mapping and checking the file",
-        |t| stage(t, "map"),
-    ),
-    metric("load_pack_ms", "pack ms", MS, Lower, "of that: packing the weights", |t| {
-        stage(t, "pack")
-    }),
-    metric("load_warm_ms", "warm ms", MS, Lower, "of that: the first token", |t| stage(t, "warm")),
-    metric(
-        "peak_rss_bytes",
-        "peak RSS",
-        Unit::Bytes,
-        Lower,
-        "highest resident memory of the process",
-        |t| t.peak_rss_bytes.map(|bytes| bytes as f64),
-    )
-    .shown(),
+    Metric::new(&LOAD, Only),
+    Metric::new(&LOAD_MAP, Only),
+    Metric::new(&LOAD_PACK, Only),
+    Metric::new(&LOAD_WARM, Only),
+    PEAK_RSS,
 ];
 
 /// Every figure of a batch beyond llama-batched-bench's own, in the order of the columns.
 pub const BATCH_METRICS: &[Metric] = &[
-    metric(
-        "speed_pp_ci95_low",
-        "S_PP from",
-        TPS,
-        Higher,
-        "lower end of the mean prompt rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.prefill_rates_ts(), CONFIDENCE)?.low),
-    ),
-    metric(
-        "speed_pp_ci95_high",
-        "to",
-        TPS,
-        Higher,
-        "upper end of the mean prompt rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.prefill_rates_ts(), CONFIDENCE)?.high),
-    ),
-    metric(
-        "speed_tg_ci95_low",
-        "S_TG from",
-        TPS,
-        Higher,
-        "lower end of the mean generation rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.decode_rates_ts(), CONFIDENCE)?.low),
-    )
-    .shown(),
-    metric(
-        "speed_tg_ci95_high",
-        "to t/s",
-        TPS,
-        Higher,
-        "upper end of the mean generation rate's 95 % interval",
-        |t| Some(stats::mean_interval(&t.decode_rates_ts(), CONFIDENCE)?.high),
-    )
-    .shown(),
-    metric(
-        "itl_ms_p50",
-        "itl p50",
-        MS,
-        Lower,
-        "median gap between tokens of a sequence, pooled",
-        |t| at(itl_ms(t), 0.5),
-    ),
-    metric("itl_ms_p90", "itl p90", MS, Lower, "its 90th percentile; needs 29 gaps", |t| {
-        at(itl_ms(t), 0.9)
-    }),
-    metric("itl_ms_p99", "itl ms p99", MS, Lower, "its 99th percentile; needs 299 gaps", |t| {
-        at(itl_ms(t), 0.99)
-    })
-    .shown(),
-    metric(
-        "early_tokens",
-        "early",
-        Unit::Count,
-        Neither,
-        "generated while others were in their prompts; not in S_TG",
-        |t| t.samples.first().map(|s| s.early_tokens as f64),
-    ),
-    metric(
-        "drift",
-        "drift",
-        Unit::Ratio,
-        Neither,
-        "rate, last third of the repetitions against the first",
-        |t| stats::drift(&t.rates_ts()),
-    ),
-    metric("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {
-        Some(t.warmup.elapsed_ns.len() as f64)
-    }),
+    Metric::new(&PREFILL_RATE, Mean)
+        .named("speed_pp", "S_PP t/s")
+        .without_column()
+        .with_ends(Ends { infix: "_ci95", titles: None }),
+    Metric::new(&DECODE_RATE, Mean)
+        .named("speed_tg", "S_TG t/s")
+        .without_column()
+        .with_ends(Ends { infix: "_ci95", titles: Some(["S_TG from", "to t/s"]) }),
+    Metric::new(&ITL, Quantile(0.5)),
+    Metric::new(&ITL, Quantile(0.9)),
+    Metric::new(&ITL, Quantile(0.99)).named("itl_ms_p99", "itl ms p99").shown(),
+    Metric::new(&EARLY_TOKENS, Only),
+    DRIFT,
+    WARMUP_RUNS,
     ROOF_SHARE,
-    metric(
-        "peak_rss_bytes",
-        "peak RSS",
-        Unit::Bytes,
-        Lower,
-        "highest resident memory of the process",
-        |t| t.peak_rss_bytes.map(|bytes| bytes as f64),
-    )
-    .shown(),
+    PEAK_RSS,
 ];
 
-const ROOF_SHARE: Metric = metric(
-    "roof_share",
-    "% roof",
-    Unit::Ratio,
-    Higher,
-    "least time that reads and operations take on this machine, over the time taken",
-    Trial::roof_share,
-)
-.shown();
+/// What two throughput tests that ran in turn are compared by.
+pub const COMPARED: &[&Series] = &[&RATE, &TTFT, &TPOT];
 
-/// Time of one stage of loading.
-fn stage(trial: &Trial, name: &str) -> Option<f64> {
-    trial.model.load_ns.iter().find(|(stage, _)| stage == name).map(|(_, ns)| *ns as f64 / 1e6)
-}
+/// What two batches that ran in turn are compared by.
+pub const BATCH_COMPARED: &[&Series] = &[&PREFILL_RATE, &DECODE_RATE, &BATCH_RATE];
 
-use Better::{Higher, Lower, Neither};
-const MS: Unit = Unit::Milliseconds;
-const TPS: Unit = Unit::TokensPerSecond;
+const DRIFT: Metric = Metric::new(&RATE, Drift)
+    .named("drift", "drift")
+    .told("rate, last third of the repetitions against the first");
+const WARMUP_RUNS: Metric = Metric::new(&WARMUPS, Only);
+const ROOF_SHARE: Metric = Metric::new(&ROOF, Only).shown();
+const PEAK_RSS: Metric = Metric::new(&PEAK_MEMORY, Only).shown();
 
-const fn metric(
+const fn series(
     name: &'static str,
     title: &'static str,
     unit: Unit,
     better: Better,
     help: &'static str,
-    of: fn(&Trial) -> Option<f64>,
-) -> Metric {
-    Metric { name, title, unit, better, help, of, in_tables: false }
+    of: fn(&Trial) -> Vec<f64>,
+) -> Series {
+    Series { name, title, unit, better, help, of }
 }
 
-/// Time to first token of each repetition.
-pub(crate) fn ttft_ms(trial: &Trial) -> Vec<f64> {
-    trial.samples.iter().filter_map(|s| Some(s.ttft_ns? as f64 / 1e6)).collect()
-}
+/// Tokens a second of each repetition: prompt and generated ones together.
+pub const RATE: Series =
+    series("avg_ts", "t/s", TPS, Higher, "tokens a second of a repetition", Trial::rates_ts);
+
+/// The same of a batch, under llama-batched-bench's name.
+const BATCH_RATE: Series = Series { name: "speed", title: "S t/s", ..RATE };
+
+const PREFILL_RATE: Series = series(
+    "speed_pp",
+    "S_PP t/s",
+    TPS,
+    Higher,
+    "prompt tokens a second of a repetition",
+    Trial::prefill_rates_ts,
+);
+
+const DECODE_RATE: Series = series(
+    "speed_tg",
+    "S_TG t/s",
+    TPS,
+    Higher,
+    "generated tokens a second of a repetition",
+    Trial::decode_rates_ts,
+);
+
+/// Of each repetition that generates.
+const TTFT: Series = series(
+    "ttft_ms",
+    "ttft ms",
+    MS,
+    Lower,
+    "time to first token, from the start of computing",
+    |t| t.samples().iter().filter_map(|s| Some(s.ttft_ns? as f64 / 1e6)).collect(),
+);
 
 /// `(last − first) / (N − 1)` of each repetition with at least two tokens.
-pub(crate) fn tpot_ms(trial: &Trial) -> Vec<f64> {
-    let with_gaps = trial.samples.iter().filter(|s| !s.gaps_ns.is_empty());
-    with_gaps.map(|s| s.gaps_ns.iter().sum::<u64>() as f64 / s.gaps_ns.len() as f64 / 1e6).collect()
-}
+const TPOT: Series =
+    series("tpot_ms", "tpot ms", MS, Lower, "time per output token after the first", |t| {
+        let with_gaps = t.samples().iter().filter(|s| !s.gaps_ns.is_empty());
+        let mean_ns = |gaps: &[u64]| gaps.iter().sum::<u64>() as f64 / gaps.len() as f64;
+        with_gaps.map(|s| mean_ns(&s.gaps_ns) / 1e6).collect()
+    });
 
 /// Every gap between two tokens.
-fn itl_ms(trial: &Trial) -> Vec<f64> {
-    trial.samples.iter().flat_map(|s| &s.gaps_ns).map(|&ns| ns as f64 / 1e6).collect()
+const ITL: Series = series(
+    "itl_ms",
+    "itl",
+    MS,
+    Lower,
+    "gap between tokens of a sequence, pooled over repetitions",
+    |t| t.samples().iter().flat_map(|s| &s.gaps_ns).map(|&ns| ns as f64 / 1e6).collect(),
+);
+
+const WARMUPS: Series =
+    series("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {
+        vec![t.warmup.elapsed_ns.len() as f64]
+    });
+
+const WARMUP_DRIFT: Series = series(
+    "warmup_drift",
+    "left drift",
+    Unit::Ratio,
+    Neither,
+    "time, last warm-up run against the one before",
+    |t| one(t.warmup.drift()),
+);
+
+const CACHED_TOKENS: Series = series(
+    "cached_tokens",
+    "cached",
+    Unit::Count,
+    Neither,
+    "tokens found in the KV cache, not in the rate",
+    |t| one(t.samples().first().map(|s| s.cached_tokens as f64)),
+);
+
+const EARLY_TOKENS: Series = series(
+    "early_tokens",
+    "early",
+    Unit::Count,
+    Neither,
+    "generated while others were in their prompts; not in S_TG",
+    |t| one(t.samples().first().map(|s| s.early_tokens as f64)),
+);
+
+const ROOF: Series = series(
+    "roof_share",
+    "% roof",
+    Unit::Ratio,
+    Higher,
+    "least time that reads and operations take on this machine, over the time taken",
+    |t| one(t.roof_share()),
+);
+
+const LOAD: Series =
+    series("load_ms", "load ms", MS, Lower, "from opening the file to ready to compute", |t| {
+        let total: u64 = t.model.load_ns.iter().map(|(_, ns)| ns).sum();
+        one((total > 0).then_some(total as f64 / 1e6))
+    });
+const LOAD_MAP: Series = series(
+    "load_map_ms",
+    "map ms",
+    MS,
+    Lower,
+    "of that: opening, mapping and checking the file",
+    |t| load_stage(t, "map"),
+);
+const LOAD_PACK: Series =
+    series("load_pack_ms", "pack ms", MS, Lower, "of that: packing the weights", |t| {
+        load_stage(t, "pack")
+    });
+const LOAD_WARM: Series =
+    series("load_warm_ms", "warm ms", MS, Lower, "of that: the first token", |t| {
+        load_stage(t, "warm")
+    });
+
+const PEAK_MEMORY: Series = series(
+    "peak_rss_bytes",
+    "peak RSS",
+    Unit::Bytes,
+    Lower,
+    "highest resident memory of the process",
+    |t| one(t.peak_rss_bytes.map(|bytes| bytes as f64)),
+);
+
+/// Time of one stage of loading.
+fn load_stage(trial: &Trial, name: &str) -> Vec<f64> {
+    let found = trial.model.load_ns.iter().find(|(stage, _)| stage == name);
+    one(found.map(|(_, ns)| *ns as f64 / 1e6))
 }
 
-/// A percentile, where the sample supports it.
-fn at(mut values: Vec<f64>, p: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    stats::supported_quantile(&values, p, CONFIDENCE)
+fn one(value: Option<f64>) -> Vec<f64> {
+    value.into_iter().collect()
 }

@@ -4,131 +4,270 @@
 //! The text is cut to chunks of `n_ctx` tokens that do not overlap; a rest is left out. BOS
 //! replaces the first token of a chunk where the model wants one. The first half of a chunk is
 //! context; the tokens at n_ctx/2 + 1 … n_ctx − 1 are scored, each given all before it in its
-//! chunk. With their negative natural log-probabilities x₁ … xₙ:
-//!
-//! - perplexity = exp(mean x), its error = perplexity · √((mean x² − (mean x)²) / (n − 1)), as
-//!   llama.cpp prints them;
-//! - bits per byte = Σ x / ln 2 / bytes of text of the scored tokens: lm-eval's measure, which does
-//!   not depend on how the tokenizer cuts the text, taken over the scored half only, so that it
-//!   describes the same predictions.
+//! chunk. What the scores come to is in `record` ([`Scores`]).
 
-use crate::{BenchError, Experiment, Observer};
-use pacemark_backend::{Backend, TokenId};
-use std::f64::consts::LN_2;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment = Experiment {
-    name: "perplexity",
-    help: "how well the model predicts a text, llama.cpp's recipe",
+use crate::experiment::{Case, How, Subject, Text, mismatch};
+use crate::repeat::{CutShort, now_unix_s};
+use crate::{BenchError, Experiment, Grid, describe};
+use pacemark_record::env::{self, CpuTime};
+use pacemark_record::{
+    Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
 };
+use pacemark_report::{Document, Fact};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// How well the model predicts a text.
+pub struct Perplexity;
 
 /// How a text is cut.
-#[derive(Clone, Copy, Debug)]
-pub struct Perplexity {
+#[derive(Clone, Debug, Default)]
+pub struct Chunks {
     /// Tokens of a chunk; even, at least 4.
     pub n_ctx: usize,
     /// Chunks at most; `None` for all.
     pub max_chunks: Option<usize>,
+    /// Parameters that are recorded.
+    pub params: serde_json::Map<String, Value>,
 }
 
-/// What came out.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PerplexityResult {
-    /// Perplexity after each chunk; the last is that of all.
-    pub running: Vec<f64>,
-    /// Its standard error; absent with fewer than two scored tokens.
-    pub ppl_error: Option<f64>,
-    /// Bits per byte of text; absent if the scored tokens have no text.
-    pub bits_per_byte: Option<f64>,
-    /// Tokens scored.
-    pub n_scored: usize,
-    /// Tokens that went through the model: the last of a chunk predicts nothing and is not
-    /// computed.
-    pub n_computed: usize,
-    /// Bytes of text of the scored tokens.
-    pub n_bytes: usize,
-    /// Time within the backend.
-    pub elapsed: Duration,
-    /// Chunks that were to be scored; `running` is shorter after an interrupt.
-    pub n_chunks: usize,
-}
-
-impl PerplexityResult {
-    /// The perplexity of all chunks so far.
-    pub fn ppl(&self) -> Option<f64> {
-        self.running.last().copied()
+impl Experiment for Perplexity {
+    fn name(&self) -> &'static str {
+        "perplexity"
     }
 
-    /// Computed tokens per second.
-    pub fn rate_ts(&self) -> f64 {
-        self.n_computed as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    fn help(&self) -> &'static str {
+        "how well the model predicts a text, llama.cpp's recipe"
     }
-}
 
-impl Perplexity {
-    /// Scores `tokens`, the whole text with special tokens as the model adds them. `n_bytes` is the
-    /// length of a token's text. An interrupt returns what was measured until then, or
-    /// [`BenchError::Interrupted`] before the first chunk.
-    pub fn run(
+    /// A grid of tests has no text to be cut.
+    fn cases(&self, _: &Grid) -> Vec<Case> {
+        Vec::new()
+    }
+
+    /// An interrupt keeps the chunks until then.
+    fn measure(
         &self,
-        backend: &dyn Backend,
-        tokens: &[TokenId],
-        n_bytes: &dyn Fn(TokenId) -> usize,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-    ) -> Result<PerplexityResult, BenchError> {
-        let n_ctx = self.n_ctx;
-        if n_ctx < 4 || n_ctx % 2 == 1 {
-            return Err(BenchError::ChunkLength(n_ctx));
+        case: &Case,
+        subject: &mut Subject<'_>,
+        how: &mut How<'_>,
+    ) -> Result<Vec<Trial>, CutShort> {
+        let (Case::Chunks(chunks), Subject::Text(text)) = (case, subject) else {
+            return Err(mismatch(self));
+        };
+        let started_unix_s = now_unix_s();
+        let before = CpuTime::now();
+        let mut scores = Scores::default();
+        let result = score(chunks, text, how, &mut scores);
+        let trial = Trial {
+            experiment: self.name().to_owned(),
+            started_unix_s,
+            model: describe(&text.backend.info()),
+            params: chunks.params.clone(),
+            repetitions: scores.n_chunks as usize,
+            measured: Measured::Scores(scores),
+            peak_rss_bytes: env::peak_rss_bytes(),
+            steal_share: before
+                .zip(CpuTime::now())
+                .and_then(|(before, now)| before.steal_share_until(now)),
+            ..Trial::default()
+        };
+        match result {
+            Ok(()) => Ok(vec![trial]),
+            Err(error) if trial.measured.is_empty() => Err(CutShort { partial: Vec::new(), error }),
+            Err(error) => Err(CutShort { partial: vec![trial], error }),
         }
-        let n_chunks = (tokens.len() / n_ctx).min(self.max_chunks.unwrap_or(usize::MAX));
-        if n_chunks == 0 {
-            return Err(BenchError::TextTooShort { found: tokens.len(), n_ctx });
-        }
-        let bos = backend.info().bos;
-        let first = n_ctx / 2;
-        let mut result = PerplexityResult { n_chunks, ..PerplexityResult::default() };
-        let (mut sum, mut sum_of_squares) = (0.0, 0.0);
-        for chunk in tokens.chunks_exact(n_ctx).take(n_chunks) {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let mut chunk = chunk.to_vec();
-            chunk[0] = bos.unwrap_or(chunk[0]);
-            let started = Instant::now();
-            let scores = backend.score(&chunk, first)?;
-            result.elapsed += started.elapsed();
-            let expected = n_ctx - 1 - first;
-            if scores.len() != expected {
-                return Err(BenchError::TooFewTokens { expected, found: scores.len() });
-            }
-            for nll in scores.iter().map(|&logprob| -f64::from(logprob)) {
-                sum += nll;
-                sum_of_squares += nll * nll;
-            }
-            result.n_scored += expected;
-            result.n_computed += n_ctx - 1;
-            result.n_bytes += chunk[first + 1..].iter().map(|&token| n_bytes(token)).sum::<usize>();
-            let running = (sum / result.n_scored as f64).exp();
-            result.running.push(running);
-            observer.chunk(result.running.len(), n_chunks, running);
-        }
-        let n = result.n_scored as f64;
-        let Some(ppl) = result.ppl() else { return Err(BenchError::Interrupted) };
-        let variance = sum_of_squares / n - (sum / n).powi(2);
-        result.ppl_error = (n > 1.0).then(|| (variance.max(0.0) / (n - 1.0)).sqrt() * ppl);
-        result.bits_per_byte = (result.n_bytes > 0).then(|| sum / LN_2 / result.n_bytes as f64);
-        Ok(result)
     }
+
+    fn format(&self) -> &'static str {
+        "table"
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        METRICS
+    }
+
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// For people as llama.cpp prints it, then more; one object for programs.
+    fn document(&self, run: &Run, _: &[&'static str]) -> Document {
+        let scored = run.trials.iter().filter_map(|trial| Some((trial, trial.scores()?)));
+        let facts = scored.flat_map(|(trial, scores)| facts(run, trial, scores));
+        Document { facts: facts.collect(), ..Document::default() }
+    }
+}
+
+/// Scores chunk after chunk.
+fn score(
+    Chunks { n_ctx, max_chunks, .. }: &Chunks,
+    text: &Text<'_>,
+    how: &mut How<'_>,
+    scores: &mut Scores,
+) -> Result<(), BenchError> {
+    let (n_ctx, first) = (*n_ctx, *n_ctx / 2);
+    if n_ctx < 4 || n_ctx % 2 == 1 {
+        return Err(BenchError::ChunkLength(n_ctx));
+    }
+    let n_chunks = (text.tokens.len() / n_ctx).min(max_chunks.unwrap_or(usize::MAX));
+    if n_chunks == 0 {
+        return Err(BenchError::TextTooShort { found: text.tokens.len(), n_ctx });
+    }
+    let expected = n_ctx - 1 - first;
+    scores.n_ctx = n_ctx as u64;
+    scores.n_tokens = text.tokens.len() as u64;
+    scores.n_chunks = n_chunks as u64;
+    let bos = text.backend.info().bos;
+    let began = Instant::now();
+    for chunk in text.tokens.chunks_exact(n_ctx).take(n_chunks) {
+        if how.stop.load(Ordering::Relaxed) {
+            return Err(BenchError::Interrupted);
+        }
+        let mut chunk = chunk.to_vec();
+        chunk[0] = bos.unwrap_or(chunk[0]);
+        let started = Instant::now();
+        let logprobs = text.backend.score(&chunk, first)?;
+        let elapsed_ns = started.elapsed().as_nanos() as u64;
+        if logprobs.len() != expected {
+            return Err(BenchError::TooFewTokens { expected, found: logprobs.len() });
+        }
+        let n_bytes = chunk[first + 1..].iter().map(|&token| (text.n_bytes)(token) as u64).sum();
+        let n_computed = n_ctx as u64 - 1;
+        scores.chunks.push(Chunk { logprobs, n_bytes, n_computed, elapsed_ns });
+        how.observer.chunk(scores.chunks.len(), n_chunks, scores.ppl().unwrap_or(f64::NAN));
+        let Some(until) = how.repetitions.until else { continue };
+        let width = scores.ppl_interval().zip(scores.ppl());
+        let width = width.map(|(interval, ppl)| (interval.high - interval.low) / 2.0 / ppl);
+        if until.is_met(width) || began.elapsed() >= until.max_time {
+            scores.n_chunks = scores.chunks.len() as u64;
+            break;
+        }
+    }
+    Ok(())
+}
+
+const METRICS: &[Metric] = &[
+    Metric::new(&PPL, Statistic::Only)
+        .within(|t| t.scores()?.ppl_interval())
+        .with_ends(ENDS)
+        .shown(),
+    Metric::new(&PPL_ERROR, Statistic::Only),
+    Metric::new(&BITS_PER_BYTE, Statistic::Only)
+        .within(|t| t.scores()?.bits_per_byte_interval())
+        .with_ends(ENDS)
+        .shown(),
+    Metric::new(&RATE, Statistic::Only).shown(),
+];
+
+const ENDS: Ends = Ends { infix: "_ci95", titles: None };
+
+const PPL: Series = Series {
+    name: "ppl",
+    title: "PPL",
+    unit: Unit::Number,
+    better: Better::Lower,
+    help: "perplexity: e to the mean negative log-probability of the scored tokens",
+    of: |t| t.scores().and_then(Scores::ppl).into_iter().collect(),
+};
+
+const PPL_ERROR: Series = Series {
+    name: "ppl_error",
+    title: "error",
+    help: "its standard error over tokens, as llama.cpp prints it",
+    of: |t| t.scores().and_then(Scores::ppl_error).into_iter().collect(),
+    ..PPL
+};
+
+const BITS_PER_BYTE: Series = Series {
+    name: "bits_per_byte",
+    title: "bits/byte",
+    help: "bits per byte of text, which can be compared between tokenizers",
+    of: |t| t.scores().and_then(Scores::bits_per_byte).into_iter().collect(),
+    ..PPL
+};
+
+const RATE: Series = Series {
+    name: "rate_ts",
+    title: "t/s",
+    unit: Unit::TokensPerSecond,
+    better: Better::Higher,
+    help: "computed tokens a second",
+    of: |t| t.scores().map(Scores::rate_ts).into_iter().collect(),
+};
+
+fn facts(run: &Run, trial: &Trial, scores: &Scores) -> Vec<Fact> {
+    let digits =
+        |value: Option<f64>, n: usize| value.map_or("-".to_owned(), |value| format!("{value:.n$}"));
+    let param = |name: &str| trial.params.get(name).cloned().unwrap_or_default();
+    let (ppl, bits) = (scores.ppl_interval(), scores.bits_per_byte_interval());
+    let interval = match ppl {
+        Some(i) => format!(
+            "95 % interval, over {} chunks: {:.4} to {:.4}",
+            scores.chunks.len(),
+            i.low,
+            i.high
+        ),
+        None => "95 % interval: -, it takes 5 chunks".to_owned(),
+    };
+    let line = |text: String| Fact::told("", text);
+    vec![
+        line(format!(
+            "Final estimate: PPL = {} +/- {}",
+            digits(scores.ppl(), 4),
+            digits(scores.ppl_error(), 5)
+        )),
+        line(interval),
+        line(format!(
+            "bits per byte: {}, over {} tokens of {} bytes",
+            digits(scores.bits_per_byte(), 5),
+            scores.n_scored(),
+            scores.n_bytes()
+        )),
+        line(format!(
+            "{} tokens computed in {:.2} s: {:.2} t/s",
+            scores.n_computed(),
+            scores.elapsed_s(),
+            scores.rate_ts()
+        )),
+        Fact::value("ppl", scores.ppl()),
+        Fact::value("ppl_ci95_low", ppl.map(|i| i.low)),
+        Fact::value("ppl_ci95_high", ppl.map(|i| i.high)),
+        Fact::value("ppl_error", scores.ppl_error()),
+        Fact::value("bits_per_byte", scores.bits_per_byte()),
+        Fact::value("bits_per_byte_ci95_low", bits.map(|i| i.low)),
+        Fact::value("bits_per_byte_ci95_high", bits.map(|i| i.high)),
+        Fact::value("running", scores.running()),
+        Fact::value("n_tokens", scores.n_tokens),
+        Fact::value("n_ctx", scores.n_ctx),
+        Fact::value("type_k", param("type_k")),
+        Fact::value("type_v", param("type_v")),
+        Fact::value("kv_bytes_per_token", trial.model.kv_bytes_per_token),
+        Fact::value("n_chunks", scores.chunks.len()),
+        Fact::value("n_scored", scores.n_scored()),
+        Fact::value("n_bytes_scored", scores.n_bytes()),
+        Fact::value("n_computed", scores.n_computed()),
+        Fact::value("duration_s", scores.elapsed_s()),
+        Fact::value("rate_ts", scores.rate_ts()),
+        Fact::value("model", trial.model.path.as_str()),
+        Fact::value("model_type", trial.model.model_type.as_str()),
+        Fact::value("isa", trial.model.isa.as_str()),
+        Fact::value("n_threads", param("n_threads")),
+        Fact::value("steal_share", trial.steal_share),
+        Fact::value("env", json!(run.env)),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Silent;
-    use pacemark_backend::{BackendError, BackendInfo, Capabilities, EventStream, GenerateRequest};
+    use crate::{Repetitions, Silent, Until};
+    use pacemark_backend::{
+        Backend, BackendError, BackendInfo, Capabilities, EventStream, GenerateRequest, TokenId,
+    };
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
 
     /// Gives token t the log-probability −t / 10, and checks what it is asked.
     struct Scorer {
@@ -151,35 +290,55 @@ mod tests {
         }
     }
 
-    static RUNNING: AtomicBool = AtomicBool::new(false);
-
     fn run(
         tokens: &[TokenId],
         n_ctx: usize,
         max_chunks: Option<usize>,
-    ) -> Result<PerplexityResult, BenchError> {
-        let experiment = Perplexity { n_ctx, max_chunks };
-        experiment.run(&Scorer { bos: Some(0) }, tokens, &|t| t as usize, &mut Silent, &RUNNING)
+    ) -> Result<Scores, BenchError> {
+        measured(tokens, n_ctx, max_chunks, None, &AtomicBool::new(false)).map_err(|cut| cut.error)
+    }
+
+    fn measured(
+        tokens: &[TokenId],
+        n_ctx: usize,
+        max_chunks: Option<usize>,
+        until: Option<Until>,
+        stop: &AtomicBool,
+    ) -> Result<Scores, CutShort> {
+        let case = Case::Chunks(Chunks { n_ctx, max_chunks, ..Chunks::default() });
+        let backend = Scorer { bos: Some(0) };
+        let text = Text { backend: &backend, tokens, n_bytes: &|t| t as usize };
+        let mut how = How {
+            repetitions: Repetitions { least: 1, until },
+            warmup: false,
+            seed: 0,
+            observer: &mut Silent,
+            stop,
+        };
+        let trials = Perplexity.measure(&case, &mut Subject::Text(text), &mut how)?;
+        Ok(trials[0].scores().unwrap().clone())
     }
 
     #[test]
-    fn two_chunks_by_hand() {
+    fn the_second_half_of_each_chunk_is_scored() {
         // Chunks of 6: scored are the tokens 4 and 5 of each, so 5, 7 and 9, 11 tenths; the rest of
         // one token is left out.
         let tokens = [1, 1, 1, 1, 5, 7, 1, 1, 1, 1, 9, 11, 3];
-        let result = run(&tokens, 6, None).unwrap();
-        assert_eq!(
-            (result.n_scored, result.n_computed, result.n_bytes, result.n_chunks),
-            (4, 10, 32, 2)
-        );
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
-        close(result.running[0], 0.6_f64.exp());
-        close(result.running[1], 0.8_f64.exp());
-        // mean 0.8, mean of squares (0.25 + 0.49 + 0.81 + 1.21) / 4 = 0.69; √((0.69 − 0.64) / 3) ·
-        // e^0.8.
-        close(result.ppl_error.unwrap(), (0.05_f64 / 3.0).sqrt() * 0.8_f64.exp());
-        close(result.bits_per_byte.unwrap(), 3.2 / LN_2 / 32.0);
-        assert_eq!(run(&tokens, 6, Some(1)).unwrap().running.len(), 1);
+        let scores = run(&tokens, 6, None).unwrap();
+        let logprobs: Vec<&[f32]> = scores.chunks.iter().map(|chunk| &chunk.logprobs[..]).collect();
+        assert_eq!(logprobs, [[-0.5, -0.7], [-0.9, -1.1]]);
+        assert_eq!((scores.n_computed(), scores.n_bytes(), scores.n_chunks), (10, 32, 2));
+        assert_eq!(run(&tokens, 6, Some(1)).unwrap().chunks.len(), 1);
+    }
+
+    #[test]
+    fn chunks_end_when_the_perplexity_is_known() {
+        let until = |relative| Some(Until { relative, max_time: Duration::MAX });
+        let running = AtomicBool::new(false);
+        let alike = |until| measured(&[3; 48], 4, None, until, &running).unwrap().chunks.len();
+        assert_eq!(alike(until(0.02)), 5, "five chunks make an interval, of no width here");
+        let none = Some(Until { relative: 1e-9, max_time: Duration::ZERO });
+        assert_eq!((alike(none), alike(None)), (1, 12));
     }
 
     #[test]
@@ -187,10 +346,7 @@ mod tests {
         assert_eq!(run(&[1; 5], 6, None), Err(BenchError::TextTooShort { found: 5, n_ctx: 6 }));
         assert_eq!(run(&[1; 50], 7, None), Err(BenchError::ChunkLength(7)));
         assert_eq!(run(&[1; 50], 2, None), Err(BenchError::ChunkLength(2)));
-        let interrupted = AtomicBool::new(true);
-        let experiment = Perplexity { n_ctx: 4, max_chunks: None };
-        let result =
-            experiment.run(&Scorer { bos: None }, &[1; 8], &|_| 1, &mut Silent, &interrupted);
-        assert_eq!(result, Err(BenchError::Interrupted));
+        let cut = measured(&[1; 8], 4, None, None, &AtomicBool::new(true)).unwrap_err();
+        assert!(cut.error == BenchError::Interrupted && cut.partial.is_empty());
     }
 }

@@ -5,20 +5,92 @@
 //! decides the order, which is up in one round and down in the next, so that what slows the machine
 //! meets neighbours alike (metrics.md, rule 7).
 
-use crate::{BenchError, Experiment, Params, Phase};
-use crate::{Observer, repeat::CutShort};
+use crate::experiment::{Case, How, Subject, mismatch};
+use crate::repeat::{CutShort, now_unix_s};
+use crate::{BenchError, Experiment, Grid, Phase};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::CpuTime;
-use pacemark_record::{Model, STAGES_EXPERIMENT, Sample, Trial, Warmup};
-use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment = Experiment {
-    name: STAGES_EXPERIMENT,
-    help: "the serving stack, layer by layer, and what each layer costs",
+use pacemark_record::{
+    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, Target, Trial, Warmup, stage_figures,
 };
+use pacemark_report::Document;
+use pacemark_report::layout::stages as table;
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// The serving stack, layer by layer.
+pub struct Stages;
+
+impl Experiment for Stages {
+    fn name(&self) -> &'static str {
+        STAGES_EXPERIMENT
+    }
+
+    fn help(&self) -> &'static str {
+        "the serving stack, layer by layer, and what each layer costs"
+    }
+
+    /// A grid of tests has no stages.
+    fn cases(&self, _: &Grid) -> Vec<Case> {
+        Vec::new()
+    }
+
+    /// A trial for each stage, with the calls through each layer of its last run.
+    fn measure(
+        &self,
+        case: &Case,
+        subject: &mut Subject<'_>,
+        how: &mut How<'_>,
+    ) -> Result<Vec<Trial>, CutShort> {
+        let (Case::Climb(climb), Subject::Ladder(ladder, model)) = (case, subject) else {
+            return Err(mismatch(self));
+        };
+        let mut trials: Vec<Trial> =
+            climb.stages.iter().map(|&stage| climb.trial(stage, model)).collect();
+        let before = CpuTime::now();
+        let result = climb.rounds(*ladder, &mut trials, how);
+        let steal_share =
+            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
+        match result {
+            Ok(()) => Ok(trials),
+            Err(error) => {
+                trials.retain(|trial| !trial.measured.is_empty());
+                Err(CutShort { partial: trials, error })
+            }
+        }
+    }
+
+    fn format(&self) -> &'static str {
+        "table"
+    }
+
+    /// What the stages are figured from stands in several trials: see [`stage_figures`].
+    fn metrics(&self) -> &'static [Metric] {
+        &[]
+    }
+
+    fn streams(&self) -> bool {
+        false
+    }
+
+    fn document(&self, run: &Run, _: &[&'static str]) -> Document {
+        let target = target(run);
+        table(run, &stage_figures(&run.trials, target), target)
+    }
+}
+
+/// What the stages of a run are held to.
+pub fn target(run: &Run) -> Target {
+    let of = |trial: &Trial| {
+        let target = trial.params.get("target")?;
+        let share = target.get("share").and_then(|share| share.as_f64()).map(Target::Share);
+        let rate = || target.get("tokens_per_second")?.as_f64().map(Target::TokensPerSecond);
+        share.or_else(rate)
+    };
+    run.trials.first().and_then(of).unwrap_or(Target::Share(0.8))
+}
 
 /// A stage of the ladder; its number is its place in [`STAGES`].
 pub struct Stage {
@@ -64,14 +136,12 @@ pub trait Ladder {
     fn climb(&mut self, stage: usize, seed: u64) -> Result<Duration, BackendError>;
 }
 
-/// What is run, and how often.
+/// What is run through each stage.
 #[derive(Clone, Debug)]
-pub struct Stages {
+pub struct Climb {
     /// Numbers of the stages, ascending.
     pub stages: Vec<usize>,
-    /// Counted rounds; each runs every stage once.
-    pub rounds: usize,
-    /// Rounds before them.
+    /// Rounds before those that are counted; each runs every stage once.
     pub warmup_rounds: usize,
     /// Requests of a run.
     pub n_requests: usize,
@@ -81,74 +151,69 @@ pub struct Stages {
     pub n_prompt_tokens: usize,
     /// Tokens that each request generates.
     pub n_gen_tokens: usize,
-    /// Start of the seeds.
-    pub seed: u64,
+    /// What each stage is to reach.
+    pub target: Target,
 }
 
-impl Stages {
-    /// Measures the ladder: a trial for each stage, with the calls through each layer of its last
-    /// run in `calls`.
-    pub fn run(
-        &self,
-        ladder: &mut dyn Ladder,
-        model: &Model,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
-    ) -> Result<Vec<Trial>, CutShort> {
-        let mut trials: Vec<Trial> =
-            self.stages.iter().map(|&stage| self.trial(stage, model)).collect();
-        let before = CpuTime::now();
-        let result = self.rounds(ladder, &mut trials, observer, stop);
-        let steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
-        trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
-        match result {
-            Ok(()) => Ok(trials),
-            Err(error) => {
-                trials.retain(|trial| !trial.samples.is_empty());
-                Err(CutShort { partial: trials, error })
-            }
-        }
-    }
-
+impl Climb {
     fn rounds(
         &self,
         ladder: &mut dyn Ladder,
         trials: &mut [Trial],
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
+        how: &mut How<'_>,
     ) -> Result<(), BenchError> {
-        for round in 0..self.warmup_rounds + self.rounds {
+        let mut began = Instant::now();
+        for round in 0.. {
+            let counted = round >= self.warmup_rounds;
+            if round == self.warmup_rounds {
+                began = Instant::now();
+            }
+            let rates: Vec<Vec<f64>> = trials.iter().map(Trial::generated_rates_ts).collect();
+            if counted && how.repetitions.are_enough(&rates, began.elapsed()) {
+                trials.iter_mut().for_each(|trial| trial.repetitions = trial.samples().len());
+                break;
+            }
             let mut order: Vec<usize> = (0..trials.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
             }
-            let counted = round.checked_sub(self.warmup_rounds);
             for (at, place) in order.into_iter().enumerate() {
-                let stage = self.stages[place];
-                observer.turn(STAGES[stage].name);
-                observer
-                    .phase(counted.map_or(Phase::Warmup(round + 1), |counted| {
-                        Phase::Repetition(counted + 1)
-                    }));
-                let calls = layer::calls();
-                let seed = self.seed.wrapping_add((round * trials.len() + at) as u64);
-                let elapsed_ns = ladder.climb(stage, seed)?.as_nanos() as u64;
-                if stop.load(Ordering::Relaxed) {
-                    return Err(BenchError::Interrupted);
-                }
-                let trial = &mut trials[place];
-                let calls: Vec<u64> =
-                    layer::calls().iter().zip(calls).map(|(now, before)| now - before).collect();
-                trial.params.insert("calls".into(), json!(calls));
-                match counted {
-                    None => trial.warmup.elapsed_ns.push(elapsed_ns),
-                    Some(_) => {
-                        let sample = Sample { elapsed_ns, ..Sample::default() };
-                        observer.sample(&sample);
-                        trial.samples.push(sample);
-                    }
-                }
+                let seed = how.seed.wrapping_add((round * trials.len() + at) as u64);
+                self.run(ladder, (round, self.stages[place]), &mut trials[place], seed, how)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One stage of one round.
+    fn run(
+        &self,
+        ladder: &mut dyn Ladder,
+        (round, stage): (usize, usize),
+        trial: &mut Trial,
+        seed: u64,
+        how: &mut How<'_>,
+    ) -> Result<(), BenchError> {
+        let counted = round.checked_sub(self.warmup_rounds);
+        how.observer.turn(STAGES[stage].name);
+        how.observer.phase(
+            counted.map_or(Phase::Warmup(round + 1), |counted| Phase::Repetition(counted + 1)),
+        );
+        let before = layer::calls();
+        let elapsed_ns = ladder.climb(stage, seed)?.as_nanos() as u64;
+        if how.stop.load(Ordering::Relaxed) {
+            return Err(BenchError::Interrupted);
+        }
+        let through = layer::calls().iter().zip(before).map(|(now, before)| now - before).collect();
+        if counted.is_none() {
+            trial.warmup.elapsed_ns.push(elapsed_ns);
+        }
+        if let Measured::Ladder { samples, calls, .. } = &mut trial.measured {
+            *calls = through;
+            if counted.is_some() {
+                let sample = Sample { elapsed_ns, ..Sample::default() };
+                how.observer.sample(&sample);
+                samples.push(sample);
             }
         }
         Ok(())
@@ -156,23 +221,28 @@ impl Stages {
 
     fn trial(&self, stage: usize, model: &Model) -> Trial {
         let params = json!({
-            "stage": stage,
-            "name": STAGES[stage].name,
             "n_requests": self.n_requests,
             "concurrency": self.concurrency,
             "n_prompt_tokens": self.n_prompt_tokens,
             "n_gen_tokens": self.n_gen_tokens,
+            "target": match self.target {
+                Target::Share(share) => json!({ "share": share }),
+                Target::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
+            },
         });
         let n_tokens = (self.n_requests * (self.n_prompt_tokens + self.n_gen_tokens)) as u64;
         Trial {
             experiment: STAGES_EXPERIMENT.to_owned(),
-            started_unix_s: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            started_unix_s: now_unix_s(),
             model: model.clone(),
-            params: params.as_object().cloned().unwrap_or_else(Params::new),
+            params: params.as_object().cloned().unwrap_or_default(),
             warmup: Warmup { n_tokens, ..Warmup::default() },
-            repetitions: self.rounds,
+            measured: Measured::Ladder {
+                stage: stage as u64,
+                name: STAGES[stage].name.to_owned(),
+                samples: Vec::new(),
+                calls: Vec::new(),
+            },
             ..Trial::default()
         }
     }
@@ -181,7 +251,8 @@ impl Stages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Silent;
+    use crate::{Repetitions, Silent};
+    use std::sync::atomic::AtomicBool;
 
     /// Notes what was asked of it; fails in the run of that number.
     struct Notes {
@@ -199,43 +270,55 @@ mod tests {
         }
     }
 
-    fn stages() -> Stages {
-        Stages {
+    fn climb(fails_at: usize, stop: bool) -> (Result<Vec<Trial>, CutShort>, Notes) {
+        let case = Case::Climb(Climb {
             stages: vec![0, 4, 9],
-            rounds: 2,
             warmup_rounds: 1,
             n_requests: 4,
             concurrency: 2,
             n_prompt_tokens: 8,
             n_gen_tokens: 5,
+            target: Target::Share(0.5),
+        });
+        let mut ladder = Notes { runs: Vec::new(), fails_at };
+        let model = Model::default();
+        let mut how = How {
+            repetitions: Repetitions::exactly(2),
+            warmup: true,
             seed: 100,
-        }
+            observer: &mut Silent,
+            stop: &AtomicBool::new(stop),
+        };
+        let result = Stages.measure(&case, &mut Subject::Ladder(&mut ladder, &model), &mut how);
+        (result, ladder)
     }
 
     #[test]
     fn rounds_go_up_and_down_and_no_seed_comes_twice() {
-        let mut ladder = Notes { runs: Vec::new(), fails_at: 0 };
-        let trials = stages()
-            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false))
-            .unwrap();
+        let (trials, ladder) = climb(0, false);
+        let trials = trials.unwrap();
         let order: Vec<usize> = ladder.runs.iter().map(|run| run.0).collect();
         assert_eq!(order, [0, 4, 9, 9, 4, 0, 0, 4, 9]);
         assert!(ladder.runs.iter().zip(100..).all(|(run, seed)| run.1 == seed));
         assert_eq!(trials.len(), 3);
-        assert!(trials.iter().all(|t| t.samples.len() == 2 && t.warmup.elapsed_ns.len() == 1));
-        assert_eq!((trials[2].count("stage"), trials[2].samples[0].elapsed_ns), (9, 19_000_000));
+        assert!(trials.iter().all(|t| t.samples().len() == 2 && t.warmup.elapsed_ns.len() == 1));
+        assert_eq!(trials[2].stage().unwrap().0, 9);
+        assert_eq!(trials[2].samples()[0].elapsed_ns, 19_000_000);
     }
 
     #[test]
     fn what_was_measured_is_kept() {
-        let mut ladder = Notes { runs: Vec::new(), fails_at: 6 };
-        let cut = stages()
-            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(false))
-            .unwrap_err();
-        assert_eq!(cut.partial.iter().map(|t| t.count("stage")).collect::<Vec<_>>(), [4, 9]);
-        let stopped = stages()
-            .run(&mut ladder, &Model::default(), &mut Silent, &AtomicBool::new(true))
-            .unwrap_err();
+        let cut = climb(6, false).0.unwrap_err();
+        let stages: Vec<u64> = cut.partial.iter().map(|t| t.stage().unwrap().0).collect();
+        assert_eq!(stages, [4, 9]);
+        let stopped = climb(0, true).0.unwrap_err();
         assert!(matches!(stopped.error, BenchError::Interrupted) && stopped.partial.is_empty());
+    }
+
+    #[test]
+    fn the_target_is_part_of_the_record() {
+        let run = |trials| Run { trials, ..Run::default() };
+        assert_eq!(target(&run(climb(0, false).0.unwrap())), Target::Share(0.5));
+        assert_eq!(target(&run(Vec::new())), Target::Share(0.8));
     }
 }

@@ -9,6 +9,7 @@ mod tell;
 
 mod commands;
 mod exit;
+mod experiments;
 mod hub;
 mod input;
 mod interrupt;
@@ -16,6 +17,7 @@ mod machine;
 mod output;
 mod process;
 mod template;
+mod until;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -124,7 +124,7 @@ fn record_and_chart_are_written() {
     ];
     assert_eq!(stages(&arguments).status.code(), Some(3), "two rounds show no target to be met");
     let run = pacemark_record::Run::from_json(&std::fs::read_to_string(&record).unwrap()).unwrap();
-    assert_eq!(run.trials.iter().map(|trial| trial.samples.len()).collect::<Vec<_>>(), [2, 2]);
+    assert_eq!(run.trials.iter().map(|trial| trial.samples().len()).collect::<Vec<_>>(), [2, 2]);
     assert!(std::fs::read_to_string(&chart).unwrap().starts_with("<svg"));
     std::fs::remove_dir_all(folder).unwrap();
 }

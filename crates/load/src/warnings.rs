@@ -15,14 +15,12 @@ const CACHED: f64 = 0.01;
 /// Sentences, none where all is well.
 pub fn warnings(trial: &Trial) -> Vec<String> {
     let mut found = Vec::new();
-    let n = trial.requests.len();
+    let n = trial.requests().len();
     let answered = trial.answered().count();
-    if trial.cut_requests > 0 {
-        let requests = if trial.cut_requests == 1 { "request" } else { "requests" };
-        found.push(format!(
-            "interrupted: {} {requests} in flight given up and not counted",
-            trial.cut_requests
-        ));
+    let n_cut = trial.load().map_or(0, |load| load.cut_requests);
+    if n_cut > 0 {
+        let requests = if n_cut == 1 { "request" } else { "requests" };
+        found.push(format!("interrupted: {n_cut} {requests} in flight given up and not counted"));
     }
     if trial.params.get("insecure").is_some_and(|insecure| insecure == true) {
         found.push(
@@ -33,7 +31,7 @@ pub fn warnings(trial: &Trial) -> Vec<String> {
     for (kind, (count, example)) in trial.failures() {
         found.push(format!("{count} of {n} requests failed: {}, e.g. {example}", kind.name()));
     }
-    let resent = trial.requests.iter().filter(|request| request.resent_ns.is_some()).count();
+    let resent = trial.requests().iter().filter(|request| request.resent_ns.is_some()).count();
     if resent > 0 {
         found.push(format!(
             "{resent} of {n} requests were sent once more, on a new connection: the server had closed theirs without a byte of an \
@@ -143,7 +141,8 @@ fn steady(trial: &Trial) -> Option<String> {
 
 fn client(trial: &Trial) -> Vec<String> {
     let mut found = Vec::new();
-    let Some(client) = &trial.client else { return found };
+    let Some(load) = trial.load() else { return found };
+    let Some(client) = &load.client else { return found };
     if client.cpu_share() > BUSY {
         found.push(format!(
             "the client used {:.0} % of a processor: it may be what is measured",
@@ -162,17 +161,17 @@ fn client(trial: &Trial) -> Vec<String> {
             lag / 1e6
         ));
     }
-    if trial.unsent_requests > 0 {
+    if load.unsent_requests > 0 {
         found.push(format!(
             "{} requests were due and never sent, since --max-in-flight held them back until the end: no limit counts as kept for them",
-            trial.unsent_requests
+            load.unsent_requests
         ));
     }
-    let held = trial.requests.iter().filter(|request| request.held_back).count();
+    let held = trial.requests().iter().filter(|request| request.held_back).count();
     if held > 0 {
         found.push(format!(
             "{held} of {} requests were held back by --max-in-flight: the load was less than asked for",
-            trial.requests.len()
+            trial.requests().len()
         ));
     }
     found
@@ -181,10 +180,10 @@ fn client(trial: &Trial) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_record::Client;
+    use pacemark_record::{Client, Measured, Requests};
 
     fn told(requests: Vec<Request>) -> Option<String> {
-        let mut trial = Trial { requests, ..Trial::default() };
+        let mut trial = Trial { measured: requests.into(), ..Trial::default() };
         trial.params.insert("cache".into(), "cold".into());
         warnings(&trial).into_iter().find(|note| note.contains("in its cache"))
     }
@@ -194,7 +193,8 @@ mod tests {
         let said = |cpu_ns, lag_ms: u64, requests: Vec<Request>| {
             let lag_ns = vec![lag_ms * 1_000_000; 299];
             let client = Client { cpu_ns, wall_ns: 1_000_000_000, lag_ns, ..Client::default() };
-            let trial = Trial { client: Some(client), requests, ..Trial::default() };
+            let load = Requests { client: Some(client), requests, ..Requests::default() };
+            let trial = Trial { measured: Measured::Requests(load), ..Trial::default() };
             super::client(&trial).join("; ")
         };
         assert_eq!(said(500_000_000, 2, vec![Request::default()]), "");
@@ -220,7 +220,8 @@ mod tests {
             prompt_tokens: Some(8),
             ..Request::default()
         };
-        let mut trial = Trial { requests: vec![request.clone(), request], ..Trial::default() };
+        let mut trial =
+            Trial { measured: vec![request.clone(), request].into(), ..Trial::default() };
         let said = warnings(&trial).join("; ");
         for part in [
             "2 of 2 answers have another number of tokens (by usage) than asked for",
@@ -230,7 +231,7 @@ mod tests {
         ] {
             assert!(said.contains(part), "{said}");
         }
-        for request in &mut trial.requests {
+        for request in &mut trial.load_mut().unwrap().requests {
             (request.output_usage, request.output_tokenized) = (Some(3), Some(3));
             (request.output_wanted, request.prompt_usage) = (Some(3), Some(8));
         }

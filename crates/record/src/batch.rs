@@ -30,7 +30,7 @@ impl Trial {
     pub fn batch_times(&self) -> Option<BatchTimes> {
         let mean = |of: fn(&Sample) -> u64| {
             stats::mean(
-                &self.samples.iter().map(|sample| of(sample) as f64 / 1e9).collect::<Vec<_>>(),
+                &self.samples().iter().map(|sample| of(sample) as f64 / 1e9).collect::<Vec<_>>(),
             )
         };
         let (t_pp, t_tg, t) = (mean(prefill_ns)?, mean(decode_ns)?, mean(|s| s.elapsed_ns)?);
@@ -50,13 +50,13 @@ impl Trial {
     /// Prompt tokens a second of each repetition.
     pub fn prefill_rates_ts(&self) -> Vec<f64> {
         let n = (self.n_parallel() * self.count("n_prompt")) as f64;
-        self.samples.iter().map(|s| 1e9 * n / prefill_ns(s).max(1) as f64).collect()
+        self.samples().iter().map(|s| 1e9 * n / prefill_ns(s).max(1) as f64).collect()
     }
 
     /// Generated tokens a second of each repetition; empty where none are generated.
     pub fn decode_rates_ts(&self) -> Vec<f64> {
         let n = self.n_parallel() * self.count("n_gen");
-        let timed = self.samples.iter().filter(|s| n > s.early_tokens);
+        let timed = self.samples().iter().filter(|s| n > s.early_tokens);
         timed.map(|s| 1e9 * (n - s.early_tokens) as f64 / decode_ns(s).max(1) as f64).collect()
     }
 }

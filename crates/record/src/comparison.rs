@@ -1,28 +1,16 @@
 //! What a comparison of two trials says (metrics.md, rule 7).
 
 use crate::stats::{CONFIDENCE, PAIRED_RATIO, paired_ratio};
-use crate::{Better, Trial};
+use crate::{Better, Series, Trial};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-/// A figure that two trials are compared by: one value for each repetition.
-pub struct Compared {
-    /// Its name with its unit last.
-    pub name: &'static str,
-    /// Heading in tables for reading.
-    pub title: &'static str,
-    /// Which way is better.
-    pub better: Better,
-    /// The values in order of the repetitions; empty where the trial has none.
-    pub each: fn(&Trial) -> Vec<f64>,
-}
 
 /// One figure of one test, first against second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// [`Compared::name`].
+    /// [`Series::name`].
     pub metric: &'static str,
-    /// [`Compared::title`].
+    /// [`Series::title`].
     #[serde(skip)]
     pub title: &'static str,
     /// Who is above the line of the ratio.
@@ -63,12 +51,12 @@ pub enum Verdict {
     TooFewPairs,
 }
 
-/// Compares two trials that were measured in turn, by `figure`. `None` where either has no such
-/// figure.
-pub fn compare(first: &Trial, second: &Trial, figure: &Compared) -> Option<Comparison> {
-    let found = paired_ratio(&(figure.each)(first), &(figure.each)(second), CONFIDENCE)?;
+/// Compares two trials that were measured in turn, by `series`, pair by pair. `None` where either has no
+/// such values.
+pub fn compare(first: &Trial, second: &Trial, series: &Series) -> Option<Comparison> {
+    let found = paired_ratio(&(series.of)(first), &(series.of)(second), CONFIDENCE)?;
     // In the direction of better: above 1 is faster.
-    let sides = found.interval.map(|i| match figure.better {
+    let sides = found.interval.map(|i| match series.better {
         Better::Lower => (1.0 / i.high, 1.0 / i.low),
         Better::Higher | Better::Neither => (i.low, i.high),
     });
@@ -84,8 +72,8 @@ pub fn compare(first: &Trial, second: &Trial, figure: &Compared) -> Option<Compa
         b += " (2)";
     }
     Some(Comparison {
-        metric: figure.name,
-        title: figure.title,
+        metric: series.name,
+        title: series.title,
         first: a,
         second: b,
         ratio: found.ratio,
@@ -102,23 +90,27 @@ pub fn compare(first: &Trial, second: &Trial, figure: &Compared) -> Option<Compa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sample;
+    use crate::{Sample, Unit};
 
     fn trial(backend: &str, elapsed_ns: &[u64]) -> Trial {
         let mut trial = Trial::default();
         trial.model.backend = backend.to_owned();
-        trial.samples = elapsed_ns
-            .iter()
-            .map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() })
-            .collect();
+        let sample = |&elapsed_ns| Sample { elapsed_ns, ..Sample::default() };
+        trial.measured = elapsed_ns.iter().map(sample).collect::<Vec<_>>().into();
         trial
     }
 
     #[test]
     fn the_verdict_follows_the_interval_and_the_direction() {
-        let each = |t: &Trial| t.samples.iter().map(|s| s.elapsed_ns as f64).collect();
-        let time = Compared { name: "time_ms", title: "time", better: Better::Lower, each };
-        let rate = Compared { name: "rate", title: "rate", better: Better::Higher, each };
+        let time = Series {
+            name: "time_ms",
+            title: "time",
+            unit: Unit::Milliseconds,
+            better: Better::Lower,
+            help: "",
+            of: |t| t.samples().iter().map(|s| s.elapsed_ns as f64).collect(),
+        };
+        let rate = Series { name: "rate", title: "rate", better: Better::Higher, ..time };
         let (fast, slow) = (
             trial("a", &[100, 101, 99, 100, 102, 98]),
             trial("b", &[200, 203, 198, 199, 204, 197]),

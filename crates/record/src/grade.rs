@@ -153,14 +153,14 @@ mod tests {
             output_usage: Some(5),
             ..Request::default()
         };
-        let mut trial = Trial { requests: vec![request; 6], ..Trial::default() };
+        let mut trial = Trial { measured: vec![request; 6].into(), ..Trial::default() };
         assert_eq!(
             trial.grade(),
             Some(Grade { name: "good", tokens_per_second: 40.0, ttft_ms: 250.0 })
         );
         trial.params.insert("grades".into(), "30/300,20/400,10/800,5/1500".into());
         assert_eq!(trial.grade().map(|grade| grade.name), Some("excellent"));
-        trial.requests.truncate(5);
+        trial.load_mut().unwrap().requests.truncate(5);
         assert_eq!(trial.grade(), None, "five requests bound no median");
     }
 }

@@ -8,28 +8,34 @@
 
 mod batch;
 mod comparison;
+mod earlier;
 pub mod env;
 mod grade;
 pub mod host;
 mod load;
-pub mod metric;
+mod measured;
+mod metric;
 mod request;
 pub mod rng;
 mod roof;
 mod schema;
+mod scores;
 mod slo;
 mod stages;
 pub mod stats;
 mod steady;
 
 pub use batch::BatchTimes;
-pub use comparison::{Compared, Comparison, Verdict, compare};
+pub use comparison::{Comparison, Verdict, compare};
 pub use grade::{Grade, Grades};
 pub use load::{Disagreement, LOAD_EXPERIMENT};
-pub use metric::{Better, Metric, Unit};
+pub use measured::{Chunk, Measured, Requests, Sample, Scores};
+pub use metric::{
+    Better, Ends, Figure, Metric, MetricColumn, Part, Series, Statistic, Unit, column, figures,
+};
 pub use request::{Client, Failure, FailureKind, Request, TokenSource};
 pub use roof::{Operations, Roof};
-pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Sample, Trial, Warmup, test_name};
-pub use slo::{Figure, Limit, LimitResult, LimitVerdict, Slo};
+pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Trial, Warmup, test_name};
+pub use slo::{Limit, LimitResult, LimitVerdict, Limited, Slo};
 pub use stages::{STAGES_EXPERIMENT, StageFigures, StageVerdict, Target, stage_figures};
 pub use steady::{Steady, SteadyVerdict};

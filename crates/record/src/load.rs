@@ -24,7 +24,7 @@ pub struct Disagreement {
 impl Trial {
     /// Requests that were answered in full.
     pub fn answered(&self) -> impl Iterator<Item = &Request> {
-        self.requests.iter().filter(|request| request.is_ok())
+        self.requests().iter().filter(|request| request.is_ok())
     }
 
     /// Who counted the tokens of all answers.
@@ -56,12 +56,12 @@ impl Trial {
     /// First send → last token or failure: what `total` rates divide by. `None` where nothing was
     /// sent.
     pub fn load_duration_ns(&self) -> Option<u64> {
-        let first = self.requests.iter().map(|request| request.sent_ns).min()?;
+        let first = self.requests().iter().map(|request| request.sent_ns).min()?;
         let end = |request: &Request| match request.chunks_ns.last() {
             Some(last) if request.is_ok() => *last,
             _ => request.end_ns,
         };
-        let last = self.requests.iter().map(end).max()?;
+        let last = self.requests().iter().map(end).max()?;
         Some(last.saturating_sub(first)).filter(|ns| *ns > 0)
     }
 
@@ -99,13 +99,13 @@ impl Trial {
     /// Requests that met every limit; `None` without limits.
     pub fn n_good(&self) -> Option<usize> {
         let (slo, source) = (self.slo()?, self.token_source());
-        Some(self.requests.iter().filter(|request| slo.is_met_by(request, source)).count())
+        Some(self.requests().iter().filter(|request| slo.is_met_by(request, source)).count())
     }
 
     /// Failures by kind: how many, and what one of them said.
     pub fn failures(&self) -> BTreeMap<FailureKind, (u64, &str)> {
         let mut found = BTreeMap::new();
-        for failure in self.requests.iter().filter_map(|request| request.failure.as_ref()) {
+        for failure in self.requests().iter().filter_map(|request| request.failure.as_ref()) {
             found.entry(failure.kind).or_insert((0, failure.message.as_str())).0 += 1;
         }
         found
@@ -208,8 +208,10 @@ mod tests {
             failure: Some(failure),
             ..Request::default()
         };
-        let mut trial =
-            Trial { requests: vec![request(), later(request()), failed], ..Trial::default() };
+        let mut trial = Trial {
+            measured: vec![request(), later(request()), failed].into(),
+            ..Trial::default()
+        };
         assert_eq!(trial.load_duration_ns(), Some(1000 * MS));
         assert_eq!(trial.output_rate_total(), Some(20.0));
         assert_eq!(trial.output_rate_decode(), Some(50.0));
@@ -225,13 +227,13 @@ mod tests {
             Some(1),
             "the later one was due long before, the failure is none"
         );
-        trial.requests[0].output_usage = Some(12);
+        trial.load_mut().unwrap().requests[0].output_usage = Some(12);
         assert!(!trial.chunks_are_tokens());
         assert_eq!(
             trial.disagreement(),
             Disagreement { wanted: 1, chunks: 1, ..Disagreement::default() }
         );
-        trial.requests[0].output_usage = None;
+        trial.load_mut().unwrap().requests[0].output_usage = None;
         assert_eq!(trial.token_source(), TokenSource::Chunks);
         assert!(!trial.chunks_are_tokens(), "nobody says so");
     }

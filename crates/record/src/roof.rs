@@ -63,7 +63,7 @@ impl Trial {
         let roof = self.roofs.iter().copied().reduce(Roof::or)?;
         let known =
             self.model.bytes_per_token > 0 && self.model.layer_operations != Operations::default();
-        let times: Vec<f64> = self.samples.iter().map(|s| s.elapsed_ns as f64 / 1e9).collect();
+        let times: Vec<f64> = self.samples().iter().map(|s| s.elapsed_ns as f64 / 1e9).collect();
         let mean = stats::mean(&times).filter(|mean| *mean > 0.0 && known)?;
         Some((self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean)
     }
@@ -126,7 +126,8 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).into()))
                 .collect(),
-            samples: vec![Sample { elapsed_ns: (elapsed_s * 1e9) as u64, ..Sample::default() }],
+            measured: vec![Sample { elapsed_ns: (elapsed_s * 1e9) as u64, ..Sample::default() }]
+                .into(),
             roofs: vec![
                 Roof {
                     read_bytes_per_s: 500.0,
@@ -174,7 +175,7 @@ mod tests {
             trial.roof_share()
         };
         assert_eq!(without(|t| t.roofs.clear()), None);
-        assert_eq!(without(|t| t.samples.clear()), None);
+        assert_eq!(without(|t| t.measured = Vec::<Sample>::new().into()), None);
         assert_eq!(without(|t| t.model.bytes_per_token = 0), None);
         assert_eq!(without(|t| t.model.layer_operations = Operations::default()), None);
     }

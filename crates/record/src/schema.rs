@@ -1,15 +1,16 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
-use crate::{Client, Operations, Request, Roof, stats};
+use crate::{Measured, Operations, Request, Requests, Roof, Sample, Scores, earlier, stats};
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Version of this schema, written into every record.
-pub const SCHEMA: u32 = 1;
+/// Version of this schema, written into every record. Since 2 a trial says what kind of thing it
+/// measured ([`Measured`]).
+pub const SCHEMA: u32 = 2;
 
 /// One invocation of a benchmark: where it ran and what it measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// [`SCHEMA`] of the writer.
     pub schema: u32,
@@ -38,7 +39,7 @@ pub enum RecordError {
 }
 
 impl Run {
-    /// Reads a record that was written as JSON.
+    /// Reads a record that was written as JSON, by this version or an earlier one.
     pub fn from_json(text: &str) -> Result<Run, RecordError> {
         #[derive(Deserialize)]
         struct Head {
@@ -50,6 +51,11 @@ impl Run {
         let head: Head = serde_json::from_str(text).map_err(wrong)?;
         if head.schema > SCHEMA {
             return Err(RecordError::Newer { found: head.schema });
+        }
+        if head.schema < SCHEMA {
+            let mut run: Value = serde_json::from_str(text).map_err(wrong)?;
+            earlier::bring_up(&mut run);
+            return serde_json::from_value(run).map_err(wrong);
         }
         serde_json::from_str(text).map_err(wrong)
     }
@@ -145,8 +151,12 @@ pub struct Trial {
     pub warmup: Warmup,
     /// Repetitions that were asked for; fewer samples than that means it was cut short.
     pub repetitions: usize,
-    /// What was measured, in order.
-    pub samples: Vec<Sample>,
+    /// What was noticed while it was measured, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What was measured, raw. Its fields stand beside those of the trial in JSON.
+    #[serde(flatten)]
+    pub measured: Measured,
     /// Peak resident memory of the process up to the end of this trial, counted from the load of
     /// its model where the system allows, else from the start of the process.
     pub peak_rss_bytes: Option<u64>,
@@ -156,20 +166,6 @@ pub struct Trial {
     /// Limits of the machine, measured before and after this trial; empty where they were not.
     #[serde(default)]
     pub roofs: Vec<Roof>,
-    /// What a load measured instead of `samples`: its requests in the order in which they ended.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub requests: Vec<Request>,
-    /// Requests of a load that were in flight when it was interrupted: neither answered nor failed,
-    /// and not in `requests`.
-    #[serde(default)]
-    pub cut_requests: u64,
-    /// Requests of a load that were due before its end and held back until after it, so never sent:
-    /// not in `requests`, but no limit was kept for them.
-    #[serde(default)]
-    pub unsent_requests: u64,
-    /// What the client did while it made a load.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client: Option<Client>,
 }
 
 /// Something about a trial that its figures alone do not show.
@@ -210,6 +206,51 @@ impl Trial {
         self.params.get(name).and_then(Value::as_u64).unwrap_or(0)
     }
 
+    /// The repetitions of a test, or the rounds of a stage; none of what measures otherwise.
+    pub fn samples(&self) -> &[Sample] {
+        match &self.measured {
+            Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => samples,
+            Measured::Requests(_) | Measured::Scores(_) | Measured::Facts { .. } => &[],
+        }
+    }
+
+    /// As [`Self::samples`], to add to; `None` of what measures otherwise.
+    pub fn samples_mut(&mut self) -> Option<&mut Vec<Sample>> {
+        match &mut self.measured {
+            Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => Some(samples),
+            Measured::Requests(_) | Measured::Scores(_) | Measured::Facts { .. } => None,
+        }
+    }
+
+    /// The requests of a load, in the order in which they ended; none of what measures otherwise.
+    pub fn requests(&self) -> &[Request] {
+        self.load().map_or(&[], |load| &load.requests)
+    }
+
+    /// The scores of a text.
+    pub fn scores(&self) -> Option<&Scores> {
+        match &self.measured {
+            Measured::Scores(scores) => Some(scores),
+            _ => None,
+        }
+    }
+
+    /// What a load measured.
+    pub fn load(&self) -> Option<&Requests> {
+        match &self.measured {
+            Measured::Requests(load) => Some(load),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::load`], to change.
+    pub fn load_mut(&mut self) -> Option<&mut Requests> {
+        match &mut self.measured {
+            Measured::Requests(load) => Some(load),
+            _ => None,
+        }
+    }
+
     /// Tokens that one repetition computes: what a rate divides by time.
     pub fn tokens_per_repetition(&self) -> u64 {
         self.n_parallel() * (self.count("n_prompt") + self.count("n_gen"))
@@ -218,7 +259,7 @@ impl Trial {
     /// Tokens per second of each repetition.
     pub fn rates_ts(&self) -> Vec<f64> {
         let n_tokens = self.tokens_per_repetition() as f64;
-        self.samples.iter().map(|s| 1e9 * n_tokens / s.elapsed_ns.max(1) as f64).collect()
+        self.samples().iter().map(|s| 1e9 * n_tokens / s.elapsed_ns.max(1) as f64).collect()
     }
 
     /// What should make a reader look twice.
@@ -283,33 +324,14 @@ impl Warmup {
     }
 }
 
-/// One repetition, raw.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sample {
-    /// From the start of computing to the last token.
-    pub elapsed_ns: u64,
-    /// From the start of computing to the first token (metrics.md: TTFT; nothing is queued here).
-    /// Absent where no token was generated.
-    pub ttft_ns: Option<u64>,
-    /// Times between one token and the next, in order.
-    pub gaps_ns: Vec<u64>,
-    /// Prompt tokens that were not computed, because their KV was there.
-    pub cached_tokens: u64,
-    /// Of a batch: tokens after a sequence's first that came before every sequence had its first.
-    #[serde(default)]
-    pub early_tokens: u64,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_run_survives_json_and_a_newer_one_is_refused() {
-        let trial = Trial {
-            samples: vec![Sample { elapsed_ns: 7, ..Sample::default() }],
-            ..Trial::default()
-        };
+        let samples = vec![Sample { elapsed_ns: 7, ..Sample::default() }];
+        let trial = Trial { measured: Measured::Repetitions { samples }, ..Trial::default() };
         let run = Run {
             schema: SCHEMA,
             command: vec!["bench".into()],

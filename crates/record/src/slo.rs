@@ -16,7 +16,7 @@ pub struct Slo {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// What is limited.
-    pub figure: Figure,
+    pub figure: Limited,
     /// The share of requests that must keep it, e.g. 0.95; absent for all of them.
     pub percentile: Option<f64>,
     /// Less than this.
@@ -25,7 +25,7 @@ pub struct Limit {
 
 /// What of a request can be limited. Times are from the schedule: waiting in the client is waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
+pub enum Limited {
     /// Time to first token, from the schedule.
     Ttft,
     /// Time per output token.
@@ -34,22 +34,22 @@ pub enum Figure {
     E2e,
 }
 
-impl Figure {
-    const ALL: [(&'static str, Figure); 3] =
-        [("ttft", Figure::Ttft), ("tpot", Figure::Tpot), ("e2e", Figure::E2e)];
+impl Limited {
+    const ALL: [(&'static str, Limited); 3] =
+        [("ttft", Limited::Ttft), ("tpot", Limited::Tpot), ("e2e", Limited::E2e)];
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Figure::ALL.iter().find(|(_, figure)| *figure == self).map_or("", |(name, _)| name)
+        Limited::ALL.iter().find(|(_, figure)| *figure == self).map_or("", |(name, _)| name)
     }
 
     /// Its value for an answered request; a figure that the request cannot have (TPOT of one token)
     /// takes no time, one that nobody saw (an answer that was no stream) endless time.
     fn of(self, request: &Request, source: TokenSource) -> f64 {
         let value = match self {
-            Figure::Ttft => request.ttft_scheduled_ns().map(|ns| ns as f64),
-            Figure::Tpot => request.tpot_ns(source).or(Some(0.0)).filter(|_| !request.whole),
-            Figure::E2e => request.e2e_scheduled_ns().map(|ns| ns as f64),
+            Limited::Ttft => request.ttft_scheduled_ns().map(|ns| ns as f64),
+            Limited::Tpot => request.tpot_ns(source).or(Some(0.0)).filter(|_| !request.whole),
+            Limited::E2e => request.e2e_scheduled_ns().map(|ns| ns as f64),
         };
         value.filter(|_| request.is_ok()).unwrap_or(ENDLESS)
     }
@@ -106,9 +106,12 @@ impl Slo {
     pub fn judge(&self, trial: &Trial) -> Vec<LimitResult> {
         let source = trial.token_source();
         // More of them change no percentile above the first.
-        let unsent = trial.unsent_requests.min(100 * trial.requests.len() as u64) as usize;
+        let unsent = trial
+            .load()
+            .map_or(0, |load| load.unsent_requests)
+            .min(100 * trial.requests().len() as u64) as usize;
         let judge = |limit: &Limit| {
-            let sent = trial.requests.iter().map(|r| limit.figure.of(r, source));
+            let sent = trial.requests().iter().map(|r| limit.figure.of(r, source));
             let mut values: Vec<f64> = sent.chain(std::iter::repeat_n(ENDLESS, unsent)).collect();
             values.sort_by(f64::total_cmp);
             let kept = values.iter().filter(|value| **value < limit.limit_ns).count();
@@ -171,7 +174,7 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
             (name, Some(p / 100.0))
         }
     };
-    let figure = Figure::ALL
+    let figure = Limited::ALL
         .iter()
         .find(|(known, _)| *known == name)
         .map(|(_, f)| *f)
@@ -232,33 +235,30 @@ mod tests {
     #[test]
     fn a_failure_is_endless_and_a_percentile_needs_its_sample() {
         let slo: Slo = "ttft:p90<10ms".parse().unwrap();
-        let mut trial =
-            Trial { requests: (0..40).map(|_| request(5)).collect(), ..Trial::default() };
+        let requests: Vec<Request> = (0..40).map(|_| request(5)).collect();
+        let mut trial = Trial { measured: requests.clone().into(), ..Trial::default() };
         let found = &slo.judge(&trial)[0];
         assert_eq!(
             (found.verdict, found.found_ns, found.share_met),
             (LimitVerdict::Met, Some(6e6), 1.0)
         );
         let failure = Failure { kind: FailureKind::Cut, message: String::new() };
-        for request in &mut trial.requests[..5] {
+        for request in &mut trial.load_mut().unwrap().requests[..5] {
             request.failure = Some(failure.clone());
         }
         let found = &slo.judge(&trial)[0];
         assert_eq!((found.verdict, found.share_met), (LimitVerdict::Missed, 0.875));
         assert_eq!(found.found_ns, Some(f64::INFINITY));
-        trial.requests.truncate(20);
+        trial.load_mut().unwrap().requests.truncate(20);
         assert_eq!(slo.judge(&trial)[0].verdict, LimitVerdict::TooFewRequests);
-        assert!(!slo.is_met_by(&trial.requests[0], TokenSource::Chunks));
-        assert!(slo.is_met_by(&trial.requests[19], TokenSource::Chunks));
+        assert!(!slo.is_met_by(&trial.requests()[0], TokenSource::Chunks));
+        assert!(slo.is_met_by(&trial.requests()[19], TokenSource::Chunks));
         // What was due and not sent counts as a failure does.
-        let mut trial = Trial {
-            requests: (0..40).map(|_| request(5)).collect(),
-            unsent_requests: 5,
-            ..Trial::default()
-        };
+        trial.measured = requests.into();
+        trial.load_mut().unwrap().unsent_requests = 5;
         let found = &slo.judge(&trial)[0];
         assert_eq!((found.verdict, found.share_met), (LimitVerdict::Missed, 40.0 / 45.0));
-        trial.unsent_requests = u64::MAX;
+        trial.load_mut().unwrap().unsent_requests = u64::MAX;
         assert_eq!(slo.judge(&trial)[0].verdict, LimitVerdict::Missed, "whatever a record says");
         // A whole answer has no time between tokens that could be kept.
         let whole = Request {

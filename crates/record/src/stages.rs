@@ -1,8 +1,8 @@
 //! The ladder of the serving stack in figures: what each stage reaches, and what its own layer
 //! costs.
 
-use crate::Trial;
 use crate::stats::{CONFIDENCE, Interval, mean, mean_interval, paired_ratio};
+use crate::{Measured, Trial};
 use serde::Serialize;
 
 /// Name of the experiment in trials: one for each stage, whose samples were taken in turn, round by
@@ -61,14 +61,27 @@ pub struct StageFigures {
 }
 
 impl Trial {
+    /// Number and name of the stage that it measured.
+    pub fn stage(&self) -> Option<(u64, &str)> {
+        match &self.measured {
+            Measured::Ladder { stage, name, .. } => Some((*stage, name)),
+            _ => None,
+        }
+    }
+
     /// Tokens that all requests of a run of a stage generate.
     fn generated_tokens(&self) -> f64 {
         (self.count("n_requests") * self.count("n_gen_tokens")) as f64
     }
 
+    /// Generated tokens a second of each round of a stage, prompts included in the time.
+    pub fn generated_rates_ts(&self) -> Vec<f64> {
+        self.us_per_token().iter().map(|us| 1e6 / us).collect()
+    }
+
     /// Microseconds a generated token of each round.
     fn us_per_token(&self) -> Vec<f64> {
-        self.samples
+        self.samples()
             .iter()
             .map(|sample| sample.elapsed_ns as f64 / 1e3 / self.generated_tokens())
             .collect()
@@ -79,25 +92,20 @@ impl Trial {
 pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
     let measured: Vec<&Trial> = trials
         .iter()
-        .filter(|trial| trial.experiment == STAGES_EXPERIMENT && !trial.samples.is_empty())
+        .filter(|trial| trial.experiment == STAGES_EXPERIMENT && !trial.samples().is_empty())
         .collect();
-    let rates =
-        |trial: &Trial| -> Vec<f64> { trial.us_per_token().iter().map(|us| 1e6 / us).collect() };
-    let Some(base) = measured.first().map(|first| rates(first)) else { return Vec::new() };
+    let Some(base) = measured.first().map(|first| first.generated_rates_ts()) else {
+        return Vec::new();
+    };
     let figures = |(i, trial): (usize, &&Trial)| {
         let own = i.checked_sub(1).map(|before| differences(trial, measured[before]));
-        let rates = rates(trial);
+        let rates = trial.generated_rates_ts();
         let against_base = paired_ratio(&rates, &base, CONFIDENCE);
         let interval = mean_interval(&rates, CONFIDENCE);
         let loss_interval = against_base.and_then(|ratio| ratio.interval);
         StageFigures {
-            stage: trial.count("stage"),
-            name: trial
-                .params
-                .get("name")
-                .and_then(|name| name.as_str())
-                .unwrap_or_default()
-                .to_owned(),
+            stage: trial.stage().map_or(0, |(stage, _)| stage),
+            name: trial.stage().map_or("", |(_, name)| name).to_owned(),
             tokens_per_second: mean(&rates).unwrap_or(f64::NAN),
             interval: interval.map(ends),
             own_us_per_token: own.as_ref().and_then(|own| mean(own)),
@@ -149,14 +157,15 @@ mod tests {
 
     /// 1000 tokens a run; times in milliseconds.
     fn trial(stage: u64, times_ms: &[u64]) -> Trial {
-        let params = json!({ "stage": stage, "name": "x", "n_requests": 10, "n_gen_tokens": 100 });
+        let params = json!({ "n_requests": 10, "n_gen_tokens": 100 });
+        let samples = times_ms
+            .iter()
+            .map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() })
+            .collect();
         Trial {
             experiment: STAGES_EXPERIMENT.into(),
             params: params.as_object().unwrap().clone(),
-            samples: times_ms
-                .iter()
-                .map(|ms| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() })
-                .collect(),
+            measured: Measured::Ladder { stage, name: "x".into(), samples, calls: Vec::new() },
             ..Trial::default()
         }
     }

@@ -70,12 +70,13 @@ impl Trial {
         }
         let mut e2e: Vec<f64> = self.answered().filter_map(|r| Some(r.e2e_ns()? as f64)).collect();
         e2e.sort_by(f64::total_cmp);
-        let to_ns = self.requests.iter().map(|r| r.sent_ns).max()?;
+        let to_ns = self.requests().iter().map(|r| r.sent_ns).max()?;
         let from_ns = match self.count("concurrency") {
             0 => {
-                self.requests.iter().map(|r| r.sent_ns).min()? + stats::quantile(&e2e, 0.9)? as u64
+                self.requests().iter().map(|r| r.sent_ns).min()?
+                    + stats::quantile(&e2e, 0.9)? as u64
             }
-            streams => filled(&self.requests, streams as usize)?,
+            streams => filled(self.requests(), streams as usize)?,
         };
         if to_ns <= from_ns {
             return None;
@@ -136,7 +137,7 @@ impl Trial {
         let at = |i: u64| from_ns + (to_ns - from_ns) * i / 12;
         // From the schedule: what waits in the client waits.
         let in_flight = |at: u64| {
-            self.requests.iter().filter(|r| r.scheduled_ns <= at && at < r.end_ns).count()
+            self.requests().iter().filter(|r| r.scheduled_ns <= at && at < r.end_ns).count()
         };
         let counts: Vec<f64> = (0..12).map(|i| in_flight(at(i)) as f64).collect();
         stats::changed_speed(&counts, CONFIDENCE).filter(|growth| *growth > GROWTH)
@@ -173,7 +174,7 @@ mod tests {
     }
 
     fn trial(parameter: &str, value: u64, requests: Vec<Request>) -> Trial {
-        let mut trial = Trial { requests, ..Trial::default() };
+        let mut trial = Trial { measured: requests.into(), ..Trial::default() };
         trial.params.insert(parameter.to_owned(), json!(value));
         trial
     }

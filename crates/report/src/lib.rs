@@ -1,15 +1,20 @@
-//! Turns a measured run into tables and files; renderers only format.
+//! What is shown of a measurement, and how: documents, and renderers that only format them.
 //!
-//! A [`Row`] is one trial on its machine. [`fields`] says what there is to show of it:
-//! llama-bench's fields under their own names and in their order, then Pacemark's own, which come
-//! from a table of metrics that the caller passes. Each output format is one file in [`render`] and
-//! one row in [`RENDERERS`]. Measuring is left to `bench`, statistics to `record`.
+//! A [`Document`] holds facts, tables, charts and notes. [`layout`] makes the tables of trials:
+//! llama-bench's fields under their own names and in their order, or those of other tools, then the
+//! figures of the experiment. Each output format is one file in [`render`] and one row in
+//! [`RENDERERS`]; each renders every document. Measuring is left to `bench` and `load`, statistics
+//! to `record`.
 
 mod cell;
-pub mod fields;
+pub mod chart;
+mod document;
+pub mod layout;
 pub mod render;
-pub mod stages;
 
 pub use cell::Cell;
-pub use fields::{Form, Layout, Row};
-pub use render::{Closing, RENDERERS, Render, Renderer};
+pub use document::{
+    Block, Chart, Column, Document, Fact, Kind, Point, Rank, Readers, Row, Rules, Spread, Table,
+};
+pub use layout::{Form, Layout, TrialRow};
+pub use render::{Page, RENDERERS, Render, Renderer, render};

@@ -12,49 +12,58 @@
 //! credited with tokens that fell into T_PP: they are counted apart (`early_tokens`) and left out
 //! of the rate of T_TG.
 
-use crate::repeat::{self, CutShort, Plan, Repeat};
-use crate::warmup::MAX_GENERATED;
-use crate::{BenchError, Experiment, Observer, Params};
+use crate::experiment::{Case, How, Subject, mismatch};
+use crate::metrics::{BATCH_COMPARED, BATCH_METRICS};
+use crate::repeat::{self, CutShort, MAX_GENERATED, Repeat};
+use crate::{BenchError, Experiment, Grid, Observer, Test};
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
 use pacemark_record::rng::SplitMix64;
-use pacemark_record::{Sample, Trial};
+use pacemark_record::{Metric, Sample, Series, Trial};
+use pacemark_report::Form;
+use pacemark_report::layout::BATCHED_BENCH;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment =
-    Experiment { name: "batched", help: "several sequences at once, llama-batched-bench's table" };
+/// Several sequences at once.
+pub struct Batched;
 
-/// How each batch is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Batched {
-    /// Counted repetitions.
-    pub repetitions: usize,
-    /// Run before counting until two runs agree.
-    pub warmup: bool,
-    /// Start of the random tokens.
-    pub seed: u64,
-}
+impl Experiment for Batched {
+    fn name(&self) -> &'static str {
+        "batched"
+    }
 
-impl Batched {
-    /// Measures one batch on every backend, in turn. `n_prompt`, `n_gen` and `n_parallel` among
-    /// `params` say what to compute.
-    pub fn run(
+    fn help(&self) -> &'static str {
+        "several sequences at once, llama-batched-bench's table"
+    }
+
+    fn cases(&self, grid: &Grid) -> Vec<Case> {
+        grid.combinations().into_iter().map(Case::Test).collect()
+    }
+
+    fn measure(
         &self,
-        backends: &[&dyn Backend],
-        params: &Params,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
+        case: &Case,
+        subject: &mut Subject<'_>,
+        how: &mut How<'_>,
     ) -> Result<Vec<Trial>, CutShort> {
-        let trial = Trial {
-            experiment: EXPERIMENT.name.to_owned(),
-            params: params.clone(),
-            ..Trial::default()
+        let (Case::Test(test), Subject::Backends(backends)) = (case, subject) else {
+            return Err(mismatch(self));
         };
-        let plan = Plan { repetitions: self.repetitions, warmup: self.warmup };
-        repeat::measure(plan, backends, &trial, observer, |backend| {
-            Batch::new(backend, &trial, self.seed, stop)
+        repeat::measure(self.name(), test, backends, how, |backend, seed, stop| {
+            Batch::new(backend, test, seed, stop)
         })
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        BATCH_METRICS
+    }
+
+    fn compared(&self) -> &'static [&'static Series] {
+        BATCH_COMPARED
+    }
+
+    fn form(&self) -> &'static Form {
+        &BATCHED_BENCH
     }
 }
 
@@ -73,7 +82,7 @@ struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn new(
         backend: &'a dyn Backend,
-        trial: &Trial,
+        test: &Test,
         seed: u64,
         stop: &'a AtomicBool,
     ) -> Result<Self, BenchError> {
@@ -81,13 +90,12 @@ impl<'a> Batch<'a> {
         if !backend.capabilities().batch {
             return Err(BenchError::NoBatches { backend: info.backend });
         }
-        let count = |name| trial.count(name) as usize;
         Ok(Batch {
             backend,
-            n_parallel: trial.n_parallel() as usize,
+            n_parallel: test.n_parallel.unwrap_or(1),
             // A sequence begins with a token.
-            n_prompt: count("n_prompt").max(1),
-            n_gen: count("n_gen"),
+            n_prompt: test.n_prompt.max(1),
+            n_gen: test.n_gen,
             bos: info.bos,
             n_vocab: info.vocab_size.max(2),
             rng: SplitMix64::new(seed),

@@ -1,19 +1,19 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
-use crate::{Silent, compare};
+use crate::testing::{self, Repeated};
+use crate::{Params, Silent};
 use pacemark_backend::{BackendInfo, Capabilities, EventStream, MockBackend};
 use std::time::Duration;
 
-const SETTINGS: Batched = Batched { repetitions: 5, warmup: true, seed: 1 };
+const SETTINGS: Repeated<'static> = Repeated(&Batched, 5, true);
 
 fn mock(per_token_ms: u64) -> MockBackend {
     MockBackend::new(Duration::from_millis(1), Duration::from_millis(per_token_ms))
 }
 
 fn params(n_prompt: u64, n_gen: u64, n_parallel: u64) -> Params {
-    let values = [("n_prompt", n_prompt), ("n_gen", n_gen), ("n_parallel", n_parallel)];
-    values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    testing::params(&[("n_prompt", n_prompt), ("n_gen", n_gen), ("n_parallel", n_parallel)])
 }
 
 #[test]
@@ -29,8 +29,8 @@ fn times_and_speeds_are_those_of_the_table() {
     near(times.speed_tg, 600.0);
     near(times.t, 0.044);
     near(times.speed, 36.0 / 0.044);
-    assert_eq!(trials[0].samples[0].gaps_ns, [5_000_000; 12]);
-    assert_eq!(trials[0].samples[0].early_tokens, 0);
+    assert_eq!(trials[0].samples()[0].gaps_ns, [5_000_000; 12]);
+    assert_eq!(trials[0].samples()[0].early_tokens, 0);
     assert_eq!(trials[0].test_name(), "pp8+tg4 x3");
     assert_eq!(trials[0].warmup.n_tokens, 36);
 }
@@ -39,8 +39,10 @@ fn times_and_speeds_are_those_of_the_table() {
 fn two_backends_are_compared_by_each_speed() {
     let (fast, slow, stop) = (mock(5), mock(10), AtomicBool::new(false));
     let trials = SETTINGS.run(&[&fast, &slow], &params(8, 4, 2), &mut Silent, &stop).unwrap();
-    let ratios: Vec<_> =
-        compare(&trials)[1].iter().map(|c| (c.metric, (c.ratio * 1e6).round() / 1e6)).collect();
+    let ratios: Vec<_> = Batched.against_first(&trials)[1]
+        .iter()
+        .map(|c| (c.metric, (c.ratio * 1e6).round() / 1e6))
+        .collect();
     // 16 + 20 against 16 + 40 ms.
     assert_eq!(
         ratios,
@@ -70,7 +72,7 @@ fn tokens_within_the_prompt_phase_are_not_credited_to_generation() {
         (40_000_000, Some(20_000_000), 2)
     );
     let mut trial = Trial { params: params(8, 3, 2), ..Trial::default() };
-    trial.samples.push(found);
+    trial.samples_mut().unwrap().push(found);
     assert_eq!(trial.decode_rates_ts(), [4.0 / 0.020]);
     assert_eq!(trial.batch_times().unwrap().speed_tg.round(), 200.0);
 }

@@ -16,49 +16,55 @@
 
 mod workload;
 
-use crate::repeat::{self, CutShort, Plan};
-use crate::{Experiment, Observer, Params};
-use pacemark_backend::Backend;
-use pacemark_record::Trial;
-use std::sync::atomic::AtomicBool;
+use crate::experiment::{Case, How, Subject, mismatch};
+use crate::metrics::{COMPARED, METRICS};
+use crate::repeat::{self, CutShort};
+use crate::{Experiment, Grid};
+use pacemark_record::{Metric, Series, Trial};
+use pacemark_report::Form;
+use pacemark_report::layout::LLAMA_BENCH;
 use workload::Workload;
 
-/// Its row in [`crate::EXPERIMENTS`].
-pub const EXPERIMENT: Experiment =
-    Experiment { name: "throughput", help: "prompt and generation rate, llama-bench's tests" };
+/// Prompt and generation rate.
+pub struct Throughput;
 
-/// How each test is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Throughput {
-    /// Counted repetitions.
-    pub repetitions: usize,
-    /// Run before counting until two runs agree.
-    pub warmup: bool,
-    /// Start of the random tokens.
-    pub seed: u64,
-}
+impl Experiment for Throughput {
+    fn name(&self) -> &'static str {
+        "throughput"
+    }
 
-impl Throughput {
-    /// Measures one test on every backend, in turn; a trial for each, in their order. `params` are
-    /// kept in the record; `n_prompt`, `n_gen` and `n_depth` among them say what to compute.
-    ///
-    /// `stop` is looked at between the events of a request.
-    pub fn run(
+    fn help(&self) -> &'static str {
+        "prompt and generation rate, llama-bench's tests"
+    }
+
+    fn cases(&self, grid: &Grid) -> Vec<Case> {
+        grid.tests().into_iter().map(Case::Test).collect()
+    }
+
+    fn measure(
         &self,
-        backends: &[&dyn Backend],
-        params: &Params,
-        observer: &mut dyn Observer,
-        stop: &AtomicBool,
+        case: &Case,
+        subject: &mut Subject<'_>,
+        how: &mut How<'_>,
     ) -> Result<Vec<Trial>, CutShort> {
-        let trial = Trial {
-            experiment: EXPERIMENT.name.to_owned(),
-            params: params.clone(),
-            ..Trial::default()
+        let (Case::Test(test), Subject::Backends(backends)) = (case, subject) else {
+            return Err(mismatch(self));
         };
-        let plan = Plan { repetitions: self.repetitions, warmup: self.warmup };
-        repeat::measure(plan, backends, &trial, observer, |backend| {
-            Workload::new(backend, &trial, self.seed, stop)
+        repeat::measure(self.name(), test, backends, how, |backend, seed, stop| {
+            Workload::new(backend, test, seed, stop)
         })
+    }
+
+    fn metrics(&self) -> &'static [Metric] {
+        METRICS
+    }
+
+    fn compared(&self) -> &'static [&'static Series] {
+        COMPARED
+    }
+
+    fn form(&self) -> &'static Form {
+        &LLAMA_BENCH
     }
 }
 

@@ -1,13 +1,14 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
-use crate::{BenchError, METRICS, Phase, compare};
-use pacemark_backend::{BackendInfo, MockBackend};
+use crate::testing::{self, Repeated};
+use crate::{BenchError, Observer, Params, Phase};
+use pacemark_backend::{Backend, BackendInfo, MockBackend};
 use pacemark_record::{Verdict, Warmup};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const SETTINGS: Throughput = Throughput { repetitions: 3, warmup: true, seed: 1 };
+const SETTINGS: Repeated<'static> = Repeated(&Throughput, 3, true);
 
 /// A prompt token takes 1 ms, a generated one 5 ms.
 fn mock() -> MockBackend {
@@ -15,8 +16,7 @@ fn mock() -> MockBackend {
 }
 
 fn params(n_prompt: u64, n_gen: u64, n_depth: u64) -> Params {
-    let values = [("n_prompt", n_prompt), ("n_gen", n_gen), ("n_depth", n_depth)];
-    values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+    testing::params(&[("n_prompt", n_prompt), ("n_gen", n_gen), ("n_depth", n_depth)])
 }
 
 /// Remembers all that it is told.
@@ -44,7 +44,7 @@ fn run(n_prompt: u64, n_gen: u64, n_depth: u64) -> (Trial, Vec<String>) {
 }
 
 fn figure(trial: &Trial, name: &str) -> Option<f64> {
-    (METRICS.iter().find(|m| m.name == name).unwrap().of)(trial)
+    METRICS.iter().find(|metric| metric.name() == name).unwrap().of(trial).value
 }
 
 #[test]
@@ -63,8 +63,8 @@ fn a_prompt_takes_its_tokens_time() {
 fn generation_starts_from_one_token() {
     // 128 forward passes: the first over the 1 ms prompt token, 127 of 5 ms.
     let (trial, _) = run(0, 128, 0);
-    assert_eq!(trial.samples[0].elapsed_ns, (1 + 127 * 5) * 1_000_000);
-    assert_eq!(trial.samples[0].gaps_ns, [5_000_000; 127]);
+    assert_eq!(trial.samples()[0].elapsed_ns, (1 + 127 * 5) * 1_000_000);
+    assert_eq!(trial.samples()[0].gaps_ns, [5_000_000; 127]);
     assert_eq!(figure(&trial, "tpot_ms"), Some(5.0));
     assert_eq!(figure(&trial, "itl_ms_p99"), Some(5.0));
     assert_eq!(figure(&trial, "tpot_ms_p50"), None, "three repetitions do not bound a median");
@@ -78,7 +78,7 @@ fn generation_starts_from_one_token() {
 fn prompt_then_generation_computes_all_tokens() {
     // 8 prompt tokens of 1 ms give the first token; four more forward passes of 5 ms.
     let (trial, _) = run(8, 4, 0);
-    assert_eq!(trial.samples[0].elapsed_ns, (8 + 4 * 5) * 1_000_000);
+    assert_eq!(trial.samples()[0].elapsed_ns, (8 + 4 * 5) * 1_000_000);
     assert_eq!(trial.tokens_per_repetition(), 12);
     assert_eq!(trial.test_name(), "pp8+tg4");
 }
@@ -86,8 +86,8 @@ fn prompt_then_generation_computes_all_tokens() {
 #[test]
 fn depth_is_filled_outside_the_time() {
     let (trial, log) = run(8, 0, 100);
-    assert_eq!(trial.samples[0].elapsed_ns, 8_000_000);
-    assert!(trial.samples.iter().all(|s| s.cached_tokens == 100));
+    assert_eq!(trial.samples()[0].elapsed_ns, 8_000_000);
+    assert!(trial.samples().iter().all(|s| s.cached_tokens == 100));
     assert_eq!(figure(&trial, "cached_tokens"), Some(100.0));
     assert_eq!(
         log.iter().filter(|line| *line == "Depth").count(),
@@ -138,7 +138,7 @@ fn an_interrupt_keeps_what_was_measured() {
     let cut =
         SETTINGS.run(&[&mock()], &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
     assert_eq!(cut.error, BenchError::Interrupted);
-    assert_eq!(cut.partial[0].samples.len(), 2);
+    assert_eq!(cut.partial[0].samples().len(), 2);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn a_refusal_is_an_error_and_leaves_nothing() {
 fn two_backends_take_turns_and_are_compared() {
     let slow = MockBackend::new(Duration::from_millis(2), Duration::from_millis(5));
     let (fast, mut log, stop) = (mock(), Log::default(), AtomicBool::new(false));
-    let settings = Throughput { repetitions: 5, warmup: false, seed: 1 };
+    let settings = Repeated(&Throughput, 5, false);
     let trials = settings.run(&[&fast, &slow], &params(8, 4, 0), &mut log, &stop).unwrap();
     let turns: String = log.0.join(" ").replace("mock: Repetition", "");
     // One of each before the first repetition; a turn each in the order A B B A A B B A A B.
@@ -161,8 +161,10 @@ fn two_backends_take_turns_and_are_compared() {
         turns,
         "mock: mock: (1) (1) (2) (2) (3) (3) (4) (4) (5) (5) pp8+tg4 done pp8+tg4 done"
     );
-    assert!(trials.iter().all(|trial| trial.samples.len() == 5 && trial.peak_rss_bytes.is_none()));
-    let found = compare(&trials);
+    assert!(
+        trials.iter().all(|trial| trial.samples().len() == 5 && trial.peak_rss_bytes.is_none())
+    );
+    let found = Throughput.against_first(&trials);
     assert!(found[0].is_empty());
     // 8 + 20 against 16 + 20 ms; the prompt alone 8 against 16; generated tokens alike.
     let expected = [
@@ -202,7 +204,7 @@ fn the_order_is_a_b_b_a() {
     let order = std::cell::RefCell::default();
     let (a, b, c) =
         (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
-    let settings = Throughput { repetitions: 4, warmup: false, seed: 1 };
+    let settings = Repeated(&Throughput, 4, false);
     settings
         .run(&[&a, &b, &c], &params(8, 0, 0), &mut Log::default(), &AtomicBool::new(false))
         .unwrap();

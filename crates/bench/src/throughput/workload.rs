@@ -1,11 +1,10 @@
 //! One test as requests to a backend, and its time from their events.
 
-use crate::repeat::Repeat;
-use crate::warmup::MAX_GENERATED;
-use crate::{BenchError, Observer, Phase};
+use crate::repeat::{MAX_GENERATED, Repeat};
+use crate::{BenchError, Observer, Phase, Test};
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
+use pacemark_record::Sample;
 use pacemark_record::rng::SplitMix64;
-use pacemark_record::{Sample, Trial};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -38,19 +37,19 @@ struct Stamps {
 impl<'a> Workload<'a> {
     pub(super) fn new(
         backend: &'a dyn Backend,
-        trial: &Trial,
+        test: &Test,
         seed: u64,
         stop: &'a AtomicBool,
     ) -> Result<Self, BenchError> {
         let info = backend.info();
-        let n_depth = trial.count("n_depth") as usize;
+        let n_depth = test.n_depth;
         if n_depth > 0 && !backend.capabilities().prefix_reuse {
             return Err(BenchError::NoPrefixReuse { backend: info.backend });
         }
         let mut workload = Workload {
             backend,
-            n_prompt: trial.count("n_prompt") as usize,
-            n_gen: trial.count("n_gen") as usize,
+            n_prompt: test.n_prompt,
+            n_gen: test.n_gen,
             depth: Vec::new(),
             filled: false,
             bos: info.bos,

@@ -2,13 +2,17 @@
 //! recipe.
 
 use crate::exit::{Exit, UsageError};
+use crate::output::{self, Input, Output, Record};
+use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine};
 use anyhow::{Result, bail};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use pacemark_backend::Backend;
 use pacemark_backends::native::{NativeBackend, NativeOptions};
-use pacemark_bench::{BenchError, Observer, Perplexity, PerplexityResult};
+use pacemark_bench::experiment::Text;
+use pacemark_bench::perplexity::Chunks;
+use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject};
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, synth};
 use pacemark_tokenizer::{EncodeOptions, Tokenizer};
@@ -58,18 +62,14 @@ struct PerplexityArgs {
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
     kv: input::KvArgs,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// As llama.cpp prints it, then more
-    Text,
-    /// One JSON object
-    Json,
+    #[command(flatten)]
+    until: UntilArgs,
+    /// How to print it; text is as llama.cpp does, then more
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = output::formats(&[]))]
+    output: String,
+    /// Write the record, with every token's score, as JSON; `pacemark show` reads it
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
 }
 
 /// Runs `pacemark eval`.
@@ -101,33 +101,60 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
             BenchError::TextTooShort { found: tokens.len(), n_ctx }
         );
     }
-    let weights = args.weights.get();
+    let kv = args.kv.get()?;
     let mut options = NativeOptions {
         n_ctx: Some(n_ctx),
-        weights,
-        kv: args.kv.get()?,
+        weights: args.weights.get(),
+        kv,
         ..NativeOptions::default()
     };
     machine::note_threads("-t", args.threads.map(usize::from));
     options.n_threads = args.threads.map_or(options.n_threads, usize::from);
+    let record =
+        Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
     input::warn(&backend.info());
-    let experiment = Perplexity { n_ctx, max_chunks: args.chunks.map(usize::from) };
-    let mut running = Running { show: args.output == Output::Text, bar: None };
+    let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
+    let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
+    let mut running = Running { show: tells, bar: None };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
-    let result = experiment.run(&backend, &tokens, &n_bytes, &mut running, stop);
+    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
+    let params = json!({ "n_ctx": n_ctx, "n_threads": backend.info().n_threads,
+        "type_k": kv.k().name(), "type_v": kv.v().name(), "file": args.file.display().to_string() });
+    let chunks = Chunks {
+        n_ctx,
+        max_chunks: args.chunks.map(usize::from),
+        params: params.as_object().cloned().unwrap_or_default(),
+    };
+    let mut how = How {
+        repetitions: args.until.repetitions(1),
+        warmup: false,
+        seed: 0,
+        observer: &mut running,
+        stop,
+    };
+    let result = Perplexity.measure(&Case::Chunks(chunks), &mut Subject::Text(text), &mut how);
     drop(running);
-    let result = result?;
-    match args.output {
-        Output::Text => write_text(&result)?,
-        Output::Json => write_json(&result, tokens.len(), args, &backend)?,
+    let (trials, error) = match result {
+        Ok(trials) => (trials, None),
+        Err(cut) => (cut.partial, Some(cut.error)),
+    };
+    if tells && !trials.is_empty() {
+        writeln!(std::io::stdout())?;
     }
-    if result.running.len() < result.n_chunks {
-        eprintln!("interrupted: {} of {} chunks are scored", result.running.len(), result.n_chunks);
-        return Ok(Exit::Failed);
+    let scored = trials.first().and_then(|trial| trial.scores());
+    let scored = scored.map(|scores| (scores.chunks.len(), scores.n_chunks));
+    output.rows(trials)?;
+    output.end(Vec::new())?;
+    match (error, scored) {
+        (None, _) => Ok(Exit::Fine),
+        (Some(BenchError::Interrupted), Some((done, of))) => {
+            eprintln!("interrupted: {done} of {of} chunks are scored");
+            Ok(Exit::Failed)
+        }
+        (Some(error), _) => Err(error.into()),
     }
-    Ok(Exit::Fine)
 }
 
 /// The model's tokenizer; refuses a synthetic model, and a chunk that is longer than the model can
@@ -176,58 +203,4 @@ impl Drop for Running {
             bar.finish_and_clear();
         }
     }
-}
-
-fn write_text(result: &PerplexityResult) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let optional = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.5}"));
-    let ppl = result.ppl().unwrap_or(f64::NAN);
-    writeln!(out, "\nFinal estimate: PPL = {ppl:.4} +/- {}", optional(result.ppl_error))?;
-    writeln!(
-        out,
-        "bits per byte: {}, over {} tokens of {} bytes",
-        optional(result.bits_per_byte),
-        result.n_scored,
-        result.n_bytes
-    )?;
-    writeln!(
-        out,
-        "{} tokens computed in {:.2} s: {:.2} t/s",
-        result.n_computed,
-        result.elapsed.as_secs_f64(),
-        result.rate_ts()
-    )?;
-    Ok(())
-}
-
-fn write_json(
-    result: &PerplexityResult,
-    n_tokens: usize,
-    args: &PerplexityArgs,
-    backend: &NativeBackend,
-) -> Result<()> {
-    let info = backend.info();
-    let object = json!({
-        "ppl": result.ppl(),
-        "ppl_error": result.ppl_error,
-        "bits_per_byte": result.bits_per_byte,
-        "running": result.running,
-        "n_tokens": n_tokens,
-        "n_ctx": args.ctx_size,
-        "type_k": args.kv.get()?.k().name(),
-        "type_v": args.kv.get()?.v().name(),
-        "kv_bytes_per_token": info.kv_bytes_per_token,
-        "n_chunks": result.running.len(),
-        "n_scored": result.n_scored,
-        "n_bytes_scored": result.n_bytes,
-        "n_computed": result.n_computed,
-        "duration_s": result.elapsed.as_secs_f64(),
-        "rate_ts": result.rate_ts(),
-        "model": info.model_path,
-        "model_type": info.model_type,
-        "isa": info.isa,
-        "n_threads": info.n_threads,
-    });
-    writeln!(std::io::stdout().lock(), "{object:#}")?;
-    Ok(())
 }

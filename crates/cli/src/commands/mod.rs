@@ -8,6 +8,7 @@ mod load;
 mod models;
 mod run;
 mod serve;
+mod show;
 mod stages;
 mod tokenize;
 
@@ -22,6 +23,7 @@ const HELP: &str = "Examples:
   pacemark serve                                     OpenAI's HTTP API
   pacemark eval perplexity -f text.txt               how good the answers are
   pacemark load --url http://localhost:8000          what a server's users would see
+  pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be met,
@@ -54,6 +56,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Serve a model over OpenAI's HTTP API
     Serve(Box<serve::Args>),
+    /// Show the figures of records that --save wrote
+    Show(show::Args),
     /// Measure the serving stack layer by layer: what each layer costs
     Stages(Box<stages::Args>),
     /// The client process of `stages`
@@ -77,6 +81,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),
+        Command::Show(args) => show::run(args),
         Command::Stages(args) => stages::run(*args),
         Command::StagesClient => stages::client().map(|()| Exit::Fine),
         Command::Tokenize(args) => tokenize::run(args),

@@ -248,14 +248,15 @@ fn open_loads_keep_their_schedule_and_the_record_holds_it() {
     std::fs::remove_file(&file).unwrap();
     assert!(!text.contains("hush"), "keys are not recorded");
     let run = pacemark_record::Run::from_json(&text).unwrap();
-    assert_eq!((run.trials.len(), run.trials[0].requests.len()), (1, 30));
+    assert_eq!((run.trials.len(), run.trials[0].requests().len()), (1, 30));
     let mut due: Vec<u64> =
-        run.trials[0].requests.iter().map(|request| request.scheduled_ns / 1_000_000).collect();
+        run.trials[0].requests().iter().map(|request| request.scheduled_ns / 1_000_000).collect();
     due.sort_unstable();
     assert_eq!(due, (0..30).map(|i| i * 5).collect::<Vec<u64>>());
-    let metric = pacemark_load::METRICS.iter().find(|metric| metric.name == "ttft_ms_p50").unwrap();
+    let metric =
+        pacemark_load::METRICS.iter().find(|metric| metric.name() == "ttft_ms_p50").unwrap();
     assert!(
-        ((metric.of)(&run.trials[0]).unwrap() - sent).abs() < 1e-3,
+        (metric.of(&run.trials[0]).value.unwrap() - sent).abs() < 1e-3,
         "figures are made of the record"
     );
 }

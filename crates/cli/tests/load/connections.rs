@@ -41,7 +41,7 @@ fn load(server: &Server, name: &str, arguments: &[&str]) -> (Trial, u64, Option<
 
 fn kinds(trial: &Trial) -> Vec<Option<FailureKind>> {
     trial
-        .requests
+        .requests()
         .iter()
         .map(|request| request.failure.as_ref().map(|failure| failure.kind))
         .collect()
@@ -72,7 +72,7 @@ fn a_connection_closed_under_a_request_costs_time_and_no_request() {
     let bodies = server.bodies();
     assert_eq!(bodies.len(), 11);
     assert_eq!(bodies[1]["messages"], bodies[2]["messages"], "the same request again");
-    for request in &trial.requests[1..] {
+    for request in &trial.requests()[1..] {
         let resent_ns = request.resent_ns.unwrap();
         assert!(
             resent_ns - request.sent_ns >= 30_000_000 && request.scheduled_ns == request.sent_ns

@@ -95,10 +95,10 @@ fn figures_over_tls_and_what_the_record_says_of_it() {
         let run = Run::from_json(&std::fs::read_to_string(&record).unwrap()).unwrap();
         let (trial, unchecked) = (&run.trials[0], trusted == ["--insecure"]);
         assert!(
-            trial.requests.len() == 6 && trial.requests.iter().all(|request| request.is_ok()),
+            trial.requests().len() == 6 && trial.requests().iter().all(|request| request.is_ok()),
             "{said}"
         );
-        assert!(trial.requests.iter().any(|request| request.connected_ns.is_some()));
+        assert!(trial.requests().iter().any(|request| request.connected_ns.is_some()));
         assert_eq!(trial.params["url"], url.trim_end_matches("/chat/completions"));
         assert_eq!(trial.params.get("insecure").is_some(), unchecked);
         assert_eq!(said.contains("certificate was not checked (--insecure)"), unchecked, "{said}");

@@ -153,7 +153,7 @@ fn a_trace_is_replayed_at_its_times() {
     let run =
         pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
     let mut due: Vec<u64> =
-        run.trials[0].requests.iter().map(|r| r.scheduled_ns / 1_000_000).collect();
+        run.trials[0].requests().iter().map(|r| r.scheduled_ns / 1_000_000).collect();
     due.sort_unstable();
     assert_eq!(due, [0, 100, 200]);
 }
@@ -283,7 +283,7 @@ fn rates_arrivals_and_ramps() {
         let run = pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap())
             .unwrap();
         let mut due: Vec<u64> =
-            run.trials[0].requests.iter().map(|request| request.scheduled_ns).collect();
+            run.trials[0].requests().iter().map(|request| request.scheduled_ns).collect();
         due.sort_unstable();
         due
     };
@@ -474,7 +474,7 @@ fn an_endless_rate_sends_all_at_once() {
     let run =
         pacemark_record::Run::from_json(&std::fs::read_to_string(record.path()).unwrap()).unwrap();
     assert_eq!(run.trials[0].params["rate"], "inf");
-    assert!(run.trials[0].requests.iter().all(|request| request.scheduled_ns == 0));
+    assert!(run.trials[0].requests().iter().all(|request| request.scheduled_ns == 0));
     assert!(server.connections() >= 8, "all of them at once");
     let (shown, _) = self::rows("", &["--show", record.path()]);
     assert_eq!(shown[0]["requests"], 8);

@@ -58,6 +58,12 @@ impl Output {
         Ok(Output { path: path.to_owned(), file: BufWriter::new(file), replaces, written: 0 })
     }
 
+    /// It takes the place of a file, or makes one: it may be written again and again, each time
+    /// whole. What goes through a device or a FIFO is written once.
+    pub fn replaces(&self) -> bool {
+        self.replaces.is_some()
+    }
+
     /// Writes all of it and finishes.
     pub fn write_whole(mut self, bytes: &[u8]) -> Result<u64, OutputError> {
         match self.write_all(bytes) {

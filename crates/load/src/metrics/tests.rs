@@ -1,13 +1,14 @@
 //! Figures of a small load by hand, and against NumPy.
 
 use super::*;
-use pacemark_record::{Failure, FailureKind};
+use pacemark_record::{Failure, FailureKind, Request, Trial, Unit};
 
 /// The figure of that name.
 fn figure(trial: &Trial, name: &str) -> Option<f64> {
-    let found =
-        METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{name}"));
-    (found.of)(trial)
+    let parts = METRICS.iter().flat_map(|m| m.columns().into_iter().map(move |c| (m, c)));
+    let found = parts.into_iter().find(|(_, column)| column.name == name);
+    let (metric, column) = found.unwrap_or_else(|| panic!("{name}"));
+    metric.of(trial).part(column.part)
 }
 
 /// Forty requests: request i is due at 10 i ms, sent 1 ms later, has its first token 20 + 37 i mod
@@ -28,7 +29,8 @@ fn trial() -> Trial {
             ..Request::default()
         }
     };
-    let mut trial = Trial { requests: (0..40).map(request).collect(), ..Trial::default() };
+    let mut trial =
+        Trial { measured: (0..40).map(request).collect::<Vec<_>>().into(), ..Trial::default() };
     trial.params.insert("slo".into(), "ttft:p90<50ms".into());
     trial
 }
@@ -68,7 +70,8 @@ fn as_numpy_has_them() {
             "{name}: {found}, expected {expected}"
         );
     }
-    let unsent = Trial { unsent_requests: 16, ..trial.clone() };
+    let mut unsent = trial.clone();
+    unsent.load_mut().unwrap().unsent_requests = 16;
     assert_eq!(figure(&unsent, "good_share"), Some(0.5), "who was not sent is not good");
     assert_eq!(figure(&trial, "ttft_ms_p99"), None, "40 requests do not bound it");
     assert_eq!(figure(&trial, "icl_ms_p50"), None, "each chunk is a token");
@@ -104,14 +107,14 @@ const NUMPY: Numpy = Numpy {
 fn failures_count_where_they_must() {
     let mut trial = trial();
     let before = figure(&trial, "goodput").unwrap();
-    for request in &mut trial.requests[..10] {
+    for request in &mut trial.load_mut().unwrap().requests[..10] {
         request.failure = Some(Failure { kind: FailureKind::Cut, message: "cut".into() });
     }
     assert_eq!((figure(&trial, "requests"), figure(&trial, "failed")), (Some(40.0), Some(10.0)));
     assert_eq!(figure(&trial, "output_tokens"), Some(150.0));
     assert!(figure(&trial, "goodput").unwrap() < before);
     // One answer of two tokens a chunk: gaps between chunks are no longer gaps between tokens.
-    trial.requests[20].output_usage = Some(10);
+    trial.load_mut().unwrap().requests[20].output_usage = Some(10);
     assert_eq!(
         (figure(&trial, "itl_ms_p50"), figure(&trial, "output_length_disagrees")),
         (None, Some(1.0))
@@ -123,13 +126,13 @@ fn failures_count_where_they_must() {
 fn nothing_measured_gives_nothing_and_no_panic() {
     let empty = Trial::default();
     for metric in METRICS {
-        let found = (metric.of)(&empty);
-        assert!(found.is_none() || metric.unit == Unit::Count, "{}: {found:?}", metric.name);
+        let found = metric.of(&empty).value;
+        let is_count = metric.unit() == Unit::Count;
+        assert!(found.is_none() || is_count, "{}: {found:?}", metric.name());
     }
-    let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+    let columns = METRICS.iter().flat_map(Metric::columns);
+    let mut names: Vec<_> = columns.map(|column| column.name).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-    assert!(
-        METRICS.iter().all(|m| !m.name.is_empty() && m.help.len() <= 100 && !m.help.ends_with('.'))
-    );
+    assert!(METRICS.iter().map(Metric::help).all(|help| help.len() <= 100 && !help.ends_with('.')));
 }

@@ -1,16 +1,17 @@
-//! JSON: one array of objects, or one object a line. llama-bench's fields and samples come first,
-//! then our own. A value that is absent is null.
+//! JSON. A document without facts is its rows: one array of objects, or one object a line,
+//! llama-bench's fields and samples first, then our own. A document with facts is one object: the
+//! facts, and its tables as lists of objects. A value that is absent is null.
 
-use super::{Closing, Render, Renderer};
-use crate::fields::{drop_in_columns, own_columns};
-use crate::{Form, Layout, Row};
+use super::{Render, Renderer};
+use crate::document::{Document, Row, Table};
+use serde_json::{Map, Value};
 
 pub(super) const JSON: Renderer = Renderer {
     name: "json",
-    help: "one JSON array, written when all tests are done",
+    help: "JSON, written when all is measured",
     streams: false,
     tells: false,
-    new: || Box::new(Json { first: true }),
+    new: |_| Box::new(Json { is_object: false, first: true }),
 };
 
 pub(super) const JSONL: Renderer = Renderer {
@@ -18,70 +19,86 @@ pub(super) const JSONL: Renderer = Renderer {
     help: "one JSON object a line",
     streams: true,
     tells: false,
-    new: || Box::new(JsonLines),
+    new: |_| Box::new(JsonLines { is_object: false }),
 };
 
 struct Json {
+    is_object: bool,
     first: bool,
 }
 
 impl Render for Json {
-    fn begin(&mut self, _: &Layout<'_>) -> String {
-        "[\n".to_owned()
+    fn begin(&mut self, document: &Document) -> String {
+        self.is_object = is_object(document);
+        if self.is_object { String::new() } else { "[\n".to_owned() }
     }
 
-    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
+    fn row(&mut self, table: &Table, row: &Row) -> String {
+        if self.is_object {
+            return String::new();
+        }
         let before = if std::mem::take(&mut self.first) { "" } else { ",\n" };
-        let members = members(layout, row);
+        let members = members(table, row);
         let lines: Vec<_> =
             members.iter().map(|(name, value)| format!("    \"{name}\": {value}")).collect();
         format!("{before}  {{\n{}\n  }}", lines.join(",\n"))
     }
 
-    fn end(&mut self, _: &Layout<'_>, _: &Closing<'_>) -> String {
-        "\n]\n".to_owned()
+    fn end(&mut self, document: &Document) -> String {
+        if self.is_object { format!("{:#}\n", object(document)) } else { "\n]\n".to_owned() }
     }
 }
 
-struct JsonLines;
+struct JsonLines {
+    is_object: bool,
+}
 
 impl Render for JsonLines {
-    fn begin(&mut self, _: &Layout<'_>) -> String {
+    fn begin(&mut self, document: &Document) -> String {
+        self.is_object = is_object(document);
         String::new()
     }
 
-    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
-        let members = members(layout, row);
+    fn row(&mut self, table: &Table, row: &Row) -> String {
+        if self.is_object {
+            return String::new();
+        }
+        let members = members(table, row);
         let members: Vec<_> =
             members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
         format!("{{{}}}\n", members.join(", "))
     }
+
+    fn end(&mut self, document: &Document) -> String {
+        if self.is_object { format!("{}\n", object(document)) } else { String::new() }
+    }
+}
+
+fn is_object(document: &Document) -> bool {
+    document.facts.iter().any(|fact| !fact.name.is_empty())
 }
 
 /// Names and values, in order.
-fn members(layout: &Layout<'_>, row: &Row<'_>) -> Vec<(&'static str, String)> {
-    let list = |values: Vec<String>| format!("[ {} ]", values.join(", "));
-    let mut members: Vec<_> = drop_in_columns(layout).map(|c| (c.name, c.of(row).json())).collect();
-    if layout.form == Form::Load {
-        members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
-        return members;
+fn members<'a>(table: &'a Table, row: &Row) -> Vec<(&'a str, String)> {
+    let cells = table.columns.iter().zip(&row.cells);
+    let cells = cells.filter(|(column, _)| column.readers.has_json());
+    cells.map(|(column, cell)| (column.name.as_str(), cell.json())).collect()
+}
+
+fn object(document: &Document) -> Value {
+    let facts = document.facts.iter().filter(|fact| !fact.name.is_empty());
+    let mut object: Map<String, Value> =
+        facts.map(|fact| (fact.name.to_owned(), fact.value.clone())).collect();
+    for table in document.tables.iter().filter(|table| !table.name.is_empty()) {
+        let row = |row: &Row| -> Value {
+            let members = members(table, row).into_iter();
+            // Every cell writes valid JSON.
+            let read = |(name, json): (&str, String)| {
+                (name.to_owned(), serde_json::from_str(&json).unwrap_or_default())
+            };
+            Value::Object(members.map(read).collect())
+        };
+        object.insert(table.name.clone(), table.rows.iter().map(row).collect());
     }
-    members.push((
-        "samples_ns",
-        list(row.trial.samples.iter().map(|s| s.elapsed_ns.to_string()).collect()),
-    ));
-    if layout.form == Form::BatchedBench {
-        let first = row
-            .trial
-            .samples
-            .iter()
-            .map(|s| s.ttft_ns.map_or("null".to_owned(), |ns| ns.to_string()));
-        members.push(("samples_pp_ns", list(first.collect())));
-    }
-    members.push((
-        "samples_ts",
-        list(row.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")).collect()),
-    ));
-    members.extend(own_columns(layout).map(|c| (c.name, c.of(row).json())));
-    members
+    object.into()
 }

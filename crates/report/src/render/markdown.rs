@@ -1,272 +1,149 @@
-//! llama-bench's table to the character, with our columns to its right: a Markdown table that reads
-//! well as it is.
+//! Markdown tables that read well as they are: llama-bench's and llama-batched-bench's to the
+//! character, with our columns to their right.
+//!
+//! On a terminal that is narrower than a table its columns become as wide as what stands in them,
+//! and those for which there is no room follow in further tables below the rows.
 
-use super::{Closing, Render, Renderer, compared};
-use crate::fields::LLAMA_BENCH;
-use crate::{Cell, Form, Layout, Row};
-use pacemark_record::{BatchTimes, Env, Metric, Unit, stats};
+use super::fit::{self, Part};
+use super::{Page, Render, Renderer, head};
+use crate::document::{Document, Row, Rules, Table};
 
 pub(super) const RENDERER: Renderer = Renderer {
     name: "md",
     help: "a Markdown table",
     streams: true,
     tells: true,
-    new: || Box::new(Markdown),
+    new: |page| Box::new(Markdown::new(page)),
 };
 
-struct Markdown;
-
-/// A column: heading, width in characters (negative: left-aligned), value.
-struct Column {
-    title: &'static str,
-    width: isize,
-    of: Of,
+/// Writes tables; of the first, rows as they come.
+pub(super) struct Markdown {
+    page: Page,
+    /// Of the first table, where it is wider than the terminal, once a row has come.
+    parts: Vec<Part>,
 }
 
-enum Of {
-    Row(fn(&Row<'_>) -> String),
-    Field(&'static str),
-    Metric(&'static Metric),
-}
-
-/// Headings and widths of the parameters that appear only when they were varied, in llama-bench's
-/// order.
-const VARIED: &[(&str, &str, isize)] = &[
-    ("n_cpu_moe", "n_cpu_moe", 10),
-    ("cpu_mask", "cpu_mask", -10),
-    ("cpu_strict", "cpu_strict", 10),
-    ("poll", "poll", 10),
-    ("n_batch", "n_batch", 7),
-    ("n_ubatch", "n_ubatch", 8),
-    ("type_k", "type_k", 6),
-    ("type_v", "type_v", 6),
-    ("main_gpu", "main_gpu", 10),
-    ("split_mode", "sm", 6),
-    ("no_kv_offload", "nkvo", 13),
-    ("flash_attn", "fa", 3),
-    ("devices", "dev", -12),
-    ("tensor_split", "ts", -12),
-    ("tensor_buft_overrides", "ot", -21),
-    ("load_mode", "lm", 10),
-    ("lazy_mode", "lazy_mode", -10),
-    ("embeddings", "embd", 10),
-    ("no_op_offload", "nopo", 4),
-    ("no_host", "noh", 4),
-    ("repack", "rpk", 3),
-    ("fit_target", "fitt", 10),
-    ("fit_min_ctx", "fitc", 11),
-];
-
-fn columns(layout: &Layout<'_>) -> Vec<Column> {
-    let mut columns = match layout.form {
-        Form::LlamaBench => llama_bench(layout),
-        Form::BatchedBench => batched_bench(layout),
-        Form::Load => load(),
-    };
-    if layout.varied.contains(&"n_threads_batch") {
-        let of = |row: &Row<'_>| row.trial.count("n_threads_batch").to_string();
-        columns.push(Column { title: "t batch", width: 7, of: Of::Row(of) });
+impl Markdown {
+    pub(super) fn new(page: &Page) -> Markdown {
+        Markdown { page: *page, parts: Vec::new() }
     }
-    if layout.varied.contains(&"numa") {
-        let of = |row: &Row<'_>| {
-            row.trial.params.get("numa").and_then(|v| v.as_str()).unwrap_or("-").to_owned()
+
+    fn is_too_wide(&self, table: &Table) -> bool {
+        self.page.width.is_some_and(|width| fit::width(table) > width)
+    }
+
+    fn parts(&self, table: &Table, rows: &[Row]) -> Vec<Part> {
+        fit::parts(table, rows, self.page.width.unwrap_or(usize::MAX))
+    }
+
+    /// A whole table.
+    fn table(&self, table: &Table) -> String {
+        let parts = match self.is_too_wide(table) {
+            true => self.parts(table, &table.rows),
+            false => vec![whole(table)],
         };
-        columns.push(Column { title: "numa", width: -10, of: Of::Row(of) });
+        let parts: Vec<String> = parts.iter().map(|part| part_of(table, part)).collect();
+        parts.join("\n")
     }
-    let own = layout.metrics.iter().filter(|metric| metric.in_tables);
-    columns.extend(own.map(|metric| Column {
-        title: metric.title,
-        width: 10,
-        of: Of::Metric(metric),
-    }));
-    columns
-}
 
-/// What was sent, before the figures.
-fn load() -> Vec<Column> {
-    vec![
-        Column { title: "model", width: -24, of: Of::Row(|r| param(r, "model")) },
-        Column { title: "load", width: -22, of: Of::Row(load_name) },
-        Column { title: "in", width: -8, of: Of::Row(|r| param(r, "input_lengths")) },
-        Column { title: "out", width: -8, of: Of::Row(|r| param(r, "output_lengths")) },
-    ]
-}
-
-/// A parameter in words; a dash where there is none.
-fn param(row: &Row<'_>, name: &str) -> String {
-    row.trial
-        .params
-        .get(name)
-        .map(Cell::from)
-        .filter(|c| *c != Cell::Absent)
-        .map_or("-".to_owned(), |c| c.plain())
-}
-
-/// The load in a few words, e.g. `8 streams` or `20/s poisson`.
-pub(super) fn load_name(row: &Row<'_>) -> String {
-    let params = &row.trial.params;
-    let number = |name: &str| params.get(name).and_then(serde_json::Value::as_f64);
-    if params.contains_key("trace") {
-        return "trace".to_owned();
+    /// All below the rows but notes and build.
+    pub(super) fn rest(&self, document: &Document) -> String {
+        let mut text = String::new();
+        if let Some(first) = document.tables.first() {
+            let further = self.parts.iter().skip(1);
+            text.extend(further.map(|part| format!("\n{}", part_of(first, part))));
+        }
+        for (i, table) in document.tables.iter().enumerate() {
+            if i > 0 && !table.rows.is_empty() {
+                text += &format!("\n{}", self.table(table));
+            }
+            text.extend(table.legend.iter().map(|legend| format!("\n{legend}\n")));
+        }
+        text
     }
-    if params.contains_key("ramp") {
-        return format!("ramp {} {}", param(row, "ramp"), param(row, "arrival"));
-    }
-    match (number("concurrency"), number("rate")) {
-        (Some(1.0), _) => "1 stream".to_owned(),
-        (Some(streams), _) => format!("{streams} streams"),
-        (None, Some(rate)) => format!("{rate}/s {}", param(row, "arrival")),
-        (None, None) if params.contains_key("rate") => "all at once".to_owned(),
-        (None, None) => "-".to_owned(),
-    }
-}
-
-/// llama-batched-bench's columns, to the character; right of them what ran, which it does not say.
-fn batched_bench(layout: &Layout<'_>) -> Vec<Column> {
-    let row = |title, width, of| Column { title, width, of: Of::Row(of) };
-    let mut columns = vec![
-        // Its first cell has no space before it.
-        row("PP", 5, |r| r.trial.count("n_prompt").to_string()),
-        row("TG", 6, |r| r.trial.count("n_gen").to_string()),
-        row("B", 4, |r| r.trial.n_parallel().to_string()),
-        row("N_KV", 6, |r| r.trial.tokens_per_repetition().to_string()),
-        row("T_PP s", 8, |r| time(r, |t| t.t_pp)),
-        row("S_PP t/s", 8, |r| speed(r, |t| t.speed_pp)),
-        row("T_TG s", 8, |r| time(r, |t| t.t_tg)),
-        row("S_TG t/s", 8, |r| speed(r, |t| t.speed_tg)),
-        row("T s", 8, |r| time(r, |t| t.t)),
-        row("S t/s", 8, |r| speed(r, |t| t.speed)),
-        row("model", -30, |r| r.trial.model.model_type.clone()),
-        row("backend", -13, |r| r.trial.model.device.clone()),
-        Column { title: "threads", width: 7, of: Of::Field("n_threads") },
-    ];
-    columns.extend(varied(layout));
-    columns
-}
-
-fn time(row: &Row<'_>, of: fn(&BatchTimes) -> f64) -> String {
-    row.trial.batch_times().map_or(String::new(), |times| format!("{:.3}", of(&times)))
-}
-
-fn speed(row: &Row<'_>, of: fn(&BatchTimes) -> f64) -> String {
-    row.trial.batch_times().map_or(String::new(), |times| format!("{:.2}", of(&times)))
-}
-
-/// The parameters that were varied.
-fn varied(layout: &Layout<'_>) -> impl Iterator<Item = Column> {
-    let varied = VARIED.iter().filter(|(field, ..)| layout.varied.contains(field));
-    varied.map(|&(field, title, width)| Column { title, width, of: Of::Field(field) })
-}
-
-fn llama_bench(layout: &Layout<'_>) -> Vec<Column> {
-    let row = |title, width, of| Column { title, width, of: Of::Row(of) };
-    let mut columns = vec![
-        row("model", -30, |r| r.trial.model.model_type.clone()),
-        row("size", 10, |r| size(r.trial.model.bytes)),
-        row("params", 10, |r| n_params(r.trial.model.n_params)),
-        // Wide enough for names that llama-bench does not have, where there are several.
-        row("backend", if layout.varied.contains(&"backend") { -13 } else { -10 }, |r| {
-            r.trial.model.device.clone()
-        }),
-        Column { title: "threads", width: 7, of: Of::Field("n_threads") },
-    ];
-    columns.extend(varied(layout));
-    columns.push(row("test", 15, |r| r.trial.test_name()));
-    columns.push(row("t/s", 20, rate));
-    columns
 }
 
 impl Render for Markdown {
-    fn begin(&mut self, layout: &Layout<'_>) -> String {
-        let columns = columns(layout);
-        let titles = columns.iter().map(|c| pad(c.title, c.width));
-        if layout.form == Form::BatchedBench {
-            // Its rules fill the cells and align nothing.
-            let rules: String = columns
-                .iter()
-                .map(|c| format!("{}|", "-".repeat(c.width.unsigned_abs() + 2)))
-                .collect();
-            return format!("{}|{rules}\n", line(titles));
+    fn begin(&mut self, document: &Document) -> String {
+        let Some(table) = document.tables.first() else { return head(document) };
+        if !self.is_too_wide(table) {
+            return head(document) + &headings(table, &whole(table));
         }
-        let rules = columns.iter().map(|c| {
-            let end = if c.width > 0 { ':' } else { '-' };
-            format!("{}{end}", "-".repeat(c.width.unsigned_abs() - 1))
-        });
-        line(titles) + &line(rules)
+        if table.rows.is_empty() {
+            // How wide the columns must be is told by the first row.
+            return head(document);
+        }
+        self.parts = self.parts(table, &table.rows);
+        head(document) + &headings(table, &self.parts[0])
     }
 
-    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String {
-        line(columns(layout).iter().map(|column| {
-            let value = match column.of {
-                Of::Row(of) => of(row),
-                Of::Field(name) => field(row, name),
-                Of::Metric(metric) => figure(metric, row),
-            };
-            pad(&value, column.width)
-        }))
+    fn row(&mut self, table: &Table, row: &Row) -> String {
+        if !self.is_too_wide(table) {
+            return cells(row, &whole(table));
+        }
+        let mut text = String::new();
+        if self.parts.is_empty() {
+            self.parts = self.parts(table, std::slice::from_ref(row));
+            text = headings(table, &self.parts[0]);
+        }
+        text + &cells(row, &self.parts[0])
     }
 
-    fn end(&mut self, layout: &Layout<'_>, closing: &Closing<'_>) -> String {
-        let notes: String = closing.notes.iter().map(|note| format!("\nnote: {note}\n")).collect();
-        let Env { commit, build_number, .. } = closing.env;
-        format!(
-            "{}{notes}\nbuild: {commit} ({build_number})\n",
-            compared::table(layout, closing.comparisons)
-        )
+    fn end(&mut self, document: &Document) -> String {
+        let mut text = self.rest(document);
+        text.extend(document.notes.iter().map(|note| format!("\nnote: {note}\n")));
+        let build = document.build.iter();
+        text.extend(build.map(|(commit, number)| format!("\nbuild: {commit} ({number})\n")));
+        text
     }
 }
 
-pub(super) fn line(cells: impl Iterator<Item = String>) -> String {
+/// All columns that people read, as wide as the table says.
+fn whole(table: &Table) -> Part {
+    let people = table.columns.iter().enumerate().filter(|(_, c)| c.readers.has_people());
+    let (columns, widths) = people.map(|(i, column)| (i, column.width)).unzip();
+    Part { columns, widths }
+}
+
+fn part_of(table: &Table, part: &Part) -> String {
+    let rows = table.rows.iter().map(|row| cells(row, part));
+    std::iter::once(headings(table, part)).chain(rows).collect()
+}
+
+fn headings(table: &Table, part: &Part) -> String {
+    let titles = part.columns.iter().zip(&part.widths);
+    // A heading that is padded by hand is as wide as its column was.
+    let titles = line(titles.map(|(&i, &width)| {
+        let title = &table.columns[i].title;
+        let fits = title.chars().count() <= width.unsigned_abs();
+        pad(if fits { title } else { title.trim_end() }, width)
+    }));
+    if table.rules == Rules::Filled {
+        let rules = part.widths.iter().map(|w| format!("{}|", "-".repeat(w.unsigned_abs() + 2)));
+        return format!("{titles}|{}\n", rules.collect::<String>());
+    }
+    titles
+        + &line(part.widths.iter().map(|&width| {
+            let end = if width > 0 { ':' } else { '-' };
+            format!("{}{end}", "-".repeat(width.unsigned_abs() - 1))
+        }))
+}
+
+fn cells(row: &Row, part: &Part) -> String {
+    let texts = part.columns.iter().zip(&part.widths);
+    line(texts.map(|(&i, &width)| {
+        pad(&row.cells.get(i).map_or(String::new(), |cell| cell.text()), width)
+    }))
+}
+
+fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: String = cells.map(|cell| format!(" {cell} |")).collect();
     format!("|{cells}\n")
 }
 
 /// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±`
 /// one more: the same.
-pub(super) fn pad(text: &str, width: isize) -> String {
+fn pad(text: &str, width: isize) -> String {
     let columns = width.unsigned_abs();
     if width < 0 { format!("{text:columns$}") } else { format!("{text:>columns$}") }
-}
-
-/// A parameter's value as the table shows it.
-fn field(row: &Row<'_>, name: &str) -> String {
-    LLAMA_BENCH
-        .iter()
-        .find(|field| field.name == name)
-        .map_or(String::new(), |field| (field.of)(row, name).plain())
-}
-
-fn rate(row: &Row<'_>) -> String {
-    let rates = row.trial.rates_ts();
-    format!(
-        "{:.2} ± {:.2}",
-        stats::mean(&rates).unwrap_or(0.0),
-        stats::sample_sd(&rates).unwrap_or(0.0)
-    )
-}
-
-/// A dash where there is no figure.
-pub(super) fn figure(metric: &Metric, row: &Row<'_>) -> String {
-    let Some(value) = (metric.of)(row.trial) else { return "-".to_owned() };
-    match metric.unit {
-        Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds => {
-            format!("{value:.2}")
-        }
-        Unit::Bytes => size(value as u64),
-        Unit::Ratio => format!("{:.1} %", value * 100.0),
-        Unit::Count => format!("{value}"),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    let mib = bytes as f64 / 1024.0 / 1024.0;
-    if mib < 1024.0 { format!("{mib:.2} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
-}
-
-fn n_params(n: u64) -> String {
-    if n < 1_000_000_000 {
-        format!("{:.2} M", n as f64 / 1e6)
-    } else {
-        format!("{:.2} B", n as f64 / 1e9)
-    }
 }

@@ -1,38 +1,33 @@
-//! Output formats. A renderer is asked for the text before the rows, of each row as it is measured,
-//! and after the rows.
+//! Output formats. A renderer is asked for the text before the rows of a document's first table, of
+//! each row as it is measured, and for all the rest when the document is complete.
 
-mod compared;
 mod csv;
+mod fit;
 mod json;
 mod markdown;
 mod sql;
 mod table;
 
-use crate::{Layout, Row};
-use pacemark_record::{Comparison, Env};
+use crate::Cell;
+use crate::document::{Column, Document, Kind, Row, Table};
 
-/// Formats rows. The texts are written one after the other, unchanged.
+/// Formats a document. The texts are written one after the other, unchanged.
 pub trait Render {
-    /// What comes before the first row.
-    fn begin(&mut self, layout: &Layout<'_>) -> String;
-    /// One row.
-    fn row(&mut self, layout: &Layout<'_>, row: &Row<'_>) -> String;
-    /// What comes after the last row.
-    fn end(&mut self, layout: &Layout<'_>, closing: &Closing<'_>) -> String {
-        let _ = (layout, closing);
-        String::new()
-    }
+    /// What comes before the rows of the first table, which are not there yet.
+    fn begin(&mut self, document: &Document) -> String;
+
+    /// One row of the first table.
+    fn row(&mut self, table: &Table, row: &Row) -> String;
+
+    /// What comes after them; the document is complete.
+    fn end(&mut self, document: &Document) -> String;
 }
 
-/// What there is to say when all rows are measured.
-#[derive(Clone, Copy)]
-pub struct Closing<'a> {
-    /// The machine and the build.
-    pub env: &'a Env,
-    /// All comparisons, in order of the rows.
-    pub comparisons: &'a [Comparison],
-    /// What a reader should know of the measurement's quality, a sentence each.
-    pub notes: &'a [String],
+/// What is written on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Page {
+    /// Columns of the terminal; `None` for a file or a pipe, whose lines are as long as they need.
+    pub width: Option<usize>,
 }
 
 /// A row of [`RENDERERS`].
@@ -47,7 +42,7 @@ pub struct Renderer {
     /// It is for reading: comparisons and notes are written below the rows.
     pub tells: bool,
     /// A fresh one.
-    pub new: fn() -> Box<dyn Render>,
+    pub new: fn(&Page) -> Box<dyn Render>,
 }
 
 /// Every output format.
@@ -57,6 +52,51 @@ pub const RENDERERS: &[Renderer] =
 /// The renderer of that name.
 pub fn find(name: &str) -> Option<&'static Renderer> {
     RENDERERS.iter().find(|renderer| renderer.name == name)
+}
+
+/// A complete document in one format.
+pub fn render(document: &Document, renderer: &Renderer, page: &Page) -> String {
+    let mut render = (renderer.new)(page);
+    let mut text = render.begin(document);
+    if let Some(table) = document.tables.first() {
+        text.extend(table.rows.iter().map(|row| render.row(table, row)));
+    }
+    text + &render.end(document)
+}
+
+/// The title and the facts, for people.
+fn head(document: &Document) -> String {
+    let title = document.title.iter().map(|title| format!("{title}\n\n"));
+    let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
+    let width = told().map(|(title, _)| title.chars().count()).max().unwrap_or(0);
+    let facts = told().map(|(title, text)| match title.as_str() {
+        "" => format!("{text}\n"),
+        title => format!("{title:width$} {text}\n"),
+    });
+    let mut head: String = title.chain(facts).collect();
+    if told().next().is_some() && !document.tables.is_empty() {
+        head.push('\n');
+    }
+    head
+}
+
+/// The rows that CSV and SQL show: the first table, or all facts as its one row.
+fn program_table(document: &Document) -> Table {
+    if let Some(table) = document.tables.first() {
+        return Table { rows: Vec::new(), ..table.clone() };
+    }
+    let facts = document.facts.iter().filter(|fact| !fact.name.is_empty());
+    Table {
+        name: "pacemark".to_owned(),
+        columns: facts.map(|fact| Column::for_programs(fact.name, Kind::Text)).collect(),
+        ..Table::default()
+    }
+}
+
+/// The facts that programs read, as cells of one row.
+fn fact_cells(document: &Document) -> Vec<Cell> {
+    let facts = document.facts.iter().filter(|fact| !fact.name.is_empty());
+    facts.map(|fact| Cell::Told(fact.value.clone(), String::new())).collect()
 }
 
 #[cfg(test)]

@@ -1,27 +1,36 @@
 //! Every renderer on one fixed record. The figures were computed by hand from the samples below.
 
 use super::*;
-use crate::Form;
-use crate::fields::LLAMA_BENCH;
-use pacemark_record::{Better, Compared, Metric, Model, Sample, Trial, Unit, compare};
+use crate::layout::{BATCHED_BENCH, LLAMA_BENCH, Layout, TrialRow, comparisons};
+use pacemark_record::Statistic::{Only, Quantile};
+use pacemark_record::{
+    Better, Comparison, Env, Metric, Model, Sample, Series, Trial, Unit, compare,
+};
 use serde_json::{Value, json};
 
 const METRICS: &[Metric] = &[
-    metric("ttft_ms", "ttft ms", Unit::Milliseconds, |t| Some(t.samples[0].ttft_ns? as f64 / 1e6))
-        .shown(),
-    metric("tpot_ms_p50", "tpot p50", Unit::Milliseconds, |_| None).shown(),
-    metric("peak_rss_bytes", "peak RSS", Unit::Bytes, |t| t.peak_rss_bytes.map(|b| b as f64))
-        .shown(),
-    metric("drift", "drift", Unit::Ratio, |_| Some(-0.015)),
+    Metric::new(&TTFT, Only).shown(),
+    Metric::new(&TPOT, Quantile(0.5)).shown(),
+    Metric::new(&PEAK_RSS, Only).shown(),
+    Metric::new(&DRIFT, Only),
 ];
 
-const fn metric(
+const TTFT: Series = series("ttft_ms", "ttft ms", Unit::Milliseconds, |t| {
+    vec![t.samples()[0].ttft_ns.unwrap() as f64 / 1e6]
+});
+const TPOT: Series = series("tpot_ms", "tpot", Unit::Milliseconds, |_| Vec::new());
+const PEAK_RSS: Series = series("peak_rss_bytes", "peak RSS", Unit::Bytes, |t| {
+    t.peak_rss_bytes.map(|bytes| bytes as f64).into_iter().collect()
+});
+const DRIFT: Series = series("drift", "drift", Unit::Ratio, |_| vec![-0.015]);
+
+const fn series(
     name: &'static str,
     title: &'static str,
     unit: Unit,
-    of: fn(&Trial) -> Option<f64>,
-) -> Metric {
-    Metric { name, title, unit, better: Better::Neither, help: "", of, in_tables: false }
+    of: fn(&Trial) -> Vec<f64>,
+) -> Series {
+    Series { name, title, unit, better: Better::Neither, help: "", of }
 }
 
 fn env() -> Env {
@@ -65,26 +74,58 @@ fn trial(n_prompt: u64, n_gen: u64, n_depth: u64, elapsed_ns: &[u64]) -> Trial {
             ..Model::default()
         },
         params,
-        samples: samples.collect(),
+        measured: samples.collect::<Vec<_>>().into(),
         peak_rss_bytes: Some(3 << 29),
         ..Trial::default()
     }
 }
 
-/// All that a renderer writes for three rows.
-fn render(name: &str, varied: &[&'static str]) -> String {
-    let layout = Layout { varied, metrics: METRICS, form: Form::LlamaBench };
-    let mut renderer = (find(name).unwrap().new)();
+/// Trials as a document.
+fn document(layout: &Layout<'_>, rows: &[(&Trial, &[Comparison])], notes: &[&str]) -> Document {
     let env = env();
-    let mut text = renderer.begin(&layout);
-    for trial in [
+    let row = |&(trial, comparisons): &(&Trial, _)| {
+        layout.row(&TrialRow { env: &env, trial, comparisons })
+    };
+    let compared: Vec<Comparison> =
+        rows.iter().flat_map(|(_, compared)| compared.to_vec()).collect();
+    let table = Table { rows: rows.iter().map(row).collect(), ..layout.head() };
+    Document {
+        tables: vec![table, comparisons(layout.varied, &compared)],
+        notes: notes.iter().map(|note| (*note).to_owned()).collect(),
+        build: Some((env.commit.clone(), env.build_number)),
+        ..Document::default()
+    }
+}
+
+fn shown(document: &Document, name: &str, width: Option<usize>) -> String {
+    super::render(document, find(name).unwrap(), &Page { width })
+}
+
+fn three_rows(varied: &[&'static str]) -> Document {
+    let layout = Layout { varied, metrics: METRICS, form: &LLAMA_BENCH };
+    let trials = [
         trial(64, 0, 0, &[99_503_886, 98_452_854]),
         trial(0, 16, 0, &[109_117_216]),
         trial(512, 128, 4096, &[4_000_000_000, 5_000_000_000]),
-    ] {
-        text += &renderer.row(&layout, &Row { env: &env, trial: &trial, comparisons: &[] });
+    ];
+    document(&layout, &trials.each_ref().map(|trial| (trial, &[][..])), &[])
+}
+
+/// All that a renderer writes for three rows.
+fn render(name: &str, varied: &[&'static str]) -> String {
+    shown(&three_rows(varied), name, None)
+}
+
+#[test]
+fn on_a_terminal_a_table_fits() {
+    let document = three_rows(&[]);
+    for width in [80, 100, 140, 200] {
+        let text = shown(&document, "md", Some(width));
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= width, "{widest} of {width}:\n{text}");
+        insta::assert_snapshot!(format!("markdown_on_{width}_columns"), text);
     }
-    text + &renderer.end(&layout, &Closing { env: &env, comparisons: &[], notes: &[] })
+    assert_eq!(shown(&document, "md", Some(1000)), render("md", &[]), "there is room for all");
 }
 
 #[test]
@@ -124,8 +165,12 @@ fn json_reads_back_and_keeps_llama_benchs_order() {
         render("jsonl", &[]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.as_array().unwrap(), &lines);
     let names: Vec<_> = lines[0].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected: Vec<_> =
-        LLAMA_BENCH.iter().map(|f| f.name).chain(["samples_ns", "samples_ts", "isa"]).collect();
+    let expected: Vec<_> = LLAMA_BENCH
+        .fields
+        .iter()
+        .map(|f| f.name)
+        .chain(["samples_ns", "samples_ts", "isa"])
+        .collect();
     assert_eq!(names[..expected.len()], expected);
     assert_eq!(lines[0]["avg_ns"], 98_978_370);
     assert_eq!(lines[1]["tpot_ms_p50"], Value::Null);
@@ -134,26 +179,20 @@ fn json_reads_back_and_keeps_llama_benchs_order() {
 /// Two backends, the second 2.5 times as slow, and a note.
 #[test]
 fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
-    let figure =
-        Compared { name: "avg_ts", title: "t/s", better: Better::Higher, each: Trial::rates_ts };
+    let rate = Series {
+        better: Better::Higher,
+        ..series("avg_ts", "t/s", Unit::TokensPerSecond, Trial::rates_ts)
+    };
     let first = trial(64, 0, 0, &[100, 101, 99, 100, 102]);
     let mut second = trial(64, 0, 0, &[250, 253, 247, 251, 255]);
     second.model.backend = "llama-cpp".into();
     second.model.device = "llama.cpp CPU".into();
-    let comparisons = vec![compare(&first, &second, &figure).unwrap()];
-    let layout =
-        Layout { varied: &["backend", "n_threads"], metrics: METRICS, form: Form::LlamaBench };
-    let env = env();
-    let render = |name: &str| {
-        let mut renderer = (find(name).unwrap().new)();
-        let mut text = renderer.begin(&layout);
-        text += &renderer.row(&layout, &Row { env: &env, trial: &first, comparisons: &[] });
-        text +=
-            &renderer.row(&layout, &Row { env: &env, trial: &second, comparisons: &comparisons });
-        let notes = ["pp64: it was noisy".to_owned()];
-        text + &renderer
-            .end(&layout, &Closing { env: &env, comparisons: &comparisons, notes: &notes })
-    };
+    let compared = vec![compare(&first, &second, &rate).unwrap()];
+    let varied = &["backend", "n_threads"];
+    let layout = Layout { varied, metrics: METRICS, form: &LLAMA_BENCH };
+    let rows = [(&first, &[][..]), (&second, &compared[..])];
+    let document = document(&layout, &rows, &["pp64: it was noisy"]);
+    let render = |name: &str| shown(&document, name, None);
     insta::assert_snapshot!("markdown_compared", render("md"));
     let rows: Value = serde_json::from_str(&render("json")).unwrap();
     assert_eq!(rows[0]["comparisons"], json!([]));
@@ -182,17 +221,12 @@ fn a_batch_is_llama_batched_benchs_table_then_ours() {
     let mut batch = trial(32, 50, 0, &[2_400_000_000, 2_400_000_000]);
     batch.params.insert("n_parallel".into(), 8.into());
     batch.params.insert("n_kv_max".into(), 664.into());
-    for sample in &mut batch.samples {
+    for sample in batch.samples_mut().unwrap() {
         sample.ttft_ns = Some(400_000_000);
     }
-    let env = env();
-    let layout = Layout { varied: &[], metrics: METRICS, form: Form::BatchedBench };
-    let render = |name: &str| {
-        let mut renderer = (find(name).unwrap().new)();
-        let mut text = renderer.begin(&layout);
-        text += &renderer.row(&layout, &Row { env: &env, trial: &batch, comparisons: &[] });
-        text + &renderer.end(&layout, &Closing { env: &env, comparisons: &[], notes: &[] })
-    };
+    let layout = Layout { varied: &[], metrics: METRICS, form: &BATCHED_BENCH };
+    let document = document(&layout, &[(&batch, &[])], &[]);
+    let render = |name: &str| shown(&document, name, None);
     // Header, rule and row in its own format strings.
     let theirs = "\
 |    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |

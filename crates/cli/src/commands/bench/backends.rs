@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use pacemark_backend::Backend;
 use pacemark_backends::native::{self, Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_backends::{BACKENDS, LoadOptions};
-use pacemark_bench::Params;
+use pacemark_bench::{Params, Test};
 use pacemark_record::env;
 use serde_json::Value;
 use std::path::Path;
@@ -22,7 +22,8 @@ pub struct Load {
 
 impl Load {
     /// What `test` needs, but for the room in the KV cache.
-    pub fn of(test: &Params) -> Load {
+    pub fn of(test: &Test) -> Load {
+        let test = &test.params;
         let text =
             |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let n_batch = count(test, "n_batch");
@@ -67,7 +68,7 @@ fn place(test: &Params) -> Place {
 }
 
 /// A whole-number parameter; 0 if there is none.
-pub fn count(test: &Params, name: &str) -> usize {
+fn count(test: &Params, name: &str) -> usize {
     test.get(name).and_then(Value::as_u64).unwrap_or(0) as usize
 }
 
@@ -91,11 +92,11 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
 
 /// Refuses what only the native backend does where another is asked too, and a strict placement
 /// without processors.
-pub fn check_native_only(backends: &[String], tests: &[Params]) -> Result<(), UsageError> {
+pub fn check_native_only(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
     let others = backends.iter().find(|name| *name != native::NAME);
     for test in tests {
         let options = Load::of(test).options;
-        if test.get("cpu_strict").and_then(Value::as_bool) == Some(true)
+        if test.params.get("cpu_strict").and_then(Value::as_bool) == Some(true)
             && !matches!(options.place, Place::Mask { .. })
         {
             return Err(UsageError("--cpu-strict 1: it needs processors (-C MASK)".into()));
@@ -118,13 +119,13 @@ pub fn check_native_only(backends: &[String], tests: &[Params]) -> Result<(), Us
 }
 
 /// Refuses pairs of KV types that the native backend, if it is among them, cannot read.
-pub fn check_kv_types(backends: &[String], tests: &[Params]) -> Result<(), UsageError> {
+pub fn check_kv_types(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
     if !backends.iter().any(|name| name == native::NAME) {
         return Ok(());
     }
     for test in tests {
         let kv_type =
-            |name: &str| test.get(name).and_then(Value::as_str).and_then(KvType::from_name);
+            |name: &str| test.params.get(name).and_then(Value::as_str).and_then(KvType::from_name);
         if let (Some(k), Some(v)) = (kv_type("type_k"), kv_type("type_v")) {
             KvTypes::new(k, v).map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))?;
         }

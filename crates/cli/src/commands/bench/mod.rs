@@ -14,19 +14,22 @@ mod runner;
 mod synthetic;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, machine};
+use crate::until::UntilArgs;
+use crate::{experiments, hub, input, machine, output};
 use anyhow::Result;
 pub use argv::long_options;
-use clap::builder::PossibleValuesParser;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::native::Numa;
 use pacemark_backends::{BACKENDS, LoadOptions};
-use pacemark_bench::{Axis, Params, Shapes, cases, combinations};
-use pacemark_report::RENDERERS;
+use pacemark_bench::experiment::find;
+use pacemark_bench::{
+    Axis, Batched, Case, EXPERIMENTS, Experiment, Grid, Repetitions, Shapes, Test, Throughput,
+};
 use serde_json::Value;
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 /// More threads than any machine has; llama.cpp's bound.
 const MAX_THREADS: usize = 512;
@@ -124,9 +127,14 @@ pub struct Args {
     /// Place threads by memory nodes: distribute, isolate or numactl
     #[arg(long, value_name = "HOW", value_parser = input::numa)]
     numa: Option<Numa>,
-    /// Repetitions of each test
+    /// What to measure [default: throughput; with --npl, batched]
+    #[arg(long, value_name = "NAME", value_parser = experiments::of_backends())]
+    experiment: Option<String>,
+    /// Repetitions of each test; with --until at least so many
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,
+    #[command(flatten)]
+    until: UntilArgs,
     /// Seconds to wait before each test
     #[arg(long, value_name = "S", default_value = "0")]
     delay: u64,
@@ -137,11 +145,14 @@ pub struct Args {
     #[arg(long)]
     no_roof: bool,
     /// Format on standard output
-    #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = formats(&[]))]
+    #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = output::formats(&[]))]
     output: String,
     /// Format on standard error (-oe)
-    #[arg(long, value_name = "FORMAT", default_value = "none", value_parser = formats(&["none"]))]
+    #[arg(long, value_name = "FORMAT", default_value = "none", value_parser = output::formats(&["none"]))]
     output_err: String,
+    /// Write the record, with every repetition's time, as JSON; `pacemark show` reads it
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// Say on standard error what is being done, a line for each step
     #[arg(long)]
     progress: bool,
@@ -155,16 +166,10 @@ pub struct Args {
     compat: CompatFlags,
 }
 
-fn formats(others: &[&'static str]) -> PossibleValuesParser {
-    let names = RENDERERS.iter().map(|renderer| renderer.name).chain(others.iter().copied());
-    PossibleValuesParser::new(names.collect::<Vec<_>>())
-}
-
 /// All that is to be measured.
 struct Plan {
-    tests: Vec<Params>,
-    /// Tests are batches of `n_parallel` sequences.
-    batched: bool,
+    experiment: &'static dyn Experiment,
+    tests: Vec<Test>,
     /// Parameters with several values or another than llama-bench's default.
     varied: Vec<&'static str>,
 }
@@ -186,7 +191,31 @@ pub fn run(args: Args) -> Result<Exit> {
     runner::run(&args, &plan)
 }
 
+impl Plan {
+    /// The test as it is recorded: batches with the room that they have in the KV cache.
+    fn recorded(&self, test: &Test, n_kv_max: usize) -> Test {
+        let mut test = test.clone();
+        if test.n_parallel.is_some() {
+            test.params.insert("n_kv_max".to_owned(), n_kv_max.into());
+        }
+        test
+    }
+}
+
 impl Args {
+    /// How often each test is run.
+    fn repetitions(&self) -> Repetitions {
+        self.until.repetitions(self.repetitions.get())
+    }
+
+    /// What measures the tests: the one that was named, else what the flags are of.
+    fn experiment(&self) -> &'static dyn Experiment {
+        let named = self.experiment.as_deref();
+        let batched = if self.npl.is_empty() { Throughput.name() } else { Batched.name() };
+        let found = find(EXPERIMENTS, named.unwrap_or(batched));
+        found.unwrap_or(&Throughput)
+    }
+
     fn plan(&self) -> Result<Plan> {
         let all_threads = LoadOptions::default().n_threads;
         let mut n_threads = numbers(&self.threads);
@@ -269,10 +298,14 @@ impl Args {
             ))
             .into());
         }
-        let tests = if batched { combinations(&axes) } else { cases(&axes, &shapes) };
+        let experiment = self.experiment();
+        let cases = experiment.cases(&Grid { axes, shapes }).into_iter();
+        let tests =
+            cases.filter_map(|case| if let Case::Test(test) = case { Some(test) } else { None });
+        let tests: Vec<Test> = tests.collect();
         backends::check_kv_types(&self.backend, &tests)?;
         backends::check_native_only(&self.backend, &tests)?;
-        Ok(Plan { tests, batched, varied })
+        Ok(Plan { experiment, tests, varied })
     }
 
     /// The axes of batches, in llama-batched-bench's order.

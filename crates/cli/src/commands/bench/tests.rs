@@ -20,7 +20,7 @@ fn plan(line: &str) -> Result<Plan> {
 }
 
 fn names(line: &str) -> Vec<String> {
-    plan(line).unwrap().tests.iter().map(pacemark_record::test_name).collect()
+    plan(line).unwrap().tests.iter().map(|test| pacemark_record::test_name(&test.params)).collect()
 }
 
 #[test]
@@ -36,9 +36,9 @@ fn defaults_are_llama_benchs() {
         ("n_gpu_layers", -1),
         ("flash_attn", -1),
     ] {
-        assert_eq!(test[name], expected, "{name}");
+        assert_eq!(test.params[name], expected, "{name}");
     }
-    assert_eq!(test["model"], hub::DEFAULT_MODEL);
+    assert_eq!(test.params["model"], hub::DEFAULT_MODEL);
 }
 
 #[test]
@@ -48,13 +48,13 @@ fn lists_ranges_and_order() {
     let plan =
         plan("-p 8 -n 0 -m a.gguf,b.gguf -t 1,2 -ub 64 -fa on,auto --no-kv-offload 1").unwrap();
     let order = |name: &str| {
-        plan.tests.iter().map(|test| test[name].to_string()).collect::<Vec<_>>().join(" ")
+        plan.tests.iter().map(|test| test.params[name].to_string()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(order("n_threads"), "1 2 1 2 1 2 1 2");
     assert_eq!(order("flash_attn"), "1 1 -1 -1 1 1 -1 -1");
     assert!(order("model").starts_with(r#""a.gguf" "a.gguf" "a.gguf" "a.gguf" "b.gguf""#));
     assert_eq!(plan.varied, ["n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
-    assert!(plan.tests.iter().all(|test| !test.contains_key("n_threads_batch")));
+    assert!(plan.tests.iter().all(|test| !test.params.contains_key("n_threads_batch")));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn places_and_ways_to_load() {
     assert_eq!(options("--numa isolate").place, Place::Nodes(Numa::Isolate));
     let load = |line: &str| {
         let LoadOptions { no_mmap, mlock, .. } = options(line);
-        (plan(line).tests[0]["load_mode"].as_str().unwrap().to_owned(), no_mmap, mlock)
+        (plan(line).tests[0].params["load_mode"].as_str().unwrap().to_owned(), no_mmap, mlock)
     };
     for (line, mode, no_mmap, mlock) in [
         ("", "auto", false, false),
@@ -149,8 +149,11 @@ fn places_and_ways_to_load() {
 #[test]
 fn what_llama_cpp_alone_is_told_it_does() {
     let plan = plan("--backend llama-cpp -fa off,on -ctk q5_1 -ctv q8_0").unwrap();
-    let values: Vec<_> =
-        plan.tests.iter().map(|t| (t["flash_attn"].as_i64(), t["type_k"].as_str())).collect();
+    let values: Vec<_> = plan
+        .tests
+        .iter()
+        .map(|t| (t.params["flash_attn"].as_i64(), t.params["type_k"].as_str()))
+        .collect();
     assert!(
         values.contains(&(Some(0), Some("q5_1"))) && values.contains(&(Some(1), Some("q5_1"))),
         "{values:?}"
@@ -164,7 +167,8 @@ fn batches_are_in_llama_batched_benchs_order() {
         ["pp32+tg50 x1", "pp32+tg50 x2", "pp64+tg50 x1", "pp64+tg50 x2"]
     );
     assert_eq!(names("-npl 3"), ["pp128+tg128 x3"]);
-    assert!(plan("-npl 2").unwrap().batched && !plan("-p 2").unwrap().batched);
+    let measures = |line| plan(line).unwrap().experiment.name();
+    assert_eq!((measures("-npl 2"), measures("-p 2")), ("batched", "throughput"));
     for (line, says) in [
         ("-npl 0", "-npl 0: at least 1"),
         ("-npl 257", "-npl 257: at most 256"),
@@ -187,7 +191,7 @@ fn every_recorded_flag_has_its_place_in_the_order() {
     for (field, default) in recorded {
         assert!(compat::ORDER.contains(&field), "{field}");
         let value = Value::from(default);
-        let in_report = pacemark_report::fields::LLAMA_BENCH.iter().any(|f| f.name == field);
+        let in_report = pacemark_report::layout::LLAMA_BENCH.fields.iter().any(|f| f.name == field);
         assert!(in_report && !value.is_null(), "{field}");
     }
 }
@@ -195,5 +199,5 @@ fn every_recorded_flag_has_its_place_in_the_order() {
 #[test]
 fn a_hub_file_is_named_by_two_flags() {
     let plan = plan("-hf org/repo -hff m.gguf").unwrap();
-    assert_eq!(plan.tests[0]["model"], "hf:org/repo/m.gguf");
+    assert_eq!(plan.tests[0].params["model"], "hf:org/repo/m.gguf");
 }

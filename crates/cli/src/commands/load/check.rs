@@ -5,7 +5,7 @@ use super::{Args, prompts};
 use crate::exit::UsageError;
 use pacemark_load::Endpoint;
 use pacemark_load::prompt::Cache;
-use pacemark_record::{Figure, Limit};
+use pacemark_record::{Limit, Limited};
 
 impl Args {
     /// Puts what was said in other tools' words into ours.
@@ -116,7 +116,7 @@ impl Args {
         if self.turns > 1 && (self.prompts.is_some() || self.trace.is_some()) {
             return wrong("--turns: prompts of --prompts and --trace are of one turn each".into());
         }
-        let streamed = |limit: &Limit| limit.figure != Figure::E2e;
+        let streamed = |limit: &Limit| limit.figure != Limited::E2e;
         if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
             return wrong("--slo: without a stream (--no-stream) only e2e can be limited".into());
         }

@@ -5,21 +5,22 @@ mod child;
 mod judge;
 mod levels;
 mod options;
-mod output;
 mod progress;
 mod prompts;
 mod rows;
 mod self_test;
 mod server;
+mod show;
 mod trials;
 
 use crate::exit::Exit;
+use crate::output;
+use crate::until::Time as Duration;
 use anyhow::Result;
-use options::{Duration, Ramp, Target};
+use options::{Ramp, Target};
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
 use pacemark_record::{Grades, Slo};
-use pacemark_report::RENDERERS;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -223,17 +224,11 @@ pub struct Args {
     #[arg(long, value_name = "TARGET", value_parser = str::parse::<Target>, help_heading = "Output")]
     target: Vec<Target>,
     /// Format on standard output
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = formats(), help_heading = "Output")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = output::formats(&[]), help_heading = "Output")]
     output: String,
     /// Write the record, every request raw, to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     save: Option<PathBuf>,
-}
-
-fn formats() -> clap::builder::PossibleValuesParser {
-    clap::builder::PossibleValuesParser::new(
-        RENDERERS.iter().map(|renderer| renderer.name).collect::<Vec<_>>(),
-    )
 }
 
 /// Runs `pacemark load`.
@@ -244,7 +239,7 @@ pub fn run(mut args: Args) -> Result<Exit> {
         return self_test::run(&args);
     }
     match &args.show {
-        Some(path) => output::show(&args, path),
+        Some(path) => show::show(&args, path),
         None => rows::run(&args),
     }
 }

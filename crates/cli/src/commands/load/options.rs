@@ -2,35 +2,9 @@
 
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Connections, Lengths, METRICS};
-use pacemark_record::Trial;
+use pacemark_record::{Trial, column};
 use serde_json::{Map, Value};
 use std::str::FromStr;
-
-/// A time such as `500ms`, `30s`, `2m`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Duration(pub std::time::Duration);
-
-impl FromStr for Duration {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Duration, String> {
-        let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-        let expected = || "expected a time such as 500ms, 30s, 2m or 1h".to_owned();
-        let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(split);
-        let unit = units
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .map(|(_, seconds)| *seconds)
-            .ok_or_else(expected)?;
-        let seconds = number.parse::<f64>().map_err(|_| expected())? * unit;
-        // A day is more than any load needs, and far from what arithmetic on times can hold.
-        if !(seconds > 0.0 && seconds <= 86_400.0) {
-            return Err("expected more than 0 and at most 24h".to_owned());
-        }
-        Ok(Duration(std::time::Duration::from_secs_f64(seconds)))
-    }
-}
 
 /// Two rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,7 +89,7 @@ pub fn body(text: &str) -> Result<Body, String> {
 /// A figure that must be reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
-    name: &'static str,
+    name: String,
     at_least: bool,
     value: f64,
 }
@@ -131,9 +105,8 @@ impl FromStr for Target {
             None => (false, text.split_once("<=").ok_or_else(expected)?),
         };
         let (name, value) = (parts.0.trim(), parts.1.trim());
-        let metric = METRICS.iter().find(|metric| metric.name == name);
-        let name =
-            metric.map(|metric| metric.name).ok_or_else(|| format!("there is no figure {name}"))?;
+        let name = name.to_owned();
+        column(METRICS, &name).ok_or_else(|| format!("there is no figure {name}"))?;
         let value =
             value.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(expected)?;
         Ok(Target { name, at_least, value })
@@ -143,9 +116,9 @@ impl FromStr for Target {
 impl Target {
     /// What was found, where that is not the target: an absent figure reaches nothing.
     pub fn missed(&self, trial: &Trial) -> Option<String> {
-        let metric = METRICS.iter().find(|metric| metric.name == self.name)?;
+        let (metric, part) = column(METRICS, &self.name)?;
         let sign = if self.at_least { ">=" } else { "<=" };
-        match (metric.of)(trial) {
+        match metric.of(trial).part(part) {
             None => Some(format!(
                 "{} {sign} {}: there is no such figure of this load",
                 self.name, self.value
@@ -166,15 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_ramps_and_caches() {
-        let ms = |text: &str| text.parse::<Duration>().map(|d| d.0.as_millis());
-        assert_eq!(
-            (ms("500ms"), ms("1.5s"), ms("2m"), ms("1h")),
-            (Ok(500), Ok(1500), Ok(120_000), Ok(3_600_000))
-        );
-        for wrong in ["", "5", "s", "-1s", "0s", "nans", "25h", "1d"] {
-            assert!(ms(wrong).is_err(), "{wrong}");
-        }
+    fn ramps_and_caches() {
         assert_eq!("1..20".parse::<Ramp>(), Ok(Ramp { from: 1.0, to: 20.0 }));
         assert!("1..".parse::<Ramp>().is_err() && "0..0".parse::<Ramp>().is_err());
         assert_eq!(cache("shared:64"), Ok(Cache::Shared { prefix: 64, groups: 1 }));

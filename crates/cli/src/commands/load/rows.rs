@@ -3,19 +3,20 @@
 
 use super::child::Child;
 use super::levels::{self, Level};
-use super::output::{self, Output};
 use super::progress::Progress;
 use super::prompts::{self, Counter, Wanted};
 use super::trials::{self, Row};
 use super::{Args, judge, server};
 use crate::exit::Exit;
-use crate::output::Input;
+use crate::output::{Input, Output, Record};
 use crate::{interrupt, machine};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use pacemark_bench::load::Server;
+use pacemark_bench::{BenchError, Case, Experiment, How, Load, Repetitions, Silent, Subject};
 use pacemark_load::prompt::{Session, Source, Verified};
-use pacemark_load::{Bounds, Measured, Settings, Shape, Sweep, run as run_load, warnings};
+use pacemark_load::{Bounds, Measured, Settings, Shape, Sweep, run as run_load};
 use pacemark_record::env::CpuTime;
-use pacemark_record::{Run, SCHEMA, Trial, Warmup};
+use pacemark_record::{Trial, Warmup};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -31,8 +32,8 @@ fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
     words
 }
 
-/// The file of `--save`.
-fn create(path: &Path, args: &Args) -> Result<pacemark_files::Output> {
+/// The record of `--save`.
+fn record(args: &Args) -> Result<Option<Record>> {
     let files = [&args.prompts, &args.dataset, &args.trace, &args.cacert]
         .into_iter()
         .flatten()
@@ -41,7 +42,7 @@ fn create(path: &Path, args: &Args) -> Result<pacemark_files::Output> {
         .into_iter()
         .flatten()
         .map(|model| Input::Model(Path::new(model)));
-    crate::output::create("--save", path, &files.chain(models).collect::<Vec<_>>())
+    Record::create(args.save.as_deref(), &files.chain(models).collect::<Vec<_>>())
 }
 
 /// Everything that the rows of one command share.
@@ -51,12 +52,8 @@ struct Loads<'a> {
     counter: Counter,
     nonce: u64,
     progress: Progress,
-}
-
-/// A row, and what is to be said of it besides.
-struct MeasuredRow {
-    trial: Trial,
-    notes: Vec<String>,
+    /// Of the row that comes next.
+    level: Level,
 }
 
 /// Runs every row, shows it, and says what is to be thought of all.
@@ -77,36 +74,35 @@ pub fn run(args: &Args) -> Result<Exit> {
     // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does
     // not answer to wait for.
     interrupt::flag();
-    let file = args.save.as_deref().map(|path| create(path, args)).transpose()?;
+    let record = record(args)?;
     // Another for each run: what the server remembers of the last one must not help.
     let nonce = args.nonce.unwrap_or_else(|| {
         (pacemark_load::clock::now_ns() ^ machine::now_unix_s() << 20) & NONCE_BITS
     });
-    let mut loads = Loads { args, settings, counter, nonce, progress: Progress::new() };
-    let mut env = machine::env();
-    let mut output = Output::begin(args, &env, &loads.progress)?;
-    let (mut trials, mut sweep, mut notes): (Vec<Trial>, Sweep, Vec<String>) = Default::default();
     let mut next = levels::levels(args);
     next.reverse();
+    let Some(level) = next.last().copied() else { bail!("there is no level to measure") };
+    let progress = Progress::new();
+    let mut loads = Loads { args, settings, counter, nonce, progress, level };
+    let mut output = Output::new(&Load, machine::env(), &args.output, record);
+    let mut sweep = Sweep::default();
+    let mut error = None;
     while let Some(level) = next.pop() {
-        // Interrupted before any request of the row had ended: the rows before it are what there
-        // is.
-        let Some(MeasuredRow { trial, notes: said }) = loads.measure(level, trials.len() as u64)?
-        else {
-            break;
-        };
-        // A terminal that has gone takes no rows; what was measured is saved all the same.
-        let shown = output.row(&trial, &loads.progress);
-        if !interrupt::flag().load(Relaxed) {
-            shown?;
+        loads.level = level;
+        match one_row(&mut loads, output.trials().len() as u64) {
+            Ok(trials) => {
+                for trial in &trials {
+                    sweep.push(levels::point(level, trial));
+                }
+                loads.progress.suspend(|| output.rows(trials))?;
+            }
+            // Before any request of the row had ended: the rows before it are what there is.
+            Err(BenchError::Interrupted) => break,
+            Err(why) => {
+                error = Some(why);
+                break;
+            }
         }
-        notes.extend(
-            said.into_iter()
-                .chain(warnings(&trial))
-                .map(|note| format!("{}: {note}", level.name())),
-        );
-        sweep.push(levels::point(level, &trial));
-        trials.push(trial);
         if interrupt::flag().load(Relaxed) {
             break;
         }
@@ -114,26 +110,43 @@ pub fn run(args: &Args) -> Result<Exit> {
             next.extend(sweep.next_level(args.sweep_to).map(|at| level.at(at)));
         }
     }
-    if trials.is_empty() {
-        bail!("interrupted before a request had ended");
+    if output.trials().is_empty() {
+        return Err(
+            error.map_or_else(|| anyhow!("interrupted before a request had ended"), Into::into)
+        );
     }
+    let mut notes = Vec::new();
     if args.sweep {
         notes.push(levels::knee(args, &sweep));
     }
-    let (exit, judged) = judge::judge(args, &trials);
+    let (exit, judged) = judge::judge(args, output.trials());
     notes.extend(judged);
-    env.steal_share = trials.iter().filter_map(|trial| trial.steal_share).reduce(f64::max);
-    // A terminal that has gone takes no table; what was measured is saved all the same.
-    let shown = output.end(&env, &notes, &loads.progress);
-    if let (Some(file), Some(path)) = (file, &args.save) {
-        output::save(
-            file,
-            path,
-            Run { schema: SCHEMA, command: std::env::args().collect(), env, trials },
-        )?;
+    let steal = output.trials().iter().filter_map(|trial| trial.steal_share);
+    output.env_mut().steal_share = steal.reduce(f64::max);
+    loads.progress.suspend(|| output.end(notes))?;
+    match error {
+        Some(why) => Err(why.into()),
+        None => Ok(exit),
     }
-    shown?;
-    Ok(exit)
+}
+
+/// The trial of one row.
+fn one_row(loads: &mut Loads<'_>, row: u64) -> Result<Vec<Trial>, BenchError> {
+    let mut how = How {
+        repetitions: Repetitions::exactly(1),
+        warmup: true,
+        seed: 0,
+        observer: &mut Silent,
+        stop: interrupt::flag(),
+    };
+    let measured = Load.measure(&Case::Row(row), &mut Subject::Server(loads), &mut how);
+    measured.map_err(|cut| cut.error)
+}
+
+impl Server for Loads<'_> {
+    fn load(&mut self, row: u64) -> Result<Option<Trial>, String> {
+        self.measure(self.level, row).map_err(|error| format!("{error:#}"))
+    }
 }
 
 /// At most so many sessions of another source.
@@ -155,7 +168,7 @@ impl Source for First<'_> {
 
 impl Loads<'_> {
     /// One row; none where Ctrl-C came before a request had ended.
-    fn measure(&mut self, level: Level, row: u64) -> Result<Option<MeasuredRow>> {
+    fn measure(&mut self, level: Level, row: u64) -> Result<Option<Trial>> {
         let name = level.name();
         self.progress.begin(&name, Bounds::default());
         let Wanted { mut source, arrivals, skipped, given_lengths } =
@@ -166,7 +179,7 @@ impl Loads<'_> {
         let before = CpuTime::now();
         let shape = level.shape(self.args, arrivals);
         self.progress.begin(&name, bounds);
-        let measured = self.load(shape, bounds, source.as_mut())?;
+        let measured = self.send(shape, bounds, source.as_mut())?;
         if measured.requests.is_empty() {
             if interrupt::flag().load(Relaxed) {
                 return Ok(None);
@@ -207,10 +220,7 @@ impl Loads<'_> {
             given_lengths,
         };
         let trial = trials::trial(&row, &self.counter.name, measured);
-        Ok(Some(MeasuredRow {
-            trial: Trial { started_unix_s: began, warmup, steal_share, ..trial },
-            notes,
-        }))
+        Ok(Some(Trial { started_unix_s: began, warmup, steal_share, notes, ..trial }))
     }
 
     /// Real requests that are not counted, and what is to be said of them.
@@ -222,7 +232,7 @@ impl Loads<'_> {
         let bounds = Bounds { requests: Some(requests), duration: None };
         self.progress.begin(&format!("{}, warm-up", level.name()), bounds);
         let shape = Shape::Closed { concurrency: streams };
-        let measured = self.load(shape, bounds, &mut First { of: source, left: requests })?;
+        let measured = self.send(shape, bounds, &mut First { of: source, left: requests })?;
         let answered = || measured.requests.iter().filter(|request| request.is_ok());
         let elapsed_ns: Vec<u64> = answered().filter_map(|request| request.e2e_ns()).collect();
         let tokens = answered().filter_map(|request| request.output_usage).max().unwrap_or(0);
@@ -238,7 +248,7 @@ impl Loads<'_> {
         Ok((Warmup { n_tokens: tokens, elapsed_ns, settled: true }, note.into_iter().collect()))
     }
 
-    fn load(&mut self, shape: Shape, bounds: Bounds, source: &mut dyn Source) -> Result<Measured> {
+    fn send(&mut self, shape: Shape, bounds: Bounds, source: &mut dyn Source) -> Result<Measured> {
         let (encoder, stop) = (self.counter.encoder.clone(), interrupt::flag());
         Ok(run_load(&self.settings, shape, bounds, source, encoder, &mut self.progress, stop)?)
     }

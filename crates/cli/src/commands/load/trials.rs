@@ -6,7 +6,7 @@ use super::options::Output;
 use super::prompts;
 use pacemark_load::prompt::{Cache, Verified};
 use pacemark_load::{Bounds, Connections, Measured, Settings, Trust};
-use pacemark_record::{Grades, LOAD_EXPERIMENT, Run, Trial};
+use pacemark_record::{Grades, LOAD_EXPERIMENT, Requests, Trial};
 use serde_json::{Map, Value, json};
 
 /// One row's circumstances.
@@ -37,10 +37,12 @@ pub fn trial(row: &Row<'_>, counted_by: &str, measured: Measured) -> Trial {
         experiment: LOAD_EXPERIMENT.to_owned(),
         params,
         repetitions: row.bounds.requests.unwrap_or(0) as usize,
-        requests,
-        cut_requests,
-        unsent_requests,
-        client: Some(client),
+        measured: pacemark_record::Measured::Requests(Requests {
+            requests,
+            cut_requests,
+            unsent_requests,
+            client: Some(client),
+        }),
         ..Trial::default()
     }
 }
@@ -120,48 +122,4 @@ fn parameters(row: &Row<'_>) -> Map<String, Value> {
         set("slo", slo.to_string().into());
     }
     params
-}
-
-/// The run without what its command line may have held of keys.
-pub fn without_secrets(mut run: Run) -> Run {
-    let mut hide = false;
-    for word in &mut run.command {
-        // A query may hold one.
-        if let Some((before, _)) = word.split_once('?').filter(|(before, _)| before.contains("://"))
-        {
-            *word = format!("{before}?…");
-        }
-        if std::mem::take(&mut hide) {
-            *word = "…".to_owned();
-        } else if matches!(word.as_str(), "--api-key" | "--header") {
-            hide = true;
-        } else if let Some((name @ ("--api-key" | "--header"), _)) = word.split_once('=') {
-            *word = format!("{name}=…");
-        }
-    }
-    run
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use pacemark_record::{Env, SCHEMA};
-
-    #[test]
-    fn keys_are_not_kept() {
-        let command = [
-            "load",
-            "--api-key",
-            "s1",
-            "--header=X: s2",
-            "--url",
-            "http://u?key=s4",
-            "--header",
-            "s3",
-        ];
-        let command = command.map(str::to_owned).to_vec();
-        let run = Run { schema: SCHEMA, command, env: Env::default(), trials: Vec::new() };
-        let kept = without_secrets(run).command.join(" ");
-        assert_eq!(kept, "load --api-key … --header=… --url http://u?… --header …");
-    }
 }

@@ -5,7 +5,7 @@ use super::prompts::Prompts;
 use anyhow::{Context, Result, bail};
 use pacemark_backend::{BackendError, GenerateRequest, Service};
 use pacemark_backends::native::{NativeService, run_stage};
-use pacemark_bench::Ladder;
+use pacemark_bench::stages::Ladder;
 use pacemark_server::stages::{self, Requests};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -4,20 +4,20 @@ mod ladder;
 mod prompts;
 
 use crate::exit::{Exit, UsageError};
-use crate::output::{self, Input};
+use crate::output::{self, Input, Output, Record};
+use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine};
 use anyhow::{Context, Result, anyhow};
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
 pub use ladder::client;
 use pacemark_backend::Service;
 use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
-use pacemark_bench::{Observer, Phase, STAGES, Stages, describe};
-use pacemark_record::{Run, SCHEMA, StageFigures, StageVerdict, Target, stage_figures};
-use pacemark_report::stages as report;
+use pacemark_bench::stages::{Climb, STAGES};
+use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, describe};
+use pacemark_record::{Run, StageFigures, StageVerdict, Target, stage_figures};
+use pacemark_report::chart::svg;
 use prompts::Prompts;
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Args {
     /// Rounds that count; an interval needs 5
     #[arg(short, long, value_name = "N", default_value = "5")]
     rounds: NonZeroUsize,
+    #[command(flatten)]
+    until: UntilArgs,
     /// Stages to run, e.g. 0,4,9 [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..STAGES.len() as i64))]
     stages: Vec<u8>,
@@ -85,20 +87,9 @@ pub struct Args {
     /// Write the chart as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Table and chart
-    Table,
-    /// The table in Markdown
-    Md,
-    /// One JSON object
-    Json,
+    /// How to print it; table is with a chart
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = output::formats(&[]))]
+    output: String,
 }
 
 fn target(text: &str) -> Result<Target, String> {
@@ -128,7 +119,7 @@ pub fn run(args: Args) -> Result<Exit> {
         .leave_leader()
         .context("cannot leave a processor to the thread that leads the computation")?;
     let path = hub::resolve(&args.model)?;
-    let mut outputs = Outputs::create(&args, &path)?;
+    let (record, chart) = outputs(&args, &path)?;
     let service = load(&args, &path, n_threads, place)?;
     let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
@@ -139,41 +130,47 @@ pub fn run(args: Args) -> Result<Exit> {
         ))
         .into());
     }
-    let plan = Stages {
+    let climb = Climb {
         stages: numbers,
-        rounds: args.rounds.get(),
         warmup_rounds: 1,
         n_requests: args.requests.get(),
         concurrency: args.concurrency.get(),
         n_prompt_tokens,
         n_gen_tokens: args.gen_tokens.get(),
-        seed: args.seed,
+        target: args.target,
     };
     let model = describe(&Service::info(&*service));
     let mut rungs = Rungs {
         service,
-        n_requests: plan.n_requests,
-        concurrency: plan.concurrency,
+        n_requests: climb.n_requests,
+        concurrency: climb.concurrency,
         n_prompt_tokens,
-        n_gen_tokens: plan.n_gen_tokens,
+        n_gen_tokens: climb.n_gen_tokens,
     };
-    let mut watch = Watch::new(plan.rounds);
-    let (trials, error) = match plan.run(&mut rungs, &model, &mut watch, stop) {
+    let mut watch = Watch::new(args.rounds.get());
+    let mut output = Output::new(&Stages, env, &args.output, record);
+    let mut how = How {
+        repetitions: args.until.repetitions(args.rounds.get()),
+        warmup: true,
+        seed: args.seed,
+        observer: &mut watch,
+        stop,
+    };
+    let mut subject = Subject::Ladder(&mut rungs, &model);
+    let (trials, error) = match Stages.measure(&Case::Climb(climb), &mut subject, &mut how) {
         Ok(trials) => (trials, None),
         Err(cut) => (cut.partial, Some(cut.error)),
     };
     drop(watch);
-    let run = Run { schema: SCHEMA, command: std::env::args().collect(), env, trials };
-    if let Some(file) = outputs.record.take() {
-        file.write_whole(&serde_json::to_vec(&run)?)?;
+    let figures = stage_figures(&trials, args.target);
+    if let Some(file) = chart.filter(|_| !trials.is_empty()) {
+        let run = Run { trials: trials.clone(), ..Run::default() };
+        let document = Stages.document(&run, &[]);
+        let drawn: String = document.charts.iter().map(svg).collect();
+        file.write_whole(drawn.as_bytes())?;
     }
-    let figures = stage_figures(&run.trials, args.target);
-    if !figures.is_empty() {
-        print(&args, &run, &figures)?;
-        if let Some(file) = outputs.chart.take() {
-            file.write_whole(report::svg(&figures).as_bytes())?;
-        }
-    }
+    output.rows(trials)?;
+    output.end(Vec::new())?;
     if let Some(error) = error {
         return Err(anyhow!(error));
     }
@@ -201,29 +198,16 @@ fn not_met(figures: &[StageFigures]) -> Vec<String> {
         .collect()
 }
 
-/// The files that are asked for.
-struct Outputs {
-    record: Option<pacemark_files::Output>,
-    chart: Option<pacemark_files::Output>,
-}
-
-impl Outputs {
-    fn create(args: &Args, model: &Path) -> Result<Outputs> {
-        let model = Input::Model(model);
-        let record = args
-            .save
-            .as_deref()
-            .map(|path| output::create("--save", path, &[model]))
-            .transpose()?;
-        let chart = args.chart.as_deref().map(|path| {
-            let others: Vec<_> = [Some(model), args.save.as_deref().map(Input::Output)]
-                .into_iter()
-                .flatten()
-                .collect();
-            output::create("--chart", path, &others)
-        });
-        Ok(Outputs { record, chart: chart.transpose()? })
-    }
+/// The files that are asked for: record and chart.
+fn outputs(args: &Args, model: &Path) -> Result<(Option<Record>, Option<pacemark_files::Output>)> {
+    let model = Input::Model(model);
+    let record = Record::create(args.save.as_deref(), &[model])?;
+    let chart = args.chart.as_deref().map(|path| {
+        let others: Vec<_> =
+            [Some(model), args.save.as_deref().map(Input::Output)].into_iter().flatten().collect();
+        output::create("--chart", path, &others)
+    });
+    Ok((record, chart.transpose()?))
 }
 
 fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
@@ -244,18 +228,6 @@ fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<
     let service = NativeService::load(path, options, service, &mut |_, _| {})?;
     input::warn(&Service::info(&service));
     Ok(Arc::new(service))
-}
-
-fn print(args: &Args, run: &Run, figures: &[StageFigures]) -> Result<()> {
-    let text = match args.output {
-        Output::Table => report::table(run, figures, args.target) + "\n" + &report::bars(figures),
-        Output::Md => report::table(run, figures, args.target),
-        Output::Json => {
-            serde_json::to_string_pretty(&report::json(run, figures, args.target))? + "\n"
-        }
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
 }
 
 /// One line on a terminal.

@@ -4,7 +4,7 @@
 //! page tables need longer to settle (llama.cpp pull request 21282 shows a spread of 68 % that four
 //! runs remove).
 
-use crate::repeat::Repeat;
+use super::Repeat;
 use crate::{BenchError, Observer, Phase};
 use pacemark_record::Warmup;
 
@@ -17,11 +17,8 @@ const MAX_RUNS: usize = 6;
 /// No further run once this much time has been spent, in nanoseconds of the backend's clock.
 const MAX_ELAPSED_NS: u64 = 20_000_000_000;
 
-/// Generated tokens of a run: enough to settle, and short beside what is counted.
-pub(crate) const MAX_GENERATED: usize = 16;
-
 /// Repeats the workload, with a shorter generation, until two runs agree or a bound is met.
-pub(crate) fn run(
+pub(super) fn run(
     workload: &mut impl Repeat,
     observer: &mut dyn Observer,
 ) -> Result<Warmup, BenchError> {

@@ -1,41 +1,36 @@
 //! The table of comparisons below a table of rows: what was compared, the ratio, where it lies and
 //! what may be said.
 
-use super::markdown::{line, pad};
-use crate::{Cell, Layout};
+use crate::Cell;
+use crate::document::{Column, Rank, Table};
 use pacemark_record::{Comparison, Verdict, test_name};
 
 /// Headings and widths (negative: left-aligned).
-const COLUMNS: &[(&str, isize)] = &[
-    ("model", -30),
-    ("test", 15),
-    ("ratio of", -8),
-    ("compared", -20),
-    ("ratio", 7),
-    ("95 % from", 9),
-    ("to", 7),
-    ("pairs", 5),
-    ("verdict", -20),
+const COLUMNS: &[(&str, isize, Rank)] = &[
+    ("model", -30, Rank::Other),
+    ("test", 15, Rank::Key),
+    ("ratio of", -8, Rank::Key),
+    ("compared", -20, Rank::Main),
+    ("ratio", 7, Rank::Main),
+    ("95 % from", 9, Rank::Other),
+    ("to", 7, Rank::Other),
+    ("pairs", 5, Rank::Other),
+    ("verdict", -20, Rank::Main),
 ];
 
-/// Empty without comparisons.
-pub(super) fn table(layout: &Layout<'_>, comparisons: &[Comparison]) -> String {
-    if comparisons.is_empty() {
-        return String::new();
-    }
-    let head = line(COLUMNS.iter().map(|&(title, width)| pad(title, width)));
-    let rules = COLUMNS.iter().map(|&(_, width)| {
-        format!("{}{}", "-".repeat(width.unsigned_abs() - 1), if width > 0 { ':' } else { '-' })
-    });
-    let rows: String = comparisons.iter().map(|comparison| row(layout, comparison)).collect();
-    format!("\n{head}{}{rows}", line(rules))
+/// For people: programs have comparisons in the rows.
+pub fn comparisons(varied: &[&str], comparisons: &[Comparison]) -> Table {
+    let columns =
+        COLUMNS.iter().map(|&(title, width, rank)| Column::for_people(title, width).ranked(rank));
+    let rows = comparisons.iter().map(|comparison| row(varied, comparison).into());
+    Table { columns: columns.collect(), rows: rows.collect(), ..Table::default() }
 }
 
-fn row(layout: &Layout<'_>, c: &Comparison) -> String {
+fn row(varied: &[&str], c: &Comparison) -> Vec<Cell> {
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
     let values = [
         c.model_type.clone(),
-        test(layout, c),
+        test(varied, c),
         c.title.to_owned(),
         format!("{} / {}", c.first, c.second),
         number(Some(c.ratio)),
@@ -44,12 +39,12 @@ fn row(layout: &Layout<'_>, c: &Comparison) -> String {
         c.pairs.to_string(),
         verdict(c),
     ];
-    line(values.iter().zip(COLUMNS).map(|(value, &(_, width))| pad(value, width)))
+    values.map(Cell::Text).into()
 }
 
 /// The test with what else was varied, e.g. `tg128, n_threads 2`.
-fn test(layout: &Layout<'_>, c: &Comparison) -> String {
-    let varied = layout.varied.iter().filter_map(|name| Some((name, c.params.get(*name)?)));
+fn test(varied: &[&str], c: &Comparison) -> String {
+    let varied = varied.iter().filter_map(|name| Some((name, c.params.get(*name)?)));
     let varied: String =
         varied.map(|(name, value)| format!(", {name} {}", Cell::from(value).plain())).collect();
     test_name(&c.params) + &varied

@@ -1,0 +1,181 @@
+//! What an experiment is, and the table of all: each is one value that says what it measures, how,
+//! which figures it has and how they are shown. Commands, formats and records follow from it.
+
+use crate::load::Server;
+use crate::perplexity::Chunks;
+use crate::stages::{Climb, Ladder};
+use crate::{
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, load, perplexity,
+    stages, throughput, warnings,
+};
+use pacemark_backend::{Backend, TokenId};
+use pacemark_record::{Comparison, Metric, Model, Run, Series, Trial, compare};
+use pacemark_report::layout::{PLAIN, comparisons};
+use pacemark_report::{Document, Form, Layout, Row, TrialRow};
+use std::sync::atomic::AtomicBool;
+
+/// Every experiment.
+pub const EXPERIMENTS: &[&dyn Experiment] = &[
+    &throughput::Throughput,
+    &batched::Batched,
+    &perplexity::Perplexity,
+    &stages::Stages,
+    &load::Load,
+];
+
+/// A kind of measurement that Pacemark can make.
+pub trait Experiment: Sync {
+    /// Its name in records and on the command line.
+    fn name(&self) -> &'static str;
+
+    /// One line on what it measures.
+    fn help(&self) -> &'static str;
+
+    /// The tests that a grid of parameters asks for, in the order in which they run.
+    fn cases(&self, grid: &Grid) -> Vec<Case>;
+
+    /// Measures one case: a trial for each thing that is compared. What was measured before an
+    /// error or an interrupt is not lost.
+    fn measure(
+        &self,
+        case: &Case,
+        subject: &mut Subject<'_>,
+        how: &mut How<'_>,
+    ) -> Result<Vec<Trial>, CutShort>;
+
+    /// What its rows show.
+    fn layout<'a>(&self, varied: &'a [&'static str]) -> Layout<'a> {
+        Layout { form: self.form(), metrics: self.metrics(), varied }
+    }
+
+    /// Its figures, in the order of their columns.
+    fn metrics(&self) -> &'static [Metric];
+
+    /// What two of its trials are compared by, pair by pair.
+    fn compared(&self) -> &'static [&'static Series] {
+        &[]
+    }
+
+    /// Whose fields and columns stand before its figures.
+    fn form(&self) -> &'static Form {
+        &PLAIN
+    }
+
+    /// The format in which people are shown it unless they ask for another.
+    fn format(&self) -> &'static str {
+        "md"
+    }
+
+    /// Rows mean something before all is measured.
+    fn streams(&self) -> bool {
+        true
+    }
+
+    /// What a reader of a run should know besides its figures, a sentence each.
+    fn notes(&self, run: &Run) -> Vec<String> {
+        warnings(&run.env, &run.trials).iter().map(Warning::to_string).collect()
+    }
+
+    /// A run as it is shown, without its notes. Parameters that were `varied` have columns.
+    fn document(&self, run: &Run, varied: &[&'static str]) -> Document {
+        let layout = self.layout(varied);
+        let compared = self.comparisons(&run.trials);
+        let rows = run.trials.iter().zip(&compared).map(|(trial, comparisons)| {
+            layout.row(&TrialRow { env: &run.env, trial, comparisons })
+        });
+        let rows: Vec<Row> = rows.collect();
+        let mut document = head(&layout, run);
+        document.tables[0].rows = rows;
+        document.tables.push(comparisons(varied, &compared.concat()));
+        document
+    }
+
+    /// The first trial of each test against the others of it, which ran in turn with it: a list for
+    /// each trial, empty for the first.
+    fn comparisons(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
+        let of_one_test =
+            |a: &Trial, b: &Trial| a.model.backend != b.model.backend && a.params == b.params;
+        let groups = trials.chunk_by(of_one_test);
+        groups.flat_map(|group| self.against_first(group)).collect()
+    }
+
+    /// The same of one test's trials.
+    fn against_first(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
+        let Some((first, others)) = trials.split_first() else { return Vec::new() };
+        let series = self.compared();
+        let against = |second: &Trial| {
+            series.iter().filter_map(|series| compare(first, second, series)).collect()
+        };
+        std::iter::once(Vec::new()).chain(others.iter().map(against)).collect()
+    }
+}
+
+/// A document of a run before its rows are there.
+pub fn head(layout: &Layout<'_>, run: &Run) -> Document {
+    Document {
+        tables: vec![layout.head()],
+        build: Some((run.env.commit.clone(), run.env.build_number)),
+        ..Document::default()
+    }
+}
+
+/// The experiment of that name among `experiments`.
+pub fn find<'a>(experiments: &[&'a dyn Experiment], name: &str) -> Option<&'a dyn Experiment> {
+    experiments.iter().copied().find(|experiment| experiment.name() == name)
+}
+
+/// One thing that an experiment measures.
+#[derive(Clone, Debug)]
+pub enum Case {
+    /// A test of backends.
+    Test(Test),
+    /// How a text is cut.
+    Chunks(Chunks),
+    /// A ladder of stages.
+    Climb(Climb),
+    /// A row of a load, by its number.
+    Row(u64),
+}
+
+/// What is measured.
+pub enum Subject<'a> {
+    /// Backends; several are measured in turn.
+    Backends(&'a [&'a dyn Backend]),
+    /// A backend that scores a text.
+    Text(Text<'a>),
+    /// A serving stack.
+    Ladder(&'a mut dyn Ladder, &'a Model),
+    /// A server.
+    Server(&'a mut dyn Server),
+}
+
+/// A text and who scores it.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    /// Who scores it.
+    pub backend: &'a dyn Backend,
+    /// The whole text, with special tokens as the model adds them.
+    pub tokens: &'a [TokenId],
+    /// The length of a token's text.
+    pub n_bytes: &'a dyn Fn(TokenId) -> usize,
+}
+
+/// How it is measured, and who watches.
+pub struct How<'a> {
+    /// How often.
+    pub repetitions: Repetitions,
+    /// Runs before counting begins, until two agree.
+    pub warmup: bool,
+    /// Start of the random tokens.
+    pub seed: u64,
+    /// Told of everything that happens.
+    pub observer: &'a mut dyn Observer,
+    /// Set by who wants the measurement to end; looked at between events.
+    pub stop: &'a AtomicBool,
+}
+
+/// That an experiment was given what it cannot measure: a mistake of the caller.
+pub(crate) fn mismatch(experiment: &dyn Experiment) -> CutShort {
+    let error = BenchError::Mismatch { experiment: experiment.name() };
+    CutShort { partial: Vec::new(), error }
+}

@@ -1,0 +1,127 @@
+//! Repetitions of one test, of one backend or of several in turn.
+//!
+//! Two things are compared by pairs of neighbours in time (metrics.md, rule 7): A B, then B A, and
+//! so on. Whatever slows the machine meets both, and who follows whom is the same for both.
+
+mod until;
+mod warmup;
+
+use crate::experiment::How;
+use crate::{BenchError, Observer, Phase, Test, describe};
+use pacemark_backend::Backend;
+use pacemark_record::env::{self, CpuTime};
+use pacemark_record::{Measured, Sample, Trial};
+use std::sync::atomic::AtomicBool;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+pub use until::{Repetitions, Until};
+
+/// Generated tokens of a run that is not counted: enough to settle, and short beside what is.
+pub(crate) const MAX_GENERATED: usize = 16;
+
+/// Tests that ended early.
+#[derive(Debug)]
+pub struct CutShort {
+    /// What was measured until then, a trial for each backend that completed a repetition.
+    pub partial: Vec<Trial>,
+    /// Why it ended.
+    pub error: BenchError,
+}
+
+/// One test on one backend, to be run again and again.
+pub(crate) trait Repeat {
+    /// Tokens that a run computes; of a `brief` one, whose generation is shortened.
+    fn n_tokens(&self, brief: bool) -> usize;
+
+    /// What must be done before a run and is not timed.
+    fn prepare(&mut self, observer: &mut dyn Observer) -> Result<(), BenchError>;
+
+    /// Runs and times the test once.
+    fn once(&mut self, observer: &mut dyn Observer, brief: bool) -> Result<Sample, BenchError>;
+}
+
+/// Measures a test on every backend. `make` sets it up for one.
+pub(crate) fn measure<'a, 'h, R: Repeat>(
+    experiment: &str,
+    test: &Test,
+    backends: &[&'a dyn Backend],
+    how: &mut How<'h>,
+    make: impl Fn(&'a dyn Backend, u64, &'h AtomicBool) -> Result<R, BenchError>,
+) -> Result<Vec<Trial>, CutShort> {
+    how.observer.trial_started(&test.params);
+    let of = |backend: &&dyn Backend| Trial {
+        experiment: experiment.to_owned(),
+        params: test.params.clone(),
+        started_unix_s: now_unix_s(),
+        repetitions: how.repetitions.least,
+        model: describe(&backend.info()),
+        measured: Measured::default(),
+        ..Trial::default()
+    };
+    let mut trials: Vec<Trial> = backends.iter().map(of).collect();
+    let before = CpuTime::now();
+    let made: Result<Vec<R>, _> =
+        backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();
+    let result = made.and_then(|mut runs| in_turn(&mut runs, &mut trials, how));
+    let steal_share =
+        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+    // Several engines in one process: what each holds cannot be told apart.
+    let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
+    trials.retain(|trial| !trial.measured.is_empty());
+    for trial in &mut trials {
+        trial.steal_share = steal_share;
+        trial.peak_rss_bytes = peak_rss_bytes;
+        how.observer.trial_finished(trial);
+    }
+    match result {
+        Ok(()) => Ok(trials),
+        Err(error) => Err(CutShort { partial: trials, error }),
+    }
+}
+
+/// Seconds since 1970 UTC.
+pub(crate) fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn in_turn<R: Repeat>(
+    runs: &mut [R],
+    trials: &mut [Trial],
+    how: &mut How<'_>,
+) -> Result<(), BenchError> {
+    let several = runs.len() > 1;
+    for (run, trial) in runs.iter_mut().zip(&mut *trials) {
+        if several {
+            how.observer.turn(&trial.model.backend);
+        }
+        if how.warmup {
+            trial.warmup = warmup::run(run, how.observer)?;
+        }
+        how.observer.warmed_up(&trial.warmup);
+    }
+    let began = Instant::now();
+    for repetition in 1.. {
+        let rates: Vec<Vec<f64>> = trials.iter().map(Trial::rates_ts).collect();
+        if how.repetitions.are_enough(&rates, began.elapsed()) {
+            trials.iter_mut().for_each(|trial| trial.repetitions = trial.samples().len());
+            break;
+        }
+        let mut order: Vec<usize> = (0..runs.len()).collect();
+        if repetition % 2 == 0 {
+            order.reverse();
+        }
+        for index in order {
+            if several {
+                how.observer.turn(&trials[index].model.backend);
+            }
+            runs[index].prepare(how.observer)?;
+            how.observer.phase(Phase::Repetition(repetition));
+            let sample = runs[index].once(how.observer, false)?;
+            how.observer.sample(&sample);
+            trials[index]
+                .samples_mut()
+                .into_iter()
+                .for_each(|samples| samples.push(sample.clone()));
+        }
+    }
+    Ok(())
+}

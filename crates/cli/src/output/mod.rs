@@ -1,0 +1,200 @@
+//! Where a measurement goes: formats on standard output and standard error, row by row where they
+//! may, and the record in a file, written anew after each row, so that nothing measured is lost.
+
+pub mod files;
+mod page;
+mod record;
+
+use crate::interrupt;
+use anyhow::Result;
+use clap::builder::{PossibleValue, PossibleValuesParser};
+pub use files::{Input, create};
+use pacemark_bench::{Experiment, experiment};
+use pacemark_record::{Comparison, Env, Run, SCHEMA, Trial};
+use pacemark_report::layout::comparisons;
+use pacemark_report::render::find;
+use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
+use page::Stream;
+pub use record::Record;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A further name of the format `table`, of commands that had two formats of their own.
+const TEXT: &str = "text";
+
+/// The formats that a flag takes, and these besides.
+pub fn formats(others: &[&'static str]) -> PossibleValuesParser {
+    let ours = RENDERERS.iter().map(|renderer| {
+        let value = PossibleValue::new(renderer.name).help(renderer.help);
+        if renderer.name == "table" { value.alias(TEXT) } else { value }
+    });
+    let others = others.iter().map(|name| PossibleValue::new(*name));
+    PossibleValuesParser::new(ours.chain(others).collect::<Vec<_>>())
+}
+
+/// The format of that name, as clap has checked it; `None` for one of the others.
+pub fn renderer(name: &str) -> Option<&'static Renderer> {
+    find(if name == TEXT { "table" } else { name })
+}
+
+/// A measurement on its way out.
+pub struct Output<'a> {
+    experiment: &'a dyn Experiment,
+    /// Parameters that have columns.
+    varied: &'a [&'static str],
+    run: Run,
+    /// Rows so far, of an experiment whose rows are shown as they come.
+    document: Document,
+    compared: Vec<Comparison>,
+    sinks: Vec<Sink>,
+    record: Option<Record>,
+}
+
+/// One format on one stream.
+struct Sink {
+    renderer: &'static Renderer,
+    render: Box<dyn Render>,
+    stream: Stream,
+    text: String,
+}
+
+impl Sink {
+    fn new(renderer: &'static Renderer, stream: Stream) -> Sink {
+        Sink { renderer, render: (renderer.new)(&stream.page()), stream, text: String::new() }
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.stream.write(&std::mem::take(&mut self.text))
+    }
+}
+
+impl<'a> Output<'a> {
+    /// In the format of that name on standard output, and in a record where one is kept.
+    pub fn new(
+        experiment: &'a dyn Experiment,
+        env: Env,
+        format: &str,
+        record: Option<Record>,
+    ) -> Output<'a> {
+        let run = Run { schema: SCHEMA, command: record::command_line(), env, trials: Vec::new() };
+        let varied: &[&str] = &[];
+        let document = experiment::head(&experiment.layout(varied), &run);
+        let sinks = renderer(format).map(|renderer| Sink::new(renderer, Stream::Stdout));
+        let sinks = sinks.into_iter().collect();
+        Output { experiment, varied, run, document, compared: Vec::new(), sinks, record }
+    }
+
+    /// With columns for these parameters.
+    pub fn varying(mut self, varied: &'a [&'static str]) -> Self {
+        self.varied = varied;
+        self.document = experiment::head(&self.experiment.layout(varied), &self.run);
+        self
+    }
+
+    /// In a second format on standard error; `none` for no such.
+    pub fn and_stderr(mut self, format: &str) -> Self {
+        self.sinks.extend(renderer(format).map(|renderer| Sink::new(renderer, Stream::Stderr)));
+        self
+    }
+
+    /// Makes the column of that heading as wide as the longest of `texts`, which are to come.
+    pub fn expect<'t>(&mut self, heading: &str, texts: impl Iterator<Item = &'t str>) {
+        let longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let columns = self.document.tables.iter_mut().flat_map(|table| &mut table.columns);
+        columns.filter(|column| column.title == heading).for_each(|c| c.longest = longest);
+    }
+
+    /// What was measured so far.
+    pub fn trials(&self) -> &[Trial] {
+        &self.run.trials
+    }
+
+    /// What is known of the machine when all is measured.
+    pub fn env_mut(&mut self) -> &mut Env {
+        &mut self.run.env
+    }
+
+    /// Takes the trials of one case: keeps them in the record, and shows their rows. A terminal
+    /// that has gone takes no rows; after an interrupt that is no error.
+    pub fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {
+        let first = self.run.trials.is_empty();
+        let compared = self.experiment.against_first(&trials);
+        let from = self.run.trials.len();
+        self.run.trials.extend(trials);
+        let kept = self.record.as_mut().map_or(Ok(()), |record| record.keep(&self.run));
+        let shown =
+            if self.experiment.streams() { self.show(first, from, compared) } else { Ok(()) };
+        kept?;
+        if interrupt::flag().load(Relaxed) { Ok(()) } else { shown }
+    }
+
+    fn show(&mut self, first: bool, from: usize, compared: Vec<Vec<Comparison>>) -> Result<()> {
+        let layout = self.experiment.layout(self.varied);
+        for (trial, comparisons) in self.run.trials[from..].iter().zip(&compared) {
+            let row = layout.row(&TrialRow { env: &self.run.env, trial, comparisons });
+            for sink in &mut self.sinks {
+                if first && self.document.tables[0].rows.is_empty() {
+                    sink.text += &sink.render.begin(&self.document);
+                }
+                sink.text += &sink.render.row(&self.document.tables[0], &row);
+            }
+            self.document.tables[0].rows.push(row);
+        }
+        self.compared.extend(compared.into_iter().flatten());
+        let streaming = self.sinks.iter_mut().filter(|sink| sink.renderer.streams);
+        streaming.map(Sink::write).collect()
+    }
+
+    /// Completes what was begun, with the notes of the experiment and these; without a trial
+    /// nothing was. What no format tells its reader goes to standard error. The record is written
+    /// even where nobody reads the rest.
+    pub fn end(&mut self, notes: Vec<String>) -> Result<()> {
+        let kept = self.record.take().map_or(Ok(()), |record| record.finish(&self.run));
+        let shown = if self.run.trials.is_empty() { Ok(()) } else { self.show_end(notes) };
+        kept.and(shown)
+    }
+
+    fn show_end(&mut self, further: Vec<String>) -> Result<()> {
+        let mut notes = self.experiment.notes(&self.run);
+        notes.extend(further);
+        let mut shown = Ok(());
+        if self.experiment.streams() {
+            self.document.notes = notes.clone();
+            self.document.tables.push(comparisons(self.varied, &self.compared));
+            for sink in &mut self.sinks {
+                sink.text += &sink.render.end(&self.document);
+                shown = shown.and(sink.write());
+            }
+        } else {
+            let mut document = self.experiment.document(&self.run, self.varied);
+            document.notes = notes.clone();
+            for sink in &mut self.sinks {
+                sink.text = render(&document, sink.renderer, &sink.stream.page());
+                shown = shown.and(sink.write());
+            }
+        }
+        if !self.sinks.iter().any(|sink| sink.renderer.tells) {
+            notes.iter().for_each(|note| eprintln!("warning: {note}"));
+        }
+        shown
+    }
+}
+
+/// Shows a run that was measured before.
+pub fn show(
+    experiment: &dyn Experiment,
+    run: Run,
+    varied: &[&'static str],
+    format: &str,
+    further: Vec<String>,
+) -> Result<()> {
+    let Some(renderer) = renderer(format) else { return Ok(()) };
+    let mut document = experiment.document(&run, varied);
+    document.notes = experiment.notes(&run);
+    document.notes.extend(further);
+    let stream = Stream::Stdout;
+    stream.write(&render(&document, renderer, &stream.page()))?;
+    if !renderer.tells {
+        document.notes.iter().for_each(|note| eprintln!("warning: {note}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What a trial measured, raw: one variant for each kind of measurement.
+
+use crate::{Client, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The raw result of a trial, by its kind. In JSON the kind is the field `measured`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "measured", rename_all = "snake_case")]
+pub enum Measured {
+    /// The same test, again and again.
+    Repetitions {
+        /// Each repetition, in order.
+        samples: Vec<Sample>,
+    },
+    /// A load of requests.
+    Requests(Requests),
+    /// A text, token by token.
+    Scores(Scores),
+    /// A stage of the serving stack.
+    Ladder {
+        /// Its number.
+        stage: u64,
+        /// What it adds.
+        name: String,
+        /// Each round, in order; those of all stages were taken in turn.
+        samples: Vec<Sample>,
+        /// Calls through each layer in the last round, from the lowest.
+        calls: Vec<u64>,
+    },
+    /// What was found out once: values by name.
+    Facts {
+        /// The values, with their units in their names.
+        facts: Map<String, Value>,
+    },
+}
+
+impl Default for Measured {
+    fn default() -> Measured {
+        Measured::Repetitions { samples: Vec::new() }
+    }
+}
+
+impl From<Vec<Sample>> for Measured {
+    fn from(samples: Vec<Sample>) -> Measured {
+        Measured::Repetitions { samples }
+    }
+}
+
+impl From<Vec<Request>> for Measured {
+    fn from(requests: Vec<Request>) -> Measured {
+        Measured::Requests(Requests { requests, ..Requests::default() })
+    }
+}
+
+impl Measured {
+    /// Nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => {
+                samples.is_empty()
+            }
+            Measured::Requests(load) => load.requests.is_empty(),
+            Measured::Scores(scores) => scores.chunks.is_empty(),
+            Measured::Facts { facts } => facts.is_empty(),
+        }
+    }
+}
+
+/// One repetition, raw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// From the start of computing to the last token.
+    pub elapsed_ns: u64,
+    /// From the start of computing to the first token (metrics.md: TTFT; nothing is queued here).
+    /// Absent where no token was generated.
+    pub ttft_ns: Option<u64>,
+    /// Times between one token and the next, in order.
+    pub gaps_ns: Vec<u64>,
+    /// Prompt tokens that were not computed, because their KV was there.
+    pub cached_tokens: u64,
+    /// Of a batch: tokens after a sequence's first that came before every sequence had its first.
+    #[serde(default)]
+    pub early_tokens: u64,
+}
+
+/// What a load measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Requests {
+    /// In the order in which they ended.
+    pub requests: Vec<Request>,
+    /// In flight when the load was interrupted: neither answered nor failed, and not in `requests`.
+    #[serde(default)]
+    pub cut_requests: u64,
+    /// Due before the load's end and held back until after it, so never sent: not in `requests`,
+    /// but no limit was kept for them.
+    #[serde(default)]
+    pub unsent_requests: u64,
+    /// What the client did meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
+}
+
+/// How well a model predicted a text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Tokens of a chunk.
+    pub n_ctx: u64,
+    /// Tokens of the whole text.
+    pub n_tokens: u64,
+    /// Chunks that were to be scored; `chunks` has fewer after an interrupt.
+    pub n_chunks: u64,
+    /// Each chunk, in order.
+    pub chunks: Vec<Chunk>,
+}
+
+/// The scored half of a chunk.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Natural log-probability of each scored token, given all before it in the chunk.
+    pub logprobs: Vec<f32>,
+    /// Bytes of text of the scored tokens.
+    pub n_bytes: u64,
+    /// Tokens that went through the model: the last predicts nothing and is not computed.
+    pub n_computed: u64,
+    /// Time within the backend.
+    pub elapsed_ns: u64,
+}

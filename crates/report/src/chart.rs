@@ -1,0 +1,117 @@
+//! A chart as bars for a terminal and as SVG.
+
+use crate::document::{Chart, Point};
+use std::fmt::Write;
+
+/// Widest bar.
+const WIDTH: f64 = 50.0;
+
+/// A bar for each point, as long as its value.
+pub fn bars(chart: &Chart) -> String {
+    let most = chart.points.iter().map(|point| point.value).fold(f64::MIN_POSITIVE, f64::max);
+    let mut out = String::new();
+    for point in &chart.points {
+        let length = (point.value / most * WIDTH).round().max(0.0) as usize;
+        let bar = "█".repeat(length);
+        let _ = writeln!(out, "{:>2} {:<19} {bar:<50} {:.1}", point.label, point.name, point.value);
+    }
+    out
+}
+
+/// Size of the chart and of its margins, in pixels.
+const SVG_WIDTH: f64 = 900.0;
+const SVG_HEIGHT: f64 = 420.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 20.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 110.0;
+
+/// Values with their intervals, from zero.
+pub fn svg(chart: &Chart) -> String {
+    let Chart { title, points } = chart;
+    let high = |point: &Point| point.interval.map_or(point.value, |[_, high]| high);
+    let most = nice(points.iter().map(high).fold(1.0, f64::max));
+    let step = (SVG_WIDTH - LEFT - RIGHT) / points.len().max(1) as f64;
+    let x = |i: usize| LEFT + step * (i as f64 + 0.5);
+    let y = |rate: f64| TOP + (SVG_HEIGHT - TOP - BOTTOM) * (1.0 - rate / most);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SVG_WIDTH} {SVG_HEIGHT}\" font-family=\"sans-serif\" \
+         font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text x=\"{LEFT}\" y=\"18\">{}; \
+         bars: 95 % intervals</text>\n",
+        escape(title)
+    );
+    for tick in 0..=5 {
+        let rate = most * f64::from(tick) / 5.0;
+        let _ = writeln!(
+            out,
+            "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{1:.1}\" y2=\"{1:.1}\" stroke=\"#ddd\"/><text x=\"{2}\" y=\"{3:.1}\" \
+             text-anchor=\"end\" fill=\"#555\">{rate:.0}</text>",
+            SVG_WIDTH - RIGHT,
+            y(rate),
+            LEFT - 8.0,
+            y(rate) + 4.0
+        );
+    }
+    let line: Vec<String> = points
+        .iter()
+        .enumerate()
+        .map(|(i, point)| format!("{:.1},{:.1}", x(i), y(point.value)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#1f6feb\" stroke-width=\"2\"/>",
+        line.join(" ")
+    );
+    for (i, point) in points.iter().enumerate() {
+        let (x, middle) = (x(i), y(point.value));
+        if let Some([low, high]) = point.interval {
+            let (low, high) = (y(low), y(high));
+            let _ = writeln!(
+                out,
+                "<path d=\"M{0:.1} {low:.1}V{high:.1}M{1:.1} {low:.1}H{2:.1}M{1:.1} {high:.1}H{2:.1}\" stroke=\"#1f6feb\" \
+                 fill=\"none\"/>",
+                x,
+                x - 5.0,
+                x + 5.0
+            );
+        }
+        let _ = writeln!(
+            out,
+            "<circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"4\" fill=\"#1f6feb\"/><text x=\"{x:.1}\" y=\"{:.1}\" \
+             text-anchor=\"middle\">{:.0}</text>",
+            y(0.0) + 18.0,
+            point.value
+        );
+        let _ = writeln!(
+            out,
+            "<text transform=\"translate({x:.1},{:.1}) rotate(-25)\" text-anchor=\"end\" fill=\"#333\">{} {}</text>",
+            y(0.0) + 36.0,
+            point.label,
+            escape(&point.name)
+        );
+    }
+    out + "</svg>\n"
+}
+
+/// The next of 1, 2, 5, 10, … at or above `value`, in tenths of its power of ten.
+fn nice(value: f64) -> f64 {
+    let power = 10f64.powf(value.max(1e-9).log10().floor());
+    (value / power * 2.0).ceil() / 2.0 * power
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        assert_eq!(
+            [nice(1.0), nice(0.5), nice(972.0), nice(1001.0), nice(262.0)],
+            [1.0, 0.5, 1000.0, 1500.0, 300.0]
+        );
+    }
+}

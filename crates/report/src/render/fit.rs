@@ -1,0 +1,92 @@
+//! A table that is wider than the terminal, in parts that are not: the columns that say which row it
+//! is stand in each.
+
+use crate::document::{Rank, Row, Table};
+
+/// Some columns of a table, as wide as what stands in them.
+pub(super) struct Part {
+    /// Indices of the columns.
+    pub columns: Vec<usize>,
+    /// Their widths; negative: left-aligned.
+    pub widths: Vec<isize>,
+}
+
+/// Columns of a line with cells of these widths: each has a space before and behind, and a bar.
+fn line_width(widths: impl Iterator<Item = usize>) -> usize {
+    widths.map(|width| width + 3).sum::<usize>() + 1
+}
+
+/// Columns that a table takes as it is.
+pub(super) fn width(table: &Table) -> usize {
+    let people = table.columns.iter().filter(|column| column.readers.has_people());
+    line_width(people.map(|column| column.width.unsigned_abs()))
+}
+
+/// The parts of a table whose rows are like these, each at most `width` wide, where its key
+/// columns and one other leave it the choice.
+pub(super) fn parts(table: &Table, rows: &[Row], width: usize) -> Vec<Part> {
+    let people: Vec<usize> =
+        (0..table.columns.len()).filter(|&i| table.columns[i].readers.has_people()).collect();
+    let natural = |i: usize| {
+        let column = &table.columns[i];
+        let cell = |row: &Row| row.cells.get(i).map_or(0, |cell| cell.text().chars().count());
+        let content = rows.iter().map(cell).max().unwrap_or(0).max(column.longest);
+        // A later row's number may have a digit more.
+        let content = if column.width > 0 { content + 1 } else { content };
+        column.title.trim_end().chars().count().max(content)
+    };
+    let rank = |i: usize| table.columns[i].rank;
+    let keys: Vec<usize> = people.iter().copied().filter(|&i| rank(i) == Rank::Key).collect();
+    let mut left: Vec<usize> = people.iter().copied().filter(|&i| rank(i) == Rank::Main).collect();
+    left.extend(people.iter().copied().filter(|&i| rank(i) == Rank::Other));
+    let mut parts = Vec::new();
+    while !left.is_empty() || parts.is_empty() {
+        let mut taken = keys.clone();
+        let mut rest = Vec::new();
+        for i in left {
+            let with = line_width(taken.iter().chain([&i]).map(|&i| natural(i)));
+            // What follows one that found no room waits too, but for what matters most.
+            let in_turn = rest.is_empty() || rank(i) == Rank::Main;
+            if taken.len() == keys.len() || (with <= width && in_turn) {
+                taken.push(i);
+            } else {
+                rest.push(i);
+            }
+        }
+        left = rest;
+        taken.sort_unstable();
+        let signed = |&i: &usize| natural(i) as isize * table.columns[i].width.signum();
+        parts.push(Part { widths: taken.iter().map(signed).collect(), columns: taken });
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Cell;
+    use crate::document::Column;
+
+    /// Columns a (key), b, c (main), d, each four wide with its row.
+    fn table() -> (Table, Row) {
+        let column = |name: &str, rank| Column::for_people(name, -20).ranked(rank);
+        let ranks = [("a", Rank::Key), ("b", Rank::Other), ("c", Rank::Main), ("d", Rank::Other)];
+        let columns = ranks.map(|(name, rank)| column(name, rank)).into();
+        let row = ["aaaa", "bbbb", "cccc", "dddd"].map(Cell::from).to_vec();
+        (Table { columns, ..Table::default() }, row.into())
+    }
+
+    #[test]
+    fn each_part_has_the_keys_and_nothing_is_lost() {
+        let (table, row) = table();
+        let at = |width| -> Vec<Vec<usize>> {
+            let parts = parts(&table, std::slice::from_ref(&row), width);
+            parts.into_iter().map(|part| part.columns).collect()
+        };
+        assert_eq!(at(29), [vec![0, 1, 2, 3]], "as wide as what stands in them");
+        assert_eq!(at(28), [vec![0, 1, 2], vec![0, 3]]);
+        assert_eq!(at(15), [vec![0, 2], vec![0, 1], vec![0, 3]], "what matters most stands first");
+        assert_eq!(at(1), at(15), "no part is without a value");
+        assert_eq!(width(&table), 4 * 23 + 1);
+    }
+}
