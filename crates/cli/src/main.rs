@@ -15,7 +15,10 @@ mod interrupt;
 mod machine;
 mod output;
 mod process;
+mod progress;
 mod template;
+#[cfg(test)]
+mod testing;
 
 use clap::Parser;
 use std::process::ExitCode;
