@@ -59,6 +59,11 @@ impl ApiError {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
+    /// The service has no room for it now.
+    pub fn out_of_capacity(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Some("out_of_capacity"), message)
+    }
+
     /// The server is about to end.
     pub fn draining() -> ApiError {
         ApiError::new(
@@ -115,10 +120,11 @@ impl From<BackendError> for ApiError {
             BackendError::Unsupported { .. } => {
                 ApiError::invalid(message).coded("unsupported_parameter")
             }
-            BackendError::ContextExceeded { n_ctx, .. } => {
+            BackendError::ContextExceeded { n_ctx, .. } | BackendError::TooLong { n_ctx, .. } => {
                 ApiError::invalid(overflow(n_ctx, &message, "prompt"))
                     .coded("context_length_exceeded")
             }
+            BackendError::Full(_) => ApiError::out_of_capacity(message),
             BackendError::Engine(_) => ApiError::fault(message),
         }
     }

@@ -182,7 +182,7 @@ impl<E: Engine> State<E> {
         }
         if self.n_open == limits.n_seqs {
             let n = limits.n_seqs;
-            return Err(BackendError::InvalidRequest(format!(
+            return Err(BackendError::Full(format!(
                 "no room: {n} at a time is what was set up (n_seqs)"
             )));
         }

@@ -4,6 +4,7 @@
 //! Stages 0 to 4 run on the engine's thread, lent by the service; they generate as many tokens of
 //! as many sequences at a time as the service does, in waves, since all requests are equally long.
 
+use super::error;
 use super::service::NativeService;
 use super::service::requests::Generation;
 use super::service::worker::Worker;
@@ -11,7 +12,7 @@ use crate::generation::Outputs;
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Service, TokenId};
 use pacemark_engine::{
-    BatchItem, Decoder, EngineError, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
+    BatchItem, Decoder, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
 };
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -41,13 +42,9 @@ pub fn run_stage(
     service.lend(run)?
 }
 
-fn engine_error(error: EngineError) -> BackendError {
-    BackendError::Engine(error.to_string())
-}
-
 fn forward(decoder: &mut Decoder, batch: &mut [BatchItem<'_>]) -> Result<(), BackendError> {
     layer::pass(Layer::Decoder);
-    decoder.forward(batch).map(|_| ()).map_err(engine_error)
+    decoder.forward(batch).map(|_| ()).map_err(error::of_engine)
 }
 
 /// Stage 0: batches whose tokens and blocks are all prepared; logits are computed, and nobody looks

@@ -5,6 +5,7 @@ use super::gather::Gather;
 use super::requests::{Embedding, Generation};
 use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
+use crate::native::error;
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
@@ -141,7 +142,7 @@ impl Worker {
         match self.scheduler.add(generation.id, new) {
             Ok(()) => drop(self.generations.insert(generation.id, generation)),
             Err(error) => {
-                generation.fail(BackendError::InvalidRequest(error.to_string()));
+                generation.fail(error::of_scheduler(error));
                 self.shared.bells.ring();
             }
         }
@@ -154,7 +155,7 @@ impl Worker {
             NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
         match self.scheduler.add(embedding.id, new) {
             Ok(()) => drop(self.embeddings.insert(embedding.id, embedding)),
-            Err(error) => embedding.fail(BackendError::InvalidRequest(error.to_string())),
+            Err(error) => embedding.fail(error::of_scheduler(error)),
         }
     }
 
@@ -265,7 +266,7 @@ impl Worker {
             .collect();
         layer::pass(Layer::Assembly);
         layer::pass(Layer::Decoder);
-        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(engine_error);
+        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(error::of_engine);
         for ((kv, _), item) in inputs.into_iter().zip(items) {
             if let Some(generation) = self.generations.get_mut(&item.id) {
                 generation.kv = kv;
@@ -347,7 +348,7 @@ impl Worker {
             Ok(states) => embedding.add(states, n_embd),
             Err(error) => {
                 self.scheduler.end(item.id);
-                return embedding.fail(engine_error(error));
+                return embedding.fail(error::of_engine(error));
             }
         }
         self.status.prompt_tokens += item.n_tokens as u64;
@@ -423,8 +424,4 @@ fn sum(a: pacemark_sched::Counters, b: pacemark_sched::Counters) -> pacemark_sch
         prefix_hits: a.prefix_hits + b.prefix_hits,
         preemptions: a.preemptions + b.preemptions,
     }
-}
-
-fn engine_error(error: pacemark_engine::EngineError) -> BackendError {
-    BackendError::Engine(error.to_string())
 }
