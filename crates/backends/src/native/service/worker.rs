@@ -7,7 +7,7 @@ use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
 use crate::native::error;
 use pacemark_backend::layer::{self, Layer};
-use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
+use pacemark_backend::{BackendError, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
 use std::collections::HashMap;
@@ -129,7 +129,7 @@ impl Worker {
 
     /// Queues a generation.
     pub fn add(&mut self, generation: Generation) {
-        let request = &generation.request;
+        let request = generation.machine.request();
         let new = NewRequest {
             tokens: request.prompt.clone(),
             max_tokens: request.max_tokens,
@@ -200,9 +200,10 @@ impl Worker {
         for item in &plan.items {
             let cached = self.scheduler.n_cached(item.id).unwrap_or(0);
             if let Some(generation) = self.generations.get_mut(&item.id)
-                && generation.start(started, cached)
+                && let Some(event) = generation.machine.start(started, cached)
             {
-                self.status.prompt_tokens += generation.request.prompt.len() as u64;
+                self.status.prompt_tokens += generation.machine.request().prompt.len() as u64;
+                generation.tell([event]);
             }
         }
         self.status.steps += 1;
@@ -231,7 +232,7 @@ impl Worker {
                 continue;
             };
             let n =
-                self.options.n_draft.min(room).min(generation.output.n_left().saturating_sub(1));
+                self.options.n_draft.min(room).min(generation.machine.n_left().saturating_sub(1));
             let guessed = draft::guess(self.scheduler.tokens(id), n);
             self.scheduler.draft(id, guessed);
         }
@@ -282,9 +283,7 @@ impl Worker {
             (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()), 0);
         for item in items {
             let Some(mut generation) = self.generations.remove(&item.id) else { continue };
-            let in_prompt = generation.output.n_tokens() == 0;
-            *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) +=
-                computed - started;
+            generation.machine.took(computed - started);
             if item.samples {
                 let turn = Turn::new(
                     generation,
@@ -297,11 +296,8 @@ impl Worker {
                 continue;
             }
             self.scheduler.complete(item, &[]);
-            let (computed_tokens, of) =
-                (item.from + item.n_tokens, generation.request.prompt.len());
-            if computed_tokens < of {
-                generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
-            }
+            let progress = generation.machine.progress(item.from + item.n_tokens, computed);
+            generation.tell(progress);
             self.generations.insert(item.id, generation);
         }
         take_all(&self.decoder, &mut turns);
@@ -313,7 +309,7 @@ impl Worker {
                     self.status.drafted_tokens += item.n_draft as u64;
                     self.status.accepted_tokens += advance.sampled.len().saturating_sub(1) as u64;
                     self.scheduler.complete(item, &advance.sampled);
-                    advance.events.into_iter().for_each(|event| generation.tell(event));
+                    generation.tell(advance.events);
                     match advance.finished {
                         Some(reason) => {
                             self.scheduler.end(item.id);
