@@ -1,6 +1,5 @@
 //! What a request is refused with: OpenAI's error body and the status that fits.
 
-use crate::prepare::overflow;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -42,6 +41,16 @@ impl ApiError {
     /// Field `param` is known, but what it asks for cannot be had here.
     pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, Some("unsupported_parameter"), message).about(param)
+    }
+
+    /// The request does not fit the context, in the words by which clients know that: LiteLLM looks
+    /// for the first, LangChain for the second.
+    pub fn too_long(n_ctx: usize, found: &str, field: &str) -> ApiError {
+        let message = format!(
+            "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \
+             the length of the {field}."
+        );
+        ApiError::invalid(message).coded("context_length_exceeded")
     }
 
     /// Nothing is there.
@@ -121,8 +130,7 @@ impl From<BackendError> for ApiError {
                 ApiError::invalid(message).coded("unsupported_parameter")
             }
             BackendError::ContextExceeded { n_ctx, .. } | BackendError::TooLong { n_ctx, .. } => {
-                ApiError::invalid(overflow(n_ctx, &message, "prompt"))
-                    .coded("context_length_exceeded")
+                ApiError::too_long(n_ctx, &message, "prompt")
             }
             BackendError::Full(_) => ApiError::out_of_capacity(message),
             BackendError::Engine(_) => ApiError::fault(message),

@@ -7,9 +7,9 @@
     reason = "one contract for the whole file: PeakArgs describes valid memory"
 )]
 
-use super::unrolled;
 use crate::kernel_set::PeakArgs;
 use crate::simd::{Int8, Simd};
+use crate::unrolled::unrolled;
 
 /// Accumulators: more than latency times throughput of any of the operations, fewer than there are
 /// registers.
