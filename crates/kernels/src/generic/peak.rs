@@ -15,7 +15,7 @@ use crate::unrolled::unrolled;
 /// registers.
 const CHAINS: usize = 12;
 
-/// Operations of one step of [`f32`], a multiplication and an addition counting two.
+/// Operations of one step of [`f32()`], a multiplication and an addition counting two.
 pub(crate) const fn f32_operations(lanes: usize) -> u64 {
     (CHAINS * lanes * 2) as u64
 }
