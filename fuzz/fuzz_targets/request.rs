@@ -1,7 +1,4 @@
-//! Any bytes posted to any route are answered or refused, and never a fault of the server's.
+//! libFuzzer drives [`pacemark_fuzz::request`].
 #![no_main]
 
-#[path = "../../crates/server/tests/inputs/mod.rs"]
-mod inputs;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::body(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pacemark_fuzz::request(bytes));

@@ -1,8 +1,4 @@
-//! Any chat template ends, with a prompt or an error, whatever the messages.
+//! libFuzzer drives [`pacemark_fuzz::template`].
 #![no_main]
 
-#[path = "../../crates/tokenizer/tests/inputs/mod.rs"]
-#[allow(dead_code)]
-mod inputs;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::template(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pacemark_fuzz::template(bytes));

@@ -9,6 +9,7 @@ pub fn check(backend: &dyn Backend) -> Result<(), String> {
     prompt_only(backend)?;
     greedy_is_deterministic(backend)?;
     refusals(backend)?;
+    a_full_house(backend)?;
     dropping_aborts(backend)?;
     batches(backend)?;
     scores(backend)
@@ -87,11 +88,46 @@ fn greedy_is_deterministic(backend: &dyn Backend) -> Result<(), String> {
 /// Requests that cannot be served fail with an event, and the backend still works.
 fn refusals(backend: &dyn Backend) -> Result<(), String> {
     let info = backend.info();
-    let fails = |r: GenerateRequest| matches!(backend.generate(r).last(), Some(Event::Failed(_)));
-    expect(fails(request(0, 1)), "an empty prompt was accepted")?;
-    expect(fails(request(info.n_ctx + 1, 1)), "a prompt longer than the context was accepted")?;
+    let last = |r: GenerateRequest| backend.generate(r).last();
+    expect(
+        matches!(last(request(0, 1)), Some(Event::Failed(BackendError::InvalidRequest(_)))),
+        "an empty prompt was not refused as invalid",
+    )?;
+    for (n_prompt, max_tokens) in [(info.n_ctx + 1, 1), (5, info.n_ctx)] {
+        let refused = matches!(
+            last(request(n_prompt, max_tokens)),
+            Some(Event::Failed(
+                BackendError::ContextExceeded { .. } | BackendError::TooLong { .. }
+            ))
+        );
+        expect(refused, "more than the context holds was not refused as too long")?;
+    }
     let events: Vec<Event> = backend.generate(request(2, 1)).collect();
     expect(matches!(events.last(), Some(Event::Finished { .. })), "after a refusal nothing works")
+}
+
+/// Who comes when all sequences are under way waits, or is told that there is no room now; it does
+/// not hurt the others, and afterwards there is room.
+fn a_full_house(backend: &dyn Backend) -> Result<(), String> {
+    let mut streams: Vec<_> =
+        (0..backend.info().n_seqs).map(|_| backend.generate(request(3, 4))).collect();
+    for stream in &mut streams {
+        let begun = stream.by_ref().take(3).all(|event| !matches!(event, Event::Failed(_)));
+        expect(begun, "fewer sequences at once than n_seqs says")?;
+    }
+    let one_more = backend.generate(request(3, 4)).last();
+    expect(
+        matches!(one_more, Some(Event::Finished { .. } | Event::Failed(BackendError::Full(_)))),
+        &format!("one more than there is room for ended with {one_more:?}"),
+    )?;
+    for stream in streams {
+        expect(
+            matches!(stream.last(), Some(Event::Finished { .. })),
+            "one too many hurt the others",
+        )?;
+    }
+    let last = backend.generate(request(3, 4)).last();
+    expect(matches!(last, Some(Event::Finished { .. })), "there is no room when all have ended")
 }
 
 /// A dropped stream leaves nothing behind.

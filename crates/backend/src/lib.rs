@@ -7,6 +7,7 @@
 
 mod bell;
 pub mod conformance;
+mod error;
 mod event;
 pub mod layer;
 mod mock;
@@ -15,13 +16,13 @@ mod request;
 mod service;
 
 pub use bell::{Bell, Bells};
+pub use error::BackendError;
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
 pub use mock_service::{MockOptions, MockService, MockText};
 pub use request::{Constraint, GenerateRequest, JsonForm, Priority, SamplingParams, Whitespace};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
-use pacemark_files::bounded;
 use std::time::Duration;
 
 /// A token's number in the model's vocabulary.
@@ -113,37 +114,6 @@ pub struct MemoryUsage {
     pub kv_allocated_bytes: u64,
     /// KV cache that holds tokens.
     pub kv_used_bytes: u64,
-}
-
-/// Why a backend could not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum BackendError {
-    /// The request is not one that this model can serve.
-    #[error("{}", bounded(.0))]
-    InvalidRequest(String),
-    /// The backend has no such ability.
-    #[error("{backend} cannot {ability}")]
-    Unsupported {
-        /// The backend's name.
-        backend: &'static str,
-        /// What was asked, as a verb phrase.
-        ability: &'static str,
-    },
-    /// The prompt and the tokens to generate do not fit the context.
-    #[error(
-        "the prompt has {prompt} tokens and {max_tokens} are to be generated, but the context holds {n_ctx}"
-    )]
-    ContextExceeded {
-        /// Tokens of the prompt.
-        prompt: usize,
-        /// Tokens to generate.
-        max_tokens: usize,
-        /// What fits.
-        n_ctx: usize,
-    },
-    /// Anything the engine reported.
-    #[error("{}", bounded(.0))]
-    Engine(String),
 }
 
 /// The events of one request, in order; dropping it aborts the request and frees what it held.

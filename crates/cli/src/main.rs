@@ -4,6 +4,11 @@
 //! dispatches and turns errors to exit codes. Nothing below this crate parses flags, prints to a
 //! terminal or exits.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "comments of flags are their help, and its brackets are no links"
+)]
+
 #[macro_use]
 mod tell;
 
@@ -16,7 +21,10 @@ mod interrupt;
 mod machine;
 mod output;
 mod process;
+mod progress;
 mod template;
+#[cfg(test)]
+mod testing;
 mod until;
 
 use clap::Parser;

@@ -2,54 +2,47 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Crate → what it may use of the workspace. Development dependencies may also use the crates for
-/// tests.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("quant", &[]),
-    ("files", &[]),
-    ("limits", &[]),
-    ("jinja", &["files"]),
-    ("modelfile", &["quant", "files", "limits"]),
-    ("kernels", &["quant"]),
-    ("tokenizer", &["files", "modelfile", "jinja"]),
-    ("engine", &["quant", "files", "limits", "modelfile", "kernels"]),
-    ("sched", &[]),
-    ("backend", &["files"]),
-    ("record", &["files"]),
-    ("backends", &["backend", "files", "limits", "engine", "sched", "tokenizer", "modelfile"]),
-    ("openai-api", &[]),
-    ("bench", &["backend", "record"]),
-    ("load", &["files", "openai-api", "record"]),
-    ("report", &["record"]),
-    ("server", &["files", "backend", "openai-api"]),
-    ("testmodel", &["modelfile", "quant"]),
-    (
-        "cli",
-        &[
-            "quant",
-            "files",
-            "limits",
-            "modelfile",
-            "kernels",
-            "tokenizer",
-            "engine",
-            "backend",
-            "record",
-            "backends",
-            "bench",
-            "load",
-            "report",
-            "server",
-        ],
-    ),
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
+
+/// Libraries that only one crate may use: the terminal and flags are the binary's, connections that
+/// fetch something the hub's.
+const KEPT: &[(&str, &str)] = &[
+    ("clap", "cli"),
+    ("indicatif", "cli"),
+    ("signal-hook", "cli"),
+    ("anyhow", "cli"),
+    ("ureq", "hub"),
 ];
 
-/// Crates that exist for tests: nothing may use them but as a development dependency.
-const FOR_TESTS: &[&str] = &["testmodel"];
+/// A crate's row of the table.
+struct Row {
+    /// What it may use of the workspace.
+    may_use: BTreeSet<String>,
+    /// Nothing may use it but as a development dependency.
+    for_tests: bool,
+}
 
-/// Crates that know of threads of their own, HTTP or the terminal, by layer: the libraries below
-/// must not.
-const ONLY_CLI: &[&str] = &["clap", "ureq", "indicatif", "signal-hook", "anyhow"];
+/// The rows of the table, by crate: its name in backticks, what it holds, and names, "all" or "–".
+fn rows() -> BTreeMap<String, Row> {
+    let mut rows = BTreeMap::new();
+    for line in ARCHITECTURE.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [name, holds, may_use] = cells[..] else { panic!("a row of three cells: {line}") };
+        let may_use = may_use.split(", ").filter(|name| *name != "–").map(str::to_owned).collect();
+        let row = Row { may_use, for_tests: holds.ends_with("for tests only") };
+        assert!(rows.insert(name.trim_matches('`').to_owned(), row).is_none(), "{name} twice");
+    }
+    let all: BTreeSet<String> =
+        rows.iter().filter(|(_, row)| !row.for_tests).map(|(name, _)| name.clone()).collect();
+    for (name, row) in &mut rows {
+        if row.may_use.remove("all") {
+            row.may_use.extend(all.iter().filter(|other| *other != name).cloned());
+        }
+        let unknown: Vec<_> = row.may_use.difference(&all).collect();
+        assert!(unknown.is_empty(), "{name} may use what is no crate: {unknown:?}");
+    }
+    rows
+}
 
 fn short(name: &str) -> &str {
     match name {
@@ -66,28 +59,37 @@ fn arrows_point_down() {
         .other_options(vec!["--offline".into()])
         .exec()
         .unwrap();
-    let rows: BTreeMap<&str, BTreeSet<&str>> =
-        ARROWS.iter().map(|(name, may)| (*name, may.iter().copied().collect())).collect();
+    let rows = rows();
     let found: BTreeSet<&str> = metadata.packages.iter().map(|p| short(&p.name)).collect();
-    assert_eq!(found, rows.keys().copied().collect(), "every crate of the workspace has a row");
+    let drawn: BTreeSet<&str> = rows.keys().map(String::as_str).collect();
+    assert_eq!(found, drawn, "every crate of the workspace has a row");
     for package in &metadata.packages {
         let name = short(&package.name);
         for dependency in &package.dependencies {
             let used = short(&dependency.name);
             let for_development = dependency.kind == cargo_metadata::DependencyKind::Development;
-            if rows.contains_key(used) {
-                let allowed =
-                    rows[name].contains(used) || (for_development && FOR_TESTS.contains(&used));
+            if let Some(row) = rows.get(used) {
+                let for_its_tests = for_development && row.for_tests;
+                let allowed = rows[name].may_use.contains(used) || for_its_tests;
                 assert!(allowed, "{name} must not use {used}");
             }
-            let terminal = ONLY_CLI.contains(&dependency.name.as_str());
+            let keeper = KEPT.iter().find(|(kept, _)| *kept == dependency.name);
             assert!(
-                !terminal || name == "cli" || for_development,
+                for_development || keeper.is_none_or(|(_, keeper)| *keeper == name),
                 "{name} must not use {}",
                 dependency.name
             );
         }
     }
+}
+
+/// What a reader may doubt: that the table is read, and not an empty one.
+#[test]
+fn the_table_says_who_may_use_whom() {
+    let rows = rows();
+    assert!(rows["quant"].may_use.is_empty() && rows["testmodel"].for_tests);
+    assert_eq!(rows["kernels"].may_use, BTreeSet::from(["quant".to_owned()]));
+    assert!(rows["cli"].may_use.contains("engine") && !rows["cli"].may_use.contains("testmodel"));
 }
 
 #[test]

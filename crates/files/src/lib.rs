@@ -3,7 +3,7 @@
 //!
 //! [`text`] reads text as editors and shells of all systems write it, with or without a byte-order
 //! mark. [`Output`] is the one way in which a file is written: whole or not at all, and nothing
-//! that was there is lost. [`excerpt`] bounds what a message repeats of its input. [`look`] tells a
+//! that was there is lost. [`excerpt()`] bounds what a message repeats of its input. [`look`] tells a
 //! file that is not there from one that cannot be seen.
 //!
 //! What the bytes mean is left to whoever reads or writes them; nothing here knows a format.

@@ -6,20 +6,11 @@
 
 use crate::KernelSet;
 use crate::kernel_set::{Attention, AttentionArgs};
-use crate::kv_page::KvTypes;
+use crate::kv_page::{KV_BLOCK, KvTypes, MAX_HEAD_DIM, value_dim};
 use crate::team::{SharedRows, Team};
 
-/// Tokens in a KV block: one AVX-512 vector of keys.
-pub const KV_BLOCK: usize = 16;
-/// Largest head dimension that the kernels take.
-pub const MAX_HEAD_DIM: usize = 512;
 /// Query rows in a tile.
 pub(crate) const MAX_TILE_ROWS: usize = 8;
-
-/// `head_dim` rounded up so that a row of values is whole vectors on every ISA.
-pub fn value_dim(head_dim: usize) -> usize {
-    head_dim.next_multiple_of(16)
-}
 
 /// What is the same for every sequence and head.
 #[derive(Clone, Copy, Debug)]

@@ -14,16 +14,24 @@
 //! filled up with zeros. Here a page is written; `generic/attention.rs` reads it.
 
 use crate::KernelSet;
-use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, value_dim};
 use half::f16;
 use pacemark_quant::{ActBlock, DType, QK};
 
+/// Tokens in a KV block: one AVX-512 vector of keys.
+pub const KV_BLOCK: usize = 16;
+/// Largest head dimension that the kernels take.
+pub const MAX_HEAD_DIM: usize = 512;
 /// Bytes of the scales of one group of 32 dimensions.
 pub(crate) const SCALES: usize = KV_BLOCK * 2;
 /// Bytes of a group of 32 dimensions in q8_0.
 pub(crate) const GROUP_Q8_0: usize = SCALES + QK * KV_BLOCK;
 /// Bytes of a group of 32 dimensions in q4_0.
 pub(crate) const GROUP_Q4_0: usize = SCALES + QK / 2 * KV_BLOCK;
+
+/// `head_dim` rounded up so that a row of values is whole vectors on every ISA.
+pub fn value_dim(head_dim: usize) -> usize {
+    head_dim.next_multiple_of(16)
+}
 
 /// How a key or a value is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -34,14 +34,15 @@ mod simd;
 mod sse2;
 mod sync;
 mod team;
+mod unrolled;
 
-pub use attention::{
-    AttentionShape, KV_BLOCK, KvLane, MAX_HEAD_DIM, SequenceSpan, attention, value_dim,
-};
+pub use attention::{AttentionShape, KvLane, SequenceSpan, attention};
 pub use buffer::{Arena, Chunk, memlock_limit};
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
-pub use kv_page::{KvPairError, KvType, KvTypes, write_key, write_value};
+pub use kv_page::{
+    KV_BLOCK, KvPairError, KvType, KvTypes, MAX_HEAD_DIM, value_dim, write_key, write_value,
+};
 pub use matrix::{Activations, Matrix, MatrixError, Product, SharedBytes, matmul};
 pub use place::{Cpus, Numa, Place, PlaceError};
 pub use roof::Roof;

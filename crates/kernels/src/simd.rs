@@ -21,7 +21,7 @@
     reason = "one contract for all methods: the module's Safety section"
 )]
 
-use crate::generic::unrolled;
+use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
 
 /// Tokens of [`Int8::dot4`].

@@ -14,7 +14,7 @@ const QK: usize = 32;
 pub const IQ4_VALUES: [i8; 16] =
     [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// What the codes of MXFP4 stand for, doubled so that they are integers; [`mxfp4_scale`] is halved
+/// What the codes of MXFP4 stand for, doubled so that they are integers; `mxfp4_scale` is halved
 /// to match.
 pub const MXFP4_VALUES: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 

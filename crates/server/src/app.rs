@@ -5,7 +5,7 @@ use crate::error::{ApiError, Result};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::prepare::Context;
-use crate::respond::Hub;
+use crate::relay::Relay;
 use pacemark_backend::{BackendInfo, Service};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -31,7 +31,7 @@ pub struct App {
     /// Places for answers.
     pub admission: Arc<Admission>,
     /// Events on their way to streams.
-    pub hub: Arc<Hub>,
+    pub relay: Arc<Relay>,
     /// Turns of reading, rendering and tokenizing.
     pub preparing: Semaphore,
     /// Turns of reading long bodies.
@@ -57,7 +57,7 @@ impl App {
         Arc::new(App {
             metrics: Arc::new(Metrics::new(options.model_name())),
             admission: Admission::new(places),
-            hub: Arc::new(Hub::new(&*service)),
+            relay: Arc::new(Relay::new(&*service)),
             preparing: Semaphore::new(options.max_preparing.clamp(1, 1024)),
             large_bodies: Semaphore::new(LARGE_BODIES),
             created: unix_time(),

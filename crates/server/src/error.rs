@@ -1,6 +1,5 @@
 //! What a request is refused with: OpenAI's error body and the status that fits.
 
-use crate::prepare::overflow;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -44,6 +43,16 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, Some("unsupported_parameter"), message).about(param)
     }
 
+    /// The request does not fit the context, in the words by which clients know that: LiteLLM looks
+    /// for the first, LangChain for the second.
+    pub fn too_long(n_ctx: usize, found: &str, field: &str) -> ApiError {
+        let message = format!(
+            "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \
+             the length of the {field}."
+        );
+        ApiError::invalid(message).coded("context_length_exceeded")
+    }
+
     /// Nothing is there.
     pub fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, Some(code), message)
@@ -57,6 +66,11 @@ impl ApiError {
     /// There is no room now.
     pub fn busy(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
+    }
+
+    /// The service has no room for it now.
+    pub fn out_of_capacity(message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Some("out_of_capacity"), message)
     }
 
     /// The server is about to end.
@@ -115,10 +129,10 @@ impl From<BackendError> for ApiError {
             BackendError::Unsupported { .. } => {
                 ApiError::invalid(message).coded("unsupported_parameter")
             }
-            BackendError::ContextExceeded { n_ctx, .. } => {
-                ApiError::invalid(overflow(n_ctx, &message, "prompt"))
-                    .coded("context_length_exceeded")
+            BackendError::ContextExceeded { n_ctx, .. } | BackendError::TooLong { n_ctx, .. } => {
+                ApiError::too_long(n_ctx, &message, "prompt")
             }
+            BackendError::Full(_) => ApiError::out_of_capacity(message),
             BackendError::Engine(_) => ApiError::fault(message),
         }
     }

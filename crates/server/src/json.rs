@@ -1,8 +1,11 @@
-//! Bodies to types: an error names the field, what was expected and what was found.
+//! Bodies to types and back: an error names the field, what was expected and what was found.
 
 use crate::error::{ApiError, Result};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use pacemark_openai_api::Sampling;
+use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
@@ -60,6 +63,19 @@ fn without_place(message: &str) -> &str {
 pub fn too_large(limit: usize) -> ApiError {
     let message = format!("the body is longer than the {limit} bytes that this server takes");
     ApiError::with_status(StatusCode::PAYLOAD_TOO_LARGE, message).coded("request_too_large")
+}
+
+/// JSON with status 200.
+pub fn answer<T: Serialize>(value: &T) -> Result<Response> {
+    let body = serde_json::to_vec(value).map_err(|error| ApiError::fault(error.to_string()))?;
+    Ok(typed("application/json", body))
+}
+
+/// A body of that type with status 200.
+pub fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 #[cfg(test)]

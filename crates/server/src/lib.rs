@@ -1,8 +1,8 @@
 //! An OpenAI-compatible HTTP server over any [`Service`](pacemark_backend::Service).
 //!
 //! `routes` says what leads where, `prepare` makes a request for the service out of a body,
-//! `respond` makes an answer out of the service's events, `tools` finds calls in text, `net` owns
-//! sockets, `stages` lets a benchmark in at each layer. What is generated, and how, is the
+//! `respond` makes an answer out of the service's events, which come through `relay`, `tools` finds
+//! calls in text, `net` owns sockets, `stages` lets a benchmark in at each layer. What is generated, and how, is the
 //! service's affair; flags and models are the binary's.
 
 mod admission;
@@ -15,6 +15,7 @@ mod metrics;
 mod net;
 mod options;
 mod prepare;
+mod relay;
 mod respond;
 mod routes;
 pub mod stages;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answer, Server, TAGGED, completion, instant, options};
-use pacemark_backend::MockOptions;
+use pacemark_backend::{BackendError, MockOptions};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -173,6 +173,70 @@ fn an_error_in_the_middle_is_told() {
     let fine = server.post("/v1/completions", r#"{"prompt": "a", "max_tokens": 2}"#);
     assert_eq!(fine.status, 200, "the next request is not hurt");
     server.eventually("nothing is left", Server::idle);
+}
+
+/// Nothing has been sent yet: the status tells.
+#[test]
+fn no_room_is_503_and_says_when_to_come_again() {
+    let full = || BackendError::Full("the cache is full".into());
+    let server = Server::new(MockOptions { refusal: Some(full()), ..instant() }, options());
+    for (path, body) in [
+        ("/v1/completions", r#"{"prompt": "a"}"#),
+        ("/v1/completions", r#"{"prompt": "a", "stream": true}"#),
+        ("/v1/chat/completions", r#"{"messages": [{"role": "user", "content": "a"}]}"#),
+        ("/v1/embeddings", r#"{"input": "a"}"#),
+    ] {
+        refused_as_full(&server.post(path, body), path);
+    }
+    // Some tokens were generated, but none was sent.
+    let late = MockOptions { fails_at: Some(2), failure: full(), ..instant() };
+    let server = Server::new(late, options());
+    refused_as_full(&server.post("/v1/completions", r#"{"prompt": "a", "max_tokens": 5}"#), "late");
+    server.eventually("nothing is left", Server::idle);
+}
+
+fn refused_as_full(answer: &Answer, what: &str) {
+    assert_eq!(answer.status, 503, "{what}: {answer:?}");
+    assert!(answer.head.to_lowercase().contains("\r\nretry-after: 1"), "{what}: {}", answer.head);
+    let error = &answer.json()["error"];
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("server_error"), &json!("out_of_capacity"))
+    );
+    assert_eq!(error["message"], "the cache is full");
+}
+
+#[test]
+fn every_kind_of_error_is_told_in_the_middle_as_at_the_beginning() {
+    let kinds = [
+        (BackendError::InvalidRequest("x".into()), 400, json!(null)),
+        (
+            BackendError::TooLong { found: "x".into(), n_ctx: 7 },
+            400,
+            json!("context_length_exceeded"),
+        ),
+        (
+            BackendError::ContextExceeded { prompt: 1, max_tokens: 8, n_ctx: 7 },
+            400,
+            json!("context_length_exceeded"),
+        ),
+        (
+            BackendError::Unsupported { backend: "mock", ability: "do it" },
+            400,
+            json!("unsupported_parameter"),
+        ),
+        (BackendError::Full("x".into()), 503, json!("out_of_capacity")),
+        (BackendError::Engine("x".into()), 500, json!(null)),
+    ];
+    for (failure, status, code) in kinds {
+        let mock = MockOptions { fails_at: Some(1), failure: failure.clone(), ..instant() };
+        let server = Server::new(mock, options());
+        let whole = server.post("/v1/completions", r#"{"prompt": "a", "max_tokens": 5}"#);
+        let chunks = chat(&server, r#", "max_tokens": 5"#).chunks();
+        assert_eq!(chunks.len(), 3, "{failure:?}: role, a token, the error");
+        assert_eq!((whole.status, &whole.json()["error"]["code"]), (status, &code), "{failure:?}");
+        assert_eq!(chunks[2]["error"], whole.json()["error"], "{failure:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Vocabularies of [`N_VOCAB`](crate::N_VOCAB) tokens that can spell any text.
+//! Vocabularies of [`crate::N_VOCAB`] tokens that can spell any text.
 
 use crate::N_VOCAB;
 use pacemark_modelfile::{Metadata, Strings, Value};

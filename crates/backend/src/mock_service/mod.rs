@@ -42,8 +42,12 @@ pub struct MockOptions {
     pub constraints: bool,
     /// What [`Text::tool_template`] gives; the mock's own prompts are always one line a message.
     pub template: Option<String>,
+    /// What every request and every embedding is refused with.
+    pub refusal: Option<BackendError>,
     /// Each request fails instead of giving its token of this index.
     pub fails_at: Option<usize>,
+    /// With this.
+    pub failure: BackendError,
 }
 
 impl Default for MockOptions {
@@ -57,7 +61,9 @@ impl Default for MockOptions {
             answer: None,
             constraints: false,
             template: None,
+            refusal: None,
             fails_at: None,
+            failure: BackendError::Engine("the mock was told to fail here".into()),
         }
     }
 }
@@ -81,6 +87,9 @@ impl MockService {
 
     /// Why the request cannot be served.
     fn refusal(&self, request: &GenerateRequest) -> Option<BackendError> {
+        if let Some(error) = &self.options.refusal {
+            return Some(error.clone());
+        }
         let (prompt, max_tokens, n_ctx) =
             (request.prompt.len(), request.max_tokens, self.options.n_ctx);
         if prompt == 0 {
@@ -145,7 +154,7 @@ impl Service for MockService {
         self.clock.submit(Stream::new(
             request,
             self.answer.clone(),
-            self.options.fails_at,
+            self.options.fails_at.map(|at| (at, self.options.failure.clone())),
             first,
             self.options.itl,
             sink,
@@ -154,15 +163,12 @@ impl Service for MockService {
 
     /// Four numbers that depend on the prompt and the pooling alone.
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
-        if prompt.is_empty() || prompt.len() > self.options.n_ctx {
-            let message = format!(
-                "the prompt has {} tokens; expected 1 to {}",
-                prompt.len(),
-                self.options.n_ctx
-            );
-            sink(Err(BackendError::InvalidRequest(message)));
+        let request = GenerateRequest { prompt, ..GenerateRequest::default() };
+        if let Some(error) = self.refusal(&request) {
+            sink(Err(error));
             return Ticket::default();
         }
+        let prompt = request.prompt;
         let last = prompt[prompt.len() - 1] as f32;
         let mean = prompt.iter().map(|id| *id as f32).sum::<f32>() / prompt.len() as f32;
         let pooled = match pooling.unwrap_or_default() {

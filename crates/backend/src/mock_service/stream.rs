@@ -14,7 +14,8 @@ const LOGPROB: f32 = -2.0;
 pub struct Stream {
     request: GenerateRequest,
     answer: Option<Arc<[TokenId]>>,
-    fails_at: Option<usize>,
+    /// Fails in place of its token of this index, with this.
+    fails: Option<(usize, BackendError)>,
     /// From its turn to its first token.
     first: Duration,
     /// Between tokens.
@@ -33,7 +34,7 @@ impl Stream {
     pub fn new(
         request: GenerateRequest,
         answer: Option<Arc<[TokenId]>>,
-        fails_at: Option<usize>,
+        fails: Option<(usize, BackendError)>,
         first: Duration,
         itl: Duration,
         sink: Sink,
@@ -42,7 +43,7 @@ impl Stream {
         Stream {
             request,
             answer,
-            fails_at,
+            fails,
             first,
             itl,
             sink,
@@ -78,10 +79,8 @@ impl Stream {
     /// What is due at `at`, one of its deadlines; gives the next, or `None` when it has ended.
     pub fn step(&mut self, at: Instant) -> Option<Instant> {
         if self.n_tokens < self.request.max_tokens {
-            if self.fails_at == Some(self.n_tokens) {
-                (self.sink)(Event::Failed(BackendError::Engine(
-                    "the mock was told to fail here".into(),
-                )));
+            if let Some((_, error)) = self.fails.take_if(|(at, _)| *at == self.n_tokens) {
+                (self.sink)(Event::Failed(error));
                 return None;
             }
             self.token(at);

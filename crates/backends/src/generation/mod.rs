@@ -7,12 +7,13 @@
 
 mod check;
 mod constraint;
-mod output;
+mod machine;
 mod stop;
 mod stream;
+mod writer;
 
 pub(crate) use check::Limits;
-pub(crate) use output::{Output, Outputs};
+pub(crate) use machine::{Machine, Terms};
 use pacemark_backend::{
     BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, TokenId,
 };
@@ -81,7 +82,7 @@ pub(crate) trait Engine {
 /// An engine that serves requests.
 pub(crate) struct Host<E: Engine> {
     state: RefCell<State<E>>,
-    outputs: Outputs,
+    terms: Terms,
 }
 
 /// What a step needs exclusively.
@@ -95,14 +96,13 @@ struct State<E: Engine> {
 
 impl<E: Engine> Host<E> {
     pub fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
-        let outputs =
-            Outputs { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
-        Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), outputs }
+        let terms = Terms { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
+        Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), terms }
     }
 
     /// The model's tokenizer, if its file has one that can be used.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
-        self.outputs.tokenizer.as_deref()
+        self.terms.tokenizer.as_deref()
     }
 
     /// Looks at the engine.
@@ -122,7 +122,7 @@ impl<E: Engine> Host<E> {
 
     /// As `Backend::score`.
     pub fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
-        let n_ctx = self.outputs.limits.n_ctx;
+        let n_ctx = self.terms.limits.n_ctx;
         if tokens.len() > n_ctx {
             return Err(BackendError::ContextExceeded {
                 prompt: tokens.len(),
@@ -130,10 +130,10 @@ impl<E: Engine> Host<E> {
                 n_ctx,
             });
         }
-        self.outputs.limits.check_tokens(tokens)?;
+        self.terms.limits.check_tokens(tokens)?;
         let mut state = self.state.borrow_mut();
         state.drop_kept();
-        let mut sequence = state.open(&self.outputs.limits)?;
+        let mut sequence = state.open(&self.terms.limits)?;
         let scores = self.score_in(&mut state.engine, &mut sequence, tokens, first);
         state.close(sequence);
         state.engine.rest();
@@ -151,11 +151,11 @@ impl<E: Engine> Host<E> {
         let n_inputs = tokens.len().saturating_sub(1);
         let first = first.min(n_inputs);
         let mut scores = Vec::with_capacity(n_inputs - first);
-        for tokens in tokens[..first].chunks(self.outputs.limits.n_step) {
+        for tokens in tokens[..first].chunks(self.terms.limits.n_step) {
             engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
         }
-        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.outputs.limits.n_step)) {
-            let end = (start + SCORE_CHUNK.min(self.outputs.limits.n_step)).min(n_inputs);
+        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
+            let end = (start + SCORE_CHUNK.min(self.terms.limits.n_step)).min(n_inputs);
             engine.forward(&mut [Item {
                 sequence,
                 tokens: &tokens[start..end],
@@ -182,7 +182,7 @@ impl<E: Engine> State<E> {
         }
         if self.n_open == limits.n_seqs {
             let n = limits.n_seqs;
-            return Err(BackendError::InvalidRequest(format!(
+            return Err(BackendError::Full(format!(
                 "no room: {n} at a time is what was set up (n_seqs)"
             )));
         }

@@ -3,10 +3,8 @@
 //! All prompts come first, several in one step as far as they fit; then each step computes one
 //! token of every sequence.
 
-use super::{Engine, Host, Item, Output, State, Wanted, failed};
-use pacemark_backend::{
-    BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage,
-};
+use super::{Engine, Host, Item, Machine, State, Wanted, failed};
+use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, TokenId};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -22,50 +20,29 @@ pub(super) struct Stream<'a, E: Engine> {
 /// One request.
 struct Slot<S> {
     index: usize,
-    request: GenerateRequest,
-    output: Output,
+    machine: Machine,
     /// `None` before it starts and after it ended.
     sequence: Option<S>,
     /// Tokens in `sequence`.
     n_computed: usize,
     /// Prompt and generated tokens.
     tokens: Vec<TokenId>,
-    phases: Phases,
-    cached_tokens: usize,
-}
-
-impl<S> Slot<S> {
-    fn n_output(&self) -> usize {
-        self.tokens.len() - self.request.prompt.len()
-    }
-
-    fn in_prompt(&self) -> bool {
-        self.n_output() == 0
-    }
 }
 
 impl<'a, E: Engine> Stream<'a, E> {
     pub fn new(host: &'a Host<E>, requests: Vec<GenerateRequest>) -> Self {
         let mut stream = Stream { host, slots: Vec::new(), started: false, ready: VecDeque::new() };
         for (index, request) in requests.into_iter().enumerate() {
-            let output = match host.outputs.begin(&request) {
-                Ok(output) => output,
+            let machine = match host.terms.begin(request) {
+                Ok(machine) => machine,
                 Err(error) => {
                     stream.ready.push_back((index, failed(&error)));
                     continue;
                 }
             };
             stream.ready.push_back((index, Event::Queued { at: Instant::now() }));
-            stream.slots.push(Slot {
-                index,
-                output,
-                sequence: None,
-                n_computed: 0,
-                tokens: request.prompt.clone(),
-                phases: Phases::default(),
-                cached_tokens: 0,
-                request,
-            });
+            let tokens = machine.request().prompt.clone();
+            stream.slots.push(Slot { index, machine, sequence: None, n_computed: 0, tokens });
         }
         stream
     }
@@ -77,16 +54,15 @@ impl<'a, E: Engine> Stream<'a, E> {
         let state = &mut *guard;
         let ready = &mut self.ready;
         self.slots.retain_mut(|slot| {
-            let kept = if slot.request.reuse_prefix { state.kept.take() } else { None };
+            let kept = if slot.machine.request().reuse_prefix { state.kept.take() } else { None };
             if let Some((mut sequence, tokens)) = kept {
-                let prompt = &slot.request.prompt;
+                let prompt = &slot.machine.request().prompt;
                 let same = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
                 // The last prompt token is always computed: its logits are wanted.
                 slot.n_computed = state.engine.truncate(&mut sequence, same.min(prompt.len() - 1));
-                slot.cached_tokens = slot.n_computed;
                 slot.sequence = Some(sequence);
             } else {
-                match state.open(&self.host.outputs.limits) {
+                match state.open(&self.host.terms.limits) {
                     Ok(sequence) => slot.sequence = Some(sequence),
                     Err(error) => {
                         ready.push_back((slot.index, failed(&error)));
@@ -97,8 +73,9 @@ impl<'a, E: Engine> Stream<'a, E> {
             true
         });
         let at = Instant::now();
-        for slot in &self.slots {
-            ready.push_back((slot.index, Event::Started { at, cached_tokens: slot.cached_tokens }));
+        for slot in &mut self.slots {
+            let started = slot.machine.start(at, slot.n_computed);
+            ready.extend(started.map(|event| (slot.index, event)));
         }
     }
 
@@ -108,15 +85,15 @@ impl<'a, E: Engine> Stream<'a, E> {
         let mut guard = self.host.state.borrow_mut();
         let state = &mut *guard;
         // Prompts first; then those that have generated least.
-        let prompts = self.slots.iter().any(Slot::in_prompt);
-        self.slots.sort_by_key(|slot| slot.tokens.len() - slot.request.prompt.len());
-        let mut left = self.host.outputs.limits.n_step;
+        let prompts = self.slots.iter().any(|slot| slot.machine.in_prompt());
+        self.slots.sort_by_key(|slot| slot.machine.n_tokens());
+        let mut left = self.host.terms.limits.n_step;
         let mut items = Vec::with_capacity(self.slots.len());
-        for slot in self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt()) {
+        for slot in self.slots.iter_mut().filter(|slot| !prompts || slot.machine.in_prompt()) {
             let n = left.min(slot.tokens.len() - slot.n_computed);
             let Some(sequence) = slot.sequence.as_mut().filter(|_| n > 0) else { break };
             let to = slot.n_computed + n;
-            let wanted = to == slot.tokens.len() && slot.request.max_tokens > 0;
+            let wanted = to == slot.tokens.len() && !slot.machine.is_prompt_only();
             let wanted = if wanted { Wanted::Last } else { Wanted::None };
             items.push(Item { sequence, tokens: &slot.tokens[slot.n_computed..to], wanted });
             left -= n;
@@ -126,17 +103,13 @@ impl<'a, E: Engine> Stream<'a, E> {
         drop(items);
         let computed = Instant::now();
         let mut row = 0;
-        let slots = self.slots.iter_mut().filter(|slot| !prompts || slot.in_prompt());
+        let slots = self.slots.iter_mut().filter(|slot| !prompts || slot.machine.in_prompt());
         for (slot, (n, wanted)) in slots.zip(counts) {
             slot.n_computed += n;
-            *(if slot.in_prompt() { &mut slot.phases.prefill } else { &mut slot.phases.decode }) +=
-                computed - started;
+            slot.machine.took(computed - started);
             if slot.n_computed < slot.tokens.len() {
-                let (computed_tokens, of) = (slot.n_computed, slot.tokens.len());
-                self.ready.push_back((
-                    slot.index,
-                    Event::Prefill { computed: computed_tokens, of, at: computed },
-                ));
+                let progress = slot.machine.progress(slot.n_computed, computed);
+                self.ready.extend(progress.map(|event| (slot.index, event)));
             } else if wanted == Wanted::None {
                 finish(state, slot, FinishReason::Length, computed, &mut self.ready);
             } else {
@@ -175,7 +148,7 @@ fn sample<E: Engine>(
 ) {
     let engine = &state.engine;
     let chosen = slot
-        .output
+        .machine
         .choose(engine.logits(row), |logits, id, n_top| engine.logprobs(logits, id, n_top));
     match chosen {
         Ok(chosen) => {
@@ -199,16 +172,9 @@ fn finish<E: Engine>(
     at: Instant,
     ready: &mut VecDeque<(usize, Event)>,
 ) {
-    let usage = Usage {
-        prompt_tokens: slot.request.prompt.len(),
-        cached_tokens: slot.cached_tokens,
-        output_tokens: slot.n_output(),
-    };
-    let phases =
-        Phases { sample: slot.output.sample, detokenize: slot.output.detokenize, ..slot.phases };
-    ready.push_back((slot.index, Event::Finished { reason, usage, phases, at }));
+    ready.push_back((slot.index, slot.machine.finish(reason, at)));
     let Some(mut sequence) = slot.sequence.take() else { return };
-    if slot.request.reuse_prefix {
+    if slot.machine.request().reuse_prefix {
         state.drop_kept();
         state.engine.keep(&mut sequence);
         slot.tokens.truncate(slot.n_computed);

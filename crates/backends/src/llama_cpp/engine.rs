@@ -5,6 +5,9 @@ use crate::generation::{Engine, Item, Wanted};
 use pacemark_backend::{BackendError, MemoryUsage, TokenId};
 use pacemark_engine::TokenLogprobs;
 
+/// What `llama_decode` gives where the cache has no room for a batch (llama.h).
+const NO_KV_SLOT: i32 = 1;
+
 /// A context and which of its sequences are free.
 pub(super) struct LlamaEngine {
     context: Context,
@@ -92,11 +95,9 @@ impl Engine for LlamaEngine {
         }
         let n_wanted = self.tokens.iter().filter(|token| token.wanted).count();
         self.context.decode(&self.tokens).map_err(|code| {
-            let n = self.tokens.len();
-            BackendError::Engine(format!(
-                "llama.cpp could not compute {n} tokens (code {code}): {}",
-                take_errors()
-            ))
+            let (n, errors) = (self.tokens.len(), take_errors());
+            let found = format!("llama.cpp could not compute {n} tokens (code {code}): {errors}");
+            if code == NO_KV_SLOT { BackendError::Full(found) } else { BackendError::Engine(found) }
         })?;
         for item in items {
             item.sequence.len += item.tokens.len();

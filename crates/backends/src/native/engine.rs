@@ -1,5 +1,6 @@
 //! The decoder as an engine of `generation`.
 
+use super::error;
 use crate::generation::{Engine, Item, Wanted};
 use pacemark_backend::{BackendError, MemoryUsage, TokenId};
 use pacemark_engine::{BatchItem, Decoder, LogitRows, SequenceKv, TokenLogprobs};
@@ -33,10 +34,7 @@ impl Engine for NativeEngine {
             BatchItem { kv: &mut *item.sequence, tokens: item.tokens, logits }
         });
         let mut batch: Vec<BatchItem<'_>> = batch.collect();
-        self.0
-            .forward(&mut batch)
-            .map(|_| ())
-            .map_err(|error| BackendError::Engine(error.to_string()))
+        self.0.forward(&mut batch).map(|_| ()).map_err(error::of_engine)
     }
 
     fn logits(&self, row: usize) -> &[f32] {

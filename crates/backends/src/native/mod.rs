@@ -1,6 +1,7 @@
 //! Pacemark's own engine behind the backend trait.
 
 mod engine;
+mod error;
 mod service;
 mod stages;
 

@@ -4,14 +4,15 @@
 //! Stages 0 to 4 run on the engine's thread, lent by the service; they generate as many tokens of
 //! as many sequences at a time as the service does, in waves, since all requests are equally long.
 
+use super::error;
 use super::service::NativeService;
 use super::service::requests::Generation;
 use super::service::worker::Worker;
-use crate::generation::Outputs;
+use crate::generation::Terms;
 use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Service, TokenId};
 use pacemark_engine::{
-    BatchItem, Decoder, EngineError, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
+    BatchItem, Decoder, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
 };
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -28,26 +29,22 @@ pub fn run_stage(
     if stage == Layer::Queue as usize {
         return through_queue(service, requests, concurrency);
     }
-    let outputs = service.outputs().clone();
+    let terms = service.terms().clone();
     let run = move |worker: &mut Worker| {
         let waves: Vec<&[GenerateRequest]> = requests.chunks(concurrency.max(1)).collect();
         match stage {
             0 => prepared(worker, &waves),
             1 => sampled(worker, &waves),
-            2 | 3 => assembled(worker, &requests, concurrency, (stage == 3).then_some(&outputs)),
-            _ => scheduled(worker, requests, &outputs),
+            2 | 3 => assembled(worker, &requests, concurrency, (stage == 3).then_some(&terms)),
+            _ => scheduled(worker, requests, &terms),
         }
     };
     service.lend(run)?
 }
 
-fn engine_error(error: EngineError) -> BackendError {
-    BackendError::Engine(error.to_string())
-}
-
 fn forward(decoder: &mut Decoder, batch: &mut [BatchItem<'_>]) -> Result<(), BackendError> {
     layer::pass(Layer::Decoder);
-    decoder.forward(batch).map(|_| ()).map_err(engine_error)
+    decoder.forward(batch).map(|_| ()).map_err(error::of_engine)
 }
 
 /// Stage 0: batches whose tokens and blocks are all prepared; logits are computed, and nobody looks
@@ -151,7 +148,7 @@ impl Sequence {
             }
             Chooser::Events(generation) => {
                 let logprobs = |logits: &[f32], id, n_top| model.logprobs(logits, id, n_top);
-                let chosen = generation.output.choose(logits, logprobs);
+                let chosen = generation.machine.choose(logits, logprobs);
                 chosen.map(|chosen| (chosen.id, Some(chosen.event), chosen.finished))
             }
         };
@@ -165,13 +162,13 @@ enum Chooser {
 }
 
 /// Stages 2 and 3: each step's batch is put together from the sequences that are under way, whose
-/// places are taken again when they end. With `outputs`, tokens go through stop conditions, become
+/// places are taken again when they end. With `terms`, tokens go through stop conditions, become
 /// text, and are told.
 fn assembled(
     worker: &mut Worker,
     requests: &[GenerateRequest],
     concurrency: usize,
-    outputs: Option<&Outputs>,
+    terms: Option<&Terms>,
 ) -> Result<Duration, BackendError> {
     let (decoder, blocks) = worker.decoder();
     let mut free = blocks.to_vec();
@@ -183,19 +180,13 @@ fn assembled(
         for (id, request) in waiting.by_ref().take(concurrency - running.len()) {
             let told = told.clone();
             let sink = Box::new(move |event: Event| drop(told.send(event)));
-            let chooser = match outputs {
+            let chooser = match terms {
                 None => {
                     Chooser::Ids(Box::new(Sampler::new(SamplerConfig::default(), &request.prompt)))
                 }
-                Some(outputs) => {
-                    let output = outputs.begin(request)?;
-                    Chooser::Events(Box::new(Generation::new(
-                        id as u64,
-                        request.clone(),
-                        output,
-                        sink,
-                        started,
-                    )))
+                Some(terms) => {
+                    let machine = terms.begin(request.clone())?;
+                    Chooser::Events(Box::new(Generation::new(id as u64, machine, sink)))
                 }
             };
             let (tokens, n_prompt) = (request.prompt.clone(), request.prompt.len());
@@ -230,7 +221,7 @@ fn assembled(
             let (id, event, finished) =
                 std::mem::replace(&mut sequence.chosen, Ok((0, None, None)))?;
             if let (Chooser::Events(generation), Some(event)) = (&mut sequence.chooser, event) {
-                generation.tell(event);
+                generation.tell([event]);
             }
             sequence.tokens.push(id);
             if finished.is_some() || sequence.tokens.len() - sequence.n_prompt == n_gen {
@@ -251,15 +242,14 @@ fn assembled(
 fn scheduled(
     worker: &mut Worker,
     requests: Vec<GenerateRequest>,
-    outputs: &Outputs,
+    terms: &Terms,
 ) -> Result<Duration, BackendError> {
     let (told, events) = channel();
     let started = Instant::now();
     for (id, request) in requests.into_iter().enumerate() {
         let told = told.clone();
         let sink = Box::new(move |event| drop(told.send(event)));
-        let output = outputs.begin(&request)?;
-        worker.add(Generation::new(id as u64, request, output, sink, started));
+        worker.add(Generation::new(id as u64, terms.begin(request)?, sink));
     }
     while !worker.is_idle() {
         worker.step();

@@ -1,6 +1,6 @@
 //! Methods of `str` about cases and kinds of characters.
 
-use super::text::{like, of};
+use super::receiver::{like, of};
 use crate::error::Result;
 use crate::interpret::{Args, Run};
 use crate::unicode;

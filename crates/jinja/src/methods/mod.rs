@@ -7,6 +7,7 @@ pub mod case;
 mod data;
 mod number;
 pub mod pad;
+mod receiver;
 mod search;
 pub mod split;
 pub mod text;

@@ -1,6 +1,6 @@
 //! Methods of `str` that fill a text up to a width.
 
-use super::text::of;
+use super::receiver::of;
 use crate::error::{Result, fail};
 use crate::format::{Align, pad};
 use crate::interpret::{Args, Run};

@@ -1,6 +1,6 @@
 //! Methods of `str` that look for a text. Places are counted in characters.
 
-use super::text::of;
+use super::receiver::of;
 use crate::error::{Result, fail};
 use crate::interpret::{Args, Run};
 use crate::value::{Text, Value};

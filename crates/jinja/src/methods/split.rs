@@ -1,6 +1,6 @@
 //! Methods of `str` that take it apart.
 
-use super::text::{like, of};
+use super::receiver::{like, of};
 use crate::error::{Result, fail};
 use crate::interpret::{Args, Run};
 use crate::unicode::{is_line_end, is_space};

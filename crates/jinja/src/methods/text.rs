@@ -1,5 +1,6 @@
 //! The methods of `str`. What makes a string of markup gives markup, as markupsafe's do.
 
+use super::receiver::of;
 use super::{Method, case, pad, search, split};
 use crate::error::{Result, fail};
 use crate::format::braces;
@@ -58,16 +59,6 @@ pub const METHODS: &[Method] = &[
     Method::new("upper", case::upper),
     Method::new("zfill", pad::zfill),
 ];
-
-/// The string that the method is of.
-pub fn of(value: &Value) -> Result<&Text> {
-    value.text("str")
-}
-
-/// `text` as the result of a method of `from`.
-pub fn like(run: &Run<'_>, from: &Text, text: &str) -> Result<Value> {
-    Ok(Value::Text(run.budget.text(text)?.with_markup(from.is_markup())))
-}
 
 fn format_map(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [mapping] = args.required("format_map", ["mapping"])?;

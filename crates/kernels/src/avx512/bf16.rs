@@ -1,7 +1,7 @@
 //! What AVX-512's products of bfloat16 pairs can do at best: a roof, not a kernel in use.
 
-use crate::generic::unrolled;
 use crate::kernel_set::PeakArgs;
+use crate::unrolled::unrolled;
 use std::arch::x86_64::*;
 
 /// Accumulators: more than latency times throughput, fewer than there are registers.

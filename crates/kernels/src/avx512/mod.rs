@@ -8,8 +8,8 @@
 
 pub(crate) mod bf16;
 
-use crate::generic::unrolled;
 use crate::simd::{FOUR, Int8, Simd};
+use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
 use std::arch::x86_64::*;
 

@@ -15,10 +15,11 @@
 
 use super::kv::{Format, Page};
 use super::math::exp;
-use super::unrolled;
-use crate::attention::{KV_BLOCK, MAX_HEAD_DIM, MAX_TILE_ROWS};
+use crate::attention::MAX_TILE_ROWS;
 use crate::kernel_set::AttentionArgs;
+use crate::kv_page::{KV_BLOCK, MAX_HEAD_DIM};
 use crate::simd::{Int8, Simd};
+use crate::unrolled::unrolled;
 use pacemark_quant::QK;
 use std::mem::MaybeUninit;
 

@@ -11,11 +11,11 @@
     reason = "one contract for the whole file: GemmArgs describes valid memory"
 )]
 
-use super::unrolled;
 use crate::kernel_set::{ACT_GROUP, GemmArgs};
 use crate::panel::decode::{BlockScales, Quants, Scales};
 use crate::panel::quants_bytes;
 use crate::simd::{FOUR, Int8, Simd};
+use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
 
 /// A kernel over one panel and a tile of `T` tokens.

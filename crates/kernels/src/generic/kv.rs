@@ -10,10 +10,9 @@
     reason = "one contract for the whole file: AttentionArgs describes valid memory"
 )]
 
-use super::unrolled;
-use crate::attention::KV_BLOCK;
-use crate::kv_page::{GROUP_Q4_0, GROUP_Q8_0, SCALES};
+use crate::kv_page::{GROUP_Q4_0, GROUP_Q8_0, KV_BLOCK, SCALES};
 use crate::simd::Int8;
+use crate::unrolled::unrolled;
 use pacemark_quant::QK;
 
 /// A page, and the one that will be read some pages later.

@@ -7,15 +7,15 @@
     reason = "one contract for the whole file: PeakArgs describes valid memory"
 )]
 
-use super::unrolled;
 use crate::kernel_set::PeakArgs;
 use crate::simd::{Int8, Simd};
+use crate::unrolled::unrolled;
 
 /// Accumulators: more than latency times throughput of any of the operations, fewer than there are
 /// registers.
 const CHAINS: usize = 12;
 
-/// Operations of one step of [`f32`], a multiplication and an addition counting two.
+/// Operations of one step of [`f32()`], a multiplication and an addition counting two.
 pub(crate) const fn f32_operations(lanes: usize) -> u64 {
     (CHAINS * lanes * 2) as u64
 }

@@ -18,7 +18,7 @@
 //! - **6 bits**: the 4-bit layout, then the 2-bit one,
 //! - **8 bits**: `4 * R` bytes a slice, signed values stored plus 128.
 //!
-//! A file's type maps to a width and a kind of scales ([`format`]); decode reads no more than a few
+//! A file's type maps to a width and a kind of scales ([`format()`]); decode reads no more than a few
 //! per cent over the file's bytes. Per weight: Q2_K 2.625 bits, as in the file; Q3_K 3.5625 for
 //! 3.4375 (its 6-bit scales become bytes); Q4_K 4.625 for 4.5; Q5_K 5.625 for 5.5; IQ4_XS 4.3125
 //! for 4.25; all others as in the file. Codes that index a table (IQ4_NL, IQ4_XS, MXFP4) stay four

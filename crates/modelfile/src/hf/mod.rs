@@ -3,7 +3,7 @@
 //!
 //! What a directory holds is translated, once, to what a GGUF file of the same model would hold, so
 //! that nothing above this crate knows the difference. Tensors are reordered, converted and
-//! quantized when they are asked for ([`tensors`]). What is in a directory and not understood is an
+//! quantized when they are asked for (`tensors`). What is in a directory and not understood is an
 //! error, except buffers that a family is known to carry along.
 
 mod family;

@@ -1,7 +1,7 @@
 //! Writing a model in another quantization: which type each tensor gets, and the conversion itself.
 //!
 //! [`RECIPES`] are the names that users know (`Q4_K_M`), [`targets`] applies a recipe's rules to a
-//! list of tensors, and [`plan`] with [`write`] make a new file of an open model. Nothing here
+//! list of tensors, and [`plan`] with [`write()`] make a new file of an open model. Nothing here
 //! prints: fallbacks are in the plan, progress goes to the caller. The types themselves and their
 //! quantizers are `quant`'s.
 

@@ -11,7 +11,7 @@ pub struct Shape {
     /// What it is called in reports.
     #[serde(default = "unnamed")]
     pub name: String,
-    /// GGUF's name of the architecture; one of [`super::ARCHITECTURES`].
+    /// GGUF's name of the architecture; one of `ARCHITECTURES`.
     pub architecture: String,
     /// Width of the residual stream.
     pub n_embd: u32,

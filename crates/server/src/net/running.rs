@@ -47,7 +47,7 @@ pub fn start(
 ) -> io::Result<Running> {
     let runtime = runtime(options.n_threads)?;
     let app = App::new(service, options);
-    app.hub.run(runtime.handle());
+    app.relay.run(runtime.handle());
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     lengthen_queue(&listener);
@@ -152,7 +152,7 @@ impl Local {
     pub fn new(service: Arc<dyn Service>, options: Options) -> io::Result<Local> {
         let runtime = runtime(options.n_threads)?;
         let app = App::new(service, options);
-        app.hub.run(runtime.handle());
+        app.relay.run(runtime.handle());
         let router = routes::router(app);
         Ok(Local { router, runtime })
     }

@@ -1,11 +1,11 @@
 //! `/v1/chat/completions`: the conversation as the model's template takes it, and its tools.
 
 use super::sampling::{self, MAX_LOGPROBS, within};
+use super::tools::{self, Teller};
 use super::{Context, Job, Wanted, fan_out};
 use crate::error::{ApiError, Result};
 use crate::fields::{Body, refuse_unsupported};
 use crate::json::parse;
-use crate::tools::{self, Teller};
 use pacemark_backend::{Chat, GenerateRequest};
 use pacemark_openai_api::{ChatRequest, Content, ContentPart, Message, Tool};
 use serde_json::{Map, Value, json};

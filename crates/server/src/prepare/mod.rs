@@ -9,11 +9,12 @@ mod completion;
 mod embedding;
 mod form;
 mod sampling;
+mod tools;
 
 pub use chat::{chat, conversation};
 pub use completion::completion;
 pub use embedding::embedding;
-pub use form::check_constraint;
+pub use tools::taught;
 
 use crate::error::{ApiError, Result};
 use crate::options::Options;
@@ -152,12 +153,14 @@ impl<'a> Context<'a> {
     /// The refusal of a prompt that is too long, in the words by which clients know it.
     pub fn too_long(&self, field: &str, found: usize) -> ApiError {
         let (n_ctx, limit) = (self.info.n_ctx, self.options.max_prompt_tokens);
-        let message = if limit < n_ctx {
-            format!("{field}: this server takes prompts of at most {limit} tokens, found {found}")
-        } else {
-            overflow(n_ctx, &format!("your {field} resulted in {found} tokens"), field)
-        };
-        ApiError::field(field, message).coded("context_length_exceeded")
+        if limit < n_ctx {
+            let message = format!(
+                "{field}: this server takes prompts of at most {limit} tokens, found {found}"
+            );
+            return ApiError::field(field, message).coded("context_length_exceeded");
+        }
+        let found = format!("your {field} resulted in {found} tokens");
+        ApiError::too_long(n_ctx, &found, field).about(field)
     }
 
     /// Refuses a prompt that is empty or too long, or has ids that the model does not.
@@ -179,15 +182,6 @@ impl<'a> Context<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The words by which clients know that a request does not fit the context: LiteLLM looks for the
-/// first, LangChain for the second.
-pub fn overflow(n_ctx: usize, found: &str, field: &str) -> String {
-    format!(
-        "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \
-         the length of the {field}."
-    )
 }
 
 /// A seed for a request that brings none: no two alike, and not to be foreseen.

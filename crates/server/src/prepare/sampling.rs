@@ -1,7 +1,7 @@
 //! The fields that both completions share, checked and turned to the service's.
 
 use super::form;
-use super::{Context, MAX_ANSWERS, overflow, random_seed};
+use super::{Context, MAX_ANSWERS, random_seed};
 use crate::error::{ApiError, Result};
 use pacemark_backend::{GenerateRequest, Priority, SamplingParams};
 use pacemark_openai_api::{Bias, LogitBias, Sampling, Stop};
@@ -96,9 +96,7 @@ pub fn set_max_tokens(
     if room == 0 {
         let found =
             format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
-        return Err(
-            ApiError::field(field, overflow(n_ctx, &found, field)).coded("context_length_exceeded")
-        );
+        return Err(ApiError::too_long(n_ctx, &found, field).about(field));
     }
     let limit = room.min(context.options.max_tokens);
     let mut cut = None;

@@ -1,9 +1,9 @@
 //! A stream of server-sent events: one for each token, all that are ready in one write.
 
-use super::Shape;
 use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::TokenNames;
 use super::logprobs::{self, Scored};
+use super::shape::{self, Shape};
 use super::submitted::Submitted;
 use super::wire::{Besides, CallDeltas, Wire};
 use crate::admission::Places;
@@ -183,7 +183,7 @@ impl EventBody {
                 self.begin(i);
                 let called =
                     self.answers[i].scanner.as_ref().is_some_and(|scanner| scanner.n_calls() > 0);
-                let reason = super::finish_reason(reason, called, self.tools.as_ref());
+                let reason = shape::finish_reason(reason, called, self.tools.as_ref());
                 let besides = self.besides(i, false);
                 self.wire.finish(&mut self.out, i, reason, &besides);
                 self.open -= 1;
@@ -290,8 +290,8 @@ impl EventBody {
 
     /// All answers are complete.
     fn end(&mut self) {
-        let usage = super::usage(self.answers.iter().map(|answer| &answer.clock), self.n);
-        let timings = super::timings(
+        let usage = shape::usage(self.answers.iter().map(|answer| &answer.clock), self.n);
+        let timings = shape::timings(
             self.wanted,
             self.answers.iter().map(|answer| &answer.clock),
             self.prepare,

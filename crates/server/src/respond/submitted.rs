@@ -1,5 +1,6 @@
 //! Answers under way, and how their events come from the service's thread to one stream.
 
+use super::submit::submit;
 use super::tickets::Tickets;
 use crate::app::App;
 use pacemark_backend::{Event, GenerateRequest, Sink};
@@ -18,21 +19,21 @@ impl Submitted {
     /// Submits `requests`.
     pub async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
         let (sender, events) = unbounded_channel();
-        let hub = app.hub.clone();
+        let relay = app.relay.clone();
         let tickets = Tickets::new(app.options.max_unread_events.saturating_mul(requests.len()));
         let submitted = Submitted { tickets: tickets.clone(), events };
         let sink = |i: usize, _: &GenerateRequest| -> Sink {
-            let (sender, of_sink, hub) = (sender.clone(), tickets.clone(), hub.clone());
+            let (sender, of_sink, relay) = (sender.clone(), tickets.clone(), relay.clone());
             Box::new(move |event| {
                 if of_sink.queued() {
-                    hub.collect(&sender, i as u32, event);
+                    relay.collect(&sender, i as u32, event);
                 }
             })
         };
-        for ticket in super::submit(app, requests, sink).await {
+        for ticket in submit(app, requests, sink).await {
             tickets.keep(ticket);
         }
-        app.hub.ring();
+        app.relay.ring();
         submitted
     }
 }

@@ -3,6 +3,7 @@
 
 use super::clock::{AnswerClock, Outcome, Record};
 use super::logprobs::Scored;
+use super::submit::submit;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Sink, TokenId};
@@ -50,7 +51,7 @@ pub async fn whole(
             }
         })
     };
-    let _tickets = super::submit(app, requests, sink).await;
+    let _tickets = submit(app, requests, sink).await;
     drop(sender);
     let mut answers: Vec<Option<WholeAnswer>> = (0..n_answers).map(|_| None).collect();
     for _ in 0..n_answers {

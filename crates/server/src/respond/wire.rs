@@ -1,7 +1,7 @@
 //! Events of a stream, as bytes. What is the same in all chunks of an answer is written once, when
 //! the stream begins.
 
-use super::Shape;
+use super::shape::Shape;
 use crate::app::{App, unix_time};
 use crate::error::ApiError;
 use bytes::{BufMut, BytesMut};

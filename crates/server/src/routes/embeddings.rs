@@ -1,8 +1,9 @@
 //! `/v1/embeddings`.
 
-use super::{body, json};
+use super::body;
 use crate::app::App;
 use crate::error::{ApiError, Result};
+use crate::json::answer;
 use crate::prepare;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -53,7 +54,7 @@ pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result
         .map(|(i, embedding)| Embedding { object: "embedding".into(), index: i as u64, embedding })
         .collect();
     let usage = Usage { prompt_tokens: n_tokens, total_tokens: n_tokens, ..Usage::default() };
-    json(&EmbeddingResponse {
+    answer(&EmbeddingResponse {
         object: "list".into(),
         data,
         model: app.options.model_name().into(),

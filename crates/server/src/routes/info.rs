@@ -1,8 +1,8 @@
 //! Routes that tell of the server itself.
 
-use super::{json as answer, typed};
 use crate::app::App;
 use crate::error::{ApiError, Result};
+use crate::json::{answer, typed};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;

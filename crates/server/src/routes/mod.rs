@@ -10,12 +10,9 @@ mod tokens;
 use crate::app::App;
 use crate::error::ApiError;
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Serialize;
 use std::sync::Arc;
 
 /// The routes of a server.
@@ -39,16 +36,4 @@ pub fn router(app: Arc<App>) -> Router {
         })
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
-}
-
-/// JSON with status 200.
-fn json<T: Serialize>(value: &T) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(value).map_err(|error| ApiError::fault(error.to_string()))?;
-    Ok(typed("application/json", body))
-}
-
-fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

@@ -1,12 +1,11 @@
 //! `/tokenize` and `/detokenize`, in vLLM's shapes.
 
-use super::{body, json};
+use super::body;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::fields::{Body, refuse_unsupported};
-use crate::json::parse;
-use crate::prepare::{Context, conversation};
-use crate::tools::taught;
+use crate::json::{answer, parse};
+use crate::prepare::{Context, conversation, taught};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use pacemark_openai_api::{
@@ -18,13 +17,13 @@ use std::sync::Arc;
 /// `POST /tokenize`
 pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let body = body::read(&app, request.into_body()).await?;
-    json(&body::prepare(&app, body, tokens).await?)
+    answer(&body::prepare(&app, body, tokens).await?)
 }
 
 /// `POST /detokenize`
 pub async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let body = body::read(&app, request.into_body()).await?;
-    json(&body::prepare(&app, body, text).await?)
+    answer(&body::prepare(&app, body, text).await?)
 }
 
 fn tokens(context: &Context<'_>, body: &[u8]) -> Result<TokenizeResponse> {

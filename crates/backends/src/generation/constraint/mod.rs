@@ -75,9 +75,8 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Backend
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("grammar".into()).stack_size(COMPILER_STACK);
         let thread = thread.spawn_scoped(scope, work);
-        let thread = thread.map_err(|error| {
-            BackendError::Engine(format!("no thread to compile a form: {error}"))
-        })?;
+        let thread = thread
+            .map_err(|error| BackendError::Full(format!("no thread to compile a form: {error}")))?;
         // A panic of the grammar engine's: no other form does this.
         thread
             .join()

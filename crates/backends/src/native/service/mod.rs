@@ -15,7 +15,7 @@ mod turn;
 pub(in crate::native) mod worker;
 
 use super::{Loaded, NativeError, NativeOptions, load};
-use crate::generation::Outputs;
+use crate::generation::Terms;
 use pacemark_backend::{
     BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest,
     MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
@@ -101,7 +101,7 @@ pub struct NativeService {
     commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
     shared: Arc<Shared>,
-    outputs: Outputs,
+    terms: Terms,
     text: Option<ModelText>,
     /// The model's own, or why there is none.
     pooling: Result<Pooling, String>,
@@ -119,7 +119,7 @@ enum Loading {
 
 /// What is known once the model is loaded.
 struct Ready {
-    outputs: Outputs,
+    terms: Terms,
     file: Arc<ModelFile>,
     info: BackendInfo,
     memory: MemoryUsage,
@@ -161,18 +161,18 @@ impl NativeService {
                 Err(_) => return Err(NativeError::Died),
             }
         };
-        let Ready { outputs, file, info, memory, n_blocks } = *ready;
+        let Ready { terms, file, info, memory, n_blocks } = *ready;
         // Not by the engine's thread: templates have threads of their own, which run where the one
         // runs that starts them.
         let text =
-            outputs.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
+            terms.tokenizer.clone().map(|tokenizer| ModelText::new(file.metadata(), tokenizer));
         let pooling = pooling::of_model(file.metadata()).map_err(|error| error.to_string());
         let (thread, next_id) = (Some(thread), AtomicU64::new(0));
         Ok(NativeService {
             commands,
             thread,
             shared,
-            outputs,
+            terms,
             text,
             pooling,
             info,
@@ -205,9 +205,9 @@ impl NativeService {
         result.recv().map_err(|_| gone())
     }
 
-    /// What begins the output of a request.
-    pub(in crate::native) fn outputs(&self) -> &Outputs {
-        &self.outputs
+    /// What begins a request.
+    pub(in crate::native) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     fn send(&self, command: Command) -> Result<(), BackendError> {
@@ -251,10 +251,10 @@ fn start(
         kv_allocated_bytes: decoder.kv().allocated_bytes(),
         kv_used_bytes: 0,
     };
-    let outputs = Outputs { tokenizer, grammars: Arc::default(), limits };
+    let terms = Terms { tokenizer, grammars: Arc::default(), limits };
     let n_blocks = decoder.kv().n_free_blocks();
     let worker = Worker::new(decoder, options, queue, shared);
-    (Ready { outputs, file, info, memory, n_blocks }, worker)
+    (Ready { terms, file, info, memory, n_blocks }, worker)
 }
 
 fn gone() -> BackendError {
@@ -274,7 +274,7 @@ impl Service for NativeService {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let constraints = self.outputs.tokenizer.is_some();
+        let constraints = self.terms.tokenizer.is_some();
         Capabilities {
             score: false,
             logprobs: true,
@@ -294,25 +294,24 @@ impl Service for NativeService {
     }
 
     fn submit(&self, request: GenerateRequest, mut sink: Sink) -> Ticket {
-        let arrived = Instant::now();
-        let output = match self.outputs.begin(&request) {
-            Ok(output) => output,
+        let at = Instant::now();
+        let machine = match self.terms.begin(request) {
+            Ok(machine) => machine,
             Err(error) => {
                 sink(Event::Failed(error));
                 return Ticket::default();
             }
         };
-        sink(Event::Queued { at: arrived });
+        sink(Event::Queued { at });
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let generation = Generation::new(id, request, output, sink, arrived);
+        let generation = Generation::new(id, machine, sink);
         self.hand_over(id, Command::Generate(Box::new(generation)))
     }
 
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let request = GenerateRequest { prompt, ..GenerateRequest::default() };
         let own = || self.pooling.clone().map_err(BackendError::InvalidRequest);
-        let pooling =
-            self.outputs.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
+        let pooling = self.terms.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
         let pooling = match pooling {
             Ok(pooling) => pooling,
             Err(error) => {

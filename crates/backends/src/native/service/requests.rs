@@ -1,86 +1,37 @@
 //! What the engine's thread keeps of each request beside what the scheduler knows.
 
-use crate::generation::Output;
-use pacemark_backend::{
-    BackendError, EmbeddingSink, Event, FinishReason, GenerateRequest, Phases, Pooling, Sink,
-    TokenId, Usage,
-};
+use crate::generation::Machine;
+use pacemark_backend::{BackendError, EmbeddingSink, Event, FinishReason, Pooling, Sink, TokenId};
 use pacemark_engine::SequenceKv;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// A request to generate.
+/// A request to generate, and who listens.
 pub(in crate::native) struct Generation {
     pub id: u64,
-    pub request: GenerateRequest,
-    pub output: Output,
+    pub machine: Machine,
     pub kv: SequenceKv,
     sink: Sink,
-    arrived: Instant,
-    started: bool,
-    cached_tokens: usize,
-    /// Of steps in which it had part; all of each step's time counts.
-    pub prefill: Duration,
-    pub decode: Duration,
 }
 
 impl Generation {
-    pub fn new(
-        id: u64,
-        request: GenerateRequest,
-        output: Output,
-        sink: Sink,
-        arrived: Instant,
-    ) -> Generation {
-        Generation {
-            id,
-            request,
-            output,
-            kv: SequenceKv::default(),
-            sink,
-            arrived,
-            started: false,
-            cached_tokens: 0,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
-        }
+    pub fn new(id: u64, machine: Machine, sink: Sink) -> Generation {
+        Generation { id, machine, kv: SequenceKv::default(), sink }
     }
 
-    /// Hands an event to whoever listens.
-    pub fn tell(&mut self, event: Event) {
-        (self.sink)(event);
-    }
-
-    /// A step begins; whether it is the first. Another start, after the loss of its blocks, is not
-    /// told.
-    pub fn start(&mut self, at: Instant, cached_tokens: usize) -> bool {
-        let first = !std::mem::replace(&mut self.started, true);
-        if first {
-            self.cached_tokens = cached_tokens;
-            self.tell(Event::Started { at, cached_tokens });
-        }
-        first
+    /// Hands events to whoever listens.
+    pub fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
+        events.into_iter().for_each(&mut self.sink);
     }
 
     /// The last event.
     pub fn finish(mut self, reason: FinishReason) {
-        let usage = Usage {
-            prompt_tokens: self.request.prompt.len(),
-            cached_tokens: self.cached_tokens,
-            output_tokens: self.output.n_tokens(),
-        };
-        let phases = Phases {
-            prefill: self.prefill,
-            decode: self.decode,
-            sample: self.output.sample,
-            detokenize: self.output.detokenize,
-        };
-        let at = Instant::now().max(self.arrived);
-        self.tell(Event::Finished { reason, usage, phases, at });
+        let last = self.machine.finish(reason, Instant::now());
+        self.tell([last]);
     }
 
     /// The last event, where there is no result.
     pub fn fail(mut self, error: BackendError) {
-        self.tell(Event::Failed(error));
+        self.tell([Event::Failed(error)]);
     }
 }
 

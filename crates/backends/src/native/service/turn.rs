@@ -70,13 +70,13 @@ fn advance<'l>(
     rows: impl Iterator<Item = &'l [f32]>,
 ) -> Result<Advance, BackendError> {
     let mut advance = Advance::default();
-    if generation.request.max_tokens == 0 {
+    if generation.machine.is_prompt_only() {
         advance.finished = Some(FinishReason::Length);
         return Ok(advance);
     }
     for (i, logits) in rows.enumerate() {
         let chosen = generation
-            .output
+            .machine
             .choose(logits, |logits, id, n_top| model.logprobs(logits, id, n_top))?;
         advance.sampled.push(chosen.id);
         advance.events.push(chosen.event);

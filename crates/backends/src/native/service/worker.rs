@@ -5,8 +5,9 @@ use super::gather::Gather;
 use super::requests::{Embedding, Generation};
 use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
+use crate::native::error;
 use pacemark_backend::layer::{self, Layer};
-use pacemark_backend::{BackendError, Event, Priority, ServiceStatus, TokenId};
+use pacemark_backend::{BackendError, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
 use std::collections::HashMap;
@@ -128,7 +129,7 @@ impl Worker {
 
     /// Queues a generation.
     pub fn add(&mut self, generation: Generation) {
-        let request = &generation.request;
+        let request = generation.machine.request();
         let new = NewRequest {
             tokens: request.prompt.clone(),
             max_tokens: request.max_tokens,
@@ -141,7 +142,7 @@ impl Worker {
         match self.scheduler.add(generation.id, new) {
             Ok(()) => drop(self.generations.insert(generation.id, generation)),
             Err(error) => {
-                generation.fail(BackendError::InvalidRequest(error.to_string()));
+                generation.fail(error::of_scheduler(error));
                 self.shared.bells.ring();
             }
         }
@@ -154,7 +155,7 @@ impl Worker {
             NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
         match self.scheduler.add(embedding.id, new) {
             Ok(()) => drop(self.embeddings.insert(embedding.id, embedding)),
-            Err(error) => embedding.fail(BackendError::InvalidRequest(error.to_string())),
+            Err(error) => embedding.fail(error::of_scheduler(error)),
         }
     }
 
@@ -199,9 +200,10 @@ impl Worker {
         for item in &plan.items {
             let cached = self.scheduler.n_cached(item.id).unwrap_or(0);
             if let Some(generation) = self.generations.get_mut(&item.id)
-                && generation.start(started, cached)
+                && let Some(event) = generation.machine.start(started, cached)
             {
-                self.status.prompt_tokens += generation.request.prompt.len() as u64;
+                self.status.prompt_tokens += generation.machine.request().prompt.len() as u64;
+                generation.tell([event]);
             }
         }
         self.status.steps += 1;
@@ -230,7 +232,7 @@ impl Worker {
                 continue;
             };
             let n =
-                self.options.n_draft.min(room).min(generation.output.n_left().saturating_sub(1));
+                self.options.n_draft.min(room).min(generation.machine.n_left().saturating_sub(1));
             let guessed = draft::guess(self.scheduler.tokens(id), n);
             self.scheduler.draft(id, guessed);
         }
@@ -265,7 +267,7 @@ impl Worker {
             .collect();
         layer::pass(Layer::Assembly);
         layer::pass(Layer::Decoder);
-        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(engine_error);
+        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(error::of_engine);
         for ((kv, _), item) in inputs.into_iter().zip(items) {
             if let Some(generation) = self.generations.get_mut(&item.id) {
                 generation.kv = kv;
@@ -281,9 +283,7 @@ impl Worker {
             (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()), 0);
         for item in items {
             let Some(mut generation) = self.generations.remove(&item.id) else { continue };
-            let in_prompt = generation.output.n_tokens() == 0;
-            *(if in_prompt { &mut generation.prefill } else { &mut generation.decode }) +=
-                computed - started;
+            generation.machine.took(computed - started);
             if item.samples {
                 let turn = Turn::new(
                     generation,
@@ -296,11 +296,8 @@ impl Worker {
                 continue;
             }
             self.scheduler.complete(item, &[]);
-            let (computed_tokens, of) =
-                (item.from + item.n_tokens, generation.request.prompt.len());
-            if computed_tokens < of {
-                generation.tell(Event::Prefill { computed: computed_tokens, of, at: computed });
-            }
+            let progress = generation.machine.progress(item.from + item.n_tokens, computed);
+            generation.tell(progress);
             self.generations.insert(item.id, generation);
         }
         take_all(&self.decoder, &mut turns);
@@ -312,7 +309,7 @@ impl Worker {
                     self.status.drafted_tokens += item.n_draft as u64;
                     self.status.accepted_tokens += advance.sampled.len().saturating_sub(1) as u64;
                     self.scheduler.complete(item, &advance.sampled);
-                    advance.events.into_iter().for_each(|event| generation.tell(event));
+                    generation.tell(advance.events);
                     match advance.finished {
                         Some(reason) => {
                             self.scheduler.end(item.id);
@@ -347,7 +344,7 @@ impl Worker {
             Ok(states) => embedding.add(states, n_embd),
             Err(error) => {
                 self.scheduler.end(item.id);
-                return embedding.fail(engine_error(error));
+                return embedding.fail(error::of_engine(error));
             }
         }
         self.status.prompt_tokens += item.n_tokens as u64;
@@ -423,8 +420,4 @@ fn sum(a: pacemark_sched::Counters, b: pacemark_sched::Counters) -> pacemark_sch
         prefix_hits: a.prefix_hits + b.prefix_hits,
         preemptions: a.preemptions + b.preemptions,
     }
-}
-
-fn engine_error(error: pacemark_engine::EngineError) -> BackendError {
-    BackendError::Engine(error.to_string())
 }

@@ -36,7 +36,7 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
             unknown.insert(path);
         }
     }
-    let _files = synthetic::write_needed(&args.backend, &mut paths, hub::cache::Cache::from_env)?;
+    let _files = synthetic::write_needed(&args.backend, &mut paths, hub::Cache::from_env)?;
     // From here on Ctrl-C keeps what was measured; until here it just ends the process.
     let stop = interrupt::flag();
     let inputs: Vec<Input<'_>> = paths.values().map(|path| Input::Model(path)).collect();

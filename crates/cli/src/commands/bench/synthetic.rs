@@ -5,7 +5,7 @@
 //! the same place.
 
 use crate::commands::models::synth::write_file;
-use crate::hub::cache::{Cache, explain};
+use crate::hub::{Cache, HubError};
 use anyhow::Result;
 use indicatif::DecimalBytes;
 use pacemark_backends::find;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 pub fn write_needed(
     backends: &[String],
     paths: &mut HashMap<String, PathBuf>,
-    cache: impl Fn() -> Result<Cache>,
+    cache: impl Fn() -> Result<Cache, HubError>,
 ) -> Result<Vec<TemporaryFile>> {
     let Some(reader) =
         backends.iter().find(|name| find(name).is_some_and(|entry| entry.files_only))
@@ -40,7 +40,7 @@ pub fn write_needed(
 fn write(model: &str, reader: &str, cache: &Cache, number: usize) -> Result<TemporaryFile> {
     let directory = cache.models();
     std::fs::create_dir_all(directory)
-        .map_err(|e| explain(e, "create the model cache", directory))?;
+        .map_err(|e| HubError::file(e, "create the model cache", directory))?;
     // A name that lists of the cache pass over.
     let path = directory.join(format!(".synthetic-{}-{number}.gguf", std::process::id()));
     let made = ModelFile::open(model)?;
@@ -64,7 +64,7 @@ pub fn restore_name(model: &str, trials: &mut [Trial]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::testing::Directory;
+    use crate::testing::Directory;
 
     const TINY: &str = r#"synth:{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 1, "n_heads": 2, "n_vocab": 300}:Q8_0"#;
 

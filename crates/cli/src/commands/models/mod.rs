@@ -8,7 +8,7 @@ mod quantize;
 pub(in crate::commands) mod synth;
 
 use crate::exit::Exit;
-use crate::hub::{self, cache::Cache};
+use crate::hub::{self, Cache};
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use indicatif::DecimalBytes;

@@ -1,5 +1,6 @@
-//! What the tests of this module share: directories, and a small HTTP server.
+//! What the tests of this crate share: directories, a caller, and a small HTTP server.
 
+use crate::caller::{Caller, Transfer};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,27 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A caller that is told and shown everything in vain.
+pub struct Quiet;
+
+impl Caller for Quiet {
+    fn tell(&self, _: &str) {}
+
+    fn transfer(&self, _: Option<u64>) -> Box<dyn Transfer> {
+        Box::new(Quiet)
+    }
+
+    fn authorities(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+}
+
+impl Transfer for Quiet {
+    fn start_at(&self, _: u64) {}
+
+    fn set(&self, _: u64) {}
 }
 
 /// A request as the server saw it: the path, and the headers in lower case.

@@ -2,7 +2,7 @@
 //! redirects may lead.
 
 use super::{Failure, header};
-use anyhow::anyhow;
+use crate::error::HubError;
 use std::time::Duration;
 use ureq::Body;
 use ureq::http::uri::Authority;
@@ -33,16 +33,19 @@ pub(super) fn check_status(
             let asked = header(response, "retry-after")
                 .and_then(|seconds| seconds.parse().ok())
                 .map(Duration::from_secs);
-            return Err(Failure::Transient(anyhow!("{host} answers {status}"), asked));
+            return Err(Failure::Transient(
+                HubError::Refused(format!("{host} answers {status}")),
+                asked,
+            ));
         }
         _ => "this is not what a hub answers: check HF_ENDPOINT and the proxy settings",
     };
-    Err(Failure::Final(anyhow!("{host} answers {status}: {next}")))
+    Err(Failure::lasting(format!("{host} answers {status}: {next}")))
 }
 
 /// Where a redirect leads. Never from an encrypted connection to a plain one.
 pub(super) fn redirected(from: &Origin, response: &Response<Body>) -> Result<String, Failure> {
-    let bad = |why: &str| Failure::Final(anyhow!("{} redirects {why}", from.name()));
+    let bad = |why: &str| Failure::lasting(format!("{} redirects {why}", from.name()));
     let location = header(response, "location").ok_or_else(|| bad("nowhere"))?;
     let url = match location {
         relative if relative.starts_with("//") => format!("{}:{relative}", from.scheme),
@@ -66,8 +69,9 @@ pub(super) fn unreachable_host(host: &Origin, proxy: Option<&str>, error: ureq::
     // As text: a broken pipe of the network must not be taken for one of our own output, which ends
     // a program quietly.
     let through = proxy.map_or(String::new(), |name| format!(" through the proxy of {name}"));
-    let error = anyhow!("{error}").context(format!("cannot reach {}{through}", host.name()));
-    if lasting { Failure::Final(error.context(NEXT_STEP)) } else { Failure::Transient(error, None) }
+    let error = HubError::Refused(error.to_string())
+        .during(format!("cannot reach {}{through}", host.name()));
+    if lasting { Failure::Final(error.during(NEXT_STEP)) } else { Failure::Transient(error, None) }
 }
 
 /// Scheme, host and port of an address: who it is that is spoken to.
@@ -114,9 +118,7 @@ pub(super) fn has_odd_port(authority: &Authority) -> bool {
 
 pub(super) fn origin(url: &str) -> Result<Origin, Failure> {
     let wrong = || {
-        Failure::Final(anyhow!(
-            "the hub's address must be http://HOST or https://HOST: check HF_ENDPOINT"
-        ))
+        Failure::lasting("the hub's address must be http://HOST or https://HOST: check HF_ENDPOINT")
     };
     let uri: Uri = url.parse().map_err(|_| wrong())?;
     let scheme = uri

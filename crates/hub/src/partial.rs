@@ -1,8 +1,8 @@
 //! A file on its way in: hashed while it is written, bounded, and given its name only when it is
 //! complete and right.
 
-use super::cache::{explain, remove};
-use anyhow::{Result, bail};
+use crate::cache::remove;
+use crate::error::{HubError, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -29,7 +29,7 @@ impl Partial {
     /// Begins anew, over what an earlier attempt left.
     pub fn create(path: &Path) -> Result<Partial> {
         check_own(path)?;
-        let file = File::create(path).map_err(|e| explain(e, "write", path))?;
+        let file = File::create(path).map_err(|e| HubError::file(e, "write", path))?;
         Ok(Partial { path: path.to_owned(), file, hash: Sha256::new(), written: 0 })
     }
 
@@ -37,8 +37,8 @@ impl Partial {
     pub fn resume(path: &Path) -> Result<Partial> {
         check_own(path)?;
         let opened = File::options().read(true).append(true).create(true).open(path);
-        let mut file = opened.map_err(|e| explain(e, "write", path))?;
-        let (hash, written) = hash_of(&mut file).map_err(|e| explain(e, "read", path))?;
+        let mut file = opened.map_err(|e| HubError::file(e, "write", path))?;
+        let (hash, written) = hash_of(&mut file).map_err(|e| HubError::file(e, "read", path))?;
         Ok(Partial { path: path.to_owned(), file, hash, written })
     }
 
@@ -49,7 +49,7 @@ impl Partial {
         if let Ok(file) = File::options().write(true).open(path) {
             let cut =
                 file.metadata().and_then(|about| file.set_len(whole(about.len()).min(about.len())));
-            cut.map_err(|e| explain(e, "write", path))?;
+            cut.map_err(|e| HubError::file(e, "write", path))?;
         }
         Partial::resume(path)
     }
@@ -61,7 +61,7 @@ impl Partial {
 
     /// Appends `bytes`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| explain(e, "write", &self.path))?;
+        self.file.write_all(bytes).map_err(|e| HubError::file(e, "write", &self.path))?;
         self.hash.update(bytes);
         self.written += bytes.len() as u64;
         Ok(())
@@ -83,13 +83,13 @@ impl Partial {
         if let Some(wrong) = wrong {
             remove(&self.path)?;
             let name = target.file_name().unwrap_or_default().to_string_lossy();
-            bail!(
+            return Err(HubError::Refused(format!(
                 "{name} came out wrong: expected {wrong}. It was removed; try again, and if it happens twice the source has changed"
-            );
+            )));
         }
-        self.file.sync_all().map_err(|e| explain(e, "write", &self.path))?;
+        self.file.sync_all().map_err(|e| HubError::file(e, "write", &self.path))?;
         fs::rename(&self.path, target)
-            .map_err(|e| explain(e, "rename the finished file to", target))?;
+            .map_err(|e| HubError::file(e, "rename the finished file to", target))?;
         Ok(sha256)
     }
 }
@@ -98,9 +98,10 @@ impl Partial {
 /// somebody's own.
 fn check_own(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(about) if !about.is_file() => {
-            bail!("{}: expected what a pull has left, found no plain file", path.display())
-        }
+        Ok(about) if !about.is_file() => Err(HubError::Refused(format!(
+            "{}: expected what a pull has left, found no plain file",
+            path.display()
+        ))),
         _ => Ok(()), // what cannot be looked at cannot be opened either
     }
 }
@@ -108,7 +109,7 @@ fn check_own(path: &Path) -> Result<()> {
 /// The SHA-256 of a file, in lower-case hexadecimal.
 pub fn sha256_of(path: &Path) -> Result<String> {
     let hashed = File::open(path).and_then(|mut file| hash_of(&mut file));
-    let (hash, _) = hashed.map_err(|e| explain(e, "read", path))?;
+    let (hash, _) = hashed.map_err(|e| HubError::file(e, "read", path))?;
     Ok(format!("{:x}", hash.finalize()))
 }
 

@@ -1,8 +1,7 @@
 //! Whether a file that a hub sent is what its name says, and not the page of a proxy, an error or a
 //! part of it.
 
-use super::cache::explain;
-use anyhow::Result;
+use crate::error::{HubError, Result};
 use pacemark_modelfile::{ModelFileError, foreign, gguf};
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +16,7 @@ const START: u64 = 4096;
 pub fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
-    read.map_err(|e| explain(e, "read", path))?;
+    read.map_err(|e| HubError::file(e, "read", path))?;
     let is_lfs = start.starts_with(b"version https://git-lfs");
     let ending = name.rsplit_once('.').map_or(String::new(), |(_, ending)| ending.to_lowercase());
     Ok(match &*ending {
@@ -41,7 +40,7 @@ pub fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::testing::Directory;
+    use crate::testing::Directory;
     use pacemark_modelfile::{DType, Metadata, TensorInfo, write_gguf};
 
     #[test]

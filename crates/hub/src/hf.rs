@@ -4,11 +4,11 @@
 //! `HF_ENDPOINT` names another hub, `HF_TOKEN` is shown to the hub (and to nobody else),
 //! `HF_HUB_OFFLINE` forbids any contact. The transfer itself is in `http`.
 
-use super::cache::{Cache, look_at, remove, resolved};
-use super::content;
-use super::http::{Client, Fetch, Outcome};
-use crate::exit::UsageError;
-use anyhow::{Context, Result, bail};
+use crate::cache::{Cache, look_at, remove, resolved};
+use crate::caller::Caller;
+use crate::content;
+use crate::error::{Context, HubError, Result};
+use crate::http::{Client, Fetch, Outcome};
 use std::path::{Path, PathBuf};
 
 /// A file in a repository of the hub.
@@ -24,7 +24,7 @@ impl HubFile {
     /// Reads `ORG/REPO/FILE[@REV]`; FILE may lie in directories, REV is `main` unless given.
     pub fn parse(text: &str) -> Result<HubFile> {
         let wrong = |why: &str| {
-            UsageError(format!(
+            HubError::Name(format!(
                 "hf:{text}: {why}. The form is hf:ORG/REPO/FILE[@REV], e.g. hf:ORG/REPO-GGUF/model-Q4_K_M.gguf"
             ))
         };
@@ -34,7 +34,7 @@ impl HubFile {
         };
         let parts: Vec<&str> = path.splitn(3, '/').collect();
         let [org, repo, file] = parts[..] else {
-            return Err(wrong("ORG, REPO and FILE are needed").into());
+            return Err(wrong("ORG, REPO and FILE are needed"));
         };
         // Each piece becomes a name in the cache: none may lead out of it or collide with the
         // hidden names there.
@@ -45,9 +45,7 @@ impl HubFile {
                 && !piece.contains(char::is_control)
         };
         if !path.split('/').chain(rev.split('/')).all(plain) {
-            return Err(
-                wrong("a part is empty, hidden or has characters that file names may not").into()
-            );
+            return Err(wrong("a part is empty, hidden or has characters that file names may not"));
         }
         Ok(HubFile { org: org.into(), repo: repo.into(), file: file.into(), rev: rev.into() })
     }
@@ -145,23 +143,24 @@ fn decode(segment: &str) -> String {
 }
 
 /// A hub and how to speak to it.
-pub struct Hub {
+pub struct Hub<'a> {
     pub(super) endpoint: String,
     pub(super) token: Option<String>,
     pub(super) offline: bool,
-    pub(super) client: Client,
+    pub(super) client: Client<'a>,
+    caller: &'a dyn Caller,
 }
 
-impl Hub {
+impl<'a> Hub<'a> {
     /// The hub that the environment names.
-    pub fn from_env() -> Hub {
+    pub fn from_env(caller: &'a dyn Caller) -> Hub<'a> {
         let set = |name: &str| {
             std::env::var(name).ok().map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
         };
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
         let offline = set("HF_HUB_OFFLINE")
             .is_some_and(|v| ["1", "true", "yes", "on"].contains(&&*v.to_lowercase()));
-        Hub { endpoint, token: set("HF_TOKEN"), offline, client: Client::new() }
+        Hub { endpoint, token: set("HF_TOKEN"), offline, client: Client::new(caller), caller }
     }
 
     /// The file's path in the cache, fetched when it is not there; of a split model all parts. With
@@ -180,34 +179,35 @@ impl Hub {
         match State::of(&target, file)? {
             State::Good if !ask => return Ok(()),
             State::Wrong(what) if self.offline => {
-                bail!(
+                return Err(HubError::Refused(format!(
                     "{} is {what}, and HF_HUB_OFFLINE forbids to get {file} again",
                     target.display()
-                )
+                )));
             }
-            _ if self.offline => bail!(
-                "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
-            ),
+            _ if self.offline => {
+                return Err(HubError::Refused(format!(
+                    "{file} is not in the cache, and HF_HUB_OFFLINE forbids to get it: unset it, or give a file with -m FILE"
+                )));
+            }
             _ => {}
         }
-        let _lock = cache.lock(&target)?;
+        let _lock = cache.lock(&target, self.caller)?;
         match State::of(&target, file)? {
             State::Good if !check => return Ok(()), // another process has pulled it while this one waited for the lock
             State::Wrong(what) => {
-                eprintln!("the cached copy of {file} is {what}: getting it again");
+                self.caller.tell(&format!("the cached copy of {file} is {what}: getting it again"));
                 remove(&target)?;
             }
             _ => {}
         }
         let url = format!("{}{}", self.endpoint.trim_end_matches('/'), file.url_path());
         let fetch = Fetch { url: &url, token: self.token.as_deref(), target: &target };
-        eprintln!("pulling {file}");
-        match self.client.fetch(&fetch).with_context(|| format!("cannot pull {file}"))? {
-            Outcome::Saved => eprintln!("saved {}", target.display()),
-            Outcome::Unchanged => {
-                eprintln!("{file} is in the cache, and the hub has nothing newer")
-            }
-        }
+        self.caller.tell(&format!("pulling {file}"));
+        let outcome = self.client.fetch(&fetch).context(|| format!("cannot pull {file}"))?;
+        self.caller.tell(&match outcome {
+            Outcome::Saved => format!("saved {}", target.display()),
+            Outcome::Unchanged => format!("{file} is in the cache, and the hub has nothing newer"),
+        });
         Ok(())
     }
 }

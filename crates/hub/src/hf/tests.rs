@@ -1,7 +1,7 @@
 //! Names of hub files, and what a pull does with what it finds in the cache.
 
 use super::*;
-use crate::hub::testing::{Directory, Server, response};
+use crate::testing::{Directory, Quiet, Server, response};
 use pacemark_modelfile::{DType, Metadata, TensorInfo, write_gguf};
 use std::path::Path;
 
@@ -38,7 +38,8 @@ fn names_that_lead_elsewhere_are_usage_errors() {
     ] {
         let error = HubFile::parse(text).unwrap_err();
         assert!(
-            error.is::<UsageError>() && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"),
+            matches!(error, HubError::Name(_))
+                && error.to_string().contains("hf:ORG/REPO/FILE[@REV]"),
             "{text:?}: {error}"
         );
     }
@@ -60,8 +61,8 @@ fn model() -> Vec<u8> {
     write_gguf(Vec::new(), &Metadata::new(), &[(tensor, vec![0; 128])]).unwrap()
 }
 
-fn hub(server: &Server, offline: bool) -> Hub {
-    Hub { endpoint: server.url.clone(), token: None, offline, client: Client::new() }
+fn hub(server: &Server, offline: bool) -> Hub<'static> {
+    Hub { endpoint: server.url.clone(), token: None, offline, ..Hub::from_env(&Quiet) }
 }
 
 /// What an older version kept, or a proxy of that time sent.
@@ -81,7 +82,7 @@ fn what_is_in_the_cache_and_no_model_is_got_again() {
         std::fs::write(&target, &bad).unwrap();
         // The same tag as the hub's: it says nothing of what was kept.
         std::fs::write(target.with_file_name(".m.gguf.etag"), "\"t\"\nt\n").unwrap();
-        let error = format!("{:#}", hub(&server, true).pull(&file, &cache, false).unwrap_err());
+        let error = hub(&server, true).pull(&file, &cache, false).unwrap_err().in_full();
         assert!(error.contains("HF_HUB_OFFLINE forbids to get"), "{error}");
         for check in [false, true] {
             hub(&server, false).pull(&file, &cache, check).unwrap();
@@ -113,8 +114,7 @@ fn a_cache_that_cannot_be_looked_into_is_no_empty_one() {
     let home = Directory::new("hf-loop");
     std::os::unix::fs::symlink("models", home.join("models")).unwrap();
     let file = HubFile::parse("o/r/m.gguf").unwrap();
-    let error =
-        format!("{:#}", hub(&server, false).pull(&file, &Cache::at(&home), false).unwrap_err());
+    let error = hub(&server, false).pull(&file, &Cache::at(&home), false).unwrap_err().in_full();
     assert!(
         error.contains("look into the model cache") && error.contains("symbolic link"),
         "{error}"

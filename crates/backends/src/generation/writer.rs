@@ -1,6 +1,5 @@
-//! One request's output: from logits to a token, its text, and whether that was the last.
+//! Writes one request's output: from logits to a token, its text, and whether that was the last.
 
-use super::check::Limits;
 use super::constraint::{Form, Grammars};
 use super::stop::StopTexts;
 use pacemark_backend::layer::{self, Layer};
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What one request has generated so far, and all that decides how it goes on.
-pub(crate) struct Output {
+pub(crate) struct Writer {
     sampler: Sampler,
     /// `None` where the model has no tokenizer: then there is no text.
     detokenizer: Option<Detokenizer<Arc<Tokenizer>>>,
@@ -44,13 +43,13 @@ pub(crate) struct Chosen {
     pub finished: Option<FinishReason>,
 }
 
-impl Output {
-    /// The output of a request that `limits` allow.
+impl Writer {
+    /// Of a request that was found to be one that can be served.
     pub fn new(
         request: &GenerateRequest,
         tokenizer: Option<&Arc<Tokenizer>>,
         grammars: &Grammars,
-    ) -> Result<Output, BackendError> {
+    ) -> Result<Writer, BackendError> {
         let needs_text = !request.stop.is_empty() || request.constraint.is_some();
         if needs_text && tokenizer.is_none() {
             let what = "stop texts and constraints need a tokenizer, which this model's file lacks";
@@ -61,7 +60,7 @@ impl Output {
             _ => None,
         };
         let options = DecodeOptions { special: false, start_of_text: false };
-        Ok(Output {
+        Ok(Writer {
             sampler: Sampler::new(sampler_config(&request.sampling), &request.prompt),
             detokenizer: tokenizer.map(|tokenizer| Detokenizer::new(tokenizer.clone(), options)),
             tokenizer: tokenizer.cloned(),
@@ -83,11 +82,6 @@ impl Output {
     /// Tokens so far.
     pub fn n_tokens(&self) -> usize {
         self.n_tokens
-    }
-
-    /// Tokens that may still come.
-    pub fn n_left(&self) -> usize {
-        self.max_tokens - self.n_tokens
     }
 
     /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells
@@ -180,22 +174,6 @@ impl Output {
     /// Whether the model says by `id` that it has said all, and is listened to.
     fn ends_generation(&self, id: TokenId) -> bool {
         !self.ignore_eos && self.tokenizer.as_ref().is_some_and(|t| t.is_end_of_generation(id))
-    }
-}
-
-/// What is needed to begin an output: shared by all requests of a model.
-#[derive(Clone)]
-pub(crate) struct Outputs {
-    pub tokenizer: Option<Arc<Tokenizer>>,
-    pub grammars: Arc<Grammars>,
-    pub limits: Limits,
-}
-
-impl Outputs {
-    /// The output of `request`, or why it cannot be served.
-    pub fn begin(&self, request: &GenerateRequest) -> Result<Output, BackendError> {
-        self.limits.check(request)?;
-        Output::new(request, self.tokenizer.as_ref(), &self.grammars)
     }
 }
 

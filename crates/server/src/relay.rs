@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub type ToStream = UnboundedSender<(u32, Event)>;
 
 /// Events on their way to the streams of a server.
-pub struct Hub {
+pub struct Relay {
     shared: Arc<Shared>,
     /// What the service holds weakly.
     _bell: Arc<Bell>,
@@ -31,14 +31,14 @@ impl Shared {
     }
 }
 
-impl Hub {
-    /// A hub for streams of `service`.
-    pub fn new(service: &dyn Service) -> Hub {
+impl Relay {
+    /// A relay for streams of `service`.
+    pub fn new(service: &dyn Service) -> Relay {
         let shared = Arc::new(Shared::default());
         let of_bell = shared.clone();
         let bell: Arc<Bell> = Arc::new(move || of_bell.ring());
         service.add_bell(Arc::downgrade(&bell));
-        Hub { shared, _bell: bell }
+        Relay { shared, _bell: bell }
     }
 
     /// Hands events on, on the runtime, for as long as it runs.

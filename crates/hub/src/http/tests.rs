@@ -2,14 +2,14 @@
 
 use super::rules::*;
 use super::*;
-use crate::hub::testing::{Directory, Seen, Server, cut_response, response};
+use crate::testing::{Directory, Quiet, Seen, Server, cut_response, response};
 use std::path::PathBuf;
 
 const BODY: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 const SHA256: &str = "74e7e5bb9d22d6db26bf76946d40fff3ea9f0346b884fd0694920fccfad15e33";
 
-fn client() -> Client {
-    Client { pause: Duration::from_millis(1), ..Client::new() }
+fn client() -> Client<'static> {
+    Client { pause: Duration::from_millis(1), ..Client::new(&Quiet) }
 }
 
 /// A place for a file in a directory of its own.
@@ -41,7 +41,7 @@ fn get(server: &Server, target: &Path, token: Option<&str>) -> Result<Outcome> {
 
 /// The error of a fetch that must fail, after checking that nothing got the target's name.
 fn error(server: &Server, target: &Path, token: Option<&str>) -> String {
-    let error = format!("{:#}", get(server, target, token).unwrap_err());
+    let error = get(server, target, token).unwrap_err().in_full();
     assert!(!target.exists(), "a failed fetch leaves no file: {error}");
     error
 }
@@ -286,10 +286,10 @@ fn who_cannot_be_reached_is_named() {
     let target = target("nobody");
     let nobody = "http://127.0.0.1:1/x";
     let error = client().fetch(&Fetch { url: nobody, token: None, target: &target }).unwrap_err();
-    assert!(format!("{error:#}").contains("cannot reach 127.0.0.1:1"), "{error:#}");
+    assert!(error.in_full().contains("cannot reach 127.0.0.1:1"), "{error:?}");
     let error =
         client().fetch(&Fetch { url: "ftp://x", token: None, target: &target }).unwrap_err();
-    assert!(format!("{error:#}").contains("check HF_ENDPOINT"), "{error:#}");
+    assert!(error.in_full().contains("check HF_ENDPOINT"), "{error:?}");
 }
 
 #[test]

@@ -10,11 +10,11 @@ mod proxy;
 mod rules;
 mod saved;
 
-use super::cache::{beside, look_at, remove};
-use super::content;
-use super::partial::{Expected, Partial};
-use super::progress::Progress;
-use anyhow::{Result, anyhow};
+use crate::cache::{beside, look_at, remove};
+use crate::caller::Caller;
+use crate::content;
+use crate::error::{HubError, Result};
+use crate::partial::{Expected, Partial};
 use pacemark_files::bounded;
 use rules::{NEXT_STEP, check_status, origin, redirected, unreachable_host};
 use saved::Saved;
@@ -31,8 +31,9 @@ const ATTEMPTS: u32 = 5;
 const MAX_REDIRECTS: usize = 10;
 
 /// An HTTP client.
-pub struct Client {
+pub struct Client<'a> {
     agent: Agent,
+    caller: &'a dyn Caller,
     /// The pause before the second attempt; doubled before each later one.
     pub(super) pause: Duration,
 }
@@ -65,9 +66,16 @@ pub enum Outcome {
 
 /// Why an attempt failed, and whether another may help.
 enum Failure {
-    Final(anyhow::Error),
+    Final(HubError),
     /// With the pause that the server asks for.
-    Transient(anyhow::Error, Option<Duration>),
+    Transient(HubError, Option<Duration>),
+}
+
+impl Failure {
+    /// One that no other attempt would mend.
+    fn lasting(what: impl Into<String>) -> Failure {
+        Failure::Final(HubError::Refused(what.into()))
+    }
 }
 
 /// What the server said of the file, over all redirects.
@@ -80,18 +88,18 @@ struct Answer {
     expected: Expected,
 }
 
-impl Client {
-    pub fn new() -> Client {
+impl<'a> Client<'a> {
+    pub fn new(caller: &'a dyn Caller) -> Client<'a> {
         let config = Agent::config_builder()
             .user_agent(concat!("pacemark/", env!("CARGO_PKG_VERSION")))
             .max_redirects(0)
             .http_status_as_error(false)
             .proxy(None) // chosen for each host
-            .tls_config(TlsConfig::builder().root_certs(authorities()).build())
+            .tls_config(TlsConfig::builder().root_certs(authorities(caller)).build())
             .timeout_connect(Some(Duration::from_secs(20)))
             .timeout_per_read(Some(Duration::from_secs(60)))
             .build();
-        Client { agent: config.into(), pause: Duration::from_secs(1) }
+        Client { agent: config.into(), caller, pause: Duration::from_secs(1) }
     }
 
     /// Gets the file, in several attempts if need be.
@@ -110,12 +118,13 @@ impl Client {
             failures += 1;
             if failures == ATTEMPTS {
                 let kept = "what has come so far is kept";
-                return Err(error
-                    .context(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}")));
+                return Err(
+                    error.during(format!("gave up after {ATTEMPTS} attempts: {NEXT_STEP}; {kept}"))
+                );
             }
             let wait = asked.unwrap_or(pause).min(Duration::from_secs(60));
-            let what = format!("{error:#}");
-            eprintln!("{}; trying again in {:.0} s", bounded(&what), wait.as_secs_f64().ceil());
+            let (what, seconds) = (error.in_full(), wait.as_secs_f64().ceil());
+            self.caller.tell(&format!("{}; trying again in {seconds:.0} s", bounded(&what)));
             std::thread::sleep(wait);
             pause *= 2;
         }
@@ -141,14 +150,14 @@ impl Client {
         if status == StatusCode::RANGE_NOT_SATISFIABLE || (resumed && !fits) {
             remove(&part)?;
             return Err(Failure::Transient(
-                anyhow!("the file has changed at the server"),
+                HubError::Refused("the file has changed at the server".into()),
                 Some(Duration::ZERO),
             ));
         }
         let mut partial = if resumed { Partial::resume(&part)? } else { Partial::create(&part)? };
         let now = Saved { validator: answer.validator.clone(), identity: answer.identity.clone() };
         now.write(&state)?;
-        let expected = transfer(answer, &mut partial)?;
+        let expected = self.transfer(answer, &mut partial)?;
         if let Some(what) = content::wrong(&part, &fetch.name())? {
             remove(&part)?;
             remove(&state)?;
@@ -205,54 +214,54 @@ impl Client {
             let expected = Expected { bytes: size, sha256: sha256.map(|tag| tag.to_lowercase()) };
             return Ok(Answer { response, validator, identity, expected });
         }
-        Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects from {}", hub.name())))
+        Err(Failure::lasting(format!("more than {MAX_REDIRECTS} redirects from {}", hub.name())))
+    }
+
+    /// Moves the body to `partial`; gives what is now known of the whole file.
+    fn transfer(&self, answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> {
+        let mut expected = answer.expected;
+        let rest: Option<u64> =
+            header(&answer.response, "content-length").and_then(|length| length.parse().ok());
+        let total = expected.bytes.or_else(|| partial.written().checked_add(rest?));
+        expected.bytes = total;
+        let progress = self.caller.transfer(total);
+        let mut body = answer.response.into_body().into_reader();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            progress.set(partial.written());
+            match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => partial.write(&buffer[..count])?,
+                Err(error) => {
+                    let cut = format!("the connection broke after {} bytes", partial.written());
+                    return Err(Failure::Transient(
+                        HubError::Refused(error.to_string()).during(cut),
+                        None,
+                    ));
+                }
+            }
+            if total.is_some_and(|total| partial.written() > total) {
+                break; // `finish` will refuse it
+            }
+        }
+        match total {
+            Some(total) if partial.written() < total => {
+                let cut =
+                    format!("the connection ended after {} of {total} bytes", partial.written());
+                Err(Failure::Transient(HubError::Refused(cut), None))
+            }
+            _ => Ok(expected),
+        }
     }
 }
 
-/// Those that `load` trusts too: the system's, or the ones of `SSL_CERT_FILE` and `SSL_CERT_DIR`,
-/// else Mozilla's.
-fn authorities() -> RootCerts {
-    let found = pacemark_load::system_certificates().unwrap_or_else(|error| {
-        eprintln!("warning: {error}; Mozilla's authorities are trusted instead");
-        Vec::new()
-    });
+/// Those that the caller trusts, else Mozilla's.
+fn authorities(caller: &dyn Caller) -> RootCerts {
+    let found = caller.authorities();
     if found.is_empty() {
         return RootCerts::WebPki;
     }
-    RootCerts::from(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()))
-}
-
-/// Moves the body to `partial`; gives what is now known of the whole file.
-fn transfer(answer: Answer, partial: &mut Partial) -> Result<Expected, Failure> {
-    let mut expected = answer.expected;
-    let rest: Option<u64> =
-        header(&answer.response, "content-length").and_then(|length| length.parse().ok());
-    let total = expected.bytes.or_else(|| partial.written().checked_add(rest?));
-    expected.bytes = total;
-    let progress = Progress::new(total);
-    let mut body = answer.response.into_body().into_reader();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        progress.set(partial.written());
-        match body.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => partial.write(&buffer[..count])?,
-            Err(error) => {
-                let cut = format!("the connection broke after {} bytes", partial.written());
-                return Err(Failure::Transient(anyhow!("{error}").context(cut), None)); // as text: see `unreachable_host`
-            }
-        }
-        if total.is_some_and(|total| partial.written() > total) {
-            break; // `finish` will refuse it
-        }
-    }
-    match total {
-        Some(total) if partial.written() < total => {
-            let cut = anyhow!("the connection ended after {} of {total} bytes", partial.written());
-            Err(Failure::Transient(cut, None))
-        }
-        _ => Ok(expected),
-    }
+    RootCerts::from(found.iter().map(|der| Certificate::from_der(der).to_owned()))
 }
 
 /// A page where no page was asked for; before it takes the place of what has come of the file.
@@ -269,7 +278,7 @@ fn refuse_page(response: &Response<Body>, fetch: &Fetch<'_>) -> Result<(), Failu
 fn refused(fetch: &Fetch<'_>, what: &str) -> Failure {
     match origin(fetch.url) {
         Ok(hub) => {
-            Failure::Final(anyhow!("{} sends {what}, which is not kept: {NEXT_STEP}", hub.name()))
+            Failure::lasting(format!("{} sends {what}, which is not kept: {NEXT_STEP}", hub.name()))
         }
         Err(failure) => failure,
     }
@@ -293,8 +302,8 @@ fn part_length(target: &Path) -> u64 {
     fs::metadata(beside(target, "part")).map_or(0, |about| about.len())
 }
 
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Failure {
+impl From<HubError> for Failure {
+    fn from(error: HubError) -> Failure {
         Failure::Final(error)
     }
 }

@@ -1,7 +1,7 @@
 //! The little that is remembered of a server's answer from one run to the next.
 
-use crate::hub::cache::{beside, explain};
-use anyhow::Result;
+use crate::cache::beside;
+use crate::error::{HubError, Result};
 use std::fs;
 use std::path::Path;
 
@@ -29,7 +29,7 @@ impl Saved {
         let line = |text: &Option<String>| text.clone().unwrap_or_default();
         let text = format!("{}\n{}\n", line(&self.validator), line(&self.identity));
         pacemark_files::write(path, text.as_bytes())
-            .map_err(|e| explain(e.source, "write", path))?;
+            .map_err(|e| HubError::file(e.source, "write", path))?;
         Ok(())
     }
 }
