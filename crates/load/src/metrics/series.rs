@@ -149,7 +149,7 @@ pub(super) const TTFT_SCHEDULED: Series = series(
     |t| of_requests(t, Request::ttft_scheduled_ns),
 );
 pub(super) const TPOT: Series =
-    series("tpot_ms", "tpot", MS, Lower, "time per output token after the first", |t| tpot_ms(t));
+    series("tpot_ms", "tpot", MS, Lower, "time per output token after the first", tpot_ms);
 pub(super) const ITL: Series =
     series("itl_ms", "itl", MS, Lower, "gaps between tokens, pooled", |t| gaps_ms(t, true));
 pub(super) const ICL: Series =
@@ -176,7 +176,7 @@ pub(super) const TOGETHER: Series = series(
     RATIO,
     Neither,
     "chunks that came, or were read, with the one before",
-    |t| together(t),
+    together,
 );
 pub(super) const DRIFT: Series = series(
     "drift",

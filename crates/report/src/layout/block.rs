@@ -30,10 +30,11 @@ pub(super) fn block(layout: &Layout<'_>, row: &TrialRow<'_>, figures: &[Figure])
         .map(|(metric, figure)| (metric.title(), with_interval(metric, figure, remark(metric))))
         .collect();
     lines.extend((layout.form.lines)(row.trial));
-    let summary = layout.form.summary.map(|(name, names)| {
-        let found = names.iter().filter_map(|name| all.iter().find(|(m, _)| m.name() == *name));
+    let summary = layout.form.summary.map(|summary| {
+        let found =
+            summary.figures.iter().filter_map(|name| all.iter().find(|(m, _)| m.name() == *name));
         let cells = found.map(|(metric, figure)| (metric.title(), value(metric, figure.value)));
-        (name(row.trial), cells.collect())
+        ((summary.name)(row.trial), cells.collect())
     });
     Block { heading: (layout.form.heading)(row), lines, spreads: spreads(&all), summary }
 }

@@ -1,6 +1,6 @@
 //! The fields and columns of a load of requests.
 
-use super::{Field, Form, TrialRow, field, param, param_text, rfc3339, shown, text};
+use super::{Field, Form, Summary, TrialRow, field, param, param_text, rfc3339, shown, text};
 use crate::Cell;
 use crate::document::Kind::{Bool, Float, Int, Text};
 use crate::document::{Rank, Rules};
@@ -26,7 +26,7 @@ pub const LOAD: Form = Form {
         let steady = if name == "output_ts_steady" { trial.steady() } else { None };
         steady.map(|steady| steady.verdict.name().replace('_', " "))
     },
-    summary: Some((load_name, SUMMARY)),
+    summary: Some(Summary { name: load_name, figures: SUMMARY }),
 };
 
 /// Figures that rows are compared by.

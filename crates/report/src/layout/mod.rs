@@ -81,8 +81,17 @@ pub struct Form {
     pub lines: fn(&Trial) -> Vec<(String, String)>,
     /// What is said beside the figure of that name.
     pub remark: fn(&Trial, &str) -> Option<String>,
-    /// A row's short name and the figures by which several rows are compared.
-    pub summary: Option<(fn(&Trial) -> String, &'static [&'static str])>,
+    /// What several rows are compared by.
+    pub summary: Option<Summary>,
+}
+
+/// What several rows are compared by.
+#[derive(Clone, Copy)]
+pub struct Summary {
+    /// A row's short name.
+    pub name: fn(&Trial) -> String,
+    /// Names of the figures.
+    pub figures: &'static [&'static str],
 }
 
 /// What a table of trials shows, the same for all rows.

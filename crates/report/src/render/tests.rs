@@ -187,7 +187,7 @@ fn comparisons_stand_below_the_table_and_within_the_rows_for_programs() {
     let mut second = trial(64, 0, 0, &[250, 253, 247, 251, 255]);
     second.model.backend = "llama-cpp".into();
     second.model.device = "llama.cpp CPU".into();
-    let compared = vec![compare(&first, &second, &rate).unwrap()];
+    let compared = [compare(&first, &second, &rate).unwrap()];
     let varied = &["backend", "n_threads"];
     let layout = Layout { varied, metrics: METRICS, form: &LLAMA_BENCH };
     let rows = [(&first, &[][..]), (&second, &compared[..])];
