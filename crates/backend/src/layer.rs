@@ -1,14 +1,14 @@
 //! Counts of the calls through each layer of the serving stack, for the whole process.
 //!
 //! `pacemark stages` measures what each layer costs, and a figure is worth nothing if a layer was
-//! gone round: so each layer counts where it does its work, and the ladder shows and tests the
-//! counts.
+//! gone round: so each layer counts where its work is done, by whomever, and the ladder shows and
+//! tests the counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The layers, from the bottom. Stage `n` of the ladder goes through layers 0 to `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Layer {
+pub enum StackLayer {
     /// A forward pass.
     Decoder,
     /// A token chosen from logits.
@@ -32,12 +32,12 @@ pub enum Layer {
 }
 
 /// How many layers there are.
-pub const N_LAYERS: usize = Layer::Stream as usize + 1;
+pub const N_LAYERS: usize = StackLayer::Stream as usize + 1;
 
 static CALLS: [AtomicU64; N_LAYERS] = [const { AtomicU64::new(0) }; N_LAYERS];
 
 /// Notes a call through `layer`.
-pub fn pass(layer: Layer) {
+pub fn pass(layer: StackLayer) {
     CALLS[layer as usize].fetch_add(1, Ordering::Relaxed);
 }
 

@@ -129,6 +129,26 @@ pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
 
 /// Anything that generates.
+///
+/// ```
+/// use pacemark_backend::{Backend, Event, GenerateRequest, MockBackend};
+/// use std::time::Duration;
+///
+/// let backend = MockBackend::new(Duration::from_millis(1), Duration::from_millis(5));
+/// let request = GenerateRequest { prompt: vec![1, 2, 3], max_tokens: 2, ..GenerateRequest::default() };
+///
+/// // Driving the stream computes; dropping it would free what the request holds.
+/// let mut n_tokens = 0;
+/// for event in backend.generate(request) {
+///     match event {
+///         Event::Token { .. } => n_tokens += 1,
+///         Event::Finished { usage, .. } => assert_eq!(usage.output_tokens, n_tokens),
+///         Event::Failed(error) => panic!("{error}"),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(n_tokens, 2);
+/// ```
 pub trait Backend {
     /// What runs.
     fn info(&self) -> BackendInfo;

@@ -100,7 +100,7 @@ pub struct Stage {
     pub help: &'static str,
 }
 
-/// The ladder. Each stage goes through the layer of its number ([`layer::Layer`]) and all below.
+/// The ladder. Each stage goes through the layer of its number ([`layer::StackLayer`]) and all below.
 pub const STAGES: [Stage; layer::N_LAYERS] = [
     Stage { name: "decoder", help: "forward passes over prepared batches" },
     Stage {

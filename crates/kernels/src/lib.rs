@@ -7,8 +7,8 @@
 //! - [`attention()`] reads the paged KV cache.
 //!
 //! What the numbers mean is the engine's business; what a quantized block means is specified in
-//! `quant`, against whose scalar code every kernel is tested. This crate and the memory map of
-//! `modelfile` are the only ones with unsafe code.
+//! `quant`, against whose scalar code every kernel is tested. Besides this crate, only the memory
+//! map of `modelfile` and the C calls of the `llama-cpp` backend have unsafe code.
 
 mod apart;
 mod attention;

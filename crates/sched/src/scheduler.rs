@@ -75,6 +75,29 @@ pub struct Counters {
 }
 
 /// All requests that have not ended.
+///
+/// ```
+/// use pacemark_sched::{BlockPool, NewRequest, Scheduler, SchedulerConfig};
+///
+/// let config = SchedulerConfig { max_num_seqs: 4, max_num_batched_tokens: 4, max_overtakes: 8 };
+/// let mut scheduler = Scheduler::new(config, BlockPool::new(8, 16, true));
+/// let tokens = vec![1, 2, 3, 4, 5, 6];
+/// scheduler.add(7, NewRequest { tokens, max_tokens: 2, ..NewRequest::default() })?;
+///
+/// // Six tokens of a prompt, four to a step: the second step has its last, and samples.
+/// let plan = scheduler.plan();
+/// assert_eq!((plan.items[0].n_tokens, plan.items[0].samples), (4, false));
+/// scheduler.complete(&plan.items[0], &[]);
+/// let plan = scheduler.plan();
+/// assert_eq!((plan.items[0].n_tokens, plan.items[0].samples), (2, true));
+///
+/// // What was sampled is computed next.
+/// scheduler.complete(&plan.items[0], &[42]);
+/// assert_eq!(scheduler.plan().items[0].n_tokens, 1);
+/// scheduler.end(7);
+/// assert!(scheduler.is_idle());
+/// # Ok::<(), pacemark_sched::AddError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     config: SchedulerConfig,

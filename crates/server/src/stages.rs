@@ -5,7 +5,6 @@
 use crate::app::App;
 use crate::prepare::{self, Job};
 use crate::{Local, Options, Running, start};
-use pacemark_backend::layer::{self, Layer};
 use pacemark_backend::{BackendError, Event, Service};
 use pacemark_openai_api::sse::{SseDecoder, SseLimits};
 use std::io;
@@ -239,10 +238,4 @@ fn check_count(requests: &Requests, found: usize) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(format!("expected {expected} tokens in an answer, found {found}")))
-}
-
-/// Notes a request that came through a socket.
-pub(crate) async fn through_socket(request: axum::extract::Request) -> axum::extract::Request {
-    layer::pass(Layer::Http);
-    request
 }

@@ -2,7 +2,7 @@
 
 use super::constraint::{Form, Grammars};
 use super::stop::StopTexts;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{
     BackendError, Event, FinishReason, GenerateRequest, SamplingParams, TokenId,
 };
@@ -91,7 +91,7 @@ impl Writer {
         logits: &[f32],
         logprobs: impl FnOnce(&[f32], TokenId, usize) -> TokenLogprobs,
     ) -> Result<Chosen, BackendError> {
-        layer::pass(Layer::Sampling);
+        layer::pass(StackLayer::Sampling);
         let started = Instant::now();
         let id = if self.is_plain() {
             self.sampler.sample(logits)
@@ -115,7 +115,7 @@ impl Writer {
         let (text, stopped) =
             if early { (text.to_string(), false) } else { self.stop_texts.push(text) };
         self.detokenize += at.elapsed();
-        layer::pass(Layer::Output);
+        layer::pass(StackLayer::Output);
         let (logprob, top) = logprobs.map_or((None, Vec::new()), |l| (Some(l.chosen), l.top));
         let finished = if stopped || complete || ends || self.stop_tokens.contains(&id) {
             Some(FinishReason::Stop)

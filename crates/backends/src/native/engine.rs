@@ -2,8 +2,19 @@
 
 use super::error;
 use crate::generation::{Engine, Item, Wanted};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendError, MemoryUsage, TokenId};
 use pacemark_engine::{BatchItem, Decoder, LogitRows, SequenceKv, TokenLogprobs};
+
+/// A forward pass, counted as one when it is done.
+pub(super) fn forward(
+    decoder: &mut Decoder,
+    batch: &mut [BatchItem<'_>],
+) -> Result<(), BackendError> {
+    decoder.forward(batch).map_err(error::of_engine)?;
+    layer::pass(StackLayer::Decoder);
+    Ok(())
+}
 
 /// A decoder.
 pub(super) struct NativeEngine(pub Decoder);
@@ -34,7 +45,7 @@ impl Engine for NativeEngine {
             BatchItem { kv: &mut *item.sequence, tokens: item.tokens, logits }
         });
         let mut batch: Vec<BatchItem<'_>> = batch.collect();
-        self.0.forward(&mut batch).map(|_| ()).map_err(error::of_engine)
+        forward(&mut self.0, &mut batch)
     }
 
     fn logits(&self, row: usize) -> &[f32] {

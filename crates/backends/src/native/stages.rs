@@ -4,16 +4,14 @@
 //! Stages 0 to 4 run on the engine's thread, lent by the service; they generate as many tokens of
 //! as many sequences at a time as the service does, in waves, since all requests are equally long.
 
-use super::error;
+use super::engine::forward;
 use super::service::NativeService;
 use super::service::requests::Generation;
 use super::service::worker::Worker;
 use crate::generation::Terms;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Service, TokenId};
-use pacemark_engine::{
-    BatchItem, Decoder, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv,
-};
+use pacemark_engine::{BatchItem, KV_BLOCK, LogitRows, Model, Sampler, SamplerConfig, SequenceKv};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -26,7 +24,7 @@ pub fn run_stage(
     requests: Vec<GenerateRequest>,
     concurrency: usize,
 ) -> Result<Duration, BackendError> {
-    if stage == Layer::Queue as usize {
+    if stage == StackLayer::Queue as usize {
         return through_queue(service, requests, concurrency);
     }
     let terms = service.terms().clone();
@@ -40,11 +38,6 @@ pub fn run_stage(
         }
     };
     service.lend(run)?
-}
-
-fn forward(decoder: &mut Decoder, batch: &mut [BatchItem<'_>]) -> Result<(), BackendError> {
-    layer::pass(Layer::Decoder);
-    decoder.forward(batch).map(|_| ()).map_err(error::of_engine)
 }
 
 /// Stage 0: batches whose tokens and blocks are all prepared; logits are computed, and nobody looks
@@ -100,7 +93,7 @@ fn sampled(worker: &mut Worker, waves: &[&[GenerateRequest]]) -> Result<Duration
             forward(decoder, &mut batch)?;
             let logits = decoder.logits();
             decoder.spread(&mut next, &|(row, sampler, next)| {
-                layer::pass(Layer::Sampling);
+                layer::pass(StackLayer::Sampling);
                 *next = vec![sampler.sample(&logits[*row * n_vocab..][..n_vocab])];
             });
         }
@@ -143,7 +136,7 @@ impl Sequence {
         let logits = &logits[self.row * n_vocab..][..n_vocab];
         self.chosen = match &mut self.chooser {
             Chooser::Ids(sampler) => {
-                layer::pass(Layer::Sampling);
+                layer::pass(StackLayer::Sampling);
                 Ok((sampler.sample(logits), None, None))
             }
             Chooser::Events(generation) => {
@@ -204,7 +197,7 @@ fn assembled(
         if running.is_empty() {
             return Ok(started.elapsed());
         }
-        layer::pass(Layer::Assembly);
+        layer::pass(StackLayer::Assembly);
         let mut batch = Vec::with_capacity(running.len());
         for (row, sequence) in running.iter_mut().enumerate() {
             sequence.row = row;

@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
+use pacemark_backend::layer::{self, StackLayer};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,6 +20,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Marks a request of HTTP/1.1 without a Host, or any with several (RFC 9112, 3.2), and lets no
 /// body be left unread.
 pub async fn strict(request: Request, next: Next) -> Response {
+    layer::pass(StackLayer::Http);
     let n_hosts = request.headers().get_all(header::HOST).iter().count();
     let mut request = request.map(Lingering::around);
     if n_hosts > 1 || (n_hosts == 0 && request.version() >= Version::HTTP_11) {

@@ -72,9 +72,7 @@ pub async fn listen(
     let max = app.options.max_connections.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
     let room = Arc::new(Semaphore::new(max));
     let mut told = stage.subscribe();
-    let router = router
-        .layer(axum::middleware::map_request(crate::stages::through_socket))
-        .layer(axum::middleware::from_fn(super::http::strict));
+    let router = router.layer(axum::middleware::from_fn(super::http::strict));
     let mut complaint = Complaint::default();
     loop {
         let accepted = tokio::select! {

@@ -19,7 +19,7 @@ pub use tools::taught;
 use crate::error::{ApiError, Result};
 use crate::options::Options;
 use crate::tools::ToolParsing;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
 use pacemark_openai_api::{Prompt, Sampling, StreamOptions};
 
@@ -192,7 +192,7 @@ fn random_seed() -> u64 {
 
 /// The requests of all answers: for each prompt, `n` with seeds one apart.
 fn fan_out(prompts: Vec<Vec<TokenId>>, n: usize, model: &GenerateRequest) -> Vec<GenerateRequest> {
-    layer::pass(Layer::Prompt);
+    layer::pass(StackLayer::Prompt);
     let mut requests = Vec::with_capacity(prompts.len() * n);
     for prompt in prompts {
         for i in 0..n {

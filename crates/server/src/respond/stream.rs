@@ -16,7 +16,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{Event, TokenId};
 use pacemark_openai_api::{ChatLogprobs, Delta, Timings, Usage};
 use std::io;
@@ -208,7 +208,7 @@ impl EventBody {
 
     /// Exactly one event for a token, whether its text is certain yet or not.
     fn token(&mut self, i: usize, text: &str, last: bool, scored: Option<Scored>) {
-        layer::pass(Layer::Stream);
+        layer::pass(StackLayer::Stream);
         if scored.is_some() {
             self.answers[i].n_chars += text.chars().count() as u64;
         }

@@ -9,7 +9,7 @@ use crate::respond::{Outcome, Record, Shape, in_one_piece, stream};
 use axum::extract::{Extension, Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ async fn generate(
     request: Request,
     shape: Shape,
 ) -> Result<Response> {
-    layer::pass(Layer::Handler);
+    layer::pass(StackLayer::Handler);
     let arrived = Instant::now();
     let mut places = app.enter(1)?;
     let body = body::read(&app, request.into_body()).await?;

@@ -5,8 +5,9 @@ use super::gather::Gather;
 use super::requests::{Embedding, Generation};
 use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
+use crate::native::engine::forward;
 use crate::native::error;
-use pacemark_backend::layer::{self, Layer};
+use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendError, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
 use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
@@ -111,7 +112,7 @@ impl Worker {
     fn obey(&mut self, command: Command) -> ControlFlow<()> {
         match command {
             Command::Generate(generation) => {
-                layer::pass(Layer::Queue);
+                layer::pass(StackLayer::Queue);
                 self.gather.came();
                 self.add(*generation);
             }
@@ -195,7 +196,7 @@ impl Worker {
     pub fn step(&mut self) {
         self.guess();
         let plan = self.scheduler.plan();
-        layer::pass(Layer::Scheduler);
+        layer::pass(StackLayer::Scheduler);
         let started = Instant::now();
         for item in &plan.items {
             let cached = self.scheduler.n_cached(item.id).unwrap_or(0);
@@ -265,9 +266,8 @@ impl Worker {
                 BatchItem { kv, tokens, logits }
             })
             .collect();
-        layer::pass(Layer::Assembly);
-        layer::pass(Layer::Decoder);
-        let result = self.decoder.forward(&mut batch).map(|_| ()).map_err(error::of_engine);
+        layer::pass(StackLayer::Assembly);
+        let result = forward(&mut self.decoder, &mut batch);
         for ((kv, _), item) in inputs.into_iter().zip(items) {
             if let Some(generation) = self.generations.get_mut(&item.id) {
                 generation.kv = kv;
