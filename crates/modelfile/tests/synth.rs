@@ -84,6 +84,41 @@ fn a_written_one_reads_back_the_same() {
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "a temporary file is left");
 }
 
+/// Files of a shape of each architecture, as they were when each was added: a measurement of a
+/// synthetic model stays comparable only while its file stays the same.
+const DIGESTS: &[(&str, u64)] = &[
+    ("llama", 0xdbfe_1c06_f9b6_a5ca),
+    ("qwen2", 0x6929_94bc_1ae7_7f9b),
+    ("qwen3", 0xe252_f34b_ea2f_68ae),
+    ("gemma3", 0x5223_59f8_d8ad_97be),
+    ("gpt2", 0x3366_caf4_fc23_ab73),
+    ("gptneox", 0x91f6_44c9_82b5_06e7),
+];
+
+/// FNV-1a of 64 bits.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[test]
+fn files_stay_the_same_byte_for_byte() {
+    let directory = common::directory("synth-digest");
+    for &(architecture, expected) in DIGESTS {
+        // The theta of Llama 3.2, whose files have a tensor more.
+        let shape = format!(
+            r#"{{"architecture": "{architecture}", "n_embd": 256, "n_ff": 512, "n_layers": 7, "n_heads": 4,
+                 "n_kv_heads": 2, "n_vocab": 300, "rope_theta": 500000, "n_ctx": 64}}"#
+        );
+        let model = ModelFile::open(format!("synth:{shape}:Q4_K_M")).unwrap();
+        let path = directory.join(format!("{architecture}.gguf"));
+        write(&model, &Plan::copy(&model), &path, 1, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+        let found = digest(&std::fs::read(&path).unwrap());
+        assert_eq!(found, expected, "{architecture}: {found:#x}");
+    }
+}
+
 #[test]
 fn an_interrupt_leaves_no_file() {
     let directory = common::directory("synth-stop");

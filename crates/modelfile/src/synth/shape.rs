@@ -1,6 +1,7 @@
 //! The dimensions of a model, and the table of shapes that are known by name.
 
-use crate::{ModelFileError, Result};
+use crate::arch::{self, ARCHS, Arch, ArchError, ModelConfig};
+use crate::{Metadata, ModelFileError, Result, Value};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub struct Shape {
     /// What it is called in reports.
     #[serde(default = "unnamed")]
     pub name: String,
-    /// GGUF's name of the architecture; one of [`super::ARCHITECTURES`].
+    /// GGUF's name of the architecture; one of [`ARCHS`].
     pub architecture: String,
     /// Width of the residual stream.
     pub n_embd: u32,
@@ -113,18 +114,25 @@ impl Shape {
         self.head_dim.unwrap_or(self.n_embd / self.n_heads)
     }
 
+    /// The configuration of a model of this shape.
+    pub fn config(&self) -> Result<ModelConfig, ArchError> {
+        let mut metadata = Metadata::new();
+        metadata.set("general.architecture", Value::String(self.architecture.clone()));
+        if let Some(arch) = Arch::named(&self.architecture) {
+            arch.describe(self, &mut metadata);
+        }
+        arch::read(&metadata, self.n_vocab as usize)
+    }
+
     /// Bounds within which no product of two dimensions overflows, and the divisions that must come
     /// out even.
     fn check(&self, file: &Path) -> Result<()> {
         let invalid = |field: &str, expected: &str, found: String| {
             Err(ModelFileError::invalid(file, field, expected, found))
         };
-        if !super::ARCHITECTURES.contains(&self.architecture.as_str()) {
-            return invalid(
-                "architecture",
-                &super::ARCHITECTURES.join(", "),
-                self.architecture.clone(),
-            );
+        if Arch::named(&self.architecture).is_none() {
+            let known: Vec<&str> = ARCHS.iter().map(|arch| arch.name).collect();
+            return invalid("architecture", &known.join(", "), self.architecture.clone());
         }
         let bounds = [
             ("n_embd", self.n_embd, 1 << 17),
@@ -162,8 +170,8 @@ impl Shape {
                 self.head_dim().to_string(),
             );
         }
-        let whole = matches!(self.architecture.as_str(), "gpt2" | "gptneox");
-        if whole && self.head_dim() * self.n_heads != self.n_embd {
+        // In some architectures the heads share out the stream, whatever a shape says.
+        if self.config().ok().map(|config| config.head_dim) != Some(self.head_dim() as usize) {
             let expected = format!(
                 "n_embd {} / n_heads {} in {}",
                 self.n_embd, self.n_heads, self.architecture
