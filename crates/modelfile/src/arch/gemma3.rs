@@ -24,7 +24,7 @@ pub(super) const GEMMA3: Arch = Arch {
             rope_factor: keys.opt_nonzero("rope.scaling.factor_swa")?.unwrap_or(1.0),
             ..global
         };
-        let is_local = keys.window_pattern(6, n_layers)?;
+        let is_local = keys.all_but_every("attention.sliding_window_pattern", 6, n_layers)?;
         // A file without a window has layers of one kind, whatever it says of the other.
         let kind = |is_local: bool| if is_local && local.window.is_some() { local } else { global };
         // The 27B model (62 layers) scales queries by its embedding's share of a head instead of
@@ -84,6 +84,7 @@ pub(super) const GEMMA3: Arch = Arch {
                 heads: 8,
                 kv_heads: Some(4),
                 context: 131_072,
+                eps: 1e-6,
             };
             let shape = dimensions(config, keys, &widths, Some(256))?;
             let scalar = opt_positive(config, "query_pre_attn_scalar")?.unwrap_or(256.0);

@@ -138,14 +138,14 @@ impl<'a> Keys<'a> {
         Ok(self.metadata.opt_string(&self.full(key))?)
     }
 
-    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file
-    /// does not say otherwise by another such number or by a list.
-    pub(super) fn window_pattern(
+    /// What holds of all layers but every `default`-th, where the file does not say otherwise by
+    /// another such number or by a list.
+    pub(super) fn all_but_every(
         &self,
+        key: &str,
         default: usize,
         n_layers: usize,
     ) -> Result<Vec<bool>, ArchError> {
-        let key = "attention.sliding_window_pattern";
         self.asked.borrow_mut().insert(key.to_string());
         let list = match self.metadata.get(&self.full(key)) {
             None => None,

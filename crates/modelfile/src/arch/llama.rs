@@ -27,6 +27,7 @@ pub(super) const LLAMA: Arch = Arch {
                 heads: 32,
                 kv_heads: None,
                 context: 2048,
+                eps: 1e-6,
             };
             llama(config, keys, &widths, 10_000.0)
         })

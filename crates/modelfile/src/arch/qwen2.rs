@@ -32,6 +32,7 @@ pub(super) const WIDTHS: Widths = Widths {
     heads: 32,
     kv_heads: Some(32),
     context: 32768,
+    eps: 1e-6,
 };
 
 /// That every layer sees everything, and that nothing is capped.

@@ -39,6 +39,8 @@ pub(crate) struct Widths {
     /// `None` for as many as there are query heads.
     pub kv_heads: Option<u32>,
     pub context: u32,
+    /// Of the norms.
+    pub eps: f32,
 }
 
 /// The keys of llama and of those that keep its configuration and one rotation for all layers.
@@ -79,6 +81,6 @@ pub(crate) fn dimensions(
     keys.size("attention.head_count_kv", kv_heads(config, n_heads, widths.kv_heads)?);
     keys.size("attention.key_length", head_dim);
     keys.size("attention.value_length", head_dim);
-    keys.float("attention.layer_norm_rms_epsilon", config.f32_or("rms_norm_eps", 1e-6)?);
+    keys.float("attention.layer_norm_rms_epsilon", config.f32_or("rms_norm_eps", widths.eps)?);
     Ok(HfShape { n_layers, n_heads, head_dim, n_ctx, rope_factors: None })
 }
