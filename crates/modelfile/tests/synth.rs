@@ -2,6 +2,7 @@
 
 mod common;
 
+use pacemark_modelfile::arch::ARCHS;
 use pacemark_modelfile::quantize::{Plan, QuantizeError, RECIPES, write};
 use pacemark_modelfile::{ModelFile, synth};
 use pacemark_quant::{DTYPES, dequantize_row};
@@ -18,6 +19,8 @@ const PARAMETERS: &[(&str, u64)] = &[
     ("llama3.2-1b", 1_235_814_400 + 32),
     ("llama3.2-3b", 3_212_749_824 + 64),
     ("openllama-7b", 6_738_415_616),
+    ("olmo2-1b", 1_484_916_736),
+    ("smollm3-3b", 3_075_098_624),
     ("pythia-2.8b", 2_775_208_960),
     ("gpt2", 124_439_808),
     ("gpt2-medium", 354_823_168),
@@ -93,6 +96,8 @@ const DIGESTS: &[(&str, u64)] = &[
     ("gemma3", 0x5223_59f8_d8ad_97be),
     ("gpt2", 0x3366_caf4_fc23_ab73),
     ("gptneox", 0x91f6_44c9_82b5_06e7),
+    ("olmo2", 0x77de_3a35_56d2_7470),
+    ("smollm3", 0x305b_bd74_08b8_ee95),
 ];
 
 /// FNV-1a of 64 bits.
@@ -104,6 +109,7 @@ fn digest(bytes: &[u8]) -> u64 {
 
 #[test]
 fn files_stay_the_same_byte_for_byte() {
+    assert!(ARCHS.iter().map(|arch| arch.name).eq(DIGESTS.iter().map(|row| row.0)));
     let directory = common::directory("synth-digest");
     for &(architecture, expected) in DIGESTS {
         // The theta of Llama 3.2, whose files have a tensor more.

@@ -15,9 +15,11 @@ mod gpt2;
 mod gptneox;
 mod keys;
 mod llama;
+mod olmo2;
 mod part;
 mod qwen2;
 mod qwen3;
+mod smollm3;
 mod tensors;
 
 pub use config::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, QkNorm, RopeStyle};
@@ -45,8 +47,16 @@ pub struct Arch {
 }
 
 /// Every supported architecture.
-pub const ARCHS: &[Arch] =
-    &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
+pub const ARCHS: &[Arch] = &[
+    llama::LLAMA,
+    qwen2::QWEN2,
+    qwen3::QWEN3,
+    gemma3::GEMMA3,
+    gpt2::GPT2,
+    gptneox::GPTNEOX,
+    olmo2::OLMO2,
+    smollm3::SMOLLM3,
+];
 
 impl Arch {
     /// The architecture of this name.
