@@ -1,27 +1,7 @@
 //! A model in three words, as llama-bench prints it: architecture, size, quantization.
 
+use pacemark_modelfile::quantize::RECIPES;
 use pacemark_modelfile::{Metadata, ModelFile, synth};
-
-/// llama.cpp's names of `general.file_type` (`llama_ftype` in llama.h).
-const FILE_TYPES: &[(u32, &str)] = &[
-    (0, "all F32"),
-    (1, "F16"),
-    (2, "Q4_0"),
-    (3, "Q4_1"),
-    (7, "Q8_0"),
-    (8, "Q5_0"),
-    (9, "Q5_1"),
-    (10, "Q2_K - Medium"),
-    (11, "Q3_K - Small"),
-    (12, "Q3_K - Medium"),
-    (13, "Q3_K - Large"),
-    (14, "Q4_K - Small"),
-    (15, "Q4_K - Medium"),
-    (16, "Q5_K - Small"),
-    (17, "Q5_K - Medium"),
-    (18, "Q6_K"),
-    (32, "BF16"),
-];
 
 /// E.g. `llama 135M Q4_1`. Size by the file's own label, else by its parameters; quantization by
 /// the file type, else by the type of most weights; synthetic weights are called so.
@@ -38,11 +18,27 @@ pub fn model_type(file: &ModelFile) -> String {
 
 fn quantization(metadata: &Metadata, file: &ModelFile) -> String {
     let by_key = metadata.opt_u32("general.file_type").ok().flatten();
-    if let Some((_, name)) = FILE_TYPES.iter().find(|(id, _)| Some(*id) == by_key) {
-        return name.to_string();
+    if let Some(info) = RECIPES.iter().find(|info| Some(info.file_type) == by_key) {
+        return spelled_out(info.name);
     }
     let most = file.tensors().iter().max_by_key(|t| t.n_elements());
     most.map_or("unknown", |t| t.dtype.name()).to_string()
+}
+
+/// The recipe's name as llama.cpp prints it (`llama_model_ftype_name`).
+fn spelled_out(name: &str) -> String {
+    let sizes = [("_S", " - Small"), ("_M", " - Medium"), ("_L", " - Large")];
+    match name {
+        "F32" => "all F32".into(),
+        "Q2_K" => "Q2_K - Medium".into(),
+        "IQ4_NL" => "IQ4_NL - 4.5 bpw".into(),
+        "IQ4_XS" => "IQ4_XS - 4.25 bpw".into(),
+        "MXFP4" | "MXFP4_MOE" => "MXFP4 MoE".into(), // one number for both
+        _ => match sizes.iter().find_map(|(end, size)| Some((name.strip_suffix(end)?, size))) {
+            Some((stem, size)) => format!("{stem}{size}"),
+            None => name.into(),
+        },
+    }
 }
 
 /// `135M`, `1.1B`: one decimal below ten of a unit.
@@ -56,6 +52,39 @@ fn size_label(n_params: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pacemark_modelfile::quantize::RECIPES;
+
+    /// Of `llama_model_ftype_name` in llama.cpp's `src/llama-model-loader.cpp`.
+    #[test]
+    fn file_types_are_called_as_llama_cpp_calls_them() {
+        let found: Vec<String> = RECIPES.iter().map(|i| super::spelled_out(i.name)).collect();
+        let expected = [
+            "all F32",
+            "F16",
+            "BF16",
+            "Q8_0",
+            "Q6_K",
+            "Q5_K - Medium",
+            "Q5_K - Small",
+            "Q5_1",
+            "Q5_0",
+            "Q4_K - Medium",
+            "Q4_K - Small",
+            "Q4_1",
+            "Q4_0",
+            "IQ4_NL - 4.5 bpw",
+            "IQ4_XS - 4.25 bpw",
+            "MXFP4 MoE",
+            "MXFP4 MoE",
+            "Q3_K - Large",
+            "Q3_K - Medium",
+            "Q3_K - Small",
+            "Q2_K - Medium",
+            "Q2_K - Small",
+        ];
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn sizes_read_as_people_write_them() {
         let labels =

@@ -7,7 +7,7 @@
 use crate::kv::Slot;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
-use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, SequenceKv, TokenId};
+use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, QkNorm, SequenceKv, TokenId};
 use pacemark_kernels::{
     Activations, AttentionShape, KernelSet, Product, SequenceSpan, attention, matmul,
 };
@@ -74,7 +74,7 @@ struct Scratch {
     /// Position of each token.
     positions: Vec<i32>,
     slots: Vec<Slot>,
-    /// The kinds of layer, with their angles.
+    /// The kinds of layer that rotate, with their angles.
     angles: Vec<(LayerKind, RopeAngles)>,
 }
 
@@ -83,7 +83,7 @@ impl Decoder {
     pub fn new(model: Model, options: DecoderOptions) -> Decoder {
         let kv = KvCache::new(&model.config, options.kv, options.n_ctx);
         let mut angles: Vec<(LayerKind, RopeAngles)> = Vec::new();
-        for layer in &model.config.layers {
+        for layer in model.config.layers.iter().filter(|layer| layer.rotates) {
             if !angles.iter().any(|(kind, _)| kind.rotates_like(layer)) {
                 angles.push((*layer, RopeAngles::default()));
             }
@@ -222,10 +222,10 @@ impl Decoder {
     /// `x += attention(norm(x))`; of parallel blocks the sum is left in `delta`, to be added by
     /// [`Self::ffn_block`].
     fn attention_block(&mut self, index: usize, items: &[BatchItem<'_>]) {
-        let Model { config: c, weights, kernels, team, .. } = &self.model;
-        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
+        let (team, s, layer) =
+            (&self.model.team, &mut self.scratch, &self.model.weights.layers[index]);
         let n = s.positions.len();
-        normalize(&self.model, &s.x, 0..n, &layer.attn_norm, &mut s.activations);
+        normalize(&self.model, &s.x, 0..n, layer.attn_norm.as_ref(), &mut s.activations);
         matmul(
             team,
             &s.activations,
@@ -235,34 +235,16 @@ impl Decoder {
                 Product { weights: &layer.wv, out: &mut s.v },
             ],
         );
-        let kind = &c.layers[index];
-        let angles =
-            s.angles.iter().find(|(other, _)| kind.rotates_like(other)).map(|(_, angles)| angles);
-        let angles = angles.expect("Decoder::new makes angles for every kind of layer");
-        let head = |norm: Option<&Norm>, t: usize, row: &mut [f32]| {
-            let (cos, sin) = angles.of(t);
-            for head in row.chunks_exact_mut(c.head_dim) {
-                if let Some(norm) = norm {
-                    kernels.rms_norm_in_place(head, &norm.weight, c.norm_eps);
-                }
-                kernels.rope(head, cos, sin);
-            }
-        };
-        let (q, k) =
-            ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
-        if c.rope_dim > 0 || c.qk_norm {
-            team.rows2(q, k, &|t, q, k| {
-                head(layer.q_norm.as_ref(), t, q);
-                head(layer.k_norm.as_ref(), t, k);
-            });
-        }
+        self.norm_and_rotate(index);
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         self.kv.write(team, kernels, index, &s.slots, &s.k, &s.v);
         let shape = AttentionShape {
             n_heads: c.n_heads,
             n_kv_heads: c.n_kv_heads,
             head_dim: c.head_dim,
             scale: c.attn_scale,
-            window: kind.window,
+            window: c.layers[index].window,
             kv: self.kv.types(),
         };
         let spans = spans(items, &s.positions);
@@ -277,6 +259,38 @@ impl Decoder {
         }
     }
 
+    /// Queries and keys are normalized and rotated, where the layer does either.
+    fn norm_and_rotate(&mut self, index: usize) {
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
+        let kind = &c.layers[index];
+        if !kind.rotates && c.qk_norm == QkNorm::None {
+            return;
+        }
+        let angles =
+            s.angles.iter().find(|(other, _)| kind.rotates_like(other)).map(|(_, angles)| angles);
+        let heads = |norm: Option<&Norm>, t: usize, row: &mut [f32]| {
+            if let (Some(norm), QkNorm::Whole) = (norm, c.qk_norm) {
+                kernels.rms_norm_in_place(row, &norm.weight, c.norm_eps);
+            }
+            for head in row.chunks_exact_mut(c.head_dim) {
+                if let (Some(norm), QkNorm::Head) = (norm, c.qk_norm) {
+                    kernels.rms_norm_in_place(head, &norm.weight, c.norm_eps);
+                }
+                if let Some(angles) = angles {
+                    let (cos, sin) = angles.of(t);
+                    kernels.rope(head, cos, sin);
+                }
+            }
+        };
+        let (q, k) =
+            ((&mut s.q[..], c.n_heads * c.head_dim), (&mut s.k[..], c.n_kv_heads * c.head_dim));
+        team.rows2(q, k, &|t, q, k| {
+            heads(layer.q_norm.as_ref(), t, q);
+            heads(layer.k_norm.as_ref(), t, k);
+        });
+    }
+
     /// `x += down(activation(gate(norm(x))) * up(norm(x)))`, or `x +=
     /// down(activation(up(norm(x))))`.
     fn ffn_block(&mut self, index: usize) {
@@ -286,7 +300,7 @@ impl Decoder {
             &self.model,
             &s.x,
             0..n,
-            &self.model.weights.layers[index].ffn_norm,
+            self.model.weights.layers[index].ffn_norm.as_ref(),
             &mut s.activations,
         );
         if parallel {
@@ -350,7 +364,7 @@ impl Decoder {
             first += n;
         }
         let n_rows = rows.len();
-        normalize(&self.model, &s.x, rows, &weights.output_norm, &mut s.activations);
+        normalize(&self.model, &s.x, rows, Some(&weights.output_norm), &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(
             team,
@@ -365,19 +379,23 @@ impl Decoder {
     }
 }
 
-/// `activations[i] = norm(x[rows[i]])`, `x` being `[n, n_embd]`.
+/// `activations[i] = norm(x[rows[i]])`, `x` being `[n, n_embd]`; as it is where there is no norm.
 fn normalize(
     model: &Model,
     x: &[f32],
     rows: impl IntoIterator<Item = usize>,
-    norm: &Norm,
+    norm: Option<&Norm>,
     activations: &mut Activations,
 ) {
     let (width, eps, kernels) = (model.config.n_embd, model.config.norm_eps, model.kernels);
     let rows: Vec<usize> = rows.into_iter().collect();
     activations.reset(rows.len(), width);
     activations.fill(&model.team, kernels, &|i, row| {
-        norm_row(kernels, norm, eps, &x[rows[i] * width..][..width], row);
+        let x = &x[rows[i] * width..][..width];
+        match norm {
+            Some(norm) => norm_row(kernels, norm, eps, x, row),
+            None => row.copy_from_slice(x),
+        }
     });
 }
 

@@ -3,11 +3,10 @@
 //!
 //! One [`Decoder`] runs every architecture. It is driven by the *features* in [`ModelConfig`] (norm
 //! placement, RoPE, windows, feed-forward block, …), never by a model's name; an architecture is
-//! one file in `arch` and one line in [`ARCHS`]. Arithmetic is left to `kernels`, text to
+//! described in `modelfile`, and its tensors are read by that description. Arithmetic is left to `kernels`, text to
 //! `tokenizer`, and which sequence computes when to the caller.
 
-mod arch;
-mod config;
+mod bounds;
 mod decoder;
 mod error;
 mod kv;
@@ -16,13 +15,15 @@ mod rope;
 mod sampler;
 mod weights;
 
-pub use arch::{ARCHS, Arch, config as model_config};
-pub use config::{Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, RopeStyle};
+pub use bounds::config as model_config;
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
 pub use kv::{KvCache, SequenceKv};
 pub use model::{LoadOptions, LoadTimes, Model};
 pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};
+pub use pacemark_modelfile::arch::{
+    ARCHS, Arch, ArchError, Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, QkNorm, RopeStyle,
+};
 pub use sampler::{Sampler, SamplerConfig, TokenLogprobs};
 
 /// A token's number in the vocabulary.

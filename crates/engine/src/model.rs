@@ -1,11 +1,10 @@
 //! Loading: a file becomes a configuration and packed weights, with the time of each stage.
 
 use crate::weights::{Loader, Weights};
-use crate::{EngineError, KvCache, KvTypes, ModelConfig, arch};
+use crate::{EngineError, KV_BLOCK, KvCache, KvTypes, ModelConfig, bounds};
 use pacemark_kernels::{Arena, KernelSet, Place, Team};
 use pacemark_limits::{Memory, System};
 use pacemark_modelfile::{ModelFile, OpenOptions, quantize::Recipe};
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,7 +69,7 @@ impl Model {
             path,
             OpenOptions { weights: options.weights, no_mmap: options.no_mmap },
         )?;
-        let config = arch::config(&file)?;
+        let config = bounds::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
         check_memory(&file, &config, options)?;
@@ -87,7 +86,6 @@ impl Model {
             kernels,
             arena: &mut arena,
             in_place: options.no_pack,
-            used: HashSet::new(),
         };
         let weights = loader.load(progress)?;
         if options.mlock {
@@ -140,6 +138,13 @@ impl Model {
     /// Where load time went.
     pub fn times(&self) -> LoadTimes {
         self.times
+    }
+
+    /// KV bytes of one token over all layers.
+    pub fn kv_bytes_per_token(&self, types: KvTypes) -> u64 {
+        let c = &self.config;
+        let head = [types.k(), types.v()].map(|kv_type| kv_type.page_bytes(c.head_dim) / KV_BLOCK);
+        (c.layers.len() * c.n_kv_heads * (head[0] + head[1])) as u64
     }
 
     /// Bytes of all matrices, packed or as the file has them.

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn angles_by_hand() {
-        let kind = LayerKind { window: None, rope_theta: 100.0, rope_factor: 2.0 };
+        let kind = LayerKind { window: None, rope_theta: 100.0, rope_factor: 2.0, rotates: true };
         let mut angles = RopeAngles::default();
         angles.set(&kind, 4, Some(&[1.0, 5.0]), &[0, 6]);
         assert_eq!(angles.of(0), (&[1.0, 1.0][..], &[0.0, 0.0][..]));

@@ -1,11 +1,12 @@
-//! The weights of a model, checked against its configuration and packed for the kernels.
+//! The weights of a model, checked against its description and packed for the kernels.
 //!
-//! File quirks end here: rows of Q and K are reordered so that the decoder knows one style of RoPE,
+//! Which tensors there are, and of which shape, is [`ModelConfig::tensors`]. File quirks end here: rows of Q and K are reordered so that the decoder knows one style of RoPE,
 //! tied embeddings become an output matrix like any other, and a tensor that the configuration does
 //! not account for is an error.
 
-use crate::{EngineError, ModelConfig, NormKind, NormPlacement, RopeStyle, TokenId};
+use crate::{ArchError, EngineError, ModelConfig, RopeStyle, TokenId};
 use pacemark_kernels::{Arena, KernelSet, Matrix, Team};
+use pacemark_modelfile::arch::{Part, TensorSpec};
 use pacemark_modelfile::{ModelFile, TensorBytes, TensorInfo};
 use pacemark_quant::{DType, dequantize_row};
 use std::collections::HashSet;
@@ -29,24 +30,23 @@ pub(crate) struct Weights {
 pub(crate) struct Norm {
     /// As long as what is normalized.
     pub weight: Vec<f32>,
-    /// Where the norm is a [`NormKind::Layer`]; as long.
+    /// Where the norm is a [`crate::NormKind::Layer`]; as long.
     pub bias: Option<Vec<f32>>,
 }
 
-/// One layer. Matrices are `[out, in]` and carry their biases.
+/// One layer. Matrices are `[out, in]` and carry their biases. What a model does not have is
+/// `None`.
 pub(crate) struct Layer {
-    pub attn_norm: Norm,
+    pub attn_norm: Option<Norm>,
     pub wq: Matrix,
     pub wk: Matrix,
     pub wv: Matrix,
     pub wo: Matrix,
-    /// Of a head, where [`ModelConfig::qk_norm`]; always an RMS norm, as the next two.
+    /// Of a head or of all heads of a token, by [`ModelConfig::qk_norm`].
     pub q_norm: Option<Norm>,
     pub k_norm: Option<Norm>,
-    /// Where the placement is [`NormPlacement::Sandwich`].
     pub attn_post_norm: Option<Norm>,
-    pub ffn_norm: Norm,
-    /// Where [`crate::Ffn::is_gated`].
+    pub ffn_norm: Option<Norm>,
     pub gate: Option<Matrix>,
     pub up: Matrix,
     pub down: Matrix,
@@ -73,20 +73,7 @@ impl Embedding {
     }
 }
 
-/// What a matrix needs besides its shape.
-#[derive(Clone, Copy)]
-struct Rows {
-    /// There is a `.bias` beside the `.weight`.
-    bias: bool,
-    /// (head_dim, rope_dim) where rows are for interleaved RoPE.
-    reorder: Option<(usize, usize)>,
-}
-
-impl Rows {
-    const AS_THEY_ARE: Rows = Rows { bias: false, reorder: None };
-}
-
-/// Reads and packs tensors, and remembers which were used.
+/// Reads and packs tensors.
 pub(crate) struct Loader<'a> {
     pub file: &'a ModelFile,
     pub config: &'a ModelConfig,
@@ -95,7 +82,37 @@ pub(crate) struct Loader<'a> {
     pub arena: &'a mut Arena,
     /// Matrices are left where the file has them ([`Matrix::in_place`]).
     pub in_place: bool,
-    pub used: HashSet<String>,
+}
+
+/// The tensors of one place: outside layers, or in one.
+struct Place(Vec<TensorSpec>);
+
+impl Place {
+    fn find(&self, part: Part, bias: bool) -> Option<&TensorSpec> {
+        self.0.iter().find(|spec| spec.name.part == part && spec.name.bias == bias)
+    }
+
+    /// The weight of a part that every model has.
+    fn weight(&self, part: Part) -> &TensorSpec {
+        self.find(part, false).expect("the part is in every model's list of tensors")
+    }
+}
+
+/// Which row of a file becomes a row of a matrix.
+#[derive(Clone, Copy)]
+enum Rows {
+    AsTheyAre,
+    /// (head_dim, rope_dim) of rows for interleaved RoPE.
+    Interleaved(usize, usize),
+}
+
+impl Rows {
+    fn order(self) -> Option<impl Fn(usize) -> usize + Copy + Sync> {
+        match self {
+            Rows::AsTheyAre => None,
+            Rows::Interleaved(head, rope) => Some(move |row| half_style_row(row, head, rope)),
+        }
+    }
 }
 
 impl<'a> Loader<'a> {
@@ -105,153 +122,123 @@ impl<'a> Loader<'a> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Weights, EngineError> {
         let c = self.config;
-        let embedding_shape = [c.n_embd as u64, c.n_vocab as u64];
-        let info = self.tensor("token_embd.weight", &embedding_shape)?;
+        let outside = Place(c.outer_tensors());
+        let spec = outside.weight(Part::Embedding);
+        let info = self.tensor(spec)?;
         let embedding = Embedding {
             bytes: self.file.bytes(info)?,
             dtype: info.dtype,
             row_bytes: (info.n_bytes() / c.n_vocab as u64) as usize,
             scale: c.embed_scale,
         };
-        let positions = match c.learned_positions {
-            true => {
-                Some(self.floats("position_embd.weight", &[c.n_embd as u64, c.n_ctx_train as u64])?)
-            }
-            false => None,
+        let positions = self.floats_if(outside.find(Part::Positions, false))?;
+        let output_norm = Norm {
+            weight: self.floats(outside.weight(Part::OutputNorm))?,
+            bias: self.floats_if(outside.find(Part::OutputNorm, true))?,
         };
-        let output_norm = self.norm("output_norm", c.n_embd)?;
-        // Written for models whose layers rotate alike: of others it does not say which layers it
-        // is for.
-        let rotate_alike = c.layers.windows(2).all(|two| two[0].rotates_like(&two[1]));
-        let rope_factors = match self.file.tensor("rope_freqs.weight") {
-            Some(_) if rotate_alike => {
-                Some(self.floats("rope_freqs.weight", &[c.rope_dim as u64 / 2])?)
-            }
-            _ => None,
-        };
-        let tied = self.file.tensor("output.weight").is_none();
-        let output = self.matrix(
-            if tied { "token_embd" } else { "output" },
-            (c.n_embd, c.n_vocab),
-            Rows::AS_THEY_ARE,
-        )?;
+        let rope_factors = self.floats_if(outside.find(Part::RopeFactors, false))?;
+        let output = outside.find(Part::Output, false).filter(|spec| self.is_there(spec));
+        let output = self.matrix(output.unwrap_or(spec), None, Rows::AsTheyAre)?;
         let mut layers = Vec::with_capacity(c.layers.len());
         for i in 0..c.layers.len() {
-            layers.push(self.layer(i)?);
+            layers.push(self.layer(&Place(c.layer_tensors(i)))?);
             progress(i + 1, c.layers.len());
         }
-        match self.file.tensors().iter().find(|t| !self.used.contains(&t.name)) {
-            Some(unknown) => Err(EngineError::UnknownTensor {
+        self.expect_all_known()?;
+        Ok(Weights { embedding, positions, layers, output_norm, output, rope_factors })
+    }
+
+    /// That the file holds no tensor that the model does not have.
+    fn expect_all_known(&self) -> Result<(), EngineError> {
+        let known: HashSet<String> =
+            self.config.tensors().iter().map(|spec| spec.name.to_string()).collect();
+        match self.file.tensors().iter().find(|info| !known.contains(&info.name)) {
+            Some(unknown) => Err(ArchError::UnknownTensor {
                 file: self.file.path().display().to_string(),
                 name: unknown.name.clone(),
-                architecture: c.architecture.to_string(),
-            }),
-            None => Ok(Weights { embedding, positions, layers, output_norm, output, rope_factors }),
+                architecture: self.config.architecture.to_string(),
+            }
+            .into()),
+            None => Ok(()),
         }
     }
 
-    fn layer(&mut self, i: usize) -> Result<Layer, EngineError> {
-        let c = self.config;
-        let (d, q_width) = (c.n_embd, c.n_heads * c.head_dim);
-        let name = |tensor: &str| format!("blk.{i}.{tensor}");
-        let sandwich = c.placement == NormPlacement::Sandwich;
-        let biased = Rows { bias: c.output_bias, ..Rows::AS_THEY_ARE };
-        let [wq, wk, wv] = self.qkv(i)?;
+    fn layer(&mut self, place: &Place) -> Result<Layer, EngineError> {
+        let [wq, wk, wv] = self.qkv(place)?;
         Ok(Layer {
-            attn_norm: self.norm(&name("attn_norm"), d)?,
+            attn_norm: self.norm(place, Part::AttnNorm)?,
             wq,
             wk,
             wv,
-            wo: self.matrix(&name("attn_output"), (q_width, d), biased)?,
-            q_norm: self.rms_norm_if(c.qk_norm, &name("attn_q_norm"), c.head_dim)?,
-            k_norm: self.rms_norm_if(c.qk_norm, &name("attn_k_norm"), c.head_dim)?,
-            attn_post_norm: self.rms_norm_if(sandwich, &name("post_attention_norm"), d)?,
-            ffn_norm: self.norm(&name("ffn_norm"), d)?,
-            gate: match c.ffn.is_gated() {
-                true => Some(self.matrix(&name("ffn_gate"), (d, c.n_ff), biased)?),
-                false => None,
+            wo: self.part(place, Part::AttnOutput, Rows::AsTheyAre)?,
+            q_norm: self.norm(place, Part::QNorm)?,
+            k_norm: self.norm(place, Part::KNorm)?,
+            attn_post_norm: self.norm(place, Part::AttnPostNorm)?,
+            ffn_norm: self.norm(place, Part::FfnNorm)?,
+            gate: match place.find(Part::Gate, false) {
+                Some(_) => Some(self.part(place, Part::Gate, Rows::AsTheyAre)?),
+                None => None,
             },
-            up: self.matrix(&name("ffn_up"), (d, c.n_ff), biased)?,
-            down: self.matrix(&name("ffn_down"), (c.n_ff, d), biased)?,
-            ffn_post_norm: self.rms_norm_if(sandwich, &name("post_ffw_norm"), d)?,
+            up: self.part(place, Part::Up, Rows::AsTheyAre)?,
+            down: self.part(place, Part::Down, Rows::AsTheyAre)?,
+            ffn_post_norm: self.norm(place, Part::FfnPostNorm)?,
         })
     }
 
     /// The matrices that make queries, keys and values.
-    fn qkv(&mut self, i: usize) -> Result<[Matrix; 3], EngineError> {
+    fn qkv(&mut self, place: &Place) -> Result<[Matrix; 3], EngineError> {
         let c = self.config;
-        let (d, q_width, kv_width) = (c.n_embd, c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim);
-        let reorder = (c.rope_style == RopeStyle::Interleaved).then_some((c.head_dim, c.rope_dim));
-        let rows = Rows { bias: c.qkv_bias, reorder };
-        let plain = Rows { reorder: None, ..rows };
-        if !c.fused_qkv {
+        let rows = match c.rope_style {
+            RopeStyle::Half => Rows::AsTheyAre,
+            RopeStyle::Interleaved => Rows::Interleaved(c.head_dim, c.rope_dim),
+        };
+        let Some(spec) = place.find(Part::Qkv, false) else {
             return Ok([
-                self.matrix(&format!("blk.{i}.attn_q"), (d, q_width), rows)?,
-                self.matrix(&format!("blk.{i}.attn_k"), (d, kv_width), rows)?,
-                self.matrix(&format!("blk.{i}.attn_v"), (d, kv_width), plain)?,
+                self.part(place, Part::Q, rows)?,
+                self.part(place, Part::K, rows)?,
+                self.part(place, Part::V, Rows::AsTheyAre)?,
             ]);
-        }
-        let name = format!("blk.{i}.attn_qkv");
+        };
+        let info = self.tensor(spec)?;
+        let bytes = self.file.bytes(info)?;
+        let bias = self.floats_if(place.find(Part::Qkv, true))?;
+        let (q_width, kv_width) = (c.n_heads * c.head_dim, c.n_kv_heads * c.head_dim);
         let all = q_width + 2 * kv_width;
-        let (info, bytes) = self.weight(&name, (d, all))?;
-        let bias = self.bias_if(c.qkv_bias, &name, all)?;
         let row_bytes = bytes.len() / all;
         let mut part = |range: Range<usize>, rows| {
             let bias = bias.as_ref().map(|bias| bias[range.clone()].to_vec());
-            let n_rows = range.len();
-            self.pack(
-                info,
-                (d, n_rows),
-                (&bytes, range.start * row_bytes..range.end * row_bytes),
-                bias,
-                rows,
-            )
+            let bytes_of = range.start * row_bytes..range.end * row_bytes;
+            self.pack(info, (c.n_embd, range.len()), (&bytes, bytes_of), bias, rows)
         };
         let parts = [
             part(0..q_width, rows)?,
             part(q_width..q_width + kv_width, rows)?,
-            part(q_width + kv_width..all, plain)?,
+            part(q_width + kv_width..all, Rows::AsTheyAre)?,
         ];
         self.release(&bytes);
         Ok(parts)
     }
 
-    fn norm(&mut self, name: &str, len: usize) -> Result<Norm, EngineError> {
-        let weight = self.floats(&format!("{name}.weight"), &[len as u64])?;
-        Ok(Norm { weight, bias: self.bias_if(self.config.norm == NormKind::Layer, name, len)? })
+    /// A norm, where the model has it.
+    fn norm(&mut self, place: &Place, part: Part) -> Result<Option<Norm>, EngineError> {
+        let Some(weight) = place.find(part, false) else { return Ok(None) };
+        let weight = self.floats(weight)?;
+        Ok(Some(Norm { weight, bias: self.floats_if(place.find(part, true))? }))
     }
 
-    fn rms_norm_if(
-        &mut self,
-        wanted: bool,
-        name: &str,
-        len: usize,
-    ) -> Result<Option<Norm>, EngineError> {
-        if !wanted {
-            return Ok(None);
-        }
-        Ok(Some(Norm {
-            weight: self.floats(&format!("{name}.weight"), &[len as u64])?,
-            bias: None,
-        }))
+    fn is_there(&self, spec: &TensorSpec) -> bool {
+        self.file.tensor(&spec.name.to_string()).is_some()
     }
 
-    fn bias_if(
-        &mut self,
-        wanted: bool,
-        name: &str,
-        len: usize,
-    ) -> Result<Option<Vec<f32>>, EngineError> {
-        if wanted {
-            self.floats(&format!("{name}.bias"), &[len as u64]).map(Some)
-        } else {
-            Ok(None)
-        }
+    /// The floats of a tensor, where the model has it; of an optional one, where the file has it.
+    fn floats_if(&mut self, spec: Option<&TensorSpec>) -> Result<Option<Vec<f32>>, EngineError> {
+        let wanted = spec.filter(|spec| !spec.optional || self.is_there(spec));
+        wanted.map(|spec| self.floats(spec)).transpose()
     }
 
     /// A small tensor of any type, as floats.
-    fn floats(&mut self, name: &str, shape: &[u64]) -> Result<Vec<f32>, EngineError> {
-        let info = self.tensor(name, shape)?;
+    fn floats(&mut self, spec: &TensorSpec) -> Result<Vec<f32>, EngineError> {
+        let info = self.tensor(spec)?;
         let bytes = self.file.bytes(info)?;
         // The shape is the file's own, whose bytes are there: it cannot be absurd.
         let mut out = vec![0.0; info.n_elements() as usize];
@@ -260,15 +247,22 @@ impl<'a> Loader<'a> {
         Ok(out)
     }
 
-    /// `{name}.weight`, a matrix of `(n_cols, n_rows)`, packed.
+    /// A matrix that every model of this kind has, with its bias.
+    fn part(&mut self, place: &Place, part: Part, rows: Rows) -> Result<Matrix, EngineError> {
+        self.matrix(place.weight(part), place.find(part, true), rows)
+    }
+
+    /// A matrix, packed.
     fn matrix(
         &mut self,
-        name: &str,
-        shape: (usize, usize),
+        spec: &TensorSpec,
+        bias: Option<&TensorSpec>,
         rows: Rows,
     ) -> Result<Matrix, EngineError> {
-        let (info, bytes) = self.weight(name, shape)?;
-        let bias = self.bias_if(rows.bias, name, shape.1)?;
+        let info = self.tensor(spec)?;
+        let bytes = self.file.bytes(info)?;
+        let bias = self.floats_if(bias)?;
+        let shape = (spec.dims[0] as usize, spec.dims[1] as usize);
         let packed = self.pack(info, shape, (&bytes, 0..bytes.len()), bias, rows);
         self.release(&bytes);
         packed
@@ -281,15 +275,6 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn weight(
-        &mut self,
-        name: &str,
-        shape: (usize, usize),
-    ) -> Result<(&'a TensorInfo, TensorBytes), EngineError> {
-        let info = self.tensor(&format!("{name}.weight"), &[shape.0 as u64, shape.1 as u64])?;
-        Ok((info, self.file.bytes(info)?))
-    }
-
     /// Packs a range of `bytes`, rows of the tensor `info`; or only notes where they are. A bias is
     /// in the order of the file's rows.
     fn pack(
@@ -300,12 +285,12 @@ impl<'a> Loader<'a> {
         bias: Option<Vec<f32>>,
         rows: Rows,
     ) -> Result<Matrix, EngineError> {
-        let order =
-            |row: usize| rows.reorder.map_or(row, |(head, rope)| half_style_row(row, head, rope));
+        let reorder = rows.order();
+        let order = |row: usize| reorder.map_or(row, |reorder| reorder(row));
         let bias = bias.map(|bias| (0..n_rows).map(|row| bias[order(row)]).collect());
         let matrix = if self.in_place {
             let order: Option<&dyn Fn(usize) -> usize> =
-                if rows.reorder.is_some() { Some(&order) } else { None };
+                if reorder.is_some() { Some(&order) } else { None };
             Matrix::in_place(
                 self.kernels,
                 info.dtype,
@@ -332,27 +317,18 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// A tensor of exactly this shape (ggml order: row length first).
-    fn tensor(&mut self, name: &str, expected: &[u64]) -> Result<&'a TensorInfo, EngineError> {
-        let file = || self.file.path().display().to_string();
-        let Some(info) = self.file.tensor(name) else {
-            return Err(EngineError::MissingTensor {
-                file: file(),
-                name: name.to_string(),
-                expected: expected.to_vec(),
-            });
-        };
-        if info.dims != expected {
-            let (expected, found) = (expected.to_vec(), info.dims.clone());
-            return Err(EngineError::TensorShape {
-                file: file(),
-                name: name.to_string(),
-                expected,
-                found,
-            });
+    /// The tensor, of exactly this shape.
+    fn tensor(&mut self, spec: &TensorSpec) -> Result<&'a TensorInfo, EngineError> {
+        let (name, expected) = (spec.name.to_string(), spec.dims.clone());
+        let file = self.file.path().display().to_string();
+        match self.file.tensor(&name) {
+            Some(info) if info.dims == expected => Ok(info),
+            Some(info) => {
+                Err(ArchError::TensorShape { file, name, expected, found: info.dims.clone() }
+                    .into())
+            }
+            None => Err(ArchError::MissingTensor { file, name, expected }.into()),
         }
-        self.used.insert(name.to_string());
-        Ok(info)
     }
 }
 

@@ -119,6 +119,7 @@ fn what_means_the_same_computes_the_same() {
         ("gemma3", "final_logit_softcapping", Value::F32(0.0)),
         ("gemma3", "attn_logit_softcapping", Value::F32(0.0)),
         ("gpt2", "attention.layer_norm_rms_epsilon", Value::F32(0.5)),
+        ("smollm3", "rope.rotated_layers", Value::U32(4)),
     ];
     for (base, key, value) in same {
         let expected = logits(base, &[], &[]).unwrap();
@@ -172,6 +173,17 @@ fn a_key_that_nothing_reads_is_refused_by_name() {
             "longrope is not supported",
         ),
         ("gpt2", "attention.scale", Value::F32(1.0), "a key that Pacemark knows"),
+        // Of Olmo 3, whose files say olmo2 too.
+        ("olmo2", "attention.sliding_window", Value::U32(4096), "u32 0"),
+        ("olmo2", "rope.scaling.type", Value::String("yarn".into()), "yarn is not supported"),
+        (
+            "smollm3",
+            "rope.rotated_layers",
+            Value::Bools(vec![true; 3]),
+            "an entry for each of 5 layers",
+        ),
+        ("smollm3", "rope.rotated_layers", Value::U32(0), "at least 1"),
+        ("smollm3", "attention.sliding_window", Value::U32(8), "u32 0"),
     ];
     for (base, key, value, part) in refused {
         let name = format!("{base}.{key}");

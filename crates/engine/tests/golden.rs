@@ -40,6 +40,8 @@ const CASES: &[Golden] = &[
     case("gptneox", "gptneox"),
     case("gptneox-sequential", "gptneox"),
     case("gptneox-head80", "gptneox"),
+    case("olmo2", "olmo2"),
+    case("smollm3", "smollm3"),
 ];
 
 /// What the script wrote down.

@@ -45,15 +45,19 @@ fn wrong_missing_and_unknown_tensors_are_named() {
         (TensorInfo::new("blk.3.attn_q.weight", [256, 128], DType::F32), vec![0; 256 * 128 * 4]);
     refused(&model, &["blk.3.attn_q.weight: expected [256, 256], found [256, 128]"]);
 
-    for missing in [
-        "token_embd.weight",
-        "output_norm.weight",
-        "blk.5.ffn_down.weight",
-        "blk.0.attn_norm.weight",
-    ] {
-        let mut model = TestModel::llama();
-        model.tensors.retain(|(info, _)| info.name != missing);
-        refused(&model, &[missing, "no such tensor"]);
+    for (name, model) in TestModel::all() {
+        let names = model.tensors.iter().map(|(info, _)| info.name.clone());
+        let of_first = |name: &String| !name.starts_with("blk.") || name.starts_with("blk.0.");
+        for missing in names.filter(of_first).chain(["blk.5.ffn_down.weight".into()]) {
+            let mut model = TestModel::of(name);
+            model.tensors.retain(|(info, _)| info.name != missing);
+            refused(&model, &[&missing, "no such tensor"]);
+        }
+        let mut model = model;
+        let unknown = TensorInfo::new("blk.0.attn_sinks.weight", [4], DType::F32);
+        model.tensors.push((unknown, vec![0; 16]));
+        let text = format!("not a tensor of architecture {name}");
+        refused(&model, &["blk.0.attn_sinks.weight", &text]);
     }
 
     let mut model = TestModel::llama();
@@ -63,7 +67,8 @@ fn wrong_missing_and_unknown_tensors_are_named() {
 
 #[test]
 fn every_missing_or_mistyped_key_is_an_error_or_has_a_default() {
-    for base in [TestModel::llama, TestModel::gemma3] {
+    for arch in ARCHS {
+        let base = || TestModel::of(arch.name);
         let keys: Vec<String> = base().metadata.iter().map(|(key, _)| key.to_string()).collect();
         for key in keys
             .iter()
@@ -96,6 +101,22 @@ fn absurd_dimensions_are_refused_before_anything_is_allocated() {
         model.set(key, Value::U32(value));
         assert!(load(&model).is_err(), "{key} = {value} was accepted");
     }
+    for arch in ARCHS {
+        let any = [
+            ("block_count", u32::MAX),
+            ("embedding_length", u32::MAX),
+            ("feed_forward_length", u32::MAX),
+            ("attention.head_count", 0),
+            ("attention.head_count", u32::MAX),
+            ("attention.head_count_kv", 3),
+            ("context_length", u32::MAX),
+        ];
+        for (key, value) in any {
+            let mut model = TestModel::of(arch.name);
+            model.set(&format!("{}.{key}", arch.name), Value::U32(value));
+            assert!(load(&model).is_err(), "{} {key} = {value} was accepted", arch.name);
+        }
+    }
     for value in [f32::NAN, f32::INFINITY, 0.0, -1.0] {
         let mut model = TestModel::llama();
         model.set("llama.rope.freq_base", Value::F32(value));
@@ -117,7 +138,8 @@ fn no_refusal_repeats_a_long_name() {
             error.len()
         );
     };
-    for base in [TestModel::llama, TestModel::gemma3] {
+    for arch in ARCHS {
+        let base = || TestModel::of(arch.name);
         let keys: Vec<String> = base().metadata.iter().map(|(key, _)| key.to_string()).collect();
         for key in keys
             .iter()

@@ -4,12 +4,13 @@
 //! see [`hf`]), checks every count, length and offset in it against the file, and hands out
 //! [`Metadata`], [`TensorInfo`]s and [`TensorBytes`]: views of the mapped bytes, which are not
 //! copied. A [`TensorSource`] stands behind a model that is no GGUF file and makes its tensors on
-//! demand. [`GgufWriter`] writes such files, [`quantize`] makes one of another type, [`catalog`]
+//! demand. [`arch`] describes the architectures. [`GgufWriter`] writes such files, [`quantize`] makes one of another type, [`catalog`]
 //! lists the models that Pacemark knows by name, and [`summary`] says what a model costs to run.
 //!
-//! What the tensors mean is left to `engine`, what the vocabulary means to `tokenizer`, and the
+//! What is computed with the tensors is left to `engine`, what the vocabulary means to `tokenizer`, and the
 //! fetching of a model to the binary: nothing here opens a network connection or starts a process.
 
+pub mod arch;
 pub mod catalog;
 mod error;
 mod foreign;

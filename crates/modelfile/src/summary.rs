@@ -4,6 +4,7 @@
 //! Read from metadata and shapes alone, so it also answers for architectures that no engine here
 //! can run. What the file does not say is `None`.
 
+use crate::arch::{Part, Role, TensorName};
 use crate::{Metadata, ModelFile, Result, TensorInfo};
 use pacemark_quant::DType;
 
@@ -145,8 +146,8 @@ pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
     let tied = tied_embeddings(model);
     let (mut layers, mut output) = (Operations::default(), Operations::default());
     for tensor in model.tensors().iter().filter(|tensor| tensor.dims.len() > 1) {
-        let is_output = tensor.name == "output.weight" || tied && tensor.name == LOOKED_UP[0];
-        if !is_output && LOOKED_UP.contains(&tensor.name.as_str()) {
+        let is_output = is(tensor, Part::Output) || tied && is(tensor, Part::Embedding);
+        if !is_output && is_looked_up(tensor) {
             continue;
         }
         let sum = if is_output { &mut output } else { &mut layers };
@@ -166,13 +167,17 @@ pub fn operations(model: &ModelFile) -> Result<(Operations, Operations)> {
     Ok((layers, output))
 }
 
-/// Tables of which one row is looked up for a token.
-const LOOKED_UP: [&str; 4] = [
-    "token_embd.weight",
-    "position_embd.weight",
-    "token_types.weight",
-    "per_layer_token_embd.weight",
-];
+/// Whether one row of a tensor is looked up for a token. Some tables are of architectures that are
+/// not described here.
+fn is_looked_up(tensor: &TensorInfo) -> bool {
+    const OTHERS: [&str; 2] = ["token_types.weight", "per_layer_token_embd.weight"];
+    TensorName::parse(&tensor.name).is_some_and(|name| name.role() == Role::Table)
+        || OTHERS.contains(&tensor.name.as_str())
+}
+
+fn is(tensor: &TensorInfo, part: Part) -> bool {
+    TensorName::parse(&tensor.name) == Some(TensorName::outside(part))
+}
 
 /// Weight bytes that decoding one token reads: every tensor once, but of the tables that only one
 /// row is looked up in nothing, and of a mixture's experts the share that is used. Token embeddings
@@ -182,8 +187,8 @@ pub fn bytes_per_token(model: &ModelFile) -> Result<u64> {
     let experts = keys.integer("expert_count")?.zip(keys.integer("expert_used_count")?);
     let tied = tied_embeddings(model);
     let read = |tensor: &TensorInfo| match experts {
-        _ if tied && tensor.name == LOOKED_UP[0] => tensor.n_bytes(),
-        _ if LOOKED_UP.contains(&tensor.name.as_str()) => 0,
+        _ if tied && is(tensor, Part::Embedding) => tensor.n_bytes(),
+        _ if is_looked_up(tensor) => 0,
         Some((count, used)) if tensor.name.contains("_exps.") && used < count => {
             (u128::from(tensor.n_bytes()) * u128::from(used) / u128::from(count)) as u64 // less than n_bytes
         }
@@ -193,7 +198,8 @@ pub fn bytes_per_token(model: &ModelFile) -> Result<u64> {
 }
 
 fn tied_embeddings(model: &ModelFile) -> bool {
-    model.tensor("output.weight").is_none() && model.tensor("token_embd.weight").is_some()
+    let has = |part| model.tensors().iter().any(|tensor| is(tensor, part));
+    !has(Part::Output) && has(Part::Embedding)
 }
 
 /// KV heads of all layers together: one number for all, or one for each.

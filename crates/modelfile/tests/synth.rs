@@ -2,6 +2,7 @@
 
 mod common;
 
+use pacemark_modelfile::arch::ARCHS;
 use pacemark_modelfile::quantize::{Plan, QuantizeError, RECIPES, write};
 use pacemark_modelfile::{ModelFile, synth};
 use pacemark_quant::{DTYPES, dequantize_row};
@@ -18,6 +19,8 @@ const PARAMETERS: &[(&str, u64)] = &[
     ("llama3.2-1b", 1_235_814_400 + 32),
     ("llama3.2-3b", 3_212_749_824 + 64),
     ("openllama-7b", 6_738_415_616),
+    ("olmo2-1b", 1_484_916_736),
+    ("smollm3-3b", 3_075_098_624),
     ("pythia-2.8b", 2_775_208_960),
     ("gpt2", 124_439_808),
     ("gpt2-medium", 354_823_168),
@@ -82,6 +85,44 @@ fn a_written_one_reads_back_the_same() {
         assert_eq!(read.bytes(same).unwrap().as_ref(), model.bytes(tensor).unwrap().as_ref());
     }
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "a temporary file is left");
+}
+
+/// Files of a shape of each architecture, as they were when each was added: a measurement of a
+/// synthetic model stays comparable only while its file stays the same.
+const DIGESTS: &[(&str, u64)] = &[
+    ("llama", 0xdbfe_1c06_f9b6_a5ca),
+    ("qwen2", 0x6929_94bc_1ae7_7f9b),
+    ("qwen3", 0xe252_f34b_ea2f_68ae),
+    ("gemma3", 0x5223_59f8_d8ad_97be),
+    ("gpt2", 0x3366_caf4_fc23_ab73),
+    ("gptneox", 0x91f6_44c9_82b5_06e7),
+    ("olmo2", 0x77de_3a35_56d2_7470),
+    ("smollm3", 0x305b_bd74_08b8_ee95),
+];
+
+/// FNV-1a of 64 bits.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[test]
+fn files_stay_the_same_byte_for_byte() {
+    assert!(ARCHS.iter().map(|arch| arch.name).eq(DIGESTS.iter().map(|row| row.0)));
+    let directory = common::directory("synth-digest");
+    for &(architecture, expected) in DIGESTS {
+        // The theta of Llama 3.2, whose files have a tensor more.
+        let shape = format!(
+            r#"{{"architecture": "{architecture}", "n_embd": 256, "n_ff": 512, "n_layers": 7, "n_heads": 4,
+                 "n_kv_heads": 2, "n_vocab": 300, "rope_theta": 500000, "n_ctx": 64}}"#
+        );
+        let model = ModelFile::open(format!("synth:{shape}:Q4_K_M")).unwrap();
+        let path = directory.join(format!("{architecture}.gguf"));
+        write(&model, &Plan::copy(&model), &path, 1, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+        let found = digest(&std::fs::read(&path).unwrap());
+        assert_eq!(found, expected, "{architecture}: {found:#x}");
+    }
 }
 
 #[test]

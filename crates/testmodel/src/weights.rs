@@ -1,5 +1,6 @@
 //! Seeded random weights of any type.
 
+use pacemark_modelfile::arch::Role;
 use pacemark_quant::{DType, quantize_row};
 
 /// A linear congruential generator (Knuth's MMIX constants): the same weights on every machine.
@@ -21,12 +22,15 @@ impl Random {
     }
 }
 
-/// The bytes of a tensor. Vectors are norms, around one; matrices keep the size of what they
-/// multiply.
-pub(crate) fn tensor(random: &mut Random, dims: &[u64], dtype: DType) -> Vec<u8> {
+/// The bytes of a tensor. Norms are around one, and biases small; matrices keep the size of what
+/// they multiply.
+pub(crate) fn tensor(random: &mut Random, role: Role, dims: &[u64], dtype: DType) -> Vec<u8> {
     let n: usize = dims.iter().product::<u64>() as usize;
-    let (center, spread) =
-        if dims.len() == 1 { (1.0, 0.2) } else { (0.0, (3.0 / dims[0] as f32).sqrt()) };
+    let (center, spread) = match role {
+        Role::Norm | Role::Constants => (1.0, 0.2),
+        Role::Bias => (0.0, 0.2),
+        Role::Table | Role::Matrix => (0.0, (3.0 / dims[0] as f32).sqrt()),
+    };
     let mut bytes = vec![0; dtype.bytes_for(n).expect("test shapes are whole blocks")];
     let values: Vec<f32> = (0..n).map(|_| center + spread * random.unit()).collect();
     quantize_row(dtype, &values, &mut bytes).expect("the size was computed for this type");

@@ -84,6 +84,12 @@ pub const PRE_TOKENIZERS: &[PreTokenizer] = &[
         add_bos: true,
     },
     PreTokenizer {
+        names: &["dbrx", "smaug-bpe"], // of OLMo 2 and of SmolLM3
+        steps: &[LLAMA3],
+        ignore_merges: false,
+        add_bos: false,
+    },
+    PreTokenizer {
         names: &["falcon"],
         steps: &[FALCON_PUNCTUATION, GPT2, THREE_DIGITS],
         ignore_merges: false,

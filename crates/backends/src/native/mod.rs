@@ -237,7 +237,7 @@ fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
         n_threads_batch: model.n_threads_batch(),
         ..BackendInfo::default()
     };
-    cost::with(info, file, model.config().kv_bytes_per_token(kv))
+    cost::with(info, file, model.kv_bytes_per_token(kv))
 }
 
 /// One token through all layers: touches the packed weights and wakes the threads, so that the

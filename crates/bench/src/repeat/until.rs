@@ -61,6 +61,7 @@ fn half_width(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice::from_ref;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -80,10 +81,10 @@ mod tests {
     fn with_one_the_least_known_mean_decides_and_time_ends_it() {
         let steady = vec![100.0, 101.0, 99.0, 100.0, 102.0, 98.0];
         let wild = vec![100.0, 150.0, 60.0, 100.0, 140.0, 70.0];
-        assert!(until(0.02).are_enough(&[steady.clone()], SECOND));
-        assert!(!until(0.002).are_enough(&[steady.clone()], SECOND));
+        assert!(until(0.02).are_enough(from_ref(&steady), SECOND));
+        assert!(!until(0.002).are_enough(from_ref(&steady), SECOND));
         assert!(!until(0.02).are_enough(&[steady, wild.clone()], SECOND));
-        assert!(until(0.02).are_enough(std::slice::from_ref(&wild), 9 * SECOND));
+        assert!(until(0.02).are_enough(from_ref(&wild), 9 * SECOND));
         assert!(!until(0.02).are_enough(&[wild[..4].to_vec()], 9 * SECOND), "at least so many");
         let many: Vec<f64> = wild.into_iter().cycle().take(MOST).collect();
         assert!(until(1e-9).are_enough(&[many], SECOND), "and no more than that");

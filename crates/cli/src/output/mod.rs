@@ -140,8 +140,8 @@ impl<'a> Output<'a> {
             self.document.tables[0].rows.push(row);
         }
         self.compared.extend(compared.into_iter().flatten());
-        let streaming = self.sinks.iter_mut().filter(|sink| sink.renderer.streams);
-        streaming.map(Sink::write).collect()
+        let mut streaming = self.sinks.iter_mut().filter(|sink| sink.renderer.streams);
+        streaming.try_for_each(Sink::write)
     }
 
     /// Completes what was begun, with the notes of the experiment and these; without a trial

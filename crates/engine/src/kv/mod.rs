@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use pacemark_kernels::KvType;
 
-    use crate::{Ffn, LayerKind, NormKind, NormPlacement, RopeStyle};
+    use crate::{Ffn, LayerKind, NormKind, NormPlacement, QkNorm, RopeStyle};
 
     fn config() -> ModelConfig {
         ModelConfig {
@@ -230,7 +230,7 @@ mod tests {
             n_ctx_train: 128,
             norm_eps: 1e-5,
             placement: NormPlacement::Pre,
-            qk_norm: false,
+            qk_norm: QkNorm::None,
             ffn: Ffn::GatedSilu,
             norm: NormKind::Rms,
             parallel_residual: false,
@@ -243,7 +243,15 @@ mod tests {
             embed_scale: 1.0,
             attn_scale: 1.0,
             logit_softcap: None,
-            layers: vec![LayerKind { window: None, rope_theta: 1e4, rope_factor: 1.0 }; 2],
+            layers: vec![
+                LayerKind {
+                    window: None,
+                    rope_theta: 1e4,
+                    rope_factor: 1.0,
+                    rotates: true
+                };
+                2
+            ],
         }
     }
 

@@ -6,18 +6,19 @@
 //! quantized when they are asked for (`tensors`). What is in a directory and not understood is an
 //! error, except buffers that a family is known to carry along.
 
-mod family;
-mod json;
+pub(crate) mod family;
+pub(crate) mod json;
 mod pooling;
 pub mod safetensors;
 mod shards;
 mod tensors;
 mod tokenizer;
 
+use crate::arch::{ARCHS, Arch, Part, TensorName};
 use crate::mapping::Mapping;
 use crate::quantize::{self, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo, Value};
-use family::{FAMILIES, Family, How, Shape};
+use family::{Family, HfShape, How};
 use json::{Document, Node};
 use pacemark_files::excerpt;
 use pacemark_quant::DType;
@@ -44,13 +45,14 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
 /// Opens a directory whose configuration has been read.
 fn open_as(directory: &Path, document: &Document, weights: Option<Recipe>) -> Result<ModelFile> {
     let config = document.root();
-    let family = family_of(&config)?;
+    let arch = arch_of(&config)?;
+    let family = &arch.hf;
     let mut metadata = Metadata::new();
-    metadata.set("general.architecture", Value::String(family.architecture.into()));
+    metadata.set("general.architecture", Value::String(arch.name.into()));
     metadata.set("general.name", Value::String(name(directory)));
-    let shape = family.read(&config, &mut metadata)?;
+    let shape = family.read(arch.name, &config, &mut metadata)?;
     if let Some(pooling) = pooling::pooling_type(directory)? {
-        metadata.set(format!("{}.pooling_type", family.architecture), Value::U32(pooling));
+        metadata.set(format!("{}.pooling_type", arch.name), Value::U32(pooling));
     }
     let shards = Shards::open(directory)?;
     let mut plan =
@@ -94,10 +96,10 @@ fn name(directory: &Path) -> String {
     full.file_name().map_or_else(|| "model".into(), |name| name.to_string_lossy().into_owned())
 }
 
-fn family_of(config: &Node<'_>) -> Result<&'static Family> {
+fn arch_of(config: &Node<'_>) -> Result<&'static Arch> {
     let found = config.str("model_type")?;
-    FAMILIES.iter().find(|family| family.model_type == found).ok_or_else(|| {
-        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
+    ARCHS.iter().find(|arch| arch.hf.model_type == found).ok_or_else(|| {
+        let known: Vec<&str> = ARCHS.iter().map(|arch| arch.hf.model_type).collect();
         config.wrong("model_type", format!("one of {}", known.join(", ")))
     })
 }
@@ -105,7 +107,7 @@ fn family_of(config: &Node<'_>) -> Result<&'static Family> {
 /// The tensors of the model to be, as they are collected.
 struct Plan<'a> {
     family: &'static Family,
-    shape: &'a Shape,
+    shape: &'a HfShape,
     directory: &'a Path,
     infos: Vec<TensorInfo>,
     origins: HashMap<String, Origin>,
@@ -158,25 +160,24 @@ impl Plan<'_> {
     fn translate(&self, stored: &str) -> Name {
         let family = self.family;
         let name = stored.strip_prefix(family.prefix).unwrap_or(stored);
-        let find = |rules: &'static [family::Rule], name: &str| {
+        let find = |rules: &'static [family::Rule], layer: Option<usize>, name: &str| {
             let (stem, suffix) = name.rsplit_once('.')?;
             let rule = rules
                 .iter()
                 .find(|rule| rule.stored == stem && matches!(suffix, "weight" | "bias"))?;
-            Some((format!("{}.{suffix}", rule.gguf), rule.how))
+            let name = TensorName { layer, part: rule.part, bias: suffix == "bias" };
+            Some((name.to_string(), rule.how))
         };
-        let in_layer = name.strip_prefix(family.layers).and_then(|rest| rest.split_once('.'));
-        let found = match in_layer {
+        let in_layer = name.strip_prefix(family.layers).and_then(|rest| {
+            let (number, rest) = rest.split_once('.')?;
             // A number has one way to be written.
-            Some((number, rest))
-                if number.parse::<u32>().is_ok_and(|n| n.to_string() == number) =>
-            {
-                if family.buffers.contains(&rest) {
-                    return Name::Buffer;
-                }
-                find(family.inside, rest).map(|(name, how)| (format!("blk.{number}.{name}"), how))
-            }
-            _ => find(family.outside, name),
+            let layer = number.parse::<u32>().ok().filter(|n| n.to_string() == number)?;
+            Some((layer as usize, rest))
+        });
+        let found = match in_layer {
+            Some((_, rest)) if family.buffers.contains(&rest) => return Name::Buffer,
+            Some((layer, rest)) => find(family.inside, Some(layer), rest),
+            None => find(family.outside, None, name),
         };
         found.map_or(Name::Unknown, |(name, how)| Name::Tensor(name, how))
     }
@@ -186,24 +187,26 @@ impl Plan<'_> {
     /// embedding that some checkpoints hold.
     fn check_output(&mut self, config: &Node<'_>) -> Result<()> {
         let tied = config.opt_bool("tie_word_embeddings")?.unwrap_or(self.family.tied);
-        match (tied, self.origins.contains_key("output.weight")) {
+        let [output, embedding] =
+            [Part::Output, Part::Embedding].map(|part| TensorName::outside(part).to_string());
+        match (tied, self.origins.contains_key(&output)) {
             (false, false) => {
-                let output = self
+                let stored = self
                     .family
                     .outside
                     .iter()
-                    .find(|rule| rule.gguf == "output")
+                    .find(|rule| rule.part == Part::Output)
                     .map_or("", |rule| rule.stored);
-                let expected = format!("true, since there is no tensor {output}.weight");
+                let expected = format!("true, since there is no tensor {stored}.weight");
                 return Err(config.invalid(
                     "tie_word_embeddings",
                     expected,
                     "false, or no such field",
                 ));
             }
-            (true, true) if self.same_bytes("output.weight", "token_embd.weight") => {
-                self.origins.remove("output.weight");
-                self.infos.retain(|info| info.name != "output.weight");
+            (true, true) if self.same_bytes(&output, &embedding) => {
+                self.origins.remove(&output);
+                self.infos.retain(|info| info.name != output);
             }
             _ => {}
         }
@@ -224,7 +227,7 @@ impl Plan<'_> {
     /// The tensor in which GGUF keeps llama3's scaling.
     fn add_rope_factors(&mut self) {
         if let Some(factors) = &self.shape.rope_factors {
-            let name = "rope_freqs.weight".to_string();
+            let name = TensorName::outside(Part::RopeFactors).to_string();
             self.infos.push(TensorInfo::new(name.clone(), [factors.len() as u64], DType::F32));
             self.origins.insert(name, Origin::Made(factors.clone()));
         }
@@ -234,7 +237,8 @@ impl Plan<'_> {
     /// number is no absurd one.
     fn vocabulary(&self, config: &Node<'_>) -> Result<usize> {
         let said = u64::from(config.size("vocab_size")?);
-        let embedding = self.infos.iter().find(|info| info.name == "token_embd.weight");
+        let name = TensorName::outside(Part::Embedding).to_string();
+        let embedding = self.infos.iter().find(|info| info.name == name);
         match embedding.map(|info| info.dims.as_slice()) {
             Some(&[_, rows]) if rows == said => Ok(rows as usize),
             Some(dims) => {
@@ -278,25 +282,16 @@ mod tests {
         let data = Path::new(env!("CARGO_MANIFEST_DIR"));
         let attributes = std::fs::read(data.join("tests/data/config_attributes.json")).unwrap();
         let attributes: serde_json::Value = serde_json::from_slice(&attributes).unwrap();
-        let golden = [
-            ("llama", "llama"),
-            ("qwen2", "qwen2"),
-            ("qwen3", "qwen3"),
-            ("gemma3_text", "gemma3"),
-            ("gpt2", "gpt2"),
-            ("gpt_neox", "gptneox"),
-        ];
-        assert_eq!(
-            golden.map(|(model_type, _)| model_type).as_slice(),
-            FAMILIES.iter().map(|f| f.model_type).collect::<Vec<_>>()
-        );
-        for (model_type, name) in golden {
+        for arch in ARCHS {
+            // The golden model of an architecture has its name.
+            let (family, name) = (&arch.hf, arch.name);
+            let model_type = family.model_type;
             let directory = data.join("../engine/tests/data/golden").join(name);
             let document = Document::open(&directory.join("config.json"), MAX_CONFIG_BYTES)
                 .unwrap()
                 .accounted();
             open_as(&directory, &document, None).unwrap();
-            let family = family_of(&document.root()).unwrap();
+            assert_eq!(arch_of(&document.root()).unwrap().name, name);
             let class = attributes["classes"][model_type].as_array().unwrap();
             assert!(class.len() > 20, "{model_type}: the list is not what it was made to be");
             let unaccounted = class.iter().filter_map(|name| name.as_str());

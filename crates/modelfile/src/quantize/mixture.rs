@@ -7,6 +7,7 @@
 //! families.
 
 use super::Recipe;
+use crate::arch::{self, Part, TensorName};
 use crate::{DType, Metadata, Result, TensorInfo};
 
 /// What the rules need to know of a model.
@@ -96,10 +97,25 @@ enum Role {
 }
 
 fn role(name: &str) -> Role {
+    let Some(known) = TensorName::parse(name) else { return foreign_role(name) };
+    match (known.layer, known.part) {
+        _ if known.bias => Role::Other,
+        (None, Part::Output) => Role::Output,
+        (None, Part::Embedding) => Role::Embedding,
+        (_, Part::Qkv | Part::V) => Role::Value,
+        (_, Part::K) => Role::Key,
+        (_, Part::AttnOutput) => Role::AttentionOutput,
+        (_, Part::Down) => Role::Down,
+        _ => Role::Other,
+    }
+}
+
+/// The same by the names of architectures that are not described here: encoders, mixtures,
+/// compressed keys.
+fn foreign_role(name: &str) -> Role {
     let has = |part: &str| name.contains(part);
     match name {
-        "output.weight" => Role::Output,
-        "token_embd.weight" | "per_layer_token_embd.weight" => Role::Embedding,
+        "per_layer_token_embd.weight" => Role::Embedding,
         _ if has("attn_qkv.weight") || has("attn_kv_b.weight") || has("attn_v.weight") => {
             Role::Value
         }
@@ -110,7 +126,8 @@ fn role(name: &str) -> Role {
     }
 }
 
-/// Parts of the names of matrices that are kept as they are: small, or sensitive beyond their size.
+/// Parts of the names of matrices of other architectures that are kept as they are: small, or
+/// sensitive beyond their size.
 const KEPT: &[&str] = &[
     "_norm.weight",
     "ffn_gate_inp.weight",
@@ -137,11 +154,15 @@ const KEPT: &[&str] = &[
 fn is_quantized(tensor: &TensorInfo) -> bool {
     let name = tensor.name.as_str();
     let is_matrix = tensor.dims.iter().skip(1).any(|&dim| dim > 1);
-    let looked_up = ["position_embd.weight", "token_types.weight"].contains(&name);
-    is_matrix
-        && name.ends_with("weight")
-        && !looked_up
-        && !KEPT.iter().any(|part| name.contains(part))
+    let by_name = match TensorName::parse(name) {
+        Some(known) => known.part == Part::Embedding || known.role() == arch::Role::Matrix,
+        None => {
+            name.ends_with("weight")
+                && name != "token_types.weight"
+                && !KEPT.iter().any(|part| name.contains(part))
+        }
+    };
+    is_matrix && by_name
 }
 
 /// What every tensor becomes, in the order of `tensors`.

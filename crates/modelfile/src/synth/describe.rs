@@ -2,6 +2,7 @@
 //! text.
 
 use super::Shape;
+use crate::arch::{Arch, ModelConfig, Part, Role, TensorName};
 use crate::{DType, Metadata, Strings, TensorInfo, Value};
 
 /// The pairs of bytes that the vocabulary merges: few, but llama.cpp wants some.
@@ -39,51 +40,21 @@ fn scales_rope(shape: &Shape) -> bool {
 
 /// The values of a tensor that are not drawn at random: rotation factors, and norms, which are 1.
 pub(super) fn fixed_values(shape: &Shape, tensor: &TensorInfo) -> Option<Vec<f32>> {
-    if tensor.name == "rope_freqs.weight" {
-        return Some(rope_factors(shape));
+    match TensorName::parse(&tensor.name)?.role() {
+        Role::Constants => Some(rope_factors(shape)),
+        Role::Norm => Some(vec![1.0; tensor.n_elements() as usize]),
+        Role::Table | Role::Matrix | Role::Bias => None,
     }
-    tensor.name.ends_with("norm.weight").then(|| vec![1.0; tensor.n_elements() as usize])
 }
 
 /// The keys of the shape.
 pub(super) fn metadata(shape: &Shape, type_name: &str) -> Metadata {
-    let arch = shape.architecture.as_str();
     let mut metadata = Metadata::new();
-    metadata.set("general.architecture", Value::String(arch.into()));
+    metadata.set("general.architecture", Value::String(shape.architecture.clone()));
     metadata.set("general.name", Value::String(format!("synthetic {} {type_name}", shape.name)));
     metadata.set(super::SYNTHETIC_KEY, Value::Bool(true));
-    let mut size = |key: &str, value: u32| {
-        metadata.set(format!("{arch}.{key}"), Value::U32(value));
-    };
-    size("block_count", shape.n_layers);
-    size("context_length", shape.n_ctx);
-    size("embedding_length", shape.n_embd);
-    size("feed_forward_length", shape.n_ff);
-    size("attention.head_count", shape.n_heads);
-    size("attention.head_count_kv", shape.n_kv_heads());
-    match arch {
-        "gptneox" => size("rope.dimension_count", shape.head_dim() / 4 / 2 * 2),
-        "gpt2" => {}
-        _ => {
-            size("attention.key_length", shape.head_dim());
-            size("attention.value_length", shape.head_dim());
-            size("rope.dimension_count", shape.head_dim());
-        }
-    }
-    if arch == "gemma3" {
-        size("attention.sliding_window", 512);
-    }
-    let epsilon = if matches!(arch, "gpt2" | "gptneox") {
-        "layer_norm_epsilon"
-    } else {
-        "layer_norm_rms_epsilon"
-    };
-    metadata.set(format!("{arch}.attention.{epsilon}"), Value::F32(1e-5));
-    if arch != "gpt2" {
-        metadata.set(format!("{arch}.rope.freq_base"), Value::F32(shape.rope_theta));
-    }
-    if arch == "gptneox" {
-        metadata.set("gptneox.use_parallel_residual", Value::Bool(true));
+    if let Some(arch) = Arch::named(&shape.architecture) {
+        arch.describe(shape, &mut metadata);
     }
     vocabulary(&mut metadata, shape.n_vocab);
     metadata
@@ -120,63 +91,13 @@ fn vocabulary(metadata: &mut Metadata, n_vocab: u32) {
     metadata.set("tokenizer.ggml.add_bos_token", Value::Bool(false));
 }
 
-/// The tensors of the shape, all F32 until a mixture of types is chosen. ggml's order: a row's
-/// length first.
-pub(super) fn tensors(shape: &Shape) -> Vec<TensorInfo> {
-    let (d, ff, vocab) = (u64::from(shape.n_embd), u64::from(shape.n_ff), u64::from(shape.n_vocab));
-    let head = u64::from(shape.head_dim());
-    let (q, kv) = (u64::from(shape.n_heads) * head, u64::from(shape.n_kv_heads()) * head);
-    let mut list = Vec::new();
-    let mut add = |name: String, dims: &[u64]| list.push(TensorInfo::new(name, dims, DType::F32));
-    add("token_embd.weight".into(), &[d, vocab]);
-    add("output_norm.weight".into(), &[d]);
-    if !shape.tied {
-        add("output.weight".into(), &[d, vocab]);
-    }
-    if scales_rope(shape) {
-        add("rope_freqs.weight".into(), &[head / 2]);
-    }
-    let arch = shape.architecture.as_str();
-    let biased = matches!(arch, "gpt2" | "gptneox");
-    if arch == "gpt2" {
-        add("position_embd.weight".into(), &[d, u64::from(shape.n_ctx)]);
-    }
-    if biased {
-        add("output_norm.bias".into(), &[d]);
-    }
-    for layer in 0..shape.n_layers {
-        // (name, row length, rows, has a bias); no row length for a vector
-        let mut parts = vec![("attn_norm", 0, d, biased)];
-        match arch {
-            "gpt2" | "gptneox" => parts.push(("attn_qkv", d, q + 2 * kv, true)),
-            _ => {
-                let biased = arch == "qwen2";
-                parts.extend([
-                    ("attn_q", d, q, biased),
-                    ("attn_k", d, kv, biased),
-                    ("attn_v", d, kv, biased),
-                ]);
-            }
-        }
-        parts.push(("attn_output", q, d, biased));
-        if matches!(arch, "qwen3" | "gemma3") {
-            parts.extend([("attn_q_norm", 0, head, false), ("attn_k_norm", 0, head, false)]);
-        }
-        if arch == "gemma3" {
-            parts.extend([("post_attention_norm", 0, d, false), ("post_ffw_norm", 0, d, false)]);
-        }
-        parts.push(("ffn_norm", 0, d, biased));
-        if !biased {
-            parts.push(("ffn_gate", d, ff, false));
-        }
-        parts.extend([("ffn_up", d, ff, biased), ("ffn_down", ff, d, biased)]);
-        for (name, row, rows, bias) in parts {
-            let dims = if row == 0 { vec![rows] } else { vec![row, rows] };
-            add(format!("blk.{layer}.{name}.weight"), &dims);
-            if bias {
-                add(format!("blk.{layer}.{name}.bias"), &[rows]);
-            }
-        }
-    }
-    list
+/// The tensors of the shape, all F32 until a mixture of types is chosen.
+pub(super) fn tensors(shape: &Shape, config: &ModelConfig) -> Vec<TensorInfo> {
+    let wanted = |part: Part| match part {
+        Part::Output => !shape.tied,
+        Part::RopeFactors => scales_rope(shape),
+        _ => true,
+    };
+    let specs = config.tensors().into_iter().filter(|spec| wanted(spec.name.part));
+    specs.map(|spec| TensorInfo::new(spec.name.to_string(), spec.dims, DType::F32)).collect()
 }

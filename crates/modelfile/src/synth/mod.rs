@@ -10,6 +10,7 @@ mod describe;
 mod shape;
 mod weights;
 
+use crate::arch::ArchError;
 use crate::quantize::{self, RECIPES, Recipe};
 use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo};
 use describe::MIN_VOCAB;
@@ -23,8 +24,6 @@ pub const PREFIX: &str = "synth:";
 pub const SYNTHETIC_KEY: &str = "pacemark.synthetic";
 /// The types of weights where none is named.
 pub const DEFAULT_TYPE: &str = "Q4_K_M";
-/// Architectures that can be made.
-const ARCHITECTURES: &[&str] = &["llama", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox"];
 
 /// Whether the weights of a model mean nothing.
 pub fn is_synthetic(metadata: &Metadata) -> bool {
@@ -67,7 +66,11 @@ pub fn open(model: &str) -> Result<ModelFile> {
 }
 
 fn build(label: &Path, shape: Shape, type_name: &str) -> Result<ModelFile> {
-    let mut tensors = describe::tensors(&shape);
+    let config = shape.config().map_err(|error| match error {
+        ArchError::File(error) => error,
+        other => ModelFileError::invalid(label, "shape", "a model's", other.to_string()),
+    })?;
+    let mut tensors = describe::tensors(&shape, &config);
     let mut metadata = describe::metadata(&shape, type_name);
     choose_types(label, type_name, &mut metadata, &mut tensors)?;
     let source = weights::Weights::new(label.to_owned(), shape);

@@ -1,6 +1,7 @@
 //! The dimensions of a model, and the table of shapes that are known by name.
 
-use crate::{ModelFileError, Result};
+use crate::arch::{self, ARCHS, Arch, ArchError, ModelConfig};
+use crate::{Metadata, ModelFileError, Result, Value};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub struct Shape {
     /// What it is called in reports.
     #[serde(default = "unnamed")]
     pub name: String,
-    /// GGUF's name of the architecture; one of `ARCHITECTURES`.
+    /// GGUF's name of the architecture; one of `ARCHS`.
     pub architecture: String,
     /// Width of the residual stream.
     pub n_embd: u32,
@@ -67,6 +68,8 @@ pub const SHAPES: &[Row] = &[
     ("llama3.2-1b",    "llama",   [2048,  8192, 16, 32,  8,  64, 128256, 131072],   500_000.0, true),
     ("llama3.2-3b",    "llama",   [3072,  8192, 28, 24,  8, 128, 128256, 131072],   500_000.0, true),
     ("openllama-7b",   "llama",   [4096, 11008, 32, 32, 32, 128,  32000,   2048],    10_000.0, false),
+    ("olmo2-1b",       "olmo2",   [2048,  8192, 16, 16, 16, 128, 100352,   4096],   500_000.0, false),
+    ("smollm3-3b",     "smollm3", [2048, 11008, 36, 16,  4, 128, 128256,  65536], 5_000_000.0, true),
     ("pythia-2.8b",    "gptneox", [2560, 10240, 32, 32, 32,  80,  50304,   2048],    10_000.0, false),
     ("gpt2",           "gpt2",    [ 768,  3072, 12, 12, 12,  64,  50257,   1024],    10_000.0, true),
     ("gpt2-medium",    "gpt2",    [1024,  4096, 24, 16, 16,  64,  50257,   1024],    10_000.0, true),
@@ -113,18 +116,25 @@ impl Shape {
         self.head_dim.unwrap_or(self.n_embd / self.n_heads)
     }
 
+    /// The configuration of a model of this shape.
+    pub fn config(&self) -> Result<ModelConfig, ArchError> {
+        let mut metadata = Metadata::new();
+        metadata.set("general.architecture", Value::String(self.architecture.clone()));
+        if let Some(arch) = Arch::named(&self.architecture) {
+            arch.describe(self, &mut metadata);
+        }
+        arch::read(&metadata, self.n_vocab as usize)
+    }
+
     /// Bounds within which no product of two dimensions overflows, and the divisions that must come
     /// out even.
     fn check(&self, file: &Path) -> Result<()> {
         let invalid = |field: &str, expected: &str, found: String| {
             Err(ModelFileError::invalid(file, field, expected, found))
         };
-        if !super::ARCHITECTURES.contains(&self.architecture.as_str()) {
-            return invalid(
-                "architecture",
-                &super::ARCHITECTURES.join(", "),
-                self.architecture.clone(),
-            );
+        if Arch::named(&self.architecture).is_none() {
+            let known: Vec<&str> = ARCHS.iter().map(|arch| arch.name).collect();
+            return invalid("architecture", &known.join(", "), self.architecture.clone());
         }
         let bounds = [
             ("n_embd", self.n_embd, 1 << 17),
@@ -162,8 +172,8 @@ impl Shape {
                 self.head_dim().to_string(),
             );
         }
-        let whole = matches!(self.architecture.as_str(), "gpt2" | "gptneox");
-        if whole && self.head_dim() * self.n_heads != self.n_embd {
+        // In some architectures the heads share out the stream, whatever a shape says.
+        if self.config().ok().map(|config| config.head_dim) != Some(self.head_dim() as usize) {
             let expected = format!(
                 "n_embd {} / n_heads {} in {}",
                 self.n_embd, self.n_heads, self.architecture

@@ -33,7 +33,7 @@ import transformers
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
 ATTRIBUTES = HERE.parents[3] / "modelfile" / "tests" / "data" / "config_attributes.json"
-BASES = ["llama", "llama-rope3", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox", "gptneox-sequential"]
+BASES = ["llama", "llama-rope3", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox", "gptneox-sequential", "olmo2", "smollm3"]
 ROWS = [7, 39]
 STEP = 12
 ABSENT = "(absent)"
@@ -110,6 +110,24 @@ GPTNEOX_ONLY = [
     {"rope_parameters": {**LINEAR, "partial_rotary_factor": 0.5}, "rotary_emb_base": 500},
     {"rope_scaling": LINEAR, "rotary_pct": 0.5, "rotary_emb_base": 500},
     {"rope_scaling": LLAMA3, "rotary_pct": 0.5},
+]
+SMOLLM3_ONLY = [
+    {"no_rope_layers": [0, 1, 1, 1, 0]},
+    {"no_rope_layers": [1, 1, 1, 1, 1]},
+    {"no_rope_layers": [0, 0, 0, 0, 0]},
+    {"no_rope_layers": [1, 0, 1, 1, 1, 0, 1]},
+    {"no_rope_layers": [1, 0, 1, 2, 1]},
+    {"no_rope_layers": [True, False, True, True, False]},
+    {"no_rope_layers": "1"},
+    {"no_rope_layers": None},
+    {"no_rope_layers": ABSENT, "no_rope_layer_interval": 2},
+    {"no_rope_layers": None, "no_rope_layer_interval": 1},
+    {"no_rope_layers": ABSENT, "no_rope_layer_interval": 0},
+    {"no_rope_layers": ABSENT, "no_rope_layer_interval": ABSENT},
+    {"no_rope_layer_interval": 2},
+    {"use_sliding_window": True, "sliding_window": 4},
+    {"use_sliding_window": True, "sliding_window": 4, "layer_types": ABSENT},
+    {"use_sliding_window": True, "sliding_window": None, "layer_types": ABSENT},
 ]
 LOCAL = {**DEFAULT, "rope_theta": 300.0}
 GLOBAL = {**DEFAULT, "rope_theta": 700.0}
@@ -231,10 +249,12 @@ def cases(base, stored, kind):
     yield from BESIDES
     if base == "gemma3":
         yield from GEMMA3
-    elif base in ("llama", "qwen2", "qwen3", "gptneox"):
+    elif base in ("llama", "qwen2", "qwen3", "gptneox", "olmo2", "smollm3"):
         yield from UNIFORM
     if base == "gptneox":
         yield from GPTNEOX_ONLY
+    if base == "smollm3":
+        yield from SMOLLM3_ONLY
 
 
 def edits(stored, changes):

@@ -117,9 +117,9 @@ const UNSUPPORTED: &[(&str, Neutral)] = &[
     ("use_qk_norm", Neutral::False),
 ];
 
-/// That the configuration asks for nothing that no family computes.
-pub(super) fn check(config: &Node<'_>) -> Result<()> {
-    for (field, neutral) in UNSUPPORTED {
+/// That the configuration asks for nothing but what is on the list of the family's `own`.
+pub(super) fn check(config: &Node<'_>, own: &[&str]) -> Result<()> {
+    for (field, neutral) in UNSUPPORTED.iter().filter(|(field, _)| !own.contains(field)) {
         if config.get(field).is_some_and(|value| !neutral.is(value)) {
             return Err(
                 config.wrong(field, format!("{}: anything else is not supported", neutral.name()))
@@ -130,7 +130,7 @@ pub(super) fn check(config: &Node<'_>) -> Result<()> {
 }
 
 /// That a switch which only some families have is not set.
-pub(super) fn expect_none(config: &Node<'_>, fields: &[&str]) -> Result<()> {
+pub(crate) fn expect_none(config: &Node<'_>, fields: &[&str]) -> Result<()> {
     match fields.iter().find(|field| config.get(field).is_some()) {
         Some(field) => Err(config.wrong(field, "none: not supported for this family")),
         None => Ok(()),

@@ -1,26 +1,28 @@
-//! The model families that Hugging Face directories are read for: how `config.json` becomes GGUF's
-//! keys, and tensors' names GGUF's names. A family is one file and one line in [`FAMILIES`].
+//! What the families that Hugging Face directories are read for have in common: how `config.json`
+//! becomes GGUF's keys, and tensors' names GGUF's names. A family is the `hf` of an architecture in
+//! [`crate::arch`].
 
 mod attributes;
-mod gemma3;
-mod gpt2;
-mod gptneox;
-mod llama;
-mod qwen;
-mod rope;
+mod plain;
+pub(crate) mod rope;
 
-use super::json::Node;
+pub(crate) use super::json::Node;
+pub(crate) use attributes::expect_none;
+pub(crate) use plain::{SILU, Widths, describe, dimensions};
+
 use super::tensors::Transform;
-use crate::{Metadata, Result, Value};
+use crate::arch::{NewKeys, Part};
+use crate::{Metadata, Result};
+
+/// Reads a configuration: sets keys, and says what the tensors' transforms need.
+type Describe = fn(&Node<'_>, &mut NewKeys<'_>) -> Result<HfShape>;
 
 /// One family.
 pub(crate) struct Family {
     /// `model_type` of its configuration.
     pub model_type: &'static str,
-    /// `general.architecture` of what it becomes.
-    pub architecture: &'static str,
     /// Reads the configuration: sets keys, and says what the tensors' transforms need.
-    pub describe: fn(&Node<'_>, &mut Keys<'_>) -> Result<Shape>,
+    pub describe: Describe,
     /// What some checkpoints put before every name, and others do not.
     pub prefix: &'static str,
     /// What the names of a layer's tensors begin with, before its number.
@@ -38,12 +40,37 @@ pub(crate) struct Family {
     /// Attributes of the configuration's class that are not read, because they change no forward
     /// pass; besides those of all classes ([`attributes::HARMLESS`]).
     pub harmless: &'static [&'static str],
+    /// Attributes that are refused of other families ([`attributes`]) and that this one reads.
+    pub own: &'static [&'static str],
 }
 
 impl Family {
-    /// Reads a configuration: sets keys, and says what the tensors' transforms need.
-    pub(crate) fn read(&self, config: &Node<'_>, metadata: &mut Metadata) -> Result<Shape> {
-        attributes::check(config)?;
+    /// The names of llama and of most families after it.
+    pub(crate) const fn plain(model_type: &'static str, describe: Describe) -> Family {
+        Family {
+            model_type,
+            describe,
+            prefix: "",
+            layers: "model.layers.",
+            outside: plain::OUTSIDE,
+            inside: plain::INSIDE,
+            buffers: &["self_attn.rotary_emb.inv_freq"],
+            tied: false,
+            aliases: &[],
+            harmless: &[],
+            own: &[],
+        }
+    }
+
+    /// Reads a configuration: sets the keys of `architecture`, and says what the tensors'
+    /// transforms need.
+    pub(crate) fn read(
+        &self,
+        architecture: &'static str,
+        config: &Node<'_>,
+        metadata: &mut Metadata,
+    ) -> Result<HfShape> {
+        attributes::check(config, self.own)?;
         for (other, own) in self.aliases {
             if config.get(other).is_some_and(|value| config.get(own) != Some(value)) {
                 return Err(config.wrong(
@@ -52,7 +79,7 @@ impl Family {
                 ));
             }
         }
-        (self.describe)(config, &mut Keys { metadata, architecture: self.architecture })
+        (self.describe)(config, &mut NewKeys { metadata, architecture })
     }
 
     /// Whether this attribute of the class is known to change no forward pass.
@@ -61,14 +88,10 @@ impl Family {
     }
 }
 
-/// Every family.
-pub(crate) const FAMILIES: &[Family] =
-    &[llama::LLAMA, qwen::QWEN2, qwen::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
-
-/// A stored name, GGUF's, and what is between them.
+/// A stored name, the part it names, and what is between it and GGUF's.
 pub(crate) struct Rule {
     pub stored: &'static str,
-    pub gguf: &'static str,
+    pub part: Part,
     pub how: How,
 }
 
@@ -88,13 +111,13 @@ pub(crate) enum How {
     Table,
 }
 
-pub(crate) const fn rule(stored: &'static str, gguf: &'static str, how: How) -> Rule {
-    Rule { stored, gguf, how }
+pub(crate) const fn rule(stored: &'static str, part: Part, how: How) -> Rule {
+    Rule { stored, part, how }
 }
 
 /// What the tensors' transforms need, and what the configuration implies besides.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct HfShape {
     pub n_layers: u32,
     pub n_heads: u32,
     pub head_dim: u32,
@@ -106,7 +129,7 @@ pub(crate) struct Shape {
 
 impl How {
     /// The transform of a tensor of `n_dims` dimensions.
-    pub(crate) fn transform(self, shape: &Shape, n_dims: usize) -> Transform {
+    pub(crate) fn transform(self, shape: &HfShape, n_dims: usize) -> Transform {
         let (n_heads, head_dim) = (shape.n_heads as usize, shape.head_dim as usize);
         match self {
             How::Interleave => Transform::Interleave { head_dim },
@@ -118,28 +141,13 @@ impl How {
     }
 }
 
-/// Writes the keys of one architecture.
-pub(crate) struct Keys<'a> {
-    pub metadata: &'a mut Metadata,
-    pub architecture: &'static str,
-}
-
-impl Keys<'_> {
-    pub(crate) fn set(&mut self, key: &str, value: Value) {
-        self.metadata.set(format!("{}.{key}", self.architecture), value);
-    }
-
-    pub(crate) fn size(&mut self, key: &str, value: u32) {
-        self.set(key, Value::U32(value));
-    }
-
-    pub(crate) fn float(&mut self, key: &str, value: f32) {
-        self.set(key, Value::F32(value));
-    }
-}
-
 /// That a switch stands where the engine computes it.
-fn expect_bool(config: &Node<'_>, field: &str, expected: bool, default: bool) -> Result<()> {
+pub(crate) fn expect_bool(
+    config: &Node<'_>,
+    field: &str,
+    expected: bool,
+    default: bool,
+) -> Result<()> {
     if config.opt_bool(field)?.unwrap_or(default) == expected {
         return Ok(());
     }
@@ -147,7 +155,7 @@ fn expect_bool(config: &Node<'_>, field: &str, expected: bool, default: bool) ->
 }
 
 /// That the activation is one of `known`; `field`'s name differs between families.
-fn expect_activation<'a>(
+pub(crate) fn expect_activation<'a>(
     config: &Node<'a>,
     field: &str,
     default: &'a str,
@@ -158,7 +166,7 @@ fn expect_activation<'a>(
 }
 
 /// Elements of a head: said, or the stream's width shared out.
-fn head_dim(
+pub(crate) fn head_dim(
     config: &Node<'_>,
     width: (&str, u32),
     heads: (&str, u32),
@@ -191,7 +199,7 @@ fn kv_heads(config: &Node<'_>, n_heads: u32, default: Option<u32>) -> Result<u32
 }
 
 /// That all layers are of one kind, where the configuration lists them.
-fn expect_layers(config: &Node<'_>, kind: &str) -> Result<()> {
+pub(crate) fn expect_layers(config: &Node<'_>, kind: &str) -> Result<()> {
     let types = config.opt_array("layer_types")?.unwrap_or_default();
     match types.iter().find(|other| other.as_str() != Some(kind)) {
         Some(other) => {

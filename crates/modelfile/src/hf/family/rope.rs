@@ -5,12 +5,12 @@
 //! passes over what a file says (a kind of scaling that its class does not read, numbers that
 //! belong to another kind), the file is refused.
 
-use super::Keys;
+use crate::arch::NewKeys;
 use crate::hf::json::Node;
 use crate::{Result, Value};
 
 /// What one kind of layer rotates by.
-pub(super) struct Rope<'a> {
+pub(crate) struct Rope<'a> {
     /// Base of the frequencies.
     pub theta: f32,
     /// The share of a head that is rotated, where said.
@@ -40,7 +40,7 @@ const KINDS: &[(&str, Kind, &[&str])] = &[
 /// The rotation of a family whose layers all have the same: `rope_scaling` if it says anything,
 /// else `rope_parameters`; what neither has stands beside them under `theta_field` and
 /// `partial_field`, or is the class's default.
-pub(super) fn uniform<'a>(
+pub(crate) fn uniform<'a>(
     config: &Node<'a>,
     (theta_field, theta): (&str, f32),
     partial_field: &str,
@@ -57,7 +57,7 @@ pub(super) fn uniform<'a>(
 }
 
 /// The rotations of gemma3's layers that see everything and of those with a window.
-pub(super) fn global_and_local<'a>(config: &Node<'a>) -> Result<[Rope<'a>; 2]> {
+pub(crate) fn global_and_local<'a>(config: &Node<'a>) -> Result<[Rope<'a>; 2]> {
     let scaling = config.opt_node("rope_scaling")?;
     let parameters = config.opt_node("rope_parameters")?;
     let kinds = ["full_attention", "sliding_attention"];
@@ -106,7 +106,7 @@ impl<'a> Rope<'a> {
     }
 
     /// That whole heads are rotated, in families that know nothing else.
-    pub(super) fn expect_whole(&self, config: &Node<'_>) -> Result<()> {
+    pub(crate) fn expect_whole(&self, config: &Node<'_>) -> Result<()> {
         match self.partial {
             Some(share) if share != 1.0 => {
                 let field = "partial_rotary_factor";
@@ -119,10 +119,10 @@ impl<'a> Rope<'a> {
     /// Sets GGUF's keys of the scaling, or gives the divisors of the frequencies of a head of
     /// `head_dim` (`llama3`), which GGUF keeps in a tensor. `n_ctx` is the context of the model,
     /// which counts as the trained one where the file names no other.
-    pub(super) fn scaling(
+    pub(crate) fn scaling(
         &self,
         config: &Node<'_>,
-        keys: &mut Keys<'_>,
+        keys: &mut NewKeys<'_>,
         (head_dim, n_ctx): (u32, u32),
     ) -> Result<Option<Vec<f32>>> {
         match (self.kind, &self.parameters) {
@@ -143,7 +143,7 @@ impl<'a> Rope<'a> {
     }
 
     /// The divisor of positions of layers that know linear scaling only.
-    pub(super) fn linear_factor(&self) -> Result<Option<f32>> {
+    pub(crate) fn linear_factor(&self) -> Result<Option<f32>> {
         match (self.kind, &self.parameters) {
             (Kind::Linear, Some(parameters)) => positive(parameters, "factor").map(Some),
             (Kind::Llama3, Some(parameters)) => {

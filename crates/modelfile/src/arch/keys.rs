@@ -2,8 +2,9 @@
 //! reads is an error, unless it is known to change nothing. What the keys mean is llama.cpp's
 //! `src/llama-model.cpp`.
 
-use crate::{EngineError, Ffn};
-use pacemark_modelfile::{Metadata, ModelFileError, Value};
+use super::{ArchError, Ffn};
+use crate::synth::Shape;
+use crate::{Metadata, ModelFileError, Value};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -40,7 +41,7 @@ const NEUTRAL: &[(&str, Value)] = &[
 ];
 
 /// The keys `{architecture}.{key}` of a file.
-pub(crate) struct Keys<'a> {
+pub(super) struct Keys<'a> {
     metadata: &'a Metadata,
     prefix: &'static str,
     /// Without the prefix.
@@ -48,8 +49,13 @@ pub(crate) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(metadata: &'a Metadata, prefix: &'static str) -> Self {
+    pub(super) fn new(metadata: &'a Metadata, prefix: &'static str) -> Self {
         Keys { metadata, prefix, asked: RefCell::default() }
+    }
+
+    /// The architecture whose keys they are.
+    pub(super) fn architecture(&self) -> &'static str {
+        self.prefix
     }
 
     fn full(&self, key: &str) -> String {
@@ -58,7 +64,7 @@ impl<'a> Keys<'a> {
 
     /// The value of a key, of whatever type. Of a list with an entry for each layer, all the same,
     /// that entry.
-    fn get(&self, key: &str) -> Result<Option<Value>, EngineError> {
+    fn get(&self, key: &str) -> Result<Option<Value>, ArchError> {
         self.asked.borrow_mut().insert(key.to_string());
         let Some(value) = self.metadata.get(&self.full(key)) else { return Ok(None) };
         let Some(list) = value.as_integers::<i64>() else { return Ok(Some(value.clone())) };
@@ -77,13 +83,13 @@ impl<'a> Keys<'a> {
     }
 
     /// A size: at least 1.
-    pub(crate) fn size(&self, key: &str) -> Result<usize, EngineError> {
+    pub(super) fn size(&self, key: &str) -> Result<usize, ArchError> {
         let size = self.opt_size(key)?;
         size.ok_or_else(|| self.invalid(key, "an integer that fits u32", "no such key"))
     }
 
     /// A size that may be absent.
-    pub(crate) fn opt_size(&self, key: &str) -> Result<Option<usize>, EngineError> {
+    pub(super) fn opt_size(&self, key: &str) -> Result<Option<usize>, ArchError> {
         match self.get(key)? {
             None => Ok(None),
             Some(value) => match value.as_integer::<u32>() {
@@ -95,18 +101,18 @@ impl<'a> Keys<'a> {
     }
 
     /// A count of which 0 means none, as its absence does.
-    pub(crate) fn opt_count(&self, key: &str) -> Result<Option<usize>, EngineError> {
+    pub(super) fn opt_count(&self, key: &str) -> Result<Option<usize>, ArchError> {
         let is_zero = self.get(key)?.is_some_and(|value| value.as_integer::<u32>() == Some(0));
         if is_zero { Ok(None) } else { self.opt_size(key) }
     }
 
-    pub(crate) fn f32(&self, key: &str) -> Result<f32, EngineError> {
+    pub(super) fn f32(&self, key: &str) -> Result<f32, ArchError> {
         let number = self.opt_f32(key)?;
         number.ok_or_else(|| self.invalid(key, "a float", "no such key"))
     }
 
     /// A number; integers, which some writers make of whole numbers, are taken too.
-    pub(crate) fn opt_f32(&self, key: &str) -> Result<Option<f32>, EngineError> {
+    pub(super) fn opt_f32(&self, key: &str) -> Result<Option<f32>, ArchError> {
         match self.get(key)? {
             None => Ok(None),
             Some(value) => {
@@ -118,28 +124,28 @@ impl<'a> Keys<'a> {
     }
 
     /// A number that may be absent; 0 counts as its absence, as for llama.cpp.
-    pub(crate) fn opt_nonzero(&self, key: &str) -> Result<Option<f32>, EngineError> {
+    pub(super) fn opt_nonzero(&self, key: &str) -> Result<Option<f32>, ArchError> {
         Ok(self.opt_f32(key)?.filter(|&number| number != 0.0))
     }
 
-    pub(crate) fn bool(&self, key: &str) -> Result<bool, EngineError> {
+    pub(super) fn bool(&self, key: &str) -> Result<bool, ArchError> {
         self.asked.borrow_mut().insert(key.to_string());
         Ok(self.metadata.bool(&self.full(key))?)
     }
 
-    fn opt_string(&self, key: &str) -> Result<Option<&'a str>, EngineError> {
+    fn opt_string(&self, key: &str) -> Result<Option<&'a str>, ArchError> {
         self.asked.borrow_mut().insert(key.to_string());
         Ok(self.metadata.opt_string(&self.full(key))?)
     }
 
-    /// Which of `n_layers` layers have a sliding window: all but every `default`-th, where the file
-    /// does not say otherwise by another such number or by a list.
-    pub(crate) fn window_pattern(
+    /// What holds of all layers but every `default`-th, where the file does not say otherwise by
+    /// another such number or by a list.
+    pub(super) fn all_but_every(
         &self,
+        key: &str,
         default: usize,
         n_layers: usize,
-    ) -> Result<Vec<bool>, EngineError> {
-        let key = "attention.sliding_window_pattern";
+    ) -> Result<Vec<bool>, ArchError> {
         self.asked.borrow_mut().insert(key.to_string());
         let list = match self.metadata.get(&self.full(key)) {
             None => None,
@@ -164,7 +170,7 @@ impl<'a> Keys<'a> {
 
     /// Elements of a head where the heads share out the stream evenly and the file does not say
     /// otherwise.
-    pub(crate) fn whole_heads(&self, n_embd: usize, n_heads: usize) -> Result<usize, EngineError> {
+    pub(super) fn whole_heads(&self, n_embd: usize, n_heads: usize) -> Result<usize, ArchError> {
         if !n_embd.is_multiple_of(n_heads) {
             return Err(self.invalid(
                 "attention.head_count",
@@ -177,7 +183,7 @@ impl<'a> Keys<'a> {
 
     /// Elements of a head, `default` where the file does not say; keys and values must have the
     /// same.
-    pub(crate) fn head_dim(&self, default: usize) -> Result<usize, EngineError> {
+    pub(super) fn head_dim(&self, default: usize) -> Result<usize, ArchError> {
         let key = self.opt_size("attention.key_length")?.unwrap_or(default);
         match self.opt_size("attention.value_length")? {
             Some(value) if value != key => {
@@ -190,7 +196,7 @@ impl<'a> Keys<'a> {
     /// Which GELU a feed-forward block without a gate has: `default` where the file does not say,
     /// as GGUF files of these architectures do not. The key and its values are those of Hugging
     /// Face's configurations, whose reader sets it.
-    pub(crate) fn gelu(&self, default: Ffn) -> Result<Ffn, EngineError> {
+    pub(super) fn gelu(&self, default: Ffn) -> Result<Ffn, ArchError> {
         let key = "hidden_activation";
         match self.opt_string(key)? {
             None => Ok(default),
@@ -204,13 +210,13 @@ impl<'a> Keys<'a> {
 
     /// The divisor of positions: 1 without scaling; only linear scaling is known, which is meant
     /// where no type is named.
-    pub(crate) fn rope_factor(&self) -> Result<f32, EngineError> {
+    pub(super) fn rope_factor(&self) -> Result<f32, ArchError> {
         let said = self.opt_nonzero("rope.scaling.factor")?;
         let old = self.opt_nonzero("rope.scale_linear")?;
         match self.opt_string("rope.scaling.type")? {
             None | Some("linear") => Ok(said.or(old).unwrap_or(1.0)),
             Some("none") => Ok(1.0),
-            Some(other) => Err(EngineError::Unsupported {
+            Some(other) => Err(ArchError::Unsupported {
                 file: self.metadata.file().display().to_string(),
                 what: format!(
                     "{}: {other} is not supported (supported: none, linear)",
@@ -221,7 +227,7 @@ impl<'a> Keys<'a> {
     }
 
     /// That every key of the architecture was read, or changes nothing.
-    pub(crate) fn expect_all_read(&self) -> Result<(), EngineError> {
+    pub(super) fn expect_all_read(&self) -> Result<(), ArchError> {
         let asked = self.asked.borrow();
         for (full, value) in self.metadata.iter() {
             let Some(key) = full.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('.'))
@@ -248,9 +254,48 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
-    pub(crate) fn invalid(&self, key: &str, expected: &str, found: impl ToString) -> EngineError {
+    pub(super) fn invalid(&self, key: &str, expected: &str, found: impl ToString) -> ArchError {
         ModelFileError::invalid(self.metadata.file(), self.full(key), expected, found.to_string())
             .into()
+    }
+}
+
+/// Writes the keys of one architecture.
+pub(crate) struct NewKeys<'a> {
+    pub metadata: &'a mut Metadata,
+    pub architecture: &'static str,
+}
+
+impl NewKeys<'_> {
+    pub(crate) fn set(&mut self, key: &str, value: Value) {
+        self.metadata.set(format!("{}.{key}", self.architecture), value);
+    }
+
+    pub(crate) fn size(&mut self, key: &str, value: u32) {
+        self.set(key, Value::U32(value));
+    }
+
+    pub(crate) fn float(&mut self, key: &str, value: f32) {
+        self.set(key, Value::F32(value));
+    }
+
+    /// What a model whose configuration is [`super::ModelConfig::plain`] says besides its sizes.
+    pub(super) fn plain(shape: &Shape, keys: &mut NewKeys<'_>) {
+        keys.heads(shape);
+        keys.norms_and_rotation(shape);
+    }
+
+    /// The size of a head, rotated whole.
+    pub(super) fn heads(&mut self, shape: &Shape) {
+        self.size("attention.key_length", shape.head_dim());
+        self.size("attention.value_length", shape.head_dim());
+        self.size("rope.dimension_count", shape.head_dim());
+    }
+
+    /// RMS norms, and the base of the rotation.
+    pub(super) fn norms_and_rotation(&mut self, shape: &Shape) {
+        self.float("attention.layer_norm_rms_epsilon", 1e-5);
+        self.float("rope.freq_base", shape.rope_theta);
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a model is, as features: everything that the decoder asks about a model is a field here.
+//!
+//! An architecture says what sets it apart: the rest is [`ModelConfig::plain`].
 
-use pacemark_kernels::{KV_BLOCK, KvTypes};
+use super::ArchError;
+use super::keys::Keys;
 
 /// A model's dimensions and features. Shapes are `[slow, fast]`, as in the rest of the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +42,8 @@ pub struct ModelConfig {
     /// A learned vector for each of `n_ctx_train` positions is added to the embedding (gpt2); there
     /// are no others.
     pub learned_positions: bool,
-    /// RMS norm of every query and key head before RoPE (gemma3, qwen3).
-    pub qk_norm: bool,
+    /// RMS norms of queries and keys before RoPE.
+    pub qk_norm: QkNorm,
     /// The feed-forward block.
     pub ffn: Ffn,
     /// How the file pairs the elements that RoPE rotates; the loader reorders rows so that the
@@ -67,12 +70,25 @@ pub struct LayerKind {
     pub rope_theta: f32,
     /// Divides positions (linear scaling).
     pub rope_factor: f32,
+    /// Whether positions are rotated in at all.
+    pub rotates: bool,
 }
 
 impl LayerKind {
+    /// A layer that sees everything, and rotates as the keys say.
+    pub(super) fn plain(keys: &Keys<'_>) -> Result<LayerKind, ArchError> {
+        Ok(LayerKind {
+            window: None,
+            rope_theta: keys.opt_f32("rope.freq_base")?.unwrap_or(10_000.0),
+            rope_factor: keys.rope_factor()?,
+            rotates: true,
+        })
+    }
+
     /// Whether positions are rotated in by the same angles.
-    pub(crate) fn rotates_like(&self, other: &LayerKind) -> bool {
-        (self.rope_theta, self.rope_factor) == (other.rope_theta, other.rope_factor)
+    pub fn rotates_like(&self, other: &LayerKind) -> bool {
+        let of = |layer: &LayerKind| (layer.rotates, layer.rope_theta, layer.rope_factor);
+        of(self) == of(other)
     }
 }
 
@@ -92,6 +108,19 @@ pub enum NormPlacement {
     Pre,
     /// Before and after each (gemma2, gemma3).
     Sandwich,
+    /// After each only.
+    Post,
+}
+
+/// What of queries and keys a norm takes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QkNorm {
+    /// There is none.
+    None,
+    /// Each head (gemma3, qwen3).
+    Head,
+    /// All heads of a token.
+    Whole,
 }
 
 /// The feed-forward block: how `up` and, where there is one, `gate` become what `down` multiplies.
@@ -124,10 +153,55 @@ pub enum RopeStyle {
 }
 
 impl ModelConfig {
-    /// KV bytes of one token over all layers.
-    pub fn kv_bytes_per_token(&self, types: KvTypes) -> u64 {
-        let head =
-            [types.k(), types.v()].map(|kv_type| kv_type.page_bytes(self.head_dim) / KV_BLOCK);
-        (self.layers.len() * self.n_kv_heads * (head[0] + head[1])) as u64
+    /// What most models since llama are: RMS norms before each block, attention over everything in
+    /// grouped heads that are rotated whole, a block gated by SiLU, no biases.
+    pub(super) fn plain(keys: &Keys<'_>) -> Result<ModelConfig, ArchError> {
+        let n_embd = keys.size("embedding_length")?;
+        let n_heads = keys.size("attention.head_count")?;
+        let head_dim = keys.head_dim(n_embd / n_heads)?;
+        let layer = LayerKind::plain(keys)?;
+        let sized = ModelConfig::sized(keys, head_dim)?;
+        Ok(ModelConfig {
+            norm_eps: keys.f32("attention.layer_norm_rms_epsilon")?,
+            rope_dim: keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim),
+            layers: vec![layer; n_layers(keys)?],
+            ..sized
+        })
     }
+
+    /// The sizes that every model has, and of everything else what is simplest: no layers yet.
+    pub(super) fn sized(keys: &Keys<'_>, head_dim: usize) -> Result<ModelConfig, ArchError> {
+        let n_heads = keys.size("attention.head_count")?;
+        Ok(ModelConfig {
+            architecture: keys.architecture(),
+            n_embd: keys.size("embedding_length")?,
+            n_ff: keys.size("feed_forward_length")?,
+            n_heads,
+            n_kv_heads: keys.opt_size("attention.head_count_kv")?.unwrap_or(n_heads),
+            head_dim,
+            n_vocab: 0,
+            n_ctx_train: keys.size("context_length")?,
+            norm: NormKind::Rms,
+            norm_eps: 0.0,
+            placement: NormPlacement::Pre,
+            parallel_residual: false,
+            fused_qkv: false,
+            qkv_bias: false,
+            output_bias: false,
+            learned_positions: false,
+            qk_norm: QkNorm::None,
+            ffn: Ffn::GatedSilu,
+            rope_style: RopeStyle::Half,
+            rope_dim: 0,
+            embed_scale: 1.0,
+            attn_scale: 1.0 / (head_dim as f32).sqrt(),
+            logit_softcap: None,
+            layers: Vec::new(),
+        })
+    }
+}
+
+/// The number of layers, cut to what may be allocated before it has been checked.
+pub(super) fn n_layers(keys: &Keys<'_>) -> Result<usize, ArchError> {
+    Ok(keys.size("block_count")?.min(1 << 16))
 }

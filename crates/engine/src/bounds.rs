@@ -1,61 +1,13 @@
-//! The architectures: each a file that reads its metadata to a [`ModelConfig`], and one line in
-//! [`ARCHS`].
-
-mod gemma3;
-mod gpt2;
-mod gptneox;
-mod keys;
-mod llama;
-mod qwen2;
-mod qwen3;
+//! The bounds within which the decoder can compute a configuration.
 
 use crate::{EngineError, ModelConfig, NormKind};
-use keys::Keys;
 use pacemark_kernels::MAX_HEAD_DIM;
-use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
-
-/// One architecture.
-pub struct Arch {
-    /// `general.architecture` of its files.
-    pub name: &'static str,
-    /// Reads its configuration; `n_vocab` is filled in by the caller.
-    pub(crate) config: fn(&Keys<'_>) -> Result<ModelConfig, EngineError>,
-}
-
-/// Every supported architecture.
-pub const ARCHS: &[Arch] =
-    &[llama::LLAMA, qwen2::QWEN2, qwen3::QWEN3, gemma3::GEMMA3, gpt2::GPT2, gptneox::GPTNEOX];
+use pacemark_modelfile::{Metadata, ModelFile, ModelFileError, arch};
 
 /// The configuration of an open model file, checked.
 pub fn config(file: &ModelFile) -> Result<ModelConfig, EngineError> {
-    let metadata = file.metadata();
-    let found = metadata.architecture()?;
-    let arch =
-        ARCHS.iter().find(|arch| arch.name == found).ok_or_else(|| EngineError::Architecture {
-            file: file.path().display().to_string(),
-            found: found.to_string(),
-            supported: ARCHS.iter().map(|arch| arch.name).collect::<Vec<_>>().join(", "),
-        })?;
-    let keys = Keys::new(metadata, arch.name);
-    let mut config = (arch.config)(&keys)?;
-    keys.expect_all_read()?;
-    let embedding = file.tensor("token_embd.weight").map(|t| t.dims.clone());
-    match embedding.as_deref() {
-        Some(&[n_embd, n_vocab]) if n_embd == config.n_embd as u64 => {
-            config.n_vocab = n_vocab as usize
-        }
-        found => {
-            let (name, expected) = ("token_embd.weight".to_string(), vec![config.n_embd as u64, 0]);
-            let file = file.path().display().to_string();
-            return Err(match found {
-                Some(found) => {
-                    EngineError::TensorShape { file, name, expected, found: found.to_vec() }
-                }
-                None => EngineError::MissingTensor { file, name, expected },
-            });
-        }
-    }
-    check(metadata, &config)?;
+    let config = arch::config(file)?;
+    check(file.metadata(), &config)?;
     Ok(config)
 }
 
@@ -131,7 +83,7 @@ fn check(metadata: &Metadata, c: &ModelConfig) -> Result<(), EngineError> {
             metadata,
             &format!("{arch}.rope.freq_base"),
             "positive numbers",
-            format!("{l:?}"),
+            format!("a base of {} and a factor of {}", l.rope_theta, l.rope_factor),
         )),
         None => Ok(()),
     }
