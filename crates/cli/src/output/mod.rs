@@ -23,7 +23,12 @@ const TEXT: &str = "text";
 
 /// The formats that a flag takes, and these besides.
 pub fn formats(others: &[&'static str]) -> PossibleValuesParser {
-    let ours = RENDERERS.iter().map(|renderer| {
+    formats_of(RENDERERS, others)
+}
+
+/// The formats of these renderers.
+pub fn formats_of(renderers: &[Renderer], others: &[&'static str]) -> PossibleValuesParser {
+    let ours = renderers.iter().map(|renderer| {
         let value = PossibleValue::new(renderer.name).help(renderer.help);
         if renderer.name == "table" { value.alias(TEXT) } else { value }
     });

@@ -54,7 +54,7 @@ llama-bench work as they are, its short options (-ngl, -fa, ...) too, where they
 what only a GPU can do.";
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = experiments::help_of_backends(EXAMPLES))]
 pub struct Args {
     /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]

@@ -14,10 +14,11 @@ mod show;
 mod trials;
 
 use crate::exit::Exit;
-use crate::output;
 use crate::until::Time as Duration;
+use crate::{experiments, output};
 use anyhow::Result;
 use options::{Ramp, Target};
+use pacemark_bench::Load;
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
 use pacemark_record::{Grades, Slo};
@@ -45,7 +46,7 @@ be met. Ctrl-C shows what was measured until then.";
 
 /// Sends requests to an OpenAI-compatible server and measures what comes back.
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Load))]
 pub struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
     /// whole endpoint's address
