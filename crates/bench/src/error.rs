@@ -40,6 +40,9 @@ pub enum BenchError {
         /// Its name.
         experiment: &'static str,
     },
+    /// The machine could not be asked.
+    #[error("{0}")]
+    Machine(String),
     /// The load could not be made.
     #[error("{0}")]
     Load(String),

@@ -1,12 +1,13 @@
 //! What an experiment is, and the table of all: each is one value that says what it measures, how,
 //! which figures it has and how they are shown. Commands, formats and records follow from it.
 
+use crate::doctor::Machine;
 use crate::load::Server;
 use crate::perplexity::Chunks;
 use crate::stages::{Climb, Ladder};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, load, perplexity,
-    stages, throughput, warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, load,
+    perplexity, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_record::{Comparison, Metric, Model, Run, Series, Trial, compare};
@@ -21,6 +22,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &perplexity::Perplexity,
     &stages::Stages,
     &load::Load,
+    &doctor::Doctor,
 ];
 
 /// A kind of measurement that Pacemark can make.
@@ -135,6 +137,8 @@ pub enum Case {
     Climb(Climb),
     /// A row of a load, by its number.
     Row(u64),
+    /// A machine with so many threads, or by itself.
+    Machine(Option<usize>),
 }
 
 /// What is measured.
@@ -147,6 +151,8 @@ pub enum Subject<'a> {
     Ladder(&'a mut dyn Ladder, &'a Model),
     /// A server.
     Server(&'a mut dyn Server),
+    /// The machine.
+    Machine(&'a mut dyn Machine),
 }
 
 /// A text and who scores it.

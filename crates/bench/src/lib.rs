@@ -7,6 +7,7 @@
 
 mod advice;
 mod batched;
+pub mod doctor;
 mod error;
 pub mod experiment;
 mod grid;
@@ -22,6 +23,7 @@ mod throughput;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
+pub use doctor::Doctor;
 pub use error::BenchError;
 pub use experiment::{Case, EXPERIMENTS, Experiment, How, Subject};
 pub use grid::{Axis, Grid, Params, Shapes, Test};

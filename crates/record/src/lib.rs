@@ -1,7 +1,7 @@
 //! What was measured: the schema of a run and the statistics over its raw samples.
 //!
 //! A [`Run`] is plain data that can be written as JSON and read again. Raw samples are kept and
-//! every statistic is computed from them anew, by the pure functions of [`stats`]; [`metric`] says
+//! every statistic is computed from them anew, by the pure functions of [`stats`]; [`Metric`] says
 //! which figures there are and over which samples. The only modules that look at the machine are
 //! [`mod@env`] and [`host`], which read `/proc` and `/sys`. How a run is made is left to `bench`, how
 //! it is shown to `report`.

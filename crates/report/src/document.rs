@@ -89,6 +89,9 @@ pub struct Column {
     pub width: isize,
     /// What becomes of it where a table is wider than the terminal.
     pub rank: Rank,
+    /// It says nothing without the column before it, and stands with it: the upper end of an
+    /// interval.
+    pub joined: bool,
     /// Characters of its longest text, where that is known before the rows are.
     pub longest: usize,
 }
@@ -174,6 +177,7 @@ impl Column {
             title: title.into(),
             width,
             rank: Rank::Other,
+            joined: false,
             longest: 0,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`Document`] holds facts, tables, charts and notes. [`layout`] makes the tables of trials:
 //! llama-bench's fields under their own names and in their order, or those of other tools, then the
-//! figures of the experiment. Each output format is one file in [`render`] and one row in
+//! figures of the experiment. Each output format is one file in [`mod@render`] and one row in
 //! [`RENDERERS`]; each renders every document. Measuring is left to `bench` and `load`, statistics
 //! to `record`.
 

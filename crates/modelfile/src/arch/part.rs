@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a tensor is for. The discriminant indexes [`PARTS`].
+/// What a tensor is for. The discriminant indexes `PARTS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// A row for each token.

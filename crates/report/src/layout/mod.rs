@@ -21,7 +21,7 @@ pub use compared::comparisons;
 use jiff::Timestamp;
 pub use llama_bench::LLAMA_BENCH;
 pub use load::{LOAD, load_name};
-use pacemark_record::{Comparison, Env, Metric, MetricColumn, Trial, Unit, figures};
+use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Trial, Unit, figures};
 pub use plain::PLAIN;
 pub use stages::stages;
 
@@ -197,6 +197,7 @@ fn of_metric(metric: &Metric) -> Vec<(Column, MetricColumn)> {
             Some(title) => Column::new(column.name.clone(), kind, title.clone(), 10),
             None => Column::for_programs(column.name.clone(), kind),
         };
+        let shown = Column { joined: column.part == Part::High, ..shown };
         (shown, column)
     };
     metric.columns().into_iter().map(column).collect()

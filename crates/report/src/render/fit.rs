@@ -35,22 +35,29 @@ pub(super) fn parts(table: &Table, rows: &[Row], width: usize) -> Vec<Part> {
         let content = if column.width > 0 { content + 1 } else { content };
         column.title.trim_end().chars().count().max(content)
     };
-    let rank = |i: usize| table.columns[i].rank;
-    let keys: Vec<usize> = people.iter().copied().filter(|&i| rank(i) == Rank::Key).collect();
-    let mut left: Vec<usize> = people.iter().copied().filter(|&i| rank(i) == Rank::Main).collect();
-    left.extend(people.iter().copied().filter(|&i| rank(i) == Rank::Other));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for i in people {
+        match groups.last_mut().filter(|_| table.columns[i].joined) {
+            Some(group) => group.push(i),
+            None => groups.push(vec![i]),
+        }
+    }
+    let rank = |group: &[usize]| table.columns[group[0]].rank;
+    let of = |wanted: Rank| groups.iter().filter(move |group| rank(group) == wanted);
+    let keys: Vec<usize> = of(Rank::Key).flatten().copied().collect();
+    let mut left: Vec<&Vec<usize>> = of(Rank::Main).chain(of(Rank::Other)).collect();
     let mut parts = Vec::new();
     while !left.is_empty() || parts.is_empty() {
         let mut taken = keys.clone();
         let mut rest = Vec::new();
-        for i in left {
-            let with = line_width(taken.iter().chain([&i]).map(|&i| natural(i)));
+        for group in left {
+            let with = line_width(taken.iter().chain(group).map(|&i| natural(i)));
             // What follows one that found no room waits too, but for what matters most.
-            let in_turn = rest.is_empty() || rank(i) == Rank::Main;
+            let in_turn = rest.is_empty() || rank(group) == Rank::Main;
             if taken.len() == keys.len() || (with <= width && in_turn) {
-                taken.push(i);
+                taken.extend(group);
             } else {
-                rest.push(i);
+                rest.push(group);
             }
         }
         left = rest;
@@ -87,6 +94,12 @@ mod tests {
         assert_eq!(at(28), [vec![0, 1, 2], vec![0, 3]]);
         assert_eq!(at(15), [vec![0, 2], vec![0, 1], vec![0, 3]], "what matters most stands first");
         assert_eq!(at(1), at(15), "no part is without a value");
+        let mut joined = table.clone();
+        joined.columns[3].joined = true;
+        joined.columns[2].rank = Rank::Other;
+        let parts = parts(&joined, std::slice::from_ref(&row), 22);
+        let parts: Vec<_> = parts.into_iter().map(|part| part.columns).collect();
+        assert_eq!(parts, [vec![0, 1], vec![0, 2, 3]], "ends of an interval stand together");
         assert_eq!(width(&table), 4 * 23 + 1);
     }
 }

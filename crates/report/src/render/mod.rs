@@ -64,11 +64,14 @@ pub fn render(document: &Document, renderer: &Renderer, page: &Page) -> String {
     text + &render.end(document)
 }
 
+/// Names of facts take so many columns at least.
+const NAMES: usize = 13;
+
 /// The title and the facts, for people.
 fn head(document: &Document) -> String {
     let title = document.title.iter().map(|title| format!("{title}\n\n"));
     let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
-    let width = told().map(|(title, _)| title.chars().count()).max().unwrap_or(0);
+    let width = told().map(|(title, _)| title.chars().count()).max().unwrap_or(0).max(NAMES);
     let facts = told().map(|(title, text)| match title.as_str() {
         "" => format!("{text}\n"),
         title => format!("{title:width$} {text}\n"),
