@@ -43,6 +43,28 @@ pub struct BatchItem<'a> {
 }
 
 /// A model with its KV cache and the buffers of a forward pass.
+///
+/// ```
+/// use pacemark_engine::{
+///     BatchItem, Decoder, DecoderOptions, LoadOptions, LogitRows, Model, SequenceKv,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tiny = r#"synth:{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 1,
+///     "n_heads": 2, "n_vocab": 300}:Q8_0"#;
+/// let options = LoadOptions { n_threads: 1, n_ctx: 32, ..LoadOptions::default() };
+/// let model = Model::load(tiny, options, &mut |_, _| {})?;
+/// let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 32, ..Default::default() });
+/// let mut kv = SequenceKv::default();
+/// // A prompt, then the most likely token after it.
+/// for tokens in [&[1, 2, 3][..], &[4]] {
+///     let item = BatchItem { kv: &mut kv, tokens, logits: LogitRows::Last };
+///     let logits = decoder.forward(&mut [item])?;
+///     assert_eq!(logits.len(), 300);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Decoder {
     model: Model,
     kv: KvCache,

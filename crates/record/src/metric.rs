@@ -50,6 +50,27 @@ pub enum Statistic {
 use Statistic::{Drift, Least, Mean, Most, Only, Outliers, Quantile, Stability, StandardDeviation};
 
 /// One figure of a trial: a statistic of a series, and the columns it stands in.
+///
+/// ```
+/// use pacemark_record::{Better, Metric, Sample, Series, Statistic, Trial, Unit};
+///
+/// const TIME: Series = Series {
+///     name: "time_ms",
+///     title: "time",
+///     unit: Unit::Milliseconds,
+///     better: Better::Lower,
+///     help: "time of a repetition",
+///     of: |trial| trial.samples().iter().map(|s| s.elapsed_ns as f64 / 1e6).collect(),
+/// };
+/// const MEDIAN: Metric = Metric::new(&TIME, Statistic::Quantile(0.5)).shown();
+///
+/// let sample = |ms: u64| Sample { elapsed_ns: ms * 1_000_000, ..Sample::default() };
+/// let samples: Vec<Sample> = [5, 3, 4, 8, 6, 4].map(sample).into();
+/// let trial = Trial { measured: samples.into(), ..Trial::default() };
+/// assert_eq!(MEDIAN.name(), "time_ms_p50");
+/// assert_eq!(MEDIAN.of(&trial).value, Some(4.5));
+/// assert_eq!(MEDIAN.of(&trial).interval.map(|i| (i.low, i.high)), Some((3.0, 8.0)));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Metric {
     /// What it is made of.

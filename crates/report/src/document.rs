@@ -7,6 +7,24 @@ use crate::Cell;
 use serde_json::Value;
 
 /// All that there is to show of one run.
+///
+/// ```
+/// use pacemark_report::{Cell, Column, Document, Kind, Page, Table, render};
+///
+/// let table = Table {
+///     name: "models".into(),
+///     columns: vec![
+///         Column::new("model", Kind::Text, "model", -8),
+///         Column::new("n_layers", Kind::Int, "layers", 6),
+///     ],
+///     rows: vec![vec![Cell::from("tiny"), Cell::Int(6)].into()],
+///     ..Table::default()
+/// };
+/// let document = Document { tables: vec![table], ..Document::default() };
+/// let shown = |name| render(&document, render::find(name).unwrap(), &Page::default());
+/// assert_eq!(shown("csv"), "model,n_layers\n\"tiny\",\"6\"\n");
+/// assert!(shown("md").ends_with("| tiny     |      6 |\n"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Document {
     /// One line above everything, for people.

@@ -115,6 +115,8 @@ struct Seen {
     bodies: Mutex<Vec<Value>>,
     asked: AtomicUsize,
     connections: AtomicUsize,
+    /// Answers until it dies.
+    lasts: AtomicUsize,
     over: AtomicBool,
 }
 
@@ -128,9 +130,18 @@ impl Server {
     /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` always well: a token a
     /// word, and one more where there are over 300, of which nobody can know by looking at words.
     pub fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
+        Server::until(usize::MAX, script)
+    }
+
+    /// One that dies after so many answers: nobody listens any more.
+    pub fn until(
+        n_answers: usize,
+        script: impl Fn(usize) -> Answer + Send + Sync + 'static,
+    ) -> Server {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (seen, script): (Arc<Seen>, Arc<Script>) = (Arc::default(), Arc::new(script));
+        seen.lasts.store(n_answers, SeqCst);
         let of_thread = seen.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -177,6 +188,10 @@ fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
     let mut writer = stream;
     loop {
         let (path, body) = request(&mut reader)?;
+        if seen.asked.load(SeqCst) >= seen.lasts.load(SeqCst) {
+            seen.over.store(true, SeqCst);
+            return None;
+        }
         if path.ends_with("/v1/models") {
             send(&mut writer, &Answer::status(200, r#"{"data":[{"id":"scripted"}]}"#))?;
             continue;

@@ -5,6 +5,7 @@ use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use nix::pty::{Winsize, openpty};
 use pacemark_record::Run;
 use pacemark_testmodel::TestModel;
+use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -101,6 +102,29 @@ fn the_live_line_is_one_line_and_leaves_nothing_behind() {
         table.starts_with("1 stream, scripted, 128 → 64 tokens") && !table.contains('\x1b'),
         "{table}"
     );
+}
+
+#[test]
+fn a_server_that_dies_costs_its_level_and_no_other() {
+    // Six answers of the first level and two of the second; the third finds nobody.
+    let server = Server::until(8, |_| good());
+    let path = file("died.json");
+    let output = pacemark()
+        .args(["--url", &server.url(), "-c", "1,2,3", "-n", "6", "--warmup", "0", "-o", "json"])
+        .arg("--save")
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot make prompts"), "{said}");
+    let rows: Value = serde_json::from_slice(&output.stdout).expect("the array is closed");
+    let streams = |row: &Value| (row["concurrency"].as_u64(), row["failed"].as_u64());
+    let rows: Vec<_> = rows.as_array().unwrap().iter().map(streams).collect();
+    assert_eq!(rows, [(Some(1), Some(0)), (Some(2), Some(4))], "{said}");
+    let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(run.trials.len(), 2);
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]
@@ -246,7 +270,7 @@ fn a_server_of_its_own_with_a_real_model() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&rows[1]["requests"], &rows[1]["failed"], &rows[1]["model"]),
         (&6.into(), &0.into(), &"tiny".into())
