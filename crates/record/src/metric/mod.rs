@@ -4,8 +4,13 @@
 //! series, with the name of its column. Its [`Figure`] holds the value and the interval it lies in.
 //! The tables of metrics live with the experiments they describe.
 
+mod statistic;
+mod unit;
+
 use crate::Trial;
 use crate::stats::{self, CONFIDENCE, Interval};
+pub use statistic::Statistic;
+pub use unit::{Better, Unit};
 
 /// Values of one kind that a trial has: one for each repetition, request or gap, or just one.
 #[derive(Clone, Copy)]
@@ -22,29 +27,6 @@ pub struct Series {
     pub help: &'static str,
     /// The values in their order; empty where the trial has none.
     pub of: fn(&Trial) -> Vec<f64>,
-}
-
-/// What is made of a series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Statistic {
-    /// The one value of a series that has one.
-    Only,
-    /// The arithmetic mean; its interval by [`stats::BOOTSTRAP`].
-    Mean,
-    /// The sample standard deviation.
-    StandardDeviation,
-    /// A quantile, absent where the sample does not bound its interval.
-    Quantile(f64),
-    /// The least value.
-    Least,
-    /// The greatest value.
-    Most,
-    /// 1 − standard deviation / mean (metrics.md, rule 10).
-    Stability,
-    /// The last third of the values against the first, less 1.
-    Drift,
-    /// How many values lie far from the others ([`stats::OUTLIER_SCORE`]).
-    Outliers,
 }
 
 use Statistic::{Drift, Least, Mean, Most, Only, Outliers, Quantile, Stability, StandardDeviation};
@@ -321,73 +303,6 @@ impl Values {
         sorted.sort_by(f64::total_cmp);
         Values { in_order, sorted }
     }
-}
-
-impl Statistic {
-    /// What it adds to a series' name.
-    fn suffix(self) -> String {
-        match self {
-            Only => String::new(),
-            Mean => "_mean".to_owned(),
-            StandardDeviation => "_sd".to_owned(),
-            Quantile(p) => format!("_p{}", (p * 1e5).round() / 1e3),
-            Least => "_min".to_owned(),
-            Most => "_max".to_owned(),
-            Stability => "_stability".to_owned(),
-            Drift => "_drift".to_owned(),
-            Outliers => "_outliers".to_owned(),
-        }
-    }
-
-    /// What it adds to a series' line of help.
-    fn words(self) -> String {
-        match self {
-            Only => String::new(),
-            Mean => ": mean".to_owned(),
-            StandardDeviation => ": standard deviation of the sample".to_owned(),
-            Quantile(0.5) => ": median".to_owned(),
-            Quantile(p) => format!(": {}th percentile", (p * 1e5).round() / 1e3),
-            Least => ": least".to_owned(),
-            Most => ": most".to_owned(),
-            Stability => ": 1 − standard deviation / mean".to_owned(),
-            Drift => ": last third over the first, less 1".to_owned(),
-            Outliers => ": values far from the others".to_owned(),
-        }
-    }
-}
-
-/// Unit of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Tokens per second.
-    TokensPerSecond,
-    /// Requests per second.
-    RequestsPerSecond,
-    /// Milliseconds.
-    Milliseconds,
-    /// Microseconds.
-    Microseconds,
-    /// Seconds.
-    Seconds,
-    /// Bytes.
-    Bytes,
-    /// A ratio: 0.01 is one percent.
-    Ratio,
-    /// A whole number.
-    Count,
-    /// A number without a unit.
-    Number,
-}
-
-/// Direction of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Better {
-    /// More is better.
-    Higher,
-    /// Less is better.
-    Lower,
-    /// Neither: it describes the measurement.
-    Neither,
 }
 
 #[cfg(test)]

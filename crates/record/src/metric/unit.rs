@@ -1,0 +1,35 @@
+//! What the values of a series are measured in, and which way is better.
+
+/// Unit of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Tokens per second.
+    TokensPerSecond,
+    /// Requests per second.
+    RequestsPerSecond,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// A ratio: 0.01 is one percent.
+    Ratio,
+    /// A whole number.
+    Count,
+    /// A number without a unit.
+    Number,
+}
+
+/// Direction of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Neither: it describes the measurement.
+    Neither,
+}
