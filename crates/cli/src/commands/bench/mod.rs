@@ -16,7 +16,7 @@ mod synthetic;
 use crate::exit::{Exit, UsageError};
 use crate::until::UntilArgs;
 use crate::{experiments, hub, input, machine, output};
-use anyhow::Result;
+use anyhow::{Context, Result};
 pub use argv::long_options;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
@@ -209,11 +209,18 @@ impl Args {
     }
 
     /// What measures the tests: the one that was named, else what the flags are of.
-    fn experiment(&self) -> &'static dyn Experiment {
-        let named = self.experiment.as_deref();
-        let batched = if self.npl.is_empty() { Throughput.name() } else { Batched.name() };
-        let found = find(EXPERIMENTS, named.unwrap_or(batched));
-        found.unwrap_or(&Throughput)
+    fn experiment(&self) -> Result<&'static dyn Experiment> {
+        let are_batches = !self.npl.is_empty();
+        let name = match self.experiment.as_deref() {
+            None if are_batches => Batched.name(),
+            None => Throughput.name(),
+            Some(name) if are_batches == (name == Batched.name()) => name,
+            Some(name) => {
+                let why = "batches (-npl) are measured by batched, all else by the others";
+                return Err(UsageError(format!("--experiment {name}: {why}")).into());
+            }
+        };
+        find(EXPERIMENTS, name).context("clap checked the name")
     }
 
     fn plan(&self) -> Result<Plan> {
@@ -298,7 +305,7 @@ impl Args {
             ))
             .into());
         }
-        let experiment = self.experiment();
+        let experiment = self.experiment()?;
         let cases = experiment.cases(&Grid { axes, shapes }).into_iter();
         let tests =
             cases.filter_map(|case| if let Case::Test(test) = case { Some(test) } else { None });

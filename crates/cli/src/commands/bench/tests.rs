@@ -169,6 +169,11 @@ fn batches_are_in_llama_batched_benchs_order() {
     assert_eq!(names("-npl 3"), ["pp128+tg128 x3"]);
     let measures = |line| plan(line).unwrap().experiment.name();
     assert_eq!((measures("-npl 2"), measures("-p 2")), ("batched", "throughput"));
+    assert_eq!(measures("-npl 2 --experiment batched"), "batched");
+    for wrong in ["--experiment batched", "--experiment throughput -npl 2"] {
+        let why = plan(wrong).err().map(|why| why.to_string());
+        assert!(why.is_some_and(|why| why.contains("batches (-npl)")), "{wrong}");
+    }
     for (line, says) in [
         ("-npl 0", "-npl 0: at least 1"),
         ("-npl 257", "-npl 257: at most 256"),
