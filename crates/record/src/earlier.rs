@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// Brings a run of schema 1 to the present one. What is no run is left to the reader's errors.
 pub(crate) fn bring_up(run: &mut Value) {
+    // A list can stand for a struct of one field, so what said its schema may still be no object.
+    let Some(run) = run.as_object_mut() else { return };
+    run.insert("schema".to_owned(), json!(crate::SCHEMA));
     let trials = run.get_mut("trials").and_then(Value::as_array_mut);
     for trial in trials.into_iter().flatten().filter_map(Value::as_object_mut) {
         let kind = match trial.get("experiment").and_then(Value::as_str) {
@@ -23,7 +26,6 @@ pub(crate) fn bring_up(run: &mut Value) {
         };
         trial.insert("measured".to_owned(), kind.into());
     }
-    run["schema"] = json!(crate::SCHEMA);
 }
 
 /// Moves a stage's results out of its parameters.

@@ -342,7 +342,9 @@ mod tests {
         assert_eq!(Run::from_json(&text).unwrap(), run);
         let newer = text.replacen(&format!("\"schema\":{SCHEMA}"), "\"schema\":99", 1);
         assert!(matches!(Run::from_json(&newer), Err(RecordError::Newer { found: 99 })));
-        assert!(matches!(Run::from_json("[]"), Err(RecordError::Json(_))));
+        for no_run in ["[]", "[1]", "[2]", r#"{"schema":1}"#, r#"{"schema":1,"trials":[1,{}]}"#] {
+            assert!(matches!(Run::from_json(no_run), Err(RecordError::Json(_))), "{no_run}");
+        }
     }
 
     #[test]
