@@ -7,6 +7,7 @@
 //! it is shown to `report`.
 
 mod batch;
+mod bounds;
 mod comparison;
 mod earlier;
 pub mod env;

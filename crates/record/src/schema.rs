@@ -1,6 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
-use crate::{Measured, Operations, Request, Requests, Roof, Sample, Scores, earlier, stats};
+use crate::{
+    Measured, Operations, Request, Requests, Roof, Sample, Scores, bounds, earlier, stats,
+};
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,6 +30,15 @@ pub enum RecordError {
     /// Not a record, or a damaged one.
     #[error("not a record of Pacemark: {0}")]
     Json(String),
+    /// Numbers that no measurement has.
+    #[error(
+        "not a record of Pacemark: trials[{trial}]: expected times and counts that come to less \
+         than 2^62 together, found more"
+    )]
+    Absurd {
+        /// Number of the trial, from 0.
+        trial: usize,
+    },
     /// Written by a later version.
     #[error(
         "the record has schema {found}, this version reads up to {SCHEMA}: use a newer Pacemark"
@@ -52,12 +63,17 @@ impl Run {
         if head.schema > SCHEMA {
             return Err(RecordError::Newer { found: head.schema });
         }
-        if head.schema < SCHEMA {
+        let run: Run = if head.schema < SCHEMA {
             let mut run: Value = serde_json::from_str(text).map_err(wrong)?;
             earlier::bring_up(&mut run);
-            return serde_json::from_value(run).map_err(wrong);
+            serde_json::from_value(run).map_err(wrong)?
+        } else {
+            serde_json::from_str(text).map_err(wrong)?
+        };
+        match bounds::absurd(&run) {
+            Some(trial) => Err(RecordError::Absurd { trial }),
+            None => Ok(run),
         }
-        serde_json::from_str(text).map_err(wrong)
     }
 }
 
@@ -201,9 +217,10 @@ const UNSETTLED: f64 = 0.05;
 const STEAL: f64 = 0.02;
 
 impl Trial {
-    /// A whole-number parameter; 0 if there is none of that name.
+    /// A whole-number parameter; 0 if there is none of that name. Tokens are counted in 32 bits:
+    /// what a record says beyond that is cut.
     pub fn count(&self, name: &str) -> u64 {
-        self.params.get(name).and_then(Value::as_u64).unwrap_or(0)
+        self.params.get(name).and_then(Value::as_u64).unwrap_or(0).min(u32::MAX.into())
     }
 
     /// The repetitions of a test, or the rounds of a stage; none of what measures otherwise.
@@ -253,7 +270,7 @@ impl Trial {
 
     /// Tokens that one repetition computes: what a rate divides by time.
     pub fn tokens_per_repetition(&self) -> u64 {
-        self.n_parallel() * (self.count("n_prompt") + self.count("n_gen"))
+        self.n_parallel().saturating_mul(self.count("n_prompt") + self.count("n_gen"))
     }
 
     /// Tokens per second of each repetition.
@@ -342,6 +359,8 @@ mod tests {
         assert_eq!(Run::from_json(&text).unwrap(), run);
         let newer = text.replacen(&format!("\"schema\":{SCHEMA}"), "\"schema\":99", 1);
         assert!(matches!(Run::from_json(&newer), Err(RecordError::Newer { found: 99 })));
+        let absurd = text.replacen("\"elapsed_ns\":7", "\"elapsed_ns\":18446744073709551615", 1);
+        assert!(matches!(Run::from_json(&absurd), Err(RecordError::Absurd { trial: 0 })));
         for no_run in ["[]", "[1]", "[2]", r#"{"schema":1}"#, r#"{"schema":1,"trials":[1,{}]}"#] {
             assert!(matches!(Run::from_json(no_run), Err(RecordError::Json(_))), "{no_run}");
         }

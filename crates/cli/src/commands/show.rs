@@ -57,7 +57,7 @@ fn read(path: &Path) -> Result<Run> {
     let run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
     let Some(first) = run.trials.first() else { bail!("{shown}: there is no row in it") };
     if let Some(other) = run.trials.iter().find(|t| t.experiment != first.experiment) {
-        let (first, other) = (&first.experiment, &other.experiment);
+        let [first, other] = [first, other].map(|trial| pacemark_files::excerpt(&trial.experiment));
         bail!("{shown}: expected trials of one experiment, found {first} and {other}");
     }
     let known = EXPERIMENTS.iter().map(|experiment| experiment.name());

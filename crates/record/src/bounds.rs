@@ -1,0 +1,74 @@
+//! What no measurement has: a record is a file that anybody may have written, and sums of its
+//! numbers are to stay numbers.
+
+use crate::{Chunk, Measured, Request, Run, Sample, Trial};
+
+/// All times and counts of a trial together stay below this; no sum of some of them overflows then.
+/// As nanoseconds it is 146 years.
+const MOST: u64 = 1 << 62;
+
+/// Number of the first trial, from 0, whose numbers are absurd.
+pub(crate) fn absurd(run: &Run) -> Option<usize> {
+    run.trials.iter().position(|trial| total(trial) >= MOST)
+}
+
+fn total(trial: &Trial) -> u64 {
+    let Trial { model, warmup, measured, .. } = trial;
+    let windowed = model.kv_windowed.map_or([0, 0], |(bytes, window)| [bytes, window]);
+    let operations =
+        [model.layer_operations, model.output_operations].map(|of| sum([of.int8, of.bf16, of.f32]));
+    let rest = [
+        sum([model.bytes, model.n_params, model.bytes_per_token, model.kv_bytes_per_token]),
+        sum(windowed),
+        sum(operations),
+        sum(model.load_ns.iter().map(|(_, ns)| *ns)),
+        sum(warmup.elapsed_ns.iter().copied()),
+        sum([warmup.n_tokens, trial.peak_rss_bytes.unwrap_or(0), trial.repetitions as u64]),
+    ];
+    let measured = match measured {
+        Measured::Repetitions { samples } => sum(samples.iter().map(sample)),
+        Measured::Ladder { samples, calls, .. } => {
+            sum(samples.iter().map(sample).chain(calls.iter().copied()))
+        }
+        Measured::Requests(load) => {
+            let client = load.client.iter().flat_map(|client| client.lag_ns.iter().copied());
+            let requests = load.requests.iter().map(request);
+            sum(requests.chain(client).chain([load.cut_requests, load.unsent_requests]))
+        }
+        Measured::Scores(scores) => {
+            let chunks = scores.chunks.iter().map(chunk);
+            sum(chunks.chain([scores.n_ctx, scores.n_tokens, scores.n_chunks]))
+        }
+        Measured::Facts { .. } => 0,
+    };
+    sum(rest).saturating_add(measured)
+}
+
+fn sample(s: &Sample) -> u64 {
+    let all = [s.elapsed_ns, s.ttft_ns.unwrap_or(0), s.cached_tokens, s.early_tokens];
+    sum(all.into_iter().chain(s.gaps_ns.iter().copied()))
+}
+
+fn request(r: &Request) -> u64 {
+    let absent = [
+        r.resent_ns,
+        r.connected_ns,
+        r.head_ns,
+        r.prompt_tokens,
+        r.prompt_usage,
+        r.cached_tokens,
+        r.output_wanted,
+        r.output_usage,
+        r.output_tokenized,
+    ];
+    let known = [r.scheduled_ns, r.sent_ns, r.end_ns].into_iter();
+    sum(known.chain(absent.into_iter().flatten()).chain(r.chunks_ns.iter().copied()))
+}
+
+fn chunk(c: &Chunk) -> u64 {
+    sum([c.n_bytes, c.n_computed, c.elapsed_ns])
+}
+
+fn sum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+    numbers.into_iter().fold(0, u64::saturating_add)
+}
