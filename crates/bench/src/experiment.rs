@@ -95,9 +95,7 @@ pub trait Experiment: Sync {
     /// The first trial of each test against the others of it, which ran in turn with it: a list for
     /// each trial, empty for the first.
     fn comparisons(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
-        let of_one_test =
-            |a: &Trial, b: &Trial| a.model.backend != b.model.backend && a.params == b.params;
-        let groups = trials.chunk_by(of_one_test);
+        let groups = trials.chunk_by(|_, next| next.turn > 0);
         groups.flat_map(|group| self.against_first(group)).collect()
     }
 

@@ -106,6 +106,30 @@ fn the_table_is_followed_by_the_ratios() {
 }
 
 #[test]
+fn a_record_shows_again_what_was_shown_and_compares_within_it_only() {
+    let model = Model::new("record");
+    let path = model.0.with_extension("json");
+    let path = path.to_str().unwrap();
+    let line = "--backend native,native -p 8,9 -n 0 -r 5 --no-warmup --save ";
+    let text = model.text(&(line.to_owned() + path));
+    let show = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let output = command.arg("show").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let ratios = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains("native (1) / native (2)"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!((ratios(&show(&[path])), ratios(&text).len()), (ratios(&text), 4));
+    let both: Vec<Value> = serde_json::from_str(&show(&[path, path, "-o", "json"])).unwrap();
+    let compared: Vec<usize> =
+        both.iter().map(|row| row["comparisons"].as_array().unwrap().len()).collect();
+    assert_eq!(compared, [0, 2, 0, 2, 0, 2, 0, 2], "no row with one of another record");
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn batches_of_several_sequences() {
     let model = Model::new("batches");
     let text = model.text("-npp 8 -ntg 4 -npl 1,3 -r 1 --no-warmup");

@@ -167,6 +167,10 @@ pub struct Trial {
     pub warmup: Warmup,
     /// Repetitions that were asked for; fewer samples than that means it was cut short.
     pub repetitions: usize,
+    /// Its place among the trials of one test that were measured in turn: 0 for the first, which the
+    /// others are compared with.
+    #[serde(default)]
+    pub turn: u64,
     /// What was noticed while it was measured, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -48,7 +48,8 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
     make: impl Fn(&'a dyn Backend, u64, &'h AtomicBool) -> Result<R, BenchError>,
 ) -> Result<Vec<Trial>, CutShort> {
     how.observer.trial_started(&test.params);
-    let of = |backend: &&dyn Backend| Trial {
+    let of = |(turn, backend): (usize, &&dyn Backend)| Trial {
+        turn: turn as u64,
         experiment: experiment.to_owned(),
         params: test.params.clone(),
         started_unix_s: now_unix_s(),
@@ -57,7 +58,7 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
         measured: Measured::default(),
         ..Trial::default()
     };
-    let mut trials: Vec<Trial> = backends.iter().map(of).collect();
+    let mut trials: Vec<Trial> = backends.iter().enumerate().map(of).collect();
     let before = CpuTime::now();
     let made: Result<Vec<R>, _> =
         backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();

@@ -3,8 +3,8 @@
 use crate::exit::Exit;
 use crate::{input, output};
 use anyhow::{Context, Result, anyhow, bail};
-use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
+use pacemark_bench::{EXPERIMENTS, Experiment};
 use pacemark_record::{Run, Trial};
 use pacemark_report::layout::VARIABLE;
 use std::path::{Path, PathBuf};
@@ -32,23 +32,20 @@ pub struct Args {
 
 /// Runs `pacemark show`.
 pub fn run(args: Args) -> Result<Exit> {
-    let mut runs: Vec<Run> = Vec::new();
-    for path in &args.records {
-        let run = read(path)?;
-        // Rows of one experiment on one machine are one table.
-        match runs.last_mut().filter(|last| is_continued(last, &run)) {
-            Some(last) => last.trials.extend(run.trials),
-            None => runs.push(run),
-        }
-    }
-    for run in runs {
-        let name = run.trials.first().map_or("", |trial| &trial.experiment);
-        let experiment = find(EXPERIMENTS, name).context("a record that was read has one")?;
+    let runs: Vec<Run> = args.records.iter().map(|path| read(path)).collect::<Result<_>>()?;
+    // Rows of one experiment are one table.
+    for runs in runs.chunk_by(is_continued) {
+        let experiment = experiment(&runs[0]).context("a record that was read has one")?;
         let format = args.output.as_deref().unwrap_or(experiment.format());
-        let varied = varied(&run.trials);
-        output::show(experiment, run, &varied, format, Vec::new())?;
+        let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
+        output::show(experiment, runs, &varied(&trials), format, Vec::new())?;
     }
     Ok(Exit::Fine)
+}
+
+/// What measured a run.
+fn experiment(run: &Run) -> Option<&'static dyn Experiment> {
+    find(EXPERIMENTS, &run.trials.first()?.experiment)
 }
 
 /// The record in a file, of one experiment that this version knows.
@@ -69,22 +66,20 @@ fn read(path: &Path) -> Result<Run> {
     Ok(run)
 }
 
+/// The rows of both are of one table.
 fn is_continued(run: &Run, next: &Run) -> bool {
-    let experiment = |run: &Run| run.trials.first().map(|trial| trial.experiment.clone());
-    let machine = |run: &Run| (run.env.cpu_model.clone(), run.env.commit.clone());
-    let streams = experiment(run).and_then(|name| find(EXPERIMENTS, &name));
-    streams.is_some_and(|experiment| experiment.streams())
-        && experiment(run) == experiment(next)
-        && machine(run) == machine(next)
+    let both = experiment(run).zip(experiment(next));
+    both.is_some_and(|(a, b)| a.streams() && a.name() == b.name())
 }
 
 /// Parameters that are not the same in all trials.
-fn varied(trials: &[Trial]) -> Vec<&'static str> {
+fn varied(trials: &[&Trial]) -> Vec<&'static str> {
     let differ = |name: &&'static str| {
         trials.windows(2).any(|pair| pair[0].params.get(*name) != pair[1].params.get(*name))
     };
     let mut varied: Vec<&'static str> = VARIABLE.iter().copied().filter(differ).collect();
-    if trials.windows(2).any(|pair| pair[0].model.backend != pair[1].model.backend) {
+    let differ = trials.windows(2).any(|pair| pair[0].model.backend != pair[1].model.backend);
+    if differ || trials.iter().any(|trial| trial.turn > 0) {
         varied.push("backend");
     }
     varied

@@ -184,17 +184,28 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Shows a run that was measured before.
+/// Shows runs of one experiment that were measured before: the rows of all under one another, each
+/// with what is known of its own run.
 pub fn show(
     experiment: &dyn Experiment,
-    run: Run,
+    runs: &[Run],
     varied: &[&'static str],
     format: &str,
     further: Vec<String>,
 ) -> Result<()> {
     let Some(renderer) = renderer(format) else { return Ok(()) };
-    let mut document = experiment.document(&run, varied);
-    document.notes = experiment.notes(&run);
+    let mut document = Document::default();
+    for (i, run) in runs.iter().enumerate() {
+        let next = experiment.document(run, varied);
+        if i == 0 {
+            document = next;
+        } else {
+            for (table, more) in document.tables.iter_mut().zip(next.tables) {
+                table.rows.extend(more.rows);
+            }
+        }
+        document.notes.extend(experiment.notes(run));
+    }
     document.notes.extend(further);
     let stream = Stream::Stdout;
     stream.write(&render(&document, renderer, &stream.page()))?;

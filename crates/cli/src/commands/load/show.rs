@@ -27,6 +27,6 @@ pub fn show(args: &Args, path: &Path) -> Result<Exit> {
         }
     }
     let (exit, judged) = judge::judge(args, &run.trials);
-    output::show(&Load, run, &[], &args.output, judged)?;
+    output::show(&Load, &[run], &[], &args.output, judged)?;
     Ok(exit)
 }
