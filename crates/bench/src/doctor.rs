@@ -88,6 +88,10 @@ impl Experiment for Doctor {
         Ok(vec![trial])
     }
 
+    fn reads(&self, measured: &Measured) -> bool {
+        matches!(measured, Measured::Facts { .. })
+    }
+
     fn metrics(&self) -> &'static [Metric] {
         &[]
     }
@@ -100,7 +104,7 @@ impl Experiment for Doctor {
         false
     }
 
-    fn document(&self, run: &Run, _: &[&'static str]) -> Document {
+    fn document(&self, run: &Run, _: &[&str]) -> Document {
         let facts = facts(run).cloned().unwrap_or_default();
         let value = |name: &str| facts.get(name).cloned().unwrap_or_default();
         let mut all: Vec<Fact> = FACTS.iter().map(|name| Fact::value(name, value(name))).collect();

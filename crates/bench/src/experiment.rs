@@ -10,7 +10,7 @@ use crate::{
     perplexity, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
-use pacemark_record::{Comparison, Metric, Model, Run, Series, Trial, compare};
+use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
 use pacemark_report::{Document, Form, Layout, Row, TrialRow};
 use std::sync::atomic::AtomicBool;
@@ -46,7 +46,7 @@ pub trait Experiment: Sync {
     ) -> Result<Vec<Trial>, CutShort>;
 
     /// What its rows show.
-    fn layout<'a>(&self, varied: &'a [&'static str]) -> Layout<'a> {
+    fn layout<'a>(&self, varied: &'a [&'a str]) -> Layout<'a> {
         Layout { form: self.form(), metrics: self.metrics(), varied }
     }
 
@@ -63,6 +63,11 @@ pub trait Experiment: Sync {
         &PLAIN
     }
 
+    /// Whether its trials measure this kind of thing.
+    fn reads(&self, measured: &Measured) -> bool {
+        matches!(measured, Measured::Repetitions { .. })
+    }
+
     /// The format in which people are shown it unless they ask for another.
     fn format(&self) -> &'static str {
         "md"
@@ -75,11 +80,17 @@ pub trait Experiment: Sync {
 
     /// What a reader of a run should know besides its figures, a sentence each.
     fn notes(&self, run: &Run) -> Vec<String> {
-        warnings(&run.env, &run.trials).iter().map(Warning::to_string).collect()
+        let mut notes: Vec<String> =
+            warnings(&run.env, &run.trials).iter().map(Warning::to_string).collect();
+        for trial in &run.trials {
+            let name = trial.test_name();
+            notes.extend(trial.notes.iter().map(|note| format!("{name}: {note}")));
+        }
+        notes
     }
 
     /// A run as it is shown, without its notes. Parameters that were `varied` have columns.
-    fn document(&self, run: &Run, varied: &[&'static str]) -> Document {
+    fn document(&self, run: &Run, varied: &[&str]) -> Document {
         let layout = self.layout(varied);
         let compared = self.comparisons(&run.trials);
         let rows = run.trials.iter().zip(&compared).map(|(trial, comparisons)| {

@@ -5,7 +5,7 @@ use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::CutShort;
 use crate::{BenchError, Experiment, Grid};
 use pacemark_load::{METRICS, warnings};
-use pacemark_record::{LOAD_EXPERIMENT, Metric, Run, Trial};
+use pacemark_record::{LOAD_EXPERIMENT, Measured, Metric, Run, Trial};
 use pacemark_report::Form;
 use pacemark_report::layout::{self, load_name};
 
@@ -50,6 +50,10 @@ impl Experiment for Load {
 
     fn format(&self) -> &'static str {
         "table"
+    }
+
+    fn reads(&self, measured: &Measured) -> bool {
+        matches!(measured, Measured::Requests(_))
     }
 
     fn metrics(&self) -> &'static [Metric] {

@@ -71,11 +71,25 @@ impl Experiment for Stages {
         &[]
     }
 
+    fn reads(&self, measured: &Measured) -> bool {
+        matches!(measured, Measured::Ladder { .. })
+    }
+
+    /// Of its stages each has a name of its own; advice on repetitions is not for rounds.
+    fn notes(&self, run: &Run) -> Vec<String> {
+        let mut notes = Vec::new();
+        for trial in &run.trials {
+            let stage = trial.stage().map_or(0, |(stage, _)| stage);
+            notes.extend(trial.notes.iter().map(|note| format!("stage {stage}: {note}")));
+        }
+        notes
+    }
+
     fn streams(&self) -> bool {
         false
     }
 
-    fn document(&self, run: &Run, _: &[&'static str]) -> Document {
+    fn document(&self, run: &Run, _: &[&str]) -> Document {
         let target = target(run);
         table(run, &stage_figures(&run.trials, target), target)
     }
@@ -170,7 +184,10 @@ impl Climb {
             }
             let rates: Vec<Vec<f64>> = trials.iter().map(Trial::generated_rates_ts).collect();
             if counted && how.repetitions.are_enough(&rates, began.elapsed()) {
-                trials.iter_mut().for_each(|trial| trial.repetitions = trial.samples().len());
+                for (trial, rates) in trials.iter_mut().zip(&rates) {
+                    trial.repetitions = trial.samples().len();
+                    trial.notes.extend(how.repetitions.missed(rates));
+                }
                 break;
             }
             let mut order: Vec<usize> = (0..trials.len()).collect();

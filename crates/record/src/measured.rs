@@ -54,6 +54,17 @@ impl From<Vec<Request>> for Measured {
 }
 
 impl Measured {
+    /// Its name in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Measured::Repetitions { .. } => "repetitions",
+            Measured::Requests(_) => "requests",
+            Measured::Scores(_) => "scores",
+            Measured::Ladder { .. } => "ladder",
+            Measured::Facts { .. } => "facts",
+        }
+    }
+
     /// Nothing was measured.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -20,6 +20,9 @@ pub struct Run {
     pub command: Vec<String>,
     /// The machine and the build.
     pub env: Env,
+    /// Names of the parameters that were swept or are not at their defaults: what tells rows apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub varied: Vec<String>,
     /// In the order in which they ran.
     pub trials: Vec<Trial>,
 }
@@ -357,6 +360,7 @@ mod tests {
             schema: SCHEMA,
             command: vec!["bench".into()],
             env: Env::default(),
+            varied: Vec::new(),
             trials: vec![trial],
         };
         let text = serde_json::to_string(&run).unwrap();

@@ -35,6 +35,7 @@ impl Cell {
             }
             Cell::Bool(yes) => u8::from(*yes).to_string(),
             Cell::Int(n) => n.to_string(),
+            Cell::Float(x) if !x.is_finite() => String::new(),
             Cell::Float(x) => format!("{x:.6}"),
             Cell::Figure(..) => self.number().plain(),
             Cell::Told(value, _) => value.to_string(),
@@ -58,6 +59,7 @@ impl Cell {
     pub fn text(&self) -> String {
         match self {
             Cell::Figure(None, _) => "-".to_owned(),
+            Cell::Figure(Some(value), _) if !value.is_finite() => "-".to_owned(),
             Cell::Figure(Some(value), unit) => in_unit(*value, *unit),
             Cell::Told(_, text) => text.clone(),
             _ => self.plain(),
@@ -135,7 +137,8 @@ mod tests {
             (Cell::Bool(true), "1", "true", "1"),
             (Cell::Int(-1), "-1", "-1", "-1"),
             (Cell::Float(0.5), "0.500000", "0.500000", "0.500000"),
-            (Cell::Float(f64::NAN), "NaN", "null", "NaN"),
+            (Cell::Float(f64::NAN), "", "null", ""),
+            (Cell::Figure(Some(f64::INFINITY), Unit::Number), "", "null", "-"),
             (Cell::Json("[1]".into()), "[1]", "[1]", "[1]"),
             (Cell::Figure(None, Unit::Ratio), "", "null", "-"),
             (Cell::Figure(Some(0.5), Unit::Ratio), "0.500000", "0.500000", "50.0 %"),

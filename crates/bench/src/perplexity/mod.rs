@@ -8,7 +8,7 @@
 
 use crate::experiment::{Case, How, Subject, Text, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid, describe};
+use crate::{BenchError, Experiment, Grid, Warning, describe, warnings};
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
@@ -60,7 +60,7 @@ impl Experiment for Perplexity {
         let before = CpuTime::now();
         let mut scores = Scores::default();
         let result = score(chunks, text, how, &mut scores);
-        let trial = Trial {
+        let mut trial = Trial {
             experiment: self.name().to_owned(),
             started_unix_s,
             model: describe(&text.backend.info()),
@@ -74,7 +74,10 @@ impl Experiment for Perplexity {
             ..Trial::default()
         };
         match result {
-            Ok(()) => Ok(vec![trial]),
+            Ok(note) => {
+                trial.notes.extend(note);
+                Ok(vec![trial])
+            }
             Err(error) if trial.measured.is_empty() => Err(CutShort { partial: Vec::new(), error }),
             Err(error) => Err(CutShort { partial: vec![trial], error }),
         }
@@ -88,25 +91,36 @@ impl Experiment for Perplexity {
         METRICS
     }
 
+    fn reads(&self, measured: &Measured) -> bool {
+        matches!(measured, Measured::Scores(_))
+    }
+
     fn streams(&self) -> bool {
         false
     }
 
+    /// Of the machine, and of how it ended.
+    fn notes(&self, run: &Run) -> Vec<String> {
+        let machine = warnings(&run.env, &[]);
+        let said = run.trials.iter().flat_map(|trial| trial.notes.iter().cloned());
+        machine.iter().map(Warning::to_string).chain(said).collect()
+    }
+
     /// For people as llama.cpp prints it, then more; one object for programs.
-    fn document(&self, run: &Run, _: &[&'static str]) -> Document {
+    fn document(&self, run: &Run, _: &[&str]) -> Document {
         let scored = run.trials.iter().filter_map(|trial| Some((trial, trial.scores()?)));
         let facts = scored.flat_map(|(trial, scores)| facts(run, trial, scores));
         Document { facts: facts.collect(), ..Document::default() }
     }
 }
 
-/// Scores chunk after chunk.
+/// Scores chunk after chunk; tells what is to be said of how it ended.
 fn score(
     Chunks { n_ctx, max_chunks, .. }: &Chunks,
     text: &Text<'_>,
     how: &mut How<'_>,
     scores: &mut Scores,
-) -> Result<(), BenchError> {
+) -> Result<Option<String>, BenchError> {
     let (n_ctx, first) = (*n_ctx, *n_ctx / 2);
     if n_ctx < 4 || n_ctx % 2 == 1 {
         return Err(BenchError::ChunkLength(n_ctx));
@@ -142,10 +156,10 @@ fn score(
         let width = width.map(|(interval, ppl)| (interval.high - interval.low) / 2.0 / ppl);
         if until.is_met(width) || began.elapsed() >= until.max_time {
             scores.n_chunks = scores.chunks.len() as u64;
-            break;
+            return Ok(until.missed(width));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 const METRICS: &[Metric] = &[
@@ -198,8 +212,11 @@ const RATE: Series = Series {
 };
 
 fn facts(run: &Run, trial: &Trial, scores: &Scores) -> Vec<Fact> {
-    let digits =
-        |value: Option<f64>, n: usize| value.map_or("-".to_owned(), |value| format!("{value:.n$}"));
+    let digits = |value: Option<f64>, n: usize| {
+        value
+            .filter(|value| value.is_finite())
+            .map_or("-".to_owned(), |value| format!("{value:.n$}"))
+    };
     let param = |name: &str| trial.params.get(name).cloned().unwrap_or_default();
     let (ppl, bits) = (scores.ppl_interval(), scores.bits_per_byte_interval());
     let interval = match ppl {

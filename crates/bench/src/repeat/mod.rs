@@ -103,7 +103,10 @@ fn in_turn<R: Repeat>(
     for repetition in 1.. {
         let rates: Vec<Vec<f64>> = trials.iter().map(Trial::rates_ts).collect();
         if how.repetitions.are_enough(&rates, began.elapsed()) {
-            trials.iter_mut().for_each(|trial| trial.repetitions = trial.samples().len());
+            for (trial, rates) in trials.iter_mut().zip(&rates) {
+                trial.repetitions = trial.samples().len();
+                trial.notes.extend(how.repetitions.missed(rates));
+            }
             break;
         }
         let mut order: Vec<usize> = (0..runs.len()).collect();

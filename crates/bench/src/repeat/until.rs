@@ -43,9 +43,25 @@ impl Repetitions {
         let is_known = |values: &Vec<f64>| until.is_met(half_width(values));
         elapsed >= until.max_time || fewest >= MOST || values.iter().all(is_known)
     }
+
+    /// What is to be said where time or number ended the repetitions before these values were known
+    /// well enough.
+    pub fn missed(&self, values: &[f64]) -> Option<String> {
+        self.until?.missed(half_width(values))
+    }
 }
 
 impl Until {
+    /// What is to be said of a mean that is known to this share of it only.
+    pub fn missed(&self, half_width: Option<f64>) -> Option<String> {
+        if self.is_met(half_width) {
+            return None;
+        }
+        let found = half_width.map_or("-".to_owned(), |width| format!("{:.1} %", 100.0 * width));
+        let wanted = 100.0 * self.relative;
+        Some(format!("--max-time ended it: the mean is known to {found}, not to {wanted} %"))
+    }
+
     /// Whether a relative half-width is narrow enough; an unknown one is not.
     pub fn is_met(&self, half_width: Option<f64>) -> bool {
         half_width.is_some_and(|width| width <= self.relative)
@@ -83,10 +99,14 @@ mod tests {
         let wild = vec![100.0, 150.0, 60.0, 100.0, 140.0, 70.0];
         assert!(until(0.02).are_enough(from_ref(&steady), SECOND));
         assert!(!until(0.002).are_enough(from_ref(&steady), SECOND));
-        assert!(!until(0.02).are_enough(&[steady, wild.clone()], SECOND));
+        assert!(!until(0.02).are_enough(&[steady.clone(), wild.clone()], SECOND));
         assert!(until(0.02).are_enough(from_ref(&wild), 9 * SECOND));
         assert!(!until(0.02).are_enough(&[wild[..4].to_vec()], 9 * SECOND), "at least so many");
         let many: Vec<f64> = wild.into_iter().cycle().take(MOST).collect();
         assert!(until(1e-9).are_enough(&[many], SECOND), "and no more than that");
+        assert_eq!(until(0.02).missed(&steady), None);
+        let said = until(0.002).missed(&steady).unwrap();
+        assert!(said.contains("known to 1.") && said.ends_with("not to 0.2 %"), "{said}");
+        assert_eq!(Repetitions::exactly(1).missed(&[1.0]), None);
     }
 }

@@ -37,8 +37,7 @@ pub fn run(args: Args) -> Result<Exit> {
     for runs in runs.chunk_by(is_continued) {
         let experiment = experiment(&runs[0]).context("a record that was read has one")?;
         let format = args.output.as_deref().unwrap_or(experiment.format());
-        let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
-        output::show(experiment, runs, &varied(&trials), format, Vec::new())?;
+        output::show(experiment, runs, &varied(runs), format, Vec::new())?;
     }
     Ok(Exit::Fine)
 }
@@ -49,7 +48,7 @@ fn experiment(run: &Run) -> Option<&'static dyn Experiment> {
 }
 
 /// The record in a file, of one experiment that this version knows.
-fn read(path: &Path) -> Result<Run> {
+pub fn read(path: &Path) -> Result<Run> {
     let shown = path.display();
     let run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
     let Some(first) = run.trials.first() else { bail!("{shown}: there is no row in it") };
@@ -58,11 +57,15 @@ fn read(path: &Path) -> Result<Run> {
         bail!("{shown}: expected trials of one experiment, found {first} and {other}");
     }
     let known = EXPERIMENTS.iter().map(|experiment| experiment.name());
-    find(EXPERIMENTS, &first.experiment).ok_or_else(|| {
+    let experiment = find(EXPERIMENTS, &first.experiment).ok_or_else(|| {
         let (found, known) =
             (pacemark_files::excerpt(&first.experiment), known.collect::<Vec<_>>());
         anyhow!("{shown}: unknown experiment {found}, expected one of {}", known.join(", "))
     })?;
+    if let Some(at) = run.trials.iter().position(|trial| !experiment.reads(&trial.measured)) {
+        let (name, found) = (experiment.name(), run.trials[at].measured.kind());
+        bail!("{shown}: trials[{at}].measured: expected what {name} measures, found {found}");
+    }
     Ok(run)
 }
 
@@ -72,15 +75,17 @@ fn is_continued(run: &Run, next: &Run) -> bool {
     both.is_some_and(|(a, b)| a.streams() && a.name() == b.name())
 }
 
-/// Parameters that are not the same in all trials.
-fn varied(trials: &[&Trial]) -> Vec<&'static str> {
-    let differ = |name: &&'static str| {
-        trials.windows(2).any(|pair| pair[0].params.get(*name) != pair[1].params.get(*name))
+/// Parameters that had columns when the records were made, and others that are not the same in all
+/// trials now.
+fn varied(runs: &[Run]) -> Vec<&str> {
+    let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
+    let differ = |name: &&&str| {
+        trials.windows(2).any(|pair| pair[0].params.get(**name) != pair[1].params.get(**name))
     };
-    let mut varied: Vec<&'static str> = VARIABLE.iter().copied().filter(differ).collect();
-    let differ = trials.windows(2).any(|pair| pair[0].model.backend != pair[1].model.backend);
-    if differ || trials.iter().any(|trial| trial.turn > 0) {
-        varied.push("backend");
-    }
+    let mut varied: Vec<&str> =
+        runs.iter().flat_map(|run| &run.varied).map(String::as_str).collect();
+    varied.extend(VARIABLE.iter().filter(differ));
+    let mut seen = std::collections::HashSet::new();
+    varied.retain(|name| seen.insert(*name));
     varied
 }

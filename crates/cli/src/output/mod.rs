@@ -45,7 +45,7 @@ pub fn renderer(name: &str) -> Option<&'static Renderer> {
 pub struct Output<'a> {
     experiment: &'a dyn Experiment,
     /// Parameters that have columns.
-    varied: &'a [&'static str],
+    varied: &'a [&'a str],
     run: Run,
     /// Rows so far, of an experiment whose rows are shown as they come.
     document: Document,
@@ -80,7 +80,8 @@ impl<'a> Output<'a> {
         format: &str,
         record: Option<Record>,
     ) -> Output<'a> {
-        let run = Run { schema: SCHEMA, command: record::command_line(), env, trials: Vec::new() };
+        let command = record::command_line();
+        let run = Run { schema: SCHEMA, command, env, ..Run::default() };
         let varied: &[&str] = &[];
         let document = experiment::head(&experiment.layout(varied), &run);
         let sinks = renderer(format).map(|renderer| Sink::new(renderer, Stream::Stdout));
@@ -89,8 +90,9 @@ impl<'a> Output<'a> {
     }
 
     /// With columns for these parameters.
-    pub fn varying(mut self, varied: &'a [&'static str]) -> Self {
+    pub fn varying(mut self, varied: &'a [&'a str]) -> Self {
         self.varied = varied;
+        self.run.varied = varied.iter().map(|name| (*name).to_owned()).collect();
         self.document = experiment::head(&self.experiment.layout(varied), &self.run);
         self
     }
@@ -189,7 +191,7 @@ impl<'a> Output<'a> {
 pub fn show(
     experiment: &dyn Experiment,
     runs: &[Run],
-    varied: &[&'static str],
+    varied: &[&str],
     format: &str,
     further: Vec<String>,
 ) -> Result<()> {

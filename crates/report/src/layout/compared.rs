@@ -44,7 +44,9 @@ fn row(varied: &[&str], c: &Comparison) -> Vec<Cell> {
 
 /// The test with what else was varied, e.g. `tg128, n_threads 2`.
 fn test(varied: &[&str], c: &Comparison) -> String {
-    let varied = varied.iter().filter_map(|name| Some((name, c.params.get(*name)?)));
+    // The model has a column.
+    let varied = varied.iter().filter(|name| **name != "model");
+    let varied = varied.filter_map(|name| Some((name, c.params.get(*name)?)));
     let varied: String =
         varied.map(|(name, value)| format!(", {name} {}", Cell::from(value).plain())).collect();
     test_name(&c.params) + &varied

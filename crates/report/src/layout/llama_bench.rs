@@ -23,7 +23,7 @@ pub const LLAMA_BENCH: Form = Form {
     ],
     own: own::FIELDS,
     columns: &[
-        shown("model", -30, |r| r.trial.model.model_type.clone()),
+        shown("model", -30, |r| r.trial.model.model_type.clone()).of_param("model"),
         shown("size", 10, |r| size(r.trial.model.bytes)),
         shown("params", 10, |r| n_params(r.trial.model.n_params)),
         BACKEND,
@@ -44,9 +44,11 @@ pub(super) const SAMPLES_TS: Field = field("samples_ts", Text, |r, _| {
     list(r.trial.rates_ts().iter().map(|rate| format!("{rate:.6}")))
 });
 
-pub(super) const BACKEND: Shown = shown("backend", -10, |r| r.trial.model.device.clone());
+pub(super) const BACKEND: Shown =
+    shown("backend", -10, |r| r.trial.model.device.clone()).of_param("backend");
 
-pub(super) const THREADS: Shown = shown("threads", 7, |r| value(r, "n_threads"));
+pub(super) const THREADS: Shown =
+    shown("threads", 7, |r| value(r, "n_threads")).of_param("n_threads");
 
 /// llama-bench's fields.
 const FIELDS: &[Field] = &[

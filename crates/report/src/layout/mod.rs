@@ -55,6 +55,8 @@ pub struct Shown {
     pub width: isize,
     /// What becomes of it where the table is too wide.
     pub rank: Rank,
+    /// The parameter it shows; where that was varied the column tells rows apart.
+    pub param: &'static str,
     /// Its text.
     pub of: fn(&TrialRow<'_>) -> String,
 }
@@ -103,7 +105,7 @@ pub struct Layout<'a> {
     pub metrics: &'static [Metric],
     /// Parameters that were swept or are not at their default: further columns of tables for
     /// reading, as in llama-bench.
-    pub varied: &'a [&'static str],
+    pub varied: &'a [&'a str],
 }
 
 /// Parameters that have columns where they were varied.
@@ -127,10 +129,9 @@ impl Layout<'_> {
             self.form.lists.iter().map(|list| Column { readers: Readers::Json, ..of_field(list) }),
         );
         let people = self.people();
-        columns
-            .extend(people.map(|shown| {
-                Column::for_people(shown.title, self.width(shown)).ranked(shown.rank)
-            }));
+        columns.extend(people.map(|shown| {
+            Column::for_people(shown.title, self.width(shown)).ranked(self.rank(shown))
+        }));
         columns.extend(self.metrics.iter().flat_map(of_metric).map(|(column, _)| column));
         Table {
             name: self.form.table.to_owned(),
@@ -177,9 +178,13 @@ impl Layout<'_> {
         before.chain(form.results).chain(ours.map(shown))
     }
 
+    fn rank(&self, shown: &Shown) -> Rank {
+        if self.varied.contains(&shown.param) { Rank::Key } else { shown.rank }
+    }
+
     fn width(&self, shown: &Shown) -> isize {
         // Wide enough for names that llama-bench does not have, where there are several.
-        let several = shown.title == "backend" && self.varied.contains(&"backend");
+        let several = shown.param == "backend" && self.varied.contains(&"backend");
         if several { shown.width.min(-13) } else { shown.width }
     }
 }
@@ -230,10 +235,15 @@ const fn field(name: &'static str, kind: Kind, of: fn(&TrialRow<'_>, &str) -> Ce
 }
 
 const fn shown(title: &'static str, width: isize, of: fn(&TrialRow<'_>) -> String) -> Shown {
-    Shown { title, width, rank: Rank::Other, of }
+    Shown { title, width, rank: Rank::Other, param: "", of }
 }
 
 impl Shown {
+    const fn of_param(mut self, param: &'static str) -> Shown {
+        self.param = param;
+        self
+    }
+
     const fn ranked(mut self, rank: Rank) -> Shown {
         self.rank = rank;
         self

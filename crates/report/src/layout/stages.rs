@@ -202,7 +202,7 @@ mod tests {
             (1, "KV pages, sampling", [2020, 2030, 2012, 2019, 2026]),
             (9, "SSE to a client", [2500, 2530, 2490, 2510, 2500]),
         ];
-        Run { schema: 1, command: vec![], env, trials: trials.map(trial).into() }
+        Run { schema: 1, env, trials: trials.map(trial).into(), ..Run::default() }
     }
 
     #[test]

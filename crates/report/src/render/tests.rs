@@ -101,7 +101,7 @@ fn shown(document: &Document, name: &str, width: Option<usize>) -> String {
     super::render(document, find(name).unwrap(), &Page { width })
 }
 
-fn three_rows(varied: &[&'static str]) -> Document {
+fn three_rows(varied: &[&str]) -> Document {
     let layout = Layout { varied, metrics: METRICS, form: &LLAMA_BENCH };
     let trials = [
         trial(64, 0, 0, &[99_503_886, 98_452_854]),
@@ -112,7 +112,7 @@ fn three_rows(varied: &[&'static str]) -> Document {
 }
 
 /// All that a renderer writes for three rows.
-fn render(name: &str, varied: &[&'static str]) -> String {
+fn render(name: &str, varied: &[&str]) -> String {
     shown(&three_rows(varied), name, None)
 }
 

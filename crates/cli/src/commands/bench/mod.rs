@@ -249,6 +249,9 @@ impl Args {
             values: self.models()?.into_iter().map(Value::from).collect(),
         }];
         let mut varied = Vec::new();
+        if axes[0].values.len() > 1 {
+            varied.push("model");
+        }
         for (name, _, values, default) in own {
             if values != [default] {
                 varied.push(name);

@@ -53,7 +53,7 @@ fn lists_ranges_and_order() {
     assert_eq!(order("n_threads"), "1 2 1 2 1 2 1 2");
     assert_eq!(order("flash_attn"), "1 1 -1 -1 1 1 -1 -1");
     assert!(order("model").starts_with(r#""a.gguf" "a.gguf" "a.gguf" "a.gguf" "b.gguf""#));
-    assert_eq!(plan.varied, ["n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
+    assert_eq!(plan.varied, ["model", "n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
     assert!(plan.tests.iter().all(|test| !test.params.contains_key("n_threads_batch")));
 }
 

@@ -2,21 +2,18 @@
 
 use super::{Args, judge};
 use crate::exit::Exit;
-use crate::{input, output};
-use anyhow::{Context, Result, bail};
+use crate::output;
+use anyhow::{Result, bail};
 use pacemark_bench::Load;
-use pacemark_record::{Grades, LOAD_EXPERIMENT, Run};
+use pacemark_record::{Grades, LOAD_EXPERIMENT};
 use std::path::Path;
 
 /// Shows it.
 pub fn show(args: &Args, path: &Path) -> Result<Exit> {
-    let shown = path.display();
-    let mut run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
+    let mut run = crate::commands::show::read(path)?;
     if let Some(other) = run.trials.iter().find(|trial| trial.experiment != LOAD_EXPERIMENT) {
-        bail!("{shown}: expected a record of a load, found one of {}", other.experiment);
-    }
-    if run.trials.is_empty() {
-        bail!("{shown}: there is no row in it");
+        let (shown, found) = (path.display(), &other.experiment);
+        bail!("{shown}: expected a record of a load, found one of {found}");
     }
     for trial in &mut run.trials {
         if let Some(slo) = &args.slo {
