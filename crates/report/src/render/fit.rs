@@ -25,14 +25,36 @@ pub(super) fn width(table: &Table) -> usize {
 /// The parts of a table whose rows are like these, each at most `width` wide, where its key
 /// columns and one other leave it the choice.
 pub(super) fn parts(table: &Table, rows: &[Row], width: usize) -> Vec<Part> {
-    let people: Vec<usize> =
-        (0..table.columns.len()).filter(|&i| table.columns[i].readers.has_people()).collect();
+    parts_beside(table, rows, width, &[])
+}
+
+/// The parts of what the columns `shown` leave, key columns apart.
+pub(super) fn parts_beside(
+    table: &Table,
+    rows: &[Row],
+    width: usize,
+    shown: &[usize],
+) -> Vec<Part> {
+    let is_key = |i: &usize| table.columns[*i].rank == Rank::Key;
+    let people: Vec<usize> = (0..table.columns.len())
+        .filter(|i| table.columns[*i].readers.has_people() && (is_key(i) || !shown.contains(i)))
+        .collect();
+    if !shown.is_empty() && people.iter().all(is_key) {
+        return Vec::new();
+    }
     let natural = |i: usize| {
         let column = &table.columns[i];
         let cell = |row: &Row| row.cells.get(i).map_or(0, |cell| cell.text().chars().count());
         let content = rows.iter().map(cell).max().unwrap_or(0).max(column.longest);
         // A later row's number may have a digit more.
-        let content = if column.width > 0 { content + 1 } else { content };
+        let content = match column.width {
+            1.. => content + 1,
+            // What tells rows apart is longer in another.
+            width if rows.len() == 1 && column.rank == Rank::Key => {
+                content.max(width.unsigned_abs())
+            }
+            _ => content,
+        };
         column.title.trim_end().chars().count().max(content)
     };
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -76,7 +98,9 @@ mod tests {
 
     /// Columns a (key), b, c (main), d, each four wide with its row.
     fn table() -> (Table, Row) {
-        let column = |name: &str, rank| Column::for_people(name, -20).ranked(rank);
+        let column = |name: &str, rank| {
+            Column::for_people(name, if rank == Rank::Key { -4 } else { -20 }).ranked(rank)
+        };
         let ranks = [("a", Rank::Key), ("b", Rank::Other), ("c", Rank::Main), ("d", Rank::Other)];
         let columns = ranks.map(|(name, rank)| column(name, rank)).into();
         let row = ["aaaa", "bbbb", "cccc", "dddd"].map(Cell::from).to_vec();
@@ -100,6 +124,10 @@ mod tests {
         let parts = parts(&joined, std::slice::from_ref(&row), 22);
         let parts: Vec<_> = parts.into_iter().map(|part| part.columns).collect();
         assert_eq!(parts, [vec![0, 1], vec![0, 2, 3]], "ends of an interval stand together");
-        assert_eq!(width(&table), 4 * 23 + 1);
+        assert_eq!(width(&table), 3 * 23 + 7 + 1);
+        let rest = parts_beside(&table, std::slice::from_ref(&row), 99, &[0, 2]);
+        let rest: Vec<_> = rest.into_iter().map(|part| part.columns).collect();
+        assert_eq!(rest, [vec![0, 1, 3]]);
+        assert!(parts_beside(&table, &[], 99, &[0, 1, 2, 3]).is_empty(), "nothing is left");
     }
 }

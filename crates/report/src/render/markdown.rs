@@ -19,13 +19,14 @@ pub(super) const RENDERER: Renderer = Renderer {
 /// Writes tables; of the first, rows as they come.
 pub(super) struct Markdown {
     page: Page,
-    /// Of the first table, where it is wider than the terminal, once a row has come.
-    parts: Vec<Part>,
+    /// What of the first table, where that is wider than the terminal, stands in its rows; known
+    /// once a row has come.
+    part: Option<Part>,
 }
 
 impl Markdown {
     pub(super) fn new(page: &Page) -> Markdown {
-        Markdown { page: *page, parts: Vec::new() }
+        Markdown { page: *page, part: None }
     }
 
     fn is_too_wide(&self, table: &Table) -> bool {
@@ -34,6 +35,11 @@ impl Markdown {
 
     fn parts(&self, table: &Table, rows: &[Row]) -> Vec<Part> {
         fit::parts(table, rows, self.page.width.unwrap_or(usize::MAX))
+    }
+
+    fn first_part(&self, table: &Table, rows: &[Row]) -> Part {
+        // There is always one, of a table without columns an empty one.
+        self.parts(table, rows).swap_remove(0)
     }
 
     /// A whole table.
@@ -50,8 +56,13 @@ impl Markdown {
     pub(super) fn rest(&self, document: &Document) -> String {
         let mut text = String::new();
         if let Some(first) = document.tables.first() {
-            let further = self.parts.iter().skip(1);
-            text.extend(further.map(|part| format!("\n{}", part_of(first, part))));
+            let further = self.part.as_ref().map(|shown| {
+                let width = self.page.width.unwrap_or(usize::MAX);
+                // Now that all rows are there, so is the width of what stands in them.
+                fit::parts_beside(first, &first.rows, width, &shown.columns)
+            });
+            let further = further.into_iter().flatten();
+            text.extend(further.map(|part| format!("\n{}", part_of(first, &part))));
         }
         for (i, table) in document.tables.iter().enumerate() {
             if i > 0 && !table.rows.is_empty() {
@@ -73,20 +84,19 @@ impl Render for Markdown {
             // How wide the columns must be is told by the first row.
             return head(document);
         }
-        self.parts = self.parts(table, &table.rows);
-        head(document) + &headings(table, &self.parts[0])
+        let part = self.part.insert(self.first_part(table, &table.rows));
+        head(document) + &headings(table, part)
     }
 
     fn row(&mut self, table: &Table, row: &Row) -> String {
         if !self.is_too_wide(table) {
             return cells(row, &whole(table));
         }
-        let mut text = String::new();
-        if self.parts.is_empty() {
-            self.parts = self.parts(table, std::slice::from_ref(row));
-            text = headings(table, &self.parts[0]);
+        if let Some(part) = &self.part {
+            return cells(row, part);
         }
-        text + &cells(row, &self.parts[0])
+        let part = self.part.insert(self.first_part(table, std::slice::from_ref(row)));
+        headings(table, part) + &cells(row, part)
     }
 
     fn end(&mut self, document: &Document) -> String {
