@@ -4,7 +4,7 @@
 
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid};
+use crate::{BenchError, Experiment};
 use pacemark_record::{Measured, Metric, Run, Trial};
 use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Row, Table};
 use serde_json::{Map, Value, json};
@@ -56,11 +56,6 @@ impl Experiment for Doctor {
 
     fn help(&self) -> &'static str {
         "what this machine is, and its limits"
-    }
-
-    /// A grid of tests has no machines.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
     }
 
     fn measure(

@@ -2,6 +2,7 @@
 
 use crate::Params;
 use pacemark_record::{Sample, Trial, Warmup};
+use std::ops::ControlFlow;
 
 /// What a trial is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub trait Observer {
     /// A test is complete, or was cut short with something measured.
     fn trial_finished(&mut self, trial: &Trial) {
         let _ = trial;
+    }
+    /// Text of a generation came; [`ControlFlow::Break`] where nobody wants more.
+    fn text(&mut self, text: &str) -> ControlFlow<()> {
+        let _ = text;
+        ControlFlow::Continue(())
     }
     /// A chunk of a text is scored: how many of how many, and the perplexity so far.
     fn chunk(&mut self, done: usize, of: usize, running: f64) {

@@ -7,7 +7,7 @@
 
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid, Phase};
+use crate::{BenchError, Experiment, Phase};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{
@@ -29,11 +29,6 @@ impl Experiment for Stages {
 
     fn help(&self) -> &'static str {
         "the serving stack, layer by layer, and what each layer costs"
-    }
-
-    /// A grid of tests has no stages.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
     }
 
     /// A trial for each stage, with the calls through each layer of its last run.

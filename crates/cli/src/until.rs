@@ -1,6 +1,7 @@
 //! When there are enough repetitions, and times as flags have them.
 
-use pacemark_bench::{Repetitions, Until};
+use pacemark_bench::Repetitions;
+use pacemark_record::Until;
 use std::str::FromStr;
 
 /// When there are enough repetitions.
@@ -24,7 +25,7 @@ impl UntilArgs {
 }
 
 /// A share such as `2%` or `0.02`.
-fn width(text: &str) -> Result<f64, String> {
+pub fn width(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
     let share = number.trim().parse::<f64>().ok().map(|number| number / scale);
     share

@@ -8,7 +8,7 @@
 
 use crate::experiment::{Case, How, Subject, Text, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid, Warning, describe, warnings};
+use crate::{BenchError, Experiment, Warning, describe, warnings};
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
@@ -39,11 +39,6 @@ impl Experiment for Perplexity {
 
     fn help(&self) -> &'static str {
         "how well the model predicts a text, llama.cpp's recipe"
-    }
-
-    /// A grid of tests has no text to be cut.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
     }
 
     /// An interrupt keeps the chunks until then.
@@ -156,7 +151,7 @@ fn score(
         let width = width.map(|(interval, ppl)| (interval.high - interval.low) / 2.0 / ppl);
         if until.is_met(width) || began.elapsed() >= until.max_time {
             scores.n_chunks = scores.chunks.len() as u64;
-            return Ok(until.missed(width));
+            return Ok(until.missed("mean", width, true));
         }
     }
     Ok(None)

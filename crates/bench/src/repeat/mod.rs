@@ -13,7 +13,7 @@ use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{Measured, Sample, Trial};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-pub use until::{Repetitions, Until};
+pub use until::Repetitions;
 
 /// Generated tokens of a run that is not counted: enough to settle, and short beside what is.
 pub(crate) const MAX_GENERATED: usize = 16;

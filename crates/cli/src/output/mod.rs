@@ -26,10 +26,20 @@ pub fn formats(others: &[&'static str]) -> PossibleValuesParser {
     formats_of(RENDERERS, others)
 }
 
+/// The formats that a flag takes, and before them another of a name of its own.
+pub fn formats_beside(other: &'static str) -> PossibleValuesParser {
+    let other = PossibleValue::new(other).help("as it comes");
+    PossibleValuesParser::new(std::iter::once(other).chain(RENDERERS.iter().map(value)))
+}
+
+fn value(renderer: &Renderer) -> PossibleValue {
+    PossibleValue::new(renderer.name).help(renderer.help)
+}
+
 /// The formats of these renderers.
 pub fn formats_of(renderers: &[Renderer], others: &[&'static str]) -> PossibleValuesParser {
     let ours = renderers.iter().map(|renderer| {
-        let value = PossibleValue::new(renderer.name).help(renderer.help);
+        let value = value(renderer);
         if renderer.name == "table" { value.alias(TEXT) } else { value }
     });
     let others = others.iter().map(|name| PossibleValue::new(*name));

@@ -52,7 +52,7 @@ impl Ahead {
         over: &AtomicBool,
     ) {
         // Each is a request at least.
-        let mut left = bounds.requests.unwrap_or(u64::MAX);
+        let mut left = bounds.most();
         while left > 0 && !over.load(Relaxed) {
             let Some(session) = source.next() else {
                 self.exhausted.store(true, Relaxed);
@@ -128,7 +128,7 @@ mod tests {
     fn made(lengths: &[usize], requests: Option<u64>) -> ((usize, usize), Vec<usize>, bool) {
         let (ahead, sender) = Ahead::with_room(100);
         let mut source = Lengths(Vec::from(lengths).into_iter());
-        let (over, bounds) = (AtomicBool::new(false), Bounds { requests, duration: None });
+        let (over, bounds) = (AtomicBool::new(false), Bounds { requests, ..Bounds::default() });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         std::thread::scope(|scope| {
             let (ahead, over) = (&ahead, &over);

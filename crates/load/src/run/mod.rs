@@ -8,6 +8,7 @@ mod ahead;
 mod closed;
 mod collect;
 mod drive;
+mod enough;
 mod open;
 mod session;
 mod settings;
@@ -21,9 +22,10 @@ use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
 use collect::{Collector, Results};
+use enough::Judge;
 use hyper::header::HeaderMap;
 use pacemark_files::excerpt;
-use pacemark_record::{Client, Request};
+use pacemark_record::{Client, Request, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -45,12 +47,27 @@ pub enum Shape {
 }
 
 /// What ends a load, besides the caller: whichever comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
-    /// Requests in all.
+    /// Requests in all; with [`Self::until`], at least.
     pub requests: Option<u64>,
     /// No request begins later than this.
     pub duration: Option<Duration>,
+    /// It goes on until its steady rate is known so well.
+    pub until: Option<Until>,
+}
+
+impl Bounds {
+    /// Requests that may be begun.
+    fn most(&self) -> u64 {
+        self.requests.filter(|_| self.until.is_none()).unwrap_or(u64::MAX)
+    }
+
+    /// No request begins later than this.
+    fn last_ns(&self) -> u64 {
+        let until = self.until.map(|until| until.max_time);
+        self.duration.or(until).map_or(u64::MAX, |time| time.as_nanos() as u64)
+    }
 }
 
 /// A load as it goes.
@@ -72,6 +89,11 @@ pub struct Live {
 
 /// Told how a load goes.
 pub trait Watch {
+    /// A load of that name begins, which ends by these bounds.
+    fn begin(&mut self, name: &str, bounds: Bounds) {
+        let _ = (name, bounds);
+    }
+
     /// About ten times a second.
     fn tick(&mut self, live: &Live) {
         let _ = live;
@@ -135,6 +157,8 @@ pub(crate) struct Shared {
     pub max_answer_bytes: usize,
     pub origin_ns: u64,
     pub bounds: Bounds,
+    /// What the bounds ask to be known is known.
+    pub enough: Arc<AtomicBool>,
     /// Requests that were begun.
     pub issued: AtomicU64,
     pub in_flight: AtomicU64,
@@ -148,9 +172,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
     pub async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
-        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most)
-            || self.is_over(due_ns)
-        {
+        if self.issued.load(Relaxed) >= self.bounds.most() || self.is_over(due_ns) {
             return None;
         }
         self.ahead.next().await
@@ -158,7 +180,7 @@ impl Shared {
 
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
     pub fn may_begin(&self, due_ns: Option<u64>) -> bool {
-        let most = self.bounds.requests.unwrap_or(u64::MAX);
+        let most = self.bounds.most();
         !self.is_over(due_ns)
             && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
     }
@@ -166,8 +188,8 @@ impl Shared {
     /// The load's time has passed at `at_ns`, or now. A request that was due before has its place,
     /// though a thread that woke late brings it after.
     pub fn is_over(&self, at_ns: Option<u64>) -> bool {
-        let duration = self.bounds.duration.map_or(u64::MAX, |d| d.as_nanos() as u64);
-        at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= duration
+        at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= self.bounds.last_ns()
+            || self.enough.load(Relaxed)
     }
 }
 
@@ -195,7 +217,8 @@ pub fn run(
     let ahead = Arc::new(ahead);
     let (results, collector, reader) =
         collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
-    let over = AtomicBool::new(false);
+    let judge = Judge::new(&bounds, &shape);
+    let (over, enough) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
     std::thread::scope(|scope| {
         let (of_maker, over) = (ahead.clone(), &over);
         scope.spawn(move || of_maker.make(source, bounds, &sender, over));
@@ -215,6 +238,7 @@ pub fn run(
             max_answer_bytes: settings.max_answer_bytes,
             origin_ns: now_ns(),
             bounds,
+            enough: enough.clone(),
             issued: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
@@ -222,6 +246,10 @@ pub fn run(
             ahead: ahead.clone(),
             collector,
         });
+        if let Some(judge) = judge {
+            let (results, enough) = (results.clone(), enough.clone());
+            scope.spawn(move || judge.watch(&results, &enough, over));
+        }
         let cpu_before = process_cpu_ns();
         let (lag_ns, cut_requests) =
             runtime.block_on(drive::drive(&shared, shape, &results, watch, stop));

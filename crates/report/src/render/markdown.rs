@@ -44,6 +44,9 @@ impl Markdown {
 
     /// A whole table.
     fn table(&self, table: &Table) -> String {
+        if !is_read(table) {
+            return String::new();
+        }
         let parts = match self.is_too_wide(table) {
             true => self.parts(table, &table.rows),
             false => vec![whole(table)],
@@ -76,7 +79,8 @@ impl Markdown {
 
 impl Render for Markdown {
     fn begin(&mut self, document: &Document) -> String {
-        let Some(table) = document.tables.first() else { return head(document) };
+        let read = document.tables.first().filter(|table| is_read(table));
+        let Some(table) = read else { return head(document) };
         if !self.is_too_wide(table) {
             return head(document) + &headings(table, &whole(table));
         }
@@ -89,6 +93,9 @@ impl Render for Markdown {
     }
 
     fn row(&mut self, table: &Table, row: &Row) -> String {
+        if !is_read(table) {
+            return String::new();
+        }
         if !self.is_too_wide(table) {
             return cells(row, &whole(table));
         }
@@ -106,6 +113,11 @@ impl Render for Markdown {
         text.extend(build.map(|(commit, number)| format!("\nbuild: {commit} ({number})\n")));
         text
     }
+}
+
+/// People read some of it.
+fn is_read(table: &Table) -> bool {
+    table.columns.iter().any(|column| column.readers.has_people())
 }
 
 /// All columns that people read, as wide as the table says.

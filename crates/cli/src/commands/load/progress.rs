@@ -28,14 +28,6 @@ impl Progress {
         Progress { bar, name: String::new(), bounds: Bounds::default(), recent: VecDeque::new() }
     }
 
-    /// What is measured from now on, and until when.
-    pub fn begin(&mut self, name: &str, bounds: Bounds) {
-        name.clone_into(&mut self.name);
-        self.bounds = bounds;
-        self.recent.clear();
-        self.say(format!("{name}: making prompts"));
-    }
-
     fn say(&self, line: String) {
         self.bar.set_message(line); // and draws it
     }
@@ -68,6 +60,13 @@ impl Drop for Progress {
 }
 
 impl Watch for Progress {
+    fn begin(&mut self, name: &str, bounds: Bounds) {
+        name.clone_into(&mut self.name);
+        self.bounds = bounds;
+        self.recent.clear();
+        self.say(format!("{name}: making prompts"));
+    }
+
     fn tick(&mut self, live: &Live) {
         let rate = self.rate(live);
         self.say(line(&self.name, &self.bounds, live, rate));
@@ -105,7 +104,11 @@ mod tests {
         progress.begin("4 streams", Bounds::default());
         // Time and count start again from nothing.
         assert_eq!((progress.rate(&live(100, 0)), progress.rate(&live(200, 50))), (0.0, 500.0));
-        let bounds = Bounds { requests: Some(64), duration: Some(Duration::from_secs(30)) };
+        let bounds = Bounds {
+            requests: Some(64),
+            duration: Some(Duration::from_secs(30)),
+            ..Bounds::default()
+        };
         let live = Live { done: 3, ttft_p50_ms: Some(20.04), ..live(1200, 9) };
         let shown = line("4 streams", &bounds, &live, 7.4);
         assert_eq!(

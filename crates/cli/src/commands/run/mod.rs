@@ -1,22 +1,24 @@
 //! `pacemark run`: one prompt, its text as it comes, and what it cost.
 
 mod breakdown;
-mod summary;
-mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, machine, template};
+use crate::output::{self, Input, Output, Record};
+use crate::{experiments, hub, input, interrupt, machine, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
-use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
+use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_bench::generation::Generate;
+use pacemark_bench::{
+    BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions, Subject,
+};
+use pacemark_record::{Measured, Trial};
 use pacemark_tokenizer::{EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde_json::json;
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
-use timings::Timings;
+use std::io::{self, StdoutLock, Write, stdout};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = r#"Examples:
   pacemark run -p "The Sky is blue because"
@@ -29,7 +31,7 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Generate text from a prompt
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Generation))]
 pub struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
@@ -108,35 +110,63 @@ pub struct Args {
     /// Show where the whole process's time went
     #[arg(long)]
     breakdown: bool,
-    /// What stdout carries: the text as it comes, or one JSON object at the end
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    /// Write the record: prompt, answer, and when each token came
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// What standard output carries: the text as it comes, with what it cost on standard error; or
+    /// at the end what it cost, and in json and jsonl the text too
+    #[arg(short, long, value_name = "FORMAT", default_value = TEXT, value_parser = output::formats_beside(TEXT))]
+    output: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
-/// What one generation gave.
-struct Generated {
-    text: String,
-    ids: Vec<TokenId>,
-    top: Vec<Vec<(TokenId, f32)>>,
-    finish_reason: Option<FinishReason>,
-    timings: Timings,
-}
+/// The text as it comes.
+const TEXT: &str = "text";
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Exit> {
-    if args.logprobs.is_some() && args.output == Output::Text {
+    if args.logprobs.is_some() && args.output == TEXT {
         return Err(UsageError("--logprobs needs -o json".into()).into());
     }
     let mut breakdown = Breakdown::start();
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
+    let file = args.file.as_deref().filter(|file| *file != Path::new("-")).map(Input::File);
+    let inputs: Vec<_> = file.into_iter().chain([Input::Model(&path)]).collect();
+    let record = Record::create(args.save.as_deref(), &inputs)?;
+    let env = machine::env();
     breakdown.mark("read");
+    let backend = load(&args, &path)?;
+    breakdown.mark("load");
+    input::warn(&backend.info());
+    let Some(tokenizer) = backend.tokenizer() else {
+        bail!("{}: the file has no tokenizer", path.display())
+    };
+    let (prompt, ids) = encode(&args, &backend, tokenizer, text)?;
+    breakdown.mark("tokenize");
+    let request = request(&args, &backend, ids)?;
+    let params = params(&args, &backend.info(), &request);
+    let mut measured = generate(&args, &backend, Generate { request, prompt, params })?;
+    let request = measured.trial.generation().context("a generation has a request")?;
+    breakdown.generated(request);
+    measured.trial.peak_rss_bytes = pacemark_record::env::peak_rss_bytes();
+    drop(backend);
+    breakdown.mark("exit");
+    let mut output = match args.output.as_str() {
+        // Standard output has the text already.
+        TEXT => Output::new(&Generation, env, "none", record).and_stderr("table"),
+        format => Output::new(&Generation, env, format, record),
+    };
+    let whole =
+        Trial { measured: Measured::Facts { facts: breakdown.facts() }, ..measured.trial.clone() };
+    output.rows(vec![measured.trial])?;
+    if args.breakdown {
+        output.rows(vec![whole])?;
+    }
+    output.end(Vec::new())?;
+    Ok(if measured.interrupted { Exit::Failed } else { Exit::Fine })
+}
+
+fn load(args: &Args, path: &Path) -> Result<NativeBackend> {
     machine::note_threads(
         "-t",
         args.threads.into_iter().chain(args.threads_batch).map(usize::from),
@@ -154,52 +184,7 @@ pub fn run(args: Args) -> Result<Exit> {
         weights: args.weights.get(),
         ..NativeOptions::default()
     };
-    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
-    breakdown.mark("load");
-    input::warn(&backend.info());
-    let Some(tokenizer) = backend.tokenizer() else {
-        bail!("{}: the file has no tokenizer", path.display())
-    };
-    let (prompt_text, prompt) = encode(&args, &backend, tokenizer, text)?;
-    breakdown.mark("tokenize");
-    let request = request(&args, &backend, prompt)?;
-    let prompt_ids = request.prompt.clone();
-    let generated = generate(&args, &backend, request)?;
-    breakdown.generated(&generated.timings);
-    let (info, load_time) = (backend.info(), backend.load_time());
-    drop(backend);
-    breakdown.mark("exit");
-    let interrupted = crate::interrupt::flag().load(Ordering::Relaxed);
-    let rss = pacemark_record::env::peak_rss_bytes();
-    match args.output {
-        Output::Text => {
-            eprint!("{}", summary::text(&info, load_time, &generated.timings, rss));
-            if args.breakdown {
-                eprint!("{}", breakdown.text());
-            }
-        }
-        Output::Json => {
-            let mut object = json!({
-                "text": generated.text,
-                "ids": generated.ids,
-                "prompt": prompt_text,
-                "prompt_ids": prompt_ids,
-                "finish_reason": generated.finish_reason.map(FinishReason::as_str),
-            });
-            if args.logprobs.is_some() {
-                object["top"] = json!(generated.top);
-            }
-            object["timings"] = summary::json(&info, &generated.timings, rss);
-            if let Some(timings) = object["timings"].as_object_mut() {
-                args.host.record(timings);
-            }
-            if args.breakdown {
-                object["breakdown"] = breakdown.json();
-            }
-            writeln!(std::io::stdout(), "{object}")?;
-        }
-    }
-    Ok(if interrupted { Exit::Failed } else { Exit::Fine })
+    Ok(NativeBackend::load(path, options, &mut |_, _| {})?)
 }
 
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
@@ -263,44 +248,81 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
     })
 }
 
-/// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what
-/// was measured is kept.
-fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> Result<Generated> {
-    let stream_text = args.output == Output::Text;
-    let mut out = std::io::stdout().lock();
-    let mut g = Generated {
-        text: String::new(),
-        ids: Vec::new(),
-        top: Vec::new(),
-        finish_reason: None,
-        timings: Timings::new(Instant::now(), request.prompt.len()),
+/// What decided the answer and its time.
+fn params(args: &Args, info: &BackendInfo, request: &GenerateRequest) -> Params {
+    let s = &request.sampling;
+    let params = json!({
+        "n_threads": info.n_threads,
+        "n_threads_batch": info.n_threads_batch,
+        "n_ctx": info.n_ctx,
+        "n_ubatch": args.ubatch_size,
+        "max_tokens": request.max_tokens,
+        "temperature": s.temperature,
+        "top_k": s.top_k,
+        "top_p": s.top_p,
+        "min_p": s.min_p,
+        "repeat_penalty": s.repetition_penalty,
+        "presence_penalty": s.presence_penalty,
+        "frequency_penalty": s.frequency_penalty,
+        "seed": s.seed,
+        "ignore_eos": request.ignore_eos,
+    });
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    args.host.record(&mut params);
+    params
+}
+
+/// A generation, as far as it came.
+struct Generated {
+    trial: Trial,
+    interrupted: bool,
+}
+
+/// Ctrl-C ends it, and what was measured is kept.
+fn generate(args: &Args, backend: &NativeBackend, wanted: Generate) -> Result<Generated> {
+    let mut shown = Shown { out: (args.output == TEXT).then(|| stdout().lock()), error: None };
+    let mut how = How {
+        repetitions: Repetitions::exactly(1),
+        warmup: false,
+        seed: 0,
+        observer: &mut shown,
+        stop: interrupt::flag(),
     };
-    for event in backend.generate(request) {
-        g.timings.observe(&event);
-        let text = match event {
-            Event::Token { id, text, top, .. } => {
-                g.ids.push(id);
-                g.top.push(top);
-                text
-            }
-            Event::Finished { reason, .. } => {
-                g.finish_reason = Some(reason);
-                String::new()
-            }
-            Event::Failed(error) => return Err(error.into()),
-            _ => String::new(),
-        };
-        if stream_text && !text.is_empty() {
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
-        }
-        g.text.push_str(&text);
-        if crate::interrupt::flag().load(Ordering::Relaxed) {
-            break;
-        }
+    let backends: [&dyn Backend; 1] = [backend];
+    let mut subject = Subject::Backends(&backends);
+    let case = Case::Generate(Box::new(wanted));
+    let (trials, interrupted) = match Generation.measure(&case, &mut subject, &mut how) {
+        Ok(trials) => (trials, false),
+        Err(CutShort { partial, error: BenchError::Interrupted }) => (partial, true),
+        Err(cut) => return Err(cut.error.into()),
+    };
+    if let Some(error) = shown.error.take() {
+        return Err(error.into());
     }
-    if stream_text {
+    if let Some(out) = &mut shown.out {
         writeln!(out)?;
     }
-    Ok(g)
+    let trial = trials.into_iter().next().context("a generation has a trial")?;
+    Ok(Generated { trial, interrupted })
+}
+
+/// Writes the text as it comes, where it is to be shown.
+struct Shown<'a> {
+    out: Option<StdoutLock<'a>>,
+    error: Option<io::Error>,
+}
+
+impl Observer for Shown<'_> {
+    fn text(&mut self, text: &str) -> ControlFlow<()> {
+        let Some(out) = self.out.as_mut().filter(|_| !text.is_empty()) else {
+            return ControlFlow::Continue(());
+        };
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub struct Rungs {
     pub service: Arc<NativeService>,
     pub n_requests: usize,
     pub concurrency: usize,
-    pub n_prompt_tokens: usize,
+    pub prompts: Prompts,
     pub n_gen_tokens: usize,
 }
 
@@ -36,7 +36,7 @@ impl Ladder for Rungs {
 
 impl Rungs {
     fn run(&self, stage: usize, seed: u64) -> Result<Duration> {
-        let prompts = Prompts::new(&*self.service, self.n_prompt_tokens)?;
+        let prompts = &self.prompts;
         let made = prompts.make(self.n_requests, seed)?;
         if stage < 6 {
             let request = |prompt: super::prompts::Prompt| GenerateRequest {

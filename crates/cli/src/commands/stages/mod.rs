@@ -121,7 +121,8 @@ pub fn run(args: Args) -> Result<Exit> {
     let path = hub::resolve(&args.model)?;
     let (record, chart) = outputs(&args, &path)?;
     let service = load(&args, &path, n_threads, place)?;
-    let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
+    let prompts = Prompts::new(service.clone(), args.prompt_tokens.get())?;
+    let n_prompt_tokens = prompts.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
     if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
         let asked = n_prompt_tokens + args.gen_tokens.get();
@@ -144,7 +145,7 @@ pub fn run(args: Args) -> Result<Exit> {
         service,
         n_requests: climb.n_requests,
         concurrency: climb.concurrency,
-        n_prompt_tokens,
+        prompts,
         n_gen_tokens: climb.n_gen_tokens,
     };
     let mut watch = Watch::new(args.rounds.get());
