@@ -47,7 +47,7 @@ impl Results {
 
 enum Job {
     Raw(Exchange, Sent, u64),
-    Analysed(Analysed, Sent),
+    Analysed(Box<Analysed>, Sent),
 }
 
 /// Takes what has ended.
@@ -70,7 +70,7 @@ impl Collector {
 
     /// One that was read.
     pub fn analysed(&self, analysed: Analysed, sent: Sent) {
-        let _ = self.jobs.send(Job::Analysed(analysed, sent));
+        let _ = self.jobs.send(Job::Analysed(Box::new(analysed), sent));
     }
 }
 
@@ -105,7 +105,7 @@ fn read(
 ) {
     while let Ok(job) = jobs.recv() {
         let (analysed, sent) = match job {
-            Job::Analysed(analysed, sent) => (analysed, sent),
+            Job::Analysed(analysed, sent) => (*analysed, sent),
             Job::Raw(exchange, sent, origin_ns) => {
                 let bytes = exchange.answer.as_ref().map_or(0, |received| received.bytes.len());
                 let analysed = analyse(exchange, origin_ns);
