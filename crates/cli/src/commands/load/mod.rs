@@ -39,7 +39,7 @@ Examples:
   pacemark load --self-test                                        how far its own stamps are off
 
 Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed or could not be shown to
-be met. Ctrl-C shows what was measured until then.";
+be met. Ctrl-C shows and saves what was measured until then, and is exit code 1.";
 
 /// Sends requests to an OpenAI-compatible server and measures what comes back.
 #[derive(clap::Args, Debug)]

@@ -74,6 +74,10 @@ pub fn run(args: &Args) -> Result<Exit> {
     progress.suspend(|| output.end(notes))?;
     match error {
         Some(why) => Err(why.into()),
+        None if interrupt::flag().load(Relaxed) => {
+            eprintln!("interrupted in row {}", output.trials().len());
+            Ok(Exit::Failed)
+        }
         None => Ok(exit),
     }
 }
