@@ -1,7 +1,6 @@
 //! Expressions and the names in them.
 
-use crate::filters::Filter;
-use crate::predicates::Predicate;
+use crate::interpret::environment::{Filter, Predicate};
 use crate::value::Text;
 use crate::value::number::Arithmetic;
 use std::sync::Arc;

@@ -14,24 +14,11 @@ mod urlize;
 mod wrap;
 
 use crate::error::{Result, fail};
+use crate::interpret::environment::{Call, Filter};
 use crate::interpret::{Args, Run};
 use crate::value::{Value, repr};
 
-/// A filter.
-pub struct Filter {
-    /// Its name.
-    pub name: &'static str,
-    /// What it makes of a value.
-    pub call: fn(&Run<'_>, &Value, Args) -> Result<Value>,
-}
-
-impl std::fmt::Debug for Filter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-const fn filter(name: &'static str, call: fn(&Run<'_>, &Value, Args) -> Result<Value>) -> Filter {
+const fn filter(name: &'static str, call: Call) -> Filter {
     Filter { name, call }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::error::{Result, fail, failure};
 use crate::interpret::{Args, Run, access};
-use crate::predicates;
 use crate::value::iterate::Cursor;
 use crate::value::{Iter, Value};
 
@@ -99,7 +98,8 @@ pub fn map(run: &Run<'_>, value: &Value, mut args: Args) -> Result<Value> {
         return fail("map requires a filter argument");
     }
     let name = args.positional.remove(0);
-    let filter = name.as_str().and_then(super::find).ok_or_else(|| unknown("filter", &name))?;
+    let filter =
+        name.as_str().and_then(run.environment.filter).ok_or_else(|| unknown("filter", &name))?;
     let step = move |run: &Run<'_>| match cursor.next(run)? {
         Some(item) => (filter.call)(run, &item, args.clone()).map(Some),
         None => Ok(None),
@@ -158,7 +158,11 @@ fn chosen(
         true => None,
         false => {
             let test = args.positional.remove(0);
-            Some(test.as_str().and_then(predicates::find).ok_or_else(|| unknown("test", &test))?)
+            Some(
+                test.as_str()
+                    .and_then(run.environment.predicate)
+                    .ok_or_else(|| unknown("test", &test))?,
+            )
         }
     };
     let depth = depth.max(path.depth());

@@ -5,7 +5,6 @@
 
 use super::{Args, Run};
 use crate::error::{Error, Result, fail};
-use crate::methods;
 use crate::value::object::function;
 use crate::value::sequence::{slice_bounds, slice_places};
 use crate::value::text::Buffer;
@@ -47,7 +46,7 @@ pub fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
 
 /// An attribute that the value's type has, or none.
 pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<Value>> {
-    if let Some(method) = methods::find(value, name) {
+    if let Some(method) = (run.environment.method)(value, name) {
         if method.is_unsafe {
             return Ok(Some(refused(value, name)));
         }
@@ -61,7 +60,7 @@ pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<
         Value::Tuple(seq) => {
             seq.names.iter().position(|own| *own == name).and_then(|at| seq.items.get(at).cloned())
         }
-        other => methods::property(other, name),
+        other => (run.environment.property)(other, name),
     };
     // Names with an underscore are private; so are those that Python gives to every value.
     let is_private = name.starts_with('_') && (found.is_some() || is_of_every_value(name));

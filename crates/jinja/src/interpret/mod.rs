@@ -6,6 +6,7 @@
 
 pub mod access;
 mod arguments;
+pub mod environment;
 mod expression;
 mod frame;
 mod loop_state;
@@ -18,11 +19,11 @@ pub use loop_state::LoopState;
 
 use crate::ast::Program;
 use crate::error::Result;
-use crate::globals;
 use crate::limits::{Budget, Limits};
 use crate::value::json::from_json;
 use crate::value::text::Buffer;
 use crate::value::{Dict, Value};
+use environment::Environment;
 use frame::Frame;
 use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
@@ -30,6 +31,8 @@ use std::time::SystemTime;
 /// One rendering.
 pub struct Run<'p> {
     program: &'p Program,
+    /// What it finds by name besides its variables.
+    pub environment: &'static Environment,
     /// What it may still use.
     pub budget: Budget,
     /// What can change.
@@ -58,6 +61,7 @@ pub struct State {
 /// What `program` writes for `variables`.
 pub fn render(
     program: &Program,
+    environment: &'static Environment,
     variables: &serde_json::Map<String, serde_json::Value>,
     now: SystemTime,
     limits: Limits,
@@ -65,11 +69,12 @@ pub fn render(
     let budget = Budget::new(limits);
     let given = program.names.iter().map(|name| match variables.get(&name[..]) {
         Some(value) => from_json(value, &budget).map(Some),
-        None => Ok(globals::find(name)),
+        None => Ok((environment.global)(name)),
     });
     let given = given.collect::<Result<Vec<_>>>()?;
     let run = Run {
         program,
+        environment,
         budget,
         state: State::default(),
         now,

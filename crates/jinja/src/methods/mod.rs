@@ -13,21 +13,12 @@ pub mod split;
 pub mod text;
 
 use crate::error::{Result, fail};
+use crate::interpret::environment::{Call, Method};
 use crate::interpret::{Args, Run};
 use crate::value::Value;
 
-/// A method of a built-in type.
-pub struct Method {
-    /// Its name.
-    pub name: &'static str,
-    /// What it does with a value of the type.
-    pub call: fn(&Run<'_>, &Value, Args) -> Result<Value>,
-    /// Whether the sandbox hides it since it changes the value.
-    pub is_unsafe: bool,
-}
-
 impl Method {
-    const fn new(name: &'static str, call: fn(&Run<'_>, &Value, Args) -> Result<Value>) -> Method {
+    const fn new(name: &'static str, call: Call) -> Method {
         Method { name, call, is_unsafe: false }
     }
 
