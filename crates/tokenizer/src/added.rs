@@ -1,8 +1,15 @@
 //! Added tokens by Hugging Face's rules: found from left to right, the longest first, and some take
 //! the white space beside them.
 
+use crate::TokenizerError;
 use crate::special::{Fragment, SpecialTokens};
+use pacemark_modelfile::Metadata;
 use std::collections::HashMap;
+
+/// Their ids.
+pub const ADDED_IDS: &str = "tokenizer.pacemark.added_ids";
+/// What is said of each: bits of [`flag`].
+pub const ADDED_FLAGS: &str = "tokenizer.pacemark.added_flags";
 
 /// Bits of `tokenizer.pacemark.added_flags`.
 pub mod flag {
@@ -18,6 +25,17 @@ pub mod flag {
     pub const SPACED: u32 = 16;
     /// All of them.
     pub const ALL: u32 = 31;
+}
+
+/// Added tokens in whose text GGUF has a space for `▁`, ascending.
+pub fn spaced_ids(metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
+    let ids = metadata.opt_u32s(ADDED_IDS)?.unwrap_or_default();
+    let flags = metadata.opt_u32s(ADDED_FLAGS)?.unwrap_or_default();
+    let spaced =
+        ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
+    let mut spaced: Vec<u32> = spaced.collect();
+    spaced.sort_unstable();
+    Ok(spaced)
 }
 
 /// A set of added tokens.

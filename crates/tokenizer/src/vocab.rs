@@ -1,8 +1,8 @@
 //! A vocabulary as the file's metadata describes it, checked: texts, types, the special ids and the
 //! rules about them.
 
+use crate::added::spaced_ids;
 use crate::index::TextIndex;
-use crate::rules::spaced_ids;
 use crate::{TokenizerError, bytes};
 use pacemark_modelfile::{Metadata, ModelFileError, Strings};
 use std::borrow::Cow;
@@ -124,8 +124,6 @@ impl Vocab {
         };
         let unread = UNREAD.iter().filter(|key| metadata.get(key).is_some());
         vocab.warnings.extend(unread.map(|key| format!("{key}: not followed")));
-        let overridden = crate::ends::make_control(&mut vocab);
-        vocab.warnings.extend(overridden);
         vocab.add_bos = adds(metadata, "bos", vocab.bos, add_bos)?;
         vocab.add_eos = adds(metadata, "eos", vocab.eos, false)?;
         Ok(vocab)
