@@ -5,7 +5,7 @@
 //! printed: a run that was ended by the system (a stack or a memory that was exhausted) can be
 //! repeated. An input on which a target panics is kept in `artifacts/TARGET`.
 
-use pacemark_fuzz::{TARGETS, Target};
+use pacemark_fuzz::{FuzzTarget, TARGETS};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let only = arguments.next();
-    let chosen: Vec<&Target> =
+    let chosen: Vec<&FuzzTarget> =
         TARGETS.iter().filter(|(name, _)| only.as_deref().is_none_or(|o| o == *name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 /// Runs each target on a processor of its own; whether all held. Each has the stack of a thread,
 /// which is less than a program's and what a server's requests have.
-fn run_all(targets: &[&Target], time: Duration, seed: u64) -> bool {
+fn run_all(targets: &[&FuzzTarget], time: Duration, seed: u64) -> bool {
     let (next, fine) = (AtomicUsize::new(0), AtomicBool::new(true));
     let work = || {
         while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -62,7 +62,7 @@ fn run_all(targets: &[&Target], time: Duration, seed: u64) -> bool {
 }
 
 /// Runs a target on mutations of its seeds; whether it held.
-fn run((name, target): &Target, time: Duration, seed: u64) -> bool {
+fn run((name, target): &FuzzTarget, time: Duration, seed: u64) -> bool {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = read_seeds(&here.join("seeds").join(name));
     assert!(!seeds.is_empty(), "{name} has no seeds");

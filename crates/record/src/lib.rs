@@ -38,5 +38,5 @@ pub use request::{Client, Failure, FailureKind, Request, TokenSource};
 pub use roof::{Operations, Roof};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Trial, Warmup, test_name};
 pub use slo::{Limit, LimitResult, LimitVerdict, Limited, Slo};
-pub use stages::{STAGES_EXPERIMENT, StageFigures, StageVerdict, Target, stage_figures};
+pub use stages::{STAGES_EXPERIMENT, StageFigures, StageTarget, StageVerdict, stage_figures};
 pub use steady::{Steady, SteadyVerdict};

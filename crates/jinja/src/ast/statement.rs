@@ -27,9 +27,9 @@ pub enum StatementKind {
     /// `{% for %}`
     For(Arc<For>),
     /// `{% set target = value %}`
-    Set(Target, Expr, Exports),
+    Set(AssignTarget, Expr, Exports),
     /// `{% set target | filter %}…{% endset %}`
-    SetBlock(Target, Captured, Exports),
+    SetBlock(AssignTarget, Captured, Exports),
     /// `{% macro %}`
     Macro(Arc<Macro>, usize, Exports),
     /// `{% call(…) macro(…) %}…{% endcall %}`
@@ -37,7 +37,7 @@ pub enum StatementKind {
     /// `{% filter %}…{% endfilter %}`
     Filter(Captured),
     /// `{% with %}`: targets with their values, and the body.
-    With(Vec<(Target, Expr)>, Scoped),
+    With(Vec<(AssignTarget, Expr)>, Scoped),
     /// `{% autoescape %}`
     Autoescape(Expr, Scoped),
     /// `{% generation %}`: marks what the assistant says, for training. To Jinja2 its body is a
@@ -93,20 +93,20 @@ pub struct Captured {
 
 /// What is assigned to.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum AssignTarget {
     /// A variable.
     Variable(Variable),
     /// `namespace.attribute`
     Attribute(Variable, Name),
     /// `a, b`
-    Tuple(Vec<Target>),
+    Tuple(Vec<AssignTarget>),
 }
 
 /// `{% for target in iterable if test recursive %}`
 #[derive(Debug)]
 pub struct For {
     /// What takes the items.
-    pub target: Target,
+    pub target: AssignTarget,
     /// What is gone through.
     pub iterable: Expr,
     /// Which items are taken.
@@ -129,7 +129,7 @@ pub struct LoopTest {
     /// The condition.
     pub test: Expr,
     /// What takes the item.
-    pub target: Target,
+    pub target: AssignTarget,
     /// Its variables.
     pub loads: Loads,
 }

@@ -7,7 +7,7 @@
 
 use super::Resolver;
 use super::walk::{self, Event};
-use crate::ast::{Body, Load, Loads, Name, Slot, Statement, StatementKind, Target};
+use crate::ast::{AssignTarget, Body, Load, Loads, Name, Slot, Statement, StatementKind};
 use std::collections::{HashMap, HashSet};
 
 /// A scope in the making.
@@ -108,7 +108,7 @@ impl Resolver {
     }
 
     /// All names of a target are parameters.
-    pub fn parameters_of(&mut self, target: &Target) {
+    pub fn parameters_of(&mut self, target: &AssignTarget) {
         walk::target(target, &mut |event| {
             if let Event::Store(name) = event {
                 self.parameter(name);
@@ -175,11 +175,11 @@ impl Resolver {
         }
     }
 
-    fn assigned(&mut self, target: &Target) {
+    fn assigned(&mut self, target: &AssignTarget) {
         match target {
-            Target::Variable(variable) => self.store(&variable.name),
-            Target::Attribute(namespace, _) => self.load(&namespace.name),
-            Target::Tuple(parts) => parts.iter().for_each(|part| self.assigned(part)),
+            AssignTarget::Variable(variable) => self.store(&variable.name),
+            AssignTarget::Attribute(namespace, _) => self.load(&namespace.name),
+            AssignTarget::Tuple(parts) => parts.iter().for_each(|part| self.assigned(part)),
         }
     }
 

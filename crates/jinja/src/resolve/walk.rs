@@ -1,8 +1,8 @@
 //! Goes through all names of a part of the tree, in the order in which jinja2's visitors do.
 
 use crate::ast::{
-    Arguments, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement, StatementKind,
-    Target, Variable,
+    Arguments, AssignTarget, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement,
+    StatementKind, Variable,
 };
 
 /// A name, and what happens to it; or a block.
@@ -98,16 +98,16 @@ fn captured<'a>(inner: &'a Captured, visit: &mut dyn FnMut(Event<'a>)) {
 }
 
 /// Visits what is assigned to.
-pub fn target<'a>(to: &'a Target, visit: &mut dyn FnMut(Event<'a>)) {
+pub fn target<'a>(to: &'a AssignTarget, visit: &mut dyn FnMut(Event<'a>)) {
     match to {
-        Target::Variable(Variable { name, .. }) => visit(Event::Store(name)),
+        AssignTarget::Variable(Variable { name, .. }) => visit(Event::Store(name)),
         // A namespace is read, but by none of the visitors that ask which names are used.
-        Target::Attribute(..) => {}
-        Target::Tuple(parts) => parts.iter().for_each(|part| target(part, visit)),
+        AssignTarget::Attribute(..) => {}
+        AssignTarget::Tuple(parts) => parts.iter().for_each(|part| target(part, visit)),
     }
 }
 
-fn parameter<'a>(to: &'a Target, visit: &mut dyn FnMut(Event<'a>)) {
+fn parameter<'a>(to: &'a AssignTarget, visit: &mut dyn FnMut(Event<'a>)) {
     target(to, &mut |event| {
         if let Event::Store(name) = event {
             visit(Event::Parameter(name));

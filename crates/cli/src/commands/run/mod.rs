@@ -109,12 +109,12 @@ pub struct Args {
     #[arg(long)]
     breakdown: bool,
     /// What stdout carries: the text as it comes, or one JSON object at the end
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = AnswerFormat::Text)]
+    output: AnswerFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
+enum AnswerFormat {
     Text,
     Json,
 }
@@ -130,7 +130,7 @@ struct Generated {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<Exit> {
-    if args.logprobs.is_some() && args.output == Output::Text {
+    if args.logprobs.is_some() && args.output == AnswerFormat::Text {
         return Err(UsageError("--logprobs needs -o json".into()).into());
     }
     let mut breakdown = Breakdown::start();
@@ -172,13 +172,13 @@ pub fn run(args: Args) -> Result<Exit> {
     let interrupted = crate::interrupt::flag().load(Ordering::Relaxed);
     let rss = pacemark_record::env::peak_rss_bytes();
     match args.output {
-        Output::Text => {
+        AnswerFormat::Text => {
             eprint!("{}", summary::text(&info, load_time, &generated.timings, rss));
             if args.breakdown {
                 eprint!("{}", breakdown.text());
             }
         }
-        Output::Json => {
+        AnswerFormat::Json => {
             let mut object = json!({
                 "text": generated.text,
                 "ids": generated.ids,
@@ -266,7 +266,7 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
 /// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what
 /// was measured is kept.
 fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> Result<Generated> {
-    let stream_text = args.output == Output::Text;
+    let stream_text = args.output == AnswerFormat::Text;
     let mut out = std::io::stdout().lock();
     let mut g = Generated {
         text: String::new(),
