@@ -20,7 +20,7 @@ const fn predicate(
 }
 
 /// All of them: those of jinja2's `tests.py`.
-pub const PREDICATES: &[Predicate] = &[
+pub(crate) const PREDICATES: &[Predicate] = &[
     predicate("!=", |run, a, args| compared(run, Comparison::NotEqual, a, args)),
     predicate("<", |run, a, args| compared(run, Comparison::Less, a, args)),
     predicate("<=", |run, a, args| compared(run, Comparison::LessOrEqual, a, args)),
@@ -75,7 +75,7 @@ pub const PREDICATES: &[Predicate] = &[
 ];
 
 /// The test of a name.
-pub fn find(name: &str) -> Option<&'static Predicate> {
+pub(crate) fn find(name: &str) -> Option<&'static Predicate> {
     PREDICATES.iter().find(|predicate| predicate.name == name)
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Found(Vec<(u32, ChainId)>);
 
 impl Found {
     /// Blocks.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }

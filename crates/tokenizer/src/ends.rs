@@ -72,7 +72,7 @@ fn named(vocab: &Vocab, text: &str, types: &[TokenType]) -> Option<u32> {
 }
 
 /// Makes control tokens of those that end a turn by their text, and warns of each that was none.
-pub fn make_control(vocab: &mut Vocab) {
+pub(crate) fn make_control(vocab: &mut Vocab) {
     for text in TURNS {
         let Some(id) = vocab.id(text) else { continue };
         let token_type = &mut vocab.types[id as usize];
@@ -86,7 +86,7 @@ pub fn make_control(vocab: &mut Vocab) {
 }
 
 /// The ids, ascending.
-pub fn end_ids(vocab: &Vocab, metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
+pub(crate) fn end_ids(vocab: &Vocab, metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
     let mut listed = Vec::new();
     for key in END_IDS {
         let ids = metadata.opt_u32s(key)?.unwrap_or_default();

@@ -31,7 +31,7 @@ enum Prefix {
 }
 
 /// What GGUF's own keys do not say.
-pub struct Rules {
+pub(crate) struct Rules {
     normalizer: Normalizer,
     prefix: Prefix,
     /// Added tokens that are looked for before the text is normalized, and after.
@@ -46,7 +46,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules, where the file has them.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         vocab: &Vocab,
     ) -> Result<Option<Rules>, TokenizerError> {
@@ -102,7 +102,7 @@ impl Rules {
     /// Cuts `text`: added tokens that stand in it, then those that stand in what the normalizer
     /// makes of the rest. `each` gets them and the normalized text between them, with `space`
     /// before it where one is due.
-    pub fn partition(
+    pub(crate) fn partition(
         &self,
         text: &str,
         special: bool,
@@ -158,7 +158,7 @@ impl Rules {
 }
 
 /// A part of a text.
-pub enum Piece<'t> {
+pub(crate) enum Piece<'t> {
     /// An added token.
     Token(u32),
     /// Normalized text.

@@ -7,7 +7,7 @@ use crate::{TokenizerError, bytes};
 use pacemark_modelfile::{Metadata, ModelFileError, Strings};
 use std::borrow::Cow;
 
-pub const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
 /// Keys that are not followed here and may change ids or answers elsewhere: their presence is told.
@@ -48,7 +48,7 @@ impl TokenType {
 
 /// How normal tokens write their text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spelling {
+pub(crate) enum Spelling {
     /// Byte-level BPE: a character a byte.
     Bytes,
     /// SPM: `▁` for a space.
@@ -56,7 +56,7 @@ pub enum Spelling {
 }
 
 /// The vocabulary.
-pub struct Vocab {
+pub(crate) struct Vocab {
     pub texts: Strings,
     pub types: Vec<TokenType>,
     pub index: TextIndex,
@@ -77,7 +77,7 @@ pub struct Vocab {
 
 impl Vocab {
     /// Reads and checks all but scores and merges. `add_bos` is for files that do not say.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         spelling: Spelling,
         add_bos: bool,
@@ -130,22 +130,22 @@ impl Vocab {
     }
 
     /// The id of the token that is written `text`.
-    pub fn id(&self, text: &str) -> Option<u32> {
+    pub(crate) fn id(&self, text: &str) -> Option<u32> {
         self.index.get(&self.texts, text.as_bytes())
     }
 
     /// A token's text as the file has it; empty for an id that is none.
-    pub fn text(&self, id: u32) -> &str {
+    pub(crate) fn text(&self, id: u32) -> &str {
         self.texts.get(id as usize).unwrap_or_default()
     }
 
-    pub fn token_type(&self, id: u32) -> Option<TokenType> {
+    pub(crate) fn token_type(&self, id: u32) -> Option<TokenType> {
         self.types.get(id as usize).copied()
     }
 
     /// Appends what the token stands for in a text. Control tokens stand for nothing unless
     /// `special` asks for their text.
-    pub fn push_bytes(&self, id: u32, special: bool, out: &mut Vec<u8>) {
+    pub(crate) fn push_bytes(&self, id: u32, special: bool, out: &mut Vec<u8>) {
         let text = self.text(id);
         match (self.token_type(id), self.spelling) {
             (None, _) => {}
@@ -227,7 +227,7 @@ fn types(metadata: &Metadata, n_tokens: usize) -> Result<Vec<TokenType>, Tokeniz
 }
 
 /// That the array `key` has an entry for each of `n_tokens` tokens.
-pub fn expect_one_each(
+pub(crate) fn expect_one_each(
     metadata: &Metadata,
     key: &str,
     len: usize,
@@ -262,7 +262,12 @@ fn special_id(
 }
 
 /// The error of an id that is no token.
-pub fn invalid_id(metadata: &Metadata, key: &str, id: u32, n_tokens: usize) -> TokenizerError {
+pub(crate) fn invalid_id(
+    metadata: &Metadata,
+    key: &str,
+    id: u32,
+    n_tokens: usize,
+) -> TokenizerError {
     let expected = format!("an id below {n_tokens}, the number of tokens");
     ModelFileError::invalid(metadata.file(), key, expected, id.to_string()).into()
 }

@@ -23,7 +23,7 @@ const fn filter(name: &'static str, call: Call) -> Filter {
 }
 
 /// All of them: those of jinja2's `filters.py`, with the `tojson` of Hugging Face.
-pub const FILTERS: &[Filter] = &[
+pub(crate) const FILTERS: &[Filter] = &[
     filter("abs", number::abs),
     filter("attr", select::attr),
     filter("batch", sequence::batch),
@@ -83,7 +83,7 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 /// The filter of a name.
-pub fn find(name: &str) -> Option<&'static Filter> {
+pub(crate) fn find(name: &str) -> Option<&'static Filter> {
     FILTERS.iter().find(|filter| filter.name == name)
 }
 

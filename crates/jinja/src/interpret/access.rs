@@ -12,7 +12,7 @@ use crate::value::{Missing, Range, Value, repr};
 use std::rc::Rc;
 
 /// `value.name`
-pub fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
+pub(crate) fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
     value.defined()?;
     if let Some(found) = own_attribute(run, value, name)? {
         return Ok(found);
@@ -27,7 +27,7 @@ pub fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
 }
 
 /// `value[key]`
-pub fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
+pub(crate) fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
     value.defined()?;
     if let Some(found) = own_item(run, value, key)? {
         return Ok(found);
@@ -45,7 +45,7 @@ pub fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
 }
 
 /// An attribute that the value's type has, or none.
-pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<Value>> {
+pub(crate) fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<Value>> {
     if let Some(method) = (run.environment.method)(value, name) {
         if method.is_unsafe {
             return Ok(Some(refused(value, name)));
@@ -175,7 +175,7 @@ fn own_item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Option<Value>> 
 }
 
 /// `value[start:stop:step]`
-pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Result<Value> {
+pub(crate) fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Result<Value> {
     value.defined()?;
     let mut found = [None; 3];
     for (place, bound) in found.iter_mut().zip(bounds) {

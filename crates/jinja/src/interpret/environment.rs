@@ -11,10 +11,10 @@ use crate::value::Value;
 use std::fmt::{Debug, Formatter};
 
 /// What a filter or a method does with a value and its arguments.
-pub type Call = fn(&Run<'_>, &Value, Args) -> Result<Value>;
+pub(crate) type Call = fn(&Run<'_>, &Value, Args) -> Result<Value>;
 
 /// A filter.
-pub struct Filter {
+pub(crate) struct Filter {
     /// Its name.
     pub name: &'static str,
     /// What it makes of a value.
@@ -28,7 +28,7 @@ impl Debug for Filter {
 }
 
 /// A test of `is`.
-pub struct Predicate {
+pub(crate) struct Predicate {
     /// Its name.
     pub name: &'static str,
     /// Whether it holds of a value.
@@ -42,7 +42,7 @@ impl Debug for Predicate {
 }
 
 /// A method of a built-in type.
-pub struct Method {
+pub(crate) struct Method {
     /// Its name.
     pub name: &'static str,
     /// What it does with a value of the type.
@@ -52,7 +52,7 @@ pub struct Method {
 }
 
 /// How each kind is found.
-pub struct Environment {
+pub(crate) struct Environment {
     /// The filter of a name.
     pub filter: fn(&str) -> Option<&'static Filter>,
     /// The test of a name.

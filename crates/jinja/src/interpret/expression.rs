@@ -229,7 +229,7 @@ impl Run<'_> {
     }
 
     /// Calls a value.
-    pub fn call(&self, value: &Value, args: Args) -> Result<Value> {
+    pub(crate) fn call(&self, value: &Value, args: Args) -> Result<Value> {
         match value.defined()? {
             Value::Object(object) => object.call(self, args),
             other => fail(format!("'{}' object is not callable", other.type_name())),

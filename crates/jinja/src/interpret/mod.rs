@@ -4,9 +4,9 @@
 //! ([`Budget::enter`]) and bounded for all macros together, so the stack is bounded too: `limits`
 //! says by what, the test in `tests/stack.rs` measures it.
 
-pub mod access;
+pub(crate) mod access;
 mod arguments;
-pub mod environment;
+pub(crate) mod environment;
 mod expression;
 mod frame;
 mod loop_state;
@@ -14,8 +14,8 @@ mod loops;
 mod macros;
 mod statement;
 
-pub use arguments::Args;
-pub use loop_state::LoopState;
+pub(crate) use arguments::Args;
+pub(crate) use loop_state::LoopState;
 
 use crate::ast::Program;
 use crate::error::Result;
@@ -29,7 +29,7 @@ use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
 /// One rendering.
-pub struct Run<'p> {
+pub(crate) struct Run<'p> {
     program: &'p Program,
     /// What it finds by name besides its variables.
     pub environment: &'static Environment,
@@ -49,7 +49,7 @@ pub struct Run<'p> {
 
 /// What values refer to by number, since it changes after they were made.
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// The attributes of each namespace.
     pub namespaces: RefCell<Vec<Dict>>,
     /// How far each loop is.
@@ -59,7 +59,7 @@ pub struct State {
 }
 
 /// What `program` writes for `variables`.
-pub fn render(
+pub(crate) fn render(
     program: &Program,
     environment: &'static Environment,
     variables: &serde_json::Map<String, serde_json::Value>,
