@@ -35,7 +35,7 @@ mod unicode_tables;
 mod value;
 
 pub use error::Error;
-pub use limits::{Limits, MAX_DEPTH, MAX_LEVELS, MAX_NESTING, MAX_SOURCE};
+pub use limits::{Limits, MAX_DEPTH, MAX_NESTING, MAX_SOURCE};
 
 use ast::Program;
 use interpret::environment::Environment;

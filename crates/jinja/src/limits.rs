@@ -17,7 +17,7 @@ pub const MAX_NESTING: usize = 100;
 /// Evaluations within one another, over all macros that have been entered: with it the stack is
 /// bounded. A macro may call itself about 200 times, as in Jinja2; `tests/stack.rs` runs what takes
 /// the most stack.
-pub const MAX_LEVELS: u32 = 1000;
+pub(crate) const MAX_LEVELS: u32 = 1000;
 /// Levels that the call of a macro counts for besides those of its body: by its part of the stack.
 pub(crate) const LEVELS_OF_CALL: u32 = 2;
 /// Containers within one another. `json.loads` of Python ends near 1000, serde_json at 128.
