@@ -19,7 +19,7 @@ Examples:
 /// byte-order mark).
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: file, Hugging Face directory, catalog name or hf:ORG/REPO/FILE[@REV]
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
@@ -42,7 +42,7 @@ enum IdsFormat {
     Json,
 }
 
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let text = match args.text {
         Some(text) => text,
         None => input::read_stdin()?,

@@ -7,19 +7,19 @@ use pacemark_load::{Arrival, Arrivals, Bounds, Knee, Point, Rate, Shape, Sweep};
 use pacemark_record::{SteadyVerdict, Trial, stats};
 
 /// Streams, where nothing else is said.
-pub const STREAMS: usize = 4;
+pub(super) const STREAMS: usize = 4;
 
 /// Requests of a row, where nothing else is said: at least so many, and so many for each stream.
 const REQUESTS: u64 = 64;
 const REQUESTS_A_STREAM: u64 = 16;
 
 /// How requests at a rate arrive, and how many are in flight at most, where nothing else is said.
-pub const ARRIVAL: Arrival = Arrival::Poisson;
-pub const MAX_IN_FLIGHT: usize = 4096;
+pub(super) const ARRIVAL: Arrival = Arrival::Poisson;
+pub(super) const MAX_IN_FLIGHT: usize = 4096;
 
 /// What one row sends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Level {
+pub(super) enum Level {
     /// So many at once.
     Streams(usize),
     /// Requests a second.
@@ -32,7 +32,7 @@ pub enum Level {
 
 impl Level {
     /// In a few words.
-    pub fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         match self {
             Level::Streams(1) => "1 stream".to_owned(),
             Level::Streams(n) => format!("{n} streams"),
@@ -44,12 +44,12 @@ impl Level {
     }
 
     /// Its requests arrive at random, or evenly.
-    pub fn has_arrivals(self) -> bool {
+    pub(super) fn has_arrivals(self) -> bool {
         matches!(self, Level::Rate(rate) if rate.is_finite()) || matches!(self, Level::Ramp(_))
     }
 
     /// Of a row that was measured.
-    pub fn of(trial: &Trial) -> String {
+    pub(super) fn of(trial: &Trial) -> String {
         let text =
             |name: &str| trial.params.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         match (trial.params.get("concurrency"), trial.params.get("rate"), text("ramp")) {
@@ -61,7 +61,7 @@ impl Level {
     }
 
     /// The next of a sweep, with this many.
-    pub fn at(self, level: f64) -> Level {
+    pub(super) fn at(self, level: f64) -> Level {
         match self {
             Level::Streams(_) => Level::Streams(level as usize),
             _ => Level::Rate(level),
@@ -69,7 +69,7 @@ impl Level {
     }
 
     /// Requests before counting begins, and streams that they come over.
-    pub fn warmup(self, args: &Args) -> (u64, usize) {
+    pub(super) fn warmup(self, args: &Args) -> (u64, usize) {
         let (streams, usual) = match self {
             // A stream that has no request later needs none before.
             Level::Streams(n) => (n, args.requests.map_or(n as u64, |most| most.min(n as u64))),
@@ -81,7 +81,7 @@ impl Level {
     }
 
     /// What ends it.
-    pub fn bounds(self, args: &Args, arrivals: Option<&[u64]>) -> Bounds {
+    pub(super) fn bounds(self, args: &Args, arrivals: Option<&[u64]>) -> Bounds {
         let duration = args.duration.map(|duration| duration.0);
         let usual = match self {
             Level::Streams(n) => Some(REQUESTS.max(REQUESTS_A_STREAM * n as u64)),
@@ -94,7 +94,7 @@ impl Level {
     }
 
     /// When its requests are sent.
-    pub fn shape(self, args: &Args, arrivals: Option<Vec<u64>>) -> Shape {
+    pub(super) fn shape(self, args: &Args, arrivals: Option<Vec<u64>>) -> Shape {
         let at = |rate| Box::new(Arrivals::new(args.arrival.unwrap_or(ARRIVAL), rate, args.seed));
         let max_in_flight = args.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
         match self {
@@ -116,7 +116,7 @@ impl Level {
 }
 
 /// Those of the flags, in order.
-pub fn levels(args: &Args) -> Vec<Level> {
+pub(super) fn levels(args: &Args) -> Vec<Level> {
     if args.trace.is_some() {
         return vec![Level::Trace];
     }
@@ -134,7 +134,7 @@ pub fn levels(args: &Args) -> Vec<Level> {
 }
 
 /// What a sweep sees of a row: goodput where there are limits, else tokens a second.
-pub fn point(level: Level, trial: &Trial) -> Point {
+pub(super) fn point(level: Level, trial: &Trial) -> Point {
     let steady = trial.steady();
     let tokens =
         steady.as_ref().map(|steady| steady.tokens_per_second).or(trial.output_rate_total());
@@ -154,7 +154,7 @@ pub fn point(level: Level, trial: &Trial) -> Point {
 }
 
 /// Where the knee was, in a sentence.
-pub fn knee(args: &Args, sweep: &Sweep) -> String {
+pub(super) fn knee(args: &Args, sweep: &Sweep) -> String {
     let Some(knee) = sweep.knee() else {
         return "the sweep ended before there were three levels: no knee".to_owned();
     };

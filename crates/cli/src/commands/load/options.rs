@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// Two rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ramp {
+pub(super) struct Ramp {
     /// At the beginning.
     pub from: f64,
     /// At the end.
@@ -35,7 +35,7 @@ impl std::fmt::Display for Ramp {
 
 /// Lengths of answers, or whatever the server gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output {
+pub(super) enum Output {
     /// As the model ends them.
     Any,
     /// Exactly.
@@ -43,12 +43,12 @@ pub enum Output {
 }
 
 /// `any` or lengths.
-pub fn output_lengths(text: &str) -> Result<Output, String> {
+pub(super) fn output_lengths(text: &str) -> Result<Output, String> {
     if text == "any" { Ok(Output::Any) } else { text.parse().map(Output::Exact) }
 }
 
 /// `cold`, `warm` or `shared:P`.
-pub fn cache(text: &str) -> Result<Cache, String> {
+pub(super) fn cache(text: &str) -> Result<Cache, String> {
     match text.split_once(':') {
         None if text == "cold" => Ok(Cache::Cold),
         None if text == "warm" => Ok(Cache::Warm),
@@ -61,7 +61,7 @@ pub fn cache(text: &str) -> Result<Cache, String> {
 }
 
 /// `reuse` or `fresh`.
-pub fn connections(text: &str) -> Result<Connections, String> {
+pub(super) fn connections(text: &str) -> Result<Connections, String> {
     match text {
         "reuse" => Ok(Connections::Reuse),
         "fresh" => Ok(Connections::Fresh),
@@ -70,7 +70,7 @@ pub fn connections(text: &str) -> Result<Connections, String> {
 }
 
 /// `NAME: VALUE`.
-pub fn header(text: &str) -> Result<(String, String), String> {
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once(':').filter(|(name, _)| !name.trim().is_empty());
     parts
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
@@ -79,16 +79,16 @@ pub fn header(text: &str) -> Result<(String, String), String> {
 
 /// Fields of a body.
 #[derive(Clone, Debug)]
-pub struct Body(pub Map<String, Value>);
+pub(super) struct Body(pub Map<String, Value>);
 
 /// A JSON object.
-pub fn body(text: &str) -> Result<Body, String> {
+pub(super) fn body(text: &str) -> Result<Body, String> {
     serde_json::from_str(text).map(Body).map_err(|error| format!("expected a JSON object: {error}"))
 }
 
 /// A figure that must be reached.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
+pub(super) struct Target {
     name: String,
     at_least: bool,
     value: f64,
@@ -115,7 +115,7 @@ impl FromStr for Target {
 
 impl Target {
     /// What was found, where that is not the target: an absent figure reaches nothing.
-    pub fn missed(&self, trial: &Trial) -> Option<String> {
+    pub(super) fn missed(&self, trial: &Trial) -> Option<String> {
         let (metric, part) = column(METRICS, &self.name)?;
         let sign = if self.at_least { ">=" } else { "<=" };
         match metric.of(trial).part(part) {

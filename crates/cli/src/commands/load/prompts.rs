@@ -19,13 +19,13 @@ use std::sync::Arc;
 const OUTPUT: Lengths = Lengths::Fixed(64);
 
 /// Who counts, and in which words that is told.
-pub struct Counter {
+pub(super) struct Counter {
     pub encoder: Option<Arc<dyn Encoder>>,
     pub name: String,
 }
 
 /// The tokenizer of `--tokenizer`, else the server's own, else nobody.
-pub fn counter(args: &Args, settings: &Settings) -> Result<Counter> {
+pub(super) fn counter(args: &Args, settings: &Settings) -> Result<Counter> {
     if let Some(model) = &args.tokenizer {
         let file = ModelFile::open(hub::resolve(model)?)?;
         let tokenizer = Tokenizer::from_metadata(file.metadata())?;
@@ -45,7 +45,7 @@ pub fn counter(args: &Args, settings: &Settings) -> Result<Counter> {
 }
 
 /// What the flags ask for.
-pub struct Wanted {
+pub(super) struct Wanted {
     pub source: Box<dyn Source>,
     /// Of a trace: when each session is due.
     pub arrivals: Option<Vec<u64>>,
@@ -56,7 +56,7 @@ pub struct Wanted {
 }
 
 /// The source of one row; `row` makes its prompts others than those of the row before.
-pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wanted> {
+pub(super) fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wanted> {
     let special = args.endpoint() == Endpoint::Completions;
     let output = match args.output_tokens {
         Some(Output::Any) => None,
@@ -114,7 +114,7 @@ pub fn wanted(args: &Args, counter: &Counter, nonce: u64, row: u64) -> Result<Wa
 }
 
 /// What `--cache` and `--shared-prefix` mean together.
-pub fn cache(args: &Args) -> Cache {
+pub(super) fn cache(args: &Args) -> Cache {
     match (args.shared_prefix, args.cache) {
         (Some(prefix), _) | (None, Cache::Shared { prefix, .. }) => {
             Cache::Shared { prefix, groups: args.prefix_groups }

@@ -6,7 +6,7 @@ use pacemark_load::api::Api;
 use pacemark_load::{Settings, Target, Timeouts, Trust};
 
 /// What the flags say of server and client.
-pub fn settings(args: &Args, target: Target) -> Result<Settings> {
+pub(super) fn settings(args: &Args, target: Target) -> Result<Settings> {
     let mut settings =
         Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
     settings.trust = match &args.cacert {

@@ -10,7 +10,7 @@ use pacemark_record::{Grades, LOAD_EXPERIMENT, Requests, Trial};
 use serde_json::{Map, Value, json};
 
 /// One row's circumstances.
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     pub args: &'a Args,
     pub settings: &'a Settings,
     pub level: Level,
@@ -24,7 +24,7 @@ pub struct Row<'a> {
 }
 
 /// The trial, without what only its runner knows.
-pub fn trial(row: &Row<'_>, counted_by: &str, measured: Measured) -> Trial {
+pub(super) fn trial(row: &Row<'_>, counted_by: &str, measured: Measured) -> Trial {
     let mut params = parameters(row);
     params.insert("prompt_tokens_by".into(), counted_by.into());
     let Measured { requests, cut_requests, unsent_requests, client, .. } = measured;

@@ -27,7 +27,7 @@ Hugging Face hub. What is not a file is kept in PACEMARK_HOME, else $XDG_CACHE_H
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = FORMS)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -101,7 +101,7 @@ enum InfoFormat {
 }
 
 /// Runs `pacemark models`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let mut out = io::stdout().lock();
     match args.action {
         Action::Pull { models } => {

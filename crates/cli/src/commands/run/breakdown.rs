@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// Consecutive stages of the process.
-pub struct Breakdown {
+pub(super) struct Breakdown {
     last: Instant,
     stages: Vec<(&'static str, Duration)>,
 }
@@ -15,7 +15,7 @@ pub struct Breakdown {
 impl Breakdown {
     /// Begins at the call; what passed since the process was created is the stage `start`, in steps
     /// of 10 ms.
-    pub fn start() -> Breakdown {
+    pub(super) fn start() -> Breakdown {
         let before = process::age();
         Breakdown {
             last: Instant::now(),
@@ -24,14 +24,14 @@ impl Breakdown {
     }
 
     /// Ends the stage that ran since the last mark.
-    pub fn mark(&mut self, stage: &'static str) {
+    pub(super) fn mark(&mut self, stage: &'static str) {
         let now = Instant::now();
         self.stages.push((stage, now - self.last));
         self.last = now;
     }
 
     /// Ends the generation: the backend's account of it, and what is left for events and output.
-    pub fn generated(&mut self, timings: &Timings) {
+    pub(super) fn generated(&mut self, timings: &Timings) {
         let now = Instant::now();
         let mut left = now - self.last;
         if let Some(p) = timings.phases {
@@ -54,7 +54,7 @@ impl Breakdown {
     }
 
     /// A line a stage with its share and a bar.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let total = self.total().as_secs_f64().max(1e-9);
         let mut out = String::from("\nwhere the time went\n");
         for (stage, time) in &self.stages {
@@ -77,7 +77,7 @@ impl Breakdown {
     }
 
     /// `{"start_ms": …, …}`, in order.
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let whole = ("whole", self.total());
         let stages = self.stages.iter().chain(std::iter::once(&whole));
         stages

@@ -30,7 +30,7 @@ const EXAMPLES: &str = r#"Examples:
 /// Generate text from a prompt
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
@@ -129,7 +129,7 @@ struct Generated {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     if args.logprobs.is_some() && args.output == AnswerFormat::Text {
         return Err(UsageError("--logprobs needs -o json".into()).into());
     }

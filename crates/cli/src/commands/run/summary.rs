@@ -11,7 +11,12 @@ fn ms(time: Duration) -> f64 {
 }
 
 /// Aligned lines; a figure that cannot be measured is a dash with the reason.
-pub fn text(info: &BackendInfo, load: Duration, t: &Timings, peak_rss: Option<u64>) -> String {
+pub(super) fn text(
+    info: &BackendInfo,
+    load: Duration,
+    t: &Timings,
+    peak_rss: Option<u64>,
+) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(out, "{name:<14}{value}");
@@ -53,7 +58,7 @@ pub fn text(info: &BackendInfo, load: Duration, t: &Timings, peak_rss: Option<u6
 }
 
 /// The same figures; null where a figure cannot be measured.
-pub fn json(info: &BackendInfo, t: &Timings, peak_rss: Option<u64>) -> Value {
+pub(super) fn json(info: &BackendInfo, t: &Timings, peak_rss: Option<u64>) -> Value {
     let load: serde_json::Map<String, Value> =
         info.load.iter().map(|(stage, time)| (format!("{stage}_ms"), json!(ms(*time)))).collect();
     json!({

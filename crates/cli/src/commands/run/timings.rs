@@ -4,7 +4,7 @@ use pacemark_backend::{Event, Phases};
 use std::time::{Duration, Instant};
 
 /// Stamps of one request. Every figure is `None` where it cannot be known.
-pub struct Timings {
+pub(super) struct Timings {
     sent: Instant,
     started: Option<Instant>,
     tokens: Vec<Instant>,
@@ -19,13 +19,13 @@ pub struct Timings {
 
 impl Timings {
     /// A request sent at `sent`.
-    pub fn new(sent: Instant, prompt_tokens: usize) -> Timings {
+    pub(super) fn new(sent: Instant, prompt_tokens: usize) -> Timings {
         let (tokens, started, finished) = (Vec::new(), None, None);
         Timings { sent, started, tokens, finished, prompt_tokens, cached_tokens: 0, phases: None }
     }
 
     /// Notes an event's stamp.
-    pub fn observe(&mut self, event: &Event) {
+    pub(super) fn observe(&mut self, event: &Event) {
         match event {
             Event::Started { at, cached_tokens } => {
                 self.started = Some(*at);
@@ -41,24 +41,24 @@ impl Timings {
     }
 
     /// Tokens generated.
-    pub fn output_tokens(&self) -> usize {
+    pub(super) fn output_tokens(&self) -> usize {
         self.tokens.len()
     }
 
     /// Send to first token.
-    pub fn ttft(&self) -> Option<Duration> {
+    pub(super) fn ttft(&self) -> Option<Duration> {
         self.tokens.first().map(|&first| first - self.sent)
     }
 
     /// Computed prompt tokens per second, from the start of computing to the first token.
-    pub fn prefill_rate(&self) -> Option<f64> {
+    pub(super) fn prefill_rate(&self) -> Option<f64> {
         let time = *self.tokens.first()? - self.started?;
         Some((self.prompt_tokens - self.cached_tokens) as f64 / time.as_secs_f64())
     }
 
     /// Mean of the gaps between tokens, `(l - f) / (N - 1)`, and their sample standard deviation
     /// (from three tokens on).
-    pub fn tpot(&self) -> Option<(Duration, Option<Duration>)> {
+    pub(super) fn tpot(&self) -> Option<(Duration, Option<Duration>)> {
         let gaps: Vec<f64> =
             self.tokens.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
         if gaps.is_empty() {
@@ -72,12 +72,12 @@ impl Timings {
     }
 
     /// `(N - 1) / (l - f)`, tokens per second.
-    pub fn decode_rate(&self) -> Option<f64> {
+    pub(super) fn decode_rate(&self) -> Option<f64> {
         self.tpot().map(|(mean, _)| 1.0 / mean.as_secs_f64())
     }
 
     /// Send to the end of the stream, or to the last token of one that was broken off.
-    pub fn total(&self) -> Option<Duration> {
+    pub(super) fn total(&self) -> Option<Duration> {
         self.finished.or(self.tokens.last().copied()).map(|end| end - self.sent)
     }
 }

@@ -10,7 +10,7 @@ use crate::{hub, input, interrupt, machine};
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
-pub use ladder::client;
+pub(super) use ladder::client;
 use pacemark_backend::Service;
 use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
 use pacemark_bench::stages::{Climb, STAGES};
@@ -43,7 +43,7 @@ undecided, or fewer than 5 rounds.";
 /// are differences within a round, with 95 % intervals.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`,
     /// hf:ORG/REPO/FILE or synth:SHAPE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
@@ -102,7 +102,7 @@ fn target(text: &str) -> Result<StageTarget, String> {
 }
 
 /// Runs `pacemark stages`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let mut numbers: Vec<usize> = args.stages.iter().map(|&stage| usize::from(stage)).collect();
     numbers.sort_unstable();
     numbers.dedup();

@@ -15,7 +15,7 @@ const WORDS: &[&str] = &[
 const ATTEMPTS: usize = 200;
 
 /// One prompt.
-pub struct Prompt {
+pub(super) struct Prompt {
     /// The body of its request, without what says how to generate.
     pub body: Value,
     /// What the model computes.
@@ -23,7 +23,7 @@ pub struct Prompt {
 }
 
 /// Makes prompts for one model.
-pub struct Prompts<'a> {
+pub(super) struct Prompts<'a> {
     service: &'a dyn Service,
     n_tokens: usize,
     /// Prompts are chats of words; without a tokenizer they are random ids.
@@ -32,7 +32,7 @@ pub struct Prompts<'a> {
 
 impl<'a> Prompts<'a> {
     /// Prompts of `n_tokens` each, or of as few as the model's chat template allows.
-    pub fn new(service: &'a dyn Service, n_tokens: usize) -> Result<Prompts<'a>> {
+    pub(super) fn new(service: &'a dyn Service, n_tokens: usize) -> Result<Prompts<'a>> {
         let has_text = service.text().is_some();
         let mut prompts = Prompts { service, n_tokens: n_tokens.max(1), has_text };
         if has_text {
@@ -44,17 +44,17 @@ impl<'a> Prompts<'a> {
     }
 
     /// Tokens of each prompt.
-    pub fn n_tokens(&self) -> usize {
+    pub(super) fn n_tokens(&self) -> usize {
         self.n_tokens
     }
 
     /// The route that they are for.
-    pub fn path(&self) -> &'static str {
+    pub(super) fn path(&self) -> &'static str {
         if self.has_text { "/v1/chat/completions" } else { "/v1/completions" }
     }
 
     /// `n` prompts that no other seed gives.
-    pub fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
+    pub(super) fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
         let mut rng = SplitMix64::new(seed);
         (0..n)
             .map(|_| if self.has_text { self.chat(&mut rng) } else { Ok(self.ids(&mut rng)) })
