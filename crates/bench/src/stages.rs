@@ -11,7 +11,8 @@ use crate::{BenchError, Experiment, Phase};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{
-    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, Target, Trial, Warmup, stage_figures,
+    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageTarget, Trial, Warmup,
+    stage_figures,
 };
 use pacemark_report::Document;
 use pacemark_report::layout::stages as table;
@@ -91,14 +92,14 @@ impl Experiment for Stages {
 }
 
 /// What the stages of a run are held to.
-pub fn target(run: &Run) -> Target {
+pub fn target(run: &Run) -> StageTarget {
     let of = |trial: &Trial| {
         let target = trial.params.get("target")?;
-        let share = target.get("share").and_then(|share| share.as_f64()).map(Target::Share);
-        let rate = || target.get("tokens_per_second")?.as_f64().map(Target::TokensPerSecond);
+        let share = target.get("share").and_then(|share| share.as_f64()).map(StageTarget::Share);
+        let rate = || target.get("tokens_per_second")?.as_f64().map(StageTarget::TokensPerSecond);
         share.or_else(rate)
     };
-    run.trials.first().and_then(of).unwrap_or(Target::Share(0.8))
+    run.trials.first().and_then(of).unwrap_or(StageTarget::Share(0.8))
 }
 
 /// A stage of the ladder; its number is its place in [`STAGES`].
@@ -161,7 +162,7 @@ pub struct Climb {
     /// Tokens that each request generates.
     pub n_gen_tokens: usize,
     /// What each stage is to reach.
-    pub target: Target,
+    pub target: StageTarget,
 }
 
 impl Climb {
@@ -238,8 +239,8 @@ impl Climb {
             "n_prompt_tokens": self.n_prompt_tokens,
             "n_gen_tokens": self.n_gen_tokens,
             "target": match self.target {
-                Target::Share(share) => json!({ "share": share }),
-                Target::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
+                StageTarget::Share(share) => json!({ "share": share }),
+                StageTarget::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
             },
         });
         let n_tokens = (self.n_requests * (self.n_prompt_tokens + self.n_gen_tokens)) as u64;
@@ -290,7 +291,7 @@ mod tests {
             concurrency: 2,
             n_prompt_tokens: 8,
             n_gen_tokens: 5,
-            target: Target::Share(0.5),
+            target: StageTarget::Share(0.5),
         });
         let mut ladder = Notes { runs: Vec::new(), fails_at };
         let model = Model::default();
@@ -330,7 +331,7 @@ mod tests {
     #[test]
     fn the_target_is_part_of_the_record() {
         let run = |trials| Run { trials, ..Run::default() };
-        assert_eq!(target(&run(climb(0, false).0.unwrap())), Target::Share(0.5));
-        assert_eq!(target(&run(Vec::new())), Target::Share(0.8));
+        assert_eq!(target(&run(climb(0, false).0.unwrap())), StageTarget::Share(0.5));
+        assert_eq!(target(&run(Vec::new())), StageTarget::Share(0.8));
     }
 }

@@ -6,16 +6,16 @@ use pacemark_record::Trial;
 use std::sync::atomic::AtomicBool;
 
 /// Parameters that are whole numbers.
-pub fn params(values: &[(&str, u64)]) -> Params {
+pub(crate) fn params(values: &[(&str, u64)]) -> Params {
     values.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect()
 }
 
 /// An experiment that is repeated so often, with a warm-up or without.
-pub struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub bool);
+pub(crate) struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub bool);
 
 impl Repeated<'_> {
     /// Measures the test of these parameters.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         backends: &[&dyn Backend],
         params: &Params,

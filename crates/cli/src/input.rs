@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The flag beside `-m` of every command that computes.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct WeightType {
+pub(crate) struct WeightType {
     /// Quantize the weights of a Hugging Face directory on load, e.g. to Q8_0 or Q4_K_M
     #[arg(long = "type", value_name = "TYPE", value_parser = recipe)]
     weights: Option<Recipe>,
@@ -20,27 +20,27 @@ pub struct WeightType {
 
 impl WeightType {
     /// The type, if one was given.
-    pub fn get(self) -> Option<Recipe> {
+    pub(crate) fn get(self) -> Option<Recipe> {
         self.weights
     }
 }
 
 /// Tells what was passed over while a model was read.
-pub fn warn(info: &BackendInfo) {
+pub(crate) fn warn(info: &BackendInfo) {
     for warning in &info.warnings {
         eprintln!("warning: {}", bounded(warning));
     }
 }
 
 /// The recipe of that name.
-pub fn recipe(name: &str) -> Result<Recipe, String> {
+pub(crate) fn recipe(name: &str) -> Result<Recipe, String> {
     let names = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     Recipe::from_name(name).ok_or_else(|| format!("not one of {}", names()))
 }
 
 /// The types of the KV cache, of every command that computes.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct KvArgs {
+pub(crate) struct KvArgs {
     /// Store keys as f32, f16, q8_0 or q4_0 (-ctk)
     #[arg(long, value_name = "TYPE", default_value = KvType::F16.name(), value_parser = kv_type)]
     cache_type_k: KvType,
@@ -51,7 +51,7 @@ pub struct KvArgs {
 
 impl KvArgs {
     /// The types; a usage error if they do not go together.
-    pub fn get(self) -> Result<KvTypes, UsageError> {
+    pub(crate) fn get(self) -> Result<KvTypes, UsageError> {
         KvTypes::new(self.cache_type_k, self.cache_type_v)
             .map_err(|error| UsageError(format!("-ctk, -ctv: {error}")))
     }
@@ -59,7 +59,7 @@ impl KvArgs {
 
 /// Where threads run and how weights are kept, of commands that run one model.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct HostArgs {
+pub(crate) struct HostArgs {
     /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1, 0 for any
     /// [default: any; `serve` keeps one for the leading thread]
     #[arg(short = 'C', long, value_name = "HEX", value_parser = cpu_mask, conflicts_with = "numa")]
@@ -91,7 +91,7 @@ impl HostArgs {
     }
 
     /// Where threads run.
-    pub fn place(self) -> Result<Place, UsageError> {
+    pub(crate) fn place(self) -> Result<Place, UsageError> {
         match (self.numa, self.cpus(), self.cpu_strict == 1) {
             (Some(numa), ..) => Ok(Place::Nodes(numa)),
             (None, Some(cpus), strict) => Ok(Place::Mask { cpus, strict }),
@@ -104,7 +104,7 @@ impl HostArgs {
 
     /// Where the threads of a process run that serves while it computes: as [`Self::place`] says,
     /// or, if nothing was asked for, the leader apart from all else. `-C 0` asks for any processor.
-    pub fn place_beside_server(self, n_threads: usize) -> Result<Place, UsageError> {
+    pub(crate) fn place_beside_server(self, n_threads: usize) -> Result<Place, UsageError> {
         match self.place()? {
             Place::Anywhere if self.cpu_mask.is_none() => Ok(Place::apart(n_threads)),
             place => Ok(place),
@@ -112,7 +112,7 @@ impl HostArgs {
     }
 
     /// As they are recorded: fields that were not asked for are missing.
-    pub fn record(self, into: &mut serde_json::Map<String, serde_json::Value>) {
+    pub(crate) fn record(self, into: &mut serde_json::Map<String, serde_json::Value>) {
         if let Some(cpus) = self.cpus() {
             into.insert("cpu_mask".into(), cpus.mask().into());
             into.insert("cpu_strict".into(), (self.cpu_strict == 1).into());
@@ -135,7 +135,7 @@ fn cpu_mask(mask: &str) -> Result<Processors, String> {
 }
 
 /// A way to place threads on memory nodes, by its name.
-pub fn numa(name: &str) -> Result<Numa, String> {
+pub(crate) fn numa(name: &str) -> Result<Numa, String> {
     let names = Numa::ALL.map(Numa::name);
     Numa::ALL
         .into_iter()
@@ -149,7 +149,7 @@ fn kv_type(name: &str) -> Result<KvType, String> {
 }
 
 /// The prompt given by `-p` or `-f`, else all of standard input.
-pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
+pub(crate) fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
     match (text, file) {
         (Some(text), _) => Ok(text.to_string()),
         (None, Some(path)) => read_file(path),
@@ -162,13 +162,13 @@ pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
 }
 
 /// A file's text, without a byte-order mark.
-pub fn read_file(path: &Path) -> Result<String> {
+pub(crate) fn read_file(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     decoded(bytes, &path.display().to_string())
 }
 
 /// All of standard input, without a byte-order mark.
-pub fn read_stdin() -> Result<String> {
+pub(crate) fn read_stdin() -> Result<String> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
     decoded(bytes, "standard input")

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// When there are enough repetitions.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct UntilArgs {
+pub(crate) struct UntilArgs {
     /// Repeat until half the mean's 95 % interval is so narrow, e.g. 2%; at least as often as asked,
     /// and 5 times
     #[arg(long, value_name = "WIDTH", value_parser = width)]
@@ -18,7 +18,7 @@ pub struct UntilArgs {
 
 impl UntilArgs {
     /// At least `least` times, or until it is known well enough.
-    pub fn repetitions(&self, least: usize) -> Repetitions {
+    pub(crate) fn repetitions(&self, least: usize) -> Repetitions {
         let until = self.until.map(|relative| Until { relative, max_time: self.max_time.0 });
         Repetitions { least: if until.is_some() { least.max(5) } else { least }, until }
     }
@@ -35,7 +35,7 @@ pub fn width(text: &str) -> Result<f64, String> {
 
 /// A time such as `500ms`, `30s`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Time(pub std::time::Duration);
+pub(crate) struct Time(pub std::time::Duration);
 
 impl FromStr for Time {
     type Err = String;

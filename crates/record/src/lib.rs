@@ -43,6 +43,6 @@ pub use roof::{Operations, Roof};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Trial, Warmup, test_name};
 pub use self_test::{Percentiles, SELF_TEST_EXPERIMENT, SelfTestFigures, Told, self_test_figures};
 pub use slo::{Limit, LimitResult, LimitVerdict, Limited, Slo};
-pub use stages::{STAGES_EXPERIMENT, StageFigures, StageVerdict, Target, stage_figures};
+pub use stages::{STAGES_EXPERIMENT, StageFigures, StageTarget, StageVerdict, stage_figures};
 pub use steady::{Steady, SteadyVerdict};
 pub use until::{Until, half_width};

@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -73,7 +73,7 @@ struct PerplexityArgs {
 }
 
 /// Runs `pacemark eval`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command {
         Command::Perplexity(args) => perplexity(&args),
     }

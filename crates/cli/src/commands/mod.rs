@@ -13,7 +13,7 @@ mod stages;
 mod tokenize;
 
 use crate::exit::Exit;
-pub use bench::long_options;
+pub(crate) use bench::long_options;
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:
@@ -35,7 +35,7 @@ Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|a
 /// Measure a language model on this machine, and run it as fast as the machine allows.
 #[derive(Parser, Debug)]
 #[command(name = "pacemark", version, propagate_version = true, max_term_width = 100, after_help = HELP)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -72,7 +72,7 @@ enum Command {
 }
 
 /// Runs the chosen subcommand.
-pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(args),

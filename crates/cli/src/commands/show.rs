@@ -21,7 +21,7 @@ anew from the raw samples. Records of different days are shown, not compared: se
 /// Shows the figures of records that `--save` wrote
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Records
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 /// Runs `pacemark show`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let runs: Vec<Run> = args.records.iter().map(|path| read(path)).collect::<Result<_>>()?;
     // Rows of one experiment are one table.
     for runs in runs.chunk_by(is_continued) {
@@ -48,7 +48,7 @@ fn experiment(run: &Run) -> Option<&'static dyn Experiment> {
 }
 
 /// The record in a file, of one experiment that this version knows.
-pub fn read(path: &Path) -> Result<Run> {
+pub(super) fn read(path: &Path) -> Result<Run> {
     let shown = path.display();
     let run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
     let Some(first) = run.trials.first() else { bail!("{shown}: there is no row in it") };

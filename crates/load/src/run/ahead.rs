@@ -30,7 +30,7 @@ pub(crate) struct Ahead {
 
 impl Ahead {
     /// An empty queue, and its other end.
-    pub fn new() -> (Ahead, mpsc::Sender<Session>) {
+    pub(crate) fn new() -> (Ahead, mpsc::Sender<Session>) {
         Ahead::with_room(MOST_BYTES)
     }
 
@@ -44,7 +44,7 @@ impl Ahead {
     }
 
     /// Makes sessions until there are as many as `bounds` can need, or `over`.
-    pub fn make(
+    pub(crate) fn make(
         &self,
         source: &mut dyn Source,
         bounds: Bounds,
@@ -84,14 +84,14 @@ impl Ahead {
     }
 
     /// Waits until no more can be made before the first is taken, or `stop`.
-    pub fn wait_until_filled(&self, stop: &AtomicBool) {
+    pub(crate) fn wait_until_filled(&self, stop: &AtomicBool) {
         while !self.filled.load(Relaxed) && !stop.load(Relaxed) {
             std::thread::sleep(NAP);
         }
     }
 
     /// The next; `None` when there are no more.
-    pub async fn next(&self) -> Option<Session> {
+    pub(crate) async fn next(&self) -> Option<Session> {
         let session = self.sessions.lock().await.recv().await?;
         self.waiting.fetch_sub(1, Relaxed);
         self.bytes.fetch_sub(session.bytes(), Relaxed);
@@ -99,7 +99,7 @@ impl Ahead {
     }
 
     /// The source had no more.
-    pub fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.exhausted.load(Relaxed)
     }
 }

@@ -30,7 +30,7 @@ const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(10);
 
 /// What a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub(super) enum Stage {
     /// Serves.
     Serving,
     /// Completes what is under way, accepts nothing.
@@ -63,7 +63,7 @@ impl Complaint {
 
 /// Serves `router` on `listener` until told to drain; returns when all connections have ended or
 /// been let go, and says whether none had to be.
-pub async fn listen(
+pub(super) async fn listen(
     app: Arc<App>,
     router: Router,
     listener: TcpListener,

@@ -26,7 +26,7 @@ const ENGINE: &[(&str, &str)] =
 
 /// The command line with the long names of options that clap can't read; nothing is changed for
 /// commands without such.
-pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,

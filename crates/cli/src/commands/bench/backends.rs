@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// What one load of a model serves.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Load {
+pub(super) struct Load {
     /// As it was typed.
     pub model: String,
     /// How.
@@ -22,7 +22,7 @@ pub struct Load {
 
 impl Load {
     /// What `test` needs, but for the room in the KV cache.
-    pub fn of(test: &Test) -> Load {
+    pub(super) fn of(test: &Test) -> Load {
         let test = &test.params;
         let text =
             |name: &str| test.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -73,7 +73,7 @@ fn count(test: &Params, name: &str) -> usize {
 }
 
 /// Refuses names that there are not, and backends that this build has not.
-pub fn check(names: &[String]) -> Result<(), UsageError> {
+pub(super) fn check(names: &[String]) -> Result<(), UsageError> {
     for name in names {
         let Some(entry) = pacemark_backends::find(name) else {
             let known: Vec<_> =
@@ -92,7 +92,7 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
 
 /// Refuses what only the native backend does where another is asked too, and a strict placement
 /// without processors.
-pub fn check_native_only(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
+pub(super) fn check_native_only(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
     let others = backends.iter().find(|name| *name != native::NAME);
     for test in tests {
         let options = Load::of(test).options;
@@ -119,7 +119,7 @@ pub fn check_native_only(backends: &[String], tests: &[Test]) -> Result<(), Usag
 }
 
 /// Refuses pairs of KV types that the native backend, if it is among them, cannot read.
-pub fn check_kv_types(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
+pub(super) fn check_kv_types(backends: &[String], tests: &[Test]) -> Result<(), UsageError> {
     if !backends.iter().any(|name| name == native::NAME) {
         return Ok(());
     }
@@ -134,7 +134,7 @@ pub fn check_kv_types(backends: &[String], tests: &[Test]) -> Result<(), UsageEr
 }
 
 /// Loads a model in each of `backends`, with room for `n_seqs` sequences of `n_ctx` tokens.
-pub fn open(
+pub(super) fn open(
     backends: &[String],
     load: &Load,
     path: &Path,

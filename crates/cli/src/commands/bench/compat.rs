@@ -9,7 +9,7 @@ use pacemark_bench::Axis;
 use serde_json::Value;
 
 /// A flag that is read, checked and recorded.
-pub struct Flag {
+pub(super) struct Flag {
     /// Its long name, without dashes.
     pub long: &'static str,
     /// Its short name, if it has several letters (argv.rs) or one (`-C`).
@@ -40,7 +40,7 @@ pub enum Lit {
 }
 
 /// The values of a flag that change nothing.
-pub enum Accepts {
+pub(super) enum Accepts {
     /// These.
     Only(&'static [(&'static str, Lit)]),
     /// Any whole number from 0.
@@ -124,7 +124,7 @@ const fn unrecorded(
 }
 
 /// Every such flag.
-pub const FLAGS: &[Flag] = &[
+pub(super) const FLAGS: &[Flag] = &[
     flag("cache-type-k", "-ctk", "type_k", Str("f16"), Only(KV_TYPES), KV)
         .or_llama_cpp(OTHER_KV_TYPES),
     flag("cache-type-v", "-ctv", "type_v", Str("f16"), Only(KV_TYPES), KV)
@@ -250,7 +250,7 @@ pub const FLAGS: &[Flag] = &[
 ];
 
 /// All axes in the order of llama-bench's loops: the first changes slowest.
-pub const ORDER: &[&str] = &[
+pub(super) const ORDER: &[&str] = &[
     "model",
     "fit_target",
     "fit_min_ctx",
@@ -284,14 +284,14 @@ pub const ORDER: &[&str] = &[
 
 /// What was given for [`FLAGS`], in their order.
 #[derive(Clone, Debug, Default)]
-pub struct CompatFlags {
+pub(super) struct CompatFlags {
     given: Vec<Vec<String>>,
 }
 
 impl CompatFlags {
     /// An axis for each recorded flag, and whether it has several values or another than the
     /// default. Refuses the first value that would not happen on one of `backends`.
-    pub fn axes(&self, backends: &[String]) -> Result<Vec<(Axis, bool)>, UsageError> {
+    pub(super) fn axes(&self, backends: &[String]) -> Result<Vec<(Axis, bool)>, UsageError> {
         let check = |(flag, given): (&Flag, &Vec<String>)| -> Result<Vec<Value>, UsageError> {
             given.iter().map(|value| flag.check(value, backends)).collect()
         };

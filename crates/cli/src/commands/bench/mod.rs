@@ -17,7 +17,7 @@ use crate::exit::{Exit, UsageError};
 use crate::until::UntilArgs;
 use crate::{experiments, hub, input, machine, output};
 use anyhow::{Context, Result};
-pub use argv::long_options;
+pub(crate) use argv::long_options;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::native::Numa;
@@ -55,7 +55,7 @@ what only a GPU can do.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of_backends(EXAMPLES))]
-pub struct Args {
+pub(super) struct Args {
     /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: Vec<String>,
@@ -175,7 +175,7 @@ struct Plan {
 }
 
 /// Runs `pacemark bench`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     if args.list_devices {
         let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
         writeln!(std::io::stdout(), "Available devices:\n  CPU: {cpu}")?;

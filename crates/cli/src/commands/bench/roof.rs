@@ -14,7 +14,7 @@ use std::time::Duration;
 const MEMORY: usize = 256 << 20;
 
 /// Measures beside the rows, unless it is off.
-pub struct Probe {
+pub(super) struct Probe {
     off: bool,
     /// What was found last, for the tests of one load.
     last: Option<Roof>,
@@ -26,7 +26,7 @@ pub struct Probe {
 
 impl Probe {
     /// One that measures; or one that does not.
-    pub fn new(off: bool) -> Probe {
+    pub(super) fn new(off: bool) -> Probe {
         // Without this the probe's memory could not be told from the engine's.
         let off = off || !env::reset_peak_rss();
         Probe { off, last: None, peak: None, places: Vec::new() }
@@ -34,7 +34,7 @@ impl Probe {
 
     /// Before a model is loaded with these options: what was found for another does not hold for
     /// it. Its threads are placed as the probe's, while the calling thread has not been.
-    pub fn next_load(&mut self, options: &LoadOptions) -> Result<()> {
+    pub(super) fn next_load(&mut self, options: &LoadOptions) -> Result<()> {
         let n_threads = options.n_threads.max(options.n_threads_batch.unwrap_or(0));
         (self.last, self.peak) = (None, None);
         self.places = options.place.of_threads(n_threads)?;
@@ -42,7 +42,7 @@ impl Probe {
     }
 
     /// Before a test with these options.
-    pub fn before(&mut self, options: &LoadOptions) -> Result<()> {
+    pub(super) fn before(&mut self, options: &LoadOptions) -> Result<()> {
         if !self.off && self.last.is_none() {
             self.last = Some(self.measure(options)?);
         }
@@ -50,7 +50,7 @@ impl Probe {
     }
 
     /// After a test that gave `trials`: they are told what was found before and now.
-    pub fn after(&mut self, options: &LoadOptions, trials: &mut [Trial]) -> Result<()> {
+    pub(super) fn after(&mut self, options: &LoadOptions, trials: &mut [Trial]) -> Result<()> {
         if self.off || trials.is_empty() {
             return Ok(());
         }

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Runs every test of `plan`.
-pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
+pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     if cfg!(debug_assertions) {
         eprintln!(
             "warning: debug build, performance may be affected: cargo run --release -- bench"

@@ -44,7 +44,7 @@ be met. Ctrl-C shows and saves what was measured until then, and is exit code 1.
 /// Sends requests to an OpenAI-compatible server and measures what comes back.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Load))]
-pub struct Args {
+pub(super) struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
     /// whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
@@ -251,7 +251,7 @@ impl Args {
 }
 
 /// Runs `pacemark load`.
-pub fn run(mut args: Args) -> Result<Exit> {
+pub(super) fn run(mut args: Args) -> Result<Exit> {
     args.resolve();
     args.check()?;
     if args.self_test {

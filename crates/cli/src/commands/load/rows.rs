@@ -36,7 +36,7 @@ fn record(args: &Args) -> Result<Option<Record>> {
 }
 
 /// Runs every row, shows it, and says what is to be thought of all.
-pub fn run(args: &Args) -> Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<Exit> {
     // Ends with this function, however it ends.
     let child = args
         .serve

@@ -33,7 +33,7 @@ impl Mocks for Processes {
 }
 
 /// Runs `pacemark load --self-test`.
-pub fn run(args: &Args) -> Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<Exit> {
     let streams = if args.streams.is_empty() { STREAMS } else { &args.streams };
     let most = streams.iter().max().copied().unwrap_or(1);
     // The child inherits what this process may open.

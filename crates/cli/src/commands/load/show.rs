@@ -9,7 +9,7 @@ use pacemark_record::{Grades, LOAD_EXPERIMENT};
 use std::path::Path;
 
 /// Shows it.
-pub fn show(args: &Args, path: &Path) -> Result<Exit> {
+pub(super) fn show(args: &Args, path: &Path) -> Result<Exit> {
     let mut run = crate::commands::show::read(path)?;
     if let Some(other) = run.trials.iter().find(|trial| trial.experiment != LOAD_EXPERIMENT) {
         let (shown, found) = (path.display(), &other.experiment);

@@ -28,7 +28,7 @@ Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /toke
 /// Serve a model over OpenAI's HTTP API
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
@@ -110,7 +110,7 @@ impl Scheduling {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     // Before the model is loaded: an address that is taken is known at once, and connections wait
     // until it serves.
     let listener = TcpListener::bind((&*args.host, args.port))

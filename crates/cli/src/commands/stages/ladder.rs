@@ -19,7 +19,7 @@ use std::time::Duration;
 const STREAMED: usize = 9;
 
 /// One loaded model, entered at any layer.
-pub struct Rungs {
+pub(super) struct Rungs {
     pub service: Arc<NativeService>,
     pub n_requests: usize,
     pub concurrency: usize,
@@ -104,7 +104,7 @@ fn client_process(address: SocketAddr, requests: &Requests) -> Result<Duration> 
 }
 
 /// The client process: reads its work, makes the requests, prints the nanoseconds they took.
-pub fn client() -> Result<()> {
+pub(crate) fn client() -> Result<()> {
     let work: Work = serde_json::from_reader(std::io::stdin().lock()).context("standard input")?;
     let Work { address, path, bodies, concurrency, n_gen_tokens } = work;
     let requests = Requests { path, bodies, concurrency, n_gen_tokens };

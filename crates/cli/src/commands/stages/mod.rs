@@ -10,12 +10,12 @@ use crate::{hub, input, interrupt, machine};
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
-pub use ladder::client;
+pub(super) use ladder::client;
 use pacemark_backend::Service;
 use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
 use pacemark_bench::stages::{Climb, STAGES};
 use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, describe};
-use pacemark_record::{Run, StageFigures, StageVerdict, Target, stage_figures};
+use pacemark_record::{Run, StageFigures, StageTarget, StageVerdict, stage_figures};
 use pacemark_report::chart::svg;
 use prompts::Prompts;
 use std::num::NonZeroUsize;
@@ -43,7 +43,7 @@ undecided, or fewer than 5 rounds.";
 /// are differences within a round, with 95 % intervals.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`,
     /// hf:ORG/REPO/FILE or synth:SHAPE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
@@ -72,7 +72,7 @@ pub struct Args {
     stages: Vec<u8>,
     /// What each stage must reach: a share of stage 0 (80%), or tokens a second (80)
     #[arg(long, value_name = "T", default_value = "80%", value_parser = target)]
-    target: Target,
+    target: StageTarget,
     /// Threads that compute [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -92,17 +92,17 @@ pub struct Args {
     output: String,
 }
 
-fn target(text: &str) -> Result<Target, String> {
+fn target(text: &str) -> Result<StageTarget, String> {
     let number = |text: &str| text.trim().parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
     let parsed = match text.strip_suffix('%') {
-        Some(share) => number(share).map(|share| Target::Share(share / 100.0)),
-        None => number(text).map(Target::TokensPerSecond),
+        Some(share) => number(share).map(|share| StageTarget::Share(share / 100.0)),
+        None => number(text).map(StageTarget::TokensPerSecond),
     };
     parsed.ok_or_else(|| "expected a share such as 80%, or tokens a second such as 80".into())
 }
 
 /// Runs `pacemark stages`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let mut numbers: Vec<usize> = args.stages.iter().map(|&stage| usize::from(stage)).collect();
     numbers.sort_unstable();
     numbers.dedup();
