@@ -25,7 +25,7 @@ impl UntilArgs {
 }
 
 /// A share such as `2%` or `0.02`.
-pub fn width(text: &str) -> Result<f64, String> {
+pub(crate) fn width(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
     let share = number.trim().parse::<f64>().ok().map(|number| number / scale);
     share

@@ -27,7 +27,7 @@ pub(crate) fn formats(others: &[&'static str]) -> PossibleValuesParser {
 }
 
 /// The formats that a flag takes, and before them another of a name of its own.
-pub fn formats_beside(other: &'static str) -> PossibleValuesParser {
+pub(crate) fn formats_beside(other: &'static str) -> PossibleValuesParser {
     let other = PossibleValue::new(other).help("as it comes");
     PossibleValuesParser::new(std::iter::once(other).chain(RENDERERS.iter().map(value)))
 }

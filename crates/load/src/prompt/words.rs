@@ -42,7 +42,7 @@ pub(super) struct Words {
 
 impl Words {
     /// Those of the encoder's vocabulary; without one, words that most vocabularies have.
-    pub fn find(encoder: Option<&dyn Encoder>, special: bool) -> Result<Words, PromptError> {
+    pub(super) fn find(encoder: Option<&dyn Encoder>, special: bool) -> Result<Words, PromptError> {
         let all: Vec<&'static str> = CANDIDATES.split_whitespace().collect();
         let Some(encoder) = encoder else {
             let all: Vec<_> = all.iter().map(|word| (*word, 1)).collect();
@@ -89,17 +89,17 @@ impl Words {
     }
 
     /// An encoder has said that they are single tokens.
-    pub fn are_verified(&self) -> bool {
+    pub(super) fn are_verified(&self) -> bool {
         self.verified
     }
 
     /// Tokens of the shortest text.
-    pub fn shortest(&self) -> u64 {
+    pub(super) fn shortest(&self) -> u64 {
         self.first.iter().map(|(_, tokens)| *tokens).min().unwrap_or(1)
     }
 
     /// A random text of `n` tokens.
-    pub fn text(&self, rng: &mut SplitMix64, n: u64) -> Result<String, PromptError> {
+    pub(super) fn text(&self, rng: &mut SplitMix64, n: u64) -> Result<String, PromptError> {
         let fitting: Vec<_> = self.first.iter().filter(|(_, tokens)| *tokens <= n).collect();
         if fitting.is_empty() {
             return Err(PromptError::TooShort { wanted: n, least: self.shortest() });
@@ -115,7 +115,7 @@ impl Words {
     }
 
     /// `n` tokens more.
-    pub fn extend(&self, text: &mut String, rng: &mut SplitMix64, n: u64) {
+    pub(super) fn extend(&self, text: &mut String, rng: &mut SplitMix64, n: u64) {
         let mut left = n;
         while left > 0 {
             let fits = |(_, tokens): &&(&str, u64)| {
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// A vocabulary in which words with an `h` take two tokens, and a text has one more.
-    pub fn odd(text: &str, special: bool) -> Vec<u32> {
+    pub(super) fn odd(text: &str, special: bool) -> Vec<u32> {
         let tokens = |word: &str| if word.contains('h') { 2 } else { 1 };
         vec![0; text.split_whitespace().map(tokens).sum::<usize>() + usize::from(special)]
     }

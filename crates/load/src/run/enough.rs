@@ -25,7 +25,7 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Of a load with these bounds; [`None`] where they do not ask for one.
-    pub fn new(bounds: &Bounds, shape: &Shape) -> Option<Judge> {
+    pub(super) fn new(bounds: &Bounds, shape: &Shape) -> Option<Judge> {
         let params = match shape {
             Shape::Closed { concurrency } => {
                 Map::from_iter([("concurrency".to_owned(), (*concurrency).into())])
@@ -36,7 +36,7 @@ impl Judge {
     }
 
     /// Sets `enough` when what has ended so far says so; returns when it has, or at `over`.
-    pub fn watch(self, results: &Mutex<Results>, enough: &AtomicBool, over: &AtomicBool) {
+    pub(super) fn watch(self, results: &Mutex<Results>, enough: &AtomicBool, over: &AtomicBool) {
         let mut next = self.least as f64;
         while !over.load(Relaxed) {
             let requests = {

@@ -171,7 +171,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
-    pub async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
+    pub(crate) async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
         if self.issued.load(Relaxed) >= self.bounds.most() || self.is_over(due_ns) {
             return None;
         }
@@ -179,7 +179,7 @@ impl Shared {
     }
 
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
-    pub fn may_begin(&self, due_ns: Option<u64>) -> bool {
+    pub(crate) fn may_begin(&self, due_ns: Option<u64>) -> bool {
         let most = self.bounds.most();
         !self.is_over(due_ns)
             && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
@@ -187,7 +187,7 @@ impl Shared {
 
     /// The load's time has passed at `at_ns`, or now. A request that was due before has its place,
     /// though a thread that woke late brings it after.
-    pub fn is_over(&self, at_ns: Option<u64>) -> bool {
+    pub(crate) fn is_over(&self, at_ns: Option<u64>) -> bool {
         at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= self.bounds.last_ns()
             || self.enough.load(Relaxed)
     }

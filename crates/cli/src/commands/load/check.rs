@@ -9,7 +9,7 @@ use pacemark_record::{Limit, Limited};
 
 impl Args {
     /// Puts what was said in other tools' words into ours.
-    pub fn resolve(&mut self) {
+    pub(crate) fn resolve(&mut self) {
         match self.max_concurrency.take() {
             Some(n) if self.rate.is_empty() && self.ramp.is_none() && self.trace.is_none() => {
                 self.concurrency = vec![n]
@@ -23,13 +23,13 @@ impl Args {
     }
 
     /// The endpoint that was named, else the one whose address was given, else chats.
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
         self.endpoint.or(of_url).unwrap_or(Endpoint::Chat)
     }
 
     /// Refuses what clap cannot see.
-    pub fn check(&self) -> Result<(), UsageError> {
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
         self.check_self_test()?;
         self.check_levels()?;
         self.check_rates()?;

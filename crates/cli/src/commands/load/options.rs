@@ -5,7 +5,7 @@ use pacemark_load::prompt::Cache;
 use serde_json::{Map, Value};
 
 /// `cold`, `warm` or `shared:P`.
-pub fn cache(text: &str) -> Result<Cache, String> {
+pub(super) fn cache(text: &str) -> Result<Cache, String> {
     match text.split_once(':') {
         None if text == "cold" => Ok(Cache::Cold),
         None if text == "warm" => Ok(Cache::Warm),
@@ -18,7 +18,7 @@ pub fn cache(text: &str) -> Result<Cache, String> {
 }
 
 /// `reuse` or `fresh`.
-pub fn connections(text: &str) -> Result<Connections, String> {
+pub(super) fn connections(text: &str) -> Result<Connections, String> {
     match text {
         "reuse" => Ok(Connections::Reuse),
         "fresh" => Ok(Connections::Fresh),
@@ -27,7 +27,7 @@ pub fn connections(text: &str) -> Result<Connections, String> {
 }
 
 /// `NAME: VALUE`.
-pub fn header(text: &str) -> Result<(String, String), String> {
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once(':').filter(|(name, _)| !name.trim().is_empty());
     parts
         .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
@@ -36,10 +36,10 @@ pub fn header(text: &str) -> Result<(String, String), String> {
 
 /// Fields of a body.
 #[derive(Clone, Debug)]
-pub struct Body(pub Map<String, Value>);
+pub(super) struct Body(pub Map<String, Value>);
 
 /// A JSON object.
-pub fn body(text: &str) -> Result<Body, String> {
+pub(super) fn body(text: &str) -> Result<Body, String> {
     serde_json::from_str(text).map(Body).map_err(|error| format!("expected a JSON object: {error}"))
 }
 

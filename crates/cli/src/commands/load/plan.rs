@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A load of the server at `target`.
-pub fn plan(args: &Args, target: Target) -> Result<LoadPlan> {
+pub(super) fn plan(args: &Args, target: Target) -> Result<LoadPlan> {
     let settings = settings(args, target)?;
     let counter = counter(args, &settings)?;
     Ok(LoadPlan {
@@ -42,7 +42,7 @@ pub fn plan(args: &Args, target: Target) -> Result<LoadPlan> {
 }
 
 /// The rows that the flags name, in order; of a sweep the first.
-pub fn levels(args: &Args) -> Vec<Level> {
+pub(super) fn levels(args: &Args) -> Vec<Level> {
     if args.trace.is_some() {
         return vec![Level::Trace];
     }
@@ -136,7 +136,7 @@ fn origin(args: &Args) -> Result<Origin> {
 
 impl Args {
     /// What `--cache` and `--shared-prefix` mean together.
-    pub fn cache(&self) -> Cache {
+    pub(crate) fn cache(&self) -> Cache {
         match (self.shared_prefix, self.cache) {
             (Some(prefix), _) | (None, Cache::Shared { prefix, .. }) => {
                 Cache::Shared { prefix, groups: self.prefix_groups }
@@ -146,7 +146,7 @@ impl Args {
     }
 
     /// The kernel stamps what arrives.
-    pub fn kernel_stamps(&self) -> bool {
+    pub(crate) fn kernel_stamps(&self) -> bool {
         self.stamps == "kernel"
     }
 }

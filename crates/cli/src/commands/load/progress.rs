@@ -9,7 +9,7 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Watches a load.
-pub struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     name: String,
     bounds: Bounds,
@@ -19,7 +19,7 @@ pub struct Progress {
 
 impl Progress {
     /// indicatif draws nothing where standard error is not a terminal.
-    pub fn new() -> Progress {
+    pub(super) fn new() -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         // Cut to the terminal's width: a line that wraps cannot be overwritten.
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// Prints with the line out of the way; what it said is over.
-    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.set_message("");
         self.bar.suspend(print)
     }

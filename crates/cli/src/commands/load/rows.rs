@@ -133,7 +133,7 @@ fn one_row(
 }
 
 /// What all rows come to: the exit code, and a sentence for each thing that was missed.
-pub fn judge(args: &Args, trials: &[Trial]) -> (Exit, Vec<String>) {
+pub(super) fn judge(args: &Args, trials: &[Trial]) -> (Exit, Vec<String>) {
     if trials.iter().all(|trial| trial.answered().next().is_none()) {
         return (Exit::Failed, vec!["no request was answered".to_owned()]);
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
 /// Consecutive stages of the process.
-pub struct Breakdown {
+pub(super) struct Breakdown {
     last: Instant,
     stages: Vec<(String, Duration)>,
 }
@@ -14,7 +14,7 @@ pub struct Breakdown {
 impl Breakdown {
     /// Begins at the call; what passed since the process was created is the stage `start`, in steps
     /// of 10 ms.
-    pub fn start() -> Breakdown {
+    pub(super) fn start() -> Breakdown {
         let before = process::age();
         Breakdown {
             last: Instant::now(),
@@ -23,14 +23,14 @@ impl Breakdown {
     }
 
     /// Ends the stage that ran since the last mark.
-    pub fn mark(&mut self, stage: &str) {
+    pub(super) fn mark(&mut self, stage: &str) {
         let now = Instant::now();
         self.stages.push((stage.to_owned(), now - self.last));
         self.last = now;
     }
 
     /// Ends the generation: the engine's account of it, and what is left for events and output.
-    pub fn generated(&mut self, request: &Request) {
+    pub(super) fn generated(&mut self, request: &Request) {
         let now = Instant::now();
         let mut left = now - self.last;
         for (phase, ns) in &request.phases_ns {
@@ -43,7 +43,7 @@ impl Breakdown {
     }
 
     /// `start_ms` and so on, in order, and `whole_ms`.
-    pub fn facts(&self) -> Map<String, Value> {
+    pub(super) fn facts(&self) -> Map<String, Value> {
         let whole = self.stages.iter().map(|(_, time)| *time).sum();
         let stages = self.stages.iter().map(|(stage, time)| (stage.as_str(), *time));
         let all = stages.chain([("whole", whole)]);

@@ -32,7 +32,7 @@ const EXAMPLES: &str = r#"Examples:
 /// Generate text from a prompt
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Generation))]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
@@ -123,7 +123,7 @@ pub struct Args {
 const TEXT: &str = "text";
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     if args.logprobs.is_some() && args.output == TEXT {
         return Err(UsageError("--logprobs needs -o json".into()).into());
     }

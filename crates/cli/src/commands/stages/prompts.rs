@@ -15,7 +15,7 @@ use std::sync::Arc;
 const ROOM: usize = 7;
 
 /// One prompt.
-pub struct Prompt {
+pub(super) struct Prompt {
     /// The body of its request, without what says how to generate.
     pub body: Value,
     /// What the model computes.
@@ -23,7 +23,7 @@ pub struct Prompt {
 }
 
 /// Makes prompts for one model.
-pub struct Prompts {
+pub(super) struct Prompts {
     service: Arc<dyn Service>,
     n_tokens: usize,
 }
@@ -42,7 +42,7 @@ impl Encoder for Chats {
 
 impl Prompts {
     /// Prompts of `n_tokens` each, or of as few as the model's chat template allows.
-    pub fn new(service: Arc<dyn Service>, n_tokens: usize) -> Result<Prompts> {
+    pub(super) fn new(service: Arc<dyn Service>, n_tokens: usize) -> Result<Prompts> {
         let mut prompts = Prompts { service, n_tokens: n_tokens.max(1) };
         if prompts.has_text() {
             // As short as can be: what the template itself has, and a word.
@@ -59,17 +59,17 @@ impl Prompts {
     }
 
     /// Tokens of each prompt.
-    pub fn n_tokens(&self) -> usize {
+    pub(super) fn n_tokens(&self) -> usize {
         self.n_tokens
     }
 
     /// The route that they are for.
-    pub fn path(&self) -> &'static str {
+    pub(super) fn path(&self) -> &'static str {
         if self.has_text() { "/v1/chat/completions" } else { "/v1/completions" }
     }
 
     /// `n` prompts that no other seed gives.
-    pub fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
+    pub(super) fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
         if !self.has_text() {
             let mut rng = SplitMix64::new(seed);
             return Ok((0..n).map(|_| self.ids(&mut rng)).collect());
