@@ -17,6 +17,7 @@ pub mod host;
 mod load;
 mod measured;
 mod metric;
+mod place;
 mod request;
 pub mod rng;
 mod roof;

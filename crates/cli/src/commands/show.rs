@@ -1,6 +1,6 @@
 //! `pacemark show`: the figures of records that were saved, in any format.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::{input, output};
 use anyhow::{Context, Result, anyhow, bail};
 use pacemark_bench::experiment::find;
@@ -34,7 +34,20 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<Exit> {
     let runs: Vec<Run> = args.records.iter().map(|path| read(path)).collect::<Result<_>>()?;
     // Rows of one experiment are one table.
-    for runs in runs.chunk_by(is_continued) {
+    let tables: Vec<&[Run]> = runs.chunk_by(is_continued).collect();
+    let programs =
+        args.output.as_deref().filter(|format| !["md", "table", "text"].contains(format));
+    if let Some(format) = programs.filter(|_| tables.len() > 1) {
+        let names: Vec<_> =
+            tables.iter().filter_map(|runs| Some(experiment(&runs[0])?.name())).collect();
+        return Err(UsageError(format!(
+            "-o {format}: it would be {} documents, of {}; show them one at a time",
+            names.len(),
+            names.join(", ")
+        ))
+        .into());
+    }
+    for runs in tables {
         let experiment = experiment(&runs[0]).context("a record that was read has one")?;
         let format = args.output.as_deref().unwrap_or(experiment.format());
         output::show(experiment, runs, &varied(runs), format, Vec::new())?;
