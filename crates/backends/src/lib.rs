@@ -10,7 +10,8 @@ mod generation;
 pub mod llama_cpp;
 mod model_type;
 pub mod native;
+mod supports;
 mod table;
 
 pub use model_type::model_type;
-pub use table::{BACKENDS, BackendEntry, Load, LoadError, LoadOptions, find};
+pub use table::{BACKENDS, BackendEntry, Load, LoadError, find};

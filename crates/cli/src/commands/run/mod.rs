@@ -5,11 +5,12 @@ mod summary;
 mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, machine, template};
+use crate::{hub, input, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
-use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_backends::native::NativeBackend;
+use pacemark_setup::{Setup, Threads};
 use pacemark_tokenizer::{EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde_json::json;
 use std::io::Write;
@@ -36,7 +37,7 @@ pub struct Args {
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -96,9 +97,9 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     #[command(flatten)]
-    host: input::HostArgs,
+    host: setup::HostArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -119,6 +120,24 @@ enum Output {
     Json,
 }
 
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads =
+            setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
+        let n_ubatch = self.ubatch_size as usize;
+        setup::check_native(Setup {
+            threads: Threads { place: self.host.place()?, ..threads },
+            weights: self.host.residence(self.weights),
+            n_ctx: self.ctx_size.map(|n| n as usize),
+            cache: self.kv.types(),
+            // The whole prompt is handed over.
+            n_batch: n_ubatch,
+            n_ubatch,
+            ..Setup::default()
+        })
+    }
+}
+
 /// What one generation gave.
 struct Generated {
     text: String,
@@ -137,24 +156,8 @@ pub fn run(args: Args) -> Result<Exit> {
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
     breakdown.mark("read");
-    machine::note_threads(
-        "-t",
-        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
-    );
-    let options = NativeOptions {
-        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
-        n_threads_batch: args.threads_batch.map(usize::from),
-        n_ctx: args.ctx_size.map(|n| n as usize),
-        kv: args.kv.get()?,
-        place: args.host.place()?,
-        no_mmap: args.host.no_mmap,
-        mlock: args.host.mlock,
-        no_pack: args.host.no_pack,
-        n_ubatch: args.ubatch_size as usize,
-        weights: args.weights.get(),
-        ..NativeOptions::default()
-    };
-    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    let setup = args.setup()?;
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     breakdown.mark("load");
     input::warn(&backend.info());
     let Some(tokenizer) = backend.tokenizer() else {
@@ -191,7 +194,7 @@ pub fn run(args: Args) -> Result<Exit> {
             }
             object["timings"] = summary::json(&info, &generated.timings, rss);
             if let Some(timings) = object["timings"].as_object_mut() {
-                args.host.record(timings);
+                setup::record(&setup, timings);
             }
             if args.breakdown {
                 object["breakdown"] = breakdown.json();
