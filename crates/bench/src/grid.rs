@@ -48,12 +48,14 @@ impl Test {
     }
 }
 
+/// Gives a test the value of that number.
+type SetValue = dyn Fn(&mut Test, usize);
+
 /// A parameter and the values it takes.
 pub struct Axis {
     name: &'static str,
     n_values: usize,
-    /// Gives a test the value of that number.
-    set: Box<dyn Fn(&mut Test, usize)>,
+    set: Box<SetValue>,
 }
 
 impl Axis {

@@ -24,7 +24,7 @@ use std::time::Instant;
 /// How well the model predicts a text.
 pub struct Perplexity;
 
-/// How a text is cut.
+/// A text, how it is cut, and how the model that predicts it is run.
 #[derive(Clone, Debug, Default)]
 pub struct Chunks {
     /// Tokens of a chunk; even, at least 4.

@@ -114,7 +114,14 @@ pub const FLAGS: &[Flag] = &[
     flag("main-gpu", "-mg", MAIN_GPU, Int(0), Only(&[("0", Int(0))]), GPU),
     // The KV cache is in main memory either way.
     flag("no-kv-offload", "-nkvo", NO_KV_OFFLOAD, Bool(false), Only(EITHER), "expected 0 or 1"),
-    flag("flash-attn", "-fa", FLASH_ATTN, FlashAttn(None), Only(FLASH), "expected on, off or auto"),
+    flag(
+        "flash-attn",
+        "-fa",
+        FLASH_ATTN,
+        FlashAttn(None),
+        Only(FLASH),
+        "neither on nor off nor auto",
+    ),
     flag(
         "device",
         "-dev",
