@@ -1,6 +1,6 @@
 //! Who watches a measurement.
 
-use crate::Params;
+use crate::Test;
 use pacemark_record::{Sample, Trial, Warmup};
 use std::ops::ControlFlow;
 
@@ -19,8 +19,8 @@ pub enum Phase {
 /// you care about.
 pub trait Observer {
     /// A test begins.
-    fn trial_started(&mut self, params: &Params) {
-        let _ = params;
+    fn trial_started(&mut self, test: &Test) {
+        let _ = test;
     }
     /// What comes next is of this backend; told only where a test has several.
     fn turn(&mut self, backend: &str) {

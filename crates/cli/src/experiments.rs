@@ -94,7 +94,7 @@ mod tests {
             let sample = Sample { cached_tokens: n_events, ..Sample::default() };
             let trial = Trial {
                 experiment: self.name().to_owned(),
-                params: test.params.clone(),
+                params: test.params(),
                 measured: vec![sample].into(),
                 ..Trial::default()
             };

@@ -47,11 +47,11 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
     how: &mut How<'h>,
     make: impl Fn(&'a dyn Backend, u64, &'h AtomicBool) -> Result<R, BenchError>,
 ) -> Result<Vec<Trial>, CutShort> {
-    how.observer.trial_started(&test.params);
+    how.observer.trial_started(test);
     let of = |(turn, backend): (usize, &&dyn Backend)| Trial {
         turn: turn as u64,
         experiment: experiment.to_owned(),
-        params: test.params.clone(),
+        params: test.params(),
         started_unix_s: now_unix_s(),
         repetitions: how.repetitions.least,
         model: describe(&backend.info()),

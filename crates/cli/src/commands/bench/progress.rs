@@ -2,8 +2,8 @@
 //! `--progress` a line for each step, in llama-bench's words.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pacemark_bench::{Observer, Params, Phase};
-use pacemark_record::{Sample, Warmup, test_name};
+use pacemark_bench::{Observer, Phase, Test};
+use pacemark_record::{Sample, Warmup};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -96,11 +96,11 @@ impl Drop for Progress {
 }
 
 impl Observer for Progress {
-    fn trial_started(&mut self, params: &Params) {
-        let count = |name| params.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    fn trial_started(&mut self, test: &Test) {
         self.test += 1;
-        self.name = test_name(params);
-        self.n_tokens = (count("n_prompt") + count("n_gen")) * count("n_parallel").max(1);
+        self.name = test.name();
+        let n_tokens = (test.n_prompt + test.n_gen) * test.n_parallel.unwrap_or(1);
+        self.n_tokens = n_tokens as u64;
         self.rates.clear();
         self.line(&format!("{}: starting", self.name));
     }

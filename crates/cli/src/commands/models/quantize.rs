@@ -4,8 +4,8 @@
 
 use super::{InfoFormat, summary_to};
 use crate::exit::{Exit, UsageError};
-use crate::input::recipe;
 use crate::progress::Progress;
+use crate::setup::recipe;
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;

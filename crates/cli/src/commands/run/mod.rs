@@ -4,16 +4,17 @@ mod breakdown;
 
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Input, Output, Record};
-use crate::{experiments, hub, input, interrupt, machine, template};
+use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
-use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_backends::native::NativeBackend;
 use pacemark_bench::generation::Generate;
 use pacemark_bench::{
     BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions, Subject,
 };
 use pacemark_record::{Measured, Trial};
+use pacemark_setup::{Setup, Threads};
 use pacemark_tokenizer::{EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde_json::json;
 use std::io::{self, StdoutLock, Write, stdout};
@@ -38,7 +39,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -98,9 +99,9 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     #[command(flatten)]
-    host: input::HostArgs,
+    host: setup::HostArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -122,11 +123,30 @@ pub(super) struct Args {
 /// The text as it comes.
 const TEXT: &str = "text";
 
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads =
+            setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
+        let n_ubatch = self.ubatch_size as usize;
+        setup::check_native(Setup {
+            threads: Threads { place: self.host.place()?, ..threads },
+            weights: self.host.residence(self.weights),
+            n_ctx: self.ctx_size.map(|n| n as usize),
+            cache: self.kv.types(),
+            // The whole prompt is handed over.
+            n_batch: n_ubatch,
+            n_ubatch,
+            ..Setup::default()
+        })
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<Exit> {
     if args.logprobs.is_some() && args.output == TEXT {
         return Err(UsageError("--logprobs needs -o json".into()).into());
     }
+    let setup = args.setup()?;
     let mut breakdown = Breakdown::start();
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
@@ -135,7 +155,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let env = machine::env();
     breakdown.mark("read");
-    let backend = load(&args, &path)?;
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     breakdown.mark("load");
     input::warn(&backend.info());
     let Some(tokenizer) = backend.tokenizer() else {
@@ -144,7 +164,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let (prompt, ids) = encode(&args, &backend, tokenizer, text)?;
     breakdown.mark("tokenize");
     let request = request(&args, &backend, ids)?;
-    let params = params(&args, &backend.info(), &request);
+    let params = params(&setup, &backend.info(), &request);
     let mut measured = generate(&args, &backend, Generate { request, prompt, params })?;
     let request = measured.trial.generation().context("a generation has a request")?;
     breakdown.generated(request);
@@ -164,27 +184,6 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     output.end(Vec::new())?;
     Ok(if measured.interrupted { Exit::Failed } else { Exit::Fine })
-}
-
-fn load(args: &Args, path: &Path) -> Result<NativeBackend> {
-    machine::note_threads(
-        "-t",
-        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
-    );
-    let options = NativeOptions {
-        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
-        n_threads_batch: args.threads_batch.map(usize::from),
-        n_ctx: args.ctx_size.map(|n| n as usize),
-        kv: args.kv.get()?,
-        place: args.host.place()?,
-        no_mmap: args.host.no_mmap,
-        mlock: args.host.mlock,
-        no_pack: args.host.no_pack,
-        n_ubatch: args.ubatch_size as usize,
-        weights: args.weights.get(),
-        ..NativeOptions::default()
-    };
-    Ok(NativeBackend::load(path, options, &mut |_, _| {})?)
 }
 
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
@@ -249,13 +248,13 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
 }
 
 /// What decided the answer and its time.
-fn params(args: &Args, info: &BackendInfo, request: &GenerateRequest) -> Params {
+fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Params {
     let s = &request.sampling;
     let params = json!({
         "n_threads": info.n_threads,
         "n_threads_batch": info.n_threads_batch,
         "n_ctx": info.n_ctx,
-        "n_ubatch": args.ubatch_size,
+        "n_ubatch": setup.n_ubatch,
         "max_tokens": request.max_tokens,
         "temperature": s.temperature,
         "top_k": s.top_k,
@@ -268,7 +267,7 @@ fn params(args: &Args, info: &BackendInfo, request: &GenerateRequest) -> Params 
         "ignore_eos": request.ignore_eos,
     });
     let mut params = params.as_object().cloned().unwrap_or_default();
-    args.host.record(&mut params);
+    setup::record(setup, &mut params);
     params
 }
 

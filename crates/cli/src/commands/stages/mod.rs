@@ -6,17 +6,18 @@ mod prompts;
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
-use crate::{hub, input, interrupt, machine};
+use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
 pub(super) use ladder::client;
 use pacemark_backend::Service;
-use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
+use pacemark_backends::native::{NativeService, ServiceOptions};
 use pacemark_bench::stages::{Climb, STAGES};
 use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, describe};
 use pacemark_record::{Run, StageFigures, StageTarget, StageVerdict, stage_figures};
 use pacemark_report::chart::svg;
+use pacemark_setup::{Place, Setup, Threads};
 use prompts::Prompts;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// Requests of each run
     #[arg(long, value_name = "N", default_value = "40")]
     requests: NonZeroUsize,
@@ -77,7 +78,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     /// Start of the random prompts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -110,17 +111,16 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         numbers = (0..STAGES.len()).collect();
     }
     let stop = interrupt::flag();
-    machine::note_threads("-t", args.threads.map(usize::from));
-    let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
-    // As in `serve`, of which the ladder is to tell.
-    let place = Place::apart(n_threads);
+    let setup = args.setup()?;
     let env = machine::env();
-    place
+    setup
+        .threads
+        .place
         .leave_leader()
         .context("cannot leave a processor to the thread that leads the computation")?;
     let path = hub::resolve(&args.model)?;
     let (record, chart) = outputs(&args, &path)?;
-    let service = load(&args, &path, n_threads, place)?;
+    let service = load(&args, &path, &setup)?;
     let prompts = Prompts::new(service.clone(), args.prompt_tokens.get())?;
     let n_prompt_tokens = prompts.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
@@ -211,14 +211,21 @@ fn outputs(args: &Args, model: &Path) -> Result<(Option<Record>, Option<pacemark
     Ok((record, chart.transpose()?))
 }
 
-fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
-    let options = NativeOptions {
-        n_threads,
-        place,
-        weights: args.weights.get(),
-        kv: args.kv.get()?,
-        ..NativeOptions::default()
-    };
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads = setup::threads(self.threads.map(usize::from), None);
+        // As in `serve`, of which the ladder is to tell.
+        let place = Place::apart(threads.in_all());
+        setup::check_native(Setup {
+            threads: Threads { place, ..threads },
+            weights: self.weights.residence(),
+            cache: self.kv.types(),
+            ..Setup::default()
+        })
+    }
+}
+
+fn load(args: &Args, path: &Path, setup: &Setup) -> Result<Arc<NativeService>> {
     // No two prompts share more than the template's own text, and what is found there would not be
     // computed by the stages above the scheduler only: so nothing is looked up.
     let service = ServiceOptions {
@@ -226,7 +233,7 @@ fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<
         prefix_cache: false,
         ..ServiceOptions::default()
     };
-    let service = NativeService::load(path, options, service, &mut |_, _| {})?;
+    let service = NativeService::load(path, setup, service, &mut |_, _| {})?;
     input::warn(&Service::info(&service));
     Ok(Arc::new(service))
 }
