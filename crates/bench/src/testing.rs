@@ -6,11 +6,11 @@ use pacemark_record::Trial;
 use std::sync::atomic::AtomicBool;
 
 /// An experiment that is repeated so often, with a warm-up or without.
-pub struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub bool);
+pub(crate) struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub bool);
 
 impl Repeated<'_> {
     /// Measures the test.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         backends: &[&dyn Backend],
         test: &Test,

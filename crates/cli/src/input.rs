@@ -8,14 +8,14 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// Tells what was passed over while a model was read.
-pub fn warn(info: &BackendInfo) {
+pub(crate) fn warn(info: &BackendInfo) {
     for warning in &info.warnings {
         eprintln!("warning: {}", bounded(warning));
     }
 }
 
 /// The prompt given by `-p` or `-f`, else all of standard input.
-pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
+pub(crate) fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
     match (text, file) {
         (Some(text), _) => Ok(text.to_string()),
         (None, Some(path)) => read_file(path),
@@ -28,13 +28,13 @@ pub fn prompt(text: Option<&str>, file: Option<&PathBuf>) -> Result<String> {
 }
 
 /// A file's text, without a byte-order mark.
-pub fn read_file(path: &Path) -> Result<String> {
+pub(crate) fn read_file(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     decoded(bytes, &path.display().to_string())
 }
 
 /// All of standard input, without a byte-order mark.
-pub fn read_stdin() -> Result<String> {
+pub(crate) fn read_stdin() -> Result<String> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
     decoded(bytes, "standard input")

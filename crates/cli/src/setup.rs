@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 /// The flag beside `-m` of every command that computes.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct WeightType {
+pub(crate) struct WeightType {
     /// Quantize the weights of a Hugging Face directory on load, e.g. to Q8_0 or Q4_K_M
     #[arg(long = "type", value_name = "TYPE", value_parser = recipe)]
     weights: Option<Recipe>,
@@ -21,20 +21,20 @@ pub struct WeightType {
 
 impl WeightType {
     /// The weights in the type that was given, if one was, and else as they come.
-    pub fn residence(self) -> Residence {
+    pub(crate) fn residence(self) -> Residence {
         Residence { quantize: self.weights, ..Residence::default() }
     }
 }
 
 /// The recipe of that name.
-pub fn recipe(name: &str) -> Result<Recipe, String> {
+pub(crate) fn recipe(name: &str) -> Result<Recipe, String> {
     let names = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     Recipe::from_name(name).ok_or_else(|| format!("not one of {}", names()))
 }
 
 /// The types of the KV cache, of every command that computes.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct KvArgs {
+pub(crate) struct KvArgs {
     /// Store keys as f32, f16, q8_0 or q4_0 (-ctk)
     #[arg(long, value_name = "TYPE", default_value = KvType::F16.name(), value_parser = kv_type)]
     cache_type_k: DType,
@@ -45,7 +45,7 @@ pub struct KvArgs {
 
 impl KvArgs {
     /// The types.
-    pub fn types(self) -> CacheTypes {
+    pub(crate) fn types(self) -> CacheTypes {
         CacheTypes { k: self.cache_type_k, v: self.cache_type_v }
     }
 }
@@ -58,7 +58,7 @@ fn kv_type(name: &str) -> Result<DType, String> {
 
 /// Where threads run and how weights are kept, of commands that run one model.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct HostArgs {
+pub(crate) struct HostArgs {
     /// Processors to compute on, as a hexadecimal mask: 0x3 for processors 0 and 1, 0 for any
     /// [default: any; `serve` keeps one for the leading thread]
     #[arg(short = 'C', long, value_name = "HEX", value_parser = cpu_mask, conflicts_with = "numa")]
@@ -86,7 +86,7 @@ struct Processors(Option<Cpus>);
 
 impl HostArgs {
     /// The weights, in the type of `--type`.
-    pub fn residence(self, weights: WeightType) -> Residence {
+    pub(crate) fn residence(self, weights: WeightType) -> Residence {
         Residence {
             mmap: self.no_mmap.then_some(false),
             mlock: self.mlock,
@@ -96,7 +96,7 @@ impl HostArgs {
     }
 
     /// Where threads run.
-    pub fn place(self) -> Result<Place, UsageError> {
+    pub(crate) fn place(self) -> Result<Place, UsageError> {
         let cpus = self.cpu_mask.and_then(|mask| mask.0);
         match (self.numa, cpus, self.cpu_strict == 1) {
             (Some(numa), ..) => Ok(Place::Nodes(numa)),
@@ -108,7 +108,7 @@ impl HostArgs {
 
     /// Where the threads of a process run that serves while it computes: as [`Self::place`] says,
     /// or, if nothing was asked for, the leader apart from all else. `-C 0` asks for any processor.
-    pub fn place_beside_server(self, threads: &Threads) -> Result<Place, UsageError> {
+    pub(crate) fn place_beside_server(self, threads: &Threads) -> Result<Place, UsageError> {
         match self.place()? {
             Place::Anywhere if self.cpu_mask.is_none() => Ok(Place::apart(threads.in_all())),
             place => Ok(place),
@@ -117,7 +117,7 @@ impl HostArgs {
 }
 
 /// That `--cpu-strict` has nothing to choose from.
-pub fn strict_without_processors() -> UsageError {
+pub(crate) fn strict_without_processors() -> UsageError {
     UsageError("--cpu-strict 1: it needs processors (-C MASK)".into())
 }
 
@@ -126,7 +126,7 @@ fn cpu_mask(mask: &str) -> Result<Processors, String> {
 }
 
 /// A way to place threads on memory nodes, by its name.
-pub fn numa(name: &str) -> Result<Numa, String> {
+pub(crate) fn numa(name: &str) -> Result<Numa, String> {
     let names = Numa::ALL.map(Numa::name);
     Numa::ALL
         .into_iter()
@@ -135,18 +135,18 @@ pub fn numa(name: &str) -> Result<Numa, String> {
 }
 
 /// As many threads as `-t` and `-tb` say; tells if that is more than there are processors.
-pub fn threads(n: Option<usize>, n_batch: Option<usize>) -> Threads {
+pub(crate) fn threads(n: Option<usize>, n_batch: Option<usize>) -> Threads {
     machine::note_threads("-t", n.into_iter().chain(n_batch));
     Threads { n_batch, ..n.map_or(Threads::default(), Threads::new) }
 }
 
 /// Refuses what the native backend does not do, in the words of the flags that asked for it.
-pub fn check_native(setup: Setup) -> Result<Setup, UsageError> {
+pub(crate) fn check_native(setup: Setup) -> Result<Setup, UsageError> {
     check(&BACKENDS[0], setup)
 }
 
 /// The same of any backend.
-pub fn check(backend: &BackendEntry, setup: Setup) -> Result<Setup, UsageError> {
+pub(crate) fn check(backend: &BackendEntry, setup: Setup) -> Result<Setup, UsageError> {
     let Unsupported { setting, why } = match (backend.supports)(&setup) {
         Ok(()) => return Ok(setup),
         Err(unsupported) => unsupported,
@@ -168,7 +168,7 @@ fn flags(setting: Setting) -> &'static str {
 }
 
 /// What of a setup `run` tells beside its timings: fields that were not asked for are missing.
-pub fn record(setup: &Setup, into: &mut Map<String, Value>) {
+pub(crate) fn record(setup: &Setup, into: &mut Map<String, Value>) {
     match setup.threads.place {
         Place::Mask { cpus, strict } => {
             into.insert("cpu_mask".into(), cpus.mask().into());

@@ -10,7 +10,7 @@ use pacemark_setup::Setup;
 use std::path::Path;
 
 /// The backends of these names.
-pub fn named(names: &[String]) -> Result<Vec<&'static BackendEntry>, UsageError> {
+pub(super) fn named(names: &[String]) -> Result<Vec<&'static BackendEntry>, UsageError> {
     let find = |name: &String| {
         pacemark_backends::find(name).ok_or_else(|| {
             let known: Vec<_> =
@@ -23,7 +23,7 @@ pub fn named(names: &[String]) -> Result<Vec<&'static BackendEntry>, UsageError>
 }
 
 /// Refuses names that there are not, and backends that this build has not.
-pub fn check(names: &[String]) -> Result<(), UsageError> {
+pub(super) fn check(names: &[String]) -> Result<(), UsageError> {
     for entry in named(names)? {
         if let Err(why) = entry.load {
             return Err(UsageError(format!("--backend {}: {why}", entry.name)));
@@ -33,7 +33,7 @@ pub fn check(names: &[String]) -> Result<(), UsageError> {
 }
 
 /// Loads `model`, which is at `path`, in each of `backends`.
-pub fn open(
+pub(super) fn open(
     backends: &[&BackendEntry],
     (model, path): (&str, &Path),
     setup: &Setup,

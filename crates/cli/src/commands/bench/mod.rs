@@ -46,7 +46,7 @@ what only a GPU can do.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of_backends(EXAMPLES))]
-pub struct Args {
+pub(super) struct Args {
     /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: Vec<String>,
@@ -158,7 +158,7 @@ pub struct Args {
 }
 
 /// Runs `pacemark bench`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     if args.list_devices {
         let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
         writeln!(std::io::stdout(), "Available devices:\n  CPU: {cpu}")?;

@@ -23,7 +23,7 @@ const MAX_THREADS: usize = 512;
 const MAX_PARALLEL: usize = 256;
 
 /// All that is to be measured.
-pub struct Plan {
+pub(super) struct Plan {
     /// What measures it.
     pub experiment: &'static dyn Experiment,
     /// Where, in turn.
@@ -61,7 +61,7 @@ impl Axes {
 }
 
 /// The plan that the flags make.
-pub fn plan(args: &Args) -> Result<Plan> {
+pub(super) fn plan(args: &Args) -> Result<Plan> {
     let backends = backends::named(&args.backend)?;
     let experiment = experiment(args)?;
     let mut axes = Axes::default();

@@ -14,7 +14,7 @@ use std::time::Duration;
 const MEMORY: usize = 256 << 20;
 
 /// Measures beside the rows, unless it is off.
-pub struct Probe {
+pub(super) struct Probe {
     off: bool,
     /// What was found last, for the tests of one load.
     last: Option<Roof>,
@@ -27,7 +27,7 @@ pub struct Probe {
 
 impl Probe {
     /// One that measures; or one that does not.
-    pub fn new(off: bool) -> Probe {
+    pub(super) fn new(off: bool) -> Probe {
         // Without this the probe's memory could not be told from the engine's.
         let off = off || !env::reset_peak_rss();
         Probe { off, last: None, peak: None, threads: Threads::new(1), places: Vec::new() }
@@ -35,7 +35,7 @@ impl Probe {
 
     /// Before a model is loaded with these threads: what was found for others does not hold for
     /// them. They are placed as the probe's, while the calling thread has not been.
-    pub fn next_load(&mut self, threads: Threads) -> Result<()> {
+    pub(super) fn next_load(&mut self, threads: Threads) -> Result<()> {
         (self.last, self.peak) = (None, None);
         self.places = threads.place.of_threads(threads.in_all())?;
         self.threads = threads;
@@ -43,7 +43,7 @@ impl Probe {
     }
 
     /// Before a test of the load.
-    pub fn before(&mut self) -> Result<()> {
+    pub(super) fn before(&mut self) -> Result<()> {
         if !self.off && self.last.is_none() {
             self.last = Some(self.measure()?);
         }
@@ -51,7 +51,7 @@ impl Probe {
     }
 
     /// After a test that gave `trials`: they are told what was found before and now.
-    pub fn after(&mut self, trials: &mut [Trial]) -> Result<()> {
+    pub(super) fn after(&mut self, trials: &mut [Trial]) -> Result<()> {
         if self.off || trials.is_empty() {
             return Ok(());
         }

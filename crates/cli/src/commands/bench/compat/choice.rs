@@ -6,7 +6,7 @@ use pacemark_setup::{CacheTypes, Cpus, DType, Place, Setup};
 
 /// What a value is to a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// A whole number that changes nothing.
     Int(i64),
     /// Yes or no, which changes nothing.
@@ -37,7 +37,7 @@ pub enum Choice {
 impl Choice {
     /// Gives it to a test, in which `parameter` records it. Where `--mlock` locks the weights, they
     /// stay locked however they are loaded.
-    pub fn set(self, parameter: Parameter, test: &mut Test) {
+    pub(crate) fn set(self, parameter: Parameter, test: &mut Test) {
         let inert = match self {
             Choice::Int(n) => n.into(),
             Choice::Bool(yes) => yes.into(),
@@ -73,7 +73,7 @@ impl Choice {
 
     /// Why `backend` does not have it, whatever else is asked for: keys in a type are asked for with
     /// values in it.
-    pub fn refused_by(self, backend: &BackendEntry) -> Option<String> {
+    pub(crate) fn refused_by(self, backend: &BackendEntry) -> Option<String> {
         let mut setup = Setup::default();
         match self {
             Choice::Keys(dtype) | Choice::Values(dtype) => setup.cache = CacheTypes::both(dtype),
@@ -83,7 +83,7 @@ impl Choice {
     }
 
     /// Whether `backend` has it.
-    pub fn is_taken_by(self, backend: &BackendEntry) -> bool {
+    pub(crate) fn is_taken_by(self, backend: &BackendEntry) -> bool {
         self.refused_by(backend).is_none()
     }
 }

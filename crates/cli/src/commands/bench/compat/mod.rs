@@ -15,10 +15,10 @@ use pacemark_bench::parameter::{CPU_MASK, CPU_STRICT};
 use pacemark_bench::{Axis, Parameter};
 use pacemark_setup::{Cpus, DType};
 use table::CACHE_TYPES;
-pub use table::FLAGS;
+pub(super) use table::FLAGS;
 
 /// A flag that is read, checked and recorded.
-pub struct Flag {
+pub(super) struct Flag {
     /// Its long name, without dashes.
     pub long: &'static str,
     /// Its short name, if it has several letters (argv.rs) or one (`-C`).
@@ -51,12 +51,12 @@ enum Accepts {
 
 /// What was given for [`FLAGS`], in their order.
 #[derive(Clone, Debug, Default)]
-pub struct CompatFlags {
+pub(super) struct CompatFlags {
     given: Vec<Vec<String>>,
 }
 
 /// What was chosen for a parameter.
-pub struct Choices {
+pub(super) struct Choices {
     /// The parameter.
     pub parameter: Parameter,
     /// Its values, in the order asked for.
@@ -67,7 +67,7 @@ pub struct Choices {
 
 impl Choices {
     /// Them as an axis of tests.
-    pub fn axis(self) -> Axis {
+    pub(super) fn axis(self) -> Axis {
         let parameter = self.parameter;
         Axis::new(parameter, self.values, move |test, choice| choice.set(parameter, test))
     }
@@ -76,7 +76,7 @@ impl Choices {
 impl CompatFlags {
     /// The choices for each parameter. Refuses the first value that would not happen on one of
     /// `backends`, and a strict placement without processors.
-    pub fn choices(&self, backends: &[&BackendEntry]) -> Result<Vec<Choices>, UsageError> {
+    pub(super) fn choices(&self, backends: &[&BackendEntry]) -> Result<Vec<Choices>, UsageError> {
         let check = |(flag, given): (&Flag, &Vec<String>)| -> Result<Vec<Choice>, UsageError> {
             given.iter().map(|value| flag.check(value, backends)).collect()
         };

@@ -17,7 +17,7 @@ const NO_PACK: &str = "compute from the file's rows instead of packing them: les
 const NO_MMAP: &str = "read the file instead of mapping it";
 
 /// What a KV cache may store: first what the native backend has.
-pub const CACHE_TYPES: &[DType] = &[
+pub(super) const CACHE_TYPES: &[DType] = &[
     DType::F32,
     DType::F16,
     DType::Q8_0,
@@ -73,7 +73,7 @@ const fn unrecorded(
 }
 
 /// Every such flag.
-pub const FLAGS: &[Flag] = &[
+pub(crate) const FLAGS: &[Flag] = &[
     flag("cache-type-k", "-ctk", TYPE_K, Keys(DType::F16), CacheType(Keys), KV),
     flag("cache-type-v", "-ctv", TYPE_V, Values(DType::F16), CacheType(Values), KV),
     flag(
