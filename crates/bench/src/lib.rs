@@ -20,6 +20,7 @@ pub mod perplexity;
 mod repeat;
 pub mod self_test;
 pub mod stages;
+mod test;
 #[cfg(test)]
 mod testing;
 mod throughput;
@@ -30,7 +31,7 @@ pub use doctor::Doctor;
 pub use error::BenchError;
 pub use experiment::{Case, EXPERIMENTS, Experiment, How, Subject};
 pub use generation::Generation;
-pub use grid::{Axis, Grid, Shapes, Test};
+pub use grid::{Axis, Grid, Shapes};
 pub use load::Load;
 pub use observer::{Observer, Phase, Silent};
 pub use parameter::{PARAMETERS, Parameter, Params};
@@ -38,6 +39,7 @@ pub use perplexity::Perplexity;
 pub use repeat::{CutShort, Repetitions};
 pub use self_test::SelfTest;
 pub use stages::Stages;
+pub use test::Test;
 pub use throughput::Throughput;
 
 use pacemark_backend::BackendInfo;

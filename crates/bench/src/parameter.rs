@@ -2,7 +2,8 @@
 //! says. Names are llama-bench's where it has one; nothing else spells them, and nothing reads a
 //! test back from them.
 
-use crate::grid::Test;
+use crate::test::Test;
+use pacemark_record::test_name;
 use pacemark_setup::{Place, Residence};
 use serde_json::{Map, Value};
 
@@ -151,10 +152,17 @@ pub const PARAMETERS: &[Parameter] = &[
     N_KV_MAX,
 ];
 
-/// The parameters of `test`, as they are recorded.
-pub(crate) fn params(test: &Test) -> Params {
-    let value = |p: &Parameter| Some((p.name.to_owned(), (p.of)(test, p.name)?));
-    PARAMETERS.iter().filter_map(value).collect()
+impl Test {
+    /// Its parameters, as they are recorded.
+    pub fn params(&self) -> Params {
+        let value = |p: &Parameter| Some((p.name.to_owned(), (p.of)(self, p.name)?));
+        PARAMETERS.iter().filter_map(value).collect()
+    }
+
+    /// What it computes, in llama-bench's words.
+    pub fn name(&self) -> String {
+        test_name(&self.params())
+    }
 }
 
 fn load_mode(weights: Residence) -> &'static str {
@@ -202,10 +210,10 @@ mod tests {
             "cpu_strict": true, "n_depth": 0, "poll": 50, "n_prompt": 0, "n_gen": 4,
         });
         // As text: the order counts.
-        assert_eq!(Value::from(params(&test)).to_string(), expected.to_string());
+        assert_eq!(Value::from(test.params()).to_string(), expected.to_string());
         test.setup.threads = Threads { place: Place::Nodes(Numa::Isolate), ..Threads::new(2) };
         (test.n_parallel, test.n_kv_max) = (Some(2), Some(64));
-        let params = params(&test);
+        let params = test.params();
         assert_eq!((&params["cpu_mask"], &params["numa"]), (&"0x0".into(), &"isolate".into()));
         assert_eq!((&params["n_parallel"], &params["n_kv_max"]), (&2.into(), &64.into()));
         assert!(!params.contains_key("n_threads_batch") && !params.contains_key("n_depth"));

@@ -63,7 +63,7 @@ impl Api {
             .enable_time()
             .build()
             .map_err(LoadError::Start)?;
-        let connector = runtime.block_on(Connector::new(settings, false))?;
+        let connector = runtime.block_on(settings.connector(false)).map_err(LoadError::from)?;
         Ok(Api {
             runtime: Mutex::new(runtime),
             connector,

@@ -17,7 +17,7 @@ pub use settings::Settings;
 
 use crate::body::BodyMaker;
 use crate::clock::{now_ns, process_cpu_ns};
-use crate::net::{Connector, Pool, TrustError};
+use crate::net::{Connector, ConnectorError, Pool};
 use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
@@ -125,17 +125,9 @@ pub struct Measured {
 /// A load that could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The server's name is not known.
-    #[error("cannot look up {}: {error}", excerpt(host))]
-    Lookup {
-        /// The name.
-        host: String,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// Nobody to trust.
+    /// The server's name is not known, or nobody is trusted to say who it is.
     #[error(transparent)]
-    Trust(#[from] TrustError),
+    Connector(#[from] ConnectorError),
     /// No runtime or thread.
     #[error("cannot start the client: {0}")]
     Start(#[from] std::io::Error),
@@ -212,7 +204,7 @@ pub fn run(
     let headers = settings.header_map()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let connector = runtime.block_on(Connector::new(settings, settings.kernel_stamps))?;
+    let connector = runtime.block_on(settings.connector(settings.kernel_stamps))?;
     let (ahead, sender) = Ahead::new();
     let ahead = Arc::new(ahead);
     let (results, collector, reader) =
