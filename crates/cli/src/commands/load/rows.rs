@@ -55,6 +55,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let record = record(args)?;
     let mut progress = Progress::new();
     let mut output = Output::new(&Load, machine::env(), &args.output, record);
+    let names: Vec<String> = plan::levels(args).into_iter().map(Level::name).collect();
+    output.expect("load", names.iter().map(String::as_str));
     let mut sweep = Sweep::default();
     let error = all_rows(args, &plan, &mut progress, &mut output, &mut sweep)?;
     if output.trials().is_empty() {
