@@ -162,6 +162,38 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Of a load that begins now.
+    fn new(
+        settings: &Settings,
+        bounds: Bounds,
+        (connector, headers, collector): (Connector, HeaderMap, Collector),
+        ahead: &Arc<Ahead>,
+        enough: &Arc<AtomicBool>,
+    ) -> Shared {
+        Shared {
+            connector,
+            pool: Pool::new(settings.connections),
+            path: settings.target.of_api(settings.endpoint.path()),
+            headers,
+            maker: BodyMaker {
+                endpoint: settings.endpoint,
+                model: settings.model.clone(),
+                stream: settings.stream,
+                extra: settings.extra_body.clone(),
+            },
+            max_answer_bytes: settings.max_answer_bytes,
+            origin_ns: now_ns(),
+            bounds,
+            enough: enough.clone(),
+            issued: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            ahead: ahead.clone(),
+            collector,
+        }
+    }
+
     /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
     pub(crate) async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
         if self.issued.load(Relaxed) >= self.bounds.most() || self.is_over(due_ns) {
@@ -216,28 +248,8 @@ pub fn run(
         scope.spawn(move || of_maker.make(source, bounds, &sender, over));
         // Nothing waits for prompts that could be made before.
         ahead.wait_until_filled(stop);
-        let shared = Arc::new(Shared {
-            connector,
-            pool: Pool::new(settings.connections),
-            path: settings.target.of_api(settings.endpoint.path()),
-            headers,
-            maker: BodyMaker {
-                endpoint: settings.endpoint,
-                model: settings.model.clone(),
-                stream: settings.stream,
-                extra: settings.extra_body.clone(),
-            },
-            max_answer_bytes: settings.max_answer_bytes,
-            origin_ns: now_ns(),
-            bounds,
-            enough: enough.clone(),
-            issued: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            unsent: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-            ahead: ahead.clone(),
-            collector,
-        });
+        let parts = (connector, headers, collector);
+        let shared = Arc::new(Shared::new(settings, bounds, parts, &ahead, &enough));
         if let Some(judge) = judge {
             let (results, enough) = (results.clone(), enough.clone());
             scope.spawn(move || judge.watch(&results, &enough, over));
