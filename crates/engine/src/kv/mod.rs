@@ -5,8 +5,14 @@
 //! blocks and the position stored in each slot; attention masks by that position. What a page's
 //! bytes mean is the business of `kernels` (`kv_page.rs`).
 
+pub(crate) mod compressed;
+pub(crate) mod policy;
+pub(crate) mod residents;
+
 use crate::{EngineError, ModelConfig};
 use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, KvTypes, Team, write_key, write_value};
+use policy::Policy;
+use residents::{Residents, Slots};
 
 /// All lanes of all layers, and which blocks are free.
 pub struct KvCache {
@@ -30,17 +36,35 @@ pub struct SequenceKv {
     /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them
     /// back.
     leased: bool,
+    /// What is held of each lane, where a policy decides that.
+    residents: Option<Box<Residents>>,
 }
 
 impl SequenceKv {
-    /// Tokens held: also the position of the next one.
+    /// Tokens that it has had: the position of the next one. Without a policy all are held.
     pub fn len(&self) -> usize {
-        self.positions.len()
+        self.residents.as_ref().map_or(self.positions.len(), |residents| residents.n_tokens)
     }
 
-    /// Whether it holds nothing.
+    /// Whether it has had none.
     pub fn is_empty(&self) -> bool {
-        self.positions.is_empty()
+        self.len() == 0
+    }
+
+    /// The policy that decides what is held.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.residents.as_ref().map(|residents| &residents.policy)
+    }
+
+    /// Tokens held in each layer, the mean over its heads; [`None`] where all layers hold all.
+    pub fn held_by_layer(&self) -> Option<Vec<f64>> {
+        self.residents.as_ref().map(|residents| residents.held())
+    }
+
+    /// Its blocks, and of a layer what is held in each KV head.
+    pub(crate) fn under_policy(&mut self, layer: usize) -> Option<(&[u32], &Policy, &mut [Slots])> {
+        let (policy, slots) = self.residents.as_mut()?.layer(layer);
+        Some((&self.blocks, policy, slots))
     }
 
     /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more
@@ -118,33 +142,77 @@ impl KvCache {
         self.free.len()
     }
 
+    /// A sequence of which `policy` decides what is held.
+    pub fn sequence(&self, policy: Policy) -> SequenceKv {
+        let residents = Residents::new(policy, self.keys.len(), self.n_kv_heads);
+        SequenceKv { residents: Some(Box::new(residents)), ..SequenceKv::default() }
+    }
+
+    /// Bytes of keys and values that `sequence` holds over all lanes: of its tokens, and of the
+    /// pages that they are in.
+    pub fn bytes_of(&self, sequence: &SequenceKv) -> (u64, u64) {
+        let (k_page, v_page) = self.types.page_bytes(self.head_dim);
+        let lanes = self.keys.len() * self.n_kv_heads;
+        let (held, pages) = match &sequence.residents {
+            Some(residents) => (residents.n_held(), residents.n_pages()),
+            None => {
+                let n = sequence.positions.len();
+                (n * lanes, n.div_ceil(KV_BLOCK) * lanes)
+            }
+        };
+        let page = (k_page + v_page) as u64;
+        (held as u64 * page / KV_BLOCK as u64, pages as u64 * page)
+    }
+
     /// Makes room for `n` more tokens of `sequence`; nothing changes if there is not enough.
     pub(crate) fn extend(
         &mut self,
         sequence: &mut SequenceKv,
         n: usize,
     ) -> Result<(), EngineError> {
-        let len = sequence.positions.len() + n;
-        let more = len.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
+        let n_slots = match &sequence.residents {
+            Some(residents) => residents.n_slots_with(n),
+            None => sequence.positions.len() + n,
+        };
+        let more = n_slots.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
         let foreign = sequence.leased
             && (more > 0 || sequence.blocks.iter().any(|&id| id as usize >= self.n_blocks));
         if foreign || more > self.free.len() {
             return Err(EngineError::KvFull { n_blocks: self.n_blocks });
         }
         sequence.blocks.extend(self.free.drain(self.free.len() - more..).rev());
+        if let Some(residents) = &mut sequence.residents {
+            residents.n_tokens += n;
+            return Ok(());
+        }
         let from = sequence.positions.len() as i32;
         sequence.positions.extend(from..from + n as i32);
         Ok(())
     }
 
-    /// Forgets all but the first `len` tokens of `sequence`.
+    /// Forgets all but the first `len` tokens of `sequence`; under a policy, which may have let some
+    /// of those go, all.
     pub fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) {
+        if let Some(residents) = &mut sequence.residents {
+            if len >= residents.n_tokens {
+                return;
+            }
+            residents.clear();
+        }
         sequence.positions.truncate(len);
         if sequence.leased {
             return;
         }
         let keep = sequence.positions.len().div_ceil(KV_BLOCK);
         self.free.extend(sequence.blocks.drain(keep..).rev());
+    }
+
+    /// Takes back room for `n` tokens that were not computed.
+    pub(crate) fn retract(&mut self, sequence: &mut SequenceKv, n: usize) {
+        match &mut sequence.residents {
+            Some(residents) => residents.n_tokens -= n,
+            None => self.truncate(sequence, sequence.len() - n),
+        }
     }
 
     /// Takes back everything `sequence` holds.
@@ -162,6 +230,12 @@ impl KvCache {
             .collect()
     }
 
+    /// The same, to be written by whoever has a lane.
+    pub(crate) fn lanes_mut(&mut self, layer: usize) -> Vec<(&mut [u8], &mut [u8])> {
+        let (k, v) = self.lane_bytes();
+        self.keys[layer].chunks_exact_mut(k).zip(self.values[layer].chunks_exact_mut(v)).collect()
+    }
+
     /// Bytes of a lane of keys and of one of values.
     fn lane_bytes(&self) -> (usize, usize) {
         let (k_page, v_page) = self.types.page_bytes(self.head_dim);
@@ -169,13 +243,13 @@ impl KvCache {
     }
 
     /// Stores keys and values of a batch, `[n_tokens, n_kv_heads * head_dim]` each; token `t` goes
-    /// to `slots[t]`.
+    /// to `slots[t]`, where it has one.
     pub(crate) fn write(
         &mut self,
         team: &Team,
         kernels: &'static KernelSet,
         layer: usize,
-        slots: &[Slot],
+        slots: &[Option<Slot>],
         k: &[f32],
         v: &[f32],
     ) {
@@ -186,7 +260,8 @@ impl KvCache {
         let keys = (&mut self.keys[layer][..], key_lane);
         let values = (&mut self.values[layer][..], value_lane);
         team.rows2(keys, values, &|head, keys, values| {
-            for (t, slot) in slots.iter().enumerate() {
+            let placed = slots.iter().enumerate().filter_map(|(t, slot)| Some((t, slot.as_ref()?)));
+            for (t, slot) in placed {
                 let from = t * width + head * head_dim;
                 let page = &mut keys[slot.block as usize * k_page..][..k_page];
                 write_key(kernels, types.k(), &k[from..from + head_dim], page, slot.offset);
@@ -204,10 +279,10 @@ pub(crate) struct Slot {
     offset: usize,
 }
 
-impl SequenceKv {
-    /// The slot of token `index`.
-    pub(crate) fn slot(&self, index: usize) -> Slot {
-        Slot { block: self.blocks[index / KV_BLOCK], offset: index % KV_BLOCK }
+impl Slot {
+    /// Slot `index` of a sequence with these blocks.
+    pub(crate) fn of(blocks: &[u32], index: usize) -> Slot {
+        Slot { block: blocks[index / KV_BLOCK], offset: index % KV_BLOCK }
     }
 }
 
@@ -301,7 +376,7 @@ mod tests {
         let mut a = SequenceKv::default();
         a.place(&[2, 0], 20);
         cache.extend(&mut a, 12).unwrap();
-        assert_eq!((a.len(), a.slot(17)), (32, Slot { block: 0, offset: 1 }));
+        assert_eq!((a.len(), Slot::of(a.blocks(), 17)), (32, Slot { block: 0, offset: 1 }));
         assert!(cache.extend(&mut a, 1).is_err(), "there is no third block");
         a.place(&[2, 9], 20);
         assert!(cache.extend(&mut a, 1).is_err(), "there is no block 9");
