@@ -17,10 +17,10 @@ use pacemark_modelfile::{GgufWriter, gguf as format};
 use std::path::Path;
 
 /// A target: its name, which is that of its seeds' folder, and what it does.
-pub type Target = (&'static str, fn(&[u8]));
+pub type FuzzTarget = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: &[Target] = &[
+pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
     ("gguf", gguf),
     ("load", load),

@@ -1,13 +1,16 @@
-//! Fuzzing without a nightly compiler: each target gets its seeds, mutated, for some seconds.
+//! Fuzzing without a nightly compiler: each target gets its seeds, mutated, for some seconds, as
+//! many targets at a time as there are processors.
 //!
-//! `mutate SECONDS [TARGET [SEED]]`. What is tried depends on the seed alone, which is printed: a
-//! run that was ended by the system (a stack or a memory that was exhausted) can be repeated. An
-//! input on which a target panics is kept in `artifacts/TARGET`.
+//! `mutate SECONDS [TARGET [SEED]]`. What a target is given depends on the seed alone, which is
+//! printed: a run that was ended by the system (a stack or a memory that was exhausted) can be
+//! repeated. An input on which a target panics is kept in `artifacts/TARGET`.
 
-use pacemark_fuzz::{TARGETS, Target};
+use pacemark_fuzz::{FuzzTarget, TARGETS};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// No input grows beyond this.
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let only = arguments.next();
-    let chosen: Vec<&Target> =
+    let chosen: Vec<&FuzzTarget> =
         TARGETS.iter().filter(|(name, _)| only.as_deref().is_none_or(|o| o == *name)).collect();
     if chosen.is_empty() {
         let names: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
@@ -36,12 +39,30 @@ fn main() -> ExitCode {
     }
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos() as u64);
     let seed = arguments.next().and_then(|text| text.parse().ok()).unwrap_or_else(now);
-    let fine = chosen.into_iter().map(|target| run(target, time, seed)).fold(true, |a, b| a & b);
-    if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if run_all(&chosen, time, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs each target on a processor of its own; whether all held. Each has the stack of a thread,
+/// which is less than a program's and what a server's requests have.
+fn run_all(targets: &[&FuzzTarget], time: Duration, seed: u64) -> bool {
+    let (next, fine) = (AtomicUsize::new(0), AtomicBool::new(true));
+    let work = || {
+        while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if !run(target, time, seed) {
+                fine.store(false, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, |n| n.get()) {
+            scope.spawn(work);
+        }
+    });
+    fine.into_inner()
 }
 
 /// Runs a target on mutations of its seeds; whether it held.
-fn run((name, target): &Target, time: Duration, seed: u64) -> bool {
+fn run((name, target): &FuzzTarget, time: Duration, seed: u64) -> bool {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let seeds = read_seeds(&here.join("seeds").join(name));
     assert!(!seeds.is_empty(), "{name} has no seeds");

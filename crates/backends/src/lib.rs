@@ -2,7 +2,8 @@
 //!
 //! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare
 //! with. A new backend is one module here and one line in [`BACKENDS`]; it must pass
-//! `backend::conformance`.
+//! `backend::conformance`. All load by the same [`Setup`](pacemark_setup::Setup); what one does not
+//! do of it is said in `supports`, before anything is loaded.
 
 mod cost;
 mod generation;
@@ -10,7 +11,8 @@ mod generation;
 pub mod llama_cpp;
 mod model_type;
 pub mod native;
+mod supports;
 mod table;
 
 pub use model_type::model_type;
-pub use table::{BACKENDS, BackendEntry, Load, LoadError, LoadOptions, find};
+pub use table::{BACKENDS, BackendEntry, Load, LoadError, find};

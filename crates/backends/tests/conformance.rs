@@ -1,8 +1,9 @@
 //! Every backend passes the suite of the `backend` crate, on every architecture.
 
 use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, TokenId, conformance};
-use pacemark_backends::native::{NativeBackend, NativeOptions};
-use pacemark_backends::{BACKENDS, LoadOptions};
+use pacemark_backends::BACKENDS;
+use pacemark_backends::native::NativeBackend;
+use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, TestModel};
 use std::path::PathBuf;
 
@@ -29,8 +30,8 @@ impl Drop for File {
 }
 
 fn native(name: &str, model: &TestModel, n_ubatch: usize) -> NativeBackend {
-    let options = NativeOptions { n_threads: 2, n_seqs: 3, n_ubatch, ..NativeOptions::default() };
-    NativeBackend::load(&File::new(name, model).0, options, &mut |_, _| {}).unwrap()
+    let setup = Setup { threads: Threads::new(2), n_seqs: 3, n_ubatch, ..Setup::default() };
+    NativeBackend::load(&File::new(name, model).0, &setup, &mut |_, _| {}).unwrap()
 }
 
 /// Calls `check` with every backend that this build has and every architecture.
@@ -40,9 +41,9 @@ fn each(name: &str, n_seqs: usize, check: impl Fn(&str, &dyn Backend)) {
         for entry in BACKENDS {
             let Ok(load) = entry.load else { continue };
             let n_ctx = Some(2 * N_CTX);
-            let options =
-                LoadOptions { n_threads: 2, n_ctx, n_seqs, n_ubatch: 32, ..LoadOptions::default() };
-            let backend = load(&file.0, &options, &mut |_, _| {}).unwrap();
+            let threads = Threads::new(2);
+            let setup = Setup { threads, n_ctx, n_seqs, n_ubatch: 32, ..Setup::default() };
+            let backend = load(&file.0, &setup, &mut |_, _| {}).unwrap();
             assert_eq!(backend.info().backend, entry.name);
             check(&format!("{} on {architecture}", entry.name), &*backend);
         }
@@ -127,7 +128,7 @@ fn llama_cpp_and_native_agree() {
             .iter()
             .map(|entry| {
                 let backend =
-                    entry.load.unwrap()(&file.0, &LoadOptions::default(), &mut |_, _| {}).unwrap();
+                    entry.load.unwrap()(&file.0, &Setup::default(), &mut |_, _| {}).unwrap();
                 backend.score(&tokens, 0).unwrap()
             })
             .collect();
@@ -148,19 +149,16 @@ fn llama_cpp_says_why_it_refuses() {
     let mut model = TestModel::llama();
     model.tensors.retain(|(tensor, _)| tensor.name != "blk.3.ffn_up.weight");
     let file = File::new("refuses", &model);
-    let load = |options: LoadOptions| match load(&file.0, &options, &mut |_, _| {}) {
-        Ok(_) => panic!("{options:?} was accepted"),
+    let load = |setup: Setup| match load(&file.0, &setup, &mut |_, _| {}) {
+        Ok(_) => panic!("{setup:?} was accepted"),
         Err(error) => error.to_string(),
     };
-    let error = load(LoadOptions::default());
+    let error = load(Setup::default());
     assert!(
         error.contains("llama.cpp cannot load the model") && error.contains("blk.3.ffn_up.weight"),
         "{error}"
     );
-    let error =
-        load(LoadOptions { kv_types: ("f16".into(), "q9".into()), ..LoadOptions::default() });
-    assert!(error.contains("KV cache type q9"), "{error}");
-    let error = load(LoadOptions { n_threads: usize::MAX, ..LoadOptions::default() });
+    let error = load(Setup { threads: Threads::new(usize::MAX), ..Setup::default() });
     assert!(error.contains("n_threads") || error.contains("cannot load"), "{error}");
 }
 

@@ -4,8 +4,9 @@ use pacemark_backend::{
     Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, JsonForm, Pooling,
     Priority, SamplingParams, Service, TokenId, Whitespace, conformance,
 };
-use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_backends::native::{NativeService, ServiceOptions};
 use pacemark_modelfile::Value;
+use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
@@ -33,8 +34,8 @@ fn models() -> [(&'static str, TestModel); 2] {
 }
 
 fn service(name: &str, model: &TestModel, options: ServiceOptions) -> NativeService {
-    let native = NativeOptions { n_threads: 2, n_ctx: Some(N_CTX), ..NativeOptions::default() };
-    NativeService::load(&File::new(name, model).0, native, options, &mut |_, _| {}).unwrap()
+    let setup = Setup { threads: Threads::new(2), n_ctx: Some(N_CTX), ..Setup::default() };
+    NativeService::load(&File::new(name, model).0, &setup, options, &mut |_, _| {}).unwrap()
 }
 
 fn prompt(n: usize, seed: usize) -> Vec<TokenId> {
@@ -198,8 +199,8 @@ fn a_real_models_text_does_not_depend_on_how_it_was_served() {
     };
     let path = PathBuf::from(directory).join("SmolLM2-135M-Instruct.Q4_1.gguf");
     let load = |service| {
-        let native = NativeOptions { n_ctx: Some(512), ..NativeOptions::default() };
-        NativeService::load(&path, native, service, &mut |_, _| {}).unwrap()
+        let setup = Setup { n_ctx: Some(512), ..Setup::default() };
+        NativeService::load(&path, &setup, service, &mut |_, _| {}).unwrap()
     };
     let plain = load(ServiceOptions::default());
     let texts = [

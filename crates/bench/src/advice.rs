@@ -140,12 +140,13 @@ impl fmt::Display for Warning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Test;
     use pacemark_record::{Sample, Warmup};
 
     #[test]
     fn quiet_runs_warn_of_nothing_and_noisy_ones_say_what_to_do() {
         let trial = |elapsed: &[u64], warmup: &[u64]| Trial {
-            params: [("n_gen".to_owned(), 8.into())].into_iter().collect(),
+            params: Test { n_gen: 8, ..Test::default() }.params(),
             measured: elapsed
                 .iter()
                 .map(|&elapsed_ns| Sample { elapsed_ns, ..Sample::default() })

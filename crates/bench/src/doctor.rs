@@ -3,8 +3,9 @@
 //! threads.
 
 use crate::experiment::{Case, How, Subject, mismatch};
+use crate::parameter::N_THREADS;
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid};
+use crate::{BenchError, Experiment};
 use pacemark_record::{Measured, Metric, Run, Trial};
 use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Row, Table};
 use serde_json::{Map, Value, json};
@@ -58,11 +59,6 @@ impl Experiment for Doctor {
         "what this machine is, and its limits"
     }
 
-    /// A grid of tests has no machines.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
-    }
-
     fn measure(
         &self,
         case: &Case,
@@ -84,7 +80,7 @@ impl Experiment for Doctor {
             repetitions: 1,
             ..Trial::default()
         };
-        trial.params.extend(n_threads.map(|n| ("n_threads".to_owned(), n.into())));
+        trial.params.extend(n_threads.map(|n| (N_THREADS.name.to_owned(), n.into())));
         Ok(vec![trial])
     }
 
@@ -153,7 +149,7 @@ impl Experiment for Doctor {
 /// The facts of a run's first trial of the machine itself.
 fn facts(run: &Run) -> Option<&Map<String, Value>> {
     run.trials.iter().find_map(|trial| match &trial.measured {
-        Measured::Facts { facts } if !trial.params.contains_key("n_threads") => Some(facts),
+        Measured::Facts { facts } if !trial.params.contains_key(N_THREADS.name) => Some(facts),
         _ => None,
     })
 }
@@ -224,7 +220,7 @@ fn table(run: &Run, doctor: &Doctor) -> Table {
 
 fn row(trial: &Trial) -> Option<Row> {
     let Measured::Facts { facts } = &trial.measured else { return None };
-    let n_threads = trial.params.get("n_threads")?;
+    let n_threads = trial.params.get(N_THREADS.name)?;
     let limit = |&(name, _, _, digits): &(&str, &str, isize, usize)| {
         let value = facts.get(name).cloned().unwrap_or_default();
         let text = value.as_f64().map_or("-".to_owned(), |value| format!("{value:.digits$}"));

@@ -1,6 +1,7 @@
 //! Why a measurement ended without its result.
 
 use pacemark_backend::BackendError;
+use pacemark_load::plan::PlanError;
 
 /// Any error of an experiment.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -63,4 +64,10 @@ pub enum BenchError {
     /// A chunk length that leaves nothing to score or does not halve.
     #[error("n_ctx {0} cannot be used for perplexity: it must be even and at least 4")]
     ChunkLength(usize),
+}
+
+impl From<PlanError> for BenchError {
+    fn from(error: PlanError) -> BenchError {
+        BenchError::Load(error.to_string())
+    }
 }

@@ -2,14 +2,17 @@
 //! which figures it has and how they are shown. Commands, formats and records follow from it.
 
 use crate::doctor::Machine;
-use crate::load::Server;
+use crate::generation::Generate;
 use crate::perplexity::Chunks;
+use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, load,
-    perplexity, stages, throughput, warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, generation,
+    load, perplexity, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
+use pacemark_load::self_test::SelfTest;
+use pacemark_load::{Level, LoadPlan, Watch};
 use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
 use pacemark_report::{Document, Form, Layout, Row, TrialRow};
@@ -22,6 +25,8 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &perplexity::Perplexity,
     &stages::Stages,
     &load::Load,
+    &self_test::SelfTest,
+    &generation::Generation,
     &doctor::Doctor,
 ];
 
@@ -33,8 +38,12 @@ pub trait Experiment: Sync {
     /// One line on what it measures.
     fn help(&self) -> &'static str;
 
-    /// The tests that a grid of parameters asks for, in the order in which they run.
-    fn cases(&self, grid: &Grid) -> Vec<Case>;
+    /// The tests that a grid of parameters asks for, in the order in which they run; none of what
+    /// is not measured by tests of a backend.
+    fn cases(&self, grid: &Grid) -> Vec<Case> {
+        let _ = grid;
+        Vec::new()
+    }
 
     /// Measures one case: a trial for each thing that is compared. What was measured before an
     /// error or an interrupt is not lost.
@@ -144,8 +153,12 @@ pub enum Case {
     Chunks(Chunks),
     /// A ladder of stages.
     Climb(Climb),
-    /// A row of a load, by its number.
-    Row(u64),
+    /// A row of a load, and its number.
+    Level(Level, u64),
+    /// Streams to a mock server.
+    Mock(SelfTest),
+    /// One request.
+    Generate(Box<Generate>),
     /// A machine with so many threads, or by itself.
     Machine(Option<usize>),
 }
@@ -158,8 +171,10 @@ pub enum Subject<'a> {
     Text(Text<'a>),
     /// A serving stack.
     Ladder(&'a mut dyn Ladder, &'a Model),
-    /// A server.
-    Server(&'a mut dyn Server),
+    /// A server under a load.
+    Load(&'a LoadPlan, &'a mut dyn Watch),
+    /// A load's own client.
+    Mocks(&'a mut dyn Mocks, &'a mut dyn Watch),
     /// The machine.
     Machine(&'a mut dyn Machine),
 }

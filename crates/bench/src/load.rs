@@ -3,7 +3,7 @@
 
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::CutShort;
-use crate::{BenchError, Experiment, Grid};
+use crate::{BenchError, Experiment};
 use pacemark_load::{METRICS, warnings};
 use pacemark_record::{LOAD_EXPERIMENT, Measured, Metric, Run, Trial};
 use pacemark_report::Form;
@@ -11,12 +11,6 @@ use pacemark_report::layout::{self, load_name};
 
 /// Requests to a server.
 pub struct Load;
-
-/// Whoever can put a row's load on a server.
-pub trait Server {
-    /// Measures row number `row`; `None` where an interrupt came before a request had ended.
-    fn load(&mut self, row: u64) -> Result<Option<Trial>, String>;
-}
 
 impl Experiment for Load {
     fn name(&self) -> &'static str {
@@ -27,24 +21,20 @@ impl Experiment for Load {
         "requests to a server, and what its users would see"
     }
 
-    /// A grid of tests has no requests.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
-    }
-
     fn measure(
         &self,
         case: &Case,
         subject: &mut Subject<'_>,
-        _: &mut How<'_>,
+        how: &mut How<'_>,
     ) -> Result<Vec<Trial>, CutShort> {
-        let (Case::Row(row), Subject::Server(server)) = (case, subject) else {
+        let (Case::Level(level, row), Subject::Load(plan, watch)) = (case, subject) else {
             return Err(mismatch(self));
         };
-        match server.load(*row) {
+        let cut = |error| CutShort { partial: Vec::new(), error };
+        match plan.measure(*level, *row, *watch, how.stop) {
             Ok(Some(trial)) => Ok(vec![trial]),
-            Ok(None) => Err(CutShort { partial: Vec::new(), error: BenchError::Interrupted }),
-            Err(why) => Err(CutShort { partial: Vec::new(), error: BenchError::Load(why) }),
+            Ok(None) => Err(cut(BenchError::Interrupted)),
+            Err(why) => Err(cut(why.into())),
         }
     }
 

@@ -10,7 +10,7 @@ const MS: Unit = Unit::Milliseconds;
 const TPS: Unit = Unit::TokensPerSecond;
 
 /// Every figure of a throughput test beyond llama-bench's own, in the order of the columns.
-pub const METRICS: &[Metric] = &[
+pub(crate) const METRICS: &[Metric] = &[
     Metric::new(&TTFT, Mean)
         .named("ttft_ms", "ttft ms")
         .told("time to first token, from the start of computing; mean")
@@ -49,7 +49,7 @@ pub const METRICS: &[Metric] = &[
 ];
 
 /// Every figure of a batch beyond llama-batched-bench's own, in the order of the columns.
-pub const BATCH_METRICS: &[Metric] = &[
+pub(crate) const BATCH_METRICS: &[Metric] = &[
     Metric::new(&PREFILL_RATE, Mean)
         .named("speed_pp", "S_PP t/s")
         .without_column()
@@ -69,10 +69,10 @@ pub const BATCH_METRICS: &[Metric] = &[
 ];
 
 /// What two throughput tests that ran in turn are compared by.
-pub const COMPARED: &[&Series] = &[&RATE, &TTFT, &TPOT];
+pub(crate) const COMPARED: &[&Series] = &[&RATE, &TTFT, &TPOT];
 
 /// What two batches that ran in turn are compared by.
-pub const BATCH_COMPARED: &[&Series] = &[&PREFILL_RATE, &DECODE_RATE, &BATCH_RATE];
+pub(crate) const BATCH_COMPARED: &[&Series] = &[&PREFILL_RATE, &DECODE_RATE, &BATCH_RATE];
 
 const DRIFT: Metric = Metric::new(&RATE, Drift)
     .named("drift", "drift")
@@ -93,7 +93,7 @@ const fn series(
 }
 
 /// Tokens a second of each repetition: prompt and generated ones together.
-pub const RATE: Series =
+pub(crate) const RATE: Series =
     series("avg_ts", "t/s", TPS, Higher, "tokens a second of a repetition", Trial::rates_ts);
 
 /// The same of a batch, under llama-batched-bench's name.

@@ -1,7 +1,8 @@
 //! Who watches a measurement.
 
-use crate::Params;
+use crate::Test;
 use pacemark_record::{Sample, Trial, Warmup};
+use std::ops::ControlFlow;
 
 /// What a trial is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub enum Phase {
 /// you care about.
 pub trait Observer {
     /// A test begins.
-    fn trial_started(&mut self, params: &Params) {
-        let _ = params;
+    fn trial_started(&mut self, test: &Test) {
+        let _ = test;
     }
     /// What comes next is of this backend; told only where a test has several.
     fn turn(&mut self, backend: &str) {
@@ -40,6 +41,11 @@ pub trait Observer {
     /// A test is complete, or was cut short with something measured.
     fn trial_finished(&mut self, trial: &Trial) {
         let _ = trial;
+    }
+    /// Text of a generation came; [`ControlFlow::Break`] where nobody wants more.
+    fn text(&mut self, text: &str) -> ControlFlow<()> {
+        let _ = text;
+        ControlFlow::Continue(())
     }
     /// A chunk of a text is scored: how many of how many, and the perplexity so far.
     fn chunk(&mut self, done: usize, of: usize, running: f64) {

@@ -6,15 +6,18 @@
 //! meets neighbours alike (metrics.md, rule 7).
 
 use crate::experiment::{Case, How, Subject, mismatch};
+use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid, Phase};
+use crate::{BenchError, Experiment, Phase, Test};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{
-    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, Target, Trial, Warmup, stage_figures,
+    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageTarget, Trial, Warmup,
+    stage_figures,
 };
 use pacemark_report::Document;
 use pacemark_report::layout::stages as table;
+use pacemark_setup::Setup;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -31,11 +34,6 @@ impl Experiment for Stages {
         "the serving stack, layer by layer, and what each layer costs"
     }
 
-    /// A grid of tests has no stages.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
-    }
-
     /// A trial for each stage, with the calls through each layer of its last run.
     fn measure(
         &self,
@@ -47,7 +45,7 @@ impl Experiment for Stages {
             return Err(mismatch(self));
         };
         let mut trials: Vec<Trial> =
-            climb.stages.iter().map(|&stage| climb.trial(stage, model)).collect();
+            climb.stages.iter().map(|&stage| climb.trial(stage, model, how.seed)).collect();
         let before = CpuTime::now();
         let result = climb.rounds(*ladder, &mut trials, how);
         let steal_share =
@@ -96,14 +94,14 @@ impl Experiment for Stages {
 }
 
 /// What the stages of a run are held to.
-pub fn target(run: &Run) -> Target {
+pub fn target(run: &Run) -> StageTarget {
     let of = |trial: &Trial| {
         let target = trial.params.get("target")?;
-        let share = target.get("share").and_then(|share| share.as_f64()).map(Target::Share);
-        let rate = || target.get("tokens_per_second")?.as_f64().map(Target::TokensPerSecond);
+        let share = target.get("share").and_then(|share| share.as_f64()).map(StageTarget::Share);
+        let rate = || target.get("tokens_per_second")?.as_f64().map(StageTarget::TokensPerSecond);
         share.or_else(rate)
     };
-    run.trials.first().and_then(of).unwrap_or(Target::Share(0.8))
+    run.trials.first().and_then(of).unwrap_or(StageTarget::Share(0.8))
 }
 
 /// A stage of the ladder; its number is its place in [`STAGES`].
@@ -166,7 +164,9 @@ pub struct Climb {
     /// Tokens that each request generates.
     pub n_gen_tokens: usize,
     /// What each stage is to reach.
-    pub target: Target,
+    pub target: StageTarget,
+    /// How the model is loaded and run.
+    pub setup: Setup,
 }
 
 impl Climb {
@@ -236,23 +236,28 @@ impl Climb {
         Ok(())
     }
 
-    fn trial(&self, stage: usize, model: &Model) -> Trial {
+    fn trial(&self, stage: usize, model: &Model, seed: u64) -> Trial {
         let params = json!({
             "n_requests": self.n_requests,
             "concurrency": self.concurrency,
             "n_prompt_tokens": self.n_prompt_tokens,
             "n_gen_tokens": self.n_gen_tokens,
             "target": match self.target {
-                Target::Share(share) => json!({ "share": share }),
-                Target::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
+                StageTarget::Share(share) => json!({ "share": share }),
+                StageTarget::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
             },
         });
+        let mut params = params.as_object().cloned().unwrap_or_default();
+        let of_setup = Test { setup: self.setup, ..Test::default() }.params();
+        let names = [N_THREADS, TYPE_K, TYPE_V].map(|parameter| parameter.name);
+        params.extend(of_setup.into_iter().filter(|(name, _)| names.contains(&name.as_str())));
+        params.insert("seed".into(), seed.into());
         let n_tokens = (self.n_requests * (self.n_prompt_tokens + self.n_gen_tokens)) as u64;
         Trial {
             experiment: STAGES_EXPERIMENT.to_owned(),
             started_unix_s: now_unix_s(),
             model: model.clone(),
-            params: params.as_object().cloned().unwrap_or_default(),
+            params,
             warmup: Warmup { n_tokens, ..Warmup::default() },
             measured: Measured::Ladder {
                 stage: stage as u64,
@@ -295,7 +300,8 @@ mod tests {
             concurrency: 2,
             n_prompt_tokens: 8,
             n_gen_tokens: 5,
-            target: Target::Share(0.5),
+            target: StageTarget::Share(0.5),
+            setup: Setup::default(),
         });
         let mut ladder = Notes { runs: Vec::new(), fails_at };
         let model = Model::default();
@@ -335,7 +341,7 @@ mod tests {
     #[test]
     fn the_target_is_part_of_the_record() {
         let run = |trials| Run { trials, ..Run::default() };
-        assert_eq!(target(&run(climb(0, false).0.unwrap())), Target::Share(0.5));
-        assert_eq!(target(&run(Vec::new())), Target::Share(0.8));
+        assert_eq!(target(&run(climb(0, false).0.unwrap())), StageTarget::Share(0.5));
+        assert_eq!(target(&run(Vec::new())), StageTarget::Share(0.8));
     }
 }

@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
 
 /// An error in what the user typed: exit code 2.
 #[derive(Debug)]
-pub struct UsageError(pub String);
+pub(crate) struct UsageError(pub String);
 
 impl std::fmt::Display for UsageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -45,7 +45,7 @@ impl std::error::Error for UsageError {}
 
 /// Ends the process with clap's own message and code. It repeats arguments in full: a line with one
 /// that nobody reads is cut.
-pub fn usage(error: &clap::Error) -> ! {
+pub(crate) fn usage(error: &clap::Error) -> ! {
     const LINE: usize = 300;
     let text = error.render().to_string();
     if !error.use_stderr() || text.lines().all(|line| line.len() <= LINE) {
@@ -56,7 +56,7 @@ pub fn usage(error: &clap::Error) -> ! {
 }
 
 /// Prints `error` with its causes to stderr, and chooses the code.
-pub fn report(error: &anyhow::Error) -> Exit {
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
     if error.chain().any(|cause| {
         cause
             .downcast_ref::<std::io::Error>()

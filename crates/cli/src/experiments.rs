@@ -5,7 +5,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use pacemark_bench::{EXPERIMENTS, Experiment, Grid, Shapes};
 
 /// Those that a grid of tests can be made for, which `bench` runs.
-pub fn of_backends() -> PossibleValuesParser {
+pub(crate) fn of_backends() -> PossibleValuesParser {
     PossibleValuesParser::new(values(EXPERIMENTS))
 }
 
@@ -21,13 +21,13 @@ fn has_tests(experiment: &dyn Experiment) -> bool {
 }
 
 /// `examples`, and the figures of the experiments that `bench` runs.
-pub fn help_of_backends(examples: &str) -> String {
+pub(crate) fn help_of_backends(examples: &str) -> String {
     let all = EXPERIMENTS.iter().copied().filter(|experiment| has_tests(*experiment));
     all.fold(examples.to_owned(), |text, experiment| text + "\n\n" + &figures(experiment))
 }
 
 /// `examples`, and the figures of an experiment.
-pub fn help_of(examples: &str, experiment: &dyn Experiment) -> String {
+pub(crate) fn help_of(examples: &str, experiment: &dyn Experiment) -> String {
     format!("{examples}\n\n{}", figures(experiment))
 }
 
@@ -94,7 +94,7 @@ mod tests {
             let sample = Sample { cached_tokens: n_events, ..Sample::default() };
             let trial = Trial {
                 experiment: self.name().to_owned(),
-                params: test.params.clone(),
+                params: test.params(),
                 measured: vec![sample].into(),
                 ..Trial::default()
             };

@@ -4,17 +4,17 @@
 use crate::exit::UsageError;
 use crate::progress::Progress;
 use anyhow::Result;
-pub use pacemark_hub::{Cache, DEFAULT_MODEL, HubError, name_in_cache, split_list};
+pub(crate) use pacemark_hub::{Cache, DEFAULT_MODEL, HubError, name_in_cache, split_list};
 use pacemark_hub::{Caller, Transfer};
 use std::path::PathBuf;
 
 /// The file of a model, which is pulled on first use.
-pub fn resolve(model: &str) -> Result<PathBuf> {
+pub(crate) fn resolve(model: &str) -> Result<PathBuf> {
     pacemark_hub::resolve(model, &Terminal).map_err(for_the_user)
 }
 
 /// Gets a model into the cache, or checks the copy that is there.
-pub fn pull(model: &str) -> Result<PathBuf> {
+pub(crate) fn pull(model: &str) -> Result<PathBuf> {
     pacemark_hub::pull(model, &Terminal).map_err(for_the_user)
 }
 

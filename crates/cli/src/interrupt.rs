@@ -12,7 +12,7 @@ const SIGNALLED: i32 = 128;
 
 /// Set once one of the signals came. The first call installs the handler; without one (no signals
 /// here) it stays unset.
-pub fn flag() -> &'static AtomicBool {
+pub(crate) fn flag() -> &'static AtomicBool {
     static INTERRUPT: AtomicBool = AtomicBool::new(false);
     static INSTALLED: OnceLock<bool> = OnceLock::new();
     INSTALLED.get_or_init(|| {
@@ -36,7 +36,7 @@ pub fn flag() -> &'static AtomicBool {
 }
 
 /// Whether SIGHUP is to end a command: `nohup` says that it is not.
-pub fn ends_with_terminal() -> bool {
+pub(crate) fn ends_with_terminal() -> bool {
     !is_ignored(SIGHUP)
 }
 

@@ -7,7 +7,7 @@ use pacemark_record::{Env, env};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is known before a run.
-pub fn env() -> Env {
+pub(crate) fn env() -> Env {
     let (memory, processors) = (Memory::of(&System::here()), Processors::of(&System::here()));
     Env {
         cpu_model: env::cpu_model(),
@@ -29,7 +29,7 @@ pub fn env() -> Env {
 
 /// Tells of threads that would wait for each other: more than the process has processors for. It is
 /// no error: to measure that may be the aim.
-pub fn note_threads(flag: &str, threads: impl IntoIterator<Item = usize>) {
+pub(crate) fn note_threads(flag: &str, threads: impl IntoIterator<Item = usize>) {
     let processors = Processors::of(&System::here());
     if let Some(most) = threads.into_iter().max().filter(|most| *most > processors.usable) {
         let (n, limit) = (processors.usable, processors.limit());
@@ -42,7 +42,7 @@ pub fn note_threads(flag: &str, threads: impl IntoIterator<Item = usize>) {
 }
 
 /// Refuses what needs more memory than there is.
-pub fn check_memory(needed: u64, what: &str) -> Result<()> {
+pub(crate) fn check_memory(needed: u64, what: &str) -> Result<()> {
     let memory = Memory::of(&System::here());
     if let Some(available) = memory.available.filter(|available| needed > *available) {
         let limit = memory.bound_by.map_or(String::new(), |limit| format!(" (limited to {limit})"));
@@ -56,6 +56,6 @@ pub fn check_memory(needed: u64, what: &str) -> Result<()> {
 }
 
 /// Seconds since 1970 UTC.
-pub fn now_unix_s() -> u64 {
+pub(crate) fn now_unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

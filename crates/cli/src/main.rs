@@ -22,6 +22,7 @@ mod machine;
 mod output;
 mod process;
 mod progress;
+mod setup;
 mod template;
 #[cfg(test)]
 mod testing;

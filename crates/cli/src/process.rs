@@ -6,7 +6,7 @@ use std::time::Duration;
 const USER_HZ: f64 = 100.0;
 
 /// Time since the process was created, in steps of the kernel's 10 ms ticks.
-pub fn age() -> Option<Duration> {
+pub(crate) fn age() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
     age_from(&stat, &uptime)

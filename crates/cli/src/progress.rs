@@ -3,13 +3,13 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How far a transfer has come. Disappears when dropped.
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// A bar over `total` bytes, or a count of bytes where the total is not known.
-    pub fn new(total: Option<u64>) -> Progress {
+    pub(crate) fn new(total: Option<u64>) -> Progress {
         let template = match total {
             Some(_) => {
                 "{bar:30} {decimal_bytes:>10}/{decimal_total_bytes} {decimal_bytes_per_sec:>12} {eta:>4} left"
@@ -25,13 +25,13 @@ impl Progress {
     }
 
     /// Begins behind `bytes` that are here already, and count for no rate.
-    pub fn start_at(&self, bytes: u64) {
+    pub(crate) fn start_at(&self, bytes: u64) {
         self.set(bytes);
         self.bar.reset_eta();
     }
 
     /// The bytes that have come so far.
-    pub fn set(&self, bytes: u64) {
+    pub(crate) fn set(&self, bytes: u64) {
         self.bar.set_position(bytes.min(self.bar.length().unwrap_or(u64::MAX)));
     }
 }

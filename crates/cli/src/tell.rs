@@ -10,7 +10,7 @@ macro_rules! eprintln {
 }
 
 /// What `eprintln!` does.
-pub fn line(text: std::fmt::Arguments<'_>) {
+pub(crate) fn line(text: std::fmt::Arguments<'_>) {
     use std::io::Write;
     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes()); // there is nobody to tell
 }

@@ -8,18 +8,18 @@ use pacemark_tokenizer::ChatTemplates;
 use std::path::Path;
 
 /// What the flag's help says.
-pub const HELP: &str = "Put chats in this template: one of the model's by its name (e.g. tool_use), chatml, or a file of Jinja \
+pub(crate) const HELP: &str = "Put chats in this template: one of the model's by its name (e.g. tool_use), chatml, or a file of Jinja \
     [default: the model's own, its tool_use where there are tools]";
 
 /// What the flag's help says at length.
-pub const LONG_HELP: &str = "Put chats in this template: one of the model's by its name (e.g. tool_use), chatml, or a file of Jinja \
+pub(crate) const LONG_HELP: &str = "Put chats in this template: one of the model's by its name (e.g. tool_use), chatml, or a file of Jinja \
     [default: the model's own, its tool_use where there are tools]
 
 The ids of a chat are what its template writes: no BOS is added to it. Only chatml, which also stands in where a model brings no \
 template, gets the BOS that the model wants.";
 
 /// The template that `wanted` names, of `own` or elsewhere.
-pub fn choose(wanted: &str, own: &ChatTemplates) -> Result<ChatTemplates> {
+pub(crate) fn choose(wanted: &str, own: &ChatTemplates) -> Result<ChatTemplates> {
     if let Some(named) = own.named(wanted).filter(|_| !own.is_chatml()) {
         return Ok(named);
     }

@@ -1,11 +1,12 @@
 //! When there are enough repetitions, and times as flags have them.
 
-use pacemark_bench::{Repetitions, Until};
+use pacemark_bench::Repetitions;
+use pacemark_record::Until;
 use std::str::FromStr;
 
 /// When there are enough repetitions.
 #[derive(clap::Args, Clone, Copy, Debug)]
-pub struct UntilArgs {
+pub(crate) struct UntilArgs {
     /// Repeat until half the mean's 95 % interval is so narrow, e.g. 2%; at least as often as asked,
     /// and 5 times
     #[arg(long, value_name = "WIDTH", value_parser = width)]
@@ -17,14 +18,14 @@ pub struct UntilArgs {
 
 impl UntilArgs {
     /// At least `least` times, or until it is known well enough.
-    pub fn repetitions(&self, least: usize) -> Repetitions {
+    pub(crate) fn repetitions(&self, least: usize) -> Repetitions {
         let until = self.until.map(|relative| Until { relative, max_time: self.max_time.0 });
         Repetitions { least: if until.is_some() { least.max(5) } else { least }, until }
     }
 }
 
 /// A share such as `2%` or `0.02`.
-fn width(text: &str) -> Result<f64, String> {
+pub(crate) fn width(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
     let share = number.trim().parse::<f64>().ok().map(|number| number / scale);
     share
@@ -34,7 +35,7 @@ fn width(text: &str) -> Result<f64, String> {
 
 /// A time such as `500ms`, `30s`, `2m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Time(pub std::time::Duration);
+pub(crate) struct Time(pub std::time::Duration);
 
 impl FromStr for Time {
     type Err = String;

@@ -46,15 +46,15 @@ pub struct BatchItem<'a> {
 ///
 /// ```
 /// use pacemark_engine::{
-///     BatchItem, Decoder, DecoderOptions, LoadOptions, LogitRows, Model, SequenceKv,
+///     BatchItem, Decoder, DecoderOptions, LogitRows, Model, Residence, SequenceKv, Threads,
 /// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tiny = r#"synth:{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 1,
 ///     "n_heads": 2, "n_vocab": 300}:Q8_0"#;
-/// let options = LoadOptions { n_threads: 1, n_ctx: 32, ..LoadOptions::default() };
-/// let model = Model::load(tiny, options, &mut |_, _| {})?;
-/// let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 32, ..Default::default() });
+/// let cache = DecoderOptions { n_ctx: 32, ..DecoderOptions::default() };
+/// let model = Model::load(tiny, Threads::new(1), Residence::default(), cache, &mut |_, _| {})?;
+/// let mut decoder = Decoder::new(model, cache);
 /// let mut kv = SequenceKv::default();
 /// // A prompt, then the most likely token after it.
 /// for tokens in [&[1, 2, 3][..], &[4]] {

@@ -19,11 +19,12 @@ pub use bounds::config as model_config;
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
 pub use kv::{KvCache, SequenceKv};
-pub use model::{LoadOptions, LoadTimes, Model};
+pub use model::{LoadTimes, Model};
 pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};
 pub use pacemark_modelfile::arch::{
     ARCHS, Arch, ArchError, Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, QkNorm, RopeStyle,
 };
+pub use pacemark_setup::{Residence, Threads};
 pub use sampler::{Sampler, SamplerConfig, TokenLogprobs};
 
 /// A token's number in the vocabulary.

@@ -1,40 +1,14 @@
 //! Loading: a file becomes a configuration and packed weights, with the time of each stage.
 
 use crate::weights::{Loader, Weights};
-use crate::{EngineError, KV_BLOCK, KvCache, KvTypes, ModelConfig, bounds};
-use pacemark_kernels::{Arena, KernelSet, Place, Team};
+use crate::{DecoderOptions, EngineError, KV_BLOCK, KvCache, KvTypes, ModelConfig, bounds};
+use pacemark_kernels::{Arena, KernelSet, Team};
 use pacemark_limits::{Memory, System};
-use pacemark_modelfile::{ModelFile, OpenOptions, quantize::Recipe};
+use pacemark_modelfile::{ModelFile, OpenOptions};
+use pacemark_setup::{Residence, Threads};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What to load a model with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LoadOptions {
-    /// Threads that compute a pass over one token; at least 1.
-    pub n_threads: usize,
-    /// Threads that compute a pass over several tokens, and pack the weights; `None` for as many as
-    /// `n_threads`.
-    pub n_threads_batch: Option<usize>,
-    /// Tokens that the KV cache will hold, for the check against the memory there is.
-    pub n_ctx: usize,
-    /// How it will store them.
-    pub kv: KvTypes,
-    /// Where the threads run. The thread that loads the model is one of them until the model is
-    /// dropped.
-    pub place: Place,
-    /// Read the file tensor by tensor instead of mapping it.
-    pub no_mmap: bool,
-    /// Lock the weights in memory, so that they are never swapped out.
-    pub mlock: bool,
-    /// Compute from the file's rows instead of packing them: slower, without the memory that panels
-    /// take.
-    pub no_pack: bool,
-    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their
-    /// types.
-    pub weights: Option<Recipe>,
-}
 
 /// Where load time went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,33 +25,33 @@ pub struct Model {
     pub(crate) weights: Weights,
     pub(crate) kernels: &'static KernelSet,
     pub(crate) team: Team,
-    n_threads: usize,
-    n_threads_batch: usize,
+    threads: Threads,
     file: Arc<ModelFile>,
     times: LoadTimes,
 }
 
 impl Model {
     /// Opens and packs `path`. `progress(layers done, layers)` is called as packing goes on.
+    ///
+    /// The memory must hold `cache` as well, which a decoder of the model is to be made with.
     pub fn load(
         path: impl AsRef<Path>,
-        options: LoadOptions,
+        threads: Threads,
+        residence: Residence,
+        cache: DecoderOptions,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Model, EngineError> {
         let started = Instant::now();
         let file = ModelFile::open_with(
             path,
-            OpenOptions { weights: options.weights, no_mmap: options.no_mmap },
+            OpenOptions { weights: residence.quantize, no_mmap: !residence.is_mapped() },
         )?;
         let config = bounds::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
-        check_memory(&file, &config, options)?;
-        let n_threads = options.n_threads.max(1);
-        let n_threads_batch = options.n_threads_batch.unwrap_or(n_threads).max(1);
-        let n_team = n_threads.max(n_threads_batch);
-        let places = options.place.of_threads(n_team)?;
-        let team = Team::placed(n_team, &places).map_err(EngineError::Threads)?;
+        check_memory(&file, &config, cache)?;
+        let places = threads.place.of_threads(threads.in_all())?;
+        let team = Team::placed(threads.in_all(), &places).map_err(EngineError::Threads)?;
         let mut arena = Arena::default();
         let loader = Loader {
             file: &file,
@@ -85,23 +59,14 @@ impl Model {
             team: &team,
             kernels,
             arena: &mut arena,
-            in_place: options.no_pack,
+            in_place: !residence.pack,
         };
         let weights = loader.load(progress)?;
-        if options.mlock {
-            lock(&file, &arena, options.no_pack)?;
+        if residence.mlock {
+            lock(&file, &arena, residence.pack)?;
         }
         let times = LoadTimes { map: mapped - started, pack: mapped.elapsed() };
-        Ok(Model {
-            config,
-            weights,
-            kernels,
-            team,
-            n_threads,
-            n_threads_batch,
-            file: Arc::new(file),
-            times,
-        })
+        Ok(Model { config, weights, kernels, team, threads, file: Arc::new(file), times })
     }
 
     /// Dimensions and features.
@@ -121,18 +86,18 @@ impl Model {
 
     /// Threads that compute a pass over one token.
     pub fn n_threads(&self) -> usize {
-        self.n_threads
+        self.threads.per_token()
     }
 
     /// Threads that compute a pass over several tokens.
     pub fn n_threads_batch(&self) -> usize {
-        self.n_threads_batch
+        self.threads.per_batch()
     }
 
     /// Has the right number of threads compute the next pass, over `n_tokens` tokens of all
     /// sequences together.
     pub(crate) fn set_threads_for(&self, n_tokens: usize) {
-        self.team.set_active(if n_tokens > 1 { self.n_threads_batch } else { self.n_threads });
+        self.team.set_active(if n_tokens > 1 { self.n_threads_batch() } else { self.n_threads() });
     }
 
     /// Where load time went.
@@ -158,12 +123,9 @@ impl Model {
 
 /// Locks the weights, packed or in the file; the error says how much was to be locked, and how much
 /// may be.
-fn lock(file: &ModelFile, arena: &Arena, in_place: bool) -> Result<(), EngineError> {
-    let (result, bytes) = if in_place {
-        (file.lock(), file.file_bytes())
-    } else {
-        (arena.lock(), arena.used_bytes())
-    };
+fn lock(file: &ModelFile, arena: &Arena, packed: bool) -> Result<(), EngineError> {
+    let (result, bytes) =
+        if packed { (arena.lock(), arena.used_bytes()) } else { (file.lock(), file.file_bytes()) };
     result.map_err(|source| EngineError::Lock {
         weights_mib: bytes >> 20,
         limit: pacemark_kernels::memlock_limit()
@@ -192,10 +154,10 @@ fn work_bytes(config: &ModelConfig, n_ctx: usize) -> u64 {
 fn check_memory(
     file: &ModelFile,
     config: &ModelConfig,
-    options: LoadOptions,
+    cache: DecoderOptions,
 ) -> Result<(), EngineError> {
-    let n_ctx = options.n_ctx;
-    let kv = KvCache::bytes_for(config, options.kv, n_ctx).unwrap_or(u64::MAX);
+    let n_ctx = cache.n_ctx;
+    let kv = KvCache::bytes_for(config, cache.kv, n_ctx).unwrap_or(u64::MAX);
     let work = work_bytes(config, n_ctx);
     // Packed, they take a few per cent more than in the file: the last panel of a matrix is filled
     // up.

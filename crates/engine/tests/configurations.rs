@@ -60,14 +60,12 @@ fn configuration(base: &Path, case: &Value) -> Map<String, Value> {
 
 /// The logits of all positions, or why there are none.
 fn logits(directory: &Path, tokens: &[TokenId]) -> Result<Vec<Vec<f32>>, EngineError> {
-    let model = Model::load(
-        directory,
-        LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() },
-        &mut |_, _| {},
-    )?;
-    let n_vocab = model.config().n_vocab;
     let kv = KvTypes::new(KvType::F32, KvType::F32).unwrap();
-    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv });
+    let cache = DecoderOptions { n_ctx: 64, kv };
+    let (threads, residence) = (Threads::new(1), Residence::default());
+    let model = Model::load(directory, threads, residence, cache, &mut |_, _| {})?;
+    let n_vocab = model.config().n_vocab;
+    let mut decoder = Decoder::new(model, cache);
     let item = BatchItem { kv: &mut SequenceKv::default(), tokens, logits: LogitRows::From(0) };
     Ok(decoder.forward(&mut [item])?.chunks_exact(n_vocab).map(<[f32]>::to_vec).collect())
 }

@@ -49,13 +49,13 @@ fn logits(base: &str, remove: &[&str], set: &[(String, Value)]) -> Result<Vec<Ve
         format!("pacemark-keys-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(unique);
     write_gguf_file(&path, &metadata, &tensors).unwrap();
-    let options = LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() };
-    let model = Model::load(&path, options, &mut |_, _| {});
+    let kv = KvTypes::new(KvType::F32, KvType::F32).unwrap();
+    let cache = DecoderOptions { n_ctx: 64, kv };
+    let model = Model::load(&path, Threads::new(1), Residence::default(), cache, &mut |_, _| {});
     std::fs::remove_file(&path).unwrap();
     let model = model.map_err(|error| error.to_string())?;
     let n_vocab = model.config().n_vocab;
-    let kv = KvTypes::new(KvType::F32, KvType::F32).unwrap();
-    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv });
+    let mut decoder = Decoder::new(model, cache);
     let golden = read(&data().join("golden").join(format!("{base}.json")));
     let tokens: Vec<TokenId> = serde_json::from_value(golden["tokens"].clone()).unwrap();
     let item =

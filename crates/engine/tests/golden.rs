@@ -82,15 +82,12 @@ fn logits_with(
     tokens: &[TokenId],
     size: usize,
 ) -> Vec<Vec<f32>> {
-    let model = Model::load(
-        path,
-        LoadOptions { n_threads: 2, n_ctx: 64, weights, ..LoadOptions::default() },
-        &mut |_, _| {},
-    )
-    .unwrap_or_else(|error| panic!("{error}"));
+    let cache = DecoderOptions { n_ctx: 64, kv: KvTypes::new(kv_type, kv_type).unwrap() };
+    let residence = Residence { quantize: weights, ..Residence::default() };
+    let model = Model::load(path, Threads::new(2), residence, cache, &mut |_, _| {})
+        .unwrap_or_else(|error| panic!("{error}"));
     let n_vocab = model.config().n_vocab;
-    let types = KvTypes::new(kv_type, kv_type).unwrap();
-    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: 64, kv: types });
+    let mut decoder = Decoder::new(model, cache);
     let mut kv = SequenceKv::default();
     let mut all = Vec::new();
     for tokens in tokens.chunks(size) {
@@ -288,8 +285,10 @@ fn configurations_that_contradict_the_weights_are_refused() {
     ] {
         assert!(config.contains(from), "{from}");
         std::fs::write(copy.join("config.json"), config.replace(from, to)).unwrap();
-        let options = LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() };
-        let error = Model::load(&copy, options, &mut |_, _| {}).err().expect(to).to_string();
+        let cache = DecoderOptions { n_ctx: 64, ..DecoderOptions::default() };
+        let (threads, residence) = (Threads::new(1), Residence::default());
+        let loaded = Model::load(&copy, threads, residence, cache, &mut |_, _| {});
+        let error = loaded.err().expect(to).to_string();
         assert!(error.contains(expected), "{to}: {error}");
     }
     std::fs::remove_dir_all(&copy).unwrap();

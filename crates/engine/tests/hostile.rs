@@ -1,7 +1,7 @@
 //! Files that are whole GGUF but no model that can be run: each gets an error that names what is
 //! wrong, and no panic.
 
-use pacemark_engine::{ARCHS, LoadOptions, Model};
+use pacemark_engine::{ARCHS, DecoderOptions, Model, Residence, Threads};
 use pacemark_modelfile::{TensorInfo, Value};
 use pacemark_quant::DType;
 use pacemark_testmodel::TestModel;
@@ -11,11 +11,8 @@ fn load(model: &TestModel) -> Result<(), String> {
         format!("pacemark-hostile-{}-{:?}.gguf", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(unique);
     model.write(&path).unwrap();
-    let loaded = Model::load(
-        &path,
-        LoadOptions { n_threads: 1, n_ctx: 64, ..LoadOptions::default() },
-        &mut |_, _| {},
-    );
+    let cache = DecoderOptions { n_ctx: 64, ..DecoderOptions::default() };
+    let loaded = Model::load(&path, Threads::new(1), Residence::default(), cache, &mut |_, _| {});
     std::fs::remove_file(&path).unwrap();
     loaded.map(|_| ()).map_err(|error| error.to_string())
 }

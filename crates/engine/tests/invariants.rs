@@ -2,7 +2,7 @@
 
 use pacemark_engine::*;
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Relative to logits whose spread is about one: the int8 rounding of an activation may fall the
 /// other way when sums are taken in another order, which moves a logit by some thousandths.
@@ -11,13 +11,12 @@ const TOLERANCE: f32 = 0.05;
 fn decoder(name: &str, model: &TestModel) -> Decoder {
     let path = file(name);
     model.write(&path).unwrap();
-    let loaded = Model::load(
-        &path,
-        LoadOptions { n_threads: 2, n_ctx: N_CTX, ..LoadOptions::default() },
-        &mut |_, _| {},
-    )
-    .unwrap();
-    Decoder::new(loaded, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() })
+    load(&path, Threads::new(2), Residence::default())
+}
+
+fn load(path: &Path, threads: Threads, residence: Residence) -> Decoder {
+    let cache = DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() };
+    Decoder::new(Model::load(path, threads, residence, cache, &mut |_, _| {}).unwrap(), cache)
 }
 
 fn file(name: &str) -> PathBuf {
@@ -67,16 +66,11 @@ fn the_numbers_of_threads_do_not_change_the_answer() {
         let path = file(&format!("{name}-threads"));
         model.write(&path).unwrap();
         let mut all = Vec::new();
-        for (n_threads, n_threads_batch) in [(1, None), (1, Some(3)), (3, Some(2))] {
-            let options =
-                LoadOptions { n_threads, n_threads_batch, n_ctx: N_CTX, ..LoadOptions::default() };
-            let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
-            assert_eq!(
-                (model.n_threads(), model.n_threads_batch()),
-                (n_threads, n_threads_batch.unwrap_or(n_threads))
-            );
-            let mut decoder =
-                Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
+        for (n, n_batch) in [(1, None), (1, Some(3)), (3, Some(2))] {
+            let threads = Threads { n_batch, ..Threads::new(n) };
+            let mut decoder = load(&path, threads, Residence::default());
+            let model = decoder.model();
+            assert_eq!((model.n_threads(), model.n_threads_batch()), (n, n_batch.unwrap_or(n)));
             all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
         }
         assert!(all.iter().all(|logits| *logits == all[0]), "{name}");
@@ -90,17 +84,9 @@ fn weights_in_place_and_unmapped_files_do_not_change_the_answer() {
         let path = file(&format!("{name}-in-place"));
         model.write(&path).unwrap();
         let mut all = Vec::new();
-        for (no_pack, no_mmap) in [(false, false), (true, false), (false, true), (true, true)] {
-            let options = LoadOptions {
-                n_threads: 2,
-                n_ctx: N_CTX,
-                no_pack,
-                no_mmap,
-                ..LoadOptions::default()
-            };
-            let model = Model::load(&path, options, &mut |_, _| {}).unwrap();
-            let mut decoder =
-                Decoder::new(model, DecoderOptions { n_ctx: N_CTX, ..DecoderOptions::default() });
+        for (pack, mmap) in [(true, true), (false, true), (true, false), (false, false)] {
+            let residence = Residence { pack, mmap: Some(mmap), ..Residence::default() };
+            let mut decoder = load(&path, Threads::new(2), residence);
             all.push(chunked(&mut decoder, &tokens(50, 3), &[20, 1, 1, 7]));
         }
         assert!(all.iter().all(|logits| *logits == all[0]), "{name}");

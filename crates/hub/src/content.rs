@@ -13,7 +13,7 @@ const START: u64 = 4096;
 /// What is wrong with the file at `path`, if it is to be `name`; a GGUF file must be whole. What
 /// else a model file may hold is not looked into: also one that this version cannot run is worth
 /// keeping.
-pub fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
+pub(crate) fn wrong(path: &Path, name: &str) -> Result<Option<String>> {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
     read.map_err(|e| HubError::file(e, "read", path))?;

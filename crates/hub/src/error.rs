@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What an operation of this crate gives.
-pub type Result<T, E = HubError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = HubError> = std::result::Result<T, E>;
 
 /// What can go wrong between a model's name and its file.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// A file in a repository of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubFile {
+pub(crate) struct HubFile {
     org: String,
     repo: String,
     file: String,
@@ -22,7 +22,7 @@ pub struct HubFile {
 
 impl HubFile {
     /// Reads `ORG/REPO/FILE[@REV]`; FILE may lie in directories, REV is `main` unless given.
-    pub fn parse(text: &str) -> Result<HubFile> {
+    pub(crate) fn parse(text: &str) -> Result<HubFile> {
         let wrong = |why: &str| {
             HubError::Name(format!(
                 "hf:{text}: {why}. The form is hf:ORG/REPO/FILE[@REV], e.g. hf:ORG/REPO-GGUF/model-Q4_K_M.gguf"
@@ -63,7 +63,7 @@ impl HubFile {
     }
 
     /// Its place in the cache.
-    pub fn cache_path(&self, cache: &Cache) -> PathBuf {
+    pub(crate) fn cache_path(&self, cache: &Cache) -> PathBuf {
         cache
             .models()
             .join("hf")
@@ -143,7 +143,7 @@ fn decode(segment: &str) -> String {
 }
 
 /// A hub and how to speak to it.
-pub struct Hub<'a> {
+pub(crate) struct Hub<'a> {
     pub(super) endpoint: String,
     pub(super) token: Option<String>,
     pub(super) offline: bool,
@@ -153,7 +153,7 @@ pub struct Hub<'a> {
 
 impl<'a> Hub<'a> {
     /// The hub that the environment names.
-    pub fn from_env(caller: &'a dyn Caller) -> Hub<'a> {
+    pub(crate) fn from_env(caller: &'a dyn Caller) -> Hub<'a> {
         let set = |name: &str| {
             std::env::var(name).ok().map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
         };
@@ -165,7 +165,7 @@ impl<'a> Hub<'a> {
 
     /// The file's path in the cache, fetched when it is not there; of a split model all parts. With
     /// `check` the hub is asked whether a copy that is there is still its current one.
-    pub fn pull(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<PathBuf> {
+    pub(crate) fn pull(&self, file: &HubFile, cache: &Cache, check: bool) -> Result<PathBuf> {
         for part in file.parts() {
             self.pull_one(&part, cache, check)?;
         }

@@ -50,7 +50,7 @@ pub(crate) enum ModelRef {
 impl ModelRef {
     /// Tells the forms apart. A catalog name wins over a file of the same name; `./NAME` means the
     /// file.
-    pub fn parse(model: &str) -> Result<ModelRef> {
+    pub(crate) fn parse(model: &str) -> Result<ModelRef> {
         if let Some(model) = catalog::find(model) {
             return Ok(ModelRef::Catalog(model));
         }

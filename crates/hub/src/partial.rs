@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// What is known beforehand of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// Its size.
     pub bytes: Option<u64>,
     /// Its SHA-256 in lower-case hexadecimal.
@@ -18,7 +18,7 @@ pub struct Expected {
 }
 
 /// The work in progress.
-pub struct Partial {
+pub(crate) struct Partial {
     path: PathBuf,
     file: File,
     hash: Sha256,
@@ -27,14 +27,14 @@ pub struct Partial {
 
 impl Partial {
     /// Begins anew, over what an earlier attempt left.
-    pub fn create(path: &Path) -> Result<Partial> {
+    pub(crate) fn create(path: &Path) -> Result<Partial> {
         check_own(path)?;
         let file = File::create(path).map_err(|e| HubError::file(e, "write", path))?;
         Ok(Partial { path: path.to_owned(), file, hash: Sha256::new(), written: 0 })
     }
 
     /// Goes on where an earlier attempt ended; begins anew when there is none.
-    pub fn resume(path: &Path) -> Result<Partial> {
+    pub(crate) fn resume(path: &Path) -> Result<Partial> {
         check_own(path)?;
         let opened = File::options().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|e| HubError::file(e, "write", path))?;
@@ -44,7 +44,7 @@ impl Partial {
 
     /// Goes on behind what an earlier attempt has left whole: of the bytes that are there, the
     /// first `whole(bytes)` are kept.
-    pub fn resume_whole(path: &Path, whole: impl Fn(u64) -> u64) -> Result<Partial> {
+    pub(crate) fn resume_whole(path: &Path, whole: impl Fn(u64) -> u64) -> Result<Partial> {
         check_own(path)?;
         if let Ok(file) = File::options().write(true).open(path) {
             let cut =
@@ -55,12 +55,12 @@ impl Partial {
     }
 
     /// Bytes so far.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
     /// Appends `bytes`.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|e| HubError::file(e, "write", &self.path))?;
         self.hash.update(bytes);
         self.written += bytes.len() as u64;
@@ -69,7 +69,7 @@ impl Partial {
 
     /// Checks size and hash, and renames the file to `target`; removes it when it is not what was
     /// expected. Gives the hash.
-    pub fn finish(self, target: &Path, expected: &Expected) -> Result<String> {
+    pub(crate) fn finish(self, target: &Path, expected: &Expected) -> Result<String> {
         let sha256 = format!("{:x}", self.hash.finalize());
         let wrong = match expected {
             Expected { bytes: Some(bytes), .. } if *bytes != self.written => {
@@ -107,7 +107,7 @@ fn check_own(path: &Path) -> Result<()> {
 }
 
 /// The SHA-256 of a file, in lower-case hexadecimal.
-pub fn sha256_of(path: &Path) -> Result<String> {
+pub(crate) fn sha256_of(path: &Path) -> Result<String> {
     let hashed = File::open(path).and_then(|mut file| hash_of(&mut file));
     let (hash, _) = hashed.map_err(|e| HubError::file(e, "read", path))?;
     Ok(format!("{:x}", hash.finalize()))

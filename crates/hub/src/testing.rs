@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A new empty directory, removed when dropped.
-pub struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    pub fn new(name: &str) -> Directory {
+    pub(crate) fn new(name: &str) -> Directory {
         let path =
             std::env::temp_dir().join(format!("pacemark-test-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
@@ -34,7 +34,7 @@ impl Drop for Directory {
 }
 
 /// A caller that is told and shown everything in vain.
-pub struct Quiet;
+pub(crate) struct Quiet;
 
 impl Caller for Quiet {
     fn tell(&self, _: &str) {}
@@ -56,31 +56,31 @@ impl Transfer for Quiet {
 
 /// A request as the server saw it: the path, and the headers in lower case.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub path: String,
     headers: Vec<(String, String)>,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The first byte asked for by `Range: bytes=N-`.
-    pub fn range_start(&self) -> Option<usize> {
+    pub(crate) fn range_start(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }
 
 /// A server on this machine that answers each connection once, by a function of the request and how
 /// many came before.
-pub struct Server {
+pub(crate) struct Server {
     pub url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    pub fn start(answer: impl Fn(&Seen, usize) -> Vec<u8> + Send + 'static) -> Server {
+    pub(crate) fn start(answer: impl Fn(&Seen, usize) -> Vec<u8> + Send + 'static) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -97,7 +97,7 @@ impl Server {
         Server { url, seen }
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -115,7 +115,12 @@ fn read_request(stream: &TcpStream) -> Option<Seen> {
 }
 
 /// A response with a body of which `sent` bytes are really sent.
-pub fn cut_response(status: &str, headers: &[(&str, &str)], body: &[u8], sent: usize) -> Vec<u8> {
+pub(crate) fn cut_response(
+    status: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    sent: usize,
+) -> Vec<u8> {
     let mut out =
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len())
             .into_bytes();
@@ -126,6 +131,6 @@ pub fn cut_response(status: &str, headers: &[(&str, &str)], body: &[u8], sent: u
 }
 
 /// A whole response.
-pub fn response(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn response(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     cut_response(status, headers, body, body.len())
 }

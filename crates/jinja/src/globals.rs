@@ -27,7 +27,7 @@ const GLOBALS: &[(&str, Global)] = &[
 ];
 
 /// The global of a name.
-pub fn find(name: &str) -> Option<Value> {
+pub(crate) fn find(name: &str) -> Option<Value> {
     GLOBALS
         .iter()
         .find(|(known, _)| *known == name)

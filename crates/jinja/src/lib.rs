@@ -11,7 +11,7 @@
 //! with loop controls, the `generation` tag, and the `tojson`, `raise_exception` and `strftime_now`
 //! of `apply_chat_template`. A source is read by `lexer` and `parser`, its names are placed by
 //! `resolve`, and `interpret` runs it over the values of `value`. Filters, tests, methods and
-//! globals are tables. Refused by name is what a prompt cannot need: other templates (`include`,
+//! globals are tables (`ENVIRONMENT`). Refused by name is what a prompt cannot need: other templates (`include`,
 //! `import`, `extends`, `self`, `super`), chance (`random`, `lipsum`), bytes (`encode`), complex
 //! numbers and integers beyond 128 bits.
 //!
@@ -35,11 +35,21 @@ mod unicode_tables;
 mod value;
 
 pub use error::Error;
-pub use limits::{Limits, MAX_DEPTH, MAX_LEVELS, MAX_NESTING, MAX_SOURCE};
+pub use limits::{Limits, MAX_DEPTH, MAX_NESTING, MAX_SOURCE};
 
 use ast::Program;
+use interpret::environment::Environment;
 use serde_json::{Map, Value};
 use std::time::SystemTime;
+
+/// The tables that a template looks into.
+static ENVIRONMENT: Environment = Environment {
+    filter: filters::find,
+    predicate: predicates::find,
+    global: globals::find,
+    method: methods::find,
+    property: methods::property,
+};
 
 /// A compiled template.
 #[derive(Debug)]
@@ -65,6 +75,7 @@ impl Template {
         now: SystemTime,
         limits: Limits,
     ) -> Result<String, Error> {
-        interpret::render(&self.program, variables, now, limits).map_err(|error| *error)
+        interpret::render(&self.program, &ENVIRONMENT, variables, now, limits)
+            .map_err(|error| *error)
     }
 }

@@ -17,13 +17,13 @@ pub const MAX_NESTING: usize = 100;
 /// Evaluations within one another, over all macros that have been entered: with it the stack is
 /// bounded. A macro may call itself about 200 times, as in Jinja2; `tests/stack.rs` runs what takes
 /// the most stack.
-pub const MAX_LEVELS: u32 = 1000;
+pub(crate) const MAX_LEVELS: u32 = 1000;
 /// Levels that the call of a macro counts for besides those of its body: by its part of the stack.
-pub const LEVELS_OF_CALL: u32 = 2;
+pub(crate) const LEVELS_OF_CALL: u32 = 2;
 /// Containers within one another. `json.loads` of Python ends near 1000, serde_json at 128.
 pub const MAX_DEPTH: u16 = 500;
 /// Jinja2's bound for a `range` in a sandbox.
-pub const MAX_RANGE: i128 = 100_000;
+pub(crate) const MAX_RANGE: i128 = 100_000;
 /// Bytes that are read for the price of an instruction.
 const BYTES_PER_STEP: usize = 128;
 
@@ -54,27 +54,27 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub fn new(limits: Limits) -> Budget {
+    pub(crate) fn new(limits: Limits) -> Budget {
         Budget { limits, instructions: Cell::new(0), memory: Cell::new(0), levels: Cell::new(0) }
     }
 
     /// One instruction.
-    pub fn step(&self) -> Result<()> {
+    pub(crate) fn step(&self) -> Result<()> {
         self.steps(1)
     }
 
     /// `n` instructions.
-    pub fn steps(&self, n: usize) -> Result<()> {
+    pub(crate) fn steps(&self, n: usize) -> Result<()> {
         spend(&self.instructions, n as u64, self.limits.instructions, "instructions")
     }
 
     /// `bytes` are about to be read.
-    pub fn read(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn read(&self, bytes: usize) -> Result<()> {
         self.steps(bytes / BYTES_PER_STEP)
     }
 
     /// `bytes` are about to be produced.
-    pub fn produce(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn produce(&self, bytes: usize) -> Result<()> {
         let before = self.memory.get();
         spend(&self.memory, bytes as u64, self.limits.memory, "bytes of values")?;
         // Many small pieces cost as much as a large one.
@@ -82,12 +82,12 @@ impl Budget {
     }
 
     /// `n` pieces of `bytes` each.
-    pub fn produce_many(&self, n: usize, bytes: usize) -> Result<()> {
+    pub(crate) fn produce_many(&self, n: usize, bytes: usize) -> Result<()> {
         self.produce(n.saturating_mul(bytes))
     }
 
     /// Goes so many levels deeper; [`Budget::leave`] returns.
-    pub fn enter(&self, levels: u32) -> Result<()> {
+    pub(crate) fn enter(&self, levels: u32) -> Result<()> {
         let level = self.levels.get() + levels;
         if level > MAX_LEVELS {
             return exceeded(u64::from(MAX_LEVELS), "levels of recursion");
@@ -97,7 +97,7 @@ impl Budget {
     }
 
     /// Comes back from as many levels.
-    pub fn leave(&self, levels: u32) {
+    pub(crate) fn leave(&self, levels: u32) {
         self.levels.set(self.levels.get().saturating_sub(levels));
     }
 }

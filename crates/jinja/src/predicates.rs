@@ -2,7 +2,7 @@
 
 use crate::ast::Comparison;
 use crate::error::Result;
-use crate::filters;
+use crate::interpret::environment::Predicate;
 use crate::interpret::{Args, Run};
 use crate::methods::case::{is_lower, is_upper};
 use crate::value::compare::{equal, same};
@@ -12,20 +12,6 @@ use crate::value::number::Arithmetic;
 use crate::value::repr::to_text;
 use crate::value::{Value, operators};
 
-/// A test.
-pub struct Predicate {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether it holds of a value.
-    pub holds: fn(&Run<'_>, &Value, Args) -> Result<bool>,
-}
-
-impl std::fmt::Debug for Predicate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
 const fn predicate(
     name: &'static str,
     holds: fn(&Run<'_>, &Value, Args) -> Result<bool>,
@@ -34,7 +20,7 @@ const fn predicate(
 }
 
 /// All of them: those of jinja2's `tests.py`.
-pub const PREDICATES: &[Predicate] = &[
+pub(crate) const PREDICATES: &[Predicate] = &[
     predicate("!=", |run, a, args| compared(run, Comparison::NotEqual, a, args)),
     predicate("<", |run, a, args| compared(run, Comparison::Less, a, args)),
     predicate("<=", |run, a, args| compared(run, Comparison::LessOrEqual, a, args)),
@@ -56,7 +42,7 @@ pub const PREDICATES: &[Predicate] = &[
     predicate("even", |run, value, args| alone(args, remains(run, value, &Value::Int(2), 0)?)),
     predicate("false", |_, value, args| alone(args, matches!(value, Value::Bool(false)))),
     predicate("filter", |run, value, args| {
-        named(run, value, args, |name| filters::find(name).is_some())
+        named(run, value, args, |name| (run.environment.filter)(name).is_some())
     }),
     predicate("float", |_, value, args| alone(args, matches!(value, Value::Float(_)))),
     predicate("ge", |run, a, args| compared(run, Comparison::GreaterOrEqual, a, args)),
@@ -89,7 +75,7 @@ pub const PREDICATES: &[Predicate] = &[
 ];
 
 /// The test of a name.
-pub fn find(name: &str) -> Option<&'static Predicate> {
+pub(crate) fn find(name: &str) -> Option<&'static Predicate> {
     PREDICATES.iter().find(|predicate| predicate.name == name)
 }
 
@@ -100,7 +86,7 @@ fn alone(args: Args, holds: bool) -> Result<bool> {
 }
 
 /// Whether there is something of this name; what cannot be a key is an error, as in a dictionary.
-fn named(run: &Run<'_>, value: &Value, args: Args, exists: fn(&str) -> bool) -> Result<bool> {
+fn named(run: &Run<'_>, value: &Value, args: Args, exists: impl Fn(&str) -> bool) -> Result<bool> {
     Key::new(value, &run.budget)?;
     alone(args, value.as_str().is_some_and(exists))
 }

@@ -70,7 +70,7 @@ impl Moment {
 
 /// Writes `time` as Python's `strftime` does: the directives that are numbers and English names.
 /// `%-d` is without the zero.
-pub fn format(time: SystemTime, format: &str, out: &mut Buffer<'_>) -> Result<()> {
+pub(crate) fn format(time: SystemTime, format: &str, out: &mut Buffer<'_>) -> Result<()> {
     let moment = Moment::new(time);
     let mut chars = format.chars();
     while let Some(c) = chars.next() {

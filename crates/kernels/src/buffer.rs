@@ -64,7 +64,7 @@ impl Chunk {
     }
 
     /// The bytes, to fill them.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: as above, and `&mut self` makes it the only access: chunks do not overlap and are
         // not cloned.
         unsafe { std::slice::from_raw_parts_mut(self.pages.start.add(self.offset), self.len) }

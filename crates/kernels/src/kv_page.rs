@@ -103,6 +103,21 @@ impl KvType {
         KvType::ALL.into_iter().find(|kv_type| kv_type.name() == name)
     }
 
+    /// The type of a tensor that stores its elements so.
+    pub fn dtype(self) -> DType {
+        match self {
+            KvType::F32 => DType::F32,
+            KvType::F16 => DType::F16,
+            KvType::Q8_0 => DType::Q8_0,
+            KvType::Q4_0 => DType::Q4_0,
+        }
+    }
+
+    /// What stores elements as tensors of this type do.
+    pub fn from_dtype(dtype: DType) -> Option<KvType> {
+        KvType::ALL.into_iter().find(|kv_type| kv_type.dtype() == dtype)
+    }
+
     /// Bytes of a page of `dim` elements a position.
     pub fn page_bytes(self, dim: usize) -> usize {
         match self {

@@ -28,7 +28,7 @@ use pacemark_quant::ActBlock;
 pub(crate) const FOUR: usize = 4;
 
 /// A vector of [`Simd::LANES`] floats.
-pub trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// Floats in a vector; also the rows of a weight panel.
     const LANES: usize;
     /// Token rows that one pass of a matrix kernel keeps in registers.
@@ -73,7 +73,7 @@ pub trait Simd: Copy {
 /// Unsigned weight bytes against signed activation bytes, `LANES` rows at a time.
 ///
 /// A weight vector [`Int8::W`] holds one *slice*: four consecutive k of every row, row after row.
-pub trait Int8: Simd {
+pub(crate) trait Int8: Simd {
     /// `4 * LANES` unsigned bytes.
     type W: Copy;
 
@@ -126,7 +126,7 @@ pub trait Int8: Simd {
 /// How many slices of `bits`-bit weights times activations can be summed in 16 bits, two products a
 /// lane and slice: `slices * 2 * (2^bits - 1) * 127 <= 32767`. Eight-bit weights are signed, `2 *
 /// 128 * 127`.
-pub const fn slices_within_16_bits(bits: u32) -> usize {
+pub(crate) const fn slices_within_16_bits(bits: u32) -> usize {
     match bits {
         2..=4 => 8,
         5 => 4,

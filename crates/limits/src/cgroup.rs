@@ -24,7 +24,7 @@ pub(crate) struct Groups {
 impl Groups {
     /// Those that have a controller's files: one hierarchy of the first version, or the second
     /// version's. In a hybrid system there are both, and a controller is in one of them.
-    pub fn of(system: &System, controller: &str) -> Vec<Groups> {
+    pub(crate) fn of(system: &System, controller: &str) -> Vec<Groups> {
         let own = system.read(Path::new("/proc/self/cgroup")).unwrap_or_default();
         let mounts = system.read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
         let find = |version| {

@@ -63,7 +63,7 @@ impl Api {
             .enable_time()
             .build()
             .map_err(LoadError::Start)?;
-        let connector = runtime.block_on(Connector::new(settings, false))?;
+        let connector = runtime.block_on(settings.connector(false)).map_err(LoadError::from)?;
         Ok(Api {
             runtime: Mutex::new(runtime),
             connector,
@@ -112,11 +112,6 @@ impl Api {
             expected: "data with ids",
             found: answer.to_string().chars().take(200).collect(),
         })
-    }
-
-    /// Names the model in questions from now on.
-    pub fn set_model(&mut self, model: &str) {
-        model.clone_into(&mut self.model);
     }
 
     fn tokens(&self, body: &Value) -> Option<Vec<u32>> {

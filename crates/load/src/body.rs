@@ -56,7 +56,7 @@ pub(crate) struct BodyMaker {
 impl BodyMaker {
     /// The body for a prompt after what was said before it. `history` is messages of a chat, or
     /// text of a completion.
-    pub fn body(
+    pub(crate) fn body(
         &self,
         history: &[(&'static str, String)],
         prompt: &Prompt,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// More tokens than this are a mistake.
-pub const MAX_TOKENS: u64 = 10_000_000;
+pub(crate) const MAX_TOKENS: u64 = 10_000_000;
 
 /// A distribution of lengths. What is drawn is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq)]

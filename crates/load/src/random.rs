@@ -5,26 +5,26 @@ use pacemark_record::rng::SplitMix64;
 use std::f64::consts::PI;
 
 /// From 0 (exclusive) to 1 (inclusive), in steps of 2⁻⁵³: its logarithm is finite.
-pub fn unit(rng: &mut SplitMix64) -> f64 {
+pub(crate) fn unit(rng: &mut SplitMix64) -> f64 {
     ((rng.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
 }
 
 /// Exponential with mean 1, by inversion.
-pub fn exponential(rng: &mut SplitMix64) -> f64 {
+pub(crate) fn exponential(rng: &mut SplitMix64) -> f64 {
     -unit(rng).ln()
 }
 
 /// Normal with mean 0 and standard deviation 1: Box and Muller, "A note on the generation of random
 /// normal deviates", Annals of Mathematical Statistics 29 (1958). Its second value is not kept, so
 /// that each call takes two numbers.
-pub fn normal(rng: &mut SplitMix64) -> f64 {
+pub(crate) fn normal(rng: &mut SplitMix64) -> f64 {
     let radius = (-2.0 * unit(rng).ln()).sqrt();
     radius * (2.0 * PI * unit(rng)).cos()
 }
 
 /// Gamma with mean and variance `shape` (> 0): Marsaglia and Tsang, "A simple method for generating
 /// gamma variables", ACM TOMS 26 (2000), with their boost for shapes below 1.
-pub fn gamma(rng: &mut SplitMix64, shape: f64) -> f64 {
+pub(crate) fn gamma(rng: &mut SplitMix64, shape: f64) -> f64 {
     if shape < 1.0 {
         let boost = unit(rng).powf(1.0 / shape);
         return gamma(rng, shape + 1.0) * boost;

@@ -271,7 +271,7 @@ impl ModelFile {
     }
 
     /// Its tensors are made when they are asked for, and lie in no file as they are.
-    pub fn is_made(&self) -> bool {
+    pub(crate) fn is_made(&self) -> bool {
         matches!(self.storage, Storage::Source(_))
     }
 

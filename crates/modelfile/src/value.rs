@@ -72,7 +72,7 @@ impl ValueType {
     ];
 
     /// The type with this number in a GGUF file.
-    pub fn from_id(id: u32) -> Option<ValueType> {
+    pub(crate) fn from_id(id: u32) -> Option<ValueType> {
         Self::ALL.get(id as usize).map(|entry| entry.0)
     }
 
@@ -100,7 +100,7 @@ impl Value {
     }
 
     /// The value as an integer, if it is one and fits.
-    pub fn as_integer<T: TryFrom<i128>>(&self) -> Option<T> {
+    pub(crate) fn as_integer<T: TryFrom<i128>>(&self) -> Option<T> {
         let wide: i128 = match *self {
             Value::U8(v) => v.into(),
             Value::I8(v) => v.into(),
@@ -116,7 +116,7 @@ impl Value {
     }
 
     /// The value as a list of integers, if it is an array of integers that all fit.
-    pub fn as_integers<T: TryFrom<i128>>(&self) -> Option<Vec<T>> {
+    pub(crate) fn as_integers<T: TryFrom<i128>>(&self) -> Option<Vec<T>> {
         fn fit<S: Copy + Into<i128>, T: TryFrom<i128>>(values: &[S]) -> Option<Vec<T>> {
             values.iter().map(|&v| T::try_from(v.into()).ok()).collect()
         }

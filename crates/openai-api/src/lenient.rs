@@ -4,7 +4,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// A count, or -1 (llama-server's "no bound"), which is the largest.
-pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     match Option::<i64>::deserialize(from)? {
         None => Ok(None),
         Some(-1) => Ok(Some(u64::MAX)),
@@ -16,7 +16,7 @@ pub fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error
 }
 
 /// A count, or whether there is to be one, as vLLM takes it: `true` is 1.
-pub fn count_or_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn count_or_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected a count or a boolean")]
     enum Given {
@@ -31,7 +31,7 @@ pub fn count_or_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, 
 }
 
 /// Token ids, of which some may be digits in quotes, as vLLM takes them.
-pub fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
+pub(crate) fn ids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected an array of token ids")]
     enum Id {

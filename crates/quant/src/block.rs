@@ -1,6 +1,6 @@
 //! Operations on whole rows, written once over the table's per-block functions.
 
-use crate::{ActBlock, Activation, DType, act_dot};
+use crate::DType;
 
 /// Why a row cannot be converted.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,24 +50,6 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) -> Result<(), 
         (info.quantize)(values, block);
     }
     Ok(())
-}
-
-/// The reference dot product of one weight row with one activation row, in double precision.
-///
-/// `x` are the activations as floats; a quantized weight type multiplies them after
-/// [`crate::quantize_activations`], whose blocks are passed as `blocks` (unused by float types).
-pub fn dot_row(
-    dtype: DType,
-    bytes: &[u8],
-    x: &[f32],
-    blocks: &[ActBlock],
-) -> Result<f64, QuantError> {
-    let mut row = vec![0.0; x.len()];
-    dequantize_row(dtype, bytes, &mut row)?;
-    Ok(match dtype.info().activation {
-        Activation::F32 => row.iter().zip(x).map(|(&w, &x)| w as f64 * x as f64).sum(),
-        Activation::Int8 => act_dot(&row, blocks),
-    })
 }
 
 fn check(dtype: DType, bytes: usize, elements: usize) -> Result<(), QuantError> {

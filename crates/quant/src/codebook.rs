@@ -19,7 +19,7 @@ pub const IQ4_VALUES: [i8; 16] =
 pub const MXFP4_VALUES: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /// d, then 16 bytes of nibbles; `w = d * IQ4_VALUES[q]`. 4.5 bits per weight.
-pub const IQ4_NL: DTypeInfo = DTypeInfo {
+pub(crate) const IQ4_NL: DTypeInfo = DTypeInfo {
     dtype: DType::IQ4NL,
     name: "IQ4_NL",
     ggml_id: 20,
@@ -37,7 +37,7 @@ pub const IQ4_NL: DTypeInfo = DTypeInfo {
 
 /// d, two high bits of eight 6-bit scales (u16), their low nibbles (4 bytes), 128 bytes of nibbles.
 /// 4.25 bits per weight.
-pub const IQ4_XS: DTypeInfo = DTypeInfo {
+pub(crate) const IQ4_XS: DTypeInfo = DTypeInfo {
     dtype: DType::IQ4XS,
     name: "IQ4_XS",
     ggml_id: 23,
@@ -69,7 +69,7 @@ pub const IQ4_XS: DTypeInfo = DTypeInfo {
 
 /// The exponent, then 16 bytes of nibbles; `w = 2^(e - 128) * MXFP4_VALUES[q]`. 4.25 bits per
 /// weight.
-pub const MXFP4: DTypeInfo = DTypeInfo {
+pub(crate) const MXFP4: DTypeInfo = DTypeInfo {
     dtype: DType::MXFP4,
     name: "MXFP4",
     ggml_id: 39,
@@ -91,7 +91,7 @@ pub const MXFP4: DTypeInfo = DTypeInfo {
 };
 
 /// Half of the power of two that an E8M0 exponent stands for.
-pub fn mxfp4_scale(exponent: u8) -> f32 {
+pub(crate) fn mxfp4_scale(exponent: u8) -> f32 {
     match exponent {
         0 | 1 => f32::from_bits(0x0020_0000 << exponent), // below the smallest normal number
         _ => f32::from_bits(u32::from(exponent - 1) << 23),

@@ -4,7 +4,7 @@ use crate::{Activation, DType, DTypeInfo};
 use half::{bf16, f16};
 
 /// IEEE single precision.
-pub const F32: DTypeInfo = DTypeInfo {
+pub(crate) const F32: DTypeInfo = DTypeInfo {
     dtype: DType::F32,
     name: "F32",
     ggml_id: 0,
@@ -17,7 +17,7 @@ pub const F32: DTypeInfo = DTypeInfo {
 };
 
 /// IEEE half precision.
-pub const F16: DTypeInfo = DTypeInfo {
+pub(crate) const F16: DTypeInfo = DTypeInfo {
     dtype: DType::F16,
     name: "F16",
     ggml_id: 1,
@@ -30,7 +30,7 @@ pub const F16: DTypeInfo = DTypeInfo {
 };
 
 /// bfloat16: the upper half of a single.
-pub const BF16: DTypeInfo = DTypeInfo {
+pub(crate) const BF16: DTypeInfo = DTypeInfo {
     dtype: DType::BF16,
     name: "BF16",
     ggml_id: 30,

@@ -9,7 +9,7 @@ use half::f16;
 const QK: usize = 32;
 
 /// d, then 16 bytes of nibbles; `w = d * (q - 8)`. 4.5 bits per weight.
-pub const Q4_0: DTypeInfo = row(
+pub(crate) const Q4_0: DTypeInfo = row(
     DType::Q4_0,
     "Q4_0",
     2,
@@ -24,7 +24,7 @@ pub const Q4_0: DTypeInfo = row(
 );
 
 /// d, m, then 16 bytes of nibbles; `w = d * q + m`. 5 bits per weight.
-pub const Q4_1: DTypeInfo = row(
+pub(crate) const Q4_1: DTypeInfo = row(
     DType::Q4_1,
     "Q4_1",
     3,
@@ -39,7 +39,7 @@ pub const Q4_1: DTypeInfo = row(
 );
 
 /// d, 4 bytes of fifth bits, then nibbles; `w = d * (q - 16)`. 5.5 bits per weight.
-pub const Q5_0: DTypeInfo = row(
+pub(crate) const Q5_0: DTypeInfo = row(
     DType::Q5_0,
     "Q5_0",
     6,
@@ -55,7 +55,7 @@ pub const Q5_0: DTypeInfo = row(
 );
 
 /// d, m, 4 bytes of fifth bits, then nibbles; `w = d * q + m`. 6 bits per weight.
-pub const Q5_1: DTypeInfo = row(
+pub(crate) const Q5_1: DTypeInfo = row(
     DType::Q5_1,
     "Q5_1",
     7,
@@ -71,7 +71,7 @@ pub const Q5_1: DTypeInfo = row(
 );
 
 /// d, then 32 signed bytes; `w = d * q`. 8.5 bits per weight.
-pub const Q8_0: DTypeInfo = row(
+pub(crate) const Q8_0: DTypeInfo = row(
     DType::Q8_0,
     "Q8_0",
     8,

@@ -18,7 +18,7 @@ mod legacy;
 mod search;
 
 pub use activation::{ActBlock, QK, act_dot, quantize_activations};
-pub use block::{QuantError, dequantize_row, dot_row, quantize_row};
+pub use block::{QuantError, dequantize_row, quantize_row};
 pub use codebook::{IQ4_VALUES, MXFP4_VALUES, iq4_xs_scale};
 pub use dtype::{Activation, DTYPES, DType, DTypeInfo, Quantize};
 pub use k_quants::{q3_scale, scale_min};

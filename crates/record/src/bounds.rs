@@ -33,7 +33,11 @@ fn total(trial: &Trial) -> u64 {
         Measured::Requests(load) => {
             let client = load.client.iter().flat_map(|client| client.lag_ns.iter().copied());
             let requests = load.requests.iter().map(request);
-            sum(requests.chain(client).chain([load.cut_requests, load.unsent_requests]))
+            let emitted = load.emitted_ns.iter().map(|at| sum(at.iter().copied()));
+            sum(requests
+                .chain(emitted)
+                .chain(client)
+                .chain([load.cut_requests, load.unsent_requests]))
         }
         Measured::Scores(scores) => {
             let chunks = scores.chunks.iter().map(chunk);
@@ -53,6 +57,7 @@ fn request(r: &Request) -> u64 {
     let absent = [
         r.resent_ns,
         r.connected_ns,
+        r.started_ns,
         r.head_ns,
         r.prompt_tokens,
         r.prompt_usage,
@@ -62,6 +67,7 @@ fn request(r: &Request) -> u64 {
         r.output_tokenized,
     ];
     let known = [r.scheduled_ns, r.sent_ns, r.end_ns].into_iter();
+    let known = known.chain(r.phases_ns.iter().map(|(_, ns)| *ns));
     sum(known.chain(absent.into_iter().flatten()).chain(r.chunks_ns.iter().copied()))
 }
 

@@ -107,6 +107,10 @@ pub struct Requests {
     /// but no limit was kept for them.
     #[serde(default)]
     pub unsent_requests: u64,
+    /// For each request, when the server says that it wrote each chunk, in nanoseconds since the
+    /// trial began, by the clock of all stamps; empty where it does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emitted_ns: Vec<Vec<u64>>,
     /// What the client did meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Client>,

@@ -1,5 +1,6 @@
 //! One request of a load as it was seen from outside, raw, and what metrics.md makes of its stamps.
 
+use crate::Content;
 use serde::{Deserialize, Serialize};
 
 /// One request. Times are nanoseconds since the trial began, all of one monotonic clock.
@@ -17,6 +18,9 @@ pub struct Request {
     /// When the connection that it opened stood; absent where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_ns: Option<u64>,
+    /// When computing began, where the engine itself tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ns: Option<u64>,
     /// When the head of the answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_ns: Option<u64>,
@@ -55,6 +59,12 @@ pub struct Request {
     /// It was due while as many as allowed were in flight, and waited.
     #[serde(default)]
     pub held_back: bool,
+    /// Where the engine's own time went, by its account, where it is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases_ns: Vec<(String, u64)>,
+    /// What was asked and answered, where that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Box<Content>>,
     /// Why it has no full answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -1,7 +1,7 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Measured, Operations, Request, Requests, Roof, Sample, Scores, bounds, earlier, stats,
+    Measured, Operations, Request, Requests, Roof, Sample, Scores, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -62,16 +62,24 @@ impl Run {
         // Its message repeats strings of any length.
         let wrong =
             |error: serde_json::Error| RecordError::Json(excerpt(&error.to_string()).into_owned());
-        let head: Head = serde_json::from_str(text).map_err(wrong)?;
+        let at = |run: &Value| RecordError::Json(excerpt(&place::explain(run)).into_owned());
+        let value = || serde_json::from_str::<Value>(text).map_err(wrong);
+        let head: Head = match serde_json::from_str(text) {
+            Ok(head) => head,
+            Err(_) => return Err(at(&value()?)),
+        };
         if head.schema > SCHEMA {
             return Err(RecordError::Newer { found: head.schema });
         }
         let run: Run = if head.schema < SCHEMA {
-            let mut run: Value = serde_json::from_str(text).map_err(wrong)?;
+            let mut run = value()?;
             earlier::bring_up(&mut run);
-            serde_json::from_value(run).map_err(wrong)?
+            Run::deserialize(&run).map_err(|_| at(&run))?
         } else {
-            serde_json::from_str(text).map_err(wrong)?
+            match serde_json::from_str(text) {
+                Ok(run) => run,
+                Err(_) => return Err(at(&value()?)),
+            }
         };
         match bounds::absurd(&run) {
             Some(trial) => Err(RecordError::Absurd { trial }),

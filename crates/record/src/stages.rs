@@ -11,7 +11,7 @@ pub const STAGES_EXPERIMENT: &str = "stages";
 
 /// What a stage must reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
+pub enum StageTarget {
     /// This share of stage 0's rate, 0 to 1.
     Share(f64),
     /// So many tokens a second.
@@ -89,7 +89,7 @@ impl Trial {
 }
 
 /// The rows of a ladder; those of stages that completed no round are left out.
-pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
+pub fn stage_figures(trials: &[Trial], target: StageTarget) -> Vec<StageFigures> {
     let measured: Vec<&Trial> = trials
         .iter()
         .filter(|trial| trial.experiment == STAGES_EXPERIMENT && !trial.samples().is_empty())
@@ -117,9 +117,9 @@ pub fn stage_figures(trials: &[Trial], target: Target) -> Vec<StageFigures> {
             loss_interval: loss_interval.map(|i| [1.0 - i.high, 1.0 - i.low]),
             verdict: match target {
                 // Stage 0 is what the others are held to.
-                Target::Share(share) if i == 0 && share <= 1.0 => StageVerdict::Met,
-                Target::Share(share) => verdict(loss_interval, share),
-                Target::TokensPerSecond(rate) => verdict(interval, rate),
+                StageTarget::Share(share) if i == 0 && share <= 1.0 => StageVerdict::Met,
+                StageTarget::Share(share) => verdict(loss_interval, share),
+                StageTarget::TokensPerSecond(rate) => verdict(interval, rate),
             },
             rounds: rates.len(),
         }
@@ -177,7 +177,7 @@ mod tests {
         let base = [1000, 1200, 1000, 1200, 1000, 1200];
         let more: Vec<u64> = base.iter().map(|ms| ms + 10).collect();
         let trials = [trial(0, &base), trial(1, &more), trial(2, &more), trial(3, &[])];
-        let rows = stage_figures(&trials, Target::Share(0.95));
+        let rows = stage_figures(&trials, StageTarget::Share(0.95));
         assert_eq!(rows.iter().map(|row| row.stage).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(rows[0].own_us_per_token, None);
         assert!((rows[0].tokens_per_second - (1000.0 + 1000.0 / 1.2) / 2.0).abs() < 1e-6);
@@ -190,14 +190,14 @@ mod tests {
         );
         assert_eq!(rows[2].own_us_per_token, Some(0.0));
         assert!(rows.iter().all(|row| row.verdict == StageVerdict::Met && row.rounds == 6));
-        let rows = stage_figures(&trials, Target::Share(0.995));
+        let rows = stage_figures(&trials, StageTarget::Share(0.995));
         assert_eq!((rows[0].verdict, rows[1].verdict), (StageVerdict::Met, StageVerdict::Missed));
-        let rows = stage_figures(&trials, Target::TokensPerSecond(930.0));
+        let rows = stage_figures(&trials, StageTarget::TokensPerSecond(930.0));
         assert_eq!(rows[1].verdict, StageVerdict::Undecided);
         assert!(
-            stage_figures(&[trial(0, &[5, 5])], Target::Share(2.0))[0].verdict
+            stage_figures(&[trial(0, &[5, 5])], StageTarget::Share(2.0))[0].verdict
                 == StageVerdict::Undecided
         );
-        assert!(stage_figures(&[], Target::Share(1.0)).is_empty());
+        assert!(stage_figures(&[], StageTarget::Share(1.0)).is_empty());
     }
 }

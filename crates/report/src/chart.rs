@@ -3,17 +3,22 @@
 use crate::document::{Chart, Point};
 use std::fmt::Write;
 
-/// Widest bar.
-const WIDTH: f64 = 50.0;
+/// Widest and narrowest longest bar, and what stands beside it, in characters.
+const WIDEST: usize = 50;
+const NARROWEST: usize = 8;
+const BESIDE: usize = 34;
 
-/// A bar for each point, as long as its value.
-pub fn bars(chart: &Chart) -> String {
+/// A bar for each point, as long as its value, on lines of at most `width` characters.
+pub fn bars(chart: &Chart, width: Option<usize>) -> String {
+    let room = width.map_or(WIDEST, |width| width.saturating_sub(BESIDE));
+    let room = room.clamp(NARROWEST, WIDEST);
     let most = chart.points.iter().map(|point| point.value).fold(f64::MIN_POSITIVE, f64::max);
     let mut out = String::new();
     for point in &chart.points {
-        let length = (point.value / most * WIDTH).round().max(0.0) as usize;
+        let length = (point.value / most * room as f64).round().max(0.0) as usize;
         let bar = "█".repeat(length);
-        let _ = writeln!(out, "{:>2} {:<19} {bar:<50} {:.1}", point.label, point.name, point.value);
+        let _ =
+            writeln!(out, "{:>2} {:<19} {bar:<room$} {:.1}", point.label, point.name, point.value);
     }
     out
 }

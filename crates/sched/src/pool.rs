@@ -54,7 +54,7 @@ pub(crate) struct Found(Vec<(u32, ChainId)>);
 
 impl Found {
     /// Blocks.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }
@@ -104,7 +104,7 @@ impl BlockPool {
     }
 
     /// Blocks that `n_tokens` take.
-    pub fn blocks_for(&self, n_tokens: usize) -> usize {
+    pub(crate) fn blocks_for(&self, n_tokens: usize) -> usize {
         n_tokens.div_ceil(self.block_size)
     }
 

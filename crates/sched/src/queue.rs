@@ -21,15 +21,15 @@ pub(crate) struct Next {
 }
 
 impl Queue {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.line.len()
     }
 
-    pub fn push(&mut self, rank: Rank, id: RequestId) {
+    pub(crate) fn push(&mut self, rank: Rank, id: RequestId) {
         self.line.insert(rank, id);
     }
 
-    pub fn remove(&mut self, rank: Rank) {
+    pub(crate) fn remove(&mut self, rank: Rank) {
         if self.first_batch() == Some(rank) {
             self.overtaken = 0;
         }
@@ -38,7 +38,7 @@ impl Queue {
 
     /// Whose turn it is: the first of all; but the first batch request once `bound` others have
     /// gone before it.
-    pub fn next(&self, bound: usize) -> Option<Next> {
+    pub(crate) fn next(&self, bound: usize) -> Option<Next> {
         let overdue = self.first_batch().filter(|_| self.overtaken >= bound);
         let turn =
             overdue.and_then(|rank| self.line.get_key_value(&rank)).or(self.line.first_key_value());
@@ -46,7 +46,7 @@ impl Queue {
     }
 
     /// Takes out the one whose turn it was.
-    pub fn admit(&mut self, rank: Rank) {
+    pub(crate) fn admit(&mut self, rank: Rank) {
         if rank.0 == Class::Interactive && self.first_batch().is_some() {
             self.overtaken += 1;
         }

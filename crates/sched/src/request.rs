@@ -53,7 +53,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub fn new(rank: Rank, new: NewRequest) -> Entry {
+    pub(crate) fn new(rank: Rank, new: NewRequest) -> Entry {
         Entry {
             rank,
             tokens: new.tokens,
@@ -68,7 +68,7 @@ impl Entry {
     }
 
     /// Tokens that are known and not computed.
-    pub fn n_pending(&self) -> usize {
+    pub(crate) fn n_pending(&self) -> usize {
         self.tokens.len() - self.n_computed
     }
 }

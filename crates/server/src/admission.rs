@@ -5,36 +5,36 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Places for answers.
 #[derive(Debug)]
-pub struct Admission {
+pub(crate) struct Admission {
     taken: AtomicUsize,
     places: usize,
 }
 
 /// Places that are taken until this is dropped.
 #[derive(Debug)]
-pub struct Places {
+pub(crate) struct Places {
     of: Arc<Admission>,
     n: usize,
 }
 
 impl Admission {
     /// Room for so many.
-    pub fn new(places: usize) -> Arc<Admission> {
+    pub(crate) fn new(places: usize) -> Arc<Admission> {
         Arc::new(Admission { taken: AtomicUsize::new(0), places })
     }
 
     /// Places taken now.
-    pub fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.taken.load(Relaxed)
     }
 
     /// Places in all.
-    pub fn places(&self) -> usize {
+    pub(crate) fn places(&self) -> usize {
         self.places
     }
 
     /// Takes `n` places, or none if there are not so many.
-    pub fn enter(self: &Arc<Admission>, n: usize) -> Option<Places> {
+    pub(crate) fn enter(self: &Arc<Admission>, n: usize) -> Option<Places> {
         let taken = |taken: usize| taken.checked_add(n).filter(|sum| *sum <= self.places);
         self.taken.fetch_update(Relaxed, Relaxed, taken).ok()?;
         Some(Places { of: self.clone(), n })
@@ -43,7 +43,7 @@ impl Admission {
 
 impl Places {
     /// Takes or gives back places until there are `n`; false if there is no room for them.
-    pub fn resize(&mut self, n: usize) -> bool {
+    pub(crate) fn resize(&mut self, n: usize) -> bool {
         if n > self.n {
             let Some(mut more) = self.of.enter(n - self.n) else { return false };
             more.n = 0;

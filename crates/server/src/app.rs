@@ -14,12 +14,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 /// Bodies longer than this take turns, so that many at once do not fill the memory.
-pub const SMALL_BODY: usize = 64 << 10;
+pub(crate) const SMALL_BODY: usize = 64 << 10;
 /// How many of them are read at once.
 const LARGE_BODIES: usize = 16;
 
 /// Shared by all requests of a server.
-pub struct App {
+pub(crate) struct App {
     /// Who computes.
     pub service: Arc<dyn Service>,
     /// What computes.
@@ -51,7 +51,7 @@ pub struct App {
 
 impl App {
     /// What a server of `service` shares.
-    pub fn new(service: Arc<dyn Service>, options: Options) -> Arc<App> {
+    pub(crate) fn new(service: Arc<dyn Service>, options: Options) -> Arc<App> {
         let info = service.info();
         let places = info.n_seqs.saturating_add(options.max_queue);
         Arc::new(App {
@@ -74,12 +74,12 @@ impl App {
     }
 
     /// What preparing looks things up in.
-    pub fn context(&self) -> Context<'_> {
+    pub(crate) fn context(&self) -> Context<'_> {
         Context { service: &*self.service, info: &self.info, options: &self.options }
     }
 
     /// Takes places for `n` answers.
-    pub fn enter(&self, n: usize) -> Result<Places> {
+    pub(crate) fn enter(&self, n: usize) -> Result<Places> {
         if self.draining() {
             return Err(ApiError::draining());
         }
@@ -87,7 +87,7 @@ impl App {
     }
 
     /// There are no places left.
-    pub fn full(&self) -> ApiError {
+    pub(crate) fn full(&self) -> ApiError {
         ApiError::busy(format!(
             "all {} places for answers are taken; try again",
             self.admission.places()
@@ -95,17 +95,17 @@ impl App {
     }
 
     /// Refuses new requests from now on.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         self.draining.store(true, Relaxed);
     }
 
     /// Whether new requests are refused.
-    pub fn draining(&self) -> bool {
+    pub(crate) fn draining(&self) -> bool {
         self.draining.load(Relaxed)
     }
 
     /// A name that no other request of this server has, and hardly one of another.
-    pub fn new_id(&self) -> String {
+    pub(crate) fn new_id(&self) -> String {
         let n = self.next_id.fetch_add(1, Relaxed);
         let mut hasher = self.ids.build_hasher();
         hasher.write_u64(n);
@@ -123,6 +123,6 @@ fn fingerprint(info: &BackendInfo) -> String {
 }
 
 /// Seconds since 1970.
-pub fn unix_time() -> u64 {
+pub(crate) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -9,7 +9,7 @@ use pacemark_openai_api::{ErrorBody, ErrorResponse};
 
 /// A refusal or a fault.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
     /// In words.
@@ -21,7 +21,7 @@ pub struct ApiError {
 }
 
 /// What a handler gives.
-pub type Result<T> = std::result::Result<T, ApiError>;
+pub(crate) type Result<T> = std::result::Result<T, ApiError>;
 
 impl ApiError {
     fn new(status: StatusCode, code: Option<&'static str>, message: impl Into<String>) -> ApiError {
@@ -29,23 +29,23 @@ impl ApiError {
     }
 
     /// The request is wrong.
-    pub fn invalid(message: impl Into<String>) -> ApiError {
+    pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, None, message)
     }
 
     /// Field `param` is wrong.
-    pub fn field(param: impl Into<String>, message: impl Into<String>) -> ApiError {
+    pub(crate) fn field(param: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError::invalid(message).about(param)
     }
 
     /// Field `param` is known, but what it asks for cannot be had here.
-    pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> ApiError {
+    pub(crate) fn unsupported(param: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, Some("unsupported_parameter"), message).about(param)
     }
 
     /// The request does not fit the context, in the words by which clients know that: LiteLLM looks
     /// for the first, LangChain for the second.
-    pub fn too_long(n_ctx: usize, found: &str, field: &str) -> ApiError {
+    pub(crate) fn too_long(n_ctx: usize, found: &str, field: &str) -> ApiError {
         let message = format!(
             "This model's maximum context length is {n_ctx} tokens. However, the prompt is too long: {found}. Please reduce \
              the length of the {field}."
@@ -54,27 +54,27 @@ impl ApiError {
     }
 
     /// Nothing is there.
-    pub fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
+    pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, Some(code), message)
     }
 
     /// A key is missing or wrong.
-    pub fn unauthorized(message: &str) -> ApiError {
+    pub(crate) fn unauthorized(message: &str) -> ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, Some("invalid_api_key"), message)
     }
 
     /// There is no room now.
-    pub fn busy(message: impl Into<String>) -> ApiError {
+    pub(crate) fn busy(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
     /// The service has no room for it now.
-    pub fn out_of_capacity(message: impl Into<String>) -> ApiError {
+    pub(crate) fn out_of_capacity(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Some("out_of_capacity"), message)
     }
 
     /// The server is about to end.
-    pub fn draining() -> ApiError {
+    pub(crate) fn draining() -> ApiError {
         ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             Some("draining"),
@@ -83,27 +83,27 @@ impl ApiError {
     }
 
     /// Something broke here.
-    pub fn fault(message: impl Into<String>) -> ApiError {
+    pub(crate) fn fault(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, None, message)
     }
 
     /// Any other status.
-    pub fn with_status(status: StatusCode, message: impl Into<String>) -> ApiError {
+    pub(crate) fn with_status(status: StatusCode, message: impl Into<String>) -> ApiError {
         ApiError::new(status, None, message)
     }
 
     /// It is about field `param`.
-    pub fn about(self, param: impl Into<String>) -> ApiError {
+    pub(crate) fn about(self, param: impl Into<String>) -> ApiError {
         ApiError { param: Some(excerpt(&param.into()).into_owned()), ..self }
     }
 
     /// With a word for programs.
-    pub fn coded(self, code: &'static str) -> ApiError {
+    pub(crate) fn coded(self, code: &'static str) -> ApiError {
         ApiError { code: Some(code), ..self }
     }
 
     /// The error's JSON.
-    pub fn body(&self) -> ErrorResponse {
+    pub(crate) fn body(&self) -> ErrorResponse {
         let kind = match self.status {
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",

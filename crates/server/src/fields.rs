@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 /// What a body is for. A field that one of these has may mean nothing, or something else, with
 /// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
+pub(crate) enum Body {
     /// A chat.
     Chat,
     /// A text to go on from.
@@ -170,7 +170,7 @@ const ACCEPTED: &[&str] = &[
 ];
 
 /// Refuses what changes an answer and is not implemented for such a body.
-pub fn refuse_unsupported(body: Body, extra: &Map<String, Value>) -> Result<()> {
+pub(crate) fn refuse_unsupported(body: Body, extra: &Map<String, Value>) -> Result<()> {
     for (name, harmless) in body.misplaced().iter().chain(REFUSED) {
         if let Some(value) = extra.get(*name)
             && !value.is_null()

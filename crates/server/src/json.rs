@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 /// Reads a body, of which a mark that it is UTF-8 is no part.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
 }
@@ -60,19 +60,19 @@ fn without_place(message: &str) -> &str {
 }
 
 /// The status of a body that is too long.
-pub fn too_large(limit: usize) -> ApiError {
+pub(crate) fn too_large(limit: usize) -> ApiError {
     let message = format!("the body is longer than the {limit} bytes that this server takes");
     ApiError::with_status(StatusCode::PAYLOAD_TOO_LARGE, message).coded("request_too_large")
 }
 
 /// JSON with status 200.
-pub fn answer<T: Serialize>(value: &T) -> Result<Response> {
+pub(crate) fn answer<T: Serialize>(value: &T) -> Result<Response> {
     let body = serde_json::to_vec(value).map_err(|error| ApiError::fault(error.to_string()))?;
     Ok(typed("application/json", body))
 }
 
 /// A body of that type with status 200.
-pub fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -16,12 +16,12 @@ const MAX_ENTRIES: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
 
 /// Hands a line to the log.
-pub fn line(text: Arguments<'_>) {
+pub(crate) fn line(text: Arguments<'_>) {
     log().line(format!("{text}\n"));
 }
 
 /// Waits until what was handed over is written, but no longer than `patience`.
-pub fn flush(patience: Duration) {
+pub(crate) fn flush(patience: Duration) {
     log().flush(patience);
 }
 

@@ -24,7 +24,7 @@ const REQUEST: &[f64] = &[
 
 /// How often a duration fell where.
 #[derive(Debug)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     name: &'static str,
     help: &'static str,
     bounds: &'static [f64],
@@ -40,7 +40,7 @@ impl Histogram {
     }
 
     /// Counts a duration.
-    pub fn observe(&self, duration: Duration) {
+    pub(crate) fn observe(&self, duration: Duration) {
         let seconds = duration.as_secs_f64();
         let bucket =
             self.bounds.iter().position(|bound| seconds <= *bound).unwrap_or(self.bounds.len());
@@ -70,7 +70,7 @@ const REASONS: [&str; 4] = ["stop", "length", "abort", "error"];
 
 /// All that a server counts itself; what its service counts is added when it is told.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     model: String,
     /// From a request's arrival to its first token being known.
     pub ttft: Histogram,
@@ -87,7 +87,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub fn new(model: &str) -> Metrics {
+    pub(crate) fn new(model: &str) -> Metrics {
         Metrics {
             model: escaped(model),
             ttft: Histogram::new(
@@ -116,14 +116,14 @@ impl Metrics {
     }
 
     /// Counts the end of an answer: `stop`, `length`, `abort` or `error`.
-    pub fn ended(&self, reason: &str) {
+    pub(crate) fn ended(&self, reason: &str) {
         if let Some(i) = REASONS.iter().position(|known| *known == reason) {
             self.ended[i].fetch_add(1, Relaxed);
         }
     }
 
     /// Everything, in Prometheus' text format 0.0.4.
-    pub fn text(&self, status: &ServiceStatus) -> String {
+    pub(crate) fn text(&self, status: &ServiceStatus) -> String {
         let mut out = String::with_capacity(16 << 10);
         let used = if status.kv_blocks == 0 {
             0.0

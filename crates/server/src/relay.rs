@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Where the events of one stream go, each with the number of its answer.
-pub type ToStream = UnboundedSender<(u32, Event)>;
+pub(crate) type ToStream = UnboundedSender<(u32, Event)>;
 
 /// Events on their way to the streams of a server.
-pub struct Relay {
+pub(crate) struct Relay {
     shared: Arc<Shared>,
     /// What the service holds weakly.
     _bell: Arc<Bell>,
@@ -33,7 +33,7 @@ impl Shared {
 
 impl Relay {
     /// A relay for streams of `service`.
-    pub fn new(service: &dyn Service) -> Relay {
+    pub(crate) fn new(service: &dyn Service) -> Relay {
         let shared = Arc::new(Shared::default());
         let of_bell = shared.clone();
         let bell: Arc<Bell> = Arc::new(move || of_bell.ring());
@@ -42,7 +42,7 @@ impl Relay {
     }
 
     /// Hands events on, on the runtime, for as long as it runs.
-    pub fn run(&self, runtime: &Handle) {
+    pub(crate) fn run(&self, runtime: &Handle) {
         let shared = self.shared.clone();
         runtime.spawn(async move {
             loop {
@@ -58,7 +58,7 @@ impl Relay {
     }
 
     /// Collects an event, on the service's thread; the bell will hand it on.
-    pub fn collect(&self, stream: &ToStream, answer: u32, event: Event) {
+    pub(crate) fn collect(&self, stream: &ToStream, answer: u32, event: Event) {
         self.shared.ready.lock().unwrap_or_else(PoisonError::into_inner).push((
             stream.clone(),
             answer,
@@ -67,7 +67,7 @@ impl Relay {
     }
 
     /// For events that were collected on another thread, when a request was submitted.
-    pub fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.shared.ring();
     }
 }

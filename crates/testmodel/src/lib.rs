@@ -16,7 +16,7 @@ use pacemark_quant::DType;
 use std::path::Path;
 
 /// Width of the residual stream, of the feed-forward block and of a superblock.
-pub const N_EMBD: usize = 256;
+const N_EMBD: usize = 256;
 /// Layers; with gemma3's every sixth layer global, one of them is.
 pub const N_LAYERS: usize = 6;
 /// Tokens of the vocabulary.

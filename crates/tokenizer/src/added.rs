@@ -1,35 +1,53 @@
 //! Added tokens by Hugging Face's rules: found from left to right, the longest first, and some take
 //! the white space beside them.
 
+use crate::TokenizerError;
 use crate::special::{Fragment, SpecialTokens};
+use pacemark_modelfile::Metadata;
 use std::collections::HashMap;
 
+/// Their ids.
+pub(crate) const ADDED_IDS: &str = "tokenizer.pacemark.added_ids";
+/// What is said of each: bits of [`flag`].
+pub(crate) const ADDED_FLAGS: &str = "tokenizer.pacemark.added_flags";
+
 /// Bits of `tokenizer.pacemark.added_flags`.
-pub mod flag {
+pub(crate) mod flag {
     /// Takes the white space before it.
-    pub const LSTRIP: u32 = 1;
+    pub(crate) const LSTRIP: u32 = 1;
     /// Takes the white space behind it.
-    pub const RSTRIP: u32 = 2;
+    pub(crate) const RSTRIP: u32 = 2;
     /// Looked for in the normalized text.
-    pub const NORMALIZED: u32 = 4;
+    pub(crate) const NORMALIZED: u32 = 4;
     /// Steers the model: read from a text only on request.
-    pub const SPECIAL: u32 = 8;
+    pub(crate) const SPECIAL: u32 = 8;
     /// Has `▁` where the vocabulary shows a space.
-    pub const SPACED: u32 = 16;
+    pub(crate) const SPACED: u32 = 16;
     /// All of them.
-    pub const ALL: u32 = 31;
+    pub(crate) const ALL: u32 = 31;
+}
+
+/// Added tokens in whose text GGUF has a space for `▁`, ascending.
+pub(crate) fn spaced_ids(metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
+    let ids = metadata.opt_u32s(ADDED_IDS)?.unwrap_or_default();
+    let flags = metadata.opt_u32s(ADDED_FLAGS)?.unwrap_or_default();
+    let spaced =
+        ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
+    let mut spaced: Vec<u32> = spaced.collect();
+    spaced.sort_unstable();
+    Ok(spaced)
 }
 
 /// A set of added tokens.
 #[derive(Default)]
-pub struct AddedTokens {
+pub(crate) struct AddedTokens {
     tokens: SpecialTokens,
     flags: HashMap<u32, u32>,
 }
 
 impl AddedTokens {
     /// To look for `tokens`: texts, ids and flags.
-    pub fn new(tokens: Vec<(String, u32, u32)>) -> AddedTokens {
+    pub(crate) fn new(tokens: Vec<(String, u32, u32)>) -> AddedTokens {
         AddedTokens {
             flags: tokens.iter().map(|(_, id, flags)| (*id, *flags)).collect(),
             tokens: SpecialTokens::new(tokens.iter().map(|(text, id, _)| (text.as_str(), *id))),
@@ -38,7 +56,7 @@ impl AddedTokens {
 
     /// Cuts `text` into added tokens and the text between them. Unless they are asked for, special
     /// tokens stay text.
-    pub fn partition(&self, text: &str, special: bool) -> Vec<Fragment> {
+    pub(crate) fn partition(&self, text: &str, special: bool) -> Vec<Fragment> {
         let mut fragments = Vec::new();
         let (mut end, mut from) = (0, 0);
         while let Some((mut range, id)) = self.tokens.first(text, from) {

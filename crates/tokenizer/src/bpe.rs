@@ -13,7 +13,7 @@ use pacemark_modelfile::{Metadata, ModelFileError};
 const PRE: &str = "tokenizer.ggml.pre";
 
 /// The merges and how to cut a text into pieces.
-pub struct Bpe {
+pub(crate) struct Bpe {
     pre: &'static PreTokenizer,
     merges: Pairs,
     byte_ids: [u32; 256],
@@ -24,7 +24,7 @@ pub struct Bpe {
 }
 
 /// The pre-tokenizer that the file names.
-pub fn pre_tokenizer(metadata: &Metadata) -> Result<&'static PreTokenizer, TokenizerError> {
+pub(crate) fn pre_tokenizer(metadata: &Metadata) -> Result<&'static PreTokenizer, TokenizerError> {
     let name = metadata.opt_string(PRE)?.unwrap_or("default");
     PreTokenizer::named(name).ok_or_else(|| {
         let known: Vec<&str> = PRE_TOKENIZERS.iter().flat_map(|row| row.names).copied().collect();
@@ -40,7 +40,7 @@ pub fn pre_tokenizer(metadata: &Metadata) -> Result<&'static PreTokenizer, Token
 
 impl Bpe {
     /// Reads the merges; each must make a token of two.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         pre: &'static PreTokenizer,
         vocab: &Vocab,
@@ -61,7 +61,7 @@ impl Bpe {
     /// Appends the tokens of `text`. A byte that the vocabulary lacks (SmolLM2 has none for some
     /// control characters) is passed over, as llama.cpp does; by Hugging Face's rules it may become
     /// the unknown token.
-    pub fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
+    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let mut merger = Merger::default();
         let mut symbols = Vec::new();
         let mut spelled = String::new();

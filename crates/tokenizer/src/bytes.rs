@@ -26,12 +26,12 @@ const TO_CHAR: [char; 256] = {
 };
 
 /// The character that stands for `byte`.
-pub fn to_char(byte: u8) -> char {
+pub(crate) fn to_char(byte: u8) -> char {
     TO_CHAR[byte as usize]
 }
 
 /// The byte that `c` stands for.
-pub fn from_char(c: char) -> Option<u8> {
+pub(crate) fn from_char(c: char) -> Option<u8> {
     const HIDDEN: [u8; 68] = {
         let mut table = [0; 68];
         let mut byte = 0;

@@ -12,7 +12,7 @@ use pacemark_modelfile::Metadata;
 use std::collections::BTreeSet;
 
 /// The merges and what else the merging needs.
-pub struct CharBpe {
+pub(crate) struct CharBpe {
     merges: Pairs,
     /// Ids of `<0x00>` to `<0xFF>`, or [`NO_ID`].
     byte_ids: [u32; 256],
@@ -30,7 +30,7 @@ pub struct CharBpe {
 
 impl CharBpe {
     /// Reads the merges; each must make a token of two.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         vocab: &Vocab,
         rules: &Rules,
@@ -61,7 +61,7 @@ impl CharBpe {
     }
 
     /// Appends the tokens of `text`, in which `▁` stands for spaces.
-    pub fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
+    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, out: &mut Vec<u32>) {
         let mut merger = Merger::default();
         let mut symbols = Vec::new();
         self.cut(text, |piece| {

@@ -71,25 +71,22 @@ fn named(vocab: &Vocab, text: &str, types: &[TokenType]) -> Option<u32> {
         .filter(|&id| vocab.token_type(id).is_some_and(|token_type| types.contains(&token_type)))
 }
 
-/// Makes control tokens of those that end a turn by their text. Returns a warning for each that was
-/// none.
-pub fn make_control(vocab: &mut Vocab) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// Makes control tokens of those that end a turn by their text, and warns of each that was none.
+pub(crate) fn make_control(vocab: &mut Vocab) {
     for text in TURNS {
         let Some(id) = vocab.id(text) else { continue };
         let token_type = &mut vocab.types[id as usize];
         if *token_type != TokenType::Control {
-            warnings.push(format!(
+            vocab.warnings.push(format!(
                 "token {id}, {text:?}, ends a turn: taken for a control token, not {token_type:?}"
             ));
             *token_type = TokenType::Control;
         }
     }
-    warnings
 }
 
 /// The ids, ascending.
-pub fn end_ids(vocab: &Vocab, metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
+pub(crate) fn end_ids(vocab: &Vocab, metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
     let mut listed = Vec::new();
     for key in END_IDS {
         let ids = metadata.opt_u32s(key)?.unwrap_or_default();

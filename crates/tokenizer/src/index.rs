@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 const EMPTY: u64 = u64::MAX;
 
 /// Maps texts to ids.
-pub struct TextIndex {
+pub(crate) struct TextIndex {
     /// Upper half: upper half of the hash; lower half: the id.
     slots: Vec<u64>,
     seed: u64,
@@ -18,14 +18,14 @@ pub struct TextIndex {
 
 /// Two ids with one text.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Duplicate {
+pub(crate) struct Duplicate {
     pub first: u32,
     pub second: u32,
 }
 
 impl TextIndex {
     /// Indexes `texts`; empty ones have no entry.
-    pub fn new(texts: &Strings) -> Result<TextIndex, Duplicate> {
+    pub(crate) fn new(texts: &Strings) -> Result<TextIndex, Duplicate> {
         // A random seed, so that no file can be crafted whose texts all collide.
         let seed = RandomState::new().build_hasher().finish();
         let size = (texts.len() * 2).next_power_of_two().max(2);
@@ -41,7 +41,7 @@ impl TextIndex {
     }
 
     /// The id of `text`. `texts` must be the list the index was made from.
-    pub fn get(&self, texts: &Strings, text: &[u8]) -> Option<u32> {
+    pub(crate) fn get(&self, texts: &Strings, text: &[u8]) -> Option<u32> {
         self.find(texts, text, hash(self.seed, text)).ok()
     }
 
@@ -66,7 +66,7 @@ impl TextIndex {
 }
 
 /// One step of the hash: the halves of a 64 × 64 → 128 bit product, together.
-pub fn fold(word: u64) -> u64 {
+pub(crate) fn fold(word: u64) -> u64 {
     let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15;
     product as u64 ^ (product >> 64) as u64
 }

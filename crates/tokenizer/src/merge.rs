@@ -9,14 +9,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// No token has this id.
-pub const NO_ID: u32 = u32::MAX;
+pub(crate) const NO_ID: u32 = u32::MAX;
 
 /// Longest piece that is merged by looking at every pair.
 const SHORT: usize = 24;
 
 /// A stretch of the piece that is one symbol now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Symbol {
+pub(crate) struct Symbol {
     /// Its token, or [`NO_ID`].
     pub id: u32,
     /// Where it starts in the piece.
@@ -27,7 +27,7 @@ pub struct Symbol {
 
 /// What merging two neighbours would give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Merge {
+pub(crate) struct Merge {
     /// Lower is earlier.
     pub priority: u32,
     /// The token the pair becomes.
@@ -36,7 +36,7 @@ pub struct Merge {
 
 /// Buffers, kept from piece to piece.
 #[derive(Default)]
-pub struct Merger {
+pub(crate) struct Merger {
     pairs: Vec<Option<Merge>>,
     heap: BinaryHeap<Reverse<Candidate>>,
     links: Vec<Link>,
@@ -64,7 +64,7 @@ const NONE: u32 = u32::MAX;
 
 impl Merger {
     /// Merges `symbols`, which lie side by side, until no pair is left that `find` knows.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         symbols: &mut Vec<Symbol>,
         find: impl Fn(Symbol, Symbol) -> Option<Merge>,

@@ -17,7 +17,7 @@ const MAX_GROWTH: usize = 64;
 
 /// Steps, applied in order.
 #[derive(Debug, Default)]
-pub struct Normalizer(Vec<Step>);
+pub(crate) struct Normalizer(Vec<Step>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
@@ -37,7 +37,7 @@ enum Step {
 
 impl Normalizer {
     /// Reads names and arguments; the error says what was expected, and what was found.
-    pub fn new<'a>(
+    pub(crate) fn new<'a>(
         mut words: impl Iterator<Item = &'a str>,
     ) -> Result<Normalizer, (String, String)> {
         let mut steps = Vec::new();
@@ -86,7 +86,7 @@ impl Normalizer {
     }
 
     /// The normalized text.
-    pub fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub(crate) fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.0.iter().fold(Cow::Borrowed(text), |text, step| match step.apply(&text) {
             Some(changed) => Cow::Owned(changed),
             None => text,

@@ -12,7 +12,7 @@ const MERGES: &str = "tokenizer.ggml.merges";
 
 /// Which of two merges of the same pair counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Repeated {
+pub(crate) enum Repeated {
     /// llama.cpp's rule.
     First,
     /// Hugging Face's.
@@ -20,11 +20,11 @@ pub enum Repeated {
 }
 
 /// The merges by left and right id.
-pub struct Pairs(HashMap<u64, Merge, PairHasher>);
+pub(crate) struct Pairs(HashMap<u64, Merge, PairHasher>);
 
 impl Pairs {
     /// Reads the merges; each must make a token of two.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         vocab: &Vocab,
         repeated: Repeated,
@@ -74,7 +74,7 @@ impl Pairs {
     }
 
     /// What two neighbours become.
-    pub fn get(&self, left: u32, right: u32) -> Option<Merge> {
+    pub(crate) fn get(&self, left: u32, right: u32) -> Option<Merge> {
         self.0.get(&pair(left, right)).copied()
     }
 }

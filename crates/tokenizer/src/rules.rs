@@ -3,7 +3,7 @@
 //! docs/tokenizers.md has the list.
 
 use crate::TokenizerError;
-use crate::added::{AddedTokens, flag};
+use crate::added::{ADDED_FLAGS, ADDED_IDS, AddedTokens, flag};
 use crate::normalizer::Normalizer;
 use crate::special::Fragment;
 use crate::symbols::Unknown;
@@ -19,8 +19,6 @@ const SPLIT_AT_SPACES: &str = "tokenizer.pacemark.split_at_spaces";
 const IGNORE_MERGES: &str = "tokenizer.pacemark.ignore_merges";
 const UNKNOWN: &str = "tokenizer.pacemark.unknown_token_id";
 const FUSE_UNKNOWN: &str = "tokenizer.pacemark.fuse_unknown";
-const ADDED_IDS: &str = "tokenizer.pacemark.added_ids";
-const ADDED_FLAGS: &str = "tokenizer.pacemark.added_flags";
 
 /// Where a text that does not begin with a space gets one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +31,7 @@ enum Prefix {
 }
 
 /// What GGUF's own keys do not say.
-pub struct Rules {
+pub(crate) struct Rules {
     normalizer: Normalizer,
     prefix: Prefix,
     /// Added tokens that are looked for before the text is normalized, and after.
@@ -48,7 +46,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules, where the file has them.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         vocab: &Vocab,
     ) -> Result<Option<Rules>, TokenizerError> {
@@ -104,7 +102,7 @@ impl Rules {
     /// Cuts `text`: added tokens that stand in it, then those that stand in what the normalizer
     /// makes of the rest. `each` gets them and the normalized text between them, with `space`
     /// before it where one is due.
-    pub fn partition(
+    pub(crate) fn partition(
         &self,
         text: &str,
         special: bool,
@@ -160,22 +158,11 @@ impl Rules {
 }
 
 /// A part of a text.
-pub enum Piece<'t> {
+pub(crate) enum Piece<'t> {
     /// An added token.
     Token(u32),
     /// Normalized text.
     Text(&'t str),
-}
-
-/// Added tokens in whose text GGUF has a space for `▁`, ascending.
-pub fn spaced_ids(metadata: &Metadata) -> Result<Vec<u32>, TokenizerError> {
-    let ids = metadata.opt_u32s(ADDED_IDS)?.unwrap_or_default();
-    let flags = metadata.opt_u32s(ADDED_FLAGS)?.unwrap_or_default();
-    let spaced =
-        ids.iter().zip(&*flags).filter(|(_, flags)| *flags & flag::SPACED != 0).map(|(&id, _)| id);
-    let mut spaced: Vec<u32> = spaced.collect();
-    spaced.sort_unstable();
-    Ok(spaced)
 }
 
 /// Those to look for before the text is normalized, and after.

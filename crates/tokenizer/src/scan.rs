@@ -25,7 +25,7 @@ fn is_number(c: char) -> bool {
 }
 
 /// `\p{N}`
-pub fn number(text: &str) -> usize {
+pub(crate) fn number(text: &str) -> usize {
     match text.chars().next() {
         Some(c) if is_number(c) => c.len_utf8(),
         _ => run(text, |c| !is_number(c)),
@@ -33,12 +33,12 @@ pub fn number(text: &str) -> usize {
 }
 
 /// `\p{N}+`
-pub fn numbers(text: &str) -> usize {
+pub(crate) fn numbers(text: &str) -> usize {
     run_or_gap(text, is_number)
 }
 
 /// `[0-9][0-9][0-9]`
-pub fn three_digits(text: &str) -> usize {
+pub(crate) fn three_digits(text: &str) -> usize {
     let digits = |three: &[u8]| three.iter().all(u8::is_ascii_digit);
     match text.as_bytes().windows(3).position(digits) {
         Some(0) => 3,
@@ -48,21 +48,21 @@ pub fn three_digits(text: &str) -> usize {
 }
 
 /// `[\p{P}\$\+<=>\^~\|]+`
-pub fn punctuation(text: &str) -> usize {
+pub(crate) fn punctuation(text: &str) -> usize {
     run_or_gap(text, |c| {
         is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|')
     })
 }
 
 /// As [`punctuation`] with a backtick in the set.
-pub fn falcon_punctuation(text: &str) -> usize {
+pub(crate) fn falcon_punctuation(text: &str) -> usize {
     run_or_gap(text, |c| {
         is_punctuation(c) || matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '~' | '|' | '`')
     })
 }
 
 /// `[\r\n]`
-pub fn line_end(text: &str) -> usize {
+pub(crate) fn line_end(text: &str) -> usize {
     match text.find(['\r', '\n']) {
         Some(0) => 1,
         Some(gap) => gap,
@@ -71,17 +71,17 @@ pub fn line_end(text: &str) -> usize {
 }
 
 /// `\s?\p{L}+`
-pub fn spaced_letters(text: &str) -> usize {
+pub(crate) fn spaced_letters(text: &str) -> usize {
     spaced_run_or_gap(text, |c| class(c) == Class::Letter)
 }
 
 /// `\s?\p{P}+`
-pub fn spaced_punctuation(text: &str) -> usize {
+pub(crate) fn spaced_punctuation(text: &str) -> usize {
     spaced_run_or_gap(text, is_punctuation)
 }
 
 /// `[一-龥ࠀ-一가-퟿]+`
-pub fn east_asian(text: &str) -> usize {
+pub(crate) fn east_asian(text: &str) -> usize {
     run_or_gap(text, |c| matches!(c, '\u{800}'..='\u{9fa5}' | '\u{ac00}'..='\u{d7ff}'))
 }
 
@@ -104,7 +104,7 @@ fn spaced_run_or_gap(text: &str, keep: impl Fn(char) -> bool + Copy) -> usize {
 }
 
 /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`
-pub fn gpt2(text: &str) -> usize {
+pub(crate) fn gpt2(text: &str) -> usize {
     if let Some(length) = contraction(text, |byte| byte) {
         return length;
     }
@@ -116,13 +116,13 @@ pub fn gpt2(text: &str) -> usize {
 }
 
 /// As [`llama3`] with single digits: `\p{N}` in place of `\p{N}{1,3}`.
-pub fn qwen2(text: &str) -> usize {
+pub(crate) fn qwen2(text: &str) -> usize {
     words_and_numbers(text, 1)
 }
 
 /// `'[sS]|'[tT]|'[rR][eE]|…|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
 /// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-pub fn llama3(text: &str) -> usize {
+pub(crate) fn llama3(text: &str) -> usize {
     words_and_numbers(text, 3)
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// A set of tokens to look for.
 #[derive(Default)]
-pub struct SpecialTokens {
+pub(crate) struct SpecialTokens {
     /// Ascending by text; no text twice.
     tokens: Vec<(Box<str>, u32)>,
     /// For each first byte, its range in `tokens`.
@@ -20,7 +20,7 @@ pub struct SpecialTokens {
 
 /// A piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fragment {
+pub(crate) enum Fragment {
     /// Text without special tokens.
     Text(Range<usize>),
     /// A special token.
@@ -45,7 +45,7 @@ impl Found {
 impl SpecialTokens {
     /// To look for `tokens`: texts and ids. Empty texts are passed over; of equal texts the lowest
     /// id counts.
-    pub fn new<'t>(tokens: impl Iterator<Item = (&'t str, u32)>) -> SpecialTokens {
+    pub(crate) fn new<'t>(tokens: impl Iterator<Item = (&'t str, u32)>) -> SpecialTokens {
         let mut tokens: Vec<(Box<str>, u32)> = tokens
             .filter(|(text, _)| !text.is_empty())
             .map(|(text, id)| (text.into(), id))
@@ -61,7 +61,7 @@ impl SpecialTokens {
     }
 
     /// Cuts `text` into special tokens and the text between them.
-    pub fn partition(&self, text: &str) -> Vec<Fragment> {
+    pub(crate) fn partition(&self, text: &str) -> Vec<Fragment> {
         let mut fragments = Vec::new();
         let mut end = 0;
         for found in self.find_all(text.as_bytes()) {
@@ -140,7 +140,7 @@ impl SpecialTokens {
 
     /// The first token at or after `from`, the longest of those that start there: Hugging Face's
     /// order.
-    pub fn first(&self, text: &str, from: usize) -> Option<(Range<usize>, u32)> {
+    pub(crate) fn first(&self, text: &str, from: usize) -> Option<(Range<usize>, u32)> {
         if self.tokens.is_empty() {
             return None;
         }

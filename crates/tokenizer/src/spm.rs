@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const SCORES: &str = "tokenizer.ggml.scores";
 
 /// Scores and what else the merging needs.
-pub struct Spm {
+pub(crate) struct Spm {
     /// By id: lower is merged earlier.
     priorities: Vec<u32>,
     /// Bytes of the longest token.
@@ -24,7 +24,7 @@ pub struct Spm {
 
 impl Spm {
     /// Reads the scores. Where byte tokens are missing, there must be an unknown token.
-    pub fn from_metadata(metadata: &Metadata, vocab: &Vocab) -> Result<Spm, TokenizerError> {
+    pub(crate) fn from_metadata(metadata: &Metadata, vocab: &Vocab) -> Result<Spm, TokenizerError> {
         let scores = metadata.f32s(SCORES)?;
         expect_one_each(metadata, SCORES, scores.len(), vocab.texts.len())?;
         let mut byte_ids = [NO_ID; 256];
@@ -61,7 +61,7 @@ impl Spm {
     }
 
     /// Appends the tokens of `text`, before which a space is set if `prefix` says so.
-    pub fn encode(&self, vocab: &Vocab, text: &str, prefix: bool, out: &mut Vec<u32>) {
+    pub(crate) fn encode(&self, vocab: &Vocab, text: &str, prefix: bool, out: &mut Vec<u32>) {
         let mut spaced = String::with_capacity(text.len() + text.len() / 2);
         if prefix {
             spaced.push('▁');

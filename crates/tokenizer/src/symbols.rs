@@ -5,7 +5,7 @@ use crate::merge::Symbol;
 
 /// What stands for a character without a token.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// The unknown token; without one the character is left out, and its neighbours may merge.
     pub id: Option<u32>,
     /// One for all that follow each other.
@@ -13,7 +13,7 @@ pub struct Unknown {
 }
 
 /// Collects the symbols of a piece. Merges are by id alone, so a symbol's place is its number.
-pub struct Symbols<'a> {
+pub(crate) struct Symbols<'a> {
     symbols: &'a mut Vec<Symbol>,
     unknown: Unknown,
     /// Whether an unknown token is still to be written.
@@ -22,7 +22,7 @@ pub struct Symbols<'a> {
 
 impl<'a> Symbols<'a> {
     /// Of a new piece.
-    pub fn new(symbols: &'a mut Vec<Symbol>, unknown: Unknown) -> Symbols<'a> {
+    pub(crate) fn new(symbols: &'a mut Vec<Symbol>, unknown: Unknown) -> Symbols<'a> {
         symbols.clear();
         Symbols { symbols, unknown, waiting: false }
     }
@@ -40,19 +40,19 @@ impl<'a> Symbols<'a> {
     }
 
     /// A character that is a token.
-    pub fn known(&mut self, id: u32) {
+    pub(crate) fn known(&mut self, id: u32) {
         self.flush();
         self.add(id);
     }
 
     /// A byte of a character that is none. An unknown token that waits stays behind it, as it does
     /// there.
-    pub fn byte(&mut self, id: u32) {
+    pub(crate) fn byte(&mut self, id: u32) {
         self.add(id);
     }
 
     /// A character that is nothing.
-    pub fn unknown(&mut self) {
+    pub(crate) fn unknown(&mut self) {
         if !self.unknown.fuse {
             self.flush();
         }
@@ -60,7 +60,7 @@ impl<'a> Symbols<'a> {
     }
 
     /// Writes what waits.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.flush();
     }
 }

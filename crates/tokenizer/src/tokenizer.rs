@@ -5,7 +5,7 @@ use crate::TokenizerError;
 use crate::bpe::{Bpe, pre_tokenizer};
 use crate::chars::CharBpe;
 use crate::detokenizer::{DecodeOptions, Detokenizer};
-use crate::ends::end_ids;
+use crate::ends::{end_ids, make_control};
 use crate::rules::{Piece, Rules};
 use crate::special::{Fragment, SpecialTokens};
 use crate::spm::Spm;
@@ -57,13 +57,13 @@ impl Tokenizer {
         let (vocab, rules, kind) = match metadata.string(MODEL)? {
             "gpt2" => {
                 let pre = pre_tokenizer(metadata)?;
-                let vocab = Vocab::from_metadata(metadata, Spelling::Bytes, pre.add_bos)?;
+                let vocab = vocabulary(metadata, Spelling::Bytes, pre.add_bos)?;
                 let rules = Rules::from_metadata(metadata, &vocab)?;
                 let bpe = Bpe::from_metadata(metadata, pre, &vocab, rules.as_ref())?;
                 (vocab, rules, Kind::Bpe(Box::new(bpe)))
             }
             "llama" => {
-                let vocab = Vocab::from_metadata(metadata, Spelling::Spaces, true)?;
+                let vocab = vocabulary(metadata, Spelling::Spaces, true)?;
                 let rules = Rules::from_metadata(metadata, &vocab)?;
                 let kind = match &rules {
                     Some(rules) => {
@@ -268,4 +268,15 @@ impl std::fmt::Debug for Tokenizer {
         };
         write!(f, "Tokenizer({kind}, {} tokens)", self.vocab_size())
     }
+}
+
+/// The file's vocabulary, in which whatever ends a turn is a control token.
+fn vocabulary(
+    metadata: &Metadata,
+    spelling: Spelling,
+    add_bos: bool,
+) -> Result<Vocab, TokenizerError> {
+    let mut vocab = Vocab::from_metadata(metadata, spelling, add_bos)?;
+    make_control(&mut vocab);
+    Ok(vocab)
 }

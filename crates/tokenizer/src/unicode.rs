@@ -9,7 +9,7 @@ use crate::unicode_tables::{LETTERS, NUMBERS, PUNCTUATION};
 
 /// What a character is to a pre-tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// `\s`: the White_Space property.
     Space,
     /// `\p{L}`.
@@ -21,7 +21,7 @@ pub enum Class {
 }
 
 /// The class of `c`.
-pub fn class(c: char) -> Class {
+pub(crate) fn class(c: char) -> Class {
     match c {
         'a'..='z' | 'A'..='Z' => Class::Letter,
         ' ' | '\t'..='\r' => Class::Space,
@@ -35,7 +35,7 @@ pub fn class(c: char) -> Class {
 }
 
 /// Whether `c` is `\p{P}`.
-pub fn is_punctuation(c: char) -> bool {
+pub(crate) fn is_punctuation(c: char) -> bool {
     if c.is_ascii() {
         c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c)
     } else {

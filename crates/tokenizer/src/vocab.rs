@@ -1,13 +1,13 @@
 //! A vocabulary as the file's metadata describes it, checked: texts, types, the special ids and the
 //! rules about them.
 
+use crate::added::spaced_ids;
 use crate::index::TextIndex;
-use crate::rules::spaced_ids;
 use crate::{TokenizerError, bytes};
 use pacemark_modelfile::{Metadata, ModelFileError, Strings};
 use std::borrow::Cow;
 
-pub const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
 const TYPES: &str = "tokenizer.ggml.token_type";
 
 /// Keys that are not followed here and may change ids or answers elsewhere: their presence is told.
@@ -48,7 +48,7 @@ impl TokenType {
 
 /// How normal tokens write their text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spelling {
+pub(crate) enum Spelling {
     /// Byte-level BPE: a character a byte.
     Bytes,
     /// SPM: `▁` for a space.
@@ -56,7 +56,7 @@ pub enum Spelling {
 }
 
 /// The vocabulary.
-pub struct Vocab {
+pub(crate) struct Vocab {
     pub texts: Strings,
     pub types: Vec<TokenType>,
     pub index: TextIndex,
@@ -77,7 +77,7 @@ pub struct Vocab {
 
 impl Vocab {
     /// Reads and checks all but scores and merges. `add_bos` is for files that do not say.
-    pub fn from_metadata(
+    pub(crate) fn from_metadata(
         metadata: &Metadata,
         spelling: Spelling,
         add_bos: bool,
@@ -124,30 +124,28 @@ impl Vocab {
         };
         let unread = UNREAD.iter().filter(|key| metadata.get(key).is_some());
         vocab.warnings.extend(unread.map(|key| format!("{key}: not followed")));
-        let overridden = crate::ends::make_control(&mut vocab);
-        vocab.warnings.extend(overridden);
         vocab.add_bos = adds(metadata, "bos", vocab.bos, add_bos)?;
         vocab.add_eos = adds(metadata, "eos", vocab.eos, false)?;
         Ok(vocab)
     }
 
     /// The id of the token that is written `text`.
-    pub fn id(&self, text: &str) -> Option<u32> {
+    pub(crate) fn id(&self, text: &str) -> Option<u32> {
         self.index.get(&self.texts, text.as_bytes())
     }
 
     /// A token's text as the file has it; empty for an id that is none.
-    pub fn text(&self, id: u32) -> &str {
+    pub(crate) fn text(&self, id: u32) -> &str {
         self.texts.get(id as usize).unwrap_or_default()
     }
 
-    pub fn token_type(&self, id: u32) -> Option<TokenType> {
+    pub(crate) fn token_type(&self, id: u32) -> Option<TokenType> {
         self.types.get(id as usize).copied()
     }
 
     /// Appends what the token stands for in a text. Control tokens stand for nothing unless
     /// `special` asks for their text.
-    pub fn push_bytes(&self, id: u32, special: bool, out: &mut Vec<u8>) {
+    pub(crate) fn push_bytes(&self, id: u32, special: bool, out: &mut Vec<u8>) {
         let text = self.text(id);
         match (self.token_type(id), self.spelling) {
             (None, _) => {}
@@ -229,7 +227,7 @@ fn types(metadata: &Metadata, n_tokens: usize) -> Result<Vec<TokenType>, Tokeniz
 }
 
 /// That the array `key` has an entry for each of `n_tokens` tokens.
-pub fn expect_one_each(
+pub(crate) fn expect_one_each(
     metadata: &Metadata,
     key: &str,
     len: usize,
@@ -264,7 +262,12 @@ fn special_id(
 }
 
 /// The error of an id that is no token.
-pub fn invalid_id(metadata: &Metadata, key: &str, id: u32, n_tokens: usize) -> TokenizerError {
+pub(crate) fn invalid_id(
+    metadata: &Metadata,
+    key: &str,
+    id: u32,
+    n_tokens: usize,
+) -> TokenizerError {
     let expected = format!("an id below {n_tokens}, the number of tokens");
     ModelFileError::invalid(metadata.file(), key, expected, id.to_string()).into()
 }

@@ -18,7 +18,7 @@ enum Command {
 }
 
 /// Handle of the thread.
-pub struct Clock {
+pub(super) struct Clock {
     commands: Sender<Command>,
     next_id: AtomicU64,
     pub counters: Arc<Counters>,
@@ -27,7 +27,7 @@ pub struct Clock {
 
 /// What the thread tells of itself.
 #[derive(Default)]
-pub struct Counters {
+pub(super) struct Counters {
     running: AtomicUsize,
     waiting: AtomicUsize,
     prompt_tokens: AtomicU64,
@@ -37,7 +37,7 @@ pub struct Counters {
 
 impl Counters {
     /// As a service tells them.
-    pub fn read(&self) -> ServiceStatus {
+    pub(super) fn read(&self) -> ServiceStatus {
         ServiceStatus {
             running: self.running.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
@@ -51,7 +51,7 @@ impl Counters {
 
 impl Clock {
     /// Starts the thread; at most `max_running` streams run at once, 0 for no bound.
-    pub fn start(max_running: usize) -> std::io::Result<Clock> {
+    pub(super) fn start(max_running: usize) -> std::io::Result<Clock> {
         let (commands, received) = channel();
         let counters = Arc::new(Counters::default());
         let max_running = if max_running == 0 { usize::MAX } else { max_running };
@@ -67,7 +67,7 @@ impl Clock {
     }
 
     /// Hands over a stream.
-    pub fn submit(&self, stream: Stream) -> Ticket {
+    pub(super) fn submit(&self, stream: Stream) -> Ticket {
         let id = self.next_id.fetch_add(1, Relaxed);
         let commands = self.commands.clone();
         let _ = commands.send(Command::Submit { id, at: Instant::now(), stream: Box::new(stream) });

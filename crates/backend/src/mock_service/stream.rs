@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const LOGPROB: f32 = -2.0;
 
 /// A request under way.
-pub struct Stream {
+pub(super) struct Stream {
     request: GenerateRequest,
     answer: Option<Arc<[TokenId]>>,
     /// Fails in place of its token of this index, with this.
@@ -31,7 +31,7 @@ pub struct Stream {
 
 impl Stream {
     /// A request that waits for its turn.
-    pub fn new(
+    pub(super) fn new(
         request: GenerateRequest,
         answer: Option<Arc<[TokenId]>>,
         fails: Option<(usize, BackendError)>,
@@ -55,29 +55,29 @@ impl Stream {
     }
 
     /// It was accepted.
-    pub fn queue(&mut self, at: Instant) {
+    pub(super) fn queue(&mut self, at: Instant) {
         (self.sink)(Event::Queued { at });
     }
 
     /// Its turn has come; gives when its first token is due.
-    pub fn start(&mut self, at: Instant) -> Instant {
+    pub(super) fn start(&mut self, at: Instant) -> Instant {
         self.started = at;
         (self.sink)(Event::Started { at, cached_tokens: 0 });
         at + self.first
     }
 
     /// Tokens of the prompt.
-    pub fn prompt_tokens(&self) -> usize {
+    pub(super) fn prompt_tokens(&self) -> usize {
         self.request.prompt.len()
     }
 
     /// Tokens generated so far.
-    pub fn n_tokens(&self) -> usize {
+    pub(super) fn n_tokens(&self) -> usize {
         self.n_tokens
     }
 
     /// What is due at `at`, one of its deadlines; gives the next, or `None` when it has ended.
-    pub fn step(&mut self, at: Instant) -> Option<Instant> {
+    pub(super) fn step(&mut self, at: Instant) -> Option<Instant> {
         if self.n_tokens < self.request.max_tokens {
             if let Some((_, error)) = self.fails.take_if(|(at, _)| *at == self.n_tokens) {
                 (self.sink)(Event::Failed(error));

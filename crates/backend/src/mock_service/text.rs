@@ -18,9 +18,9 @@ const N_WORDS: TokenId = 1024;
 /// Tokens below this are bytes.
 const N_BYTES: TokenId = 256;
 /// The end-of-sequence token, the last of the vocabulary.
-pub const END: TokenId = N_BYTES + N_WORDS;
+pub(super) const END: TokenId = N_BYTES + N_WORDS;
 /// Tokens in all.
-pub const VOCABULARY: TokenId = END + 1;
+pub(super) const VOCABULARY: TokenId = END + 1;
 
 /// Text in and out of the mock's tokens: an id below 256 is a byte, `256 + i` a space and word `i`
 /// of `words.txt`, the last one ends a sequence.
@@ -31,7 +31,7 @@ pub struct MockText {
 }
 
 /// The token of a word, counted around.
-pub fn word(i: TokenId) -> TokenId {
+pub(super) fn word(i: TokenId) -> TokenId {
     N_BYTES + i % N_WORDS
 }
 

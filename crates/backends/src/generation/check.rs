@@ -17,7 +17,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Why the request cannot be served.
-    pub fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
+    pub(crate) fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
         let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.n_ctx);
         if prompt == 0 {
             return Err(BackendError::InvalidRequest("the prompt is empty".into()));
@@ -57,7 +57,7 @@ impl Limits {
     }
 
     /// Whether the model has all of `tokens`.
-    pub fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), BackendError> {
+    pub(crate) fn check_tokens(&self, tokens: &[TokenId]) -> Result<(), BackendError> {
         let n_vocab = self.n_vocab;
         match tokens.iter().find(|&&token| token as usize >= n_vocab) {
             Some(token) => Err(BackendError::InvalidRequest(format!(

@@ -26,7 +26,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// The machine of `request`, or why it cannot be served.
-    pub fn begin(&self, request: GenerateRequest) -> Result<Machine, BackendError> {
+    pub(crate) fn begin(&self, request: GenerateRequest) -> Result<Machine, BackendError> {
         self.limits.check(&request)?;
         let writer = Writer::new(&request, self.tokenizer.as_ref(), &self.grammars)?;
         let (prefill, decode) = (Duration::ZERO, Duration::ZERO);
@@ -47,33 +47,33 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// What was asked.
-    pub fn request(&self) -> &GenerateRequest {
+    pub(crate) fn request(&self) -> &GenerateRequest {
         &self.request
     }
 
     /// Whether nothing was generated yet.
-    pub fn in_prompt(&self) -> bool {
+    pub(crate) fn in_prompt(&self) -> bool {
         self.writer.n_tokens() == 0
     }
 
     /// Whether only the prompt is to be computed, and no logits are wanted.
-    pub fn is_prompt_only(&self) -> bool {
+    pub(crate) fn is_prompt_only(&self) -> bool {
         self.request.max_tokens == 0
     }
 
     /// Tokens generated so far.
-    pub fn n_tokens(&self) -> usize {
+    pub(crate) fn n_tokens(&self) -> usize {
         self.writer.n_tokens()
     }
 
     /// Tokens that may still come.
-    pub fn n_left(&self) -> usize {
+    pub(crate) fn n_left(&self) -> usize {
         self.request.max_tokens - self.writer.n_tokens()
     }
 
     /// The first step begins, `cached_tokens` of the prompt being there. Another start, after the
     /// loss of its blocks, is not told.
-    pub fn start(&mut self, at: Instant, cached_tokens: usize) -> Option<Event> {
+    pub(crate) fn start(&mut self, at: Instant, cached_tokens: usize) -> Option<Event> {
         if self.cached_tokens.is_some() {
             return None;
         }
@@ -82,19 +82,19 @@ impl Machine {
     }
 
     /// A step in which it had part took so long.
-    pub fn took(&mut self, time: Duration) {
+    pub(crate) fn took(&mut self, time: Duration) {
         *(if self.in_prompt() { &mut self.prefill } else { &mut self.decode }) += time;
     }
 
     /// `computed` of its tokens are computed; told while that is a part of the prompt.
-    pub fn progress(&self, computed: usize, at: Instant) -> Option<Event> {
+    pub(crate) fn progress(&self, computed: usize, at: Instant) -> Option<Event> {
         let of = self.request.prompt.len();
         (computed < of).then_some(Event::Prefill { computed, of, at })
     }
 
     /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells
     /// their log-probabilities.
-    pub fn choose(
+    pub(crate) fn choose(
         &mut self,
         logits: &[f32],
         logprobs: impl FnOnce(&[f32], TokenId, usize) -> TokenLogprobs,
@@ -103,7 +103,7 @@ impl Machine {
     }
 
     /// The last event.
-    pub fn finish(&self, reason: FinishReason, at: Instant) -> Event {
+    pub(crate) fn finish(&self, reason: FinishReason, at: Instant) -> Event {
         let usage = Usage {
             prompt_tokens: self.request.prompt.len(),
             cached_tokens: self.cached_tokens.unwrap_or(0),

@@ -95,33 +95,33 @@ struct State<E: Engine> {
 }
 
 impl<E: Engine> Host<E> {
-    pub fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
+    pub(crate) fn new(engine: E, tokenizer: Option<Tokenizer>, limits: Limits) -> Host<E> {
         let terms = Terms { tokenizer: tokenizer.map(Arc::new), grammars: Arc::default(), limits };
         Host { state: RefCell::new(State { engine, n_open: 0, kept: None }), terms }
     }
 
     /// The model's tokenizer, if its file has one that can be used.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+    pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         self.terms.tokenizer.as_deref()
     }
 
     /// Looks at the engine.
-    pub fn with_engine<T>(&self, look: impl FnOnce(&E) -> T) -> T {
+    pub(crate) fn with_engine<T>(&self, look: impl FnOnce(&E) -> T) -> T {
         look(&self.state.borrow().engine)
     }
 
     /// As `Backend::generate`.
-    pub fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
+    pub(crate) fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
         Box::new(Stream::new(self, vec![request]).map(|(_, event)| event))
     }
 
     /// As `Backend::generate_batch`.
-    pub fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+    pub(crate) fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
         Box::new(Stream::new(self, requests))
     }
 
     /// As `Backend::score`.
-    pub fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
+    pub(crate) fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         let n_ctx = self.terms.limits.n_ctx;
         if tokens.len() > n_ctx {
             return Err(BackendError::ContextExceeded {
@@ -169,7 +169,7 @@ impl<E: Engine> Host<E> {
     }
 
     /// Memory held.
-    pub fn memory(&self) -> Option<MemoryUsage> {
+    pub(crate) fn memory(&self) -> Option<MemoryUsage> {
         self.state.borrow().engine.memory()
     }
 }

@@ -30,7 +30,7 @@ struct Slot<S> {
 }
 
 impl<'a, E: Engine> Stream<'a, E> {
-    pub fn new(host: &'a Host<E>, requests: Vec<GenerateRequest>) -> Self {
+    pub(super) fn new(host: &'a Host<E>, requests: Vec<GenerateRequest>) -> Self {
         let mut stream = Stream { host, slots: Vec::new(), started: false, ready: VecDeque::new() };
         for (index, request) in requests.into_iter().enumerate() {
             let machine = match host.terms.begin(request) {

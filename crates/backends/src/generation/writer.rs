@@ -45,7 +45,7 @@ pub(crate) struct Chosen {
 
 impl Writer {
     /// Of a request that was found to be one that can be served.
-    pub fn new(
+    pub(super) fn new(
         request: &GenerateRequest,
         tokenizer: Option<&Arc<Tokenizer>>,
         grammars: &Grammars,
@@ -80,13 +80,13 @@ impl Writer {
     }
 
     /// Tokens so far.
-    pub fn n_tokens(&self) -> usize {
+    pub(super) fn n_tokens(&self) -> usize {
         self.n_tokens
     }
 
     /// Chooses the next token from the model's `logits`; `logprobs(logits, chosen, n_top)` tells
     /// their log-probabilities.
-    pub fn choose(
+    pub(super) fn choose(
         &mut self,
         logits: &[f32],
         logprobs: impl FnOnce(&[f32], TokenId, usize) -> TokenLogprobs,

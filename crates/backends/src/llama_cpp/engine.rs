@@ -30,7 +30,7 @@ struct Saved {
 
 impl LlamaEngine {
     /// Over a context for `n_seqs` sequences.
-    pub fn new(context: Context, n_seqs: usize) -> LlamaEngine {
+    pub(super) fn new(context: Context, n_seqs: usize) -> LlamaEngine {
         LlamaEngine { context, free: (0..n_seqs as i32).rev().collect(), tokens: Vec::new() }
     }
 

@@ -23,26 +23,26 @@ const MAX_ERRORS: usize = 2000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ContextParams {
     /// Tokens of all sequences together.
-    pub n_ctx: u32,
-    pub n_batch: u32,
-    pub n_ubatch: u32,
-    pub n_seq_max: u32,
-    pub n_threads: i32,
-    pub n_threads_batch: i32,
+    pub(super) n_ctx: u32,
+    pub(super) n_batch: u32,
+    pub(super) n_ubatch: u32,
+    pub(super) n_seq_max: u32,
+    pub(super) n_threads: i32,
+    pub(super) n_threads_batch: i32,
     /// -1 to let llama.cpp choose, 0 off, 1 on.
-    pub flash_attn: i32,
-    pub type_k: sys::ggml_type,
-    pub type_v: sys::ggml_type,
+    pub(super) flash_attn: i32,
+    pub(super) type_k: sys::ggml_type,
+    pub(super) type_v: sys::ggml_type,
 }
 
 /// One token to compute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
-    pub id: i32,
-    pub position: i32,
-    pub sequence: i32,
+    pub(super) id: i32,
+    pub(super) position: i32,
+    pub(super) sequence: i32,
     /// Its logits are wanted.
-    pub wanted: bool,
+    pub(super) wanted: bool,
 }
 
 /// Loaded weights.
@@ -110,7 +110,7 @@ fn initialize() {
 impl Model {
     /// Loads a file onto the CPU, as llama-bench does by default: mapped, with weights repacked
     /// where ggml does so.
-    pub fn load(path: &CString) -> Option<Model> {
+    pub(super) fn load(path: &CString) -> Option<Model> {
         initialize();
         take_errors();
         // SAFETY: the parameters are llama.cpp's defaults with one number changed; `path` is
@@ -124,7 +124,7 @@ impl Model {
     }
 
     /// Tokens in the vocabulary.
-    pub fn n_vocab(&self) -> usize {
+    pub(super) fn n_vocab(&self) -> usize {
         // SAFETY: the model is loaded, and its vocabulary lives as long as it does.
         unsafe {
             sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())).max(0) as usize
@@ -132,19 +132,19 @@ impl Model {
     }
 
     /// Context that the model was trained for.
-    pub fn n_ctx_train(&self) -> usize {
+    pub(super) fn n_ctx_train(&self) -> usize {
         // SAFETY: the model is loaded.
         unsafe { sys::llama_model_n_ctx_train(self.0.as_ptr()).max(0) as usize }
     }
 
     /// Tokens that a layer with a window sees; 0 for models without.
-    pub fn window(&self) -> usize {
+    pub(super) fn window(&self) -> usize {
         // SAFETY: the model is loaded.
         unsafe { sys::llama_model_n_swa(self.0.as_ptr()).max(0) as usize }
     }
 
     /// The token that starts a sequence, where the model wants one.
-    pub fn bos(&self) -> Option<u32> {
+    pub(super) fn bos(&self) -> Option<u32> {
         // SAFETY: the model is loaded, and its vocabulary lives as long as it does.
         let (adds, bos) = unsafe {
             let vocab = sys::llama_model_get_vocab(self.0.as_ptr());
@@ -163,7 +163,7 @@ impl Drop for Model {
 
 impl Context {
     /// A context over `model`; `None` if llama.cpp refuses.
-    pub fn new(model: Model, params: &ContextParams) -> Option<Context> {
+    pub(super) fn new(model: Model, params: &ContextParams) -> Option<Context> {
         take_errors();
         // SAFETY: the parameters are llama.cpp's defaults with numbers changed; the model is
         // loaded. Null is the failure.
@@ -204,19 +204,19 @@ impl Context {
     }
 
     /// The model.
-    pub fn model(&self) -> &Model {
+    pub(super) fn model(&self) -> &Model {
         &self.model
     }
 
     /// Tokens that one sequence may hold: what was asked for, rounded up.
-    pub fn n_ctx_seq(&self) -> usize {
+    pub(super) fn n_ctx_seq(&self) -> usize {
         // SAFETY: the context is valid.
         unsafe { sys::llama_n_ctx_seq(self.context.as_ptr()) as usize }
     }
 
     /// Computes `tokens`, whose ids, positions and sequences the caller has checked. The error is
     /// llama.cpp's code.
-    pub fn decode(&mut self, tokens: &[Token]) -> Result<(), i32> {
+    pub(super) fn decode(&mut self, tokens: &[Token]) -> Result<(), i32> {
         self.batch.fill(tokens);
         let batch = self.batch.raw();
         // SAFETY: the arrays of `batch` have `n_tokens` elements, and live in `self.batch` until
@@ -231,7 +231,7 @@ impl Context {
 
     /// Logits of the `row`-th wanted token of the last [`Context::decode`], `[n_vocab]`; `None` if
     /// there is no such row.
-    pub fn logits(&self, row: usize) -> Option<&[f32]> {
+    pub(super) fn logits(&self, row: usize) -> Option<&[f32]> {
         let index = *self.batch.rows.get(row)?;
         // SAFETY: null for an index without logits; otherwise `n_vocab` floats that stay until the
         // next decode, which needs `&mut self`. The call may sort llama.cpp's rows, which nobody
@@ -243,7 +243,7 @@ impl Context {
     }
 
     /// Forgets `sequence` from position `from` on; false where only all of it can be forgotten.
-    pub fn remove(&mut self, sequence: i32, from: i32) -> bool {
+    pub(super) fn remove(&mut self, sequence: i32, from: i32) -> bool {
         // SAFETY: the context is valid, and so is its memory as long as it lives.
         unsafe {
             sys::llama_memory_seq_rm(
@@ -256,7 +256,7 @@ impl Context {
     }
 
     /// First position of `sequence` that every layer still holds; -1 if it is empty.
-    pub fn first_position(&self, sequence: i32) -> i32 {
+    pub(super) fn first_position(&self, sequence: i32) -> i32 {
         // SAFETY: as in `remove`.
         unsafe {
             sys::llama_memory_seq_pos_min(sys::llama_get_memory(self.context.as_ptr()), sequence)
@@ -264,7 +264,7 @@ impl Context {
     }
 
     /// A copy of what `sequence` holds; `None` if llama.cpp cannot make one.
-    pub fn save(&mut self, sequence: i32) -> Option<Vec<u8>> {
+    pub(super) fn save(&mut self, sequence: i32) -> Option<Vec<u8>> {
         // SAFETY: the context is valid; `state` is as long as llama.cpp says it must be.
         unsafe {
             let mut state =
@@ -280,7 +280,7 @@ impl Context {
     }
 
     /// Puts a copy made by [`Context::save`] in place of what `sequence` holds.
-    pub fn restore(&mut self, sequence: i32, state: &[u8]) -> bool {
+    pub(super) fn restore(&mut self, sequence: i32, state: &[u8]) -> bool {
         // SAFETY: the context is valid; llama.cpp reads at most `state.len()` bytes, which it wrote
         // itself.
         unsafe {
@@ -295,7 +295,7 @@ impl Context {
 
     /// Parks the threads, which otherwise look for the next graph for a while; the next one wakes
     /// them.
-    pub fn rest(&mut self) {
+    pub(super) fn rest(&mut self) {
         // SAFETY: the pool is valid, and no graph is being computed: `decode` has returned.
         unsafe { sys::ggml_threadpool_pause(self.pool.as_ptr()) }
     }

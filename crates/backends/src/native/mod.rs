@@ -5,20 +5,19 @@ mod error;
 mod service;
 mod stages;
 
-use crate::cost;
 use crate::generation::{Host, Limits};
+use crate::{cost, supports};
 use engine::NativeEngine;
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
     MemoryUsage, TokenId,
 };
 use pacemark_engine::{
-    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, LoadOptions, LogitRows, Model,
+    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, KvTypes, LogitRows, Model,
     SequenceKv,
 };
-pub use pacemark_engine::{Cpus, KvType, KvTypes, Numa, Place};
 use pacemark_modelfile::ModelFileError;
-use pacemark_modelfile::quantize::Recipe;
+use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
@@ -28,64 +27,12 @@ use std::time::{Duration, Instant};
 /// Its name in [`crate::BACKENDS`].
 pub const NAME: &str = "native";
 
-/// How to run a model.
-#[derive(Clone, Copy, Debug)]
-pub struct NativeOptions {
-    /// Threads that compute one token.
-    pub n_threads: usize,
-    /// Threads that compute several tokens at once: prompts and batches; `None` for as many as
-    /// `n_threads`.
-    pub n_threads_batch: Option<usize>,
-    /// Tokens of the longest sequence; `None` for the model's training context, at most
-    /// [`Self::DEFAULT_MAX_CTX`].
-    pub n_ctx: Option<usize>,
-    /// Sequences of that length that the KV cache holds at once.
-    pub n_seqs: usize,
-    /// How the KV cache stores keys and values.
-    pub kv: KvTypes,
-    /// Prompt tokens computed at once.
-    pub n_ubatch: usize,
-    /// Where the threads run. The thread that loads the model is one of them until the backend is
-    /// dropped.
-    pub place: Place,
-    /// Read the file instead of mapping it.
-    pub no_mmap: bool,
-    /// Lock the weights in memory.
-    pub mlock: bool,
-    /// Compute from the file's rows instead of packing them.
-    pub no_pack: bool,
-    /// How to quantize the weights of a Hugging Face directory; those of a GGUF file have their
-    /// types.
-    pub weights: Option<Recipe>,
-}
-
-impl NativeOptions {
-    /// The largest context that is reserved without being asked for.
-    pub const DEFAULT_MAX_CTX: usize = 8192;
-}
-
-impl Default for NativeOptions {
-    fn default() -> Self {
-        let n_threads = pacemark_limits::processors();
-        NativeOptions {
-            n_threads,
-            n_threads_batch: None,
-            n_ctx: None,
-            n_seqs: 1,
-            kv: KvTypes::default(),
-            n_ubatch: 512,
-            place: Place::Anywhere,
-            no_mmap: false,
-            mlock: false,
-            no_pack: false,
-            weights: None,
-        }
-    }
-}
-
 /// Why the native backend could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum NativeError {
+    /// The setup asks for what it does not do.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// The model cannot be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -127,10 +74,10 @@ impl NativeBackend {
     /// A file without a tokenizer can be run on token ids; its events then carry no text.
     pub fn load(
         path: &Path,
-        options: NativeOptions,
+        setup: &Setup,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<NativeBackend, NativeError> {
-        let Loaded { decoder, tokenizer, limits, info } = load(path, options, None, progress)?;
+        let Loaded { decoder, tokenizer, limits, info } = load(path, setup, None, progress)?;
         Ok(NativeBackend { host: Host::new(NativeEngine(decoder), tokenizer, limits), info })
     }
 
@@ -157,12 +104,12 @@ impl NativeBackend {
 /// Loads `path`, with a KV cache for `n_seqs` sequences of the context each, or as `service` says.
 fn load(
     path: &Path,
-    options: NativeOptions,
+    setup: &Setup,
     service: Option<ServiceOptions>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Loaded, NativeError> {
-    let n_threads = options.n_threads.max(1);
-    let n_seqs = service.map_or(options.n_seqs, |service| service.max_num_seqs).max(1);
+    let kv = supports::kv_types(setup)?;
+    let n_seqs = service.map_or(setup.n_seqs, |service| service.max_num_seqs).max(1);
     let n_kv_tokens = |n_ctx: usize| match service {
         None => in_all(n_ctx, n_seqs),
         Some(service) => {
@@ -175,19 +122,9 @@ fn load(
     };
     // The memory check wants the context, whose default only the opened file knows: the largest
     // default is assumed.
-    let assumed = options.n_ctx.unwrap_or(NativeOptions::DEFAULT_MAX_CTX);
-    let loading = LoadOptions {
-        n_threads,
-        n_threads_batch: options.n_threads_batch,
-        n_ctx: n_kv_tokens(assumed),
-        kv: options.kv,
-        place: options.place,
-        no_mmap: options.no_mmap,
-        mlock: options.mlock,
-        no_pack: options.no_pack,
-        weights: options.weights,
-    };
-    let model = Model::load(path, loading, progress)?;
+    let assumed = setup.n_ctx.unwrap_or(Setup::DEFAULT_MAX_CTX);
+    let cache = DecoderOptions { n_ctx: n_kv_tokens(assumed), kv };
+    let model = Model::load(path, setup.threads, setup.weights, cache, progress)?;
     let started = Instant::now();
     let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
     let tokenizer =
@@ -199,15 +136,13 @@ fn load(
         return Err(NativeError::Vocabulary { file: path.display().to_string(), tokens, rows });
     }
     let tokenizer_time = started.elapsed();
-    let n_ctx =
-        options.n_ctx.unwrap_or(model.config().n_ctx_train.min(NativeOptions::DEFAULT_MAX_CTX));
-    let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, options.kv, path) };
+    let n_ctx = setup.n_ctx.unwrap_or(model.config().n_ctx_train.min(Setup::DEFAULT_MAX_CTX));
+    let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, kv, path) };
     let tokenizer_warnings = tokenizer.as_ref().map(Tokenizer::warnings).unwrap_or_default();
     info.warnings = [model.file().warnings(), tokenizer_warnings].concat();
     info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);
     let times = model.times();
-    let mut decoder =
-        Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv: options.kv });
+    let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv });
     let started = Instant::now();
     warm(&mut decoder)?;
     info.load = vec![
@@ -216,8 +151,7 @@ fn load(
         ("tokenizer", tokenizer_time),
         ("warm", started.elapsed()),
     ];
-    let limits =
-        Limits { n_ctx, n_seqs, n_step: options.n_ubatch.max(1), n_vocab: info.vocab_size };
+    let limits = Limits { n_ctx, n_seqs, n_step: setup.n_step(), n_vocab: info.vocab_size };
     Ok(Loaded { decoder, tokenizer, limits, info })
 }
 

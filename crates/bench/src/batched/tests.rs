@@ -1,8 +1,8 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
-use crate::testing::{self, Repeated};
-use crate::{Params, Silent};
+use crate::Silent;
+use crate::testing::Repeated;
 use pacemark_backend::{BackendInfo, Capabilities, EventStream, MockBackend};
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ fn mock(per_token_ms: u64) -> MockBackend {
     MockBackend::new(Duration::from_millis(1), Duration::from_millis(per_token_ms))
 }
 
-fn params(n_prompt: u64, n_gen: u64, n_parallel: u64) -> Params {
-    testing::params(&[("n_prompt", n_prompt), ("n_gen", n_gen), ("n_parallel", n_parallel)])
+fn test(n_prompt: usize, n_gen: usize, n_parallel: usize) -> Test {
+    Test { n_prompt, n_gen, n_parallel: Some(n_parallel), ..Test::default() }
 }
 
 #[test]
 fn times_and_speeds_are_those_of_the_table() {
     let stop = AtomicBool::new(false);
-    let trials = SETTINGS.run(&[&mock(5)], &params(8, 4, 3), &mut Silent, &stop).unwrap();
+    let trials = SETTINGS.run(&[&mock(5)], &test(8, 4, 3), &mut Silent, &stop).unwrap();
     // 24 prompt tokens of 1 ms, then 4 steps of 5 ms with 3 tokens each.
     let times = trials[0].batch_times().unwrap();
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{times:?}");
@@ -38,7 +38,7 @@ fn times_and_speeds_are_those_of_the_table() {
 #[test]
 fn two_backends_are_compared_by_each_speed() {
     let (fast, slow, stop) = (mock(5), mock(10), AtomicBool::new(false));
-    let trials = SETTINGS.run(&[&fast, &slow], &params(8, 4, 2), &mut Silent, &stop).unwrap();
+    let trials = SETTINGS.run(&[&fast, &slow], &test(8, 4, 2), &mut Silent, &stop).unwrap();
     let ratios: Vec<_> = Batched.against_first(&trials)[1]
         .iter()
         .map(|c| (c.metric, (c.ratio * 1e6).round() / 1e6))
@@ -53,7 +53,7 @@ fn two_backends_are_compared_by_each_speed() {
 #[test]
 fn without_generation_there_is_no_rate_of_it() {
     let stop = AtomicBool::new(false);
-    let trials = SETTINGS.run(&[&mock(5)], &params(8, 0, 2), &mut Silent, &stop).unwrap();
+    let trials = SETTINGS.run(&[&mock(5)], &test(8, 0, 2), &mut Silent, &stop).unwrap();
     let times = trials[0].batch_times().unwrap();
     assert_eq!((times.t_tg, times.speed_tg, trials[0].decode_rates_ts()), (0.0, 0.0, vec![]));
 }
@@ -71,7 +71,7 @@ fn tokens_within_the_prompt_phase_are_not_credited_to_generation() {
         (found.elapsed_ns, found.ttft_ns, found.early_tokens),
         (40_000_000, Some(20_000_000), 2)
     );
-    let mut trial = Trial { params: params(8, 3, 2), ..Trial::default() };
+    let mut trial = Trial { params: test(8, 3, 2).params(), ..Trial::default() };
     trial.samples_mut().unwrap().push(found);
     assert_eq!(trial.decode_rates_ts(), [4.0 / 0.020]);
     assert_eq!(trial.batch_times().unwrap().speed_tg.round(), 200.0);
@@ -92,9 +92,9 @@ fn a_backend_without_batches_and_an_interrupt() {
         }
     }
     let stop = AtomicBool::new(false);
-    let cut = SETTINGS.run(&[&Single], &params(8, 4, 2), &mut Silent, &stop).unwrap_err();
+    let cut = SETTINGS.run(&[&Single], &test(8, 4, 2), &mut Silent, &stop).unwrap_err();
     assert_eq!(cut.error, BenchError::NoBatches { backend: "mock".into() });
     stop.store(true, Ordering::Relaxed);
-    let cut = SETTINGS.run(&[&mock(5)], &params(8, 4, 2), &mut Silent, &stop).unwrap_err();
+    let cut = SETTINGS.run(&[&mock(5)], &test(8, 4, 2), &mut Silent, &stop).unwrap_err();
     assert_eq!((cut.error, cut.partial.len()), (BenchError::Interrupted, 0));
 }

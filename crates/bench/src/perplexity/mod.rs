@@ -7,13 +7,16 @@
 //! chunk. What the scores come to is in `record` ([`Scores`]).
 
 use crate::experiment::{Case, How, Subject, Text, mismatch};
+use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Grid, Warning, describe, warnings};
+use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
+use pacemark_backend::BackendInfo;
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
 };
 use pacemark_report::{Document, Fact};
+use pacemark_setup::Setup;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -21,15 +24,32 @@ use std::time::Instant;
 /// How well the model predicts a text.
 pub struct Perplexity;
 
-/// How a text is cut.
+/// A text, how it is cut, and how the model that predicts it is run.
 #[derive(Clone, Debug, Default)]
 pub struct Chunks {
     /// Tokens of a chunk; even, at least 4.
     pub n_ctx: usize,
     /// Chunks at most; `None` for all.
     pub max_chunks: Option<usize>,
-    /// Parameters that are recorded.
-    pub params: serde_json::Map<String, Value>,
+    /// How the model is loaded and run.
+    pub setup: Setup,
+    /// The text's name.
+    pub file: String,
+}
+
+impl Chunks {
+    /// The parameters as they are recorded: the threads are those that the backend has.
+    fn params(&self, backend: &BackendInfo) -> Params {
+        let [type_k, type_v] = self.setup.cache.names();
+        let recorded: [(&str, Value); 5] = [
+            ("n_ctx", self.n_ctx.into()),
+            (N_THREADS.name, backend.n_threads.into()),
+            (TYPE_K.name, type_k.into()),
+            (TYPE_V.name, type_v.into()),
+            ("file", self.file.as_str().into()),
+        ];
+        recorded.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 impl Experiment for Perplexity {
@@ -39,11 +59,6 @@ impl Experiment for Perplexity {
 
     fn help(&self) -> &'static str {
         "how well the model predicts a text, llama.cpp's recipe"
-    }
-
-    /// A grid of tests has no text to be cut.
-    fn cases(&self, _: &Grid) -> Vec<Case> {
-        Vec::new()
     }
 
     /// An interrupt keeps the chunks until then.
@@ -60,11 +75,12 @@ impl Experiment for Perplexity {
         let before = CpuTime::now();
         let mut scores = Scores::default();
         let result = score(chunks, text, how, &mut scores);
+        let info = text.backend.info();
         let mut trial = Trial {
             experiment: self.name().to_owned(),
             started_unix_s,
-            model: describe(&text.backend.info()),
-            params: chunks.params.clone(),
+            model: describe(&info),
+            params: chunks.params(&info),
             repetitions: scores.n_chunks as usize,
             measured: Measured::Scores(scores),
             peak_rss_bytes: env::peak_rss_bytes(),
@@ -135,6 +151,7 @@ fn score(
     scores.n_chunks = n_chunks as u64;
     let bos = text.backend.info().bos;
     let began = Instant::now();
+    let mut missed = None;
     for chunk in text.tokens.chunks_exact(n_ctx).take(n_chunks) {
         if how.stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted);
@@ -156,10 +173,12 @@ fn score(
         let width = width.map(|(interval, ppl)| (interval.high - interval.low) / 2.0 / ppl);
         if until.is_met(width) || began.elapsed() >= until.max_time {
             scores.n_chunks = scores.chunks.len() as u64;
-            return Ok(until.missed(width));
+            return Ok(until.missed("mean", width, true));
         }
+        missed = until.missed("mean", width, false);
     }
-    Ok(None)
+    // The text ended it.
+    Ok(missed)
 }
 
 const METRICS: &[Metric] = &[
@@ -258,8 +277,8 @@ fn facts(run: &Run, trial: &Trial, scores: &Scores) -> Vec<Fact> {
         Fact::value("running", scores.running()),
         Fact::value("n_tokens", scores.n_tokens),
         Fact::value("n_ctx", scores.n_ctx),
-        Fact::value("type_k", param("type_k")),
-        Fact::value("type_v", param("type_v")),
+        Fact::value(TYPE_K.name, param(TYPE_K.name)),
+        Fact::value(TYPE_V.name, param(TYPE_V.name)),
         Fact::value("kv_bytes_per_token", trial.model.kv_bytes_per_token),
         Fact::value("n_chunks", scores.chunks.len()),
         Fact::value("n_scored", scores.n_scored()),
@@ -270,7 +289,7 @@ fn facts(run: &Run, trial: &Trial, scores: &Scores) -> Vec<Fact> {
         Fact::value("model", trial.model.path.as_str()),
         Fact::value("model_type", trial.model.model_type.as_str()),
         Fact::value("isa", trial.model.isa.as_str()),
-        Fact::value("n_threads", param("n_threads")),
+        Fact::value(N_THREADS.name, param(N_THREADS.name)),
         Fact::value("steal_share", trial.steal_share),
         Fact::value("env", json!(run.env)),
     ]

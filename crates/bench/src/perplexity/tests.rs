@@ -1,10 +1,11 @@
 //! Which tokens are scored, and when it ends.
 
 use super::*;
-use crate::{Repetitions, Silent, Until};
+use crate::{Repetitions, Silent};
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, Capabilities, EventStream, GenerateRequest, TokenId,
 };
+use pacemark_record::Until;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{Measured, Sample, Trial};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-pub use until::{Repetitions, Until};
+pub use until::Repetitions;
 
 /// Generated tokens of a run that is not counted: enough to settle, and short beside what is.
 pub(crate) const MAX_GENERATED: usize = 16;
@@ -47,11 +47,11 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
     how: &mut How<'h>,
     make: impl Fn(&'a dyn Backend, u64, &'h AtomicBool) -> Result<R, BenchError>,
 ) -> Result<Vec<Trial>, CutShort> {
-    how.observer.trial_started(&test.params);
+    how.observer.trial_started(test);
     let of = |(turn, backend): (usize, &&dyn Backend)| Trial {
         turn: turn as u64,
         experiment: experiment.to_owned(),
-        params: test.params.clone(),
+        params: test.params(),
         started_unix_s: now_unix_s(),
         repetitions: how.repetitions.least,
         model: describe(&backend.info()),

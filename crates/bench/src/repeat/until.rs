@@ -1,7 +1,7 @@
 //! When there are enough repetitions: a number of them, or as many as an interval needs to be narrow
 //! (metrics.md, rule 6).
 
-use pacemark_record::stats::{CONFIDENCE, mean, mean_interval};
+use pacemark_record::{Until, half_width};
 use std::time::Duration;
 
 /// Repetitions have ended by then, whatever their interval: more of them are kept and sorted than
@@ -15,15 +15,6 @@ pub struct Repetitions {
     pub least: usize,
     /// Until the figures are known well enough.
     pub until: Option<Until>,
-}
-
-/// How well a mean is to be known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Until {
-    /// Half the width of the mean's 95 % interval over the mean: 0.02 for 2 %.
-    pub relative: f64,
-    /// It ends by then all the same.
-    pub max_time: Duration,
 }
 
 impl Repetitions {
@@ -47,31 +38,8 @@ impl Repetitions {
     /// What is to be said where time or number ended the repetitions before these values were known
     /// well enough.
     pub fn missed(&self, values: &[f64]) -> Option<String> {
-        self.until?.missed(half_width(values))
+        self.until?.missed("mean", half_width(values), true)
     }
-}
-
-impl Until {
-    /// What is to be said of a mean that is known to this share of it only.
-    pub fn missed(&self, half_width: Option<f64>) -> Option<String> {
-        if self.is_met(half_width) {
-            return None;
-        }
-        let found = half_width.map_or("-".to_owned(), |width| format!("{:.1} %", 100.0 * width));
-        let wanted = 100.0 * self.relative;
-        Some(format!("--max-time ended it: the mean is known to {found}, not to {wanted} %"))
-    }
-
-    /// Whether a relative half-width is narrow enough; an unknown one is not.
-    pub fn is_met(&self, half_width: Option<f64>) -> bool {
-        half_width.is_some_and(|width| width <= self.relative)
-    }
-}
-
-/// Half the width of the mean's interval over the mean.
-fn half_width(values: &[f64]) -> Option<f64> {
-    let interval = mean_interval(values, CONFIDENCE)?;
-    Some((interval.high - interval.low) / 2.0 / mean(values)?.abs())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
-use crate::testing::{self, Repeated};
-use crate::{BenchError, Observer, Params, Phase};
+use crate::testing::Repeated;
+use crate::{BenchError, Observer, Phase, Test};
 use pacemark_backend::{Backend, BackendInfo, MockBackend};
 use pacemark_record::{Verdict, Warmup};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +15,8 @@ fn mock() -> MockBackend {
     MockBackend::new(Duration::from_millis(1), Duration::from_millis(5))
 }
 
-fn params(n_prompt: u64, n_gen: u64, n_depth: u64) -> Params {
-    testing::params(&[("n_prompt", n_prompt), ("n_gen", n_gen), ("n_depth", n_depth)])
+fn test(n_prompt: usize, n_gen: usize, n_depth: usize) -> Test {
+    Test { n_prompt, n_gen, n_depth, ..Test::default() }
 }
 
 /// Remembers all that it is told.
@@ -35,11 +35,11 @@ impl Observer for Log {
     }
 }
 
-fn run(n_prompt: u64, n_gen: u64, n_depth: u64) -> (Trial, Vec<String>) {
+fn run(n_prompt: usize, n_gen: usize, n_depth: usize) -> (Trial, Vec<String>) {
     let mut log = Log::default();
     let stop = AtomicBool::new(false);
     let trials =
-        SETTINGS.run(&[&mock()], &params(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
+        SETTINGS.run(&[&mock()], &test(n_prompt, n_gen, n_depth), &mut log, &stop).unwrap();
     (trials.into_iter().next().unwrap(), log.0)
 }
 
@@ -118,8 +118,7 @@ fn a_warm_up_that_does_not_settle_is_bounded_and_says_so() {
         }
     }
     let (slowing, stop) = (Slowing(1.into()), AtomicBool::new(false));
-    let trial =
-        &SETTINGS.run(&[&slowing], &params(4, 0, 0), &mut Log::default(), &stop).unwrap()[0];
+    let trial = &SETTINGS.run(&[&slowing], &test(4, 0, 0), &mut Log::default(), &stop).unwrap()[0];
     assert_eq!(
         (trial.warmup.elapsed_ns.len(), trial.warmup.settled, trial.warmup.drift()),
         (6, false, Some(1.0))
@@ -135,8 +134,7 @@ fn an_interrupt_keeps_what_was_measured() {
         }
     }
     let stop = AtomicBool::new(false);
-    let cut =
-        SETTINGS.run(&[&mock()], &params(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
+    let cut = SETTINGS.run(&[&mock()], &test(8, 0, 0), &mut Interrupter(&stop), &stop).unwrap_err();
     assert_eq!(cut.error, BenchError::Interrupted);
     assert_eq!(cut.partial[0].samples().len(), 2);
 }
@@ -144,7 +142,7 @@ fn an_interrupt_keeps_what_was_measured() {
 #[test]
 fn a_refusal_is_an_error_and_leaves_nothing() {
     let cut = SETTINGS
-        .run(&[&mock()], &params(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false))
+        .run(&[&mock()], &test(5000, 0, 0), &mut Log::default(), &AtomicBool::new(false))
         .unwrap_err();
     assert!(matches!(cut.error, BenchError::Backend(_)) && cut.partial.is_empty());
 }
@@ -154,7 +152,7 @@ fn two_backends_take_turns_and_are_compared() {
     let slow = MockBackend::new(Duration::from_millis(2), Duration::from_millis(5));
     let (fast, mut log, stop) = (mock(), Log::default(), AtomicBool::new(false));
     let settings = Repeated(&Throughput, 5, false);
-    let trials = settings.run(&[&fast, &slow], &params(8, 4, 0), &mut log, &stop).unwrap();
+    let trials = settings.run(&[&fast, &slow], &test(8, 4, 0), &mut log, &stop).unwrap();
     let turns: String = log.0.join(" ").replace("mock: Repetition", "");
     // One of each before the first repetition; a turn each in the order A B B A A B B A A B.
     assert_eq!(
@@ -206,7 +204,7 @@ fn the_order_is_a_b_b_a() {
         (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
     let settings = Repeated(&Throughput, 4, false);
     settings
-        .run(&[&a, &b, &c], &params(8, 0, 0), &mut Log::default(), &AtomicBool::new(false))
+        .run(&[&a, &b, &c], &test(8, 0, 0), &mut Log::default(), &AtomicBool::new(false))
         .unwrap();
     assert_eq!(order.take(), "ABCCBAABCCBA");
 }

@@ -14,14 +14,14 @@ const EXAMPLES: &str = "Examples:
 /// Print the completion script of a shell
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// The shell
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
 
 /// Prints the script.
-pub fn run(args: &Args) -> Result<Exit> {
+pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "pacemark", &mut script);
     std::io::stdout().write_all(&script)?;
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<Exit> {
 }
 
 /// Prints the manual page of the program, then one of each subcommand, in roff.
-pub fn man() -> Result<Exit> {
+pub(super) fn man() -> Result<Exit> {
     let command = Cli::command();
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;

@@ -31,7 +31,7 @@ const MEMORY: u64 = 512 << 20;
 /// Shows what this machine is and measures its limits: memory bandwidth and arithmetic peaks.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Numbers of threads to measure with [default: 1, 2, 4, … and all]
     #[arg(short, long, value_delimiter = ',', value_name = "N,…")]
     threads: Vec<usize>,
@@ -46,7 +46,7 @@ pub struct Args {
     save: Option<PathBuf>,
 }
 
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let all = pacemark_limits::processors();
     let mut threads = args.threads;
     if threads.is_empty() {

@@ -4,25 +4,25 @@
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
-use crate::{hub, input, interrupt, machine};
+use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use pacemark_backend::Backend;
-use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
 use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject};
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, synth};
+use pacemark_setup::Setup;
 use pacemark_tokenizer::{EncodeOptions, Tokenizer};
-use serde_json::json;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args, Debug)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -47,7 +47,7 @@ struct PerplexityArgs {
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// Text to predict, UTF-8
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
@@ -61,7 +61,7 @@ struct PerplexityArgs {
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     #[command(flatten)]
     until: UntilArgs,
     /// How to print it; text is as llama.cpp does, then more
@@ -73,7 +73,7 @@ struct PerplexityArgs {
 }
 
 /// Runs `pacemark eval`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command {
         Command::Perplexity(args) => perplexity(&args),
     }
@@ -91,6 +91,13 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     if text.ends_with('\n') {
         text.pop(); // as llama.cpp does with a file's last line
     }
+    let setup = setup::check_native(Setup {
+        threads: setup::threads(args.threads.map(usize::from), None),
+        weights: args.weights.residence(),
+        n_ctx: Some(n_ctx),
+        cache: args.kv.types(),
+        ..Setup::default()
+    })?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = check_model(&path, n_ctx)?;
     let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
@@ -101,31 +108,21 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
             BenchError::TextTooShort { found: tokens.len(), n_ctx }
         );
     }
-    let kv = args.kv.get()?;
-    let mut options = NativeOptions {
-        n_ctx: Some(n_ctx),
-        weights: args.weights.get(),
-        kv,
-        ..NativeOptions::default()
-    };
-    machine::note_threads("-t", args.threads.map(usize::from));
-    options.n_threads = args.threads.map_or(options.n_threads, usize::from);
     let record =
         Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
-    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     input::warn(&backend.info());
     let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
     let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
     let mut running = Running { show: tells, bar: None };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
     let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
-    let params = json!({ "n_ctx": n_ctx, "n_threads": backend.info().n_threads,
-        "type_k": kv.k().name(), "type_v": kv.v().name(), "file": args.file.display().to_string() });
     let chunks = Chunks {
         n_ctx,
         max_chunks: args.chunks.map(usize::from),
-        params: params.as_object().cloned().unwrap_or_default(),
+        setup,
+        file: args.file.display().to_string(),
     };
     let mut how = How {
         repetitions: args.until.repetitions(1),
@@ -140,12 +137,14 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
         Ok(trials) => (trials, None),
         Err(cut) => (cut.partial, Some(cut.error)),
     };
-    if tells && !trials.is_empty() {
-        writeln!(std::io::stdout())?;
-    }
     let scored = trials.first().and_then(|trial| trial.scores());
     let scored = scored.map(|scores| (scores.chunks.len(), scores.n_chunks));
+    let any = !trials.is_empty();
     output.rows(trials)?;
+    // The record is kept, whether or not anybody reads on.
+    if tells && any {
+        writeln!(std::io::stdout())?;
+    }
     output.end(Vec::new())?;
     match (error, scored) {
         (None, _) => Ok(Exit::Fine),

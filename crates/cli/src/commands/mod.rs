@@ -13,7 +13,7 @@ mod stages;
 mod tokenize;
 
 use crate::exit::Exit;
-pub use bench::long_options;
+pub(crate) use bench::long_options;
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:
@@ -26,16 +26,17 @@ const HELP: &str = "Examples:
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be met,
-128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops a command, which shows and saves
-what it has.
-Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
-(force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be \
+met, 128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops \
+a command, which shows and saves what it has; its exit code is 1.
+Environment: PACEMARK_HOME (where models are kept), \
+PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod (force one set of kernels), HF_ENDPOINT and \
+HF_TOKEN (for hf: models), NO_COLOR.";
 
 /// Measure a language model on this machine, and run it as fast as the machine allows.
 #[derive(Parser, Debug)]
 #[command(name = "pacemark", version, propagate_version = true, max_term_width = 100, after_help = HELP)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -72,7 +73,7 @@ enum Command {
 }
 
 /// Runs the chosen subcommand.
-pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(args),

@@ -1,6 +1,6 @@
 //! `pacemark show`: the figures of records that were saved, in any format.
 
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::{input, output};
 use anyhow::{Context, Result, anyhow, bail};
 use pacemark_bench::experiment::find;
@@ -15,13 +15,13 @@ Examples:
   pacemark show run.json -o csv             the same figures for a spreadsheet
   pacemark show monday.json tuesday.json    the rows of both, one after the other
 
-Records are what --save of bench, doctor, eval, load and stages writes, of this version or an earlier one. Figures are computed
+Records are what --save of bench, doctor, eval, load, run and stages writes, of this version or an earlier one. Figures are computed
 anew from the raw samples. Records of different days are shown, not compared: see `bench --backend A,B`.";
 
 /// Shows the figures of records that `--save` wrote
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Records
     #[arg(required = true, value_name = "RECORD")]
     records: Vec<PathBuf>,
@@ -31,10 +31,23 @@ pub struct Args {
 }
 
 /// Runs `pacemark show`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let runs: Vec<Run> = args.records.iter().map(|path| read(path)).collect::<Result<_>>()?;
     // Rows of one experiment are one table.
-    for runs in runs.chunk_by(is_continued) {
+    let tables: Vec<&[Run]> = runs.chunk_by(is_continued).collect();
+    let programs =
+        args.output.as_deref().filter(|format| !["md", "table", "text"].contains(format));
+    if let Some(format) = programs.filter(|_| tables.len() > 1) {
+        let names: Vec<_> =
+            tables.iter().filter_map(|runs| Some(experiment(&runs[0])?.name())).collect();
+        return Err(UsageError(format!(
+            "-o {format}: it would be {} documents, of {}; show them one at a time",
+            names.len(),
+            names.join(", ")
+        ))
+        .into());
+    }
+    for runs in tables {
         let experiment = experiment(&runs[0]).context("a record that was read has one")?;
         let format = args.output.as_deref().unwrap_or(experiment.format());
         output::show(experiment, runs, &varied(runs), format, Vec::new())?;
@@ -48,7 +61,7 @@ fn experiment(run: &Run) -> Option<&'static dyn Experiment> {
 }
 
 /// The record in a file, of one experiment that this version knows.
-pub fn read(path: &Path) -> Result<Run> {
+pub(super) fn read(path: &Path) -> Result<Run> {
     let shown = path.display();
     let run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
     let Some(first) = run.trials.first() else { bail!("{shown}: there is no row in it") };

@@ -19,7 +19,7 @@ Examples:
 /// byte-order mark).
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: file, Hugging Face directory, catalog name or hf:ORG/REPO/FILE[@REV]
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
@@ -30,19 +30,19 @@ pub struct Args {
     #[arg(long)]
     plain: bool,
     /// How to print the ids
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = IdsFormat::Text)]
+    output: IdsFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum IdsFormat {
     /// A line for each token: its id and what it stands for
     Text,
     /// {"ids":[…]}
     Json,
 }
 
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let text = match args.text {
         Some(text) => text,
         None => input::read_stdin()?,
@@ -52,8 +52,8 @@ pub fn run(args: Args) -> Result<Exit> {
     let options = if args.plain { EncodeOptions::PLAIN } else { EncodeOptions::SPECIAL };
     let ids = tokenizer.encode(&text, options);
     let shown = match args.output {
-        Output::Json => format!("{}\n", serde_json::json!({ "ids": ids })),
-        Output::Text => ids.iter().fold(String::new(), |mut lines, &id| {
+        IdsFormat::Json => format!("{}\n", serde_json::json!({ "ids": ids })),
+        IdsFormat::Text => ids.iter().fold(String::new(), |mut lines, &id| {
             let bytes = tokenizer.token_bytes(id).unwrap_or_default();
             let _ = writeln!(lines, "{id:>6}  {}", visible(&bytes)); // writing to a String cannot fail
             lines

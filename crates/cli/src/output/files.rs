@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// What a command reads, and so does not write over.
 #[derive(Clone, Copy)]
-pub enum Input<'a> {
+pub(crate) enum Input<'a> {
     /// A file.
     File(&'a Path),
     /// A model: all its files.
@@ -20,7 +20,7 @@ pub enum Input<'a> {
 
 /// Makes sure that `path`, the value of `flag`, can be written: an hour's work is not to be lost to
 /// a folder that is not there.
-pub fn create(flag: &str, path: &Path, inputs: &[Input<'_>]) -> Result<Output> {
+pub(crate) fn create(flag: &str, path: &Path, inputs: &[Input<'_>]) -> Result<Output> {
     if let Some(input) = inputs.iter().find(|input| input.is(path)) {
         let what = match input {
             Input::File(_) => "is read too",

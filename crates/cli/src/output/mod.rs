@@ -1,35 +1,48 @@
 //! Where a measurement goes: formats on standard output and standard error, row by row where they
 //! may, and the record in a file, written anew after each row, so that nothing measured is lost.
 
-pub mod files;
+pub(crate) mod files;
 mod page;
 mod record;
 
 use crate::interrupt;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-pub use files::{Input, create};
+pub(crate) use files::{Input, create};
 use pacemark_bench::{Experiment, experiment};
 use pacemark_record::{Comparison, Env, Run, SCHEMA, Trial};
 use pacemark_report::layout::comparisons;
 use pacemark_report::render::find;
 use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
 use page::Stream;
-pub use record::Record;
+pub(crate) use record::Record;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// No format: for a stream that carries something else.
+pub(crate) const NONE: &str = "none";
 
 /// A further name of the format `table`, of commands that had two formats of their own.
 const TEXT: &str = "text";
 
 /// The formats that a flag takes, and these besides.
-pub fn formats(others: &[&'static str]) -> PossibleValuesParser {
+pub(crate) fn formats(others: &[&'static str]) -> PossibleValuesParser {
     formats_of(RENDERERS, others)
 }
 
+/// The formats that a flag takes, and before them another of a name of its own.
+pub(crate) fn formats_beside(other: &'static str) -> PossibleValuesParser {
+    let other = PossibleValue::new(other).help("as it comes");
+    PossibleValuesParser::new(std::iter::once(other).chain(RENDERERS.iter().map(value)))
+}
+
+fn value(renderer: &Renderer) -> PossibleValue {
+    PossibleValue::new(renderer.name).help(renderer.help)
+}
+
 /// The formats of these renderers.
-pub fn formats_of(renderers: &[Renderer], others: &[&'static str]) -> PossibleValuesParser {
+pub(crate) fn formats_of(renderers: &[Renderer], others: &[&'static str]) -> PossibleValuesParser {
     let ours = renderers.iter().map(|renderer| {
-        let value = PossibleValue::new(renderer.name).help(renderer.help);
+        let value = value(renderer);
         if renderer.name == "table" { value.alias(TEXT) } else { value }
     });
     let others = others.iter().map(|name| PossibleValue::new(*name));
@@ -37,12 +50,12 @@ pub fn formats_of(renderers: &[Renderer], others: &[&'static str]) -> PossibleVa
 }
 
 /// The format of that name, as clap has checked it; `None` for one of the others.
-pub fn renderer(name: &str) -> Option<&'static Renderer> {
+pub(crate) fn renderer(name: &str) -> Option<&'static Renderer> {
     find(if name == TEXT { "table" } else { name })
 }
 
 /// A measurement on its way out.
-pub struct Output<'a> {
+pub(crate) struct Output<'a> {
     experiment: &'a dyn Experiment,
     /// Parameters that have columns.
     varied: &'a [&'a str],
@@ -74,7 +87,7 @@ impl Sink {
 
 impl<'a> Output<'a> {
     /// In the format of that name on standard output, and in a record where one is kept.
-    pub fn new(
+    pub(crate) fn new(
         experiment: &'a dyn Experiment,
         env: Env,
         format: &str,
@@ -90,7 +103,7 @@ impl<'a> Output<'a> {
     }
 
     /// With columns for these parameters.
-    pub fn varying(mut self, varied: &'a [&'a str]) -> Self {
+    pub(crate) fn varying(mut self, varied: &'a [&'a str]) -> Self {
         self.varied = varied;
         self.run.varied = varied.iter().map(|name| (*name).to_owned()).collect();
         self.document = experiment::head(&self.experiment.layout(varied), &self.run);
@@ -98,31 +111,34 @@ impl<'a> Output<'a> {
     }
 
     /// In a second format on standard error; `none` for no such.
-    pub fn and_stderr(mut self, format: &str) -> Self {
+    pub(crate) fn and_stderr(mut self, format: &str) -> Self {
         self.sinks.extend(renderer(format).map(|renderer| Sink::new(renderer, Stream::Stderr)));
         self
     }
 
     /// Makes the column of that heading as wide as the longest of `texts`, which are to come.
-    pub fn expect<'t>(&mut self, heading: &str, texts: impl Iterator<Item = &'t str>) {
+    pub(crate) fn expect<'t>(&mut self, heading: &str, texts: impl Iterator<Item = &'t str>) {
         let longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let columns = self.document.tables.iter_mut().flat_map(|table| &mut table.columns);
         columns.filter(|column| column.title == heading).for_each(|c| c.longest = longest);
     }
 
     /// What was measured so far.
-    pub fn trials(&self) -> &[Trial] {
+    pub(crate) fn trials(&self) -> &[Trial] {
         &self.run.trials
     }
 
     /// What is known of the machine when all is measured.
-    pub fn env_mut(&mut self) -> &mut Env {
+    pub(crate) fn env_mut(&mut self) -> &mut Env {
         &mut self.run.env
     }
 
     /// Takes the trials of one case: keeps them in the record, and shows their rows. A terminal
     /// that has gone takes no rows; after an interrupt that is no error.
-    pub fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {
+    pub(crate) fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {
+        if trials.is_empty() {
+            return Ok(());
+        }
         let first = self.run.trials.is_empty();
         let compared = self.experiment.against_first(&trials);
         let from = self.run.trials.len();
@@ -154,10 +170,13 @@ impl<'a> Output<'a> {
     /// Completes what was begun, with the notes of the experiment and these; without a trial
     /// nothing was. What no format tells its reader goes to standard error. The record is written
     /// even where nobody reads the rest.
-    pub fn end(&mut self, notes: Vec<String>) -> Result<()> {
+    pub(crate) fn end(&mut self, notes: Vec<String>) -> Result<()> {
+        // An older record is worth more than one without a row.
+        if self.run.trials.is_empty() {
+            return Ok(());
+        }
         let kept = self.record.take().map_or(Ok(()), |record| record.finish(&self.run));
-        let shown = if self.run.trials.is_empty() { Ok(()) } else { self.show_end(notes) };
-        kept.and(shown)
+        kept.and(self.show_end(notes))
     }
 
     fn show_end(&mut self, further: Vec<String>) -> Result<()> {
@@ -188,7 +207,7 @@ impl<'a> Output<'a> {
 
 /// Shows runs of one experiment that were measured before: the rows of all under one another, each
 /// with what is known of its own run.
-pub fn show(
+pub(crate) fn show(
     experiment: &dyn Experiment,
     runs: &[Run],
     varied: &[&str],

@@ -7,14 +7,14 @@ use terminal_size::{Width, terminal_size_of};
 
 /// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(super) enum Stream {
     Stdout,
     Stderr,
 }
 
 impl Stream {
     /// As wide as the terminal; a file or a pipe is as wide as it needs to be.
-    pub fn page(self) -> Page {
+    pub(super) fn page(self) -> Page {
         let width = match self {
             Stream::Stdout if io::stdout().is_terminal() => terminal_size_of(io::stdout()),
             Stream::Stderr if io::stderr().is_terminal() => terminal_size_of(io::stderr()),
@@ -24,7 +24,7 @@ impl Stream {
     }
 
     /// Writes all of it now.
-    pub fn write(self, text: &str) -> Result<()> {
+    pub(super) fn write(self, text: &str) -> Result<()> {
         match self {
             Stream::Stderr => io::stderr().write_all(text.as_bytes())?,
             Stream::Stdout => {

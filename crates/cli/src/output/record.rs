@@ -7,7 +7,7 @@ use pacemark_record::Run;
 use std::path::{Path, PathBuf};
 
 /// A record in the making.
-pub struct Record {
+pub(crate) struct Record {
     path: PathBuf,
     /// Ready to be written: that it can be is known before anything is measured.
     file: Option<Output>,
@@ -15,7 +15,7 @@ pub struct Record {
 
 impl Record {
     /// The record that `--save` asks for, never over one of `inputs`.
-    pub fn create(path: Option<&Path>, inputs: &[Input<'_>]) -> Result<Option<Record>> {
+    pub(crate) fn create(path: Option<&Path>, inputs: &[Input<'_>]) -> Result<Option<Record>> {
         let Some(path) = path else { return Ok(None) };
         let file = create("--save", path, inputs)?;
         Ok(Some(Record { path: path.to_owned(), file: Some(file) }))
@@ -23,7 +23,7 @@ impl Record {
 
     /// Writes all that there is so far, in place of what was written before. What is no file, a
     /// FIFO or a device, gets the whole record at the end and nothing before.
-    pub fn keep(&mut self, run: &Run) -> Result<()> {
+    pub(crate) fn keep(&mut self, run: &Run) -> Result<()> {
         if self.file.as_ref().is_some_and(|file| !file.replaces()) {
             return Ok(());
         }
@@ -31,7 +31,7 @@ impl Record {
     }
 
     /// Writes all of it.
-    pub fn finish(mut self, run: &Run) -> Result<()> {
+    pub(crate) fn finish(mut self, run: &Run) -> Result<()> {
         self.write(run)
     }
 
@@ -48,7 +48,7 @@ impl Record {
 }
 
 /// The command line without what it may hold of keys.
-pub fn command_line() -> Vec<String> {
+pub(super) fn command_line() -> Vec<String> {
     without_secrets(std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect())
 }
 

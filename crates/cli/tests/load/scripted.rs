@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Bytes that answer a request, and what happens after them.
-pub struct Answer {
+pub(crate) struct Answer {
     bytes: Vec<u8>,
     piece: usize,
     every: Duration,
@@ -23,7 +23,7 @@ pub struct Answer {
 
 impl Answer {
     /// These bytes, then the end of the connection.
-    pub fn raw(text: &str) -> Answer {
+    pub(crate) fn raw(text: &str) -> Answer {
         Answer {
             bytes: text.into(),
             piece: usize::MAX,
@@ -36,7 +36,7 @@ impl Answer {
     }
 
     /// A status with a body.
-    pub fn status(status: u16, body: &str) -> Answer {
+    pub(crate) fn status(status: u16, body: &str) -> Answer {
         let head = format!(
             "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
@@ -45,7 +45,7 @@ impl Answer {
     }
 
     /// A stream of events, each a chunk of HTTP.
-    pub fn stream(events: impl IntoIterator<Item = String>) -> Answer {
+    pub(crate) fn stream(events: impl IntoIterator<Item = String>) -> Answer {
         let mut text =
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
         for event in events {
@@ -55,13 +55,13 @@ impl Answer {
     }
 
     /// Without the end of the body.
-    pub fn cut(mut self) -> Answer {
+    pub(crate) fn cut(mut self) -> Answer {
         self.bytes.truncate(self.bytes.len() - 5);
         Answer { cut: true, ..self }
     }
 
     /// With the end of the connection after it, announced or not.
-    pub fn closes(mut self, announced: bool) -> Answer {
+    pub(crate) fn closes(mut self, announced: bool) -> Answer {
         if announced {
             let status_line = b"HTTP/1.1 200 OK\r\n".len();
             self.bytes.splice(status_line..status_line, *b"connection: close\r\n");
@@ -70,39 +70,39 @@ impl Answer {
     }
 
     /// The connection ends by a reset.
-    pub fn reset(self) -> Answer {
+    pub(crate) fn reset(self) -> Answer {
         Answer { reset: true, ..self }
     }
 
     /// Silent instead of the end of the body.
-    pub fn hang(self) -> Answer {
+    pub(crate) fn hang(self) -> Answer {
         let whole = self.bytes.len() >= 5;
         Answer { hang: true, ..if whole { self.cut() } else { self } }
     }
 
     /// After a while.
-    pub fn after_ms(self, ms: u64) -> Answer {
+    pub(crate) fn after_ms(self, ms: u64) -> Answer {
         Answer { after: Duration::from_millis(ms), ..self }
     }
 
     /// With a pause after each packet.
-    pub fn every_ms(self, ms: u64) -> Answer {
+    pub(crate) fn every_ms(self, ms: u64) -> Answer {
         Answer { every: Duration::from_millis(ms), ..self }
     }
 
     /// In many small packets.
-    pub fn in_pieces_of(self, piece: usize) -> Answer {
+    pub(crate) fn in_pieces_of(self, piece: usize) -> Answer {
         Answer { piece, ..self }
     }
 }
 
 /// A chunk of a chat with this in its delta.
-pub fn chat_chunk(delta: &str) -> String {
+pub(crate) fn chat_chunk(delta: &str) -> String {
     format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{{delta}}}}}]}}\n\n")
 }
 
 /// The chunk with token counts.
-pub fn usage_chunk(prompt: u64, completion: u64, cached: u64) -> String {
+pub(crate) fn usage_chunk(prompt: u64, completion: u64, cached: u64) -> String {
     let details = json!({ "cached_tokens": cached });
     let usage = json!({ "prompt_tokens": prompt, "completion_tokens": completion, "prompt_tokens_details": details });
     format!("data: {}\n\n", json!({ "choices": [], "usage": usage }))
@@ -121,7 +121,7 @@ struct Seen {
 }
 
 /// The server; it ends when dropped.
-pub struct Server {
+pub(crate) struct Server {
     port: u16,
     seen: Arc<Seen>,
 }
@@ -129,12 +129,12 @@ pub struct Server {
 impl Server {
     /// Answers request i with `script(i)`; `/v1/models` and `/tokenize` always well: a token a
     /// word, and one more where there are over 300, of which nobody can know by looking at words.
-    pub fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
+    pub(crate) fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Server {
         Server::until(usize::MAX, script)
     }
 
     /// One that dies after so many answers: nobody listens any more.
-    pub fn until(
+    pub(crate) fn until(
         n_answers: usize,
         script: impl Fn(usize) -> Answer + Send + Sync + 'static,
     ) -> Server {
@@ -155,16 +155,16 @@ impl Server {
         Server { port, seen }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Bodies of requests for answers, in order.
-    pub fn bodies(&self) -> Vec<Value> {
+    pub(crate) fn bodies(&self) -> Vec<Value> {
         self.seen.bodies.lock().unwrap().clone()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(SeqCst)
     }
 }

@@ -132,7 +132,7 @@ fn ctrl_c_shows_and_keeps_what_was_measured() {
     let server = Server::new(|_| good().after_ms(40));
     let path = file("cut.json");
     let (code, table, said) = cut(&server, 6, &["-c", "2", "-n", "100000"], &path);
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(1), "{said}");
     assert!(
         table.contains("interrupted: ") && table.contains("in flight given up and not counted"),
         "{table}"
@@ -166,7 +166,7 @@ fn rows_before_an_interrupted_one_are_kept() {
     let server = Server::new(|i| if i < 4 { good() } else { good().hang() });
     let path = file("rows.json");
     let (code, table, said) = cut(&server, 6, &["-c", "1,2", "-n", "4"], &path);
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(1), "{said}");
     assert!(table.contains("1 stream, ") && !table.contains("2 streams, "), "{table}");
     let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!((run.trials.len(), run.trials[0].requests().len()), (1, 4));
@@ -185,7 +185,7 @@ fn the_signals_of_containers_and_closed_terminals_are_ctrl_c() {
         let server = Server::new(|i| if i < 3 { good() } else { good().hang() });
         let path = file(&format!("signal{signal}.json"));
         let (code, table, said) = ended_by(signal, &server, 4, &["-c", "1", "-n", "9"], &path);
-        assert!(code == Some(0) && table.contains("1 stream, "), "{signal}: {said}");
+        assert!(code == Some(1) && table.contains("1 stream, "), "{signal}: {said}");
         let run = Run::from_json(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(
             (run.trials[0].requests().len(), run.trials[0].load().unwrap().cut_requests),

@@ -26,7 +26,7 @@ enum Seen {
 
 impl Penalties {
     /// For a sequence that starts with `prompt`.
-    pub fn new(config: &SamplerConfig, prompt: &[TokenId]) -> Penalties {
+    pub(super) fn new(config: &SamplerConfig, prompt: &[TokenId]) -> Penalties {
         let seen = match config.repetition_window {
             _ if config.repetition_penalty == 1.0 => Seen::Nothing,
             None => Seen::All(prompt.iter().copied().collect()),
@@ -49,12 +49,12 @@ impl Penalties {
     }
 
     /// Whether there are any.
-    pub fn any(&self) -> bool {
+    pub(super) fn any(&self) -> bool {
         self.counted() || !matches!(self.seen, Seen::Nothing)
     }
 
     /// A token was chosen.
-    pub fn push(&mut self, id: TokenId) {
+    pub(super) fn push(&mut self, id: TokenId) {
         match &mut self.seen {
             Seen::Nothing => {}
             Seen::All(seen) => drop(seen.insert(id)),
@@ -71,7 +71,7 @@ impl Penalties {
     }
 
     /// Acts on candidates that lie in the order of their ids, none left out.
-    pub fn apply(&self, candidates: &mut [(f32, TokenId)]) {
+    pub(super) fn apply(&self, candidates: &mut [(f32, TokenId)]) {
         let repetition = self.repetition;
         let mut repeat = |id: TokenId| {
             if let Some((logit, _)) = candidates.get_mut(id as usize) {

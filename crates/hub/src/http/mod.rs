@@ -31,7 +31,7 @@ const ATTEMPTS: u32 = 5;
 const MAX_REDIRECTS: usize = 10;
 
 /// An HTTP client.
-pub struct Client<'a> {
+pub(crate) struct Client<'a> {
     agent: Agent,
     caller: &'a dyn Caller,
     /// The pause before the second attempt; doubled before each later one.
@@ -39,7 +39,7 @@ pub struct Client<'a> {
 }
 
 /// What to get and where to put it.
-pub struct Fetch<'a> {
+pub(crate) struct Fetch<'a> {
     /// The address at the hub.
     pub url: &'a str,
     /// Shown to the hub, never to the hosts it redirects to.
@@ -57,7 +57,7 @@ impl Fetch<'_> {
 
 /// How a fetch ended well.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The file was transferred.
     Saved,
     /// The file that is there is the server's current one.
@@ -89,7 +89,7 @@ struct Answer {
 }
 
 impl<'a> Client<'a> {
-    pub fn new(caller: &'a dyn Caller) -> Client<'a> {
+    pub(crate) fn new(caller: &'a dyn Caller) -> Client<'a> {
         let config = Agent::config_builder()
             .user_agent(concat!("pacemark/", env!("CARGO_PKG_VERSION")))
             .max_redirects(0)
@@ -103,7 +103,7 @@ impl<'a> Client<'a> {
     }
 
     /// Gets the file, in several attempts if need be.
-    pub fn fetch(&self, fetch: &Fetch<'_>) -> Result<Outcome> {
+    pub(crate) fn fetch(&self, fetch: &Fetch<'_>) -> Result<Outcome> {
         let (mut failures, mut pause) = (0, self.pause);
         loop {
             let before = part_length(fetch.target);

@@ -13,17 +13,17 @@ fn client() -> Client<'static> {
 }
 
 /// A place for a file in a directory of its own.
-struct Target {
+struct Destination {
     path: PathBuf,
     _directory: Directory,
 }
 
-fn target(name: &str) -> Target {
+fn target(name: &str) -> Destination {
     let directory = Directory::new(&format!("http-{name}"));
-    Target { path: directory.join("m.bin"), _directory: directory }
+    Destination { path: directory.join("m.bin"), _directory: directory }
 }
 
-impl std::ops::Deref for Target {
+impl std::ops::Deref for Destination {
     type Target = Path;
 
     fn deref(&self) -> &Path {

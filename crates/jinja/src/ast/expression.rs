@@ -1,17 +1,16 @@
 //! Expressions and the names in them.
 
-use crate::filters::Filter;
-use crate::predicates::Predicate;
+use crate::interpret::environment::{Filter, Predicate};
 use crate::value::Text;
 use crate::value::number::Arithmetic;
 use std::sync::Arc;
 
 /// A name of the template.
-pub type Name = Arc<str>;
+pub(crate) type Name = Arc<str>;
 
 /// Where a variable is: in the function so many levels out, at this place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Functions (macros, blocks, recursive loops) to go out through.
     pub hops: u32,
     /// The place in that function.
@@ -20,7 +19,7 @@ pub struct Slot {
 
 /// A variable that is read or set.
 #[derive(Clone, Debug)]
-pub struct Variable {
+pub(crate) struct Variable {
     /// Its name.
     pub name: Name,
     /// Where it is.
@@ -29,7 +28,7 @@ pub struct Variable {
 
 /// Whether what is written gets HTML escapes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Escape {
+pub(crate) enum Escape {
     /// No.
     #[default]
     Off,
@@ -42,7 +41,7 @@ pub enum Escape {
 /// A literal.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
-pub enum Literal {
+pub(crate) enum Literal {
     None,
     Bool(bool),
     Int(i128),
@@ -52,7 +51,7 @@ pub enum Literal {
 
 /// An expression.
 #[derive(Debug)]
-pub enum Expr {
+pub(crate) enum Expr {
     /// A literal.
     Literal(Literal),
     /// A variable.
@@ -88,7 +87,7 @@ pub enum Expr {
 /// An operator that compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -101,7 +100,7 @@ pub enum Comparison {
 
 /// What is applied to a value.
 #[derive(Debug)]
-pub enum Postfix {
+pub(crate) enum Postfix {
     /// `.name`
     Attribute(Name),
     /// `[key]`
@@ -127,7 +126,7 @@ pub enum Postfix {
 
 /// A filter and what it is given.
 #[derive(Debug)]
-pub struct FilterCall {
+pub(crate) struct FilterCall {
     /// Its name.
     pub name: Name,
     /// The filter, if there is one of this name.
@@ -138,7 +137,7 @@ pub struct FilterCall {
 
 /// The arguments of a call.
 #[derive(Debug, Default)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// `a, b`
     pub positional: Vec<Expr>,
     /// `a=b`

@@ -6,5 +6,5 @@
 mod expression;
 mod statement;
 
-pub use expression::*;
-pub use statement::*;
+pub(crate) use expression::*;
+pub(crate) use statement::*;

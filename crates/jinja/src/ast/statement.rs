@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A statement and its line.
 #[derive(Debug)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Counted from 1.
     pub line: u32,
     /// What it does.
@@ -13,11 +13,11 @@ pub struct Statement {
 }
 
 /// Statements in order.
-pub type Body = Vec<Statement>;
+pub(crate) type Body = Vec<Statement>;
 
 /// What a statement does.
 #[derive(Debug)]
-pub enum StatementKind {
+pub(crate) enum StatementKind {
     /// Text as it stands.
     Text(Arc<str>),
     /// `{{ expression }}`
@@ -27,9 +27,9 @@ pub enum StatementKind {
     /// `{% for %}`
     For(Arc<For>),
     /// `{% set target = value %}`
-    Set(Target, Expr, Exports),
+    Set(AssignTarget, Expr, Exports),
     /// `{% set target | filter %}…{% endset %}`
-    SetBlock(Target, Captured, Exports),
+    SetBlock(AssignTarget, Captured, Exports),
     /// `{% macro %}`
     Macro(Arc<Macro>, usize, Exports),
     /// `{% call(…) macro(…) %}…{% endcall %}`
@@ -37,7 +37,7 @@ pub enum StatementKind {
     /// `{% filter %}…{% endfilter %}`
     Filter(Captured),
     /// `{% with %}`: targets with their values, and the body.
-    With(Vec<(Target, Expr)>, Scoped),
+    With(Vec<(AssignTarget, Expr)>, Scoped),
     /// `{% autoescape %}`
     Autoescape(Expr, Scoped),
     /// `{% generation %}`: marks what the assistant says, for training. To Jinja2 its body is a
@@ -55,11 +55,11 @@ pub enum StatementKind {
 }
 
 /// Variables of the top level that blocks see: number of the name, and place.
-pub type Exports = Vec<(usize, usize)>;
+pub(crate) type Exports = Vec<(usize, usize)>;
 
 /// How a variable of a scope begins.
 #[derive(Clone, Debug)]
-pub enum Load {
+pub(crate) enum Load {
     /// With what the context has for the name of this number.
     Context(usize),
     /// With what the variable of an outer scope has.
@@ -69,11 +69,11 @@ pub enum Load {
 }
 
 /// The variables that a scope sets up when it is entered.
-pub type Loads = Vec<(usize, Load)>;
+pub(crate) type Loads = Vec<(usize, Load)>;
 
 /// A body with a scope of its own.
 #[derive(Debug, Default)]
-pub struct Scoped {
+pub(crate) struct Scoped {
     /// What it contains.
     pub body: Body,
     /// Its variables.
@@ -82,7 +82,7 @@ pub struct Scoped {
 
 /// A body whose output becomes a value, and the filters that value goes through.
 #[derive(Debug)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// What is captured.
     pub scoped: Scoped,
     /// In order.
@@ -93,20 +93,20 @@ pub struct Captured {
 
 /// What is assigned to.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub(crate) enum AssignTarget {
     /// A variable.
     Variable(Variable),
     /// `namespace.attribute`
     Attribute(Variable, Name),
     /// `a, b`
-    Tuple(Vec<Target>),
+    Tuple(Vec<AssignTarget>),
 }
 
 /// `{% for target in iterable if test recursive %}`
 #[derive(Debug)]
-pub struct For {
+pub(crate) struct For {
     /// What takes the items.
-    pub target: Target,
+    pub target: AssignTarget,
     /// What is gone through.
     pub iterable: Expr,
     /// Which items are taken.
@@ -125,25 +125,25 @@ pub struct For {
 
 /// The condition of a loop, with the target in variables of its own.
 #[derive(Debug)]
-pub struct LoopTest {
+pub(crate) struct LoopTest {
     /// The condition.
     pub test: Expr,
     /// What takes the item.
-    pub target: Target,
+    pub target: AssignTarget,
     /// Its variables.
     pub loads: Loads,
 }
 
 /// What has variables of its own each time it runs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Function {
+pub(crate) struct Function {
     /// How many variables.
     pub n_slots: usize,
 }
 
 /// `{% macro name(parameters) %}`, and the body of a `{% call %}`.
 #[derive(Debug)]
-pub struct Macro {
+pub(crate) struct Macro {
     /// None of a `{% call %}`.
     pub name: Option<Name>,
     /// Names, places and default values.
@@ -164,7 +164,7 @@ pub struct Macro {
 
 /// A parameter of a macro.
 #[derive(Debug)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     /// Its name.
     pub name: Name,
     /// Its place.
@@ -175,7 +175,7 @@ pub struct Parameter {
 
 /// `{% block name %}`
 #[derive(Debug)]
-pub struct Block {
+pub(crate) struct Block {
     /// Its name.
     pub name: Name,
     /// Whether it sees the variables of where it stands.
@@ -190,7 +190,7 @@ pub struct Block {
 
 /// A whole template.
 #[derive(Debug, Default)]
-pub struct Program {
+pub(crate) struct Program {
     /// The statements, and the variables of the top level.
     pub root: Scoped,
     /// The function that they are.

@@ -2,7 +2,7 @@
 //! Written by `tests/entities.py`; not to be edited by hand.
 
 /// Names and their characters, sorted.
-pub const NAMES: &[(&str, u32)] = &[
+pub(super) const NAMES: &[(&str, u32)] = &[
     ("AElig", 0xc6),
     ("Aacute", 0xc1),
     ("Acirc", 0xc2),
@@ -258,7 +258,7 @@ pub const NAMES: &[(&str, u32)] = &[
 ];
 
 /// Names that count without a semicolon too, sorted.
-pub const BARE: &[&str] = &[
+pub(super) const BARE: &[&str] = &[
     "AElig", "Aacute", "Acirc", "Agrave", "Aring", "Atilde", "Auml", "Ccedil", "ETH", "Eacute",
     "Ecirc", "Egrave", "Euml", "Iacute", "Icirc", "Igrave", "Iuml", "Ntilde", "Oacute", "Ocirc",
     "Ograve", "Oslash", "Otilde", "Ouml", "THORN", "Uacute", "Ucirc", "Ugrave", "Uuml", "Yacute",

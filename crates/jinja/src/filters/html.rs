@@ -8,25 +8,25 @@ use crate::value::repr::to_text;
 use crate::value::text::Buffer;
 
 /// `escape`
-pub fn escape(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn escape(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("escape", [])?;
     Ok(Value::Text(to_text(run, value)?.escaped(&run.budget)?))
 }
 
 /// `forceescape`: also what is markup already.
-pub fn forceescape(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn forceescape(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("forceescape", [])?;
     Ok(Value::Text(to_text(run, value)?.with_markup(false).escaped(&run.budget)?))
 }
 
 /// `safe`
-pub fn safe(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn safe(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("safe", [])?;
     Ok(Value::Text(to_text(run, value)?.with_markup(true)))
 }
 
 /// `xmlattr(autospace=True)`
-pub fn xmlattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn xmlattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [autospace] = args.optional("xmlattr", ["autospace"])?;
     let Value::Dict(dict) = value.defined()? else {
         return fail(format!("xmlattr: expected a mapping, found {}", value.type_name()));
@@ -55,7 +55,7 @@ pub fn xmlattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `urlencode`: a text as part of a URL, a mapping or pairs as a query.
-pub fn urlencode(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn urlencode(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("urlencode", [])?;
     let mut out = Buffer::new(&run.budget);
     let pairs = match value {

@@ -20,7 +20,7 @@ struct Dumps<'r, 'p> {
 }
 
 /// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`
-pub fn tojson(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn tojson(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let names = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let [ensure_ascii, indent, separators, sort_keys] = args.optional("tojson", names)?;
     let indent = match given(indent) {

@@ -14,29 +14,16 @@ mod urlize;
 mod wrap;
 
 use crate::error::{Result, fail};
+use crate::interpret::environment::{Call, Filter};
 use crate::interpret::{Args, Run};
 use crate::value::{Value, repr};
 
-/// A filter.
-pub struct Filter {
-    /// Its name.
-    pub name: &'static str,
-    /// What it makes of a value.
-    pub call: fn(&Run<'_>, &Value, Args) -> Result<Value>,
-}
-
-impl std::fmt::Debug for Filter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-const fn filter(name: &'static str, call: fn(&Run<'_>, &Value, Args) -> Result<Value>) -> Filter {
+const fn filter(name: &'static str, call: Call) -> Filter {
     Filter { name, call }
 }
 
 /// All of them: those of jinja2's `filters.py`, with the `tojson` of Hugging Face.
-pub const FILTERS: &[Filter] = &[
+pub(crate) const FILTERS: &[Filter] = &[
     filter("abs", number::abs),
     filter("attr", select::attr),
     filter("batch", sequence::batch),
@@ -96,7 +83,7 @@ pub const FILTERS: &[Filter] = &[
 ];
 
 /// The filter of a name.
-pub fn find(name: &str) -> Option<&'static Filter> {
+pub(crate) fn find(name: &str) -> Option<&'static Filter> {
     FILTERS.iter().find(|filter| filter.name == name)
 }
 

@@ -8,7 +8,7 @@ use crate::value::number::{parse_float, parse_int, to_float, truncated};
 use crate::value::{Value, operators};
 
 /// `abs`
-pub fn abs(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn abs(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("abs", [])?;
     match value {
         Value::Float(number) => Ok(Value::Float(number.abs())),
@@ -21,7 +21,7 @@ pub fn abs(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `int(default=0, base=10)`
-pub fn int(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn int(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     run.budget.produce(value.as_str().map_or(0, str::len))?;
     let [default, base] = args.optional("int", ["default", "base"])?;
     let base = base.map_or(Ok(10), |base| base.index("int"))?;
@@ -44,7 +44,7 @@ pub fn int(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `float(default=0.0)`
-pub fn float(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn float(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     run.budget.produce(value.as_str().map_or(0, str::len))?;
     let [default] = args.optional("float", ["default"])?;
     let default = default.unwrap_or(Value::Float(0.0));
@@ -52,7 +52,7 @@ pub fn float(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `round(precision=0, method='common')`
-pub fn round(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn round(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [precision, method] = args.optional("round", ["precision", "method"])?;
     let precision = precision.map_or(Ok(0), |precision| precision.index("round"))?;
     let method = method.unwrap_or_else(|| Value::str("common"));
@@ -114,7 +114,7 @@ fn round_int(number: i128, precision: i128) -> Result<Value> {
 }
 
 /// `filesizeformat(binary=False)`
-pub fn filesizeformat(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn filesizeformat(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [binary] = args.optional("filesizeformat", ["binary"])?;
     let binary = is_true(binary);
     run.budget.produce(value.as_str().map_or(0, str::len))?;

@@ -34,7 +34,7 @@ fn sorted(run: &Run<'_>, items: Vec<(Value, Value)>, reverse: bool) -> Result<Ve
 }
 
 /// `sort(reverse=False, case_sensitive=False, attribute=None)`
-pub fn sort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn sort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [reverse, case_sensitive, attribute] =
         args.optional("sort", ["reverse", "case_sensitive", "attribute"])?;
     let (reverse, case_sensitive) = (is_true(reverse), is_true(case_sensitive));
@@ -59,7 +59,7 @@ pub fn sort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `dictsort(case_sensitive=False, by='key', reverse=False)`
-pub fn dictsort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn dictsort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [case_sensitive, by, reverse] =
         args.optional("dictsort", ["case_sensitive", "by", "reverse"])?;
     let by_value = match by.as_ref().map(Value::as_str) {
@@ -81,12 +81,12 @@ pub fn dictsort(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `min(case_sensitive=False, attribute=None)`
-pub fn min(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn min(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     extreme(run, "min", value, args)
 }
 
 /// `max(case_sensitive=False, attribute=None)`
-pub fn max(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn max(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     extreme(run, "max", value, args)
 }
 
@@ -115,7 +115,7 @@ fn extreme(run: &Run<'_>, name: &str, value: &Value, args: Args) -> Result<Value
 }
 
 /// `unique(case_sensitive=False, attribute=None)`
-pub fn unique(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn unique(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [case_sensitive, attribute] = args.optional("unique", ["case_sensitive", "attribute"])?;
     let case_sensitive = is_true(case_sensitive);
     let path = Path::new(run, &attribute.unwrap_or(Value::None))?;
@@ -135,7 +135,7 @@ pub fn unique(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `groupby(attribute, default=None, case_sensitive=False)`
-pub fn groupby(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn groupby(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [attribute, default, case_sensitive] =
         args.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
     let path = Path::new(run, &attribute.unwrap_or(Value::None))?.or(given(default));

@@ -12,7 +12,7 @@ use crate::value::{Text, Value, repr};
 const WIDTH: usize = 80;
 
 /// `pprint`
-pub fn pprint(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn pprint(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("pprint", [])?;
     let mut out = Buffer::new(&run.budget);
     Printer { run }.write(value, 0, 0, 0, &mut out)?;

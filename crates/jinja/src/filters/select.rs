@@ -2,20 +2,19 @@
 
 use crate::error::{Result, fail, failure};
 use crate::interpret::{Args, Run, access};
-use crate::predicates;
 use crate::value::iterate::Cursor;
 use crate::value::{Iter, Value};
 
 /// Attributes and items to go through, from an argument such as `"address.city"`, `"0.name"` or
 /// `1`.
-pub struct Path {
+pub(super) struct Path {
     parts: Vec<Value>,
     default: Option<Value>,
 }
 
 impl Path {
     /// The path that an argument names.
-    pub fn new(run: &Run<'_>, argument: &Value) -> Result<Path> {
+    pub(super) fn new(run: &Run<'_>, argument: &Value) -> Result<Path> {
         let parts = match argument {
             Value::Text(text) => {
                 text.split('.').map(|part| Path::part(run, part)).collect::<Result<_>>()?
@@ -36,13 +35,13 @@ impl Path {
     }
 
     /// What stands for what is not there, unless it is `None`.
-    pub fn or(mut self, default: Option<Value>) -> Path {
+    pub(super) fn or(mut self, default: Option<Value>) -> Path {
         self.default = default.filter(|default| !matches!(default, Value::None));
         self
     }
 
     /// What is at the path in `item`.
-    pub fn get(&self, run: &Run<'_>, item: &Value) -> Result<Value> {
+    pub(super) fn get(&self, run: &Run<'_>, item: &Value) -> Result<Value> {
         let mut value = item.clone();
         for part in &self.parts {
             run.budget.step()?;
@@ -61,7 +60,7 @@ impl Path {
 }
 
 /// `attr(name)`: an attribute, and never an item.
-pub fn attr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn attr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [name] = args.required("attr", ["name"])?;
     let name = name.text("attr")?;
     if matches!(value, Value::Undefined(_)) {
@@ -79,7 +78,7 @@ fn depth_of(args: &Args) -> u16 {
 }
 
 /// `map('filter', …)`, `map(attribute='name', default=None)`
-pub fn map(run: &Run<'_>, value: &Value, mut args: Args) -> Result<Value> {
+pub(super) fn map(run: &Run<'_>, value: &Value, mut args: Args) -> Result<Value> {
     const NAME: &str = "sync_do_map";
     if !value.is_true() {
         return Iter::over(NAME, 0, Cursor::Empty);
@@ -99,7 +98,8 @@ pub fn map(run: &Run<'_>, value: &Value, mut args: Args) -> Result<Value> {
         return fail("map requires a filter argument");
     }
     let name = args.positional.remove(0);
-    let filter = name.as_str().and_then(super::find).ok_or_else(|| unknown("filter", &name))?;
+    let filter =
+        name.as_str().and_then(run.environment.filter).ok_or_else(|| unknown("filter", &name))?;
     let step = move |run: &Run<'_>| match cursor.next(run)? {
         Some(item) => (filter.call)(run, &item, args.clone()).map(Some),
         None => Ok(None),
@@ -115,22 +115,22 @@ fn unknown(kind: &str, name: &Value) -> Box<crate::error::Error> {
 }
 
 /// `select('test', …)`
-pub fn select(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn select(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     chosen(run, "sync_do_select", value, args, false, true)
 }
 
 /// `reject('test', …)`
-pub fn reject(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn reject(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     chosen(run, "sync_do_reject", value, args, false, false)
 }
 
 /// `selectattr('name', 'test', …)`
-pub fn selectattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn selectattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     chosen(run, "sync_do_selectattr", value, args, true, true)
 }
 
 /// `rejectattr('name', 'test', …)`
-pub fn rejectattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn rejectattr(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     chosen(run, "sync_do_rejectattr", value, args, true, false)
 }
 
@@ -158,7 +158,11 @@ fn chosen(
         true => None,
         false => {
             let test = args.positional.remove(0);
-            Some(test.as_str().and_then(predicates::find).ok_or_else(|| unknown("test", &test))?)
+            Some(
+                test.as_str()
+                    .and_then(run.environment.predicate)
+                    .ok_or_else(|| unknown("test", &test))?,
+            )
         }
     };
     let depth = depth.max(path.depth());

@@ -13,7 +13,7 @@ use crate::value::{Iter, Text, Value, operators};
 use super::select::Path;
 
 /// `length`
-pub fn length(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn length(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("length", [])?;
     run.budget.read(value.as_str().map_or(0, str::len))?;
     match value.len() {
@@ -23,20 +23,20 @@ pub fn length(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `list`
-pub fn list(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn list(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("list", [])?;
     Value::list(collect(run, value)?, &run.budget)
 }
 
 /// `first`
-pub fn first(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn first(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("first", [])?;
     let item = Cursor::new(value)?.next(run)?;
     Ok(item.unwrap_or_else(|| Value::undefined("no first item, sequence was empty")))
 }
 
 /// `last`
-pub fn last(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn last(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("last", [])?;
     let none = || Value::undefined("no last item, sequence was empty");
     Ok(match value {
@@ -55,7 +55,7 @@ pub fn last(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `reverse`
-pub fn reverse(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn reverse(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("reverse", [])?;
     match value {
         Value::Text(text) => {
@@ -83,7 +83,7 @@ pub fn reverse(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `join(d='', attribute=None)`
-pub fn join(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn join(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [separator, attribute] = args.optional("join", ["d", "attribute"])?;
     let path = given(attribute).map(|attribute| Path::new(run, &attribute)).transpose()?;
     let separator = separator.unwrap_or_else(|| Value::str(""));
@@ -121,7 +121,7 @@ pub fn join(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `sum(attribute=None, start=0)`
-pub fn sum(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn sum(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [attribute, start] = args.optional("sum", ["attribute", "start"])?;
     let path = given(attribute).map(|attribute| Path::new(run, &attribute)).transpose()?;
     let mut sum = start.unwrap_or(Value::Int(0));
@@ -137,7 +137,7 @@ pub fn sum(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `items`
-pub fn items(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn items(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("items", [])?;
     match value {
         Value::Undefined(_) => Iter::over("do_items", 0, Cursor::Empty),
@@ -150,7 +150,7 @@ pub fn items(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `batch(linecount, fill_with=None)`
-pub fn batch(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn batch(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [size, fill] = args.bind("batch", ["linecount", "fill_with"], 1)?;
     let size = size.unwrap_or(Value::None).index("batch")?;
     let fill = given(fill);
@@ -188,7 +188,7 @@ pub fn batch(_run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `slice(slices, fill_with=None)`
-pub fn slice(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn slice(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [slices, fill] = args.bind("slice", ["slices", "fill_with"], 1)?;
     let slices = slices.unwrap_or(Value::None).index("slice")?;
     let fill = given(fill);

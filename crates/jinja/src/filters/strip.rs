@@ -19,7 +19,7 @@ const WINDOWS: [u32; 32] = [
 ];
 
 /// `striptags`
-pub fn striptags(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn striptags(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("striptags", [])?;
     let text = to_text(run, value)?;
     run.budget.read(text.len())?;

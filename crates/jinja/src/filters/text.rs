@@ -23,34 +23,34 @@ fn method(run: &Run<'_>, name: &str, value: &Value, args: Args) -> Result<Value>
 }
 
 /// `capitalize`
-pub fn capitalize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn capitalize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     method(run, "capitalize", value, args)
 }
 
 /// `lower`
-pub fn lower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn lower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     method(run, "lower", value, args)
 }
 
 /// `upper`
-pub fn upper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn upper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     method(run, "upper", value, args)
 }
 
 /// `trim(chars)`
-pub fn trim(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn trim(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     method(run, "strip", value, args)
 }
 
 /// `center(width=80)`
-pub fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [width] = args.optional("center", ["width"])?;
     let width = width.map_or(Ok(80), |width| width.index("center"))?;
     centered(run, &to_text(run, value)?, usize::try_from(width.max(0)).unwrap_or(usize::MAX), ' ')
 }
 
 /// `title`: words begin after white space, `-` and opening brackets.
-pub fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("title", [])?;
     let text = to_text(run, value)?;
     run.budget.read(text.len())?;
@@ -72,7 +72,7 @@ pub fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `replace(old, new, count)`
-pub fn replace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn replace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [old, new, count] = args.bind("replace", ["old", "new", "count"], 2)?;
     let count = given(count).map_or(Ok(-1), |count| count.index("replace"))?;
     let text = to_text(run, value)?;
@@ -88,7 +88,7 @@ pub fn replace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `indent(width=4, first=False, blank=False)`
-pub fn indent(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn indent(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [width, first, blank] = args.optional("indent", ["width", "first", "blank"])?;
     let text = value.text("indent")?;
     let indentation = match &width {
@@ -119,7 +119,7 @@ pub fn indent(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`
-pub fn truncate(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn truncate(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [length, kill_words, end, leeway] =
         args.optional("truncate", ["length", "killwords", "end", "leeway"])?;
     let length = length.map_or(Ok(255), |length| count(&length, "truncate"))?;
@@ -149,7 +149,7 @@ pub fn truncate(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `wordcount`
-pub fn wordcount(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn wordcount(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let [] = args.optional("wordcount", [])?;
     let text = to_text(run, value)?;
     run.budget.read(text.len())?;
@@ -158,7 +158,7 @@ pub fn wordcount(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `format(…)`: `value % …`
-pub fn format(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn format(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text: Text = to_text(run, value)?;
     if args.keyword.is_empty() {
         return percent::format(run, &text, &Value::tuple(args.positional, &run.budget)?);

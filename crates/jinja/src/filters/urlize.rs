@@ -16,7 +16,7 @@ const DOMAINS: &[&str] = &["com", "net", "int", "edu", "gov", "org", "info", "mi
 const BRACKETS: &[(&str, &str)] = &[("(", ")"), ("<", ">"), ("&lt;", "&gt;")];
 
 /// `urlize(trim_url_limit=None, nofollow=False, target=None, rel=None, extra_schemes=None)`
-pub fn urlize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn urlize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let names = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
     let [limit, nofollow, target, rel, schemes] = args.optional("urlize", names)?;
     let rel = given(rel).unwrap_or_else(|| Value::str(""));

@@ -8,7 +8,7 @@ use crate::value::Value;
 use crate::value::text::Buffer;
 
 /// `wordwrap(width=79, break_long_words=True, wrapstring='\n', break_on_hyphens=True)`
-pub fn wordwrap(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn wordwrap(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let names = ["width", "break_long_words", "wrapstring", "break_on_hyphens"];
     let [width, long_words, separator, hyphens] = args.optional("wordwrap", names)?;
     let width = width.map_or(Ok(79), |width| width.index("wordwrap"))?;

@@ -8,7 +8,7 @@ use crate::value::text::Buffer;
 use crate::value::{Text, Value, repr};
 
 /// `template.format(…)`; markup escapes what it is given.
-pub fn format(run: &Run<'_>, template: &Text, args: &Args) -> Result<Value> {
+pub(crate) fn format(run: &Run<'_>, template: &Text, args: &Args) -> Result<Value> {
     let mut out = Buffer::new(&run.budget);
     let mut fields = Fields { run, args, next: Next::Unknown, markup: template.is_markup() };
     fields.write(template, 2, &mut out)?;

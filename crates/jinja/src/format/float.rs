@@ -3,7 +3,7 @@
 use crate::value::repr::with_exponent;
 
 /// `inf` and `nan`, where there are no digits.
-pub fn special(number: f64) -> Option<&'static str> {
+pub(crate) fn special(number: f64) -> Option<&'static str> {
     if number.is_nan() {
         Some("nan")
     } else if number.is_infinite() {
@@ -14,20 +14,25 @@ pub fn special(number: f64) -> Option<&'static str> {
 }
 
 /// `%.{precision}f`, with the point even where no digit follows if `alternate`.
-pub fn fixed(number: f64, precision: usize, alternate: bool) -> String {
+pub(crate) fn fixed(number: f64, precision: usize, alternate: bool) -> String {
     let text = format!("{number:.precision$}");
     if alternate && precision == 0 { text + "." } else { text }
 }
 
 /// `%.{precision}e`
-pub fn exponential(number: f64, precision: usize, alternate: bool) -> String {
+pub(crate) fn exponential(number: f64, precision: usize, alternate: bool) -> String {
     let text = with_exponent(&format!("{number:.precision$e}"));
     if alternate && precision == 0 { text.replacen('e', ".e", 1) } else { text }
 }
 
 /// `%.{precision}g`: the shorter of both; trailing zeros stay if `alternate`. From the exponent
 /// `limit` on it is exponential.
-pub fn general(number: f64, precision: usize, alternate: bool, limit: Option<i64>) -> String {
+pub(crate) fn general(
+    number: f64,
+    precision: usize,
+    alternate: bool,
+    limit: Option<i64>,
+) -> String {
     let precision = precision.max(1);
     let text = format!("{number:.*e}", precision - 1);
     let exponent =

@@ -1,9 +1,9 @@
 //! Python's two ways to format: `'%s' % x` and `'{}'.format(x)`.
 
-pub mod braces;
-pub mod float;
-pub mod percent;
-pub mod spec;
+pub(crate) mod braces;
+pub(crate) mod float;
+pub(crate) mod percent;
+pub(crate) mod spec;
 
 use crate::error::{Result, fail};
 use crate::limits::Budget;
@@ -11,34 +11,34 @@ use crate::value::text::Buffer;
 
 /// Digits after the point that a format may ask for; a float has no more than 1074 that are not
 /// zero.
-pub const MAX_PRECISION: usize = 1100;
+pub(crate) const MAX_PRECISION: usize = 1100;
 
 /// A place in a format.
-pub struct Scanner<'t> {
+pub(crate) struct Scanner<'t> {
     /// What is left.
     pub rest: &'t str,
 }
 
 impl Scanner<'_> {
     /// The next character.
-    pub fn next(&mut self) -> Option<char> {
+    pub(crate) fn next(&mut self) -> Option<char> {
         self.next_if(|_| true)
     }
 
     /// The next character, if it is one that is wanted.
-    pub fn next_if(&mut self, is_wanted: impl Fn(char) -> bool) -> Option<char> {
+    pub(crate) fn next_if(&mut self, is_wanted: impl Fn(char) -> bool) -> Option<char> {
         let c = self.rest.chars().next().filter(|c| is_wanted(*c))?;
         self.rest = &self.rest[c.len_utf8()..];
         Some(c)
     }
 
     /// Whether `c` is next; it is taken then.
-    pub fn skip(&mut self, c: char) -> bool {
+    pub(crate) fn skip(&mut self, c: char) -> bool {
         self.next_if(|next| next == c).is_some()
     }
 
     /// A width or precision, if there are digits.
-    pub fn number(&mut self) -> Result<Option<usize>> {
+    pub(crate) fn number(&mut self) -> Result<Option<usize>> {
         let mut value: Option<usize> = None;
         while let Some(digit) = self.next_if(|c| c.is_ascii_digit()) {
             let tens = value.unwrap_or(0).checked_mul(10);
@@ -52,7 +52,7 @@ impl Scanner<'_> {
 
 /// Where a text stands in its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Align {
+pub(crate) enum Align {
     /// `<`
     Left,
     /// `>`
@@ -64,7 +64,7 @@ pub enum Align {
 }
 
 /// Writes `sign` and `text` in a field of `width` characters.
-pub fn pad(
+pub(crate) fn pad(
     out: &mut Buffer<'_>,
     sign: &str,
     text: &str,
@@ -90,7 +90,7 @@ pub fn pad(
 }
 
 /// An integer's digits in a base of 2, 8, 10 or 16.
-pub fn digits(value: u128, base: u32) -> String {
+pub(crate) fn digits(value: u128, base: u32) -> String {
     match base {
         2 => format!("{value:b}"),
         8 => format!("{value:o}"),
@@ -100,7 +100,7 @@ pub fn digits(value: u128, base: u32) -> String {
 }
 
 /// Refuses a precision beyond [`MAX_PRECISION`] before digits are made.
-pub fn bounded(precision: usize, budget: &Budget) -> Result<usize> {
+pub(crate) fn bounded(precision: usize, budget: &Budget) -> Result<usize> {
     budget.produce(precision)?;
     if precision > MAX_PRECISION {
         return fail(format!(

@@ -8,7 +8,7 @@ use crate::value::text::Buffer;
 use crate::value::{Text, Value, repr};
 
 /// `format % values`
-pub fn format(run: &Run<'_>, format: &Text, values: &Value) -> Result<Value> {
+pub(crate) fn format(run: &Run<'_>, format: &Text, values: &Value) -> Result<Value> {
     let mut out = Buffer::new(&run.budget);
     let mut arguments = Arguments { values, next: 0 };
     let mut rest: &str = format;
@@ -257,7 +257,7 @@ fn named(run: &Run<'_>, chars: &mut Scanner<'_>, values: &Value) -> Result<Value
 }
 
 /// `repr(value)`, or `ascii(value)`.
-pub fn represented(run: &Run<'_>, value: &Value, ascii: bool) -> Result<Text> {
+pub(crate) fn represented(run: &Run<'_>, value: &Value, ascii: bool) -> Result<Text> {
     let mut buffer = Buffer::new(&run.budget);
     repr::write(run, value, &mut buffer, 0)?;
     let text = buffer.into_text(false);

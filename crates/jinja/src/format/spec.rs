@@ -236,7 +236,7 @@ fn align(c: char) -> Option<Align> {
 }
 
 /// `format(value, spec)`
-pub fn format(run: &Run<'_>, value: &Value, spec: &str, out: &mut Buffer<'_>) -> Result<()> {
+pub(crate) fn format(run: &Run<'_>, value: &Value, spec: &str, out: &mut Buffer<'_>) -> Result<()> {
     if spec.is_empty() {
         return repr::write_str(run, value, out);
     }

@@ -5,7 +5,6 @@
 
 use super::{Args, Run};
 use crate::error::{Error, Result, fail};
-use crate::methods;
 use crate::value::object::function;
 use crate::value::sequence::{slice_bounds, slice_places};
 use crate::value::text::Buffer;
@@ -13,7 +12,7 @@ use crate::value::{Missing, Range, Value, repr};
 use std::rc::Rc;
 
 /// `value.name`
-pub fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
+pub(crate) fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
     value.defined()?;
     if let Some(found) = own_attribute(run, value, name)? {
         return Ok(found);
@@ -28,7 +27,7 @@ pub fn attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Value> {
 }
 
 /// `value[key]`
-pub fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
+pub(crate) fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
     value.defined()?;
     if let Some(found) = own_item(run, value, key)? {
         return Ok(found);
@@ -46,8 +45,8 @@ pub fn item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Value> {
 }
 
 /// An attribute that the value's type has, or none.
-pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<Value>> {
-    if let Some(method) = methods::find(value, name) {
+pub(crate) fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<Value>> {
+    if let Some(method) = (run.environment.method)(value, name) {
         if method.is_unsafe {
             return Ok(Some(refused(value, name)));
         }
@@ -61,7 +60,7 @@ pub fn own_attribute(run: &Run<'_>, value: &Value, name: &str) -> Result<Option<
         Value::Tuple(seq) => {
             seq.names.iter().position(|own| *own == name).and_then(|at| seq.items.get(at).cloned())
         }
-        other => methods::property(other, name),
+        other => (run.environment.property)(other, name),
     };
     // Names with an underscore are private; so are those that Python gives to every value.
     let is_private = name.starts_with('_') && (found.is_some() || is_of_every_value(name));
@@ -176,7 +175,7 @@ fn own_item(run: &Run<'_>, value: &Value, key: &Value) -> Result<Option<Value>> 
 }
 
 /// `value[start:stop:step]`
-pub fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Result<Value> {
+pub(crate) fn slice(run: &Run<'_>, value: &Value, bounds: &[Option<Value>; 3]) -> Result<Value> {
     value.defined()?;
     let mut found = [None; 3];
     for (place, bound) in found.iter_mut().zip(bounds) {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 /// The arguments of a call.
 #[derive(Clone, Default)]
-pub struct Args {
+pub(crate) struct Args {
     /// By place.
     pub positional: Vec<Value>,
     /// By name.
@@ -18,7 +18,7 @@ pub struct Args {
 
 impl Args {
     /// The arguments as parameters of these names, the first `n_required` of which must be given.
-    pub fn bind<const N: usize>(
+    pub(crate) fn bind<const N: usize>(
         self,
         function: &str,
         names: [&str; N],
@@ -48,7 +48,7 @@ impl Args {
     }
 
     /// [`Args::bind`] where nothing is required.
-    pub fn optional<const N: usize>(
+    pub(crate) fn optional<const N: usize>(
         self,
         function: &str,
         names: [&str; N],
@@ -57,7 +57,11 @@ impl Args {
     }
 
     /// [`Args::bind`] where all are required.
-    pub fn required<const N: usize>(self, function: &str, names: [&str; N]) -> Result<[Value; N]> {
+    pub(crate) fn required<const N: usize>(
+        self,
+        function: &str,
+        names: [&str; N],
+    ) -> Result<[Value; N]> {
         let bound = self.bind(function, names, N)?;
         Ok(bound.map(|value| value.unwrap_or(Value::None)))
     }

@@ -4,7 +4,6 @@ use super::frame::Frame;
 use super::{Args, Run, access};
 use crate::ast::{Comparison, Escape, Expr, Literal, Postfix, Variable};
 use crate::error::{Result, fail};
-use crate::methods;
 use crate::value::text::Buffer;
 use crate::value::{Dict, Missing, Value, compare, operators, repr};
 use std::cmp::Ordering;
@@ -172,7 +171,7 @@ impl Run<'_> {
             // A method that is called at once needs no value of its own.
             if let (Postfix::Attribute(name), Some(Postfix::Call(arguments))) =
                 (postfix, rest.as_slice().first())
-                && let Some(method) = methods::find(&value, name)
+                && let Some(method) = (self.environment.method)(&value, name)
                 && !method.is_unsafe
             {
                 rest.next();
@@ -230,7 +229,7 @@ impl Run<'_> {
     }
 
     /// Calls a value.
-    pub fn call(&self, value: &Value, args: Args) -> Result<Value> {
+    pub(crate) fn call(&self, value: &Value, args: Args) -> Result<Value> {
         match value.defined()? {
             Value::Object(object) => object.call(self, args),
             other => fail(format!("'{}' object is not callable", other.type_name())),

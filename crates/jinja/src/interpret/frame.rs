@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// What a block finds in the context besides what all find, by the number of the name.
-pub type Overlay = HashMap<usize, Value>;
+pub(super) type Overlay = HashMap<usize, Value>;
 
 /// The variables of a function. Macros refer to the function they are in without keeping it, so
 /// nothing is in a circle.
-pub struct Frame {
+pub(super) struct Frame {
     slots: RefCell<Vec<Option<Value>>>,
     outer: Option<Rc<Frame>>,
     /// Of the block it is in.
@@ -23,7 +23,7 @@ pub struct Frame {
 
 impl Frame {
     /// Variables that are all unset, in a function that is inside of `outer`.
-    pub fn new(
+    pub(super) fn new(
         function: Function,
         outer: Option<Rc<Frame>>,
         context: Option<Rc<Overlay>>,
@@ -34,7 +34,7 @@ impl Frame {
     }
 
     /// The variable at `slot`, if it is set.
-    pub fn get(&self, slot: Slot) -> Option<Value> {
+    pub(super) fn get(&self, slot: Slot) -> Option<Value> {
         let mut frame = self;
         for _ in 0..slot.hops {
             frame = frame.outer.as_ref()?;
@@ -43,7 +43,7 @@ impl Frame {
     }
 
     /// Sets a variable of this function.
-    pub fn set(&self, index: usize, value: Option<Value>) {
+    pub(super) fn set(&self, index: usize, value: Option<Value>) {
         if let Some(slot) = self.slots.borrow_mut().get_mut(index) {
             // What was there is dropped once nothing is borrowed.
             drop(std::mem::replace(slot, value));

@@ -20,7 +20,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub fn next(&mut self, run: &Run<'_>) -> Result<Option<Value>> {
+    pub(super) fn next(&mut self, run: &Run<'_>) -> Result<Option<Value>> {
         let Some(test) = &self.definition.test else { return self.cursor.next(run) };
         while let Some(item) = self.cursor.next(run)? {
             let Some(frame) = self.frame.upgrade() else { return fail("the loop has ended") };
@@ -35,7 +35,7 @@ impl Source {
 }
 
 /// How far a loop is (jinja2's `LoopContext`).
-pub struct LoopState {
+pub(crate) struct LoopState {
     /// Away while it is asked for the next item.
     source: Option<Source>,
     /// Items that were taken to know how many there are, backwards.

@@ -4,8 +4,9 @@
 //! ([`Budget::enter`]) and bounded for all macros together, so the stack is bounded too: `limits`
 //! says by what, the test in `tests/stack.rs` measures it.
 
-pub mod access;
+pub(crate) mod access;
 mod arguments;
+pub(crate) mod environment;
 mod expression;
 mod frame;
 mod loop_state;
@@ -13,23 +14,25 @@ mod loops;
 mod macros;
 mod statement;
 
-pub use arguments::Args;
-pub use loop_state::LoopState;
+pub(crate) use arguments::Args;
+pub(crate) use loop_state::LoopState;
 
 use crate::ast::Program;
 use crate::error::Result;
-use crate::globals;
 use crate::limits::{Budget, Limits};
 use crate::value::json::from_json;
 use crate::value::text::Buffer;
 use crate::value::{Dict, Value};
+use environment::Environment;
 use frame::Frame;
 use std::cell::{Cell, RefCell};
 use std::time::SystemTime;
 
 /// One rendering.
-pub struct Run<'p> {
+pub(crate) struct Run<'p> {
     program: &'p Program,
+    /// What it finds by name besides its variables.
+    pub environment: &'static Environment,
     /// What it may still use.
     pub budget: Budget,
     /// What can change.
@@ -46,7 +49,7 @@ pub struct Run<'p> {
 
 /// What values refer to by number, since it changes after they were made.
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// The attributes of each namespace.
     pub namespaces: RefCell<Vec<Dict>>,
     /// How far each loop is.
@@ -56,8 +59,9 @@ pub struct State {
 }
 
 /// What `program` writes for `variables`.
-pub fn render(
+pub(crate) fn render(
     program: &Program,
+    environment: &'static Environment,
     variables: &serde_json::Map<String, serde_json::Value>,
     now: SystemTime,
     limits: Limits,
@@ -65,11 +69,12 @@ pub fn render(
     let budget = Budget::new(limits);
     let given = program.names.iter().map(|name| match variables.get(&name[..]) {
         Some(value) => from_json(value, &budget).map(Some),
-        None => Ok(globals::find(name)),
+        None => Ok((environment.global)(name)),
     });
     let given = given.collect::<Result<Vec<_>>>()?;
     let run = Run {
         program,
+        environment,
         budget,
         state: State::default(),
         now,

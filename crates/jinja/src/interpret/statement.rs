@@ -3,7 +3,8 @@
 use super::frame::{Frame, Overlay};
 use super::{Args, Run};
 use crate::ast::{
-    Block, Body, Captured, Escape, Exports, Expr, Scoped, Slot, Statement, StatementKind, Target,
+    AssignTarget, Block, Body, Captured, Escape, Exports, Expr, Scoped, Slot, Statement,
+    StatementKind,
 };
 use crate::error::{Result, fail};
 use crate::value::text::Buffer;
@@ -127,7 +128,7 @@ impl Run<'_> {
 
     fn set(
         &self,
-        target: &Target,
+        target: &AssignTarget,
         value: &Expr,
         exports: &Exports,
         frame: &Rc<Frame>,
@@ -157,16 +158,16 @@ impl Run<'_> {
     }
 
     /// Assigns `value`, in parts if the target is a tuple.
-    pub(super) fn assign(&self, target: &Target, value: Value, frame: &Frame) -> Result<()> {
+    pub(super) fn assign(&self, target: &AssignTarget, value: Value, frame: &Frame) -> Result<()> {
         match target {
-            Target::Variable(variable) => frame.set(variable.slot.index, Some(value)),
-            Target::Attribute(variable, name) => {
+            AssignTarget::Variable(variable) => frame.set(variable.slot.index, Some(value)),
+            AssignTarget::Attribute(variable, name) => {
                 let number = namespace_of(frame.get(variable.slot).as_ref())?;
                 if let Some(attributes) = self.state.namespaces.borrow_mut().get_mut(number) {
                     attributes.insert_str(name, value, &self.budget)?;
                 }
             }
-            Target::Tuple(targets) => {
+            AssignTarget::Tuple(targets) => {
                 let values = self.unpack(&value, targets.len())?;
                 for (target, value) in targets.iter().zip(values) {
                     self.assign(target, value, frame)?;
@@ -211,7 +212,7 @@ impl Run<'_> {
 
     fn with(
         &self,
-        pairs: &[(Target, Expr)],
+        pairs: &[(AssignTarget, Expr)],
         scoped: &Scoped,
         frame: &Rc<Frame>,
         out: &mut Buffer<'_>,
@@ -272,14 +273,14 @@ impl Run<'_> {
 
 /// Attributes can be set of namespaces only, and none that begins with `_`; that is looked at
 /// before the value is evaluated.
-fn check_namespaces(target: &Target, frame: &Frame) -> Result<()> {
+fn check_namespaces(target: &AssignTarget, frame: &Frame) -> Result<()> {
     match target {
-        Target::Variable(_) => Ok(()),
-        Target::Attribute(variable, name) => {
+        AssignTarget::Variable(_) => Ok(()),
+        AssignTarget::Attribute(variable, name) => {
             namespace_of(frame.get(variable.slot).as_ref())?;
             crate::value::object::check_name(name)
         }
-        Target::Tuple(targets) => {
+        AssignTarget::Tuple(targets) => {
             targets.iter().try_for_each(|target| check_namespaces(target, frame))
         }
     }

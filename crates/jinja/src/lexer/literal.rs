@@ -4,7 +4,7 @@
 use super::Kind;
 
 /// The number that `rest` starts with, and its length.
-pub fn number(rest: &str, after_point: bool) -> Result<(Kind, usize), String> {
+pub(super) fn number(rest: &str, after_point: bool) -> Result<(Kind, usize), String> {
     if !after_point && let Some(length) = float_length(rest) {
         let digits = rest[..length].replace('_', "");
         return match digits.parse() {
@@ -73,7 +73,7 @@ fn float_length(text: &str) -> Option<usize> {
 }
 
 /// The length of the string literal that `rest` starts with, quotes included.
-pub fn string_length(rest: &str) -> Option<usize> {
+pub(super) fn string_length(rest: &str) -> Option<usize> {
     let mut chars = rest.char_indices();
     let (_, quote) = chars.next()?;
     while let Some((at, c)) = chars.next() {
@@ -87,7 +87,7 @@ pub fn string_length(rest: &str) -> Option<usize> {
 }
 
 /// The inside of a string literal with its escapes replaced. Unknown escapes stay.
-pub fn unescaped(literal: &str) -> Result<String, String> {
+pub(super) fn unescaped(literal: &str) -> Result<String, String> {
     let mut out = String::with_capacity(literal.len());
     let mut chars = literal.chars();
     while let Some(c) = chars.next() {

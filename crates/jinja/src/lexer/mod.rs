@@ -10,14 +10,14 @@ mod literal;
 mod tag;
 mod token;
 
-pub use token::{Kind, Token};
+pub(crate) use token::{Kind, Token};
 
 use crate::error::{Result, syntax};
 use crate::unicode::is_space;
 use std::sync::Arc;
 
 /// The tokens of `source`; the last is [`Kind::End`].
-pub fn tokens(source: &str) -> Result<Vec<Token>> {
+pub(crate) fn tokens(source: &str) -> Result<Vec<Token>> {
     let mut source = source.replace("\r\n", "\n").replace('\r', "\n");
     // One line feed at the end is dropped: `keep_trailing_newline` is off.
     if source.ends_with('\n') {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// A part of a template and the line it starts in, counted from 1.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
+pub(crate) struct Token {
     /// What it is.
     pub kind: Kind,
     /// Where it is.
@@ -13,7 +13,7 @@ pub struct Token {
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Text outside of tags.
     Data(Arc<str>),
     /// `{{`
@@ -40,7 +40,7 @@ pub enum Kind {
 
 impl Kind {
     /// For errors.
-    pub fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         match self {
             Kind::Data(_) => "template text".to_owned(),
             Kind::VariableBegin => "'{{'".to_owned(),

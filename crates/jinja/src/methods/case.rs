@@ -16,22 +16,22 @@ fn changed(run: &Run<'_>, value: &Value, args: Args, change: fn(&str) -> String)
 }
 
 /// `str.lower`
-pub fn lower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn lower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, str::to_lowercase)
 }
 
 /// `str.upper`
-pub fn upper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn upper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, str::to_uppercase)
 }
 
 /// `str.capitalize`
-pub fn capitalize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn capitalize(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, capitalized)
 }
 
 /// `str.casefold`
-pub fn casefold(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn casefold(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, |text| {
         let mut out = String::with_capacity(text.len());
         text.chars().for_each(|c| unicode::push_folded(c, &mut out));
@@ -40,7 +40,7 @@ pub fn casefold(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.swapcase`
-pub fn swapcase(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn swapcase(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, |text| {
         let mut out = String::with_capacity(text.len());
         let mut before = None;
@@ -58,7 +58,7 @@ pub fn swapcase(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.title`
-pub fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn title(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     changed(run, value, args, |text| {
         let mut out = String::with_capacity(text.len());
         let mut before = None;
@@ -86,7 +86,7 @@ fn push_lower(before: Option<char>, c: char, after: Option<char>, out: &mut Stri
 }
 
 /// The first character as a capital, all others small.
-pub fn capitalized(text: &str) -> String {
+pub(crate) fn capitalized(text: &str) -> String {
     let Some(first) = text.chars().next() else { return String::new() };
     let mut out = String::with_capacity(text.len());
     unicode::push_title(first, &mut out);
@@ -109,74 +109,74 @@ fn is(run: &Run<'_>, value: &Value, args: Args, holds: impl Fn(&str) -> bool) ->
 }
 
 /// `str.isalnum`
-pub fn isalnum(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isalnum(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_alphanumeric)
 }
 
 /// `str.isalpha`
-pub fn isalpha(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isalpha(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_alphabetic)
 }
 
 /// `str.isdecimal`
-pub fn isdecimal(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isdecimal(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_decimal)
 }
 
 /// `str.isdigit`
-pub fn isdigit(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isdigit(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_digit)
 }
 
 /// `str.isnumeric`
-pub fn isnumeric(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isnumeric(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_numeric)
 }
 
 /// `str.isspace`
-pub fn isspace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isspace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     all(run, value, args, unicode::is_space)
 }
 
 /// `str.isascii`
-pub fn isascii(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isascii(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, str::is_ascii)
 }
 
 /// `str.isprintable`
-pub fn isprintable(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isprintable(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, |text| text.chars().all(unicode::is_printable))
 }
 
 /// `str.isidentifier`
-pub fn isidentifier(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isidentifier(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, unicode::is_identifier)
 }
 
 /// `str.islower`
-pub fn islower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn islower(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, is_lower)
 }
 
 /// `str.isupper`
-pub fn isupper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn isupper(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, is_upper)
 }
 
 /// Whether there are small letters and no others.
-pub fn is_lower(text: &str) -> bool {
+pub(crate) fn is_lower(text: &str) -> bool {
     text.chars().any(char::is_lowercase)
         && !text.chars().any(|c| c.is_uppercase() || unicode::is_title(c))
 }
 
 /// Whether there are capitals and no other letters with a case.
-pub fn is_upper(text: &str) -> bool {
+pub(crate) fn is_upper(text: &str) -> bool {
     text.chars().any(char::is_uppercase)
         && !text.chars().any(|c| c.is_lowercase() || unicode::is_title(c))
 }
 
 /// `str.istitle`
-pub fn istitle(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn istitle(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     is(run, value, args, |text| {
         let (mut found, mut in_word) = (false, false);
         for c in text.chars() {

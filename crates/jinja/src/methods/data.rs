@@ -10,7 +10,7 @@ use crate::value::{Dict, Value};
 use std::rc::Rc;
 
 /// Those of `list`; what changes it is hidden.
-pub const LIST: &[Method] = &[
+pub(super) const LIST: &[Method] = &[
     Method::new("count", count),
     Method::new("index", index),
     Method::new("copy", copy),
@@ -25,10 +25,10 @@ pub const LIST: &[Method] = &[
 ];
 
 /// Those of `tuple` and `range`.
-pub const TUPLE: &[Method] = &[Method::new("count", count), Method::new("index", index)];
+pub(super) const TUPLE: &[Method] = &[Method::new("count", count), Method::new("index", index)];
 
 /// Those of `dict`; what changes it is hidden.
-pub const DICT: &[Method] = &[
+pub(super) const DICT: &[Method] = &[
     Method::new("get", get),
     Method::new("items", |_, dict, args| view(dict, args, Shown::Items)),
     Method::new("keys", |_, dict, args| view(dict, args, Shown::Keys)),

@@ -3,31 +3,22 @@
 //! A name that Python has is in a table even where it does nothing here: it must not be taken for
 //! an item, and calling it says why it is refused.
 
-pub mod case;
+pub(crate) mod case;
 mod data;
 mod number;
-pub mod pad;
+pub(crate) mod pad;
 mod receiver;
 mod search;
-pub mod split;
-pub mod text;
+pub(crate) mod split;
+pub(crate) mod text;
 
 use crate::error::{Result, fail};
+use crate::interpret::environment::{Call, Method};
 use crate::interpret::{Args, Run};
 use crate::value::Value;
 
-/// A method of a built-in type.
-pub struct Method {
-    /// Its name.
-    pub name: &'static str,
-    /// What it does with a value of the type.
-    pub call: fn(&Run<'_>, &Value, Args) -> Result<Value>,
-    /// Whether the sandbox hides it since it changes the value.
-    pub is_unsafe: bool,
-}
-
 impl Method {
-    const fn new(name: &'static str, call: fn(&Run<'_>, &Value, Args) -> Result<Value>) -> Method {
+    const fn new(name: &'static str, call: Call) -> Method {
         Method { name, call, is_unsafe: false }
     }
 
@@ -47,7 +38,7 @@ fn refused(_run: &Run<'_>, value: &Value, _args: Args) -> Result<Value> {
 }
 
 /// The method `name` of `value`'s type.
-pub fn find(value: &Value, name: &str) -> Option<&'static Method> {
+pub(crate) fn find(value: &Value, name: &str) -> Option<&'static Method> {
     let table = match value {
         Value::Text(_) => text::METHODS,
         Value::Dict(_) => data::DICT,
@@ -61,7 +52,7 @@ pub fn find(value: &Value, name: &str) -> Option<&'static Method> {
 }
 
 /// An attribute that is no method.
-pub fn property(value: &Value, name: &str) -> Option<Value> {
+pub(crate) fn property(value: &Value, name: &str) -> Option<Value> {
     Some(match (value, name) {
         (Value::Range(range), "start") => Value::Int(i128::from(range.start)),
         (Value::Range(range), "stop") => Value::Int(i128::from(range.stop)),

@@ -6,7 +6,7 @@ use crate::interpret::Args;
 use crate::value::Value;
 
 /// Those of `int` and `bool`.
-pub const INT: &[Method] = &[
+pub(super) const INT: &[Method] = &[
     Method::new("bit_length", |_, value, args| {
         Ok(Value::Int(i128::from(u128::BITS - int(value, args)?.unsigned_abs().leading_zeros())))
     }),
@@ -23,7 +23,7 @@ pub const INT: &[Method] = &[
 ];
 
 /// Those of `float`.
-pub const FLOAT: &[Method] = &[
+pub(super) const FLOAT: &[Method] = &[
     Method::new("is_integer", |_, value, args| {
         let number = float(value, args)?;
         Ok(Value::Bool(number.is_finite() && number.trunc() == number))

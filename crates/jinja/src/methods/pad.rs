@@ -30,21 +30,21 @@ fn padded(run: &Run<'_>, text: &Text, width: usize, fill: char, align: Align) ->
 }
 
 /// `str.ljust`
-pub fn ljust(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn ljust(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let (width, fill) = field("ljust", text, args)?;
     padded(run, text, width, fill, Align::Left)
 }
 
 /// `str.rjust`
-pub fn rjust(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn rjust(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let (width, fill) = field("rjust", text, args)?;
     padded(run, text, width, fill, Align::Right)
 }
 
 /// `str.center`
-pub fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let (width, fill) = field("center", text, args)?;
     centered(run, text, width, fill)
@@ -52,7 +52,7 @@ pub fn center(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 
 /// `text` in the middle of `width` characters. An odd one goes to the left where the width is odd,
 /// as CPython puts it.
-pub fn centered(run: &Run<'_>, text: &Text, width: usize, fill: char) -> Result<Value> {
+pub(crate) fn centered(run: &Run<'_>, text: &Text, width: usize, fill: char) -> Result<Value> {
     let missing = width.saturating_sub(text.n_chars());
     let left = missing / 2 + (missing & width & 1);
     let mut out = Buffer::new(&run.budget);
@@ -63,7 +63,7 @@ pub fn centered(run: &Run<'_>, text: &Text, width: usize, fill: char) -> Result<
 }
 
 /// `str.zfill`
-pub fn zfill(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn zfill(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [width] = args.required("zfill", ["width"])?;
     let width = usize::try_from(width.index("zfill")?.max(0)).unwrap_or(usize::MAX);
@@ -74,7 +74,7 @@ pub fn zfill(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.expandtabs`
-pub fn expandtabs(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn expandtabs(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [size] = args.optional("expandtabs", ["tabsize"])?;
     let size = match size {

@@ -5,11 +5,11 @@ use crate::interpret::Run;
 use crate::value::{Text, Value};
 
 /// The string that the method is of.
-pub fn of(value: &Value) -> Result<&Text> {
+pub(super) fn of(value: &Value) -> Result<&Text> {
     value.text("str")
 }
 
 /// `text` as the result of a method of `from`.
-pub fn like(run: &Run<'_>, from: &Text, text: &str) -> Result<Value> {
+pub(super) fn like(run: &Run<'_>, from: &Text, text: &str) -> Result<Value> {
     Ok(Value::Text(run.budget.text(text)?.with_markup(from.is_markup())))
 }

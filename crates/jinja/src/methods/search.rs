@@ -59,27 +59,27 @@ fn or_fail(place: Option<usize>) -> Result<Value> {
 }
 
 /// `str.find`
-pub fn find(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn find(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     Ok(or_minus_one(place(run, "find", value, args, |text, part| text.find(part))?))
 }
 
 /// `str.rfind`
-pub fn rfind(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn rfind(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     Ok(or_minus_one(place(run, "rfind", value, args, |text, part| text.rfind(part))?))
 }
 
 /// `str.index`
-pub fn index(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn index(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     or_fail(place(run, "index", value, args, |text, part| text.find(part))?)
 }
 
 /// `str.rindex`
-pub fn rindex(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn rindex(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     or_fail(place(run, "rindex", value, args, |text, part| text.rfind(part))?)
 }
 
 /// `str.count`
-pub fn count(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn count(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [part, start, end] = args.bind("count", ["sub", "start", "end"], 1)?;
     let part = part.unwrap_or(Value::None);
@@ -90,12 +90,12 @@ pub fn count(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.startswith`
-pub fn startswith(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn startswith(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     borders(run, "startswith", value, args, |text, part| text.starts_with(part))
 }
 
 /// `str.endswith`
-pub fn endswith(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(super) fn endswith(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     borders(run, "endswith", value, args, |text, part| text.ends_with(part))
 }
 

@@ -8,7 +8,7 @@ use crate::value::{Text, Value};
 use std::collections::HashSet;
 
 /// `str.split`
-pub fn split(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn split(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     parts(run, "split", value, args, |text, separator, n| match separator {
         Some(separator) => text.splitn(n, separator).collect(),
         None => words(text, n, false),
@@ -16,7 +16,7 @@ pub fn split(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.rsplit`
-pub fn rsplit(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn rsplit(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     parts(run, "rsplit", value, args, |text, separator, n| {
         let mut parts = match separator {
             Some(separator) => text.rsplitn(n, separator).collect(),
@@ -84,7 +84,7 @@ fn words(text: &str, n: usize, backwards: bool) -> Vec<&str> {
 }
 
 /// `str.splitlines`
-pub fn splitlines(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn splitlines(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [keep] = args.optional("splitlines", ["keepends"])?;
     run.budget.read(text.len())?;
@@ -92,7 +92,7 @@ pub fn splitlines(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// The lines of a text, with their ends if `keep`.
-pub fn lines(text: &str, keep: bool) -> Vec<&str> {
+pub(crate) fn lines(text: &str, keep: bool) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
     while let Some((at, end)) = rest.char_indices().find(|(_, c)| is_line_end(*c)) {
@@ -107,17 +107,17 @@ pub fn lines(text: &str, keep: bool) -> Vec<&str> {
 }
 
 /// `str.strip`
-pub fn strip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn strip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     stripped(run, "strip", value, args, [true, true])
 }
 
 /// `str.lstrip`
-pub fn lstrip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn lstrip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     stripped(run, "lstrip", value, args, [true, false])
 }
 
 /// `str.rstrip`
-pub fn rstrip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn rstrip(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     stripped(run, "rstrip", value, args, [false, true])
 }
 
@@ -158,7 +158,7 @@ fn stripped(
 }
 
 /// `str.partition`
-pub fn partition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn partition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let (text, separator) = separated(run, "partition", value, args)?;
     match text.split_once(&separator[..]) {
         Some((before, after)) => three(run, text, before, separator, after),
@@ -167,7 +167,7 @@ pub fn partition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `str.rpartition`
-pub fn rpartition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn rpartition(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let (text, separator) = separated(run, "rpartition", value, args)?;
     match text.rsplit_once(&separator[..]) {
         Some((before, after)) => three(run, text, before, separator, after),
@@ -196,14 +196,14 @@ fn three(run: &Run<'_>, text: &Text, before: &str, separator: Text, after: &str)
 }
 
 /// `str.removeprefix`
-pub fn removeprefix(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn removeprefix(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [prefix] = args.required("removeprefix", ["prefix"])?;
     like(run, text, text.strip_prefix(&prefix.text("removeprefix")?[..]).unwrap_or(text))
 }
 
 /// `str.removesuffix`
-pub fn removesuffix(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
+pub(crate) fn removesuffix(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
     let text = of(value)?;
     let [suffix] = args.required("removesuffix", ["suffix"])?;
     like(run, text, text.strip_suffix(&suffix.text("removesuffix")?[..]).unwrap_or(text))

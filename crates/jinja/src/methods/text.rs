@@ -10,7 +10,7 @@ use crate::value::text::Buffer;
 use crate::value::{Text, Value};
 
 /// All of them.
-pub const METHODS: &[Method] = &[
+pub(crate) const METHODS: &[Method] = &[
     Method::new("capitalize", case::capitalize),
     Method::new("casefold", case::casefold),
     Method::new("center", pad::center),
@@ -121,7 +121,13 @@ fn replace(run: &Run<'_>, value: &Value, args: Args) -> Result<Value> {
 }
 
 /// `text` with the first `count` of `old` replaced, or all if that is negative.
-pub fn replaced(run: &Run<'_>, text: &str, old: &str, new: &str, count: i128) -> Result<Text> {
+pub(crate) fn replaced(
+    run: &Run<'_>,
+    text: &str,
+    old: &str,
+    new: &str,
+    count: i128,
+) -> Result<Text> {
     run.budget.read(text.len())?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let mut out = Buffer::new(&run.budget);

@@ -16,7 +16,7 @@ use crate::limits::{MAX_NESTING, exceeded};
 use std::mem::take;
 
 /// The statements of `source`, and its blocks.
-pub fn parse(source: &str) -> Result<(Body, Vec<Block>)> {
+pub(crate) fn parse(source: &str) -> Result<(Body, Vec<Block>)> {
     let mut parser =
         Parser { tokens: tokens(source)?, at: 0, nesting: 0, loops: 0, blocks: Vec::new() };
     let body = parser.body(&[])?;

@@ -2,8 +2,8 @@
 
 use super::Parser;
 use crate::ast::{
-    Block, Body, Captured, Escape, Expr, For, Function, LoopTest, Macro, Name, Parameter, Postfix,
-    Scoped, Statement, StatementKind, Target,
+    AssignTarget, Block, Body, Captured, Escape, Expr, For, Function, LoopTest, Macro, Name,
+    Parameter, Postfix, Scoped, Statement, StatementKind,
 };
 use crate::error::{Result, syntax};
 use crate::lexer::Kind;
@@ -183,7 +183,7 @@ impl Parser {
     }
 
     fn with(&mut self) -> Result<StatementKind> {
-        let mut pairs: Vec<(Target, Expr)> = Vec::new();
+        let mut pairs: Vec<(AssignTarget, Expr)> = Vec::new();
         while *self.kind() != Kind::BlockEnd {
             if !pairs.is_empty() {
                 self.expect_sign(",")?;

@@ -1,7 +1,7 @@
 //! Lists of expressions, and what may be assigned to.
 
 use super::Parser;
-use crate::ast::{Expr, Postfix, Target};
+use crate::ast::{AssignTarget, Expr, Postfix};
 use crate::error::{Result, syntax};
 use crate::lexer::Kind;
 
@@ -71,7 +71,7 @@ impl Parser {
 
     /// What may be assigned to: names, tuples of them, and attributes of a namespace if
     /// `with_namespace`.
-    pub(super) fn target(&mut self, ends: &[&str], with_namespace: bool) -> Result<Target> {
+    pub(super) fn target(&mut self, ends: &[&str], with_namespace: bool) -> Result<AssignTarget> {
         let line = self.line();
         let part: Part = if with_namespace { Parser::target_or_attribute } else { Parser::primary };
         let parsed = self.tuple_of(part, ends, false)?;
@@ -89,15 +89,15 @@ impl Parser {
 }
 
 /// An expression that was parsed where something is assigned to.
-fn to_target(parsed: Expr, line: u32) -> Result<Target> {
+fn to_target(parsed: Expr, line: u32) -> Result<AssignTarget> {
     match parsed {
-        Expr::Variable(variable) => Ok(Target::Variable(variable)),
-        Expr::Tuple(parts) => Ok(Target::Tuple(
+        Expr::Variable(variable) => Ok(AssignTarget::Variable(variable)),
+        Expr::Tuple(parts) => Ok(AssignTarget::Tuple(
             parts.into_iter().map(|part| to_target(part, line)).collect::<Result<_>>()?,
         )),
         Expr::Postfix(base, mut applied) => match (*base, applied.pop()) {
             (Expr::Variable(variable), Some(Postfix::Attribute(name))) if applied.is_empty() => {
-                Ok(Target::Attribute(variable, name))
+                Ok(AssignTarget::Attribute(variable, name))
             }
             _ => syntax(line, "cannot assign to this expression"),
         },

@@ -3,8 +3,8 @@
 use super::Resolver;
 use super::walk::{self, Event};
 use crate::ast::{
-    Body, Captured, Escape, Exports, Expr, For, Function, Literal, Macro, Name, Slot, Statement,
-    StatementKind, Target,
+    AssignTarget, Body, Captured, Escape, Exports, Expr, For, Function, Literal, Macro, Name, Slot,
+    Statement, StatementKind,
 };
 use crate::error::{Result, syntax};
 use std::sync::Arc;
@@ -235,7 +235,7 @@ impl Resolver {
         names.iter().filter_map(|name| placed(self, name)).collect()
     }
 
-    fn exports(&mut self, target: &Target) -> Exports {
+    fn exports(&mut self, target: &AssignTarget) -> Exports {
         let mut exports = Exports::new();
         if self.is_top_level() {
             let mut names = Vec::new();

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use symbols::Scope;
 
 /// The program that a parsed template is.
-pub fn resolve(body: Body, blocks: Vec<Block>) -> Result<Program> {
+pub(crate) fn resolve(body: Body, blocks: Vec<Block>) -> Result<Program> {
     let mut resolver = Resolver {
         scopes: Vec::new(),
         functions: Vec::new(),

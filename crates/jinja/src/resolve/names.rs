@@ -1,14 +1,16 @@
 //! Fills in the places in expressions and targets, and knows which filters and tests there are.
 
 use super::Resolver;
-use crate::ast::{Arguments, Expr, Postfix, Target, Variable};
+use crate::ast::{Arguments, AssignTarget, Expr, Postfix, Variable};
 use crate::error::{Result, syntax};
 
 impl Resolver {
-    pub(super) fn target(&mut self, target: &mut Target) {
+    pub(super) fn target(&mut self, target: &mut AssignTarget) {
         match target {
-            Target::Variable(variable) | Target::Attribute(variable, _) => self.variable(variable),
-            Target::Tuple(parts) => parts.iter_mut().for_each(|part| self.target(part)),
+            AssignTarget::Variable(variable) | AssignTarget::Attribute(variable, _) => {
+                self.variable(variable)
+            }
+            AssignTarget::Tuple(parts) => parts.iter_mut().for_each(|part| self.target(part)),
         }
     }
 

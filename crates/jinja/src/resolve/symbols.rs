@@ -7,11 +7,11 @@
 
 use super::Resolver;
 use super::walk::{self, Event};
-use crate::ast::{Body, Load, Loads, Name, Slot, Statement, StatementKind, Target};
+use crate::ast::{AssignTarget, Body, Load, Loads, Name, Slot, Statement, StatementKind};
 use std::collections::{HashMap, HashSet};
 
 /// A scope in the making.
-pub struct Scope {
+pub(super) struct Scope {
     /// The function it is in, counted from the outermost.
     pub function: usize,
     refs: HashMap<Name, usize>,
@@ -23,7 +23,7 @@ pub struct Scope {
 
 impl Scope {
     /// A scope without variables.
-    pub fn new(function: usize) -> Scope {
+    pub(super) fn new(function: usize) -> Scope {
         Scope {
             function,
             refs: HashMap::new(),
@@ -34,14 +34,14 @@ impl Scope {
     }
 
     /// How its variables begin, by place.
-    pub fn into_loads(self) -> Loads {
+    pub(super) fn into_loads(self) -> Loads {
         let mut loads: Loads = self.loads.into_iter().collect();
         loads.sort_by_key(|(place, _)| *place);
         loads
     }
 
     /// The names that are assigned in it.
-    pub fn stored(&self) -> &[Name] {
+    pub(super) fn stored(&self) -> &[Name] {
         &self.stored
     }
 }
@@ -53,7 +53,7 @@ impl Resolver {
     }
 
     /// Where `name` is, seen from the innermost scope; without that scope if `outer`.
-    pub fn find(&self, name: &Name, outer: bool) -> Option<Slot> {
+    pub(super) fn find(&self, name: &Name, outer: bool) -> Option<Slot> {
         let function = self.scopes.last()?.function;
         let scopes = self.scopes.iter().rev().skip(usize::from(outer));
         scopes
@@ -81,7 +81,7 @@ impl Resolver {
     }
 
     /// The innermost scope reads `name`.
-    pub fn load(&mut self, name: &Name) {
+    pub(super) fn load(&mut self, name: &Name) {
         if self.find(name, false).is_none() {
             let number = self.context_name(name);
             self.define(name, Some(Load::Context(number)));
@@ -89,7 +89,7 @@ impl Resolver {
     }
 
     /// The innermost scope assigns `name`.
-    pub fn store(&mut self, name: &Name) {
+    pub(super) fn store(&mut self, name: &Name) {
         if self.scope().stores.insert(name.clone()) {
             self.scope().stored.push(name.clone());
         }
@@ -100,7 +100,7 @@ impl Resolver {
     }
 
     /// `name` is given to the innermost scope by what enters it.
-    pub fn parameter(&mut self, name: &Name) -> usize {
+    pub(super) fn parameter(&mut self, name: &Name) -> usize {
         if self.scope().stores.insert(name.clone()) {
             self.scope().stored.push(name.clone());
         }
@@ -108,7 +108,7 @@ impl Resolver {
     }
 
     /// All names of a target are parameters.
-    pub fn parameters_of(&mut self, target: &Target) {
+    pub(super) fn parameters_of(&mut self, target: &AssignTarget) {
         walk::target(target, &mut |event| {
             if let Event::Store(name) = event {
                 self.parameter(name);
@@ -117,7 +117,7 @@ impl Resolver {
     }
 
     /// Finds the variables that `body` gives to the innermost scope.
-    pub fn find_symbols(&mut self, body: &Body) {
+    pub(super) fn find_symbols(&mut self, body: &Body) {
         for statement in body {
             self.line = statement.line;
             self.symbols_of(statement);
@@ -175,11 +175,11 @@ impl Resolver {
         }
     }
 
-    fn assigned(&mut self, target: &Target) {
+    fn assigned(&mut self, target: &AssignTarget) {
         match target {
-            Target::Variable(variable) => self.store(&variable.name),
-            Target::Attribute(namespace, _) => self.load(&namespace.name),
-            Target::Tuple(parts) => parts.iter().for_each(|part| self.assigned(part)),
+            AssignTarget::Variable(variable) => self.store(&variable.name),
+            AssignTarget::Attribute(namespace, _) => self.load(&namespace.name),
+            AssignTarget::Tuple(parts) => parts.iter().for_each(|part| self.assigned(part)),
         }
     }
 

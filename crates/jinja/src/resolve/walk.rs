@@ -1,13 +1,13 @@
 //! Goes through all names of a part of the tree, in the order in which jinja2's visitors do.
 
 use crate::ast::{
-    Arguments, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement, StatementKind,
-    Target, Variable,
+    Arguments, AssignTarget, Body, Captured, Expr, For, Macro, Name, Postfix, Scoped, Statement,
+    StatementKind, Variable,
 };
 
 /// A name, and what happens to it; or a block.
 #[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
+pub(super) enum Event<'a> {
     /// It is read.
     Load(&'a Name),
     /// It is assigned.
@@ -19,7 +19,7 @@ pub enum Event<'a> {
 }
 
 /// Visits every name in `body`, whatever scope it is in.
-pub fn body<'a>(body: &'a Body, visit: &mut dyn FnMut(Event<'a>)) {
+pub(super) fn body<'a>(body: &'a Body, visit: &mut dyn FnMut(Event<'a>)) {
     body.iter().for_each(|inner| statement(inner, visit));
 }
 
@@ -70,7 +70,7 @@ fn statement<'a>(part: &'a Statement, visit: &mut dyn FnMut(Event<'a>)) {
 }
 
 /// Visits every name of a loop.
-pub fn for_loop<'a>(inner: &'a For, visit: &mut dyn FnMut(Event<'a>)) {
+pub(super) fn for_loop<'a>(inner: &'a For, visit: &mut dyn FnMut(Event<'a>)) {
     target(&inner.target, visit);
     expr(&inner.iterable, visit);
     scoped(&inner.body, visit);
@@ -98,16 +98,16 @@ fn captured<'a>(inner: &'a Captured, visit: &mut dyn FnMut(Event<'a>)) {
 }
 
 /// Visits what is assigned to.
-pub fn target<'a>(to: &'a Target, visit: &mut dyn FnMut(Event<'a>)) {
+pub(super) fn target<'a>(to: &'a AssignTarget, visit: &mut dyn FnMut(Event<'a>)) {
     match to {
-        Target::Variable(Variable { name, .. }) => visit(Event::Store(name)),
+        AssignTarget::Variable(Variable { name, .. }) => visit(Event::Store(name)),
         // A namespace is read, but by none of the visitors that ask which names are used.
-        Target::Attribute(..) => {}
-        Target::Tuple(parts) => parts.iter().for_each(|part| target(part, visit)),
+        AssignTarget::Attribute(..) => {}
+        AssignTarget::Tuple(parts) => parts.iter().for_each(|part| target(part, visit)),
     }
 }
 
-fn parameter<'a>(to: &'a Target, visit: &mut dyn FnMut(Event<'a>)) {
+fn parameter<'a>(to: &'a AssignTarget, visit: &mut dyn FnMut(Event<'a>)) {
     target(to, &mut |event| {
         if let Event::Store(name) = event {
             visit(Event::Parameter(name));
@@ -116,7 +116,7 @@ fn parameter<'a>(to: &'a Target, visit: &mut dyn FnMut(Event<'a>)) {
 }
 
 /// Visits every name of an expression.
-pub fn expr<'a>(value: &'a Expr, visit: &mut dyn FnMut(Event<'a>)) {
+pub(super) fn expr<'a>(value: &'a Expr, visit: &mut dyn FnMut(Event<'a>)) {
     match value {
         Expr::Literal(_) => {}
         Expr::Variable(Variable { name, .. }) => visit(Event::Load(name)),
@@ -157,7 +157,7 @@ pub fn expr<'a>(value: &'a Expr, visit: &mut dyn FnMut(Event<'a>)) {
 }
 
 /// Visits every name of what is applied to a value.
-pub fn postfixes<'a>(applied: &'a [Postfix], visit: &mut dyn FnMut(Event<'a>)) {
+pub(super) fn postfixes<'a>(applied: &'a [Postfix], visit: &mut dyn FnMut(Event<'a>)) {
     for postfix in applied {
         match postfix {
             Postfix::Attribute(_) => {}
@@ -179,7 +179,7 @@ fn arguments<'a>(inner: &'a Arguments, visit: &mut dyn FnMut(Event<'a>)) {
 
 /// Which of `names` are read in `inner` before they are set, in the order of the source (jinja2's
 /// `find_undeclared`).
-pub fn undeclared<'n>(inner: &Body, names: &[&'n str]) -> Vec<&'n str> {
+pub(super) fn undeclared<'n>(inner: &Body, names: &[&'n str]) -> Vec<&'n str> {
     let mut watched = names.to_vec();
     let mut found = Vec::new();
     body(inner, &mut |event| match event {

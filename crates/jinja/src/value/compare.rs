@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 
 /// `a == b`
-pub fn equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
+pub(crate) fn equal(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
     budget.step()?;
     Ok(match (a, b) {
         (Value::Undefined(_), Value::Undefined(_)) | (Value::None, Value::None) => true,
@@ -80,7 +80,7 @@ fn compare_int(a: i128, b: f64) -> Option<Ordering> {
 }
 
 /// The order of two values, none with a NaN; an error for the operator `sign` if they have none.
-pub fn order(a: &Value, b: &Value, sign: &str, budget: &Budget) -> Result<Option<Ordering>> {
+pub(crate) fn order(a: &Value, b: &Value, sign: &str, budget: &Budget) -> Result<Option<Ordering>> {
     budget.step()?;
     if let Some(order) = compare_numbers(a, b) {
         return Ok(order);
@@ -108,13 +108,13 @@ pub fn order(a: &Value, b: &Value, sign: &str, budget: &Budget) -> Result<Option
 }
 
 /// `a < b`
-pub fn less(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
+pub(crate) fn less(a: &Value, b: &Value, budget: &Budget) -> Result<bool> {
     Ok(order(a, b, "<", budget)? == Some(Ordering::Less))
 }
 
 /// `a is b`: containers and objects are themselves only; strings and numbers are compared, since
 /// Python keeps one of each constant.
-pub fn same(a: &Value, b: &Value) -> bool {
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Undefined(a), Value::Undefined(b)) => Rc::ptr_eq(a, b),
         (Value::None, Value::None) => true,
@@ -136,7 +136,7 @@ fn same_text(a: &Text, b: &Text) -> bool {
 }
 
 /// `item in container`
-pub fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> {
+pub(crate) fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> {
     let budget = &run.budget;
     match container {
         Value::Text(text) => {
@@ -182,7 +182,7 @@ pub fn contains(run: &Run<'_>, container: &Value, item: &Value) -> Result<bool> 
 
 /// Sorts stably by `before`, which may fail: `slice::sort_by` cannot stop and may panic on an order
 /// that is none, as NaNs have.
-pub fn sort<T: Clone>(
+pub(crate) fn sort<T: Clone>(
     items: &mut Vec<T>,
     before: &mut impl FnMut(&T, &T) -> Result<bool>,
 ) -> Result<()> {

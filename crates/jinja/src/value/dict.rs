@@ -13,7 +13,7 @@ const SMALL: usize = 8;
 
 /// What a key is compared by: equal keys of Python are equal here (`1`, `1.0` and `True`).
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Key {
+pub(crate) enum Key {
     /// `None`.
     None,
     /// Integers, and floats that are whole.
@@ -34,7 +34,7 @@ pub enum Key {
 
 impl Key {
     /// The key that `value` is.
-    pub fn new(value: &Value, budget: &Budget) -> Result<Key> {
+    pub(crate) fn new(value: &Value, budget: &Budget) -> Result<Key> {
         budget.step()?;
         Ok(match value {
             Value::Undefined(_) => Key::Undefined,
@@ -76,13 +76,13 @@ impl Key {
 }
 
 /// Where an object is, which is what makes it itself.
-pub fn address(object: &Rc<dyn Object>) -> usize {
+pub(crate) fn address(object: &Rc<dyn Object>) -> usize {
     Rc::as_ptr(object).cast::<()>().addr()
 }
 
 /// A dictionary.
 #[derive(Default)]
-pub struct Dict {
+pub(crate) struct Dict {
     entries: Vec<(Value, Value)>,
     /// Where each key is, once there are more than [`SMALL`].
     index: HashMap<Key, usize>,
@@ -92,7 +92,7 @@ pub struct Dict {
 
 impl Dict {
     /// A dictionary of these keys, which are different from one another.
-    pub fn of_strings(entries: Vec<(Text, Value)>, budget: &Budget) -> Result<Dict> {
+    pub(crate) fn of_strings(entries: Vec<(Text, Value)>, budget: &Budget) -> Result<Dict> {
         budget.produce_many(entries.len(), 3 * size_of::<Value>())?;
         let depth = deeper(entries.iter().map(|(_, value)| value.depth()).max().unwrap_or(0))?;
         let mut index = HashMap::new();
@@ -106,22 +106,22 @@ impl Dict {
     }
 
     /// The entries in order.
-    pub fn entries(&self) -> &[(Value, Value)] {
+    pub(crate) fn entries(&self) -> &[(Value, Value)] {
         &self.entries
     }
 
     /// How many entries it has.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// See [`Value::depth`].
-    pub fn depth(&self) -> u16 {
+    pub(crate) fn depth(&self) -> u16 {
         self.depth.max(1)
     }
 
     /// The value of a string.
-    pub fn get_str(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get_str(&self, name: &str) -> Option<&Value> {
         let place = if self.index.is_empty() {
             self.entries.iter().position(|(key, _)| key.as_str() == Some(name))
         } else {
@@ -131,7 +131,7 @@ impl Dict {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &Value, budget: &Budget) -> Result<Option<&Value>> {
+    pub(crate) fn get(&self, key: &Value, budget: &Budget) -> Result<Option<&Value>> {
         if let Value::Text(text) = key
             && self.index.is_empty()
         {
@@ -159,7 +159,7 @@ impl Dict {
     }
 
     /// Sets the value of a key; a key that was there keeps its place.
-    pub fn insert(&mut self, key: Value, value: Value, budget: &Budget) -> Result<()> {
+    pub(crate) fn insert(&mut self, key: Value, value: Value, budget: &Budget) -> Result<()> {
         let hashed = Key::new(&key, budget)?;
         self.depth = self.depth.max(deeper(value.depth().max(key.depth()))?);
         if let Some(at) = self.place(&hashed, budget)? {
@@ -180,12 +180,12 @@ impl Dict {
     }
 
     /// [`Dict::insert`] of a string.
-    pub fn insert_str(&mut self, key: &str, value: Value, budget: &Budget) -> Result<()> {
+    pub(crate) fn insert_str(&mut self, key: &str, value: Value, budget: &Budget) -> Result<()> {
         self.insert(Value::str(key), value, budget)
     }
 
     /// A copy.
-    pub fn copied(&self, budget: &Budget) -> Result<Dict> {
+    pub(crate) fn copied(&self, budget: &Budget) -> Result<Dict> {
         let mut copy = Dict::default();
         for (key, value) in &self.entries {
             copy.insert(key.clone(), value.clone(), budget)?;

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A place in an iterable value.
-pub enum Cursor {
+pub(crate) enum Cursor {
     /// In a list or tuple.
     Seq(Rc<Seq>, usize),
     /// In a list or tuple, backwards.
@@ -27,7 +27,7 @@ pub enum Cursor {
 
 impl Cursor {
     /// At the start of `value`; an error if it cannot be gone through.
-    pub fn new(value: &Value) -> Result<Cursor> {
+    pub(crate) fn new(value: &Value) -> Result<Cursor> {
         match Cursor::of(value) {
             Some(cursor) => Ok(cursor),
             None => fail(format!("'{}' object is not iterable", value.type_name())),
@@ -35,7 +35,7 @@ impl Cursor {
     }
 
     /// At the start of `value`, if it can be gone through.
-    pub fn of(value: &Value) -> Option<Cursor> {
+    pub(crate) fn of(value: &Value) -> Option<Cursor> {
         Some(match value {
             Value::Undefined(_) => Cursor::Empty,
             Value::List(seq) | Value::Tuple(seq) => Cursor::Seq(seq.clone(), 0),
@@ -54,7 +54,7 @@ impl Cursor {
     }
 
     /// The next item.
-    pub fn next(&mut self, run: &Run<'_>) -> Result<Option<Value>> {
+    pub(crate) fn next(&mut self, run: &Run<'_>) -> Result<Option<Value>> {
         run.budget.step()?;
         match self {
             Cursor::Empty => Ok(None),
@@ -91,10 +91,10 @@ impl Cursor {
 }
 
 /// What a generator does to give the next item.
-pub type Step = Box<dyn FnMut(&Run<'_>) -> Result<Option<Value>>>;
+pub(crate) type Step = Box<dyn FnMut(&Run<'_>) -> Result<Option<Value>>>;
 
 /// A generator.
-pub struct Iter {
+pub(crate) struct Iter {
     /// The name of Python's function, which is all that printing it shows.
     pub name: &'static str,
     depth: u16,
@@ -103,17 +103,17 @@ pub struct Iter {
 
 impl Iter {
     /// A generator over what is in values of this depth.
-    pub fn value(name: &'static str, depth: u16, step: Step) -> Result<Value> {
+    pub(crate) fn value(name: &'static str, depth: u16, step: Step) -> Result<Value> {
         Ok(Value::Iter(Rc::new(Iter { name, depth: deeper(depth)?, step: RefCell::new(step) })))
     }
 
     /// A generator of the items of `cursor`.
-    pub fn over(name: &'static str, depth: u16, mut cursor: Cursor) -> Result<Value> {
+    pub(crate) fn over(name: &'static str, depth: u16, mut cursor: Cursor) -> Result<Value> {
         Iter::value(name, depth, Box::new(move |run| cursor.next(run)))
     }
 
     /// See [`Value::depth`].
-    pub fn depth(&self) -> u16 {
+    pub(crate) fn depth(&self) -> u16 {
         self.depth
     }
 
@@ -130,7 +130,7 @@ impl Iter {
 }
 
 /// All items of `value`.
-pub fn collect(run: &Run<'_>, value: &Value) -> Result<Vec<Value>> {
+pub(crate) fn collect(run: &Run<'_>, value: &Value) -> Result<Vec<Value>> {
     if let Some(items) = value.as_items() {
         run.budget.produce_many(items.len(), size_of::<Value>())?;
         return Ok(items.to_vec());

@@ -7,7 +7,7 @@ use crate::limits::Budget;
 use serde_json::Value as Json;
 
 /// What a template sees of `json`. Its strings are counted as produced.
-pub fn from_json(json: &Json, budget: &Budget) -> Result<Value> {
+pub(crate) fn from_json(json: &Json, budget: &Budget) -> Result<Value> {
     convert(json, budget, 0)
 }
 

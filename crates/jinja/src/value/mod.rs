@@ -5,22 +5,22 @@
 //! recurses through a value ends. What can be changed after it was made (namespaces, loops) lives
 //! in the rendering's own tables and a value has only its number, so there are no cycles either.
 
-pub mod compare;
-pub mod dict;
-pub mod iterate;
-pub mod json;
-pub mod number;
-pub mod object;
-pub mod operators;
-pub mod repr;
-pub mod sequence;
-pub mod text;
+pub(crate) mod compare;
+pub(crate) mod dict;
+pub(crate) mod iterate;
+pub(crate) mod json;
+pub(crate) mod number;
+pub(crate) mod object;
+pub(crate) mod operators;
+pub(crate) mod repr;
+pub(crate) mod sequence;
+pub(crate) mod text;
 
-pub use dict::Dict;
-pub use iterate::Iter;
-pub use object::Object;
-pub use sequence::{Range, Seq, View};
-pub use text::Text;
+pub(crate) use dict::Dict;
+pub(crate) use iterate::Iter;
+pub(crate) use object::Object;
+pub(crate) use sequence::{Range, Seq, View};
+pub(crate) use text::Text;
 
 use crate::error::{Result, fail};
 use crate::limits::Budget;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 /// A value of a template.
 #[derive(Clone)]
-pub enum Value {
+pub(crate) enum Value {
     /// What is not there: prints as nothing, and most of what is done with it is an error.
     Undefined(Rc<Missing>),
     /// `None`.
@@ -60,7 +60,7 @@ pub enum Value {
 
 /// Why a value is undefined, to be said when it is used.
 #[derive(Debug)]
-pub enum Missing {
+pub(crate) enum Missing {
     /// There is no such variable.
     Name(Arc<str>),
     /// A value of this type has no such attribute or element, which is given as `repr` writes it.
@@ -78,7 +78,7 @@ pub enum Missing {
 
 impl Missing {
     /// As Jinja2 says it.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Missing::Name(name) => format!("'{name}' is undefined"),
             Missing::Member { of, name, is_attribute: true } => {
@@ -94,32 +94,32 @@ impl Missing {
 
 impl Value {
     /// An undefined value for a reason of its own.
-    pub fn undefined(reason: impl Into<String>) -> Value {
+    pub(crate) fn undefined(reason: impl Into<String>) -> Value {
         Value::Undefined(Rc::new(Missing::Because(reason.into())))
     }
 
     /// A string that costs nothing new: a constant or a part of the program.
-    pub fn str(text: &str) -> Value {
+    pub(crate) fn str(text: &str) -> Value {
         Value::Text(Text::from(text))
     }
 
     /// A list.
-    pub fn list(items: Vec<Value>, budget: &Budget) -> Result<Value> {
+    pub(crate) fn list(items: Vec<Value>, budget: &Budget) -> Result<Value> {
         Ok(Value::List(Seq::new(items, budget)?))
     }
 
     /// A tuple.
-    pub fn tuple(items: Vec<Value>, budget: &Budget) -> Result<Value> {
+    pub(crate) fn tuple(items: Vec<Value>, budget: &Budget) -> Result<Value> {
         Ok(Value::Tuple(Seq::new(items, budget)?))
     }
 
     /// A dictionary.
-    pub fn dict(dict: Dict) -> Value {
+    pub(crate) fn dict(dict: Dict) -> Value {
         Value::Dict(Rc::new(dict))
     }
 
     /// The name of its type.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Value::Undefined(_) => "Undefined",
             Value::None => "NoneType",
@@ -139,7 +139,7 @@ impl Value {
     }
 
     /// How many containers are within one another in it.
-    pub fn depth(&self) -> u16 {
+    pub(crate) fn depth(&self) -> u16 {
         match self {
             Value::List(seq) | Value::Tuple(seq) => seq.depth(),
             Value::Dict(dict) => dict.depth(),
@@ -151,7 +151,7 @@ impl Value {
     }
 
     /// Whether Python takes it for true.
-    pub fn is_true(&self) -> bool {
+    pub(crate) fn is_true(&self) -> bool {
         match self {
             Value::Undefined(_) | Value::None => false,
             Value::Bool(value) => *value,
@@ -165,7 +165,7 @@ impl Value {
     }
 
     /// Its length, if it has one without asking further.
-    pub fn len(&self) -> Option<usize> {
+    pub(crate) fn len(&self) -> Option<usize> {
         match self {
             Value::Undefined(_) => Some(0),
             Value::Text(text) => Some(text.n_chars()),
@@ -178,7 +178,7 @@ impl Value {
     }
 
     /// Its text, if it is a string.
-    pub fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
@@ -186,7 +186,7 @@ impl Value {
     }
 
     /// Its items, if it is a list or a tuple.
-    pub fn as_items(&self) -> Option<&[Value]> {
+    pub(crate) fn as_items(&self) -> Option<&[Value]> {
         match self {
             Value::List(seq) | Value::Tuple(seq) => Some(&seq.items),
             _ => None,
@@ -194,7 +194,7 @@ impl Value {
     }
 
     /// As an integer where Python takes nothing else (indices, widths, counts).
-    pub fn as_index(&self) -> Option<i128> {
+    pub(crate) fn as_index(&self) -> Option<i128> {
         match self {
             Value::Int(value) => Some(*value),
             Value::Bool(value) => Some(i128::from(*value)),
@@ -203,7 +203,7 @@ impl Value {
     }
 
     /// [`Value::as_index`], or an error that names `what`.
-    pub fn index(&self, what: &str) -> Result<i128> {
+    pub(crate) fn index(&self, what: &str) -> Result<i128> {
         match self.as_index() {
             Some(value) => Ok(value),
             None => fail(format!("{what}: expected an integer, found {}", self.described())),
@@ -211,7 +211,7 @@ impl Value {
     }
 
     /// Its text, or an error that names `what`.
-    pub fn text(&self, what: &str) -> Result<&Text> {
+    pub(crate) fn text(&self, what: &str) -> Result<&Text> {
         match self {
             Value::Text(text) => Ok(text),
             other => fail(format!("{what}: expected a string, found {}", other.described())),
@@ -219,7 +219,7 @@ impl Value {
     }
 
     /// For errors: its type, or why it is undefined.
-    pub fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         match self {
             Value::Undefined(missing) => missing.message(),
             other => other.type_name().to_owned(),
@@ -227,7 +227,7 @@ impl Value {
     }
 
     /// Fails if it is undefined, as most operations on it do.
-    pub fn defined(&self) -> Result<&Value> {
+    pub(crate) fn defined(&self) -> Result<&Value> {
         match self {
             Value::Undefined(missing) => fail(missing.message()),
             value => Ok(value),
@@ -235,7 +235,7 @@ impl Value {
     }
 
     /// Whether it can be called.
-    pub fn is_callable(&self) -> bool {
+    pub(crate) fn is_callable(&self) -> bool {
         match self {
             Value::Undefined(_) => true,
             Value::Object(object) => object.is_callable(),

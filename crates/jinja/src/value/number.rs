@@ -6,7 +6,7 @@ use crate::unicode::is_space;
 
 /// An operator of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arithmetic {
+pub(crate) enum Arithmetic {
     /// `+`
     Add,
     /// `-`
@@ -25,7 +25,7 @@ pub enum Arithmetic {
 
 impl Arithmetic {
     /// As it is written.
-    pub fn sign(self) -> &'static str {
+    pub(crate) fn sign(self) -> &'static str {
         match self {
             Arithmetic::Add => "+",
             Arithmetic::Sub => "-",
@@ -39,7 +39,7 @@ impl Arithmetic {
 }
 
 /// `a operator b`, if both are numbers.
-pub fn arithmetic(operator: Arithmetic, a: &Value, b: &Value) -> Option<Result<Value>> {
+pub(crate) fn arithmetic(operator: Arithmetic, a: &Value, b: &Value) -> Option<Result<Value>> {
     match (a, b, a.as_index(), b.as_index()) {
         (_, _, Some(a), Some(b)) => Some(integers(operator, a, b)),
         (Value::Float(a), Value::Float(b), ..) => Some(floats(operator, *a, *b)),
@@ -132,7 +132,7 @@ fn power(a: f64, b: f64) -> Result<Value> {
 
 /// `value` as `float(value)` takes it; an error says what Python would raise a `TypeError` or
 /// `ValueError` for.
-pub fn to_float(value: &Value) -> Result<f64> {
+pub(crate) fn to_float(value: &Value) -> Result<f64> {
     match value {
         Value::Float(number) => Ok(*number),
         Value::Text(text) => match parse_float(text) {
@@ -147,7 +147,7 @@ pub fn to_float(value: &Value) -> Result<f64> {
 }
 
 /// A float's whole part.
-pub fn truncated(number: f64) -> Result<i128> {
+pub(crate) fn truncated(number: f64) -> Result<i128> {
     if !number.is_finite() {
         return fail("cannot convert float infinity or NaN to integer");
     }
@@ -158,13 +158,13 @@ pub fn truncated(number: f64) -> Result<i128> {
 }
 
 /// `float(text)`
-pub fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let digits = without_underscores(text.trim_matches(is_space))?;
     digits.parse().ok()
 }
 
 /// `int(text, base)`
-pub fn parse_int(text: &str, base: u32) -> Option<i128> {
+pub(crate) fn parse_int(text: &str, base: u32) -> Option<i128> {
     let text = text.trim_matches(is_space);
     let (sign, digits) = match text.strip_prefix(['-', '+']) {
         Some(digits) => (if text.starts_with('-') { "-" } else { "" }, digits),

@@ -7,7 +7,7 @@ use crate::interpret::{Args, Run};
 use std::rc::Rc;
 
 /// A value of a kind of its own.
-pub trait Object {
+pub(crate) trait Object {
     /// The name of its type.
     fn type_name(&self) -> &'static str;
 
@@ -50,7 +50,7 @@ pub trait Object {
 }
 
 /// `namespace(…)`: the number of its attributes in the rendering.
-pub struct Namespace(pub usize);
+pub(crate) struct Namespace(pub usize);
 
 impl Object for Namespace {
     fn type_name(&self) -> &'static str {
@@ -88,7 +88,7 @@ impl Object for Namespace {
 }
 
 /// An object as a value.
-pub fn object(object: impl Object + 'static) -> Value {
+pub(crate) fn object(object: impl Object + 'static) -> Value {
     Value::Object(Rc::new(object))
 }
 
@@ -122,7 +122,7 @@ impl<F: Fn(&Run<'_>, Args) -> Result<Value>> Object for Function<F> {
 }
 
 /// A function as a value; `depth` is that of the values that it holds.
-pub fn function(
+pub(crate) fn function(
     name: &'static str,
     depth: u16,
     call: impl Fn(&Run<'_>, Args) -> Result<Value> + 'static,
@@ -132,7 +132,7 @@ pub fn function(
 
 /// That a namespace may have an attribute of this name: transformers' has none that begins with
 /// `_`.
-pub fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.starts_with('_') {
         return fail(format!("namespace: expected a name without '_' in front, found {name:?}"));
     }

@@ -9,7 +9,7 @@ use crate::interpret::Run;
 use std::rc::Rc;
 
 /// `a operator b`
-pub fn binary(run: &Run<'_>, operator: Arithmetic, a: &Value, b: &Value) -> Result<Value> {
+pub(crate) fn binary(run: &Run<'_>, operator: Arithmetic, a: &Value, b: &Value) -> Result<Value> {
     if let Some(result) = arithmetic(operator, a, b) {
         return result;
     }
@@ -74,7 +74,7 @@ fn repeated(run: &Run<'_>, value: &Value, times: i128) -> Result<Value> {
 }
 
 /// `-value` or `+value`
-pub fn signed(value: &Value, negative: bool) -> Result<Value> {
+pub(crate) fn signed(value: &Value, negative: bool) -> Result<Value> {
     let sign = if negative { "-" } else { "+" };
     match (value, value.as_index()) {
         (Value::Float(number), _) => Ok(Value::Float(if negative { -number } else { *number })),

@@ -8,7 +8,7 @@ use crate::limits::{MAX_DEPTH, exceeded};
 use crate::unicode::is_printable;
 
 /// `str(value)`, or `value` itself if it is markup.
-pub fn to_text(run: &Run<'_>, value: &Value) -> Result<Text> {
+pub(crate) fn to_text(run: &Run<'_>, value: &Value) -> Result<Text> {
     match value {
         Value::Text(text) => Ok(text.clone()),
         other => {
@@ -20,7 +20,7 @@ pub fn to_text(run: &Run<'_>, value: &Value) -> Result<Text> {
 }
 
 /// Writes `value` as `str` does.
-pub fn write_str(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>) -> Result<()> {
+pub(crate) fn write_str(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>) -> Result<()> {
     match value {
         Value::Text(text) => out.push_str(text),
         Value::Undefined(_) => Ok(()),
@@ -30,7 +30,7 @@ pub fn write_str(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>) -> Result<(
 
 /// Writes `value` as `repr` does; `level` counts the containers around it, since a namespace may
 /// contain itself.
-pub fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> Result<()> {
+pub(crate) fn write(run: &Run<'_>, value: &Value, out: &mut Buffer<'_>, level: u16) -> Result<()> {
     if level > MAX_DEPTH {
         return exceeded(u64::from(MAX_DEPTH), "levels of values");
     }
@@ -93,7 +93,7 @@ fn items(
 }
 
 /// A string in the quotes that need no escape, if there are any.
-pub fn quoted(text: &str, out: &mut Buffer<'_>) -> Result<()> {
+pub(crate) fn quoted(text: &str, out: &mut Buffer<'_>) -> Result<()> {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote)?;
     let mut rest = text;
@@ -121,7 +121,7 @@ pub fn quoted(text: &str, out: &mut Buffer<'_>) -> Result<()> {
 }
 
 /// The shortest digits that give the same float, with an exponent below 1e-4 and from 1e16 on.
-pub fn float(number: f64) -> String {
+pub(crate) fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".to_owned();
     }
@@ -137,7 +137,7 @@ pub fn float(number: f64) -> String {
 }
 
 /// Rust's exponent written as C's: a sign and two digits at least.
-pub fn with_exponent(text: &str) -> String {
+pub(crate) fn with_exponent(text: &str) -> String {
     let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (sign, exponent) = match exponent.strip_prefix('-') {
         Some(exponent) => ('-', exponent),

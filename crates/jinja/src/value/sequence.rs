@@ -6,7 +6,7 @@ use crate::limits::{Budget, MAX_DEPTH, MAX_RANGE, exceeded};
 use std::rc::Rc;
 
 /// The items of a list or a tuple.
-pub struct Seq {
+pub(crate) struct Seq {
     /// The items.
     pub items: Vec<Value>,
     /// Names of the items, if it is a named tuple.
@@ -16,12 +16,12 @@ pub struct Seq {
 
 impl Seq {
     /// Counts the items, and how deep they are.
-    pub fn new(items: Vec<Value>, budget: &Budget) -> Result<Rc<Seq>> {
+    pub(crate) fn new(items: Vec<Value>, budget: &Budget) -> Result<Rc<Seq>> {
         Seq::named(items, &[], budget)
     }
 
     /// A named tuple.
-    pub fn named(
+    pub(crate) fn named(
         items: Vec<Value>,
         names: &'static [&'static str],
         budget: &Budget,
@@ -33,13 +33,13 @@ impl Seq {
     }
 
     /// See [`Value::depth`].
-    pub fn depth(&self) -> u16 {
+    pub(crate) fn depth(&self) -> u16 {
         self.depth
     }
 }
 
 /// The depth of what contains something of this depth.
-pub fn deeper(depth: u16) -> Result<u16> {
+pub(crate) fn deeper(depth: u16) -> Result<u16> {
     if depth >= MAX_DEPTH {
         return exceeded(u64::from(MAX_DEPTH), "levels of values");
     }
@@ -48,7 +48,7 @@ pub fn deeper(depth: u16) -> Result<u16> {
 
 /// A `range`.
 #[derive(Clone, Copy, Debug)]
-pub struct Range {
+pub(crate) struct Range {
     /// The first number.
     pub start: i64,
     /// The end, which is not in it.
@@ -59,7 +59,7 @@ pub struct Range {
 
 impl Range {
     /// Refuses what the sandbox refuses.
-    pub fn new(start: i128, stop: i128, step: i128) -> Result<Range> {
+    pub(crate) fn new(start: i128, stop: i128, step: i128) -> Result<Range> {
         let [Ok(from), Ok(to), Ok(by)] = [start, stop, step].map(i64::try_from) else {
             return fail("range: expected numbers of 64 bits");
         };
@@ -83,17 +83,17 @@ impl Range {
     }
 
     /// How many numbers it has.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.length() as usize
     }
 
     /// The number at `at`, which must be less than the length.
-    pub fn at(&self, at: usize) -> i128 {
+    pub(crate) fn at(&self, at: usize) -> i128 {
         i128::from(self.start) + i128::from(self.step) * at as i128
     }
 
     /// Whether `number` is one of its numbers.
-    pub fn contains(&self, number: i128) -> bool {
+    pub(crate) fn contains(&self, number: i128) -> bool {
         let (step, length) = (i128::from(self.step), self.length());
         // What is too far away to be subtracted or divided is none of them.
         let Some(distance) = number.checked_sub(i128::from(self.start)) else { return false };
@@ -104,7 +104,7 @@ impl Range {
 
 /// What a view shows of its dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// `keys()`
     Keys,
     /// `values()`
@@ -114,7 +114,7 @@ pub enum Shown {
 }
 
 /// `keys()`, `values()` or `items()`.
-pub struct View {
+pub(crate) struct View {
     /// Of this dictionary.
     pub dict: Rc<Dict>,
     /// What of it.
@@ -123,7 +123,7 @@ pub struct View {
 
 impl View {
     /// Python's name for it.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self.shown {
             Shown::Keys => "dict_keys",
             Shown::Values => "dict_values",
@@ -132,7 +132,7 @@ impl View {
     }
 
     /// What it shows at a place.
-    pub fn at(&self, at: usize, budget: &Budget) -> Result<Option<Value>> {
+    pub(crate) fn at(&self, at: usize, budget: &Budget) -> Result<Option<Value>> {
         let Some((key, value)) = self.dict.entries().get(at) else { return Ok(None) };
         Ok(Some(match self.shown {
             Shown::Keys => key.clone(),
@@ -144,7 +144,7 @@ impl View {
 
 /// Where `start:stop:step` starts and stops over `len` items, and its step, as Python's
 /// `slice.indices` gives them.
-pub fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> {
+pub(crate) fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> {
     let [start, stop, step] = bounds;
     let (len, step) = (len as i128, step.unwrap_or(1));
     if step == 0 {
@@ -159,7 +159,7 @@ pub fn slice_bounds(len: usize, bounds: [Option<i128>; 3]) -> Result<[i128; 3]> 
 }
 
 /// The places that [`slice_bounds`] takes, in order.
-pub fn slice_places(
+pub(crate) fn slice_places(
     len: usize,
     bounds: [Option<i128>; 3],
 ) -> Result<impl ExactSizeIterator<Item = usize>> {

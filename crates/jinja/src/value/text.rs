@@ -8,39 +8,39 @@ use std::sync::Arc;
 /// A string. Markup is one that needs no HTML escapes; what is joined to it gets them (markupsafe's
 /// `Markup`).
 #[derive(Clone, Debug)]
-pub struct Text {
+pub(crate) struct Text {
     chars: Arc<str>,
     markup: bool,
 }
 
 impl Text {
     /// The string of a program.
-    pub fn shared(chars: Arc<str>) -> Text {
+    pub(crate) fn shared(chars: Arc<str>) -> Text {
         Text { chars, markup: false }
     }
 
     /// The same characters, as markup or not.
-    pub fn with_markup(&self, markup: bool) -> Text {
+    pub(crate) fn with_markup(&self, markup: bool) -> Text {
         Text { chars: self.chars.clone(), markup }
     }
 
     /// Whether it is markup.
-    pub fn is_markup(&self) -> bool {
+    pub(crate) fn is_markup(&self) -> bool {
         self.markup
     }
 
     /// Its characters.
-    pub fn chars_shared(&self) -> &Arc<str> {
+    pub(crate) fn chars_shared(&self) -> &Arc<str> {
         &self.chars
     }
 
     /// How many characters it has.
-    pub fn n_chars(&self) -> usize {
+    pub(crate) fn n_chars(&self) -> usize {
         if self.chars.is_ascii() { self.chars.len() } else { self.chars.chars().count() }
     }
 
     /// The characters from `start` to `end`, counted in characters.
-    pub fn slice(&self, start: usize, end: usize) -> &str {
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &str {
         if start >= end {
             return "";
         }
@@ -54,7 +54,7 @@ impl Text {
     }
 
     /// `self` with HTML's special characters escaped, unless it is markup.
-    pub fn escaped(&self, budget: &Budget) -> Result<Text> {
+    pub(crate) fn escaped(&self, budget: &Budget) -> Result<Text> {
         if self.markup {
             return Ok(self.clone());
         }
@@ -79,7 +79,7 @@ impl Deref for Text {
 }
 
 /// A string that grows within a budget.
-pub struct Buffer<'b> {
+pub(crate) struct Buffer<'b> {
     text: String,
     budget: &'b Budget,
     /// Bytes that may be written, if this is what a rendering returns.
@@ -88,17 +88,17 @@ pub struct Buffer<'b> {
 
 impl<'b> Buffer<'b> {
     /// For a value.
-    pub fn new(budget: &'b Budget) -> Buffer<'b> {
+    pub(crate) fn new(budget: &'b Budget) -> Buffer<'b> {
         Buffer { text: String::new(), budget, limit: None }
     }
 
     /// For what the rendering returns.
-    pub fn output(budget: &'b Budget) -> Buffer<'b> {
+    pub(crate) fn output(budget: &'b Budget) -> Buffer<'b> {
         Buffer { text: String::new(), budget, limit: Some(budget.limits.output) }
     }
 
     /// Appends `text`.
-    pub fn push_str(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn push_str(&mut self, text: &str) -> Result<()> {
         match self.limit {
             None => self.budget.produce(text.len())?,
             Some(limit) if (self.text.len() + text.len()) as u64 > limit => {
@@ -111,19 +111,19 @@ impl<'b> Buffer<'b> {
     }
 
     /// Appends `c`.
-    pub fn push(&mut self, c: char) -> Result<()> {
+    pub(crate) fn push(&mut self, c: char) -> Result<()> {
         self.push_str(c.encode_utf8(&mut [0; 4]))
     }
 
     /// Appends `c`, `n` times.
-    pub fn pad(&mut self, c: char, n: usize) -> Result<()> {
+    pub(crate) fn pad(&mut self, c: char, n: usize) -> Result<()> {
         self.budget.produce_many(n, c.len_utf8())?;
         self.text.extend(std::iter::repeat_n(c, n));
         Ok(())
     }
 
     /// Appends `text` as markupsafe's `escape` writes it.
-    pub fn push_escaped(&mut self, text: &str) -> Result<()> {
+    pub(crate) fn push_escaped(&mut self, text: &str) -> Result<()> {
         let mut rest = text;
         while let Some(at) = rest.find(['&', '<', '>', '\'', '"']) {
             self.push_str(&rest[..at])?;
@@ -140,24 +140,24 @@ impl<'b> Buffer<'b> {
     }
 
     /// What it is counted in.
-    pub fn budget(&self) -> &'b Budget {
+    pub(crate) fn budget(&self) -> &'b Budget {
         self.budget
     }
 
     /// What was built.
-    pub fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.text
     }
 
     /// What was built.
-    pub fn into_text(self, markup: bool) -> Text {
+    pub(crate) fn into_text(self, markup: bool) -> Text {
         Text { chars: self.text.into(), markup }
     }
 }
 
 impl Budget {
     /// A string that was just made of `chars`; counted here, so it must be bounded already.
-    pub fn text(&self, chars: &str) -> Result<Text> {
+    pub(crate) fn text(&self, chars: &str) -> Result<Text> {
         self.produce(chars.len())?;
         Ok(Text::from(chars))
     }

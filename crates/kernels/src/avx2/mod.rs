@@ -15,7 +15,7 @@ use std::arch::x86_64::*;
 
 /// Eight floats.
 #[derive(Clone, Copy)]
-pub struct Avx2(__m256);
+pub(crate) struct Avx2(__m256);
 
 impl Simd for Avx2 {
     const LANES: usize = 8;

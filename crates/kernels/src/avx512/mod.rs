@@ -82,7 +82,7 @@ products!(last_products, 4 5 6 7);
 
 /// Sixteen floats.
 #[derive(Clone, Copy)]
-pub struct Avx512(__m512);
+pub(crate) struct Avx512(__m512);
 
 impl Simd for Avx512 {
     const LANES: usize = 16;

@@ -27,7 +27,7 @@ macro_rules! instantiate_kernels {
             macro_rules! instance {
                 ($name:ident($arg:ident: $type:ty) $body:expr) => {
                     $(#[target_feature(enable = $features)])?
-                    pub unsafe fn $name($arg: $type) {
+                    pub(super) unsafe fn $name($arg: $type) {
                         // SAFETY: forwarded from the caller, who detected the features and
                         // validated the arguments.
                         unsafe { $body }

@@ -19,7 +19,7 @@ use std::arch::aarch64::*;
 use std::marker::PhantomData;
 
 /// Eight floats, the lower four first; `P` is how bytes are multiplied.
-pub struct Neon<P>(float32x4_t, float32x4_t, PhantomData<P>);
+pub(crate) struct Neon<P>(float32x4_t, float32x4_t, PhantomData<P>);
 
 // Not derived: `P` is only a name and need not be `Copy`.
 impl<P> Clone for Neon<P> {

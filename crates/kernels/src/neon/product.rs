@@ -10,7 +10,7 @@ use crate::simd::slices_within_16_bits;
 use std::arch::aarch64::*;
 
 /// Weights of eight rows against activations.
-pub trait Product {
+pub(crate) trait Product {
     /// Adds to `start`, for every row, the products of slices `FROM..TO` with the block's 32
     /// activations at `q`; rows 0..4 and 4..8. Weights of eight `BITS` come with 128 added, which
     /// is taken off here.
@@ -28,7 +28,7 @@ unsafe fn signed<const BITS: u32>(w: uint8x16_t) -> int8x16_t {
 }
 
 /// By 16 bits: each of their lanes takes one product a slice, as long as they cannot overflow.
-pub struct Widening;
+pub(super) struct Widening;
 
 impl Product for Widening {
     #[inline(always)]
@@ -64,7 +64,7 @@ impl Product for Widening {
 }
 
 /// By `sdot`, which sums four products in 32 bits.
-pub struct Dotprod;
+pub(super) struct Dotprod;
 
 /// Adds to each of four rows its four products with the four activations number `I` of `q`.
 #[inline(always)]

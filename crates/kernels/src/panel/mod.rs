@@ -89,7 +89,7 @@ pub(crate) const fn quants_bytes(bits: u32, rows: usize) -> usize {
 
 impl ScaleKind {
     /// Blocks that are scaled together.
-    pub const fn group(self) -> usize {
+    pub(crate) const fn group(self) -> usize {
         match self {
             ScaleKind::Plain | ScaleKind::Affine | ScaleKind::Exponent => 1,
             ScaleKind::Super
@@ -101,7 +101,7 @@ impl ScaleKind {
 
     /// Bytes of a group's scales. What all of its blocks share comes first, then a row or two of
     /// bytes for each block.
-    pub const fn bytes(self, rows: usize) -> usize {
+    pub(crate) const fn bytes(self, rows: usize) -> usize {
         match self {
             ScaleKind::Plain => rows * 2,
             ScaleKind::Affine => rows * 4,
@@ -115,7 +115,7 @@ impl ScaleKind {
 
 impl Format {
     /// Bytes of a group: its scales and the quants of its blocks.
-    pub const fn group_bytes(self, rows: usize) -> usize {
+    pub(crate) const fn group_bytes(self, rows: usize) -> usize {
         self.scales.bytes(rows) + self.scales.group() * quants_bytes(self.bits, rows)
     }
 }

@@ -10,7 +10,7 @@ const N: usize = 8;
 
 /// Eight floats.
 #[derive(Clone, Copy)]
-pub struct Portable([f32; N]);
+pub(crate) struct Portable([f32; N]);
 
 /// Eight lanes, each the expression with `i` its number. Written out and without a closure: what
 /// the compiler does not inline or unroll, it does not vectorize either.

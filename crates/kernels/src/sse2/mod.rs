@@ -13,7 +13,7 @@ use std::arch::x86_64::*;
 
 /// Eight floats, the lower four first.
 #[derive(Clone, Copy)]
-pub struct Sse2(__m128, __m128);
+pub(crate) struct Sse2(__m128, __m128);
 
 /// Applies an intrinsic to both halves.
 macro_rules! halves {

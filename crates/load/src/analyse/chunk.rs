@@ -86,7 +86,7 @@ pub(super) struct Details {
 impl Choice<'_> {
     /// It brings something of the answer: text, reasoning or a piece of a tool call. A role alone
     /// is none.
-    pub fn carries_token(&self) -> bool {
+    pub(super) fn carries_token(&self) -> bool {
         let some = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.0.is_empty());
         let in_delta = |delta: &Delta<'_>| {
             let function = |f: &Function<'_>| some(&f.name) || some(&f.arguments);
@@ -101,7 +101,7 @@ impl Choice<'_> {
     }
 
     /// What the model wrote besides its text: tokens too, but not what the next turn repeats.
-    pub fn beside(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn beside(&self) -> impl Iterator<Item = &str> {
         let delta = self.delta.as_ref().or(self.message.as_ref());
         let thought = delta.and_then(|delta| {
             // Servers that know both names send the same under both.
@@ -117,7 +117,7 @@ impl Choice<'_> {
     }
 
     /// Its text, as the next turn of a conversation repeats it.
-    pub fn content(&self) -> &str {
+    pub(super) fn content(&self) -> &str {
         let delta = self.delta.as_ref().or(self.message.as_ref());
         let content = delta.and_then(|delta| delta.content.as_ref()).or(self.text.as_ref());
         content.map_or("", |text| text.0.as_ref())

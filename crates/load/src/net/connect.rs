@@ -2,10 +2,11 @@
 
 use super::stamped::{Stamped, Watched};
 use super::tls::Secure;
-use super::{Connections, Timeouts};
+use super::{Connections, Timeouts, Trust, TrustError};
+use crate::Target;
 use crate::clock::now_ns;
-use crate::run::{LoadError, Settings};
 use hyper::client::conn::http1::{self, SendRequest};
+use pacemark_files::excerpt;
 use pacemark_record::{Failure, FailureKind};
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,22 @@ pub(crate) struct Connection {
     idle_since_ns: u64,
 }
 
+/// Why no connection can be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// The server's name is not known.
+    #[error("cannot look up {}: {error}", excerpt(host))]
+    Lookup {
+        /// The name.
+        host: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// Nobody to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
+
 /// Opens connections to one server.
 pub(crate) struct Connector {
     addresses: Vec<SocketAddr>,
@@ -40,16 +57,17 @@ pub(crate) struct Connector {
 impl Connector {
     /// Looks the name up, once, and who is trusted.
     pub(crate) async fn new(
-        settings: &Settings,
+        target: &Target,
+        trust: &Trust,
+        timeouts: Timeouts,
         kernel_stamps: bool,
-    ) -> Result<Connector, LoadError> {
-        let target = &settings.target;
+    ) -> Result<Connector, ConnectorError> {
         let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
         let addresses = found
-            .map_err(|error| LoadError::Lookup { host: target.host.clone(), error })?
+            .map_err(|error| ConnectorError::Lookup { host: target.host.clone(), error })?
             .collect();
-        let secure = target.tls.then(|| Secure::new(target.name(), &settings.trust)).transpose()?;
-        Ok(Connector { addresses, secure, kernel_stamps, timeouts: settings.timeouts })
+        let secure = target.tls.then(|| Secure::new(target.name(), trust)).transpose()?;
+        Ok(Connector { addresses, secure, kernel_stamps, timeouts })
     }
 
     /// Nothing is encrypted.
@@ -145,7 +163,6 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Endpoint, Target};
     use hyper::Request;
     use std::io::{Read, Write};
     use std::net::TcpListener;
@@ -163,10 +180,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = Target::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let settings = Settings::new(target, Endpoint::Chat, "m".to_owned());
         for (closes, speaks) in [(false, false), (true, false), (false, true)] {
             let found = runtime.block_on(async {
-                let connector = Connector::new(&settings, true).await.unwrap();
+                let connector = Connector::new(&target, &Trust::System, Timeouts::default(), true)
+                    .await
+                    .unwrap();
                 let pool = Pool::new(Connections::Reuse);
                 let mut connection = connector.connect().await.unwrap();
                 let server = listener.try_clone().unwrap();

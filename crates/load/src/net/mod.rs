@@ -7,6 +7,7 @@ mod records;
 mod stamped;
 mod tls;
 
+pub use connect::ConnectorError;
 pub(crate) use connect::{Connector, Pool};
 pub(crate) use exchange::{End, Exchange, Outgoing, Received, exchange};
 

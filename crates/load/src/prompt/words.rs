@@ -1,4 +1,5 @@
-//! Words that are one token each in a given vocabulary, so that a text of n tokens is n words.
+//! Words that are one token each in a given vocabulary, so that a text of n tokens is n words; in
+//! one that has no such, words of known lengths that come to n tokens together.
 //!
 //! Byte-level and SPM vocabularies split a text at its spaces before they merge, so the tokens of `
 //! a b` are those of ` a` and of ` b`. That is verified for each vocabulary by counting all the
@@ -23,27 +24,37 @@ const N_FIRST: usize = 12;
 /// So many different words make two prompts alike in their first block as good as never.
 const ENOUGH: usize = 128;
 
+/// Lengths for which it is worked out whether words come to them; from here on all do that do
+/// just below.
+const LENGTHS: usize = 256;
+
 /// The words of a vocabulary.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     /// First words, and the tokens of a text of that word alone.
     first: Vec<(&'static str, u64)>,
-    /// One token each, with the space before it.
-    next: Vec<&'static str>,
+    /// Further words, and the tokens of each with the space before it.
+    next: Vec<(&'static str, u64)>,
+    /// Whether further words can come to this many tokens.
+    reachable: Vec<bool>,
     verified: bool,
 }
 
 impl Words {
     /// Those of the encoder's vocabulary; without one, words that most vocabularies have.
-    pub fn find(encoder: Option<&dyn Encoder>, special: bool) -> Result<Words, PromptError> {
+    pub(super) fn find(encoder: Option<&dyn Encoder>, special: bool) -> Result<Words, PromptError> {
         let all: Vec<&'static str> = CANDIDATES.split_whitespace().collect();
         let Some(encoder) = encoder else {
-            let first = all[..N_FIRST].iter().map(|word| (*word, 1)).collect();
-            return Ok(Words { first, next: all, verified: false });
+            let all: Vec<_> = all.iter().map(|word| (*word, 1)).collect();
+            return Ok(Words::of(all[..N_FIRST].to_vec(), all, false));
         };
         let count = |text: &str| encoder.encode(text, special).map(|ids| ids.len() as u64);
         let mut next = Vec::new();
         single(&count, count(all[0])?, &all, &mut next)?;
+        let mut next: Vec<_> = next.into_iter().map(|word| (word, 1)).collect();
+        if next.is_empty() {
+            next = of_known_length(&count, &all)?;
+        }
         if next.is_empty() {
             return Err(EncodeError(
                 "the vocabulary has none of the words that prompts are made of".into(),
@@ -52,26 +63,51 @@ impl Words {
         }
         let step = (next.len() / N_FIRST).max(1);
         let first: Result<Vec<_>, EncodeError> =
-            next.iter().step_by(step).take(N_FIRST).map(|word| Ok((*word, count(word)?))).collect();
-        Ok(Words { first: first?, next, verified: true })
+            next.iter().step_by(step).take(N_FIRST).map(|(w, _)| Ok((*w, count(w)?))).collect();
+        Ok(Words::of(first?, next, true))
+    }
+
+    fn of(
+        first: Vec<(&'static str, u64)>,
+        next: Vec<(&'static str, u64)>,
+        verified: bool,
+    ) -> Words {
+        let mut reachable = vec![true];
+        for n in 1..LENGTHS {
+            let reaches = |(_, tokens): &(&str, u64)| {
+                n.checked_sub(*tokens as usize).is_some_and(|rest| reachable[rest])
+            };
+            let is_reachable = next.iter().any(reaches);
+            reachable.push(is_reachable);
+        }
+        Words { first, next, reachable, verified }
+    }
+
+    /// Whether further words can come to `n` tokens.
+    fn reaches(&self, n: u64) -> bool {
+        self.reachable.get(n as usize).copied().unwrap_or(self.reachable[LENGTHS - 1])
     }
 
     /// An encoder has said that they are single tokens.
-    pub fn are_verified(&self) -> bool {
+    pub(super) fn are_verified(&self) -> bool {
         self.verified
     }
 
     /// Tokens of the shortest text.
-    pub fn shortest(&self) -> u64 {
+    pub(super) fn shortest(&self) -> u64 {
         self.first.iter().map(|(_, tokens)| *tokens).min().unwrap_or(1)
     }
 
     /// A random text of `n` tokens.
-    pub fn text(&self, rng: &mut SplitMix64, n: u64) -> Result<String, PromptError> {
+    pub(super) fn text(&self, rng: &mut SplitMix64, n: u64) -> Result<String, PromptError> {
         let fitting: Vec<_> = self.first.iter().filter(|(_, tokens)| *tokens <= n).collect();
         if fitting.is_empty() {
             return Err(PromptError::TooShort { wanted: n, least: self.shortest() });
         }
+        let exact: Vec<_> =
+            fitting.iter().filter(|(_, tokens)| self.reaches(n - tokens)).copied().collect();
+        // What no words come to is a little shorter than asked for.
+        let fitting = if exact.is_empty() { fitting } else { exact };
         let (word, tokens) = fitting[rng.below(fitting.len())];
         let mut text = (*word).to_owned();
         self.extend(&mut text, rng, n - tokens);
@@ -79,10 +115,18 @@ impl Words {
     }
 
     /// `n` tokens more.
-    pub fn extend(&self, text: &mut String, rng: &mut SplitMix64, n: u64) {
-        for _ in 0..n {
+    pub(super) fn extend(&self, text: &mut String, rng: &mut SplitMix64, n: u64) {
+        let mut left = n;
+        while left > 0 {
+            let fits = |(_, tokens): &&(&str, u64)| {
+                left.checked_sub(*tokens).is_some_and(|rest| self.reaches(rest))
+            };
+            let mut fitting = self.next.iter().filter(fits);
+            let n_fitting = fitting.clone().count().max(1);
+            let Some((word, tokens)) = fitting.nth(rng.below(n_fitting)) else { return };
             text.push(' ');
-            text.push_str(self.next[rng.below(self.next.len())]);
+            text.push_str(word);
+            left -= tokens;
         }
     }
 }
@@ -111,6 +155,20 @@ fn single(
     Ok(())
 }
 
+/// The words, and how many tokens each adds to a text.
+fn of_known_length(
+    count: &impl Fn(&str) -> Result<u64, EncodeError>,
+    of: &[&'static str],
+) -> Result<Vec<(&'static str, u64)>, EncodeError> {
+    let alone = count(of[0])?;
+    let mut found = Vec::new();
+    for word in of {
+        let tokens = count(&format!("{} {word}", of[0]))?.saturating_sub(alone);
+        found.extend((1..LENGTHS as u64).contains(&tokens).then_some((*word, tokens)));
+    }
+    Ok(found)
+}
+
 /// A number for a name: two uses of one seed must not be alike.
 pub(super) fn stream(seed: u64, use_: u64) -> SplitMix64 {
     let mut rng = SplitMix64::new(seed ^ use_.wrapping_mul(0xd6e8_feb8_6659_fd93));
@@ -128,7 +186,7 @@ mod tests {
     use super::*;
 
     /// A vocabulary in which words with an `h` take two tokens, and a text has one more.
-    pub fn odd(text: &str, special: bool) -> Vec<u32> {
+    pub(super) fn odd(text: &str, special: bool) -> Vec<u32> {
         let tokens = |word: &str| if word.contains('h') { 2 } else { 1 };
         vec![0; text.split_whitespace().map(tokens).sum::<usize>() + usize::from(special)]
     }
@@ -137,7 +195,7 @@ mod tests {
     fn only_single_tokens_are_used_and_texts_are_exact() {
         let words = Words::find(Some(&odd), true).unwrap();
         assert!(words.are_verified() && words.next.len() >= 64);
-        assert!(words.next.iter().all(|word| !word.contains('h')));
+        assert!(words.next.iter().all(|(word, tokens)| !word.contains('h') && *tokens == 1));
         let mut rng = stream(1, 2);
         for n in [2, 3, 32, 1000] {
             assert_eq!(odd(&words.text(&mut rng, n).unwrap(), true).len() as u64, n);
@@ -164,7 +222,19 @@ mod tests {
         assert_eq!(words.shortest(), 3, "the at the start is three bytes");
         let text = words.text(&mut stream(1, 2), 20).unwrap();
         assert_eq!(bytes(&text, false).len(), 20, "{text}");
-        assert!(Words::find(Some(&|text: &str, _: bool| vec![0; text.len()]), false).is_err());
+    }
+
+    #[test]
+    fn a_vocabulary_of_bytes_alone_has_words_of_known_lengths() {
+        let bytes = |text: &str, _: bool| vec![0; text.len()];
+        let words = Words::find(Some(&bytes), false).unwrap();
+        let mut rng = stream(1, 2);
+        for n in [8, 9, 33, 1000] {
+            assert_eq!(words.text(&mut rng, n).unwrap().len() as u64, n);
+        }
+        // No word is a byte and its space: a text of one byte more than the shortest there is not.
+        assert!(words.text(&mut rng, words.shortest() + 1).is_ok_and(|text| text.len() < 4));
+        assert!(Words::find(Some(&|_: &str, _: bool| vec![0; 5]), false).is_err());
     }
 
     #[test]

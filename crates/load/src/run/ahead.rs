@@ -30,7 +30,7 @@ pub(crate) struct Ahead {
 
 impl Ahead {
     /// An empty queue, and its other end.
-    pub fn new() -> (Ahead, mpsc::Sender<Session>) {
+    pub(crate) fn new() -> (Ahead, mpsc::Sender<Session>) {
         Ahead::with_room(MOST_BYTES)
     }
 
@@ -44,7 +44,7 @@ impl Ahead {
     }
 
     /// Makes sessions until there are as many as `bounds` can need, or `over`.
-    pub fn make(
+    pub(crate) fn make(
         &self,
         source: &mut dyn Source,
         bounds: Bounds,
@@ -52,7 +52,7 @@ impl Ahead {
         over: &AtomicBool,
     ) {
         // Each is a request at least.
-        let mut left = bounds.requests.unwrap_or(u64::MAX);
+        let mut left = bounds.most();
         while left > 0 && !over.load(Relaxed) {
             let Some(session) = source.next() else {
                 self.exhausted.store(true, Relaxed);
@@ -84,14 +84,14 @@ impl Ahead {
     }
 
     /// Waits until no more can be made before the first is taken, or `stop`.
-    pub fn wait_until_filled(&self, stop: &AtomicBool) {
+    pub(crate) fn wait_until_filled(&self, stop: &AtomicBool) {
         while !self.filled.load(Relaxed) && !stop.load(Relaxed) {
             std::thread::sleep(NAP);
         }
     }
 
     /// The next; `None` when there are no more.
-    pub async fn next(&self) -> Option<Session> {
+    pub(crate) async fn next(&self) -> Option<Session> {
         let session = self.sessions.lock().await.recv().await?;
         self.waiting.fetch_sub(1, Relaxed);
         self.bytes.fetch_sub(session.bytes(), Relaxed);
@@ -99,7 +99,7 @@ impl Ahead {
     }
 
     /// The source had no more.
-    pub fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.exhausted.load(Relaxed)
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     fn made(lengths: &[usize], requests: Option<u64>) -> ((usize, usize), Vec<usize>, bool) {
         let (ahead, sender) = Ahead::with_room(100);
         let mut source = Lengths(Vec::from(lengths).into_iter());
-        let (over, bounds) = (AtomicBool::new(false), Bounds { requests, duration: None });
+        let (over, bounds) = (AtomicBool::new(false), Bounds { requests, ..Bounds::default() });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         std::thread::scope(|scope| {
             let (ahead, over) = (&ahead, &over);

@@ -35,7 +35,7 @@ pub(crate) struct Results {
 
 impl Results {
     /// Times to first token of the latest answers.
-    pub fn latest_ttft_ms(&self) -> Vec<f64> {
+    pub(super) fn latest_ttft_ms(&self) -> Vec<f64> {
         let latest = &self.requests[self.requests.len().saturating_sub(LATEST)..];
         latest
             .iter()
@@ -47,7 +47,7 @@ impl Results {
 
 enum Job {
     Raw(Exchange, Sent, u64),
-    Analysed(Analysed, Sent),
+    Analysed(Box<Analysed>, Sent),
 }
 
 /// Takes what has ended.
@@ -58,7 +58,7 @@ pub(crate) struct Collector {
 
 impl Collector {
     /// An exchange as it was received.
-    pub fn raw(&self, exchange: Exchange, sent: Sent, origin_ns: u64) {
+    pub(crate) fn raw(&self, exchange: Exchange, sent: Sent, origin_ns: u64) {
         let bytes = exchange.answer.as_ref().map_or(0, |received| received.bytes.len());
         if self.waiting.fetch_add(bytes, Relaxed) + bytes > MAX_WAITING {
             self.waiting.fetch_sub(bytes, Relaxed);
@@ -69,8 +69,8 @@ impl Collector {
     }
 
     /// One that was read.
-    pub fn analysed(&self, analysed: Analysed, sent: Sent) {
-        let _ = self.jobs.send(Job::Analysed(analysed, sent));
+    pub(crate) fn analysed(&self, analysed: Analysed, sent: Sent) {
+        let _ = self.jobs.send(Job::Analysed(Box::new(analysed), sent));
     }
 }
 
@@ -105,7 +105,7 @@ fn read(
 ) {
     while let Ok(job) = jobs.recv() {
         let (analysed, sent) = match job {
-            Job::Analysed(analysed, sent) => (analysed, sent),
+            Job::Analysed(analysed, sent) => (*analysed, sent),
             Job::Raw(exchange, sent, origin_ns) => {
                 let bytes = exchange.answer.as_ref().map_or(0, |received| received.bytes.len());
                 let analysed = analyse(exchange, origin_ns);

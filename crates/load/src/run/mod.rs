@@ -1,6 +1,6 @@
 //! A load, from its first request to its last answer.
 //!
-//! Three threads: one makes prompts ahead, one sends and receives (this one, a single-threaded
+//! Three threads, and a fourth where somebody judges whether it has lasted long enough: one makes prompts ahead, one sends and receives (this one, a single-threaded
 //! runtime), one reads answers that have ended. The caller watches and may stop it; then what was
 //! measured is given back.
 
@@ -8,6 +8,7 @@ mod ahead;
 mod closed;
 mod collect;
 mod drive;
+mod enough;
 mod open;
 mod session;
 mod settings;
@@ -16,14 +17,15 @@ pub use settings::Settings;
 
 use crate::body::BodyMaker;
 use crate::clock::{now_ns, process_cpu_ns};
-use crate::net::{Connector, Pool, TrustError};
+use crate::net::{Connector, ConnectorError, Pool};
 use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
 use collect::{Collector, Results};
+use enough::Judge;
 use hyper::header::HeaderMap;
 use pacemark_files::excerpt;
-use pacemark_record::{Client, Request};
+use pacemark_record::{Client, Request, Until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -45,12 +47,27 @@ pub enum Shape {
 }
 
 /// What ends a load, besides the caller: whichever comes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bounds {
-    /// Requests in all.
+    /// Requests in all; with [`Self::until`], at least.
     pub requests: Option<u64>,
     /// No request begins later than this.
     pub duration: Option<Duration>,
+    /// It goes on until its steady rate is known so well.
+    pub until: Option<Until>,
+}
+
+impl Bounds {
+    /// Requests that may be begun.
+    fn most(&self) -> u64 {
+        self.requests.filter(|_| self.until.is_none()).unwrap_or(u64::MAX)
+    }
+
+    /// No request begins later than this.
+    fn last_ns(&self) -> u64 {
+        let until = self.until.map(|until| until.max_time);
+        self.duration.or(until).map_or(u64::MAX, |time| time.as_nanos() as u64)
+    }
 }
 
 /// A load as it goes.
@@ -72,6 +89,11 @@ pub struct Live {
 
 /// Told how a load goes.
 pub trait Watch {
+    /// A load of that name begins, which ends by these bounds.
+    fn begin(&mut self, name: &str, bounds: Bounds) {
+        let _ = (name, bounds);
+    }
+
     /// About ten times a second.
     fn tick(&mut self, live: &Live) {
         let _ = live;
@@ -103,17 +125,9 @@ pub struct Measured {
 /// A load that could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The server's name is not known.
-    #[error("cannot look up {}: {error}", excerpt(host))]
-    Lookup {
-        /// The name.
-        host: String,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// Nobody to trust.
+    /// The server's name is not known, or nobody is trusted to say who it is.
     #[error(transparent)]
-    Trust(#[from] TrustError),
+    Connector(#[from] ConnectorError),
     /// No runtime or thread.
     #[error("cannot start the client: {0}")]
     Start(#[from] std::io::Error),
@@ -135,6 +149,8 @@ pub(crate) struct Shared {
     pub max_answer_bytes: usize,
     pub origin_ns: u64,
     pub bounds: Bounds,
+    /// What the bounds ask to be known is known.
+    pub enough: Arc<AtomicBool>,
     /// Requests that were begun.
     pub issued: AtomicU64,
     pub in_flight: AtomicU64,
@@ -146,28 +162,58 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Of a load that begins now.
+    fn new(
+        settings: &Settings,
+        bounds: Bounds,
+        (connector, headers, collector): (Connector, HeaderMap, Collector),
+        ahead: &Arc<Ahead>,
+        enough: &Arc<AtomicBool>,
+    ) -> Shared {
+        Shared {
+            connector,
+            pool: Pool::new(settings.connections),
+            path: settings.target.of_api(settings.endpoint.path()),
+            headers,
+            maker: BodyMaker {
+                endpoint: settings.endpoint,
+                model: settings.model.clone(),
+                stream: settings.stream,
+                extra: settings.extra_body.clone(),
+            },
+            max_answer_bytes: settings.max_answer_bytes,
+            origin_ns: now_ns(),
+            bounds,
+            enough: enough.clone(),
+            issued: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            ahead: ahead.clone(),
+            collector,
+        }
+    }
+
     /// The next session, if there is one and it is time for it: due at `due_ns`, or now.
-    pub async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
-        if self.bounds.requests.is_some_and(|most| self.issued.load(Relaxed) >= most)
-            || self.is_over(due_ns)
-        {
+    pub(crate) async fn next_session(&self, due_ns: Option<u64>) -> Option<Session> {
+        if self.issued.load(Relaxed) >= self.bounds.most() || self.is_over(due_ns) {
             return None;
         }
         self.ahead.next().await
     }
 
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
-    pub fn may_begin(&self, due_ns: Option<u64>) -> bool {
-        let most = self.bounds.requests.unwrap_or(u64::MAX);
+    pub(crate) fn may_begin(&self, due_ns: Option<u64>) -> bool {
+        let most = self.bounds.most();
         !self.is_over(due_ns)
             && self.issued.fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1)).is_ok()
     }
 
     /// The load's time has passed at `at_ns`, or now. A request that was due before has its place,
     /// though a thread that woke late brings it after.
-    pub fn is_over(&self, at_ns: Option<u64>) -> bool {
-        let duration = self.bounds.duration.map_or(u64::MAX, |d| d.as_nanos() as u64);
-        at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= duration
+    pub(crate) fn is_over(&self, at_ns: Option<u64>) -> bool {
+        at_ns.unwrap_or_else(|| now_ns() - self.origin_ns) >= self.bounds.last_ns()
+            || self.enough.load(Relaxed)
     }
 }
 
@@ -190,38 +236,24 @@ pub fn run(
     let headers = settings.header_map()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let connector = runtime.block_on(Connector::new(settings, settings.kernel_stamps))?;
+    let connector = runtime.block_on(settings.connector(settings.kernel_stamps))?;
     let (ahead, sender) = Ahead::new();
     let ahead = Arc::new(ahead);
     let (results, collector, reader) =
         collect::start(encoder.filter(|encoder| !encoder.is_remote()))?;
-    let over = AtomicBool::new(false);
+    let judge = Judge::new(&bounds, &shape);
+    let (over, enough) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
     std::thread::scope(|scope| {
         let (of_maker, over) = (ahead.clone(), &over);
         scope.spawn(move || of_maker.make(source, bounds, &sender, over));
         // Nothing waits for prompts that could be made before.
         ahead.wait_until_filled(stop);
-        let shared = Arc::new(Shared {
-            connector,
-            pool: Pool::new(settings.connections),
-            path: settings.target.of_api(settings.endpoint.path()),
-            headers,
-            maker: BodyMaker {
-                endpoint: settings.endpoint,
-                model: settings.model.clone(),
-                stream: settings.stream,
-                extra: settings.extra_body.clone(),
-            },
-            max_answer_bytes: settings.max_answer_bytes,
-            origin_ns: now_ns(),
-            bounds,
-            issued: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            unsent: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-            ahead: ahead.clone(),
-            collector,
-        });
+        let parts = (connector, headers, collector);
+        let shared = Arc::new(Shared::new(settings, bounds, parts, &ahead, &enough));
+        if let Some(judge) = judge {
+            let (results, enough) = (results.clone(), enough.clone());
+            scope.spawn(move || judge.watch(&results, &enough, over));
+        }
         let cpu_before = process_cpu_ns();
         let (lag_ns, cut_requests) =
             runtime.block_on(drive::drive(&shared, shape, &results, watch, stop));

@@ -73,12 +73,12 @@ fn tell(
     due: &mpsc::UnboundedSender<u64>,
     over: &AtomicBool,
 ) {
-    let last_ns = shared.bounds.duration.map_or(u64::MAX, |duration| duration.as_nanos() as u64);
-    let most = shared.bounds.requests.map_or(usize::MAX, |n| n as usize);
+    let last_ns = shared.bounds.last_ns();
+    let most = usize::try_from(shared.bounds.most()).unwrap_or(usize::MAX);
     for at_ns in arrivals.take(most).take_while(|at| *at < last_ns) {
         loop {
             let left = Duration::from_nanos(at_ns.saturating_sub(elapsed_ns(shared)));
-            if over.load(Relaxed) {
+            if over.load(Relaxed) || shared.enough.load(Relaxed) {
                 return;
             }
             if left.is_zero() {

@@ -3,7 +3,7 @@
 use super::LoadError;
 use crate::Target;
 use crate::body::Endpoint;
-use crate::net::{Connections, Timeouts, Trust};
+use crate::net::{Connections, Connector, ConnectorError, Timeouts, Trust};
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
@@ -53,6 +53,11 @@ impl Settings {
             max_answer_bytes: 16 << 20,
             kernel_stamps: true,
         }
+    }
+
+    /// What opens its connections.
+    pub(crate) async fn connector(&self, kernel_stamps: bool) -> Result<Connector, ConnectorError> {
+        Connector::new(&self.target, &self.trust, self.timeouts, kernel_stamps).await
     }
 
     /// The headers of every request.

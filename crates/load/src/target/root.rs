@@ -37,7 +37,7 @@ const OTHERS: &[&str] = &[
 impl Root {
     /// The root that a path means, and the endpoint where the path is one's; the path itself where
     /// it is another's.
-    pub fn parse(path: &str) -> Result<(Root, Option<Endpoint>), &str> {
+    pub(super) fn parse(path: &str) -> Result<(Root, Option<Endpoint>), &str> {
         let path = path.trim_end_matches('/');
         // The longer one first: it ends in the shorter.
         for endpoint in [Endpoint::Chat, Endpoint::Completions] {

@@ -11,7 +11,7 @@ const MAX_TOKENS: u64 = 10_000_000;
 
 /// The first byte says what the rest is taken for. It is read, or refused in words that name the
 /// file.
-pub fn input(bytes: &[u8]) {
+pub(crate) fn input(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
     match kind % 5 {

@@ -77,7 +77,7 @@ pub struct Choices {
 
 /// What becomes of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetType {
     /// Its new type; the old one where it is not quantized.
     pub dtype: DType,
     /// What the rules wanted, where rows of this length cannot be that.
@@ -166,7 +166,7 @@ fn is_quantized(tensor: &TensorInfo) -> bool {
 }
 
 /// What every tensor becomes, in the order of `tensors`.
-pub fn targets(choices: &Choices, facts: &ModelFacts, tensors: &[TensorInfo]) -> Vec<Target> {
+pub fn targets(choices: &Choices, facts: &ModelFacts, tensors: &[TensorInfo]) -> Vec<TargetType> {
     let mut order: Vec<usize> = (0..tensors.len()).collect();
     // The n-th attn_v is that of the n-th layer, whatever the order in the file.
     order.sort_by_key(|&i| {
@@ -175,8 +175,8 @@ pub fn targets(choices: &Choices, facts: &ModelFacts, tensors: &[TensorInfo]) ->
     let n_value = tensors.iter().filter(|tensor| role(&tensor.name) == Role::Value).count();
     let tied = !tensors.iter().any(|tensor| role(&tensor.name) == Role::Output);
     let mut rules = Rules { choices, facts, tied, n_value, i_value: 0, i_down: 0 };
-    let mut targets: Vec<Target> =
-        tensors.iter().map(|t| Target { dtype: t.dtype, instead_of: None }).collect();
+    let mut targets: Vec<TargetType> =
+        tensors.iter().map(|t| TargetType { dtype: t.dtype, instead_of: None }).collect();
     for i in order {
         if is_quantized(&tensors[i]) {
             targets[i] = fitting(rules.wanted(&tensors[i]), tensors[i].dims[0]);
@@ -191,10 +191,10 @@ fn layer(name: &str) -> Option<usize> {
 }
 
 /// `wanted`, or the type that replaces it where rows are no whole number of its blocks.
-fn fitting(wanted: DType, row: u64) -> Target {
+fn fitting(wanted: DType, row: u64) -> TargetType {
     let fits = |dtype: DType| row.is_multiple_of(dtype.info().block_len as u64);
     if fits(wanted) {
-        return Target { dtype: wanted, instead_of: None };
+        return TargetType { dtype: wanted, instead_of: None };
     }
     let smaller = match wanted {
         DType::IQ4XS => DType::IQ4NL,
@@ -205,7 +205,7 @@ fn fitting(wanted: DType, row: u64) -> Target {
         _ => DType::F16,
     };
     let dtype = if fits(smaller) { smaller } else { DType::F16 };
-    Target { dtype, instead_of: Some(wanted) }
+    TargetType { dtype, instead_of: Some(wanted) }
 }
 
 struct Rules<'a> {

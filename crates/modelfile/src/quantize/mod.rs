@@ -9,7 +9,7 @@ mod mixture;
 mod pipeline;
 mod recipe;
 
-pub use mixture::{Choices, ModelFacts, Target, targets};
+pub use mixture::{Choices, ModelFacts, TargetType, targets};
 pub use pipeline::{Job, Plan, plan, write};
 pub use recipe::{RECIPES, Recipe, RecipeInfo};
 

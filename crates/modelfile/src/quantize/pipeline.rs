@@ -1,7 +1,7 @@
 //! The conversion: tensor after tensor through floats, rows in parallel, to a file that appears
 //! when it is complete.
 
-use super::{Choices, ModelFacts, QuantizeError, Target, targets};
+use super::{Choices, ModelFacts, QuantizeError, TargetType, targets};
 use crate::gguf::write::GgufFile;
 use crate::{DType, Metadata, ModelFile, TensorInfo, Value};
 use pacemark_quant::{dequantize_row, quantize_row};
@@ -21,7 +21,7 @@ pub struct Job {
     /// The tensor as it is.
     pub tensor: TensorInfo,
     /// What it becomes.
-    pub target: Target,
+    pub target: TargetType,
 }
 
 /// What the new file will be.
@@ -50,7 +50,7 @@ impl Plan {
 
     /// Every tensor as it is: writes what a [`crate::TensorSource`] makes to a file.
     pub fn copy(model: &ModelFile) -> Plan {
-        let same = |tensor: &TensorInfo| Target { dtype: tensor.dtype, instead_of: None };
+        let same = |tensor: &TensorInfo| TargetType { dtype: tensor.dtype, instead_of: None };
         let jobs = model
             .tensors()
             .iter()

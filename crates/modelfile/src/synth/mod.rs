@@ -21,9 +21,9 @@ use std::path::Path;
 /// What a model's name starts with when it is synthetic.
 pub const PREFIX: &str = "synth:";
 /// The key that marks a file as synthetic.
-pub const SYNTHETIC_KEY: &str = "pacemark.synthetic";
+pub(crate) const SYNTHETIC_KEY: &str = "pacemark.synthetic";
 /// The types of weights where none is named.
-pub const DEFAULT_TYPE: &str = "Q4_K_M";
+const DEFAULT_TYPE: &str = "Q4_K_M";
 
 /// Whether the weights of a model mean nothing.
 pub fn is_synthetic(metadata: &Metadata) -> bool {

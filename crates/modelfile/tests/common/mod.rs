@@ -7,7 +7,7 @@ use pacemark_quant::DType;
 use std::path::PathBuf;
 
 /// One value of every type.
-pub fn every_value() -> Metadata {
+pub(crate) fn every_value() -> Metadata {
     let mut metadata = Metadata::new();
     metadata
         .set("general.architecture", Value::String("llama".into()))
@@ -42,7 +42,7 @@ pub fn every_value() -> Metadata {
 }
 
 /// Three tensors; the last one's bytes end where the file ends, without padding.
-pub fn some_tensors() -> Vec<(TensorInfo, Vec<u8>)> {
+pub(crate) fn some_tensors() -> Vec<(TensorInfo, Vec<u8>)> {
     let tensor = |name: &str, dims: &[u64], dtype| {
         let info = TensorInfo::new(name, dims, dtype);
         let bytes = (0..info.n_bytes()).map(|i| (i * 7 + name.len() as u64) as u8).collect();
@@ -56,12 +56,12 @@ pub fn some_tensors() -> Vec<(TensorInfo, Vec<u8>)> {
 }
 
 /// A small model's file.
-pub fn small_model() -> Vec<u8> {
+pub(crate) fn small_model() -> Vec<u8> {
     write_gguf(Vec::new(), &every_value(), &some_tensors()).unwrap()
 }
 
 /// A new empty directory under the target directory, emptied if a former run left something in it.
-pub fn directory(name: &str) -> PathBuf {
+pub(crate) fn directory(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path).unwrap();

@@ -3,10 +3,10 @@
 use pacemark_openai_api::sse::{SseDecoder, SseError, SseLimits};
 
 /// Name and data of every event, whether the last one was cut, and what ended it.
-pub type Decoded = (Vec<(Vec<u8>, Vec<u8>)>, bool, Option<SseError>);
+pub(crate) type Decoded = (Vec<(Vec<u8>, Vec<u8>)>, bool, Option<SseError>);
 
 /// Decodes parts that follow each other.
-pub fn decode(parts: &[&[u8]]) -> Decoded {
+pub(crate) fn decode(parts: &[&[u8]]) -> Decoded {
     let mut decoder = SseDecoder::new(SseLimits { line_bytes: 64, event_bytes: 128 });
     let mut events = Vec::new();
     let mut error = None;
@@ -23,7 +23,7 @@ pub fn decode(parts: &[&[u8]]) -> Decoded {
 
 /// The first byte says how the rest is split; the events must not depend on it, nor be longer than
 /// allowed.
-pub fn sse(bytes: &[u8]) {
+pub(crate) fn sse(bytes: &[u8]) {
     let Some((first, stream)) = bytes.split_first() else { return };
     let whole = decode(&[stream]);
     let parts: Vec<&[u8]> = stream.chunks(usize::from(*first).max(1)).collect();

@@ -9,7 +9,7 @@ use crate::{DType, DTypeInfo};
 
 /// 16 bytes of scales (low nibble) and minimums (high), 64 bytes of bit pairs, d, dmin. 2.625 bits
 /// per weight.
-pub const Q2_K: DTypeInfo = row(
+pub(crate) const Q2_K: DTypeInfo = row(
     DType::Q2K,
     "Q2_K",
     10,
@@ -41,7 +41,7 @@ pub const Q2_K: DTypeInfo = row(
 );
 
 /// d, dmin, 12 bytes of 6-bit scales, 128 bytes of nibbles. 4.5 bits per weight.
-pub const Q4_K: DTypeInfo = row(
+pub(crate) const Q4_K: DTypeInfo = row(
     DType::Q4K,
     "Q4_K",
     12,
@@ -63,7 +63,7 @@ pub const Q4_K: DTypeInfo = row(
 );
 
 /// As Q4_K with 32 bytes of fifth bits between scales and nibbles. 5.5 bits per weight.
-pub const Q5_K: DTypeInfo = row(
+pub(crate) const Q5_K: DTypeInfo = row(
     DType::Q5K,
     "Q5_K",
     13,

@@ -7,8 +7,10 @@
 mod affine;
 mod symmetric;
 
-pub use affine::{Q2_K, Q4_K, Q5_K, scale_min};
-pub use symmetric::{Q3_K, Q6_K, q3_scale};
+pub use affine::scale_min;
+pub(crate) use affine::{Q2_K, Q4_K, Q5_K};
+pub use symmetric::q3_scale;
+pub(crate) use symmetric::{Q3_K, Q6_K};
 
 use crate::{Activation, DType, DTypeInfo, Quantize};
 use half::f16;

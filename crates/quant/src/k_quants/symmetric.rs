@@ -8,7 +8,7 @@ use crate::{DType, DTypeInfo};
 
 /// 32 bytes of third bits, 64 bytes of low bit pairs, 12 bytes of 6-bit scales, d. 3.4375 bits per
 /// weight.
-pub const Q3_K: DTypeInfo = row(
+pub(crate) const Q3_K: DTypeInfo = row(
     DType::Q3K,
     "Q3_K",
     11,
@@ -38,7 +38,7 @@ pub const Q3_K: DTypeInfo = row(
 
 /// 128 bytes of low nibbles, 64 bytes of high bit pairs, 16 signed scales, d. 6.5625 bits per
 /// weight.
-pub const Q6_K: DTypeInfo = row(
+pub(crate) const Q6_K: DTypeInfo = row(
     DType::Q6K,
     "Q6_K",
     14,

@@ -25,7 +25,8 @@ pub const PLAIN: Form = Form {
     summary: None,
 };
 
-const FIELDS: &[Field] = &[
+/// What ran and where.
+pub(super) const FIELDS: &[Field] = &[
     field("experiment", Text, |r, _| text(&r.trial.experiment)),
     field("model_filename", Text, |r, _| text(&r.trial.model.path)),
     field("model_type", Text, |r, _| text(&r.trial.model.model_type)),

@@ -3,11 +3,11 @@
 use crate::Cell;
 use crate::document::Kind::{Float, Int, Text};
 use crate::document::{Chart, Column, Document, Fact, Kind, Point, Rank, Row, Table};
-use pacemark_record::{Measured, Run, StageFigures, StageVerdict, Target, Trial};
+use pacemark_record::{Measured, Run, StageFigures, StageTarget, StageVerdict, Trial};
 use serde_json::{Value, json};
 
 /// The document of a ladder whose figures are known.
-pub fn stages(run: &Run, figures: &[StageFigures], target: Target) -> Document {
+pub fn stages(run: &Run, figures: &[StageFigures], target: StageTarget) -> Document {
     let columns = COLUMNS.iter().map(|&(name, kind, title, width)| {
         // Headings stand left here, whatever stands below them.
         let title = format!("{title:0$}", width.unsigned_abs());
@@ -83,7 +83,7 @@ fn row(run: &Run, row: &StageFigures) -> Row {
     .into()
 }
 
-fn facts(run: &Run, target: Target) -> Vec<Fact> {
+fn facts(run: &Run, target: StageTarget) -> Vec<Fact> {
     let first = run.trials.first();
     let workload = |name: &str| first.map(|trial| trial.count(name));
     vec![
@@ -102,21 +102,21 @@ fn facts(run: &Run, target: Target) -> Vec<Fact> {
         Fact::value(
             "target",
             match target {
-                Target::Share(share) => json!({ "share": share }),
-                Target::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
+                StageTarget::Share(share) => json!({ "share": share }),
+                StageTarget::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
             },
         ),
         Fact::value("steal_share", first.and_then(|trial| trial.steal_share)),
     ]
 }
 
-fn legend(figures: &[StageFigures], target: Target) -> String {
+fn legend(figures: &[StageFigures], target: StageTarget) -> String {
     let target = match target {
-        Target::Share(share) => {
+        StageTarget::Share(share) => {
             let first = figures.first().map_or(0, |row| row.stage);
             format!("{:.0} % of stage {first}", 100.0 * share)
         }
-        Target::TokensPerSecond(rate) => format!("{rate} t/s"),
+        StageTarget::TokensPerSecond(rate) => format!("{rate} t/s"),
     };
     let rounds = figures.iter().map(|row| row.rounds).min().unwrap_or(0);
     format!(
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_people_and_machines_read() {
         let run = run();
-        let target = Target::Share(0.95);
+        let target = StageTarget::Share(0.95);
         let figures = stage_figures(&run.trials, target);
         let document = stages(&run, &figures, target);
         let shown = |name| {

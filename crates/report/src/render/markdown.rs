@@ -33,6 +33,16 @@ impl Markdown {
         self.page.width.is_some_and(|width| fit::width(table) > width)
     }
 
+    /// No line wider than the page.
+    fn folded(&self, text: &str) -> String {
+        fit::folded(text, self.page.width)
+    }
+
+    /// A line, or several, of a note.
+    pub(super) fn note(&self, note: &str) -> String {
+        self.folded(&format!("note: {note}")) + "\n"
+    }
+
     fn parts(&self, table: &Table, rows: &[Row]) -> Vec<Part> {
         fit::parts(table, rows, self.page.width.unwrap_or(usize::MAX))
     }
@@ -44,6 +54,9 @@ impl Markdown {
 
     /// A whole table.
     fn table(&self, table: &Table) -> String {
+        if !is_read(table) {
+            return String::new();
+        }
         let parts = match self.is_too_wide(table) {
             true => self.parts(table, &table.rows),
             false => vec![whole(table)],
@@ -68,7 +81,7 @@ impl Markdown {
             if i > 0 && !table.rows.is_empty() {
                 text += &format!("\n{}", self.table(table));
             }
-            text.extend(table.legend.iter().map(|legend| format!("\n{legend}\n")));
+            text.extend(table.legend.iter().map(|legend| format!("\n{}\n", self.folded(legend))));
         }
         text
     }
@@ -76,19 +89,23 @@ impl Markdown {
 
 impl Render for Markdown {
     fn begin(&mut self, document: &Document) -> String {
-        let Some(table) = document.tables.first() else { return head(document) };
+        let read = document.tables.first().filter(|table| is_read(table));
+        let Some(table) = read else { return head(document, &self.page) };
         if !self.is_too_wide(table) {
-            return head(document) + &headings(table, &whole(table));
+            return head(document, &self.page) + &headings(table, &whole(table));
         }
         if table.rows.is_empty() {
             // How wide the columns must be is told by the first row.
-            return head(document);
+            return head(document, &self.page);
         }
         let part = self.part.insert(self.first_part(table, &table.rows));
-        head(document) + &headings(table, part)
+        head(document, &self.page) + &headings(table, part)
     }
 
     fn row(&mut self, table: &Table, row: &Row) -> String {
+        if !is_read(table) {
+            return String::new();
+        }
         if !self.is_too_wide(table) {
             return cells(row, &whole(table));
         }
@@ -101,11 +118,18 @@ impl Render for Markdown {
 
     fn end(&mut self, document: &Document) -> String {
         let mut text = self.rest(document);
-        text.extend(document.notes.iter().map(|note| format!("\nnote: {note}\n")));
+        text.extend(
+            document.notes.iter().map(|note| self.note(note)).map(|note| format!("\n{note}")),
+        );
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("\nbuild: {commit} ({number})\n")));
         text
     }
+}
+
+/// People read some of it.
+fn is_read(table: &Table) -> bool {
+    table.columns.iter().any(|column| column.readers.has_people())
 }
 
 /// All columns that people read, as wide as the table says.

@@ -10,6 +10,7 @@ mod table;
 
 use crate::Cell;
 use crate::document::{Column, Document, Kind, Row, Table};
+use fit::folded;
 
 /// Formats a document. The texts are written one after the other, unchanged.
 pub trait Render {
@@ -68,8 +69,8 @@ pub fn render(document: &Document, renderer: &Renderer, page: &Page) -> String {
 const NAMES: usize = 13;
 
 /// The title and the facts, for people.
-fn head(document: &Document) -> String {
-    let title = document.title.iter().map(|title| format!("{title}\n\n"));
+fn head(document: &Document, page: &Page) -> String {
+    let title = document.title.iter().map(|title| format!("{}\n\n", folded(title, page.width)));
     let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
     let width = told().map(|(title, _)| title.chars().count()).max().unwrap_or(0).max(NAMES);
     let facts = told().map(|(title, text)| match title.as_str() {

@@ -2,7 +2,7 @@
 //! by side, where rows have one; else tables, with their charts as bars below.
 
 use super::markdown::Markdown;
-use super::{Render, Renderer};
+use super::{Page, Render, Renderer};
 use crate::chart::bars;
 use crate::document::{Block, Document, Row, Spread, Table};
 use pacemark_record::stats;
@@ -14,6 +14,7 @@ pub(super) const RENDERER: Renderer = Renderer {
     tells: true,
     new: |page| {
         Box::new(Blocks {
+            page: *page,
             tables: Markdown::new(page),
             summary: Vec::new(),
             unsupported: Vec::new(),
@@ -23,6 +24,7 @@ pub(super) const RENDERER: Renderer = Renderer {
 
 /// Remembers the rows, which are compared at the end.
 struct Blocks {
+    page: Page,
     /// Writes what has no blocks.
     tables: Markdown,
     /// Name, headings and figures of each row.
@@ -37,7 +39,7 @@ const NAMES: usize = 18;
 impl Render for Blocks {
     fn begin(&mut self, document: &Document) -> String {
         match document.tables.first() {
-            Some(table) if table.in_blocks => super::head(document),
+            Some(table) if table.in_blocks => super::head(document, &self.page),
             _ => self.tables.begin(document),
         }
     }
@@ -55,7 +57,8 @@ impl Render for Blocks {
 
     fn end(&mut self, document: &Document) -> String {
         if document.tables.first().is_none_or(|table| !table.in_blocks) {
-            let bars: String = document.charts.iter().map(|c| format!("\n{}", bars(c))).collect();
+            let bars: String =
+                document.charts.iter().map(|c| format!("\n{}", bars(c, self.page.width))).collect();
             let end = self.tables.end(document);
             // Notes and build stand last.
             let rest = self.tables.rest(document);
@@ -71,7 +74,7 @@ impl Render for Blocks {
         if !needs.is_empty() {
             text += &format!("-: not enough for its 95 % interval: {}\n", needs.join(", "));
         }
-        text.extend(document.notes.iter().map(|note| format!("note: {note}\n")));
+        text.extend(document.notes.iter().map(|note| self.tables.note(note)));
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("build: {commit} ({number})\n")));
         text

@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// Marks a request of HTTP/1.1 without a Host, or any with several (RFC 9112, 3.2), and lets no
 /// body be left unread.
-pub async fn strict(request: Request, next: Next) -> Response {
+pub(super) async fn strict(request: Request, next: Next) -> Response {
     layer::pass(StackLayer::Http);
     let n_hosts = request.headers().get_all(header::HOST).iter().count();
     let mut request = request.map(Lingering::around);
@@ -32,7 +32,7 @@ pub async fn strict(request: Request, next: Next) -> Response {
 /// So many Host headers came, which is not one: for whoever answers requests, since a call without
 /// a socket needs none.
 #[derive(Clone, Copy, Debug)]
-pub struct WrongHosts(pub usize);
+pub(crate) struct WrongHosts(pub usize);
 
 /// A body that is read to its end even if its reader has seen enough. A connection that is closed
 /// while bytes arrive resets, and a client that sends all before it reads never sees the answer.

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// A TCP stream with a bound on how long a write may block.
-pub struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     timeout: Duration,
     /// Runs while a write is blocked.
@@ -19,7 +19,7 @@ pub struct Connection {
 
 impl Connection {
     /// Wraps `stream`.
-    pub fn new(stream: TcpStream, timeout: Duration) -> Connection {
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> Connection {
         Connection { stream, timeout, blocked: None }
     }
 

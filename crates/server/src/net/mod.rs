@@ -5,5 +5,5 @@ mod io;
 mod listen;
 mod running;
 
-pub use http::WrongHosts;
+pub(crate) use http::WrongHosts;
 pub use running::{Local, Running, start};

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool"];
 
 /// Prepares a chat completion.
-pub fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
+pub(crate) fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let mut request: ChatRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(Body::Chat, &request.extra)?;
@@ -79,7 +79,7 @@ fn logprobs(
 }
 
 /// The prompt's text for a conversation.
-pub fn conversation(
+pub(crate) fn conversation(
     context: &Context<'_>,
     messages: Vec<Message>,
     tools: Option<(&[Tool], Teller)>,

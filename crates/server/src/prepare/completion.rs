@@ -11,7 +11,7 @@ use pacemark_openai_api::{CompletionRequest, Prompt};
 const DEFAULT_MAX_TOKENS: usize = 16;
 
 /// Prepares a text completion.
-pub fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
+pub(crate) fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let request: CompletionRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(Body::Completion, &request.extra)?;

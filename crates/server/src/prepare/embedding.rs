@@ -9,7 +9,7 @@ use pacemark_openai_api::{EmbeddingRequest, EncodingFormat, PoolingType};
 
 /// Embeddings that are ready to be computed.
 #[derive(Debug)]
-pub struct EmbeddingJob {
+pub(crate) struct EmbeddingJob {
     /// One for each input.
     pub prompts: Vec<Vec<TokenId>>,
     /// How states become a vector; `None` for the model's own way.
@@ -19,7 +19,7 @@ pub struct EmbeddingJob {
 }
 
 /// Prepares embeddings.
-pub fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
+pub(crate) fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJob> {
     let request: EmbeddingRequest = parse(body)?;
     context.check_model(request.model.as_deref())?;
     refuse_unsupported(Body::Embedding, &request.extra)?;

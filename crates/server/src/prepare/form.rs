@@ -14,7 +14,11 @@ use serde_json::Value;
 const MAX_GRAMMAR_BYTES: usize = 64 << 10;
 
 /// Refuses a constraint that the service could not keep to.
-pub fn check_constraint(context: &Context<'_>, constraint: &Constraint, field: &str) -> Result<()> {
+pub(super) fn check_constraint(
+    context: &Context<'_>,
+    constraint: &Constraint,
+    field: &str,
+) -> Result<()> {
     if !context.service.capabilities().constraints {
         return Err(ApiError::unsupported(
             field,
@@ -32,7 +36,7 @@ pub fn check_constraint(context: &Context<'_>, constraint: &Constraint, field: &
 }
 
 /// The one form that a request names, if the service can keep to it.
-pub fn constraint(context: &Context<'_>, sampling: &Sampling) -> Result<Option<Constraint>> {
+pub(super) fn constraint(context: &Context<'_>, sampling: &Sampling) -> Result<Option<Constraint>> {
     let structured = sampling.structured_outputs.clone().unwrap_or_default();
     refuse_unknown(&structured)?;
     let whitespace = whitespace(sampling, &structured)?;

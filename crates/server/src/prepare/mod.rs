@@ -11,10 +11,10 @@ mod form;
 mod sampling;
 mod tools;
 
-pub use chat::{chat, conversation};
-pub use completion::completion;
-pub use embedding::embedding;
-pub use tools::taught;
+pub(crate) use chat::{chat, conversation};
+pub(crate) use completion::completion;
+pub(crate) use embedding::embedding;
+pub(crate) use tools::taught;
 
 use crate::error::{ApiError, Result};
 use crate::options::Options;
@@ -24,11 +24,11 @@ use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
 use pacemark_openai_api::{Prompt, Sampling, StreamOptions};
 
 /// Answers that one request may ask for.
-pub const MAX_ANSWERS: usize = 128;
+pub(crate) const MAX_ANSWERS: usize = 128;
 
 /// A request that is ready to be submitted.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// One for each answer, answers of a prompt side by side.
     pub requests: Vec<GenerateRequest>,
     /// Answers of each prompt.
@@ -51,7 +51,7 @@ pub struct Job {
 
 /// What a request wants besides text.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Log-probabilities.
     pub logprobs: bool,
     /// Tokens in them by their ids.
@@ -83,14 +83,14 @@ impl Wanted {
 
 impl Job {
     /// Tokens of all prompts, each counted once.
-    pub fn prompt_tokens(&self) -> usize {
+    pub(crate) fn prompt_tokens(&self) -> usize {
         self.requests.iter().step_by(self.n.max(1)).map(|request| request.prompt.len()).sum()
     }
 }
 
 /// What preparing looks things up in.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Who computes.
     pub service: &'a dyn Service,
     /// What computes.
@@ -101,14 +101,14 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The model's tokenizer.
-    pub fn text(&self) -> Result<&'a dyn Text> {
+    pub(crate) fn text(&self) -> Result<&'a dyn Text> {
         self.service
             .text()
             .ok_or_else(|| ApiError::invalid("this model has no tokenizer: send token ids"))
     }
 
     /// Refuses a model that is not served here.
-    pub fn check_model(&self, model: Option<&str>) -> Result<()> {
+    pub(crate) fn check_model(&self, model: Option<&str>) -> Result<()> {
         match model {
             Some(name) if !self.options.model_names.iter().any(|served| served == name) => {
                 let message = format!(
@@ -122,7 +122,12 @@ impl<'a> Context<'a> {
     }
 
     /// The prompts as token ids, each checked for its length and ids.
-    pub fn tokens(&self, field: &str, prompt: Prompt, special: bool) -> Result<Vec<Vec<TokenId>>> {
+    pub(crate) fn tokens(
+        &self,
+        field: &str,
+        prompt: Prompt,
+        special: bool,
+    ) -> Result<Vec<Vec<TokenId>>> {
         let prompts = match prompt {
             Prompt::Text(text) => vec![self.text()?.encode(&text, special)],
             Prompt::Texts(texts) => {
@@ -151,7 +156,7 @@ impl<'a> Context<'a> {
     }
 
     /// The refusal of a prompt that is too long, in the words by which clients know it.
-    pub fn too_long(&self, field: &str, found: usize) -> ApiError {
+    pub(crate) fn too_long(&self, field: &str, found: usize) -> ApiError {
         let (n_ctx, limit) = (self.info.n_ctx, self.options.max_prompt_tokens);
         if limit < n_ctx {
             let message = format!(
@@ -164,7 +169,7 @@ impl<'a> Context<'a> {
     }
 
     /// Refuses a prompt that is empty or too long, or has ids that the model does not.
-    pub fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
+    pub(crate) fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
         let info = self.info;
         let limit = self.options.max_prompt_tokens.min(info.n_ctx);
         if prompt.is_empty() {

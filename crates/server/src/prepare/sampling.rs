@@ -18,10 +18,10 @@ const DEFAULT_LAST_N: i64 = 64;
 /// A bias that no logit makes up for.
 const NEVER: f32 = -1e9;
 /// Alternatives told for each token at most.
-pub const MAX_LOGPROBS: u64 = 20;
+pub(super) const MAX_LOGPROBS: u64 = 20;
 
 /// `value` if it lies in `range`; `default` if it was left out.
-pub fn within<T: PartialOrd + Display + Debug + Copy>(
+pub(super) fn within<T: PartialOrd + Display + Debug + Copy>(
     field: &str,
     value: Option<T>,
     range: RangeInclusive<T>,
@@ -39,7 +39,7 @@ pub fn within<T: PartialOrd + Display + Debug + Copy>(
 }
 
 /// A request without a prompt: everything but `max_tokens`, which depends on the prompt's length.
-pub fn request(context: &Context<'_>, sampling: &Sampling) -> Result<GenerateRequest> {
+pub(super) fn request(context: &Context<'_>, sampling: &Sampling) -> Result<GenerateRequest> {
     let params = SamplingParams {
         temperature: within("temperature", sampling.temperature, 0.0..=2.0, 1.0)? as f32,
         top_k: usize::try_from(within("top_k", sampling.top_k, -1..=i64::from(i32::MAX), 0)?)
@@ -77,14 +77,14 @@ pub fn request(context: &Context<'_>, sampling: &Sampling) -> Result<GenerateReq
 }
 
 /// How many answers.
-pub fn answers(sampling: &Sampling) -> Result<usize> {
+pub(super) fn answers(sampling: &Sampling) -> Result<usize> {
     within("n", sampling.n, 1..=MAX_ANSWERS as u64, 1).map(|n| n as usize)
 }
 
 /// Sets `max_tokens` of a request whose prompts, in `field`, have up to `n_prompt` tokens;
 /// `default` where nothing is asked. More than the context has room for, or than the server gives,
 /// is cut to that, which the text that is given says.
-pub fn set_max_tokens(
+pub(super) fn set_max_tokens(
     context: &Context<'_>,
     request: &mut GenerateRequest,
     (field, n_prompt): (&str, usize),
@@ -124,7 +124,7 @@ pub fn set_max_tokens(
 }
 
 /// What is asked of the answer's length, whichever name it has.
-pub fn asked_tokens(sampling: &Sampling) -> Option<(&'static str, u64)> {
+pub(super) fn asked_tokens(sampling: &Sampling) -> Option<(&'static str, u64)> {
     let asked = sampling.max_completion_tokens.map(|n| ("max_completion_tokens", n));
     asked
         .or(sampling.max_tokens.map(|n| ("max_tokens", n)))
@@ -132,7 +132,7 @@ pub fn asked_tokens(sampling: &Sampling) -> Option<(&'static str, u64)> {
 }
 
 /// Refuses log-probabilities where the service has none.
-pub fn check_logprobs(context: &Context<'_>, field: &str) -> Result<()> {
+pub(super) fn check_logprobs(context: &Context<'_>, field: &str) -> Result<()> {
     if context.service.capabilities().logprobs {
         return Ok(());
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Submits `job`, waits for all its answers and puts them in one body.
-pub async fn in_one_piece(
+pub(crate) async fn in_one_piece(
     app: &Arc<App>,
     mut job: Job,
     shape: Shape,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The stamps of one answer.
 #[derive(Clone, Debug)]
-pub struct AnswerClock {
+pub(super) struct AnswerClock {
     arrived: Instant,
     queued: Option<Instant>,
     started: Option<Instant>,
@@ -29,7 +29,7 @@ pub struct AnswerClock {
 
 impl AnswerClock {
     /// The clock of an answer to a request that arrived then.
-    pub fn new(arrived: Instant, prompt_tokens: usize) -> AnswerClock {
+    pub(super) fn new(arrived: Instant, prompt_tokens: usize) -> AnswerClock {
         AnswerClock {
             arrived,
             queued: None,
@@ -46,7 +46,7 @@ impl AnswerClock {
     }
 
     /// Notes an event, and tells the metrics of it.
-    pub fn observe(&mut self, event: &Event, metrics: &Metrics) {
+    pub(super) fn observe(&mut self, event: &Event, metrics: &Metrics) {
         match event {
             Event::Queued { at } => self.queued = Some(*at),
             Event::Started { at, cached_tokens } => {
@@ -78,20 +78,20 @@ impl AnswerClock {
     }
 
     /// An event that was stamped then is handed to the connection now.
-    pub fn handed(&mut self, stamped: Instant, now: Instant) {
+    pub(super) fn handed(&mut self, stamped: Instant, now: Instant) {
         self.handing += now.saturating_duration_since(stamped);
         self.n_handed += 1;
     }
 
     /// The whole of an answer that has ended is handed on now.
-    pub fn handed_at_end(&mut self, now: Instant) {
+    pub(super) fn handed_at_end(&mut self, now: Instant) {
         if let Some(ended) = self.ended {
             self.handed(ended, now);
         }
     }
 
     /// Counts and speeds so far.
-    pub fn speeds(&self) -> Speeds {
+    pub(super) fn speeds(&self) -> Speeds {
         let span = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
             (Some(from), Some(to)) => to.saturating_duration_since(from).as_secs_f64() * 1e3,
             _ => 0.0,
@@ -117,7 +117,10 @@ impl AnswerClock {
     }
 
     /// Where the time of several answers to one request went.
-    pub fn spans<'a>(clocks: impl Iterator<Item = &'a AnswerClock>, prepare: Duration) -> Spans {
+    pub(super) fn spans<'a>(
+        clocks: impl Iterator<Item = &'a AnswerClock>,
+        prepare: Duration,
+    ) -> Spans {
         let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
         let mut timings = Spans { prepare_ms: ms(prepare), ..Spans::default() };
         for clock in clocks {
@@ -141,7 +144,7 @@ impl AnswerClock {
 
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Nobody said: its client went away.
     Aborted,
     /// All answers are complete.
@@ -151,7 +154,7 @@ pub enum Outcome {
 }
 
 /// The line of the log for one request, written when this is dropped.
-pub struct Record {
+pub(crate) struct Record {
     /// Whose it is.
     pub app: Arc<App>,
     /// Its name.

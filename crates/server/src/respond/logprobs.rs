@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// What tokens are called.
 #[derive(Clone, Copy)]
-pub struct TokenNames<'a> {
+pub(super) struct TokenNames<'a> {
     /// Where their texts come from.
     pub text: Option<&'a dyn Text>,
     /// By their ids instead (vLLM's `return_tokens_as_token_ids`).
@@ -49,7 +49,7 @@ fn finite(logprob: f32) -> f32 {
 
 /// A token as the service scored it.
 #[derive(Clone, Debug)]
-pub struct Scored {
+pub(super) struct Scored {
     /// The token.
     pub id: TokenId,
     /// Its natural log-probability.
@@ -61,7 +61,7 @@ pub struct Scored {
 }
 
 /// As a chat has it.
-pub fn chat(names: TokenNames<'_>, scored: &Scored) -> TokenLogprob {
+pub(super) fn chat(names: TokenNames<'_>, scored: &Scored) -> TokenLogprob {
     let alternative = |(id, logprob): &(TokenId, f32)| {
         let (token, bytes) = names.text(*id);
         TopLogprob { token, logprob: finite(*logprob), bytes }
@@ -73,7 +73,7 @@ pub fn chat(names: TokenNames<'_>, scored: &Scored) -> TokenLogprob {
 
 /// As a text completion has them: dictionaries by the tokens' texts. Two tokens may have one text,
 /// or bytes that are none; each has a key of its own.
-pub fn completion(names: TokenNames<'_>, scored: &[Scored]) -> CompletionLogprobs {
+pub(super) fn completion(names: TokenNames<'_>, scored: &[Scored]) -> CompletionLogprobs {
     let places: Vec<(String, BTreeMap<String, f32>)> =
         scored.iter().map(|scored| place(names, scored)).collect();
     let (tokens, top_logprobs) = places.into_iter().map(|(token, top)| (token, Some(top))).unzip();

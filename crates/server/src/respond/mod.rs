@@ -11,7 +11,7 @@ mod tickets;
 mod whole;
 mod wire;
 
-pub use body::in_one_piece;
-pub use clock::{Outcome, Record};
-pub use shape::Shape;
-pub use stream::stream;
+pub(crate) use body::in_one_piece;
+pub(crate) use clock::{Outcome, Record};
+pub(crate) use shape::Shape;
+pub(crate) use stream::stream;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Which route an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// `/v1/chat/completions`
     Chat,
     /// `/v1/completions`
@@ -19,7 +19,7 @@ pub enum Shape {
 
 impl Shape {
     /// The first letters of ids.
-    pub fn id_prefix(self) -> &'static str {
+    pub(crate) fn id_prefix(self) -> &'static str {
         match self {
             Shape::Chat => "chatcmpl-",
             Shape::Completion => "cmpl-",
@@ -28,7 +28,7 @@ impl Shape {
 }
 
 /// OpenAI's word for why an answer ended; one that was made to call a certain tool just stops.
-pub fn finish_reason(
+pub(super) fn finish_reason(
     reason: FinishReason,
     called: bool,
     tools: Option<&ToolParsing>,
@@ -42,7 +42,7 @@ pub fn finish_reason(
 
 /// What an answer's `timings` hold; nothing where nothing was asked for. Of several answers, counts
 /// and speeds are the first's.
-pub fn timings<'a>(
+pub(super) fn timings<'a>(
     wanted: Wanted,
     mut clocks: impl Iterator<Item = &'a AnswerClock> + Clone,
     prepare: Duration,
@@ -54,7 +54,7 @@ pub fn timings<'a>(
 
 /// Token counts of a request whose prompts have `n` answers each, side by side: a prompt counts
 /// once.
-pub fn usage<'a>(answers: impl Iterator<Item = &'a AnswerClock>, n: usize) -> Usage {
+pub(super) fn usage<'a>(answers: impl Iterator<Item = &'a AnswerClock>, n: usize) -> Usage {
     let (mut prompt, mut cached, mut output) = (0, 0, 0);
     for (i, answer) in answers.enumerate() {
         if i % n == 0 {

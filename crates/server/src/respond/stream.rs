@@ -31,7 +31,7 @@ const MAX_FRAME: usize = 16 << 10;
 
 /// Submits `job` and gives a stream of its answers. Errors that come before anything else are
 /// answers of their own.
-pub async fn stream(
+pub(crate) async fn stream(
     app: &Arc<App>,
     job: Job,
     shape: Shape,

@@ -5,7 +5,7 @@ use pacemark_backend::{GenerateRequest, Sink, Ticket};
 
 /// Submits requests, each with the sink that `sink` makes for it. Compiling a grammar takes long,
 /// so it must not keep the reactor, and only a few at a time.
-pub async fn submit(
+pub(super) async fn submit(
     app: &App,
     requests: Vec<GenerateRequest>,
     mut sink: impl FnMut(usize, &GenerateRequest) -> Sink,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Answers under way; dropping this aborts those that have not ended.
-pub struct Submitted {
+pub(super) struct Submitted {
     /// Their tickets.
     pub tickets: Arc<Tickets>,
     /// Their events, each with the number of its answer.
@@ -17,7 +17,7 @@ pub struct Submitted {
 
 impl Submitted {
     /// Submits `requests`.
-    pub async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
+    pub(super) async fn new(app: &App, requests: Vec<GenerateRequest>) -> Submitted {
         let (sender, events) = unbounded_channel();
         let relay = app.relay.clone();
         let tickets = Tickets::new(app.options.max_unread_events.saturating_mul(requests.len()));

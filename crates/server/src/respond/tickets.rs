@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 /// Tickets, which the connection and, when too much is unread, the service's thread can give up.
 #[derive(Debug)]
-pub struct Tickets {
+pub(super) struct Tickets {
     tickets: Mutex<Vec<Ticket>>,
     unread: AtomicUsize,
     max_unread: usize,
@@ -17,7 +17,7 @@ pub struct Tickets {
 
 impl Tickets {
     /// None yet; must be called on the runtime.
-    pub fn new(max_unread: usize) -> Arc<Tickets> {
+    pub(super) fn new(max_unread: usize) -> Arc<Tickets> {
         Arc::new(Tickets {
             tickets: Mutex::default(),
             unread: AtomicUsize::new(0),
@@ -28,7 +28,7 @@ impl Tickets {
     }
 
     /// Keeps a ticket.
-    pub fn keep(&self, ticket: Ticket) {
+    pub(super) fn keep(&self, ticket: Ticket) {
         let mut tickets = self.tickets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         tickets.push(ticket);
         if self.given_up.load(Relaxed) {
@@ -37,7 +37,7 @@ impl Tickets {
     }
 
     /// Gives up: aborts all that has not ended.
-    pub fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         self.given_up.store(true, Relaxed);
         let tickets = std::mem::take(
             &mut *self.tickets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()),
@@ -46,14 +46,14 @@ impl Tickets {
     }
 
     /// Whether they were given up.
-    pub fn given_up(&self) -> bool {
+    pub(super) fn given_up(&self) -> bool {
         self.given_up.load(Relaxed)
     }
 
     /// An event was queued for the connection, on the service's thread; false if there are too many
     /// and it is to be dropped. A ticket must not be dropped on that thread, so the runtime does
     /// it.
-    pub fn queued(self: &Arc<Tickets>) -> bool {
+    pub(super) fn queued(self: &Arc<Tickets>) -> bool {
         if self.unread.fetch_add(1, Relaxed) < self.max_unread {
             return true;
         }
@@ -65,7 +65,7 @@ impl Tickets {
     }
 
     /// An event was taken.
-    pub fn taken(&self) {
+    pub(super) fn taken(&self) {
         self.unread.fetch_sub(1, Relaxed);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// A complete answer.
-pub struct WholeAnswer {
+pub(super) struct WholeAnswer {
     /// Its text.
     pub text: String,
     /// Its tokens, where log-probabilities were asked for.
@@ -26,13 +26,13 @@ pub struct WholeAnswer {
 }
 
 /// All answers of a request, in order.
-pub struct Whole {
+pub(super) struct Whole {
     /// The answers.
     pub answers: Vec<WholeAnswer>,
 }
 
 /// Submits requests and waits for all of them. If this is dropped before, they are aborted.
-pub async fn whole(
+pub(super) async fn whole(
     app: &Arc<App>,
     requests: Vec<GenerateRequest>,
     record: &mut Record,

@@ -11,7 +11,7 @@ use pacemark_openai_api::{Delta, FunctionCallDelta, StreamOptions, Timings, Tool
 use serde::Serialize;
 
 /// Writes the chunks of one stream.
-pub struct Wire {
+pub(super) struct Wire {
     shape: Shape,
     options: StreamOptions,
     /// `data: {"id":…,"choices":[`
@@ -22,7 +22,7 @@ pub struct Wire {
 
 /// What a chunk carries besides, each where it was asked for.
 #[derive(Debug, Default)]
-pub struct Besides {
+pub(super) struct Besides {
     /// Token counts so far.
     pub so_far: Option<Usage>,
     /// Counts and speeds so far.
@@ -35,7 +35,7 @@ pub struct Besides {
 
 impl Wire {
     /// For an answer of this name.
-    pub fn new(
+    pub(super) fn new(
         shape: Shape,
         id: &str,
         app: &App,
@@ -64,12 +64,12 @@ impl Wire {
     }
 
     /// Whether each chunk carries token counts.
-    pub fn counts_in_each(&self) -> bool {
+    pub(super) fn counts_in_each(&self) -> bool {
         self.options.continuous_usage_stats && self.options.include_usage
     }
 
     /// The first chunk of a chat's answer: who speaks. Text completions have none.
-    pub fn role(&self, out: &mut BytesMut, answer: usize, besides: &Besides) {
+    pub(super) fn role(&self, out: &mut BytesMut, answer: usize, besides: &Besides) {
         if self.shape == Shape::Chat {
             out.put_slice(&self.prefixes[answer]);
             out.put_slice(b"{\"role\":\"assistant\",\"content\":\"\"}");
@@ -78,7 +78,7 @@ impl Wire {
     }
 
     /// Text of a token, and its log-probability in the route's shape.
-    pub fn text<L: Serialize>(
+    pub(super) fn text<L: Serialize>(
         &self,
         out: &mut BytesMut,
         answer: usize,
@@ -98,7 +98,7 @@ impl Wire {
     }
 
     /// What a chat's answer says and calls.
-    pub fn delta<L: Serialize>(
+    pub(super) fn delta<L: Serialize>(
         &self,
         out: &mut BytesMut,
         answer: usize,
@@ -112,7 +112,7 @@ impl Wire {
     }
 
     /// The last chunk of an answer: why it ended.
-    pub fn finish(
+    pub(super) fn finish(
         &self,
         out: &mut BytesMut,
         answer: usize,
@@ -167,7 +167,7 @@ impl Wire {
     }
 
     /// The chunk without answers behind all others: token counts and timings, where asked for.
-    pub fn totals(&self, out: &mut BytesMut, usage: &Usage, timings: Option<&Timings>) {
+    pub(super) fn totals(&self, out: &mut BytesMut, usage: &Usage, timings: Option<&Timings>) {
         if !self.options.include_usage && timings.is_none() {
             return;
         }
@@ -183,25 +183,25 @@ impl Wire {
     }
 
     /// Something broke in the middle.
-    pub fn error(&self, out: &mut BytesMut, error: &ApiError) {
+    pub(super) fn error(&self, out: &mut BytesMut, error: &ApiError) {
         out.put_slice(b"data: ");
         json(&mut out.writer(), &error.body());
         out.put_slice(b"\n\n");
     }
 
     /// The end of the stream.
-    pub fn done(&self, out: &mut BytesMut) {
+    pub(super) fn done(&self, out: &mut BytesMut) {
         out.put_slice(b"data: [DONE]\n\n");
     }
 }
 
 /// Calls' parts of one token, joined to one delta.
 #[derive(Default)]
-pub struct CallDeltas(Vec<ToolCallDelta>);
+pub(super) struct CallDeltas(Vec<ToolCallDelta>);
 
 impl CallDeltas {
     /// Call number `index` begins.
-    pub fn begin(&mut self, index: usize, id: String, name: String) {
+    pub(super) fn begin(&mut self, index: usize, id: String, name: String) {
         self.0.push(ToolCallDelta {
             index: index as u64,
             id: Some(id),
@@ -211,7 +211,7 @@ impl CallDeltas {
     }
 
     /// More arguments of call number `index`.
-    pub fn arguments(&mut self, index: usize, more: &str) {
+    pub(super) fn arguments(&mut self, index: usize, more: &str) {
         if self.0.last().is_none_or(|last| last.index != index as u64) {
             let function = Some(FunctionCallDelta { name: None, arguments: Some(String::new()) });
             self.0.push(ToolCallDelta {
@@ -228,7 +228,7 @@ impl CallDeltas {
     }
 
     /// All of them, if there are any.
-    pub fn take(self) -> Option<Vec<ToolCallDelta>> {
+    pub(super) fn take(self) -> Option<Vec<ToolCallDelta>> {
         Some(self.0).filter(|calls| !calls.is_empty())
     }
 }

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 
 /// The whole body, within its limits of length and time.
-pub async fn read(app: &App, body: Body) -> Result<Bytes> {
+pub(super) async fn read(app: &App, body: Body) -> Result<Bytes> {
     match tokio::time::timeout(app.options.body_timeout, read_all(app, body)).await {
         Ok(read) => read,
         Err(_) => {
@@ -54,7 +54,7 @@ async fn read_all(app: &App, mut body: Body) -> Result<Bytes> {
 }
 
 /// Runs `work` on a thread that may block, a few at a time.
-pub async fn prepare<T: Send + 'static>(
+pub(super) async fn prepare<T: Send + 'static>(
     app: &Arc<App>,
     body: Bytes,
     work: impl FnOnce(&Context<'_>, &[u8]) -> Result<T> + Send + 'static,

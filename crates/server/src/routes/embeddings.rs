@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
 /// `POST /v1/embeddings`
-pub async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+pub(super) async fn embeddings(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let mut places = app.enter(1)?;
     let body = body::read(&app, request.into_body()).await?;
     let job = body::prepare(&app, body, prepare::embedding).await?;

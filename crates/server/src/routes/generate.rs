@@ -15,10 +15,10 @@ use std::time::Instant;
 
 /// A request's name, given when it came in.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub(super) struct RequestId(pub String);
 
 /// `POST /v1/chat/completions`
-pub async fn chat(
+pub(super) async fn chat(
     state: State<Arc<App>>,
     id: Extension<RequestId>,
     request: Request,
@@ -27,7 +27,7 @@ pub async fn chat(
 }
 
 /// `POST /v1/completions`
-pub async fn completion(
+pub(super) async fn completion(
     state: State<Arc<App>>,
     id: Extension<RequestId>,
     request: Request,

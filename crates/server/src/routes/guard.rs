@@ -21,7 +21,11 @@ const EXPOSED: &str = "x-request-id, x-pacemark-note, retry-after";
 const MAX_LOGGED_PATH: usize = 100;
 
 /// Checks a request, has it answered, and notes how.
-pub async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let begun = Instant::now();
     let id = app.new_id();
     // Whatever a terminal might obey is left out of the log.

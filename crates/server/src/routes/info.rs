@@ -21,34 +21,37 @@ fn describe(app: &App, name: &str) -> Model {
 }
 
 /// `GET /v1/models`
-pub async fn models(State(app): State<Arc<App>>) -> Result<Response> {
+pub(super) async fn models(State(app): State<Arc<App>>) -> Result<Response> {
     let data = app.options.model_names.iter().map(|name| describe(&app, name)).collect();
     answer(&ModelList { object: "list".into(), data })
 }
 
 /// `GET /v1/models/NAME`
-pub async fn model(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Response> {
+pub(super) async fn model(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Response> {
     app.context().check_model(Some(&name))?;
     answer(&describe(&app, &name))
 }
 
 /// `GET /health`: the process answers.
-pub async fn health() -> StatusCode {
+pub(super) async fn health() -> StatusCode {
     StatusCode::OK
 }
 
 /// `GET /ready`: requests are taken.
-pub async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode> {
     if app.draining() { Err(ApiError::draining()) } else { Ok(StatusCode::OK) }
 }
 
 /// `GET /metrics`, for Prometheus
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     typed("text/plain; version=0.0.4; charset=utf-8", app.metrics.text(&app.service.status()))
 }
 
 /// `GET /openapi.json`: the document, with the names that the model has here.
-pub async fn openapi(State(app): State<Arc<App>>) -> Result<Response> {
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> Result<Response> {
     let document = serde_json::from_str(include_str!("../openapi.json"));
     let mut document: Value =
         document.map_err(|error| ApiError::fault(format!("openapi.json: {error}")))?;

@@ -15,13 +15,13 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// `POST /tokenize`
-pub async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+pub(super) async fn tokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let body = body::read(&app, request.into_body()).await?;
     answer(&body::prepare(&app, body, tokens).await?)
 }
 
 /// `POST /detokenize`
-pub async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
+pub(super) async fn detokenize(State(app): State<Arc<App>>, request: Request) -> Result<Response> {
     let body = body::read(&app, request.into_body()).await?;
     answer(&body::prepare(&app, body, text).await?)
 }

@@ -8,7 +8,7 @@ const FENCES: &[(&str, &str)] =
 
 /// What the start of an answer is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Opening {
+pub(super) enum Opening {
     /// More is needed.
     Unclear,
     /// Something said.
@@ -18,7 +18,7 @@ pub enum Opening {
 }
 
 /// Reads the start of an answer.
-pub fn read(text: &str) -> Opening {
+pub(super) fn read(text: &str) -> Opening {
     let answer = text.trim_start();
     let before = text.len() - answer.len();
     if answer.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// What the text of a call says so far.
 #[derive(Debug, PartialEq)]
-pub enum Head {
+pub(super) enum Head {
     /// More is needed.
     Unclear,
     /// The name is known and the arguments begin at this offset.
@@ -17,7 +17,7 @@ pub enum Head {
 }
 
 /// Reads `text`, which starts with `{`.
-pub fn read(text: &str) -> Head {
+pub(super) fn read(text: &str) -> Head {
     let mut name: Option<String> = None;
     let mut rest = Cursor { text, at: 1 };
     loop {

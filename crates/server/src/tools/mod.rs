@@ -8,14 +8,14 @@ mod head;
 mod scanner;
 mod tracker;
 
-pub use scanner::{Piece, Scanner};
+pub(crate) use scanner::{Piece, Scanner};
 
 /// What ends a call between tags.
-pub const CLOSE_TAG: &str = "</tool_call>";
+pub(crate) const CLOSE_TAG: &str = "</tool_call>";
 
 /// Where calls are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ToolParsing {
+pub(crate) enum ToolParsing {
     /// Between `<tool_call>` and `</tool_call>`, or at the start of the answer in one of the forms
     /// of [`fence`].
     Tagged,

@@ -10,7 +10,7 @@ const PYTHON_TAG: &str = "<|python_tag|>";
 
 /// A part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// Something said.
     Text(String),
     /// A call begins, of the function of this name.
@@ -43,7 +43,7 @@ enum State {
 
 /// Takes an answer apart.
 #[derive(Debug)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     parsing: ToolParsing,
     state: State,
     /// What opened the call in whose head this is, and what closes it.
@@ -56,7 +56,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// A scanner for one answer.
-    pub fn new(parsing: ToolParsing) -> Scanner {
+    pub(crate) fn new(parsing: ToolParsing) -> Scanner {
         let state = match parsing {
             ToolParsing::Tagged => State::Opening,
             ToolParsing::Bare | ToolParsing::Array => State::Between,
@@ -73,12 +73,12 @@ impl Scanner {
     }
 
     /// Calls begun so far.
-    pub fn n_calls(&self) -> usize {
+    pub(crate) fn n_calls(&self) -> usize {
         self.n_calls
     }
 
     /// More text; the parts that it makes certain.
-    pub fn feed(&mut self, text: &str) -> Vec<Piece> {
+    pub(crate) fn feed(&mut self, text: &str) -> Vec<Piece> {
         self.pending.push_str(text);
         let mut pieces = Vec::new();
         while !self.pending.is_empty() && self.step(&mut pieces) {}
@@ -86,7 +86,7 @@ impl Scanner {
     }
 
     /// The answer has ended; what is left of it.
-    pub fn finish(&mut self) -> Vec<Piece> {
+    pub(crate) fn finish(&mut self) -> Vec<Piece> {
         let rest = std::mem::take(&mut self.pending);
         let said = match (&self.state, &self.parsing) {
             (State::Head, ToolParsing::Tagged) => format!("{}{rest}", self.opened),

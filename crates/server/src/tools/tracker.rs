@@ -2,7 +2,7 @@
 
 /// Follows one value from its first byte.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tracker {
+pub(super) struct Tracker {
     depth: u32,
     begun: bool,
     in_string: bool,
@@ -13,12 +13,12 @@ pub struct Tracker {
 
 impl Tracker {
     /// A tracker that stands inside one container.
-    pub fn inside() -> Tracker {
+    pub(super) fn inside() -> Tracker {
         Tracker { depth: 1, begun: true, ..Tracker::default() }
     }
 
     /// Goes on over `text`; the offset behind the value's last byte if it ends there.
-    pub fn run(&mut self, text: &str) -> Option<usize> {
+    pub(super) fn run(&mut self, text: &str) -> Option<usize> {
         for (i, byte) in text.bytes().enumerate() {
             if self.in_string {
                 match byte {

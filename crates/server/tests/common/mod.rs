@@ -11,56 +11,56 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A mock's template that knows tools in the tagged form.
-pub const TAGGED: &str = "{% for tool in tools %}{{ tool }}{% endfor %}<tool_call>";
+pub(crate) const TAGGED: &str = "{% for tool in tools %}{{ tool }}{% endfor %}<tool_call>";
 
 /// A server on a free port, and its service.
-pub struct Server {
+pub(crate) struct Server {
     pub running: Running,
     pub service: Arc<MockService>,
 }
 
 /// No time between tokens.
-pub fn instant() -> MockOptions {
+pub(crate) fn instant() -> MockOptions {
     MockOptions { ttft: Duration::ZERO, itl: Duration::ZERO, ..MockOptions::default() }
 }
 
 /// A first token that never comes.
-pub fn never() -> MockOptions {
+pub(crate) fn never() -> MockOptions {
     MockOptions { ttft: Duration::from_secs(1_000_000), ..MockOptions::default() }
 }
 
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { model_names: vec!["m".into(), "alias".into()], quiet: true, ..Options::default() }
 }
 
 impl Server {
-    pub fn new(mock: MockOptions, options: Options) -> Server {
+    pub(crate) fn new(mock: MockOptions, options: Options) -> Server {
         let service = Arc::new(MockService::new(mock).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let running = start(service.clone(), options, listener).unwrap();
         Server { running, service }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.running.address()
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.call("GET", path, &[], "")
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.call("POST", path, &["content-type: application/json"], body)
     }
 
     /// One request on a connection of its own.
-    pub fn call(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    pub(crate) fn call(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
         let mut stream = self.connect();
         // A server that refuses a body may close before it has read all of it.
         let _ = stream.write_all(request(method, path, headers, body).as_bytes());
@@ -68,13 +68,13 @@ impl Server {
     }
 
     /// Whether nothing is under way any more, neither in the server nor in the service.
-    pub fn idle(&self) -> bool {
+    pub(crate) fn idle(&self) -> bool {
         let status = self.service.status();
         self.running.open_answers() == 0 && status.running == 0 && status.waiting == 0
     }
 
     /// Waits until `condition` holds.
-    pub fn eventually(&self, what: &str, condition: impl Fn(&Server) -> bool) {
+    pub(crate) fn eventually(&self, what: &str, condition: impl Fn(&Server) -> bool) {
         let begun = Instant::now();
         while !condition(self) {
             assert!(
@@ -88,7 +88,7 @@ impl Server {
 }
 
 /// A request's text.
-pub fn request(method: &str, path: &str, headers: &[&str], body: &str) -> String {
+pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &str) -> String {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {}\r\n\r\n{body}",
@@ -97,13 +97,13 @@ pub fn request(method: &str, path: &str, headers: &[&str], body: &str) -> String
 }
 
 /// A completion's text.
-pub fn completion(body: &str) -> String {
+pub(crate) fn completion(body: &str) -> String {
     request("POST", "/v1/completions", &["content-type: application/json"], body)
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
@@ -111,7 +111,7 @@ pub struct Answer {
 
 impl Answer {
     /// Reads one answer; its body is complete, or what came before the connection ended.
-    pub fn read(stream: &mut TcpStream) -> Answer {
+    pub(crate) fn read(stream: &mut TcpStream) -> Answer {
         let mut bytes = Vec::new();
         let mut chunk = [0; 16384];
         let head_end = loop {
@@ -151,13 +151,13 @@ impl Answer {
         Answer { status, head, body }
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("no JSON: {:?}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The data of all events.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         let text = String::from_utf8(self.body.clone()).unwrap();
         assert!(text.ends_with("\n\n"), "{text:?}");
         let events = text.trim_end_matches("\n\n").split("\n\n");
@@ -169,7 +169,7 @@ impl Answer {
     }
 
     /// The chunks of a stream that ends as it should.
-    pub fn chunks(&self) -> Vec<Value> {
+    pub(crate) fn chunks(&self) -> Vec<Value> {
         let mut events = self.events();
         assert_eq!(events.pop().as_deref(), Some("[DONE]"));
         events.iter().map(|event| serde_json::from_str(event).unwrap()).collect()
@@ -188,6 +188,6 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Ends writing, keeps reading.
-pub fn half_close(stream: &TcpStream) {
+pub(crate) fn half_close(stream: &TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();
 }

@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Every route that takes a body.
-pub const ROUTES: [&str; 5] =
+pub(crate) const ROUTES: [&str; 5] =
     ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize"];
 
 /// Posts `body` everywhere.
-pub fn body(body: &[u8]) {
+pub(crate) fn body(body: &[u8]) {
     static LOCAL: OnceLock<Local> = OnceLock::new();
     let local = LOCAL.get_or_init(|| {
         let template = Some("{{ tools }} <tool_call>".to_string());

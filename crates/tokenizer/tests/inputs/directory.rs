@@ -30,7 +30,7 @@ impl Drop for Scratch {
 }
 
 /// `config.json`: any is refused with a message, or describes a model.
-pub fn config_json(bytes: &[u8]) -> Option<ModelFile> {
+pub(crate) fn config_json(bytes: &[u8]) -> Option<ModelFile> {
     let text = String::from_utf8_lossy(bytes);
     let family = MODELS
         .iter()
@@ -40,7 +40,7 @@ pub fn config_json(bytes: &[u8]) -> Option<ModelFile> {
 }
 
 /// `tokenizer.json`: any is refused with a message, or encodes a text to ids that decode again.
-pub fn tokenizer_json(bytes: &[u8]) {
+pub(crate) fn tokenizer_json(bytes: &[u8]) {
     // Half of the documents have the model that llama's has, and half the one of qwen's.
     let golden =
         if bytes.windows(9).any(|window| window == b"ByteLevel") { "qwen2" } else { "llama" };
@@ -67,7 +67,7 @@ fn told(error: &str) {
 }
 
 /// The golden model with one file replaced.
-pub fn open(golden: &str, file: &str, bytes: &[u8]) -> Option<ModelFile> {
+pub(crate) fn open(golden: &str, file: &str, bytes: &[u8]) -> Option<ModelFile> {
     let golden =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/data/golden").join(golden);
     // The fuzz targets' manifest lies elsewhere in the tree.

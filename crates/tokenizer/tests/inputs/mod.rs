@@ -2,7 +2,7 @@
 //! targets (`fuzz/fuzz_targets`) and by the plain test in `seeds.rs`, which runs over the same
 //! seeds.
 
-pub mod directory;
+pub(crate) mod directory;
 
 use pacemark_modelfile::{Metadata, Strings, Value};
 use pacemark_tokenizer::{
@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// A vocabulary and a text. Parts end with a line feed: flags; the text; the tokens, each after its
 /// type and score; an empty line; the merges. In a part `\n` stands for a line feed.
-pub fn tokenizer(bytes: &[u8]) {
+pub(crate) fn tokenizer(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let mut lines = source.split('\n');
     let flags: Vec<u8> = lines.next().unwrap_or_default().bytes().collect();
@@ -144,7 +144,7 @@ fn spelled(byte: u8) -> String {
 }
 
 /// A template, and after a line `----` a message for each line: role, a space, content.
-pub fn template(bytes: &[u8]) {
+pub(crate) fn template(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let (source, messages) = source.split_once("\n----\n").unwrap_or((&source, "user hi"));
     let Ok(template) = ChatTemplate::new(source, "<s>", "</s>") else { return };

@@ -15,7 +15,7 @@ pub(super) struct Digits {
 
 impl Digits {
     /// More of the text.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.run = if byte.is_ascii_digit() && !self.in_string { self.run + 1 } else { 0 };
             match byte {
@@ -28,7 +28,7 @@ impl Digits {
     }
 
     /// There are enough of them.
-    pub fn enough(&self) -> bool {
+    pub(super) fn enough(&self) -> bool {
         self.run >= MOST
     }
 }

@@ -46,7 +46,7 @@ struct Numbers {
 
 impl Grammars {
     /// The start of an output of that form.
-    pub fn start(
+    pub(crate) fn start(
         &self,
         tokenizer: &Tokenizer,
         constraint: &Constraint,
@@ -131,7 +131,7 @@ fn start(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher, S
 impl Form {
     /// Makes every token impossible that the form does not allow next. An error says that it allows
     /// none, or is more complex than the grammar engine's bounds.
-    pub fn mask(&mut self, logits: &mut [f32]) -> Result<(), BackendError> {
+    pub(crate) fn mask(&mut self, logits: &mut [f32]) -> Result<(), BackendError> {
         let mut mask =
             self.matcher.compute_mask_or_eos().map_err(|error| unfit(&error.to_string()))?;
         if let Some(numbers) = self.numbers.as_ref().filter(|numbers| numbers.written.enough()) {
@@ -152,7 +152,7 @@ impl Form {
     }
 
     /// Takes the chosen token; whether the form is complete, so that nothing may follow.
-    pub fn push(&mut self, token: TokenId) -> Result<bool, BackendError> {
+    pub(crate) fn push(&mut self, token: TokenId) -> Result<bool, BackendError> {
         self.matcher.consume_token(token).map_err(|error| unfit(&error.to_string()))?;
         if let Some(numbers) = &mut self.numbers {
             numbers.written.push(numbers.environment.tok_trie().token(token));

@@ -14,13 +14,14 @@ mod text;
 mod turn;
 pub(in crate::native) mod worker;
 
-use super::{Loaded, NativeError, NativeOptions, load};
+use super::{Loaded, NativeError, load};
 use crate::generation::Terms;
 use pacemark_backend::{
     BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest,
     MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
 };
 use pacemark_modelfile::ModelFile;
+use pacemark_setup::Setup;
 use pacemark_tokenizer::ChatTemplates;
 use requests::{Embedding, Generation};
 use std::path::Path;
@@ -128,19 +129,22 @@ struct Ready {
 
 impl NativeService {
     /// Loads `path` and serves it. `progress(layers done, layers)` is called as packing goes on.
+    ///
+    /// How many requests run at once and how many tokens make a step is `service`'s to say: the
+    /// sequences and batches of `setup` are those of a backend without a scheduler.
     pub fn load(
         path: &Path,
-        options: NativeOptions,
+        setup: &Setup,
         service: ServiceOptions,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<NativeService, NativeError> {
         let (commands, queue) = channel();
         let (told, loading) = channel();
         let shared = Arc::new(Shared::default());
-        let (path, seen) = (path.to_path_buf(), shared.clone());
+        let (path, setup, seen) = (path.to_path_buf(), *setup, shared.clone());
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
             let tell = told.clone();
-            let loaded = load(&path, options, Some(service), &mut |done, of| {
+            let loaded = load(&path, &setup, Some(service), &mut |done, of| {
                 let _ = tell.send(Loading::Progress(done, of));
             });
             match loaded.map(|loaded| start(loaded, service, queue, seen)) {

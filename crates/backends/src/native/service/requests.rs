@@ -14,23 +14,23 @@ pub(in crate::native) struct Generation {
 }
 
 impl Generation {
-    pub fn new(id: u64, machine: Machine, sink: Sink) -> Generation {
+    pub(crate) fn new(id: u64, machine: Machine, sink: Sink) -> Generation {
         Generation { id, machine, kv: SequenceKv::default(), sink }
     }
 
     /// Hands events to whoever listens.
-    pub fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
+    pub(crate) fn tell(&mut self, events: impl IntoIterator<Item = Event>) {
         events.into_iter().for_each(&mut self.sink);
     }
 
     /// The last event.
-    pub fn finish(mut self, reason: FinishReason) {
+    pub(crate) fn finish(mut self, reason: FinishReason) {
         let last = self.machine.finish(reason, Instant::now());
         self.tell([last]);
     }
 
     /// The last event, where there is no result.
-    pub fn fail(mut self, error: BackendError) {
+    pub(crate) fn fail(mut self, error: BackendError) {
         self.tell([Event::Failed(error)]);
     }
 }
@@ -47,12 +47,17 @@ pub(in crate::native) struct Embedding {
 }
 
 impl Embedding {
-    pub fn new(id: u64, prompt: Vec<TokenId>, pooling: Pooling, sink: EmbeddingSink) -> Embedding {
+    pub(crate) fn new(
+        id: u64,
+        prompt: Vec<TokenId>,
+        pooling: Pooling,
+        sink: EmbeddingSink,
+    ) -> Embedding {
         Embedding { id, prompt, kv: SequenceKv::default(), pooling, sink, sum: Vec::new() }
     }
 
     /// Takes the states of the tokens of one step, `[n_tokens, n_embd]`.
-    pub fn add(&mut self, states: &[f32], n_embd: usize) {
+    pub(crate) fn add(&mut self, states: &[f32], n_embd: usize) {
         match self.pooling {
             Pooling::Mean => {
                 self.sum.resize(n_embd, 0.0);
@@ -67,7 +72,7 @@ impl Embedding {
     }
 
     /// Hands over the embedding, scaled to length 1 as OpenAI's are.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         // The mean's division by the number of tokens is lost in the scaling.
         let length = self.sum.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
         if length > 0.0 {
@@ -77,7 +82,7 @@ impl Embedding {
     }
 
     /// Tells that there is none.
-    pub fn fail(self, error: BackendError) {
+    pub(crate) fn fail(self, error: BackendError) {
         (self.sink)(Err(error));
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct ModelText {
 }
 
 impl ModelText {
-    pub fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
+    pub(super) fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
         let templates =
             ChatTemplates::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
         ModelText { tokenizer, templates }

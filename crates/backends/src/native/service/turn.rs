@@ -31,17 +31,17 @@ pub(in crate::native) struct Advance {
 }
 
 impl Turn {
-    pub fn new(generation: Generation, row: usize, drafted: Vec<TokenId>) -> Turn {
+    pub(super) fn new(generation: Generation, row: usize, drafted: Vec<TokenId>) -> Turn {
         Turn { generation, row, drafted, outcome: Ok(Advance::default()) }
     }
 
     /// Rows of logits it reads at most.
-    pub fn n_rows(&self) -> usize {
+    pub(super) fn n_rows(&self) -> usize {
         self.drafted.len() + 1
     }
 
     /// The request, and what it chose.
-    pub fn end(self) -> (Generation, Result<Advance, BackendError>) {
+    pub(super) fn end(self) -> (Generation, Result<Advance, BackendError>) {
         (self.generation, self.outcome)
     }
 

@@ -42,7 +42,7 @@ pub(in crate::native) struct Worker {
 }
 
 impl Worker {
-    pub fn new(
+    pub(crate) fn new(
         mut decoder: Decoder,
         options: ServiceOptions,
         queue: Receiver<Command>,
@@ -66,7 +66,7 @@ impl Worker {
     }
 
     /// Until it is told to stop.
-    pub fn run(mut self) {
+    pub(crate) fn run(mut self) {
         while self.take_commands() {
             if self.scheduler.is_idle() {
                 self.lend();
@@ -129,7 +129,7 @@ impl Worker {
     }
 
     /// Queues a generation.
-    pub fn add(&mut self, generation: Generation) {
+    pub(crate) fn add(&mut self, generation: Generation) {
         let request = generation.machine.request();
         let new = NewRequest {
             tokens: request.prompt.clone(),
@@ -183,17 +183,17 @@ impl Worker {
     }
 
     /// Whether nothing is left to compute.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.scheduler.is_idle()
     }
 
     /// The decoder and all blocks of its cache, for work that goes round the scheduler.
-    pub fn decoder(&mut self) -> (&mut Decoder, &[u32]) {
+    pub(crate) fn decoder(&mut self) -> (&mut Decoder, &[u32]) {
         (&mut self.decoder, &self.blocks)
     }
 
     /// Plans and computes one step.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.guess();
         let plan = self.scheduler.plan();
         layer::pass(StackLayer::Scheduler);

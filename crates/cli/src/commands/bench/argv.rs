@@ -26,11 +26,11 @@ const ENGINE: &[(&str, &str)] =
 
 /// The command line with the long names of options that clap can't read; nothing is changed for
 /// commands without such.
-pub fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,
-        Some("run" | "eval" | "serve") => |arg| find(ENGINE, arg),
+        Some("run" | "eval" | "serve" | "stages") => |arg| find(ENGINE, arg),
         _ => return args,
     };
     for arg in &mut args[2..] {
@@ -76,6 +76,10 @@ mod tests {
             ("pacemark bench --model=a_b.gguf -n -1", "pacemark bench --model=a_b.gguf -n -1"),
             ("pacemark bench -t 1 -tb 2", "pacemark bench -t 1 --threads-batch 2"),
             ("pacemark eval perplexity -ctk q8_0", "pacemark eval perplexity --cache-type-k q8_0"),
+            (
+                "pacemark stages -ctk q8_0 -ctv q4_0",
+                "pacemark stages --cache-type-k q8_0 --cache-type-v q4_0",
+            ),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
             ("pacemark tokenize -tb", "pacemark tokenize -tb"),
             ("pacemark", "pacemark"),

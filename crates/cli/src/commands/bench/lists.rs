@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 /// Longest list: a range that is typed wrong must not fill the memory.
-pub const MAX_VALUES: usize = 10_000;
+pub(super) const MAX_VALUES: usize = 10_000;
 
 /// Numbers separated by commas, each `first`, `first-last`, `first-last+step` or
 /// `first-last*factor`, ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbers(pub Vec<usize>);
+pub(super) struct Numbers(pub Vec<usize>);
 
 impl FromStr for Numbers {
     type Err = String;
@@ -64,7 +64,7 @@ fn number(digits: &str, within: &str) -> Result<usize, String> {
 
 /// Two numbers: prompt and generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair(pub usize, pub usize);
+pub(super) struct Pair(pub usize, pub usize);
 
 impl FromStr for Pair {
     type Err = String;

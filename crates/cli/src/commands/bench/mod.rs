@@ -1,13 +1,14 @@
 //! `pacemark bench`: how fast a model is on this machine, with llama-bench's flags and formats.
 //!
-//! Here the flags are read and turned to a list of tests; [`runner`] loads the models and runs them
-//! through `bench`, `report` formats what comes out. The flags of llama-bench that have no meaning
-//! on a CPU are in [`compat`].
+//! Here the flags are; [`plan`] turns them to a list of tests, [`runner`] loads the models and runs
+//! them through `bench`, `report` formats what comes out. The flags of llama-bench that steer how a
+//! model is run, and those that have no meaning on a CPU, are in [`compat`].
 
 mod argv;
 mod backends;
 mod compat;
 mod lists;
+mod plan;
 mod progress;
 mod roof;
 mod runner;
@@ -15,27 +16,17 @@ mod synthetic;
 
 use crate::exit::{Exit, UsageError};
 use crate::until::UntilArgs;
-use crate::{experiments, hub, input, machine, output};
-use anyhow::{Context, Result};
-pub use argv::long_options;
+use crate::{experiments, hub, output, setup};
+use anyhow::Result;
+pub(crate) use argv::long_options;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
-use pacemark_backends::native::Numa;
-use pacemark_backends::{BACKENDS, LoadOptions};
-use pacemark_bench::experiment::find;
-use pacemark_bench::{
-    Axis, Batched, Case, EXPERIMENTS, Experiment, Grid, Repetitions, Shapes, Test, Throughput,
-};
-use serde_json::Value;
+use pacemark_backends::BACKENDS;
+use pacemark_bench::Repetitions;
+use pacemark_setup::Numa;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-
-/// More threads than any machine has; llama.cpp's bound.
-const MAX_THREADS: usize = 512;
-
-/// llama.cpp's bound of sequences in a context (`LLAMA_MAX_SEQ`).
-const MAX_PARALLEL: usize = 256;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,12 +46,12 @@ what only a GPU can do.";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of_backends(EXAMPLES))]
-pub struct Args {
+pub(super) struct Args {
     /// Models: files, Hugging Face directories, catalog names or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: Vec<String>,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// Repository of a model on the Hugging Face hub, with --hf-file (-hf, -hfr)
     #[arg(long, value_name = "ORG/REPO", value_delimiter = ',', conflicts_with = "model")]
     hf_repo: Vec<String>,
@@ -125,7 +116,7 @@ pub struct Args {
     #[arg(long)]
     mlock: bool,
     /// Place threads by memory nodes: distribute, isolate or numactl
-    #[arg(long, value_name = "HOW", value_parser = input::numa)]
+    #[arg(long, value_name = "HOW", value_parser = setup::numa)]
     numa: Option<Numa>,
     /// What to measure [default: throughput; with --npl, batched]
     #[arg(long, value_name = "NAME", value_parser = experiments::of_backends())]
@@ -166,23 +157,15 @@ pub struct Args {
     compat: CompatFlags,
 }
 
-/// All that is to be measured.
-struct Plan {
-    experiment: &'static dyn Experiment,
-    tests: Vec<Test>,
-    /// Parameters with several values or another than llama-bench's default.
-    varied: Vec<&'static str>,
-}
-
 /// Runs `pacemark bench`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     if args.list_devices {
         let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
         writeln!(std::io::stdout(), "Available devices:\n  CPU: {cpu}")?;
         return Ok(Exit::Fine);
     }
     backends::check(&args.backend)?;
-    let plan = args.plan()?;
+    let plan = plan::plan(&args)?;
     if plan.tests.is_empty() {
         return Err(
             UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into()
@@ -191,184 +174,11 @@ pub fn run(args: Args) -> Result<Exit> {
     runner::run(&args, &plan)
 }
 
-impl Plan {
-    /// The test as it is recorded: batches with the room that they have in the KV cache.
-    fn recorded(&self, test: &Test, n_kv_max: usize) -> Test {
-        let mut test = test.clone();
-        if test.n_parallel.is_some() {
-            test.params.insert("n_kv_max".to_owned(), n_kv_max.into());
-        }
-        test
-    }
-}
-
 impl Args {
     /// How often each test is run.
     fn repetitions(&self) -> Repetitions {
         self.until.repetitions(self.repetitions.get())
     }
-
-    /// What measures the tests: the one that was named, else what the flags are of.
-    fn experiment(&self) -> Result<&'static dyn Experiment> {
-        let are_batches = !self.npl.is_empty();
-        let name = match self.experiment.as_deref() {
-            None if are_batches => Batched.name(),
-            None => Throughput.name(),
-            Some(name) if are_batches == (name == Batched.name()) => name,
-            Some(name) => {
-                let why = "batches (-npl) are measured by batched, all else by the others";
-                return Err(UsageError(format!("--experiment {name}: {why}")).into());
-            }
-        };
-        find(EXPERIMENTS, name).context("clap checked the name")
-    }
-
-    fn plan(&self) -> Result<Plan> {
-        let all_threads = LoadOptions::default().n_threads;
-        let mut n_threads = numbers(&self.threads);
-        if n_threads.is_empty() {
-            n_threads = vec![all_threads];
-        }
-        let own = [
-            ("n_batch", "-b", numbers(&self.batch_size), 2048),
-            ("n_ubatch", "-ub", numbers(&self.ubatch_size), 512),
-            ("n_threads", "-t", n_threads, all_threads),
-        ];
-        if let Some((_, flag, ..)) = own.iter().find(|(_, _, values, _)| values.contains(&0)) {
-            return Err(UsageError(format!("{flag} 0: at least 1 is needed")).into());
-        }
-        let n_threads_batch = numbers(&self.threads_batch);
-        for (flag, values) in [("-t", &own[2].2), ("-tb", &n_threads_batch)] {
-            if let Some(n) = values.iter().find(|n| !(1..=MAX_THREADS).contains(*n)) {
-                return Err(UsageError(format!("{flag} {n}: from 1 to {MAX_THREADS}")).into());
-            }
-        }
-        machine::note_threads("-t", own[2].2.iter().chain(&n_threads_batch).copied());
-        let mut axes = vec![Axis {
-            name: "model",
-            values: self.models()?.into_iter().map(Value::from).collect(),
-        }];
-        let mut varied = Vec::new();
-        if axes[0].values.len() > 1 {
-            varied.push("model");
-        }
-        for (name, _, values, default) in own {
-            if values != [default] {
-                varied.push(name);
-            }
-            axes.push(Axis { name, values: values.into_iter().map(Value::from).collect() });
-        }
-        if !n_threads_batch.is_empty() {
-            varied.push("n_threads_batch");
-            let values = n_threads_batch.into_iter().map(Value::from).collect();
-            axes.push(Axis { name: "n_threads_batch", values });
-        }
-        let batched = !self.npl.is_empty();
-        if !batched {
-            let depths = numbers(&self.n_depth).into_iter().map(Value::from).collect();
-            axes.push(Axis { name: "n_depth", values: depths });
-        }
-        if self.backend.len() > 1 {
-            varied.push("backend");
-        }
-        for (mut axis, is_varied) in self.compat.axes(&self.backend)? {
-            let locked = self.mlock && axis.name == "load_mode";
-            if locked {
-                axis.values.iter_mut().for_each(|mode| *mode = with_mlock(mode).into());
-            }
-            if is_varied || locked {
-                varied.push(axis.name);
-            }
-            axes.push(axis);
-        }
-        if let Some(numa) = self.numa {
-            if varied.contains(&"cpu_mask") {
-                return Err(UsageError(
-                    "--numa: not together with -C, which names the processors itself".into(),
-                )
-                .into());
-            }
-            varied.push("numa");
-            axes.push(Axis { name: "numa", values: vec![numa.name().into()] });
-        }
-        axes.sort_by_key(|axis| compat::ORDER.iter().position(|name| *name == axis.name));
-        if batched {
-            axes.extend(self.batches()?);
-        }
-        let shapes = Shapes {
-            n_prompt: numbers(&self.n_prompt),
-            n_gen: numbers(&self.n_gen),
-            n_pg: self.pg.iter().map(|pair| (pair.0, pair.1)).collect(),
-        };
-        let n_tests = axes.iter().map(|axis| axis.values.len()).fold(1, usize::saturating_mul);
-        if n_tests > lists::MAX_VALUES {
-            let most = lists::MAX_VALUES;
-            return Err(UsageError(format!(
-                "the lists make {n_tests} combinations, at most {most} can be run"
-            ))
-            .into());
-        }
-        let experiment = self.experiment()?;
-        let cases = experiment.cases(&Grid { axes, shapes }).into_iter();
-        let tests =
-            cases.filter_map(|case| if let Case::Test(test) = case { Some(test) } else { None });
-        let tests: Vec<Test> = tests.collect();
-        backends::check_kv_types(&self.backend, &tests)?;
-        backends::check_native_only(&self.backend, &tests)?;
-        Ok(Plan { experiment, tests, varied })
-    }
-
-    /// The axes of batches, in llama-batched-bench's order.
-    fn batches(&self) -> Result<[Axis; 3]> {
-        let or_default =
-            |lists: &[Numbers]| if lists.is_empty() { vec![128] } else { numbers(lists) };
-        let axes = [
-            ("n_prompt", "-npp", or_default(&self.npp), 1),
-            ("n_gen", "-ntg", or_default(&self.ntg), 0),
-            ("n_parallel", "-npl", numbers(&self.npl), 1),
-        ];
-        for (_, flag, values, least) in &axes {
-            if let Some(n) = values.iter().find(|n| *n < least) {
-                return Err(UsageError(format!("{flag} {n}: at least {least} is needed")).into());
-            }
-        }
-        if let Some(n) = axes[2].2.iter().find(|&&n| n > MAX_PARALLEL) {
-            return Err(UsageError(format!("-npl {n}: at most {MAX_PARALLEL}")).into());
-        }
-        Ok(axes.map(|(name, _, values, _)| Axis {
-            name,
-            values: values.into_iter().map(Value::from).collect(),
-        }))
-    }
-
-    /// What is typed after `-m`, or made of `-hf` and `-hff`.
-    fn models(&self) -> Result<Vec<String>> {
-        if self.hf_repo.is_empty() {
-            return Ok(self.model.iter().flat_map(|list| hub::split_list(list)).collect());
-        }
-        let (repos, files) = (self.hf_repo.len(), self.hf_file.len());
-        if repos != files {
-            return Err(UsageError(format!(
-                "{repos} times -hf but {files} times -hff: Pacemark does not choose a file of a repository, so give each"
-            ))
-            .into());
-        }
-        Ok(self
-            .hf_repo
-            .iter()
-            .zip(&self.hf_file)
-            .map(|(repo, file)| format!("hf:{repo}/{file}"))
-            .collect())
-    }
-}
-
-/// llama-bench's name of a way to load, with the weights locked.
-fn with_mlock(mode: &Value) -> &'static str {
-    if matches!(mode.as_str(), Some("none" | "mlock")) { "mlock" } else { "mmap+mlock" }
-}
-
-fn numbers(lists: &[Numbers]) -> Vec<usize> {
-    lists.iter().flat_map(|list| list.0.iter().copied()).collect()
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 //! `--progress` a line for each step, in llama-bench's words.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pacemark_bench::{Observer, Params, Phase};
-use pacemark_record::{Sample, Warmup, test_name};
+use pacemark_bench::{Observer, Phase, Test};
+use pacemark_record::{Sample, Warmup};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// Watches a benchmark.
-pub struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     lines: bool,
     verbose: bool,
@@ -28,7 +28,7 @@ pub struct Progress {
 
 impl Progress {
     /// For `of` tests.
-    pub fn new(of: usize, repetitions: usize, lines: bool, verbose: bool) -> Progress {
+    pub(super) fn new(of: usize, repetitions: usize, lines: bool, verbose: bool) -> Progress {
         // indicatif draws nothing when stderr is not a terminal; lines of our own would break its
         // line.
         let target = if lines || verbose {
@@ -58,13 +58,13 @@ impl Progress {
     }
 
     /// Shows `what` until something else is shown.
-    pub fn say(&self, what: &str) {
+    pub(super) fn say(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         self.bar.tick();
     }
 
     /// Tells what was passed over while a model was read.
-    pub fn warn(&self, warnings: &[String]) {
+    pub(super) fn warn(&self, warnings: &[String]) {
         for warning in warnings {
             if self.warned.borrow_mut().insert(warning.clone()) {
                 self.suspend(|| eprintln!("warning: {warning}"));
@@ -73,12 +73,12 @@ impl Progress {
     }
 
     /// Asked to tell about each model.
-    pub fn is_verbose(&self) -> bool {
+    pub(super) fn is_verbose(&self) -> bool {
         self.verbose
     }
 
     /// Prints with the line out of the way.
-    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 
@@ -96,11 +96,11 @@ impl Drop for Progress {
 }
 
 impl Observer for Progress {
-    fn trial_started(&mut self, params: &Params) {
-        let count = |name| params.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    fn trial_started(&mut self, test: &Test) {
         self.test += 1;
-        self.name = test_name(params);
-        self.n_tokens = (count("n_prompt") + count("n_gen")) * count("n_parallel").max(1);
+        self.name = test.name();
+        let n_tokens = (test.n_prompt + test.n_gen) * test.n_parallel.unwrap_or(1);
+        self.n_tokens = n_tokens as u64;
         self.rates.clear();
         self.line(&format!("{}: starting", self.name));
     }

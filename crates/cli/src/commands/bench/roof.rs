@@ -5,57 +5,58 @@
 //! the engine's.
 
 use anyhow::{Context, Result};
-use pacemark_backends::LoadOptions;
 use pacemark_kernels::{Cpus, Roof as Limits, Team};
 use pacemark_record::{Roof, Trial, env};
+use pacemark_setup::Threads;
 use std::time::Duration;
 
 /// Memory that is read for the bandwidth: several times the last cache of most machines.
 const MEMORY: usize = 256 << 20;
 
 /// Measures beside the rows, unless it is off.
-pub struct Probe {
+pub(super) struct Probe {
     off: bool,
     /// What was found last, for the tests of one load.
     last: Option<Roof>,
     /// The engine's peak of resident memory until the last probe.
     peak: Option<u64>,
-    /// Processors of the threads.
+    /// Of the load, and the processors of each.
+    threads: Threads,
     places: Vec<Cpus>,
 }
 
 impl Probe {
     /// One that measures; or one that does not.
-    pub fn new(off: bool) -> Probe {
+    pub(super) fn new(off: bool) -> Probe {
         // Without this the probe's memory could not be told from the engine's.
         let off = off || !env::reset_peak_rss();
-        Probe { off, last: None, peak: None, places: Vec::new() }
+        Probe { off, last: None, peak: None, threads: Threads::new(1), places: Vec::new() }
     }
 
-    /// Before a model is loaded with these options: what was found for another does not hold for
-    /// it. Its threads are placed as the probe's, while the calling thread has not been.
-    pub fn next_load(&mut self, options: &LoadOptions) -> Result<()> {
-        let n_threads = options.n_threads.max(options.n_threads_batch.unwrap_or(0));
+    /// Before a model is loaded with these threads: what was found for others does not hold for
+    /// them. They are placed as the probe's, while the calling thread has not been.
+    pub(super) fn next_load(&mut self, threads: Threads) -> Result<()> {
         (self.last, self.peak) = (None, None);
-        self.places = options.place.of_threads(n_threads)?;
+        self.places = threads.place.of_threads(threads.in_all())?;
+        self.threads = threads;
         Ok(())
     }
 
-    /// Before a test with these options.
-    pub fn before(&mut self, options: &LoadOptions) -> Result<()> {
+    /// Before a test of the load.
+    pub(super) fn before(&mut self) -> Result<()> {
         if !self.off && self.last.is_none() {
-            self.last = Some(self.measure(options)?);
+            self.last = Some(self.measure()?);
         }
         Ok(())
     }
 
     /// After a test that gave `trials`: they are told what was found before and now.
-    pub fn after(&mut self, options: &LoadOptions, trials: &mut [Trial]) -> Result<()> {
+    pub(super) fn after(&mut self, trials: &mut [Trial]) -> Result<()> {
         if self.off || trials.is_empty() {
             return Ok(());
         }
         let before = self.peak;
-        let now = self.measure(options)?;
+        let now = self.measure()?;
         for trial in trials {
             trial.roofs = self.last.into_iter().chain([now]).collect();
             trial.peak_rss_bytes = trial.peak_rss_bytes.map(|peak| peak.max(before.unwrap_or(0)));
@@ -64,21 +65,21 @@ impl Probe {
         Ok(())
     }
 
-    fn measure(&mut self, options: &LoadOptions) -> Result<Roof> {
+    fn measure(&mut self) -> Result<Roof> {
         self.peak = self.peak.max(env::peak_rss_bytes());
-        let found = measure(options, &self.places);
+        let found = measure(&self.threads, &self.places);
         env::reset_peak_rss();
         found
     }
 }
 
 /// With the threads of a load, where it has them run.
-fn measure(options: &LoadOptions, places: &[Cpus]) -> Result<Roof> {
-    let (one, batch) = (options.n_threads, options.n_threads_batch.unwrap_or(options.n_threads));
+fn measure(threads: &Threads, places: &[Cpus]) -> Result<Roof> {
+    let (one, batch) = (threads.per_token(), threads.per_batch());
     let limits = Limits::new(pacemark_kernels::kernels()?, MEMORY)
         .context("no memory to measure the bandwidth with")?;
     let team =
-        Team::placed(one.max(batch), places).context("cannot start the threads of the probe")?;
+        Team::placed(threads.in_all(), places).context("cannot start the threads of the probe")?;
     team.set_active(one);
     let read_bytes_per_s = limits.read_bytes_per_s(&team, Duration::from_millis(160));
     team.set_active(batch);

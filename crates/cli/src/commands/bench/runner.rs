@@ -1,18 +1,20 @@
 //! Loads the models, runs the tests and writes each row when it is measured, so that no later
 //! failure loses it.
 
-use super::backends::{Load, open};
+use super::backends::open;
+use super::plan::Plan;
 use super::progress::Progress;
 use super::roof::Probe;
-use super::{Args, Plan, synthetic};
+use super::{Args, synthetic};
 use crate::exit::Exit;
 use crate::output::{Input, Output, Record};
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_bench::{BenchError, Case, How, Subject, Test};
+use pacemark_record::Trial;
 use pacemark_record::env::CpuTime;
-use pacemark_record::{Trial, test_name};
+use pacemark_setup::Setup;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Runs every test of `plan`.
-pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
+pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     if cfg!(debug_assertions) {
         eprintln!(
             "warning: debug build, performance may be affected: cargo run --release -- bench"
@@ -30,8 +32,7 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     // half-way.
     let mut paths = HashMap::new();
     for test in &plan.tests {
-        let model = Load::of(test).model;
-        if let Entry::Vacant(unknown) = paths.entry(model) {
+        if let Entry::Vacant(unknown) = paths.entry(test.model.clone()) {
             let path = hub::resolve(unknown.key())?;
             unknown.insert(path);
         }
@@ -44,7 +45,7 @@ pub fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let mut output = Output::new(plan.experiment, machine::env(), &args.output, record)
         .varying(&plan.varied)
         .and_stderr(&args.output_err);
-    let names: Vec<String> = plan.tests.iter().map(|test| test_name(&test.params)).collect();
+    let names: Vec<String> = plan.tests.iter().map(Test::name).collect();
     output.expect("test", names.iter().map(String::as_str));
     let before = CpuTime::now();
     let progress =
@@ -81,20 +82,20 @@ fn measure(
 ) -> Result<()> {
     let stop = interrupt::flag();
     let mut probe = Probe::new(args.no_roof);
-    for tests in plan.tests.chunk_by(|a, b| Load::of(a) == Load::of(b)) {
-        let mut load = Load::of(&tests[0]);
-        load.options.weights = args.weights.get();
+    for tests in plan.tests.chunk_by(Test::shares_load) {
+        let Test { model, setup, .. } = &tests[0];
         if stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted.into());
         }
         let n_seqs = tests.iter().filter_map(|test| test.n_parallel).max().unwrap_or(1);
         let n_ctx = tests.iter().map(Test::n_ctx).max().unwrap_or(1);
-        probe.next_load(&load.options)?;
-        let opened = open(&args.backend, &load, &paths[&load.model], (n_ctx, n_seqs), &progress)?;
+        let setup = Setup { n_ctx: Some(n_ctx), n_seqs, ..*setup };
+        probe.next_load(setup.threads)?;
+        let opened = open(&plan.backends, (model, &paths[model]), &setup, &progress)?;
         let backends: Vec<&dyn Backend> = opened.iter().map(|backend| &**backend).collect();
         for test in tests {
             pause(args.delay);
-            probe.before(&load.options)?;
+            probe.before()?;
             let mut how = How {
                 repetitions: args.repetitions(),
                 warmup: !args.no_warmup,
@@ -102,19 +103,20 @@ fn measure(
                 observer: &mut progress,
                 stop,
             };
-            let case = Case::Test(plan.recorded(test, n_ctx * n_seqs));
+            // A batch is recorded with the room that it has in the KV cache.
+            let n_kv_max = test.n_parallel.map(|_| n_ctx * n_seqs);
+            let case = Case::Test(Test { n_kv_max, ..test.clone() });
             let mut subject = Subject::Backends(&backends);
             let result = plan.experiment.measure(&case, &mut subject, &mut how);
             let (mut trials, error) = match result {
                 Ok(trials) => (trials, None),
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
-            synthetic::restore_name(&load.model, &mut trials);
-            probe.after(&load.options, &mut trials)?;
+            synthetic::restore_name(model, &mut trials);
+            probe.after(&mut trials)?;
             progress.suspend(|| output.rows(trials))?;
             if let Some(error) = error {
-                return Err(error)
-                    .with_context(|| format!("{}: {}", load.model, test_name(&test.params)));
+                return Err(error).with_context(|| format!("{model}: {}", test.name()));
             }
         }
     }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Puts a file in the place of each synthetic model of `paths` that a backend needs one of. They
 /// live as long as the result.
-pub fn write_needed(
+pub(super) fn write_needed(
     backends: &[String],
     paths: &mut HashMap<String, PathBuf>,
     cache: impl Fn() -> Result<Cache, HubError>,
@@ -55,7 +55,7 @@ fn write(model: &str, reader: &str, cache: &Cache, number: usize) -> Result<Temp
 }
 
 /// Names what was measured as the user did, not by a file that is gone.
-pub fn restore_name(model: &str, trials: &mut [Trial]) {
+pub(super) fn restore_name(model: &str, trials: &mut [Trial]) {
     if model.starts_with(PREFIX) {
         trials.iter_mut().for_each(|trial| trial.model.path = model.to_owned());
     }

@@ -1,9 +1,11 @@
 //! From the command line to the list of tests.
 
-use super::backends::Load;
+use super::plan::Plan;
 use super::*;
+use crate::exit::UsageError;
 use clap::Parser;
-use pacemark_backends::native::{Cpus, Place};
+use pacemark_bench::{PARAMETERS, Test};
+use pacemark_setup::{Cpus, DType, Place, Residence, Setup};
 use std::ffi::OsString;
 
 #[derive(Parser)]
@@ -16,11 +18,11 @@ fn plan(line: &str) -> Result<Plan> {
     let words =
         ["pacemark", "bench"].into_iter().chain(line.split_whitespace()).map(OsString::from);
     let words = long_options(words).into_iter().skip(1);
-    Line::try_parse_from(words)?.args.plan()
+    plan::plan(&Line::try_parse_from(words)?.args)
 }
 
 fn names(line: &str) -> Vec<String> {
-    plan(line).unwrap().tests.iter().map(|test| pacemark_record::test_name(&test.params)).collect()
+    plan(line).unwrap().tests.iter().map(Test::name).collect()
 }
 
 #[test]
@@ -28,7 +30,7 @@ fn defaults_are_llama_benchs() {
     let plan = plan("").unwrap();
     assert_eq!(plan.varied, [] as [&str; 0]);
     assert_eq!(names(""), ["pp512", "tg128"]);
-    let test = &plan.tests[0];
+    let params = plan.tests[0].params();
     for (name, expected) in [
         ("n_batch", 2048),
         ("n_ubatch", 512),
@@ -36,9 +38,10 @@ fn defaults_are_llama_benchs() {
         ("n_gpu_layers", -1),
         ("flash_attn", -1),
     ] {
-        assert_eq!(test.params[name], expected, "{name}");
+        assert_eq!(params[name], expected, "{name}");
     }
-    assert_eq!(test.params["model"], hub::DEFAULT_MODEL);
+    assert_eq!(plan.tests[0].model, hub::DEFAULT_MODEL);
+    assert_eq!(plan.tests[0].setup, Setup::default());
 }
 
 #[test]
@@ -48,21 +51,20 @@ fn lists_ranges_and_order() {
     let plan =
         plan("-p 8 -n 0 -m a.gguf,b.gguf -t 1,2 -ub 64 -fa on,auto --no-kv-offload 1").unwrap();
     let order = |name: &str| {
-        plan.tests.iter().map(|test| test.params[name].to_string()).collect::<Vec<_>>().join(" ")
+        plan.tests.iter().map(|test| test.params()[name].to_string()).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(order("n_threads"), "1 2 1 2 1 2 1 2");
     assert_eq!(order("flash_attn"), "1 1 -1 -1 1 1 -1 -1");
     assert!(order("model").starts_with(r#""a.gguf" "a.gguf" "a.gguf" "a.gguf" "b.gguf""#));
     assert_eq!(plan.varied, ["model", "n_ubatch", "n_threads", "no_kv_offload", "flash_attn"]);
-    assert!(plan.tests.iter().all(|test| !test.params.contains_key("n_threads_batch")));
+    assert!(plan.tests.iter().all(|test| test.setup.threads.n_batch.is_none()));
 }
 
 #[test]
 fn threads_of_batches_are_an_axis_of_their_own() {
     let plan = plan("-p 8 -n 0 -t 1,2 -tb 2,3").unwrap();
-    let load = |test| Load::of(test).options;
-    let threads: Vec<_> =
-        plan.tests.iter().map(load).map(|o| (o.n_threads, o.n_threads_batch)).collect();
+    let threads = plan.tests.iter().map(|test| test.setup.threads);
+    let threads: Vec<_> = threads.map(|threads| (threads.n, threads.n_batch)).collect();
     assert_eq!(threads, [(1, Some(2)), (1, Some(3)), (2, Some(2)), (2, Some(3))]);
     assert_eq!(plan.varied.last(), Some(&"n_threads_batch"));
 }
@@ -94,6 +96,14 @@ fn flags_of_other_hardware() {
         ("-mmp 0 --backend llama-cpp", "only the native backend reads files without mapping"),
         ("--mlock --backend llama-cpp", "only the native backend locks"),
         ("--no-pack --backend llama-cpp", "only the native backend packs"),
+        ("-rpk 0 --backend llama-cpp", "-rpk 0: only the native backend packs weights"),
+        ("-lm mlock --backend llama-cpp", "Here it may be auto or mmap. The native backend takes"),
+        ("-ctk f32", "-ctk, -ctv: KV cache with keys in f32 and values in f16: the pairs are"),
+        ("--numa isolate --backend llama-cpp", "-C, --numa: only the native backend places"),
+        ("--type Q8_0 --backend llama-cpp", "--type: the llama-cpp backend reads GGUF files only"),
+        ("--cpu-strict 0,1 -C 0,1", "--cpu-strict 1: it needs processors"),
+        ("--cpu-strict 1 --numa isolate", "--cpu-strict 1: it needs processors"),
+        ("--backend nope", "there is no such backend, only native (Pacemark's own engine)"),
         ("-mmp 2", "-mmp 2: expected 0 or 1"),
         ("-lm dio", "-lm dio: the file is mapped or read"),
         ("-rpc host:1", "-rpc host:1: Pacemark computes on this machine only"),
@@ -112,50 +122,48 @@ fn flags_of_other_hardware() {
 #[test]
 fn places_and_ways_to_load() {
     let plan = |line: &str| plan(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let options = |line: &str| Load::of(&plan(line).tests[0]).options;
-    assert_eq!(options("-C 0x0").place, Place::Anywhere);
+    let setup = |line: &str| plan(line).tests[0].setup;
+    let place = |line: &str| setup(line).threads.place;
+    assert_eq!(place("-C 0x0"), Place::Anywhere);
     let cpus = Cpus::from_mask("6").unwrap();
-    assert_eq!(options("-C 0x06").place, Place::Mask { cpus, strict: false });
-    assert_eq!(options("-C 6 --cpu-strict 1").place, Place::Mask { cpus, strict: true });
-    assert_eq!(options("--numa isolate").place, Place::Nodes(Numa::Isolate));
+    assert_eq!(place("-C 0x06"), Place::Mask { cpus, strict: false });
+    assert_eq!(place("-C 6 --cpu-strict 1"), Place::Mask { cpus, strict: true });
+    assert_eq!(place("--numa isolate"), Place::Nodes(Numa::Isolate));
     let load = |line: &str| {
-        let LoadOptions { no_mmap, mlock, .. } = options(line);
-        (plan(line).tests[0].params["load_mode"].as_str().unwrap().to_owned(), no_mmap, mlock)
+        let Residence { mmap, mlock, .. } = setup(line).weights;
+        let params = plan(line).tests[0].params();
+        (params["load_mode"].as_str().unwrap().to_owned(), mmap, mlock)
     };
-    for (line, mode, no_mmap, mlock) in [
-        ("", "auto", false, false),
-        ("-lm mmap", "mmap", false, false),
-        ("-mmp 0", "none", true, false),
-        ("--no-mmap", "none", true, false),
-        ("--mlock", "mmap+mlock", false, true),
-        ("--mlock --no-mmap", "mlock", true, true),
-        ("-lm mlock", "mlock", true, true),
+    for (line, mode, mmap, mlock) in [
+        ("", "auto", None, false),
+        ("-lm mmap", "mmap", Some(true), false),
+        ("-mmp 0", "none", Some(false), false),
+        ("--no-mmap", "none", Some(false), false),
+        ("--mlock", "mmap+mlock", None, true),
+        ("--mlock --no-mmap", "mlock", Some(false), true),
+        ("-lm mlock", "mlock", Some(false), true),
     ] {
-        assert_eq!(load(line), (mode.to_owned(), no_mmap, mlock), "{line}");
+        assert_eq!(load(line), (mode.to_owned(), mmap, mlock), "{line}");
     }
     assert_eq!(
         plan("-C 6 --cpu-strict 1 --no-mmap").varied,
         ["cpu_mask", "cpu_strict", "load_mode"]
     );
     assert_eq!(plan("--mlock --numa isolate").varied, ["load_mode", "numa"]);
-    for (line, no_pack) in
-        [("", false), ("--repack 1", false), ("-rpk 0", true), ("--no-pack", true)]
+    for (line, pack) in [("", true), ("--repack 1", true), ("-rpk 0", false), ("--no-pack", false)]
     {
-        assert_eq!(options(line).no_pack, no_pack, "{line}");
-        assert_eq!(plan(line).varied.contains(&"repack"), no_pack, "{line}");
+        assert_eq!(setup(line).weights.pack, pack, "{line}");
+        assert_eq!(plan(line).varied.contains(&"repack"), !pack, "{line}");
     }
 }
 
 #[test]
 fn what_llama_cpp_alone_is_told_it_does() {
     let plan = plan("--backend llama-cpp -fa off,on -ctk q5_1 -ctv q8_0").unwrap();
-    let values: Vec<_> = plan
-        .tests
-        .iter()
-        .map(|t| (t.params["flash_attn"].as_i64(), t.params["type_k"].as_str()))
-        .collect();
+    let values: Vec<_> =
+        plan.tests.iter().map(|test| (test.setup.flash_attn, test.setup.cache.k)).collect();
     assert!(
-        values.contains(&(Some(0), Some("q5_1"))) && values.contains(&(Some(1), Some("q5_1"))),
+        values.contains(&(Some(false), DType::Q5_1)) && values.contains(&(Some(true), DType::Q5_1)),
         "{values:?}"
     );
 }
@@ -188,21 +196,51 @@ fn batches_are_in_llama_batched_benchs_order() {
 }
 
 #[test]
-fn every_recorded_flag_has_its_place_in_the_order() {
-    for (axis, _) in CompatFlags::default().axes(&[]).unwrap() {
-        assert!(compat::ORDER.contains(&axis.name), "{}", axis.name);
+fn every_recorded_flag_is_a_parameter_and_a_field() {
+    for (parameter, _) in compat::FLAGS.iter().filter_map(|flag| flag.records) {
+        let name = parameter.name;
+        assert!(PARAMETERS.iter().any(|known| known.name == name), "{name}");
+        let fields = pacemark_report::layout::LLAMA_BENCH.fields;
+        assert!(fields.iter().any(|field| field.name == name), "{name}");
     }
-    let recorded = compat::FLAGS.iter().filter_map(|flag| flag.field);
-    for (field, default) in recorded {
-        assert!(compat::ORDER.contains(&field), "{field}");
-        let value = Value::from(default);
-        let in_report = pacemark_report::layout::LLAMA_BENCH.fields.iter().any(|f| f.name == field);
-        assert!(in_report && !value.is_null(), "{field}");
+}
+
+/// What the flags' table says a value is, is what the record says that was given.
+#[test]
+fn what_is_given_is_what_is_recorded() {
+    for (line, name, recorded) in [
+        ("-ngl 0", "n_gpu_layers", "0"),
+        ("-sm none", "split_mode", "\"none\""),
+        ("-nkvo 1", "no_kv_offload", "true"),
+        ("-nopo 1", "no_op_offload", "1"),
+        ("-ncmoe 12", "n_cpu_moe", "12"),
+        ("-ctv q4_0", "type_v", "\"q4_0\""),
+        ("-fa 1", "flash_attn", "1"),
+        ("-C 0x06", "cpu_mask", "\"0x6\""),
+        ("-C 0x06 --cpu-strict 1", "cpu_strict", "true"),
+        ("--numa isolate", "numa", "\"isolate\""),
+        ("-b 64", "n_batch", "64"),
+        ("-ub 4096", "n_ubatch", "4096"),
+        ("-d 7", "n_depth", "7"),
+    ] {
+        let params = plan(line).unwrap().tests[0].params();
+        assert_eq!(params[name].to_string(), recorded, "{line}");
+        let several = plan(&format!("-p 0 -n 1 {line}")).unwrap();
+        assert!(name == "n_depth" || several.varied.contains(&name), "{line}");
     }
+}
+
+#[test]
+fn tests_of_one_load_stand_together() {
+    let loads = |line: &str| plan(line).unwrap().tests.chunk_by(Test::shares_load).count();
+    assert_eq!(loads("-p 8 -n 8 -d 0,64"), 1);
+    assert_eq!(loads("-p 8 -n 0 -b 64 -ub 64,512"), 1, "more than a batch is a batch");
+    assert_eq!(loads("-p 8 -n 0 -lm auto,mmap -nkvo 0,1"), 1, "these change nothing");
+    assert_eq!(loads("-p 8 -n 0 -b 64,512 -t 1,2"), 4);
 }
 
 #[test]
 fn a_hub_file_is_named_by_two_flags() {
     let plan = plan("-hf org/repo -hff m.gguf").unwrap();
-    assert_eq!(plan.tests[0].params["model"], "hf:org/repo/m.gguf");
+    assert_eq!(plan.tests[0].model, "hf:org/repo/m.gguf");
 }

@@ -1,7 +1,7 @@
 //! What the flags of `pacemark load` mean together: other tools' words for ours, and what clap
 //! cannot refuse by itself.
 
-use super::{Args, prompts};
+use super::Args;
 use crate::exit::UsageError;
 use pacemark_load::Endpoint;
 use pacemark_load::prompt::Cache;
@@ -9,7 +9,7 @@ use pacemark_record::{Limit, Limited};
 
 impl Args {
     /// Puts what was said in other tools' words into ours.
-    pub fn resolve(&mut self) {
+    pub(crate) fn resolve(&mut self) {
         match self.max_concurrency.take() {
             Some(n) if self.rate.is_empty() && self.ramp.is_none() && self.trace.is_none() => {
                 self.concurrency = vec![n]
@@ -23,34 +23,95 @@ impl Args {
     }
 
     /// The endpoint that was named, else the one whose address was given, else chats.
-    pub fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> Endpoint {
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
         self.endpoint.or(of_url).unwrap_or(Endpoint::Chat)
     }
 
     /// Refuses what clap cannot see.
-    pub fn check(&self) -> Result<(), UsageError> {
-        let wrong = |why: String| Err(UsageError(why));
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        self.check_self_test()?;
+        self.check_levels()?;
+        self.check_rates()?;
+        self.check_server()?;
+        self.check_prompts()?;
+        let streamed = |limit: &Limit| limit.figure != Limited::E2e;
+        if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
+            return refuse("--slo: without a stream (--no-stream) only e2e can be limited");
+        }
+        Ok(())
+    }
+
+    fn check_self_test(&self) -> Result<(), UsageError> {
         if !self.self_test && (!self.streams.is_empty() || self.self_test_rate.is_some()) {
-            return wrong("--streams, --self-test-rate: those are of --self-test".into());
+            return refuse("--streams, --self-test-rate: those are of --self-test");
         }
-        if let Some(wrong_one) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
-            return wrong(format!("--streams {wrong_one}: expected 1 to 20000"));
+        if self.self_test && !self.streams.is_empty() && !self.concurrency.is_empty() {
+            return refuse("--streams, --concurrency: they mean the same in a self-test");
         }
-        if let Some(wrong_one) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
-            return wrong(format!("--concurrency {wrong_one}: expected 1 to 100000"));
+        if let Some(wrong) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
+            return refuse(format!("--streams {wrong}: expected 1 to 20000"));
         }
+        Ok(())
+    }
+
+    fn check_levels(&self) -> Result<(), UsageError> {
+        if let Some(wrong) = self.concurrency.iter().find(|n| !(1..=100_000).contains(*n)) {
+            return refuse(format!("--concurrency {wrong}: expected 1 to 100000"));
+        }
+        if self.requests == Some(0) {
+            return refuse("--requests 0: nothing to measure");
+        }
+        if let Some(wrong) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
+            return refuse(format!("--max-in-flight {wrong}: expected 1 to 100000"));
+        }
+        if self.max_in_flight.is_some() && !self.has_rate() && self.trace.is_none() {
+            return refuse(
+                "--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency",
+            );
+        }
+        if self.sweep && (self.rate.len() > 1 || self.concurrency.len() > 1) {
+            return refuse("--sweep: it begins at one level");
+        }
+        Ok(())
+    }
+
+    /// Requests come at a rate, not by streams.
+    fn has_rate(&self) -> bool {
+        !self.rate.is_empty() || self.ramp.is_some()
+    }
+
+    fn check_rates(&self) -> Result<(), UsageError> {
         let is_rate = |rate: f64| (1e-3..=1e6).contains(&rate) || rate == f64::INFINITY;
-        if let Some(wrong_one) = self.rate.iter().find(|rate| !is_rate(**rate)) {
-            return wrong(format!(
-                "--rate {wrong_one}: expected 0.001 to 1000000 requests a second, or inf"
+        if let Some(wrong) = self.rate.iter().find(|rate| !is_rate(**rate)) {
+            return refuse(format!(
+                "--rate {wrong}: expected 0.001 to 1000000 requests a second, or inf"
             ));
         }
+        if self.rate.contains(&f64::INFINITY) {
+            if self.sweep || self.arrival.is_some() || self.until.is_some() {
+                return refuse(
+                    "--rate inf: requests that come at once have no --arrival, no --sweep and no steady rate (--until)",
+                );
+            }
+            if self.requests.is_none() && self.duration.is_some() {
+                return refuse(
+                    "--rate inf: they are endlessly many in any --duration; add --requests",
+                );
+            }
+        }
+        if self.arrival.is_some() && !self.has_rate() {
+            return refuse("--arrival: streams and traces have none; add --rate or --ramp");
+        }
+        Ok(())
+    }
+
+    fn check_server(&self) -> Result<(), UsageError> {
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
         if let Some((named, of_url)) =
             self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url)
         {
-            return wrong(format!(
+            return refuse(format!(
                 "--endpoint {}: --url is the address of {}",
                 named.name(),
                 of_url.name()
@@ -58,73 +119,40 @@ impl Args {
         }
         let plain = !self.url.as_ref().is_some_and(|url| url.tls);
         if plain && (self.insecure || self.cacert.is_some()) {
-            return wrong("--insecure, --cacert: those are of an https:// address (--url)".into());
+            return refuse("--insecure, --cacert: those are of an https:// address (--url)");
         }
-        if self.requests == Some(0) {
-            return wrong("--requests 0: nothing to measure".into());
-        }
-        if let Some(wrong_one) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
-            return wrong(format!("--max-in-flight {wrong_one}: expected 1 to 100000"));
-        }
-        if self.rate.contains(&f64::INFINITY) {
-            if self.sweep || self.arrival.is_some() {
-                return wrong(
-                    "--rate inf: requests that come at once have no --arrival and no --sweep"
-                        .into(),
-                );
-            }
-            if self.requests.is_none() && self.duration.is_some() {
-                return wrong(
-                    "--rate inf: they are endlessly many in any --duration; add --requests".into(),
-                );
-            }
-        }
-        let at_a_rate = !self.rate.is_empty() || self.ramp.is_some();
-        if self.arrival.is_some() && !at_a_rate {
-            return wrong("--arrival: streams and traces have none; add --rate or --ramp".into());
-        }
-        if self.max_in_flight.is_some() && !at_a_rate && self.trace.is_none() && self.show.is_none()
-        {
-            return wrong(
-                "--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency"
-                    .into(),
-            );
-        }
+        Ok(())
+    }
+
+    fn check_prompts(&self) -> Result<(), UsageError> {
         if self.prompt_ids && self.endpoint() == Endpoint::Chat {
-            return wrong("--prompt-ids: a chat takes text; add --endpoint completions".into());
+            return refuse("--prompt-ids: a chat takes text; add --endpoint completions");
         }
         if self.prompt_ids && self.turns > 1 {
-            return wrong("--prompt-ids: later turns hold answers, whose ids are not known".into());
+            return refuse("--prompt-ids: later turns hold answers, whose ids are not known");
         }
-        if self.sweep && (self.rate.len() > 1 || self.concurrency.len() > 1) {
-            return wrong("--sweep: it begins at one level".into());
-        }
-        let shares = matches!(prompts::cache(self), Cache::Shared { .. });
+        let shares = matches!(self.cache(), Cache::Shared { .. });
         let file = self.dataset.is_some() || self.prompts.is_some() || self.trace.is_some();
         if shares && file {
-            return wrong(
-                "--cache shared: prompts of a file share what they share; it goes with made ones"
-                    .into(),
+            return refuse(
+                "--cache shared: prompts of a file share what they share; it goes with made ones",
             );
         }
         if self.prefix_groups == 0 || (self.prefix_groups > 1 && !shares) {
-            return wrong(format!(
+            return refuse(format!(
                 "--prefix-groups {}: expected at least 1, with --shared-prefix",
                 self.prefix_groups
             ));
         }
         if self.turns > 1 && (self.prompts.is_some() || self.trace.is_some()) {
-            return wrong("--turns: prompts of --prompts and --trace are of one turn each".into());
-        }
-        let streamed = |limit: &Limit| limit.figure != Limited::E2e;
-        if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
-            return wrong("--slo: without a stream (--no-stream) only e2e can be limited".into());
-        }
-        if self.self_test && !["table", "json"].contains(&self.output.as_str()) {
-            return wrong(format!("--self-test -o {}: expected table or json", self.output));
+            return refuse("--turns: prompts of --prompts and --trace are of one turn each");
         }
         Ok(())
     }
+}
+
+fn refuse(why: impl Into<String>) -> Result<(), UsageError> {
+    Err(UsageError(why.into()))
 }
 
 #[cfg(test)]
@@ -220,6 +248,11 @@ mod tests {
             "--prompts f --input-tokens 8",
             "--endpoint completions --prompts f --prompt-ids",
             "--no-stream --slo e2e<1s,ttft<1s",
+            "--until 2% --duration 9s",
+            "--until 2% --trace t",
+            "--until 2% --rate inf",
+            "--until 2% --ramp 1..2 --duration 9s",
+            "--max-time 9s",
         ] {
             let words = ["load", "--url", "http://x"].into_iter().chain(wrong.split(' '));
             let refused = Command::try_parse_from(words)

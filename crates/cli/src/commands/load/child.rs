@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command, Stdio};
 
 /// The server; it ends when this is dropped.
-pub struct Child {
+pub(super) struct Child {
     process: process::Child,
     /// Where it listens.
     pub target: Target,
@@ -15,7 +15,7 @@ pub struct Child {
 
 impl Child {
     /// Starts `pacemark serve ARGUMENTS` on a port that is free, and waits until it is ready.
-    pub fn serve(arguments: &[String]) -> Result<Child> {
+    pub(super) fn serve(arguments: &[String]) -> Result<Child> {
         let program =
             std::env::current_exe().context("cannot find this program, to start a server with")?;
         let mut process = Command::new(program)

@@ -2,26 +2,22 @@
 
 mod check;
 mod child;
-mod judge;
-mod levels;
 mod options;
+mod plan;
 mod progress;
-mod prompts;
 mod rows;
 mod self_test;
-mod server;
 mod show;
-mod trials;
 
 use crate::exit::Exit;
-use crate::until::Time as Duration;
+use crate::until::{self, Time as Duration};
 use crate::{experiments, output};
 use anyhow::Result;
-use options::{Ramp, Target};
 use pacemark_bench::Load;
+use pacemark_load::plan::{Answers, Goal, Ramp};
 use pacemark_load::prompt::Cache;
 use pacemark_load::{Arrival, Connections, Endpoint, Lengths};
-use pacemark_record::{Grades, Slo};
+use pacemark_record::{Grades, Slo, Until};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -37,17 +33,18 @@ Examples:
   pacemark load --url http://host:8000 --dataset sharegpt.json --turns 3
   pacemark load --url http://host:8000 --shared-prefix 1000 --prefix-groups 4
   pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
+  pacemark load --url http://host:8000 --until 2%                  until the rate is known to 2 %
   pacemark load --show run.json -o csv                             the same figures again
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load --self-test                                        how far its own stamps are off
 
-Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed or could not be shown to
-be met. Ctrl-C shows what was measured until then.";
+Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed \
+or could not be shown to be met. Ctrl-C shows and saves what was measured until then, and is exit code 1.";
 
 /// Sends requests to an OpenAI-compatible server and measures what comes back.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Load))]
-pub struct Args {
+pub(super) struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
     /// whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
@@ -61,10 +58,16 @@ pub struct Args {
     serve_arg: Vec<String>,
     /// Show the figures of a record that --save wrote, in any format, also with other limits
     /// (--slo)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "model", "endpoint", "no_stream",
+        "concurrency", "requests", "duration", "until", "max_time", "rate", "arrival", "ramp", "sweep", "trace", "max_in_flight", "max_concurrency",
+        "warmup", "input_tokens", "output_tokens", "prompts", "dataset", "turns", "cache", "shared_prefix", "prompt_ids", "tokenizer", "seed",
+        "nonce", "connections", "header", "body", "stamps", "timeout"])]
     show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
-    #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "save"])]
+    #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "until",
+        "max_time", "model", "endpoint", "no_stream", "max_concurrency", "warmup", "input_tokens", "output_tokens", "turns", "cache", "shared_prefix",
+        "prompt_ids", "tokenizer", "seed", "nonce", "connections", "header", "body", "cacert", "insecure", "connect_timeout", "first_byte_timeout",
+        "stall_timeout", "timeout"])]
     self_test: bool,
     /// Streams of a self-test; --concurrency means the same there [default: 1,100,1000,2000]
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
@@ -93,6 +96,20 @@ pub struct Args {
     /// Begin no request later than this, e.g. 30s, 2m
     #[arg(long, value_name = "TIME", help_heading = "Load")]
     duration: Option<Duration>,
+    /// Go on until half the 95 % interval of the steady rate is so narrow, e.g. 2%, beyond the
+    /// requests of each row
+    #[arg(long, value_name = "WIDTH", value_parser = until::width, conflicts_with_all = ["duration", "ramp", "trace"],
+        help_heading = "Load")]
+    until: Option<f64>,
+    /// With --until: begin no request of a row later than this, e.g. 30s
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "2m",
+        requires = "until",
+        help_heading = "Load"
+    )]
+    max_time: Duration,
     /// Requests a second, answered or not, instead of streams; inf: all of them at once
     #[arg(long, aliases = ["request-rate"], value_name = "R,…", value_delimiter = ',', help_heading = "Load",
         conflicts_with_all = ["concurrency", "ramp", "trace"])]
@@ -137,9 +154,9 @@ pub struct Args {
     input_tokens: Lengths,
     /// Tokens of an answer, likewise; `any` for the server's own end [default: 64; of files,
     /// theirs, else any]
-    #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = options::output_lengths, help_heading = "Prompts")]
-    output_tokens: Option<options::Output>,
-    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each, or a JSON array of either
+    #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = Answers::parse, help_heading = "Prompts")]
+    output_tokens: Option<Answers>,
+    /// Prompts from a file: a line or a JSON object {"prompt": …} each, or a JSON array of either
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
     prompts: Option<PathBuf>,
     /// Conversations in ShareGPT's JSON form
@@ -187,7 +204,7 @@ pub struct Args {
     /// A further header, NAME: VALUE
     #[arg(long, value_name = "HEADER", value_parser = options::header, help_heading = "Client")]
     header: Vec<(String, String)>,
-    /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
+    /// Fields added to every request, as JSON; null leaves one of ours out: {"ignore_eos": null}
     #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
     body: Option<options::Body>,
     /// Believe certificates that are signed by the ones in this PEM file (https) [default: the
@@ -222,8 +239,8 @@ pub struct Args {
     #[arg(long, value_name = "STEPS", value_parser = str::parse::<Grades>, default_value_t, help_heading = "Output")]
     grades: Grades,
     /// A figure that must be reached, e.g. output_ts_steady>=100 (names: those of -o json)
-    #[arg(long, value_name = "TARGET", value_parser = str::parse::<Target>, help_heading = "Output")]
-    target: Vec<Target>,
+    #[arg(long, value_name = "TARGET", value_parser = str::parse::<Goal>, help_heading = "Output")]
+    target: Vec<Goal>,
     /// Format on standard output
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = output::formats(&[]), help_heading = "Output")]
     output: String,
@@ -232,8 +249,15 @@ pub struct Args {
     save: Option<PathBuf>,
 }
 
+impl Args {
+    /// How well the rate of each row is to be known.
+    fn until(&self) -> Option<Until> {
+        self.until.map(|relative| Until { relative, max_time: self.max_time.0 })
+    }
+}
+
 /// Runs `pacemark load`.
-pub fn run(mut args: Args) -> Result<Exit> {
+pub(super) fn run(mut args: Args) -> Result<Exit> {
     args.resolve();
     args.check()?;
     if args.self_test {

@@ -9,7 +9,7 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Watches a load.
-pub struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     name: String,
     bounds: Bounds,
@@ -19,7 +19,7 @@ pub struct Progress {
 
 impl Progress {
     /// indicatif draws nothing where standard error is not a terminal.
-    pub fn new() -> Progress {
+    pub(super) fn new() -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         // Cut to the terminal's width: a line that wraps cannot be overwritten.
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
@@ -28,20 +28,12 @@ impl Progress {
         Progress { bar, name: String::new(), bounds: Bounds::default(), recent: VecDeque::new() }
     }
 
-    /// What is measured from now on, and until when.
-    pub fn begin(&mut self, name: &str, bounds: Bounds) {
-        name.clone_into(&mut self.name);
-        self.bounds = bounds;
-        self.recent.clear();
-        self.say(format!("{name}: making prompts"));
-    }
-
     fn say(&self, line: String) {
         self.bar.set_message(line); // and draws it
     }
 
     /// Prints with the line out of the way; what it said is over.
-    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.set_message("");
         self.bar.suspend(print)
     }
@@ -68,6 +60,13 @@ impl Drop for Progress {
 }
 
 impl Watch for Progress {
+    fn begin(&mut self, name: &str, bounds: Bounds) {
+        name.clone_into(&mut self.name);
+        self.bounds = bounds;
+        self.recent.clear();
+        self.say(format!("{name}: making prompts"));
+    }
+
     fn tick(&mut self, live: &Live) {
         let rate = self.rate(live);
         self.say(line(&self.name, &self.bounds, live, rate));
@@ -75,8 +74,11 @@ impl Watch for Progress {
 }
 
 fn line(name: &str, bounds: &Bounds, live: &Live, rate: f64) -> String {
-    let of_duration = bounds.duration.map_or(String::new(), |d| format!("/{:.0}", d.as_secs_f64()));
-    let of_requests = bounds.requests.map_or(String::new(), |n| format!("/{n}"));
+    let most = bounds.duration.or(bounds.until.map(|until| until.max_time));
+    let of_duration = most.map_or(String::new(), |d| format!("/{:.0}", d.as_secs_f64()));
+    // With `--until` it goes on beyond them.
+    let of_requests = bounds.requests.filter(|_| bounds.until.is_none());
+    let of_requests = of_requests.map_or(String::new(), |n| format!("/{n}"));
     let ttft = live.ttft_p50_ms.map_or(String::new(), |ms| format!(", ttft p50 {ms:.1} ms"));
     format!(
         "{name}: {:.0}{of_duration} s, {}{of_requests} done, {} in flight, {} failed, {rate:.0} chunks/s{ttft}",
@@ -105,7 +107,11 @@ mod tests {
         progress.begin("4 streams", Bounds::default());
         // Time and count start again from nothing.
         assert_eq!((progress.rate(&live(100, 0)), progress.rate(&live(200, 50))), (0.0, 500.0));
-        let bounds = Bounds { requests: Some(64), duration: Some(Duration::from_secs(30)) };
+        let bounds = Bounds {
+            requests: Some(64),
+            duration: Some(Duration::from_secs(30)),
+            ..Bounds::default()
+        };
         let live = Live { done: 3, ttft_p50_ms: Some(20.04), ..live(1200, 9) };
         let shown = line("4 streams", &bounds, &live, 7.4);
         assert_eq!(

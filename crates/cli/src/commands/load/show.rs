@@ -1,6 +1,6 @@
 //! `--show`: the figures of a record, and the verdicts that they had, or have with other limits.
 
-use super::{Args, judge};
+use super::{Args, rows};
 use crate::exit::Exit;
 use crate::output;
 use anyhow::{Result, bail};
@@ -9,7 +9,7 @@ use pacemark_record::{Grades, LOAD_EXPERIMENT};
 use std::path::Path;
 
 /// Shows it.
-pub fn show(args: &Args, path: &Path) -> Result<Exit> {
+pub(super) fn show(args: &Args, path: &Path) -> Result<Exit> {
     let mut run = crate::commands::show::read(path)?;
     if let Some(other) = run.trials.iter().find(|trial| trial.experiment != LOAD_EXPERIMENT) {
         let (shown, found) = (path.display(), &other.experiment);
@@ -23,7 +23,7 @@ pub fn show(args: &Args, path: &Path) -> Result<Exit> {
             trial.params.insert("grades".to_owned(), args.grades.to_string().into());
         }
     }
-    let (exit, judged) = judge::judge(args, &run.trials);
+    let (exit, judged) = rows::judge(args, &run.trials);
     output::show(&Load, &[run], &[], &args.output, judged)?;
     Ok(exit)
 }

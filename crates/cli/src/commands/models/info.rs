@@ -1,7 +1,7 @@
 //! `pacemark models info`: the figures of `modelfile::summary`, shown.
 
 use indicatif::DecimalBytes;
-use pacemark_backends::native::KvType;
+use pacemark_kernels::KvType;
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile};
 use serde_json::{Value, json};

@@ -27,7 +27,7 @@ Hugging Face hub. What is not a file is kept in PACEMARK_HOME, else $XDG_CACHE_H
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = FORMS)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -52,8 +52,8 @@ enum Action {
         pacemark models list -o json | jq -r '.models[] | select(.cached) | .path'")]
     List {
         /// How to print it
-        #[arg(short, long, value_enum, default_value_t = Output::Text)]
-        output: Output,
+        #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
+        output: InfoFormat,
     },
     /// Describe a model: sizes, types, what a token costs
     ///
@@ -71,8 +71,8 @@ enum Action {
         #[arg(long)]
         tensors: bool,
         /// How to print it
-        #[arg(short, long, value_enum, default_value_t = Output::Text)]
-        output: Output,
+        #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
+        output: InfoFormat,
     },
     /// Write a model in another type: smaller and faster, a little worse
     ///
@@ -93,7 +93,7 @@ enum Action {
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
+enum InfoFormat {
     /// For reading
     Text,
     /// One JSON object
@@ -101,7 +101,7 @@ enum Output {
 }
 
 /// Runs `pacemark models`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let mut out = io::stdout().lock();
     match args.action {
         Action::Pull { models } => {
@@ -113,18 +113,18 @@ pub fn run(args: Args) -> Result<Exit> {
             let cache = Cache::from_env()?;
             let listed = listed(&cache)?;
             match output {
-                Output::Json => {
+                InfoFormat::Json => {
                     writeln!(out, "{:#}", json!({ "cache": cache.models(), "models": listed }))?
                 }
-                Output::Text => write_list(&mut out, &cache, &listed)?,
+                InfoFormat::Text => write_list(&mut out, &cache, &listed)?,
             }
         }
         Action::Info { model, tensors, output } => {
             let file = ModelFile::open(hub::resolve(&model)?)?;
             let summary = Summary::of(&file)?;
             match output {
-                Output::Json => writeln!(out, "{:#}", info::json(&file, &summary, tensors))?,
-                Output::Text => info::write(&mut out, &file, &summary, tensors)?,
+                InfoFormat::Json => writeln!(out, "{:#}", info::json(&file, &summary, tensors))?,
+                InfoFormat::Text => info::write(&mut out, &file, &summary, tensors)?,
             }
         }
         Action::Quantize(args) => return quantize::run(&args),

@@ -2,10 +2,10 @@
 //!
 //! The rules and the conversion are `modelfile::quantize`'s.
 
-use super::{Output, summary_to};
+use super::{InfoFormat, summary_to};
 use crate::exit::{Exit, UsageError};
-use crate::input::recipe;
 use crate::progress::Progress;
+use crate::setup::recipe;
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
@@ -45,8 +45,8 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = InfoFormat::Text)]
+    output: InfoFormat,
 }
 
 /// The help's end: every recipe, and examples.
@@ -110,8 +110,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let made = Made { model: &model, plan: &plan, args, duration: start.elapsed() };
     let mut out = summary_to(&args.output_file);
     match args.output {
-        Output::Json => writeln!(out, "{:#}", made.json(file_bytes))?,
-        Output::Text => made.write(&mut out, file_bytes)?,
+        InfoFormat::Json => writeln!(out, "{:#}", made.json(file_bytes))?,
+        InfoFormat::Text => made.write(&mut out, file_bytes)?,
     }
     Ok(Exit::Fine)
 }

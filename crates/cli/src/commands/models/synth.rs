@@ -4,9 +4,9 @@
 //! Shapes and weights are `modelfile::synth`'s.
 
 use crate::exit::{Exit, UsageError};
-use crate::input::recipe;
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::setup::recipe;
 use anyhow::{Context, Result};
 use indicatif::DecimalBytes;
 use pacemark_files::look;

@@ -1,22 +1,27 @@
 //! `pacemark run`: one prompt, its text as it comes, and what it cost.
 
 mod breakdown;
-mod summary;
-mod timings;
 
 use crate::exit::{Exit, UsageError};
-use crate::{hub, input, machine, template};
+use crate::output::{self, Input, Output, Record};
+use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
-use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, SamplingParams, TokenId};
-use pacemark_backends::native::{NativeBackend, NativeOptions};
+use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
+use pacemark_backends::native::NativeBackend;
+use pacemark_bench::generation::Generate;
+use pacemark_bench::parameter::{TYPE_K, TYPE_V};
+use pacemark_bench::{
+    BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions,
+    Subject, Test,
+};
+use pacemark_record::{Measured, Trial};
+use pacemark_setup::{Setup, Threads};
 use pacemark_tokenizer::{EncodeOptions, Message, RenderOptions, Tokenizer};
 use serde_json::json;
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
-use timings::Timings;
+use std::io::{self, StdoutLock, Write, stdout};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = r#"Examples:
   pacemark run -p "The Sky is blue because"
@@ -29,14 +34,14 @@ const EXAMPLES: &str = r#"Examples:
 
 /// Generate text from a prompt
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
-pub struct Args {
+#[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Generation))]
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -96,9 +101,9 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     #[command(flatten)]
-    host: input::HostArgs,
+    host: setup::HostArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -108,98 +113,91 @@ pub struct Args {
     /// Show where the whole process's time went
     #[arg(long)]
     breakdown: bool,
-    /// What stdout carries: the text as it comes, or one JSON object at the end
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    /// Write the record: prompt, answer, and when each token came
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// What standard output carries: the text as it comes, with what it cost on standard error; or
+    /// at the end what it cost, and in json and jsonl the text too
+    #[arg(short, long, value_name = "FORMAT", default_value = TEXT, value_parser = output::formats_beside(TEXT))]
+    output: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
+/// The text as it comes.
+const TEXT: &str = "text";
 
-/// What one generation gave.
-struct Generated {
-    text: String,
-    ids: Vec<TokenId>,
-    top: Vec<Vec<(TokenId, f32)>>,
-    finish_reason: Option<FinishReason>,
-    timings: Timings,
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads =
+            setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
+        let n_ubatch = self.ubatch_size as usize;
+        setup::check_native(Setup {
+            threads: Threads { place: self.host.place()?, ..threads },
+            weights: self.host.residence(self.weights),
+            n_ctx: self.ctx_size.map(|n| n as usize),
+            cache: self.kv.types(),
+            // The whole prompt is handed over.
+            n_batch: n_ubatch,
+            n_ubatch,
+            ..Setup::default()
+        })
+    }
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<Exit> {
-    if args.logprobs.is_some() && args.output == Output::Text {
-        return Err(UsageError("--logprobs needs -o json".into()).into());
+pub(super) fn run(args: Args) -> Result<Exit> {
+    if args.logprobs.is_some() && !["json", "jsonl"].contains(&args.output.as_str()) {
+        return Err(UsageError("--logprobs: it takes -o json or jsonl".into()).into());
     }
+    let setup = args.setup()?;
     let mut breakdown = Breakdown::start();
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
-    breakdown.mark("read");
-    machine::note_threads(
-        "-t",
-        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
-    );
-    let options = NativeOptions {
-        n_threads: args.threads.map_or(NativeOptions::default().n_threads, usize::from),
-        n_threads_batch: args.threads_batch.map(usize::from),
-        n_ctx: args.ctx_size.map(|n| n as usize),
-        kv: args.kv.get()?,
-        place: args.host.place()?,
-        no_mmap: args.host.no_mmap,
-        mlock: args.host.mlock,
-        no_pack: args.host.no_pack,
-        n_ubatch: args.ubatch_size as usize,
-        weights: args.weights.get(),
-        ..NativeOptions::default()
+    let prompt = match (&args.prompt, &args.file) {
+        (Some(_), _) => None,
+        (None, file) => Some(file.as_deref().unwrap_or(Path::new("/dev/stdin"))),
     };
-    let backend = NativeBackend::load(&path, options, &mut |_, _| {})?;
+    let template = args.chat_template.as_deref().map(Path::new);
+    let files = prompt.into_iter().chain(template).map(Input::File);
+    let inputs: Vec<_> = files.chain([Input::Model(&path)]).collect();
+    let record = Record::create(args.save.as_deref(), &inputs)?;
+    let env = machine::env();
+    breakdown.mark("read");
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     breakdown.mark("load");
     input::warn(&backend.info());
     let Some(tokenizer) = backend.tokenizer() else {
         bail!("{}: the file has no tokenizer", path.display())
     };
-    let (prompt_text, prompt) = encode(&args, &backend, tokenizer, text)?;
+    let (prompt, ids) = encode(&args, &backend, tokenizer, text)?;
     breakdown.mark("tokenize");
-    let request = request(&args, &backend, prompt)?;
-    let prompt_ids = request.prompt.clone();
-    let generated = generate(&args, &backend, request)?;
-    breakdown.generated(&generated.timings);
-    let (info, load_time) = (backend.info(), backend.load_time());
+    let request = request(&args, &backend, ids)?;
+    let params = params(&setup, &backend.info(), &request);
+    let mut measured = generate(&args, &backend, Generate { request, prompt, params })?;
+    let request = measured.trial.generation().context("a generation has a request")?;
+    breakdown.generated(request);
+    measured.trial.peak_rss_bytes = pacemark_record::env::peak_rss_bytes();
     drop(backend);
     breakdown.mark("exit");
-    let interrupted = crate::interrupt::flag().load(Ordering::Relaxed);
-    let rss = pacemark_record::env::peak_rss_bytes();
-    match args.output {
-        Output::Text => {
-            eprint!("{}", summary::text(&info, load_time, &generated.timings, rss));
-            if args.breakdown {
-                eprint!("{}", breakdown.text());
-            }
-        }
-        Output::Json => {
-            let mut object = json!({
-                "text": generated.text,
-                "ids": generated.ids,
-                "prompt": prompt_text,
-                "prompt_ids": prompt_ids,
-                "finish_reason": generated.finish_reason.map(FinishReason::as_str),
-            });
-            if args.logprobs.is_some() {
-                object["top"] = json!(generated.top);
-            }
-            object["timings"] = summary::json(&info, &generated.timings, rss);
-            if let Some(timings) = object["timings"].as_object_mut() {
-                args.host.record(timings);
-            }
-            if args.breakdown {
-                object["breakdown"] = breakdown.json();
-            }
-            writeln!(std::io::stdout(), "{object}")?;
-        }
+    let mut output = match args.output.as_str() {
+        // Standard output has the text already.
+        TEXT => Output::new(&Generation, env, output::NONE, record).and_stderr("table"),
+        format => Output::new(&Generation, env, format, record),
+    };
+    let whole =
+        Trial { measured: Measured::Facts { facts: breakdown.facts() }, ..measured.trial.clone() };
+    output.rows(vec![measured.trial])?;
+    if args.breakdown {
+        output.rows(vec![whole])?;
     }
-    Ok(if interrupted { Exit::Failed } else { Exit::Fine })
+    output.end(Vec::new())?;
+    match measured.ended {
+        Ended::Whole => Ok(Exit::Fine),
+        Ended::Interrupted => {
+            eprintln!("interrupted");
+            Ok(Exit::Failed)
+        }
+        Ended::Unread(error) => Err(error.into()),
+    }
 }
 
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
@@ -263,44 +261,89 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
     })
 }
 
-/// Drives the stream: text to stdout as it comes, stamps to the timings. Ctrl-C ends it, and what
-/// was measured is kept.
-fn generate(args: &Args, backend: &NativeBackend, request: GenerateRequest) -> Result<Generated> {
-    let stream_text = args.output == Output::Text;
-    let mut out = std::io::stdout().lock();
-    let mut g = Generated {
-        text: String::new(),
-        ids: Vec::new(),
-        top: Vec::new(),
-        finish_reason: None,
-        timings: Timings::new(Instant::now(), request.prompt.len()),
+/// What decided the answer and its time.
+fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Params {
+    let s = &request.sampling;
+    let test = Test { setup: *setup, ..Test::default() };
+    let cache = [TYPE_K, TYPE_V].map(|p| (p.name.to_owned(), test.params()[p.name].clone()));
+    let params = json!({
+        "n_threads": info.n_threads,
+        "n_threads_batch": info.n_threads_batch,
+        "n_ctx": info.n_ctx,
+        "n_ubatch": setup.n_ubatch,
+        "max_tokens": request.max_tokens,
+        "temperature": s.temperature,
+        "top_k": s.top_k,
+        "top_p": s.top_p,
+        "min_p": s.min_p,
+        "repeat_penalty": s.repetition_penalty,
+        "presence_penalty": s.presence_penalty,
+        "frequency_penalty": s.frequency_penalty,
+        "seed": s.seed,
+        "ignore_eos": request.ignore_eos,
+    });
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    params.extend(cache);
+    setup::record(setup, &mut params);
+    params
+}
+
+/// A generation, as far as it came.
+struct Generated {
+    trial: Trial,
+    ended: Ended,
+}
+
+/// How it ended.
+enum Ended {
+    Whole,
+    Interrupted,
+    /// Nobody reads the text.
+    Unread(io::Error),
+}
+
+/// Ctrl-C ends it, and what was measured is kept.
+fn generate(args: &Args, backend: &NativeBackend, wanted: Generate) -> Result<Generated> {
+    let mut shown = Shown { out: (args.output == TEXT).then(|| stdout().lock()), error: None };
+    let mut how = How {
+        repetitions: Repetitions::exactly(1),
+        warmup: false,
+        seed: 0,
+        observer: &mut shown,
+        stop: interrupt::flag(),
     };
-    for event in backend.generate(request) {
-        g.timings.observe(&event);
-        let text = match event {
-            Event::Token { id, text, top, .. } => {
-                g.ids.push(id);
-                g.top.push(top);
-                text
-            }
-            Event::Finished { reason, .. } => {
-                g.finish_reason = Some(reason);
-                String::new()
-            }
-            Event::Failed(error) => return Err(error.into()),
-            _ => String::new(),
+    let backends: [&dyn Backend; 1] = [backend];
+    let mut subject = Subject::Backends(&backends);
+    let case = Case::Generate(Box::new(wanted));
+    let (trials, ended) = match Generation.measure(&case, &mut subject, &mut how) {
+        Ok(trials) => (trials, Ended::Whole),
+        Err(CutShort { partial, error: BenchError::Interrupted }) => (partial, Ended::Interrupted),
+        Err(cut) => return Err(cut.error.into()),
+    };
+    // The last line's end, where there was none so far.
+    let unread = shown.error.take().or_else(|| writeln!(shown.out.as_mut()?).err());
+    let ended = unread.map_or(ended, Ended::Unread);
+    let trial = trials.into_iter().next().context("a generation has a trial")?;
+    Ok(Generated { trial, ended })
+}
+
+/// Writes the text as it comes, where it is to be shown.
+struct Shown<'a> {
+    out: Option<StdoutLock<'a>>,
+    error: Option<io::Error>,
+}
+
+impl Observer for Shown<'_> {
+    fn text(&mut self, text: &str) -> ControlFlow<()> {
+        let Some(out) = self.out.as_mut().filter(|_| !text.is_empty()) else {
+            return ControlFlow::Continue(());
         };
-        if stream_text && !text.is_empty() {
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
-        }
-        g.text.push_str(&text);
-        if crate::interrupt::flag().load(Ordering::Relaxed) {
-            break;
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
         }
     }
-    if stream_text {
-        writeln!(out)?;
-    }
-    Ok(g)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Keys, limits, timeouts, what is logged.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Keys of which requests must carry one; /health and /ready need none
     #[arg(long, value_name = "KEY", env = "PACEMARK_API_KEY", hide_env_values = true, value_delimiter = ',',
           value_parser = api_key)]
@@ -54,7 +54,7 @@ pub struct Limits {
 
 impl Limits {
     /// As the server takes them.
-    pub fn options(&self, model_names: Vec<String>) -> Options {
+    pub(super) fn options(&self, model_names: Vec<String>) -> Options {
         let or_any = |limit: Option<u32>| limit.map_or(usize::MAX, |n| n as usize);
         Options {
             model_names,

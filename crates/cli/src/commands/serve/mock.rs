@@ -4,7 +4,7 @@ use super::duration;
 use pacemark_backend::MockOptions;
 
 /// Reads the list of settings.
-pub fn options(spec: &str) -> Result<MockOptions, String> {
+pub(super) fn options(spec: &str) -> Result<MockOptions, String> {
     let mut options = MockOptions::default();
     let (settings, answer) = match spec.split_once("answer=") {
         Some((settings, answer)) => (settings.trim_end_matches(','), Some(answer)),

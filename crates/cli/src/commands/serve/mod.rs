@@ -3,12 +3,13 @@
 mod limits;
 mod mock;
 
-use crate::exit::Exit;
-use crate::{hub, input, interrupt, machine, template};
+use crate::exit::{Exit, UsageError};
+use crate::{hub, input, interrupt, setup, template};
 use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
-use pacemark_backends::native::{NativeOptions, NativeService, ServiceOptions};
+use pacemark_backends::native::{NativeService, ServiceOptions};
+use pacemark_setup::{Setup, Threads};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,13 +29,13 @@ Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /toke
 /// Serve a model over OpenAI's HTTP API
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`, or
     /// hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further
     /// prompt=TIME (for each prompt token), ctx=N, seqs=N (at once; others wait), and last
     /// answer=TEXT (said instead of made-up words)
@@ -65,13 +66,28 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     ctx_size: Option<u32>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     #[command(flatten)]
-    placement: input::HostArgs,
+    placement: setup::HostArgs,
     #[command(flatten)]
     scheduling: Scheduling,
     #[command(flatten)]
     limits: Limits,
+}
+
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads =
+            setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
+        let place = self.placement.place_beside_server(&threads)?;
+        setup::check_native(Setup {
+            threads: Threads { place, ..threads },
+            weights: self.placement.residence(self.weights),
+            n_ctx: self.ctx_size.map(|n| n as usize),
+            cache: self.kv.types(),
+            ..Setup::default()
+        })
+    }
 }
 
 /// How requests share the engine.
@@ -110,7 +126,7 @@ impl Scheduling {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     // Before the model is loaded: an address that is taken is known at once, and connections wait
     // until it serves.
     let listener = TcpListener::bind((&*args.host, args.port))
@@ -157,33 +173,16 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
     if let Some(mock) = &args.mock {
         return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
     }
+    let setup = args.setup()?;
     let path = hub::resolve(&args.model)?;
-    machine::note_threads(
-        "-t",
-        args.threads.into_iter().chain(args.threads_batch).map(usize::from),
-    );
-    let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
-    let n_threads_batch = args.threads_batch.map(usize::from);
-    let place =
-        args.placement.place_beside_server(n_threads_batch.unwrap_or(n_threads).max(n_threads))?;
-    let options = NativeOptions {
-        n_threads,
-        n_threads_batch,
-        n_ctx: args.ctx_size.map(|n| n as usize),
-        kv: args.kv.get()?,
-        place,
-        no_mmap: args.placement.no_mmap,
-        mlock: args.placement.mlock,
-        no_pack: args.placement.no_pack,
-        weights: args.weights.get(),
-        ..NativeOptions::default()
-    };
     // The engine's threads go to their places by themselves; all others are started by this one.
-    place
+    setup
+        .threads
+        .place
         .leave_leader()
         .context("cannot leave a processor to the thread that leads the computation")?;
     let mut service =
-        NativeService::load(&path, options, args.scheduling.options(), &mut |_, _| {})?;
+        NativeService::load(&path, &setup, args.scheduling.options(), &mut |_, _| {})?;
     if let Some(wanted) = &args.chat_template {
         let own =
             service.chat_templates().context("--chat-template: the model has no tokenizer")?;

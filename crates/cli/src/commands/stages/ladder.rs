@@ -19,11 +19,11 @@ use std::time::Duration;
 const STREAMED: usize = 9;
 
 /// One loaded model, entered at any layer.
-pub struct Rungs {
+pub(super) struct Rungs {
     pub service: Arc<NativeService>,
     pub n_requests: usize,
     pub concurrency: usize,
-    pub n_prompt_tokens: usize,
+    pub prompts: Prompts,
     pub n_gen_tokens: usize,
 }
 
@@ -36,7 +36,7 @@ impl Ladder for Rungs {
 
 impl Rungs {
     fn run(&self, stage: usize, seed: u64) -> Result<Duration> {
-        let prompts = Prompts::new(&*self.service, self.n_prompt_tokens)?;
+        let prompts = &self.prompts;
         let made = prompts.make(self.n_requests, seed)?;
         if stage < 6 {
             let request = |prompt: super::prompts::Prompt| GenerateRequest {
@@ -104,7 +104,7 @@ fn client_process(address: SocketAddr, requests: &Requests) -> Result<Duration> 
 }
 
 /// The client process: reads its work, makes the requests, prints the nanoseconds they took.
-pub fn client() -> Result<()> {
+pub(crate) fn client() -> Result<()> {
     let work: Work = serde_json::from_reader(std::io::stdin().lock()).context("standard input")?;
     let Work { address, path, bodies, concurrency, n_gen_tokens } = work;
     let requests = Requests { path, bodies, concurrency, n_gen_tokens };

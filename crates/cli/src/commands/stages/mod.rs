@@ -6,17 +6,18 @@ mod prompts;
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
-use crate::{hub, input, interrupt, machine};
+use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ladder::Rungs;
-pub use ladder::client;
+pub(super) use ladder::client;
 use pacemark_backend::Service;
-use pacemark_backends::native::{NativeOptions, NativeService, Place, ServiceOptions};
+use pacemark_backends::native::{NativeService, ServiceOptions};
 use pacemark_bench::stages::{Climb, STAGES};
 use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, describe};
-use pacemark_record::{Run, StageFigures, StageVerdict, Target, stage_figures};
+use pacemark_record::{Run, StageFigures, StageTarget, StageVerdict, stage_figures};
 use pacemark_report::chart::svg;
+use pacemark_setup::{Place, Setup, Threads};
 use prompts::Prompts;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ Stages: each goes through all layers of those before it.
   0 decoder   1 KV pages, sampling   2 batch assembly   3 stop, text, events   4 scheduler
   5 thread, queue   6 request to prompt   7 HTTP handler   8 HTTP server   9 SSE to a client process
 
-Exit codes: 0 all stages meet the target, 1 failed, 2 wrong usage, 3 a stage missed it or could not be shown to meet it:
-undecided, or fewer than 5 rounds.";
+Exit codes: 0 all stages meet the target, 1 failed, 2 wrong usage, 3 a stage missed it or could not be \
+shown to meet it: undecided, or fewer than 5 rounds.";
 
 /// Measure the serving stack layer by layer: what each layer costs
 ///
@@ -43,13 +44,13 @@ undecided, or fewer than 5 rounds.";
 /// are differences within a round, with 95 % intervals.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Model: a GGUF file, a Hugging Face directory, a name of `pacemark models list`,
     /// hf:ORG/REPO/FILE or synth:SHAPE
     #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
     model: String,
     #[command(flatten)]
-    weights: input::WeightType,
+    weights: setup::WeightType,
     /// Requests of each run
     #[arg(long, value_name = "N", default_value = "40")]
     requests: NonZeroUsize,
@@ -72,12 +73,12 @@ pub struct Args {
     stages: Vec<u8>,
     /// What each stage must reach: a share of stage 0 (80%), or tokens a second (80)
     #[arg(long, value_name = "T", default_value = "80%", value_parser = target)]
-    target: Target,
+    target: StageTarget,
     /// Threads that compute [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     #[command(flatten)]
-    kv: input::KvArgs,
+    kv: setup::KvArgs,
     /// Start of the random prompts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -92,17 +93,17 @@ pub struct Args {
     output: String,
 }
 
-fn target(text: &str) -> Result<Target, String> {
+fn target(text: &str) -> Result<StageTarget, String> {
     let number = |text: &str| text.trim().parse().ok().filter(|n: &f64| n.is_finite() && *n > 0.0);
     let parsed = match text.strip_suffix('%') {
-        Some(share) => number(share).map(|share| Target::Share(share / 100.0)),
-        None => number(text).map(Target::TokensPerSecond),
+        Some(share) => number(share).map(|share| StageTarget::Share(share / 100.0)),
+        None => number(text).map(StageTarget::TokensPerSecond),
     };
     parsed.ok_or_else(|| "expected a share such as 80%, or tokens a second such as 80".into())
 }
 
 /// Runs `pacemark stages`.
-pub fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(args: Args) -> Result<Exit> {
     let mut numbers: Vec<usize> = args.stages.iter().map(|&stage| usize::from(stage)).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -110,18 +111,18 @@ pub fn run(args: Args) -> Result<Exit> {
         numbers = (0..STAGES.len()).collect();
     }
     let stop = interrupt::flag();
-    machine::note_threads("-t", args.threads.map(usize::from));
-    let n_threads = args.threads.map_or(NativeOptions::default().n_threads, usize::from);
-    // As in `serve`, of which the ladder is to tell.
-    let place = Place::apart(n_threads);
+    let setup = args.setup()?;
     let env = machine::env();
-    place
+    setup
+        .threads
+        .place
         .leave_leader()
         .context("cannot leave a processor to the thread that leads the computation")?;
     let path = hub::resolve(&args.model)?;
     let (record, chart) = outputs(&args, &path)?;
-    let service = load(&args, &path, n_threads, place)?;
-    let n_prompt_tokens = Prompts::new(&*service, args.prompt_tokens.get())?.n_tokens();
+    let service = load(&args, &path, &setup)?;
+    let prompts = Prompts::new(service.clone(), args.prompt_tokens.get())?;
+    let n_prompt_tokens = prompts.n_tokens();
     let n_ctx = Service::info(&*service).n_ctx;
     if n_prompt_tokens + args.gen_tokens.get() > n_ctx {
         let asked = n_prompt_tokens + args.gen_tokens.get();
@@ -138,13 +139,14 @@ pub fn run(args: Args) -> Result<Exit> {
         n_prompt_tokens,
         n_gen_tokens: args.gen_tokens.get(),
         target: args.target,
+        setup,
     };
     let model = describe(&Service::info(&*service));
     let mut rungs = Rungs {
         service,
         n_requests: climb.n_requests,
         concurrency: climb.concurrency,
-        n_prompt_tokens,
+        prompts,
         n_gen_tokens: climb.n_gen_tokens,
     };
     let mut watch = Watch::new(args.rounds.get());
@@ -210,14 +212,21 @@ fn outputs(args: &Args, model: &Path) -> Result<(Option<Record>, Option<pacemark
     Ok((record, chart.transpose()?))
 }
 
-fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<NativeService>> {
-    let options = NativeOptions {
-        n_threads,
-        place,
-        weights: args.weights.get(),
-        kv: args.kv.get()?,
-        ..NativeOptions::default()
-    };
+impl Args {
+    fn setup(&self) -> Result<Setup, UsageError> {
+        let threads = setup::threads(self.threads.map(usize::from), None);
+        // As in `serve`, of which the ladder is to tell.
+        let place = Place::apart(threads.in_all());
+        setup::check_native(Setup {
+            threads: Threads { place, ..threads },
+            weights: self.weights.residence(),
+            cache: self.kv.types(),
+            ..Setup::default()
+        })
+    }
+}
+
+fn load(args: &Args, path: &Path, setup: &Setup) -> Result<Arc<NativeService>> {
     // No two prompts share more than the template's own text, and what is found there would not be
     // computed by the stages above the scheduler only: so nothing is looked up.
     let service = ServiceOptions {
@@ -225,7 +234,7 @@ fn load(args: &Args, path: &Path, n_threads: usize, place: Place) -> Result<Arc<
         prefix_cache: false,
         ..ServiceOptions::default()
     };
-    let service = NativeService::load(path, options, service, &mut |_, _| {})?;
+    let service = NativeService::load(path, setup, service, &mut |_, _| {})?;
     input::warn(&Service::info(&service));
     Ok(Arc::new(service))
 }

@@ -1,21 +1,21 @@
-//! Prompts of an exact number of tokens, as JSON for the server and as ids for what lies below it.
+//! Prompts of an exact number of tokens: chats as JSON for the server, and their ids for what lies
+//! below it. Their words are made as a load's are.
 
 use anyhow::{Result, bail};
 use pacemark_backend::{Chat, Service, TokenId};
+use pacemark_load::Lengths;
+use pacemark_load::prompt::{
+    self, Cache, EncodeError, Encoder, Source, Synthetic, SyntheticOptions,
+};
 use pacemark_record::rng::SplitMix64;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// Short words that are one token of most vocabularies.
-const WORDS: &[&str] = &[
-    "sky", "blue", "river", "stone", "light", "green", "house", "paper", "winter", "road", "music",
-    "garden", "train", "water", "bread", "window", "mountain", "glass", "letter", "summer",
-    "forest", "table", "cloud", "silver", "voice",
-];
-/// Attempts at an exact length.
-const ATTEMPTS: usize = 200;
+/// Words beside the shortest chat, so that no two prompts are alike.
+const ROOM: usize = 7;
 
 /// One prompt.
-pub struct Prompt {
+pub(super) struct Prompt {
     /// The body of its request, without what says how to generate.
     pub body: Value,
     /// What the model computes.
@@ -23,42 +23,66 @@ pub struct Prompt {
 }
 
 /// Makes prompts for one model.
-pub struct Prompts<'a> {
-    service: &'a dyn Service,
+pub(super) struct Prompts {
+    service: Arc<dyn Service>,
     n_tokens: usize,
-    /// Prompts are chats of words; without a tokenizer they are random ids.
-    has_text: bool,
 }
 
-impl<'a> Prompts<'a> {
+/// A text to the tokens of a chat that holds nothing else.
+struct Chats(Arc<dyn Service>);
+
+impl Encoder for Chats {
+    fn encode(&self, text: &str, _: bool) -> Result<Vec<u32>, EncodeError> {
+        let service = self.0.text().ok_or_else(|| EncodeError("no tokenizer".into()))?;
+        let chat = Chat { messages: messages(text).to_vec(), ..Chat::default() };
+        let prompt = service.render(&chat).map_err(|error| EncodeError(error.to_string()))?;
+        Ok(service.encode_chat(&prompt))
+    }
+}
+
+impl Prompts {
     /// Prompts of `n_tokens` each, or of as few as the model's chat template allows.
-    pub fn new(service: &'a dyn Service, n_tokens: usize) -> Result<Prompts<'a>> {
-        let has_text = service.text().is_some();
-        let mut prompts = Prompts { service, n_tokens: n_tokens.max(1), has_text };
-        if has_text {
-            // Room for some words, so that no two prompts are alike.
-            let least = prompts.encode(&messages("sky"))?.len() + 7;
-            prompts.n_tokens = prompts.n_tokens.max(least);
+    pub(super) fn new(service: Arc<dyn Service>, n_tokens: usize) -> Result<Prompts> {
+        let mut prompts = Prompts { service, n_tokens: n_tokens.max(1) };
+        if prompts.has_text() {
+            // As short as can be: what the template itself has, and a word.
+            let shortest = Prompts { n_tokens: 1, service: prompts.service.clone() };
+            let least = shortest.chats(1, 0)?[0].tokens.len();
+            prompts.n_tokens = prompts.n_tokens.max(least + ROOM);
         }
         Ok(prompts)
     }
 
+    /// Prompts are chats of words; without a tokenizer they are random ids.
+    fn has_text(&self) -> bool {
+        self.service.text().is_some()
+    }
+
     /// Tokens of each prompt.
-    pub fn n_tokens(&self) -> usize {
+    pub(super) fn n_tokens(&self) -> usize {
         self.n_tokens
     }
 
     /// The route that they are for.
-    pub fn path(&self) -> &'static str {
-        if self.has_text { "/v1/chat/completions" } else { "/v1/completions" }
+    pub(super) fn path(&self) -> &'static str {
+        if self.has_text() { "/v1/chat/completions" } else { "/v1/completions" }
     }
 
     /// `n` prompts that no other seed gives.
-    pub fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
-        let mut rng = SplitMix64::new(seed);
-        (0..n)
-            .map(|_| if self.has_text { self.chat(&mut rng) } else { Ok(self.ids(&mut rng)) })
-            .collect()
+    pub(super) fn make(&self, n: usize, seed: u64) -> Result<Vec<Prompt>> {
+        if !self.has_text() {
+            let mut rng = SplitMix64::new(seed);
+            return Ok((0..n).map(|_| self.ids(&mut rng)).collect());
+        }
+        let made = self.chats(n, seed)?;
+        match made.iter().find(|prompt| prompt.tokens.len() != self.n_tokens) {
+            None => Ok(made),
+            Some(other) => bail!(
+                "no chat of exactly {} tokens was found for this model's template: one has {}",
+                self.n_tokens,
+                other.tokens.len()
+            ),
+        }
     }
 
     fn ids(&self, rng: &mut SplitMix64) -> Prompt {
@@ -68,36 +92,32 @@ impl<'a> Prompts<'a> {
         Prompt { body: json!({ "prompt": tokens }), tokens }
     }
 
-    /// Random words, cut until the whole chat has the right length.
-    fn chat(&self, rng: &mut SplitMix64) -> Result<Prompt> {
-        for _ in 0..ATTEMPTS {
-            let mut text = String::new();
-            let mut tokens = Vec::new();
-            while tokens.len() < self.n_tokens {
-                let missing = self.n_tokens - tokens.len();
-                for _ in 0..missing.div_ceil(4) {
-                    text += WORDS[rng.below(WORDS.len())];
-                    text.push(' ');
-                }
-                tokens = self.encode(&messages(text.trim_end()))?;
-            }
-            while tokens.len() > self.n_tokens && text.pop().is_some() {
-                tokens = self.encode(&messages(text.trim_end()))?;
-            }
-            if tokens.len() == self.n_tokens {
-                return Ok(Prompt {
-                    body: json!({ "messages": messages(text.trim_end()) }),
-                    tokens,
-                });
-            }
+    fn chats(&self, n: usize, nonce: u64) -> Result<Vec<Prompt>> {
+        let chats: Arc<dyn Encoder> = Arc::new(Chats(self.service.clone()));
+        let options = SyntheticOptions {
+            input: Lengths::Fixed(self.n_tokens as u64),
+            output: None,
+            cache: Cache::Cold,
+            turns: 1,
+            ids: false,
+            special: true,
+            seed: 0,
+            nonce,
+        };
+        let mut source = Synthetic::new(options, Some(chats.clone()))?;
+        let mut made = Vec::with_capacity(n);
+        for turn in std::iter::from_fn(|| source.next()).flat_map(|session| session.turns).take(n) {
+            let text = match turn.prompt {
+                prompt::Prompt::Text(text) => text,
+                prompt::Prompt::Ids(_) => bail!("expected text, found ids"),
+            };
+            let tokens = chats.encode(&text, true)?;
+            made.push(Prompt { body: json!({ "messages": messages(&text) }), tokens });
         }
-        bail!("no chat of exactly {} tokens was found for this model's template", self.n_tokens)
-    }
-
-    fn encode(&self, messages: &[Value]) -> Result<Vec<TokenId>> {
-        let Some(text) = self.service.text() else { bail!("the model has no tokenizer") };
-        let prompt = text.render(&Chat { messages: messages.to_vec(), ..Chat::default() })?;
-        Ok(text.encode_chat(&prompt))
+        if made.len() < n {
+            bail!("only {} of {n} prompts could be made", made.len());
+        }
+        Ok(made)
     }
 }
 

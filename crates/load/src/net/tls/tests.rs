@@ -1,7 +1,7 @@
 //! Handshakes with a server of rustls and certificates of OpenSSL (tests/data/tls/make.sh).
 
 use super::*;
-use crate::net::{Connections, Connector, Outgoing, Pool, exchange};
+use crate::net::{Connections, Outgoing, Pool, exchange};
 use crate::{Endpoint, Settings, Target};
 use hyper::header::HeaderMap;
 use pacemark_record::FailureKind;
@@ -58,7 +58,7 @@ fn ask(
     let settings = Settings { trust, ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let found = runtime.block_on(async {
-        let connector = Connector::new(&settings, true).await.unwrap();
+        let connector = settings.connector(true).await.unwrap();
         let (pool, headers, frames) =
             (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
         let mut found = Vec::new();
@@ -214,7 +214,7 @@ fn a_kept_connection_that_closes_under_a_request_costs_no_request() {
         Settings { trust: ours(), ..Settings::new(target, Endpoint::Chat, "m".to_owned()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let connector = Connector::new(&settings, true).await.unwrap();
+        let connector = settings.connector(true).await.unwrap();
         let (pool, headers, frames) =
             (Pool::new(Connections::Reuse), HeaderMap::new(), AtomicU64::new(0));
         for resent in [false, true] {

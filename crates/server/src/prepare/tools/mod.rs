@@ -19,7 +19,7 @@ const MAX_TOOLS: usize = 128;
 
 /// What a request's tools come to.
 #[derive(Debug, Default)]
-pub struct Choice {
+pub(super) struct Choice {
     /// The model is told of the tools.
     pub shown: bool,
     /// How calls are found; none where there are none.
@@ -30,7 +30,7 @@ pub struct Choice {
 
 /// What tells the model of tools, and so teaches it how calls are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Teller {
+pub(crate) enum Teller {
     /// The template.
     #[default]
     Template,
@@ -43,7 +43,7 @@ pub enum Teller {
 
 impl Teller {
     /// What the log says once, where it is not the template that tells.
-    pub fn note(self) -> Option<&'static str> {
+    pub(crate) fn note(self) -> Option<&'static str> {
         match self {
             Teller::Template => None,
             Teller::Nothing => Some(
@@ -57,7 +57,7 @@ impl Teller {
 }
 
 /// Checks tools and choice; constrains `model` where a call is required.
-pub fn choose(
+pub(super) fn choose(
     context: &Context<'_>,
     request: &ChatRequest,
     model: &mut GenerateRequest,
@@ -153,7 +153,7 @@ fn check(tools: &[Tool]) -> Result<()> {
 }
 
 /// How the model writes calls that it is free to make, and who teaches it.
-pub fn taught(context: &Context<'_>) -> Result<(ToolParsing, Teller)> {
+pub(crate) fn taught(context: &Context<'_>) -> Result<(ToolParsing, Teller)> {
     let Some(template) = context.text()?.tool_template() else {
         return Ok((ToolParsing::Tagged, Teller::Nothing));
     };

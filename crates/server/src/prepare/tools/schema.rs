@@ -9,7 +9,7 @@ const DATA: &[&str] = &["const", "default", "enum", "example", "examples"];
 /// Of the arguments of a tool's call: an object, whether the tool's schema says so or not. A tool
 /// that names no parameters has none (OpenAI's reference, "omitting parameters defines a function
 /// with an empty parameter list").
-pub fn of_arguments(tool: &Tool) -> Value {
+pub(super) fn of_arguments(tool: &Tool) -> Value {
     let mut schema = tool.function.parameters.clone().unwrap_or_else(|| json!({}));
     let elsewhere = ["$ref", "allOf", "anyOf", "oneOf", "type"];
     let Value::Object(object) = &mut schema else { return schema };
@@ -26,7 +26,7 @@ pub fn of_arguments(tool: &Tool) -> Value {
 
 /// Of an array of calls, or of one. Each tool's schema becomes a definition, and what it refers to
 /// within itself is found there.
-pub fn of_calls(tools: &[Tool], one_call: bool) -> Value {
+pub(super) fn of_calls(tools: &[Tool], one_call: bool) -> Value {
     let place = |i: usize| format!("tool{i}");
     let call = |(i, tool): (usize, &Tool)| {
         json!({

@@ -1,0 +1,76 @@
+//! What each backend does not do of what a [`Setup`] can ask for. In every build, so that a command
+//! can say it before a model is looked for, and of a backend that this build leaves out.
+
+use pacemark_engine::{KvType, KvTypes};
+use pacemark_setup::{CacheTypes, DType, Place, Setting, Setup, Unsupported};
+
+/// What llama.cpp's KV cache can store.
+const LLAMA_CPP_CACHE: [DType; 9] = [
+    DType::F32,
+    DType::F16,
+    DType::BF16,
+    DType::Q8_0,
+    DType::Q4_0,
+    DType::Q4_1,
+    DType::Q5_0,
+    DType::Q5_1,
+    DType::IQ4NL,
+];
+
+/// Whether the native backend does all that `setup` asks for.
+pub(crate) fn native(setup: &Setup) -> Result<(), Unsupported> {
+    kv_types(setup).map(|_| ())
+}
+
+/// The same, and the types of its KV cache.
+pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
+    if setup.flash_attn == Some(false) {
+        let why = "the native backend has fused attention only";
+        return Err(Unsupported::new(Setting::FlashAttention, why));
+    }
+    let of = |dtype: DType| {
+        let known = KvType::ALL.map(KvType::dtype);
+        KvType::from_dtype(dtype).ok_or_else(|| not_stored("the native backend has", &known, dtype))
+    };
+    let CacheTypes { k, v } = setup.cache;
+    KvTypes::new(of(k)?, of(v)?)
+        .map_err(|error| Unsupported::new(Setting::Cache, error.to_string()))
+}
+
+/// Whether llama.cpp, set up as it is here, does all that `setup` asks for.
+pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
+    let Setup { threads, weights, cache, .. } = setup;
+    let refused: [(bool, Setting, &'static str); 5] = [
+        (
+            threads.place != Place::Anywhere,
+            Setting::Place,
+            "only the native backend places its threads; taskset places those of every backend",
+        ),
+        (
+            weights.quantize.is_some(),
+            Setting::Quantize,
+            "the llama-cpp backend reads GGUF files only",
+        ),
+        (
+            !weights.is_mapped(),
+            Setting::Mmap,
+            "only the native backend reads files without mapping them",
+        ),
+        (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
+        (!weights.pack, Setting::Pack, "only the native backend packs weights"),
+    ];
+    if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {
+        return Err(Unsupported::new(setting, why));
+    }
+    match [cache.k, cache.v].into_iter().find(|dtype| !LLAMA_CPP_CACHE.contains(dtype)) {
+        None => Ok(()),
+        Some(dtype) => Err(not_stored("llama.cpp takes", &LLAMA_CPP_CACHE, dtype)),
+    }
+}
+
+/// That a KV cache does not store `dtype`, but others.
+fn not_stored(who_has: &str, known: &[DType], dtype: DType) -> Unsupported {
+    let name = |dtype: &DType| dtype.name().to_lowercase();
+    let names = known.iter().map(name).collect::<Vec<_>>().join(", ");
+    Unsupported::new(Setting::Cache, format!("{who_has} {names}, not {}", name(&dtype)))
+}
