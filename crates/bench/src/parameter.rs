@@ -1,6 +1,6 @@
 //! The parameters of a test as they are recorded: what each is called, and what of a [`Test`] it
-//! says. Names are llama-bench's where it has one; nothing else spells them, and nothing reads a
-//! test back from them.
+//! says. Names are llama-bench's where it has one; nothing else here or in its command spells them,
+//! and nothing reads a test back from them.
 
 use crate::test::Test;
 use pacemark_record::test_name;

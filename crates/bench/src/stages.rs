@@ -6,8 +6,9 @@
 //! meets neighbours alike (metrics.md, rule 7).
 
 use crate::experiment::{Case, How, Subject, mismatch};
+use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Phase};
+use crate::{BenchError, Experiment, Phase, Test};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::CpuTime;
 use pacemark_record::{
@@ -16,6 +17,7 @@ use pacemark_record::{
 };
 use pacemark_report::Document;
 use pacemark_report::layout::stages as table;
+use pacemark_setup::Setup;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -43,7 +45,7 @@ impl Experiment for Stages {
             return Err(mismatch(self));
         };
         let mut trials: Vec<Trial> =
-            climb.stages.iter().map(|&stage| climb.trial(stage, model)).collect();
+            climb.stages.iter().map(|&stage| climb.trial(stage, model, how.seed)).collect();
         let before = CpuTime::now();
         let result = climb.rounds(*ladder, &mut trials, how);
         let steal_share =
@@ -163,6 +165,8 @@ pub struct Climb {
     pub n_gen_tokens: usize,
     /// What each stage is to reach.
     pub target: StageTarget,
+    /// How the model is loaded and run.
+    pub setup: Setup,
 }
 
 impl Climb {
@@ -232,7 +236,7 @@ impl Climb {
         Ok(())
     }
 
-    fn trial(&self, stage: usize, model: &Model) -> Trial {
+    fn trial(&self, stage: usize, model: &Model, seed: u64) -> Trial {
         let params = json!({
             "n_requests": self.n_requests,
             "concurrency": self.concurrency,
@@ -243,12 +247,17 @@ impl Climb {
                 StageTarget::TokensPerSecond(rate) => json!({ "tokens_per_second": rate }),
             },
         });
+        let mut params = params.as_object().cloned().unwrap_or_default();
+        let of_setup = Test { setup: self.setup, ..Test::default() }.params();
+        let names = [N_THREADS, TYPE_K, TYPE_V].map(|parameter| parameter.name);
+        params.extend(of_setup.into_iter().filter(|(name, _)| names.contains(&name.as_str())));
+        params.insert("seed".into(), seed.into());
         let n_tokens = (self.n_requests * (self.n_prompt_tokens + self.n_gen_tokens)) as u64;
         Trial {
             experiment: STAGES_EXPERIMENT.to_owned(),
             started_unix_s: now_unix_s(),
             model: model.clone(),
-            params: params.as_object().cloned().unwrap_or_default(),
+            params,
             warmup: Warmup { n_tokens, ..Warmup::default() },
             measured: Measured::Ladder {
                 stage: stage as u64,
@@ -292,6 +301,7 @@ mod tests {
             n_prompt_tokens: 8,
             n_gen_tokens: 5,
             target: StageTarget::Share(0.5),
+            setup: Setup::default(),
         });
         let mut ladder = Notes { runs: Vec::new(), fails_at };
         let model = Model::default();

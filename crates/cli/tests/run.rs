@@ -176,6 +176,44 @@ fn the_summary_and_the_breakdown_name_every_stage() {
     }
 }
 
+/// `pacemark run` in a shell, with its record in `record`.
+fn in_shell(line: &str, model: &Path, record: &Path) -> Output {
+    Command::new("sh")
+        .args(["-c", line, env!("CARGO_BIN_EXE_pacemark")])
+        .args([model, record])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_record_outlives_whoever_reads_the_text() {
+    let folder = Folder::new("unread");
+    let (model, record) = (folder.model(&TestModel::llama()), folder.0.join("r.json"));
+    let line = "\"$0\" run -m \"$1\" -p 'in the' -n 40 --ignore-eos --save \"$2\" | head -c 1";
+    in_shell(line, &model, &record);
+    let shown = json(&pacemark(&["show", record.to_str().unwrap(), "-o", "json"], b""));
+    assert!(!shown["ids"].as_array().unwrap().is_empty());
+    assert_eq!(shown["figures"][0]["experiment"], "run");
+}
+
+#[test]
+fn what_is_read_is_no_record() {
+    let folder = Folder::new("read");
+    let model = folder.model(&TestModel::llama());
+    let file = folder.0.join("prompt.jinja");
+    std::fs::write(&file, "in the {{ messages[0].content }}").unwrap();
+    for line in [
+        "\"$0\" run -m \"$1\" -f \"$2\" --save \"$2\"",
+        "\"$0\" run -m \"$1\" --save \"$2\" < \"$2\"",
+        "\"$0\" run -m \"$1\" -p a --chat --chat-template \"$2\" --save \"$2\"",
+    ] {
+        let (code, said) = failure(&in_shell(line, &model, &file));
+        assert!(code == 2 && said.contains("it is read too"), "{line}: {said}");
+    }
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("in the"));
+}
+
 #[test]
 fn synthetic_models_of_every_architecture_run_and_have_no_quality() {
     for architecture in ["llama", "qwen2", "qwen3", "gemma3", "gpt2", "gptneox"] {

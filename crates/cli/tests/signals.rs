@@ -90,6 +90,20 @@ fn bench_shows_what_it_has() {
 }
 
 #[test]
+fn an_older_record_outlives_an_interrupt_before_the_first_row() {
+    let folder = Folder::new("older");
+    let (model, record) = (folder.0.join("tiny.gguf"), folder.0.join("older.json"));
+    TestModel::llama().write(&model).unwrap();
+    std::fs::write(&record, "of yesterday").unwrap();
+    let (model, path) = (model.to_str().unwrap(), record.to_str().unwrap());
+    let words = ["bench", "-m", model, "-p", "20000", "-n", "0", "-t", "1", "--save", path];
+    let child = started("", &words);
+    send("-INT", &child);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(&record).unwrap(), "of yesterday");
+}
+
+#[test]
 fn what_nohup_starts_lives_on() {
     let folder = Folder::new("nohup");
     let arguments = bench(&folder);

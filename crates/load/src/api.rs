@@ -114,11 +114,6 @@ impl Api {
         })
     }
 
-    /// Names the model in questions from now on.
-    pub fn set_model(&mut self, model: &str) {
-        model.clone_into(&mut self.model);
-    }
-
     fn tokens(&self, body: &Value) -> Option<Vec<u32>> {
         let answer = self.ask(self.target.beside_api("/tokenize"), Some(body)).ok()?;
         let tokens = answer.get("tokens")?.as_array()?;

@@ -5,7 +5,7 @@
 use crate::{Requests, Run, Sample, Scores};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The fields of [`Measured::Repetitions`](crate::Measured).
 #[derive(Deserialize)]
@@ -25,6 +25,13 @@ struct Ladder {
     _samples: Vec<Sample>,
     #[serde(rename = "calls")]
     _calls: Vec<u64>,
+}
+
+/// The fields of [`Measured::Facts`](crate::Measured).
+#[derive(Deserialize)]
+struct Facts {
+    #[serde(rename = "facts")]
+    _facts: Map<String, Value>,
 }
 
 /// What is wrong with a run that cannot be read, and with which of its fields.
@@ -47,12 +54,16 @@ fn wrong<T: DeserializeOwned>(value: &Value) -> Option<(String, String)> {
 }
 
 fn within(trial: &Value) -> Option<(String, String)> {
-    match trial.get("measured")?.as_str()? {
+    let kind = trial.get("measured")?;
+    let Some(kind) = kind.as_str() else {
+        return Some(("measured".to_owned(), "expected the name of a kind".to_owned()));
+    };
+    match kind {
         "requests" => wrong::<Requests>(trial),
         "scores" => wrong::<Scores>(trial),
         "repetitions" => wrong::<Repetitions>(trial),
         "ladder" => wrong::<Ladder>(trial),
-        "facts" => None,
+        "facts" => wrong::<Facts>(trial),
         other => Some(("measured".to_owned(), format!("unknown kind `{other}`"))),
     }
     .filter(|(path, _)| path != ".")

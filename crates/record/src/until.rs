@@ -25,10 +25,13 @@ impl Until {
         if self.is_met(half_width) {
             return None;
         }
-        let found = half_width.map_or("-".to_owned(), |width| format!("{:.1} %", 100.0 * width));
         let wanted = 100.0 * self.relative;
         let why = if by_time { "--max-time ended it: " } else { "" };
-        Some(format!("{why}the {figure} is known to {found}, not to {wanted} %"))
+        let found = match half_width {
+            None => "not known".to_owned(),
+            Some(width) => format!("known to {:.1} %, not to {wanted} %", 100.0 * width),
+        };
+        Some(format!("{why}the {figure} is {found}"))
     }
 }
 

@@ -47,6 +47,8 @@ fn content(request: &Request) -> Vec<Fact> {
 const SETUP: &[&str] = &[
     "n_threads",
     "n_threads_batch",
+    "type_k",
+    "type_v",
     "cpu_mask",
     "cpu_strict",
     "numa",

@@ -151,6 +151,7 @@ fn score(
     scores.n_chunks = n_chunks as u64;
     let bos = text.backend.info().bos;
     let began = Instant::now();
+    let mut missed = None;
     for chunk in text.tokens.chunks_exact(n_ctx).take(n_chunks) {
         if how.stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted);
@@ -174,8 +175,10 @@ fn score(
             scores.n_chunks = scores.chunks.len() as u64;
             return Ok(until.missed("mean", width, true));
         }
+        missed = until.missed("mean", width, false);
     }
-    Ok(None)
+    // The text ended it.
+    Ok(missed)
 }
 
 const METRICS: &[Metric] = &[

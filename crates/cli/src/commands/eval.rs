@@ -91,6 +91,13 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     if text.ends_with('\n') {
         text.pop(); // as llama.cpp does with a file's last line
     }
+    let setup = setup::check_native(Setup {
+        threads: setup::threads(args.threads.map(usize::from), None),
+        weights: args.weights.residence(),
+        n_ctx: Some(n_ctx),
+        cache: args.kv.types(),
+        ..Setup::default()
+    })?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = check_model(&path, n_ctx)?;
     let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
@@ -101,13 +108,6 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
             BenchError::TextTooShort { found: tokens.len(), n_ctx }
         );
     }
-    let setup = setup::check_native(Setup {
-        threads: setup::threads(args.threads.map(usize::from), None),
-        weights: args.weights.residence(),
-        n_ctx: Some(n_ctx),
-        cache: args.kv.types(),
-        ..Setup::default()
-    })?;
     let record =
         Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
@@ -137,12 +137,14 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
         Ok(trials) => (trials, None),
         Err(cut) => (cut.partial, Some(cut.error)),
     };
-    if tells && !trials.is_empty() {
-        writeln!(std::io::stdout())?;
-    }
     let scored = trials.first().and_then(|trial| trial.scores());
     let scored = scored.map(|scores| (scores.chunks.len(), scores.n_chunks));
+    let any = !trials.is_empty();
     output.rows(trials)?;
+    // The record is kept, whether or not anybody reads on.
+    if tells && any {
+        writeln!(std::io::stdout())?;
+    }
     output.end(Vec::new())?;
     match (error, scored) {
         (None, _) => Ok(Exit::Fine),

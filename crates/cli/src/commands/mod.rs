@@ -26,11 +26,12 @@ const HELP: &str = "Examples:
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be met,
-128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops a command, which shows and saves
-what it has.
-Environment: PACEMARK_HOME (where models are kept), PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod
-(force one set of kernels), HF_ENDPOINT and HF_TOKEN (for hf: models), NO_COLOR.";
+Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be \
+met, 128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops \
+a command, which shows and saves what it has; its exit code is 1.
+Environment: PACEMARK_HOME (where models are kept), \
+PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod (force one set of kernels), HF_ENDPOINT and \
+HF_TOKEN (for hf: models), NO_COLOR.";
 
 /// Measure a language model on this machine, and run it as fast as the machine allows.
 #[derive(Parser, Debug)]

@@ -18,6 +18,9 @@ use page::Stream;
 pub(crate) use record::Record;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// No format: for a stream that carries something else.
+pub(crate) const NONE: &str = "none";
+
 /// A further name of the format `table`, of commands that had two formats of their own.
 const TEXT: &str = "text";
 
@@ -133,6 +136,9 @@ impl<'a> Output<'a> {
     /// Takes the trials of one case: keeps them in the record, and shows their rows. A terminal
     /// that has gone takes no rows; after an interrupt that is no error.
     pub(crate) fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {
+        if trials.is_empty() {
+            return Ok(());
+        }
         let first = self.run.trials.is_empty();
         let compared = self.experiment.against_first(&trials);
         let from = self.run.trials.len();
@@ -165,9 +171,12 @@ impl<'a> Output<'a> {
     /// nothing was. What no format tells its reader goes to standard error. The record is written
     /// even where nobody reads the rest.
     pub(crate) fn end(&mut self, notes: Vec<String>) -> Result<()> {
+        // An older record is worth more than one without a row.
+        if self.run.trials.is_empty() {
+            return Ok(());
+        }
         let kept = self.record.take().map_or(Ok(()), |record| record.finish(&self.run));
-        let shown = if self.run.trials.is_empty() { Ok(()) } else { self.show_end(notes) };
-        kept.and(shown)
+        kept.and(self.show_end(notes))
     }
 
     fn show_end(&mut self, further: Vec<String>) -> Result<()> {

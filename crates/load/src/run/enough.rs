@@ -49,6 +49,11 @@ impl Judge {
                 continue;
             };
             next = requests.len() as f64 * GROWTH;
+            // Without an answer there is no rate, however long it goes on.
+            if requests.iter().all(|request| !request.is_ok()) {
+                enough.store(true, Relaxed);
+                return;
+            }
             let trial = Trial {
                 params: self.params.clone(),
                 measured: requests.into(),
@@ -65,10 +70,12 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_record::Request;
+    use pacemark_record::{Failure, FailureKind, Request};
+
+    const FAILS: u64 = 0;
 
     /// Whether `n` answers of ten tokens, one after the other on one stream, are enough. Every
-    /// other gap is `odd` times as long.
+    /// other gap is `odd` times as long; where that is [`FAILS`] none is answered.
     fn is_enough(n: u64, least: u64, odd: u64) -> bool {
         let mut at = 0;
         let requests = (0..n).map(|i| {
@@ -76,7 +83,16 @@ mod tests {
             let gap = 1_000_000 * if i / 8 % 2 == 0 { 1 } else { odd };
             let chunks_ns: Vec<u64> = (1..=10).map(|token| sent_ns + token * gap).collect();
             at = chunks_ns[9];
-            Request { scheduled_ns: sent_ns, sent_ns, chunks_ns, end_ns: at, ..Request::default() }
+            let failure = (odd == FAILS)
+                .then(|| Failure { kind: FailureKind::Refused, message: String::new() });
+            Request {
+                scheduled_ns: sent_ns,
+                sent_ns,
+                chunks_ns,
+                end_ns: at,
+                failure,
+                ..Request::default()
+            }
         });
         let results = Mutex::new(Results { requests: requests.collect(), ..Results::default() });
         let until = Until { relative: 0.02, max_time: Duration::from_secs(1) };
@@ -98,6 +114,7 @@ mod tests {
         assert!(is_enough(100, 64, 1));
         assert!(!is_enough(100, 64, 9), "its interval is wide");
         assert!(!is_enough(50, 64, 1), "there are too few");
+        assert!(is_enough(100, 64, FAILS), "failures are not gone on with");
     }
 
     #[test]

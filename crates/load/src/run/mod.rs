@@ -1,6 +1,6 @@
 //! A load, from its first request to its last answer.
 //!
-//! Three threads: one makes prompts ahead, one sends and receives (this one, a single-threaded
+//! Three threads, and a fourth where somebody judges whether it has lasted long enough: one makes prompts ahead, one sends and receives (this one, a single-threaded
 //! runtime), one reads answers that have ended. The caller watches and may stop it; then what was
 //! measured is given back.
 

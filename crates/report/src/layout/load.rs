@@ -98,6 +98,8 @@ const FIELDS: &[Field] = &[
             .and_then(|load| load.client.as_ref())
             .map_or(Cell::Absent, |c| text(&c.stamps))
     }),
+    field("until", Float, param),
+    field("max_time_s", Float, param),
     field("ci_method", Text, |_, _| text("binomial order statistics for percentiles")),
     field("throughput_ci_method", Text, |_, _| text(stats::BLOCK_BOOTSTRAP)),
     field("cpu_info", Text, |r, _| text(r.env.cpu_model.as_deref().unwrap_or(""))),

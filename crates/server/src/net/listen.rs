@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Draining,
     /// Lets go of everything.
     Ended,
+    /// Nobody holds the server any more, or wants to know how it ends.
+    Dropped,
 }
 
 /// What is said of connections that cannot be accepted: not a line for each.
@@ -106,7 +108,7 @@ pub(super) async fn listen(
     drop(listener);
     app.drain();
     let all_closed = room.acquire_many(max as u32);
-    let ended = told.wait_for(|stage| *stage == Stage::Ended);
+    let ended = told.wait_for(|stage| *stage >= Stage::Ended);
     tokio::select! {
         biased;
         _ = all_closed => {}
@@ -116,7 +118,7 @@ pub(super) async fn listen(
     // Those that have been let go already, and those that are about to be.
     let (answers, open) = (app.admission.taken(), max - room.available_permits());
     let connections = open + app.cut.load(Relaxed);
-    if connections > 0 {
+    if connections > 0 && *stage.borrow() < Stage::Dropped {
         log::line(format_args!(
             "error: ended with {answers} answers and {connections} connections under way"
         ));
@@ -151,7 +153,7 @@ async fn connection(
     tokio::select! {
         biased;
         _ = serving.as_mut() => {}
-        _ = told.wait_for(|stage| *stage == Stage::Ended) => drop(app.cut.fetch_add(1, Relaxed)),
+        _ = told.wait_for(|stage| *stage >= Stage::Ended) => drop(app.cut.fetch_add(1, Relaxed)),
     }
 }
 

@@ -134,7 +134,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stage.send_replace(Stage::Ended);
+        self.stage.send_replace(Stage::Dropped);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -46,6 +46,9 @@ impl Args {
         if !self.self_test && (!self.streams.is_empty() || self.self_test_rate.is_some()) {
             return refuse("--streams, --self-test-rate: those are of --self-test");
         }
+        if self.self_test && !self.streams.is_empty() && !self.concurrency.is_empty() {
+            return refuse("--streams, --concurrency: they mean the same in a self-test");
+        }
         if let Some(wrong) = self.streams.iter().find(|n| !(1..=20_000).contains(*n)) {
             return refuse(format!("--streams {wrong}: expected 1 to 20000"));
         }
@@ -62,11 +65,7 @@ impl Args {
         if let Some(wrong) = self.max_in_flight.filter(|n| !(1..=100_000).contains(n)) {
             return refuse(format!("--max-in-flight {wrong}: expected 1 to 100000"));
         }
-        if self.max_in_flight.is_some()
-            && !self.has_rate()
-            && self.trace.is_none()
-            && self.show.is_none()
-        {
+        if self.max_in_flight.is_some() && !self.has_rate() && self.trace.is_none() {
             return refuse(
                 "--max-in-flight: that is of --rate, --ramp and --trace; of streams, --concurrency",
             );

@@ -38,8 +38,8 @@ Examples:
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load --self-test                                        how far its own stamps are off
 
-Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed or could not be shown to
-be met. Ctrl-C shows and saves what was measured until then, and is exit code 1.";
+Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed \
+or could not be shown to be met. Ctrl-C shows and saves what was measured until then, and is exit code 1.";
 
 /// Sends requests to an OpenAI-compatible server and measures what comes back.
 #[derive(clap::Args, Debug)]
@@ -58,10 +58,16 @@ pub(super) struct Args {
     serve_arg: Vec<String>,
     /// Show the figures of a record that --save wrote, in any format, also with other limits
     /// (--slo)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "model", "endpoint", "no_stream",
+        "concurrency", "requests", "duration", "until", "max_time", "rate", "arrival", "ramp", "sweep", "trace", "max_in_flight", "max_concurrency",
+        "warmup", "input_tokens", "output_tokens", "prompts", "dataset", "turns", "cache", "shared_prefix", "prompt_ids", "tokenizer", "seed",
+        "nonce", "connections", "header", "body", "stamps", "timeout"])]
     show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
-    #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "until"])]
+    #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "until",
+        "max_time", "model", "endpoint", "no_stream", "max_concurrency", "warmup", "input_tokens", "output_tokens", "turns", "cache", "shared_prefix",
+        "prompt_ids", "tokenizer", "seed", "nonce", "connections", "header", "body", "cacert", "insecure", "connect_timeout", "first_byte_timeout",
+        "stall_timeout", "timeout"])]
     self_test: bool,
     /// Streams of a self-test; --concurrency means the same there [default: 1,100,1000,2000]
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
@@ -150,7 +156,7 @@ pub(super) struct Args {
     /// theirs, else any]
     #[arg(long, aliases = ["random-output-len", "osl"], value_name = "LENGTHS", value_parser = Answers::parse, help_heading = "Prompts")]
     output_tokens: Option<Answers>,
-    /// Prompts from a file: a line or a JSON object {\"prompt\": …} each, or a JSON array of either
+    /// Prompts from a file: a line or a JSON object {"prompt": …} each, or a JSON array of either
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dataset", "trace"], help_heading = "Prompts")]
     prompts: Option<PathBuf>,
     /// Conversations in ShareGPT's JSON form
@@ -198,7 +204,7 @@ pub(super) struct Args {
     /// A further header, NAME: VALUE
     #[arg(long, value_name = "HEADER", value_parser = options::header, help_heading = "Client")]
     header: Vec<(String, String)>,
-    /// Fields added to every request, as JSON; null leaves one of ours out: {\"ignore_eos\": null}
+    /// Fields added to every request, as JSON; null leaves one of ours out: {"ignore_eos": null}
     #[arg(long, value_name = "JSON", value_parser = options::body, help_heading = "Client")]
     body: Option<options::Body>,
     /// Believe certificates that are signed by the ones in this PEM file (https) [default: the

@@ -74,8 +74,11 @@ impl Watch for Progress {
 }
 
 fn line(name: &str, bounds: &Bounds, live: &Live, rate: f64) -> String {
-    let of_duration = bounds.duration.map_or(String::new(), |d| format!("/{:.0}", d.as_secs_f64()));
-    let of_requests = bounds.requests.map_or(String::new(), |n| format!("/{n}"));
+    let most = bounds.duration.or(bounds.until.map(|until| until.max_time));
+    let of_duration = most.map_or(String::new(), |d| format!("/{:.0}", d.as_secs_f64()));
+    // With `--until` it goes on beyond them.
+    let of_requests = bounds.requests.filter(|_| bounds.until.is_none());
+    let of_requests = of_requests.map_or(String::new(), |n| format!("/{n}"));
     let ttft = live.ttft_p50_ms.map_or(String::new(), |ms| format!(", ttft p50 {ms:.1} ms"));
     format!(
         "{name}: {:.0}{of_duration} s, {}{of_requests} done, {} in flight, {} failed, {rate:.0} chunks/s{ttft}",

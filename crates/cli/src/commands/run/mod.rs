@@ -10,8 +10,10 @@ use breakdown::Breakdown;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::generation::Generate;
+use pacemark_bench::parameter::{TYPE_K, TYPE_V};
 use pacemark_bench::{
-    BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions, Subject,
+    BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions,
+    Subject, Test,
 };
 use pacemark_record::{Measured, Trial};
 use pacemark_setup::{Setup, Threads};
@@ -143,15 +145,20 @@ impl Args {
 
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<Exit> {
-    if args.logprobs.is_some() && args.output == TEXT {
-        return Err(UsageError("--logprobs needs -o json".into()).into());
+    if args.logprobs.is_some() && !["json", "jsonl"].contains(&args.output.as_str()) {
+        return Err(UsageError("--logprobs: it takes -o json or jsonl".into()).into());
     }
     let setup = args.setup()?;
     let mut breakdown = Breakdown::start();
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
-    let file = args.file.as_deref().filter(|file| *file != Path::new("-")).map(Input::File);
-    let inputs: Vec<_> = file.into_iter().chain([Input::Model(&path)]).collect();
+    let prompt = match (&args.prompt, &args.file) {
+        (Some(_), _) => None,
+        (None, file) => Some(file.as_deref().unwrap_or(Path::new("/dev/stdin"))),
+    };
+    let template = args.chat_template.as_deref().map(Path::new);
+    let files = prompt.into_iter().chain(template).map(Input::File);
+    let inputs: Vec<_> = files.chain([Input::Model(&path)]).collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let env = machine::env();
     breakdown.mark("read");
@@ -173,7 +180,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     breakdown.mark("exit");
     let mut output = match args.output.as_str() {
         // Standard output has the text already.
-        TEXT => Output::new(&Generation, env, "none", record).and_stderr("table"),
+        TEXT => Output::new(&Generation, env, output::NONE, record).and_stderr("table"),
         format => Output::new(&Generation, env, format, record),
     };
     let whole =
@@ -183,7 +190,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         output.rows(vec![whole])?;
     }
     output.end(Vec::new())?;
-    Ok(if measured.interrupted { Exit::Failed } else { Exit::Fine })
+    match measured.ended {
+        Ended::Whole => Ok(Exit::Fine),
+        Ended::Interrupted => {
+            eprintln!("interrupted");
+            Ok(Exit::Failed)
+        }
+        Ended::Unread(error) => Err(error.into()),
+    }
 }
 
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
@@ -250,6 +264,8 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
 /// What decided the answer and its time.
 fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Params {
     let s = &request.sampling;
+    let test = Test { setup: *setup, ..Test::default() };
+    let cache = [TYPE_K, TYPE_V].map(|p| (p.name.to_owned(), test.params()[p.name].clone()));
     let params = json!({
         "n_threads": info.n_threads,
         "n_threads_batch": info.n_threads_batch,
@@ -267,6 +283,7 @@ fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Param
         "ignore_eos": request.ignore_eos,
     });
     let mut params = params.as_object().cloned().unwrap_or_default();
+    params.extend(cache);
     setup::record(setup, &mut params);
     params
 }
@@ -274,7 +291,15 @@ fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Param
 /// A generation, as far as it came.
 struct Generated {
     trial: Trial,
-    interrupted: bool,
+    ended: Ended,
+}
+
+/// How it ended.
+enum Ended {
+    Whole,
+    Interrupted,
+    /// Nobody reads the text.
+    Unread(io::Error),
 }
 
 /// Ctrl-C ends it, and what was measured is kept.
@@ -290,19 +315,16 @@ fn generate(args: &Args, backend: &NativeBackend, wanted: Generate) -> Result<Ge
     let backends: [&dyn Backend; 1] = [backend];
     let mut subject = Subject::Backends(&backends);
     let case = Case::Generate(Box::new(wanted));
-    let (trials, interrupted) = match Generation.measure(&case, &mut subject, &mut how) {
-        Ok(trials) => (trials, false),
-        Err(CutShort { partial, error: BenchError::Interrupted }) => (partial, true),
+    let (trials, ended) = match Generation.measure(&case, &mut subject, &mut how) {
+        Ok(trials) => (trials, Ended::Whole),
+        Err(CutShort { partial, error: BenchError::Interrupted }) => (partial, Ended::Interrupted),
         Err(cut) => return Err(cut.error.into()),
     };
-    if let Some(error) = shown.error.take() {
-        return Err(error.into());
-    }
-    if let Some(out) = &mut shown.out {
-        writeln!(out)?;
-    }
+    // The last line's end, where there was none so far.
+    let unread = shown.error.take().or_else(|| writeln!(shown.out.as_mut()?).err());
+    let ended = unread.map_or(ended, Ended::Unread);
     let trial = trials.into_iter().next().context("a generation has a trial")?;
-    Ok(Generated { trial, interrupted })
+    Ok(Generated { trial, ended })
 }
 
 /// Writes the text as it comes, where it is to be shown.

@@ -173,8 +173,8 @@ fn service(args: &Args) -> Result<Arc<dyn Service>> {
     if let Some(mock) = &args.mock {
         return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
     }
-    let path = hub::resolve(&args.model)?;
     let setup = args.setup()?;
+    let path = hub::resolve(&args.model)?;
     // The engine's threads go to their places by themselves; all others are started by this one.
     setup
         .threads

@@ -34,8 +34,8 @@ Stages: each goes through all layers of those before it.
   0 decoder   1 KV pages, sampling   2 batch assembly   3 stop, text, events   4 scheduler
   5 thread, queue   6 request to prompt   7 HTTP handler   8 HTTP server   9 SSE to a client process
 
-Exit codes: 0 all stages meet the target, 1 failed, 2 wrong usage, 3 a stage missed it or could not be shown to meet it:
-undecided, or fewer than 5 rounds.";
+Exit codes: 0 all stages meet the target, 1 failed, 2 wrong usage, 3 a stage missed it or could not be \
+shown to meet it: undecided, or fewer than 5 rounds.";
 
 /// Measure the serving stack layer by layer: what each layer costs
 ///
@@ -139,6 +139,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         n_prompt_tokens,
         n_gen_tokens: args.gen_tokens.get(),
         target: args.target,
+        setup,
     };
     let model = describe(&Service::info(&*service));
     let mut rungs = Rungs {
