@@ -107,7 +107,7 @@ impl Experiment for SelfTest {
     }
 }
 
-const LEGEND: &str = "Times in ms: what the client measured, and in parentheses how much more that is than by the times at which the\n\
+const LEGEND: &str = "Times in ms: what the client measured, and in parentheses how much more that is than by the times at which the \
     server wrote. late: a stamp after its chunk was written; together: chunks with the stamp of the one before.";
 
 fn columns() -> Vec<Column> {

@@ -99,10 +99,10 @@ impl HostArgs {
     pub(crate) fn place(self) -> Result<Place, UsageError> {
         let cpus = self.cpu_mask.and_then(|mask| mask.0);
         match (self.numa, cpus, self.cpu_strict == 1) {
+            (_, None, true) => Err(strict_without_processors()),
             (Some(numa), ..) => Ok(Place::Nodes(numa)),
             (None, Some(cpus), strict) => Ok(Place::Mask { cpus, strict }),
             (None, None, false) => Ok(Place::Anywhere),
-            (None, None, true) => Err(strict_without_processors()),
         }
     }
 

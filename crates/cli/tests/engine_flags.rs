@@ -173,6 +173,7 @@ fn threads_run_on_the_processors_of_the_mask() {
         ),
         ("-t 1 -C 0xg1".to_owned(), ["0xg1", "hexadecimal"]),
         ("-t 1 --cpu-strict 1".to_owned(), ["--cpu-strict 1: ", "-C MASK"]),
+        ("-t 1 --numa distribute --cpu-strict 1".to_owned(), ["--cpu-strict 1: ", "-C MASK"]),
     ] {
         for command in ["run -p in", "bench -p 8 -n 0"] {
             let (command, rest) = command.split_once(' ').unwrap();

@@ -3,7 +3,7 @@
 
 use super::collect::Results;
 use super::{Bounds, Shape};
-use pacemark_record::{Trial, Until};
+use pacemark_record::{Request, Trial, Until};
 use serde_json::{Map, Value};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -49,72 +49,68 @@ impl Judge {
                 continue;
             };
             next = requests.len() as f64 * GROWTH;
-            // Without an answer there is no rate, however long it goes on.
-            if requests.iter().all(|request| !request.is_ok()) {
-                enough.store(true, Relaxed);
-                return;
-            }
-            let trial = Trial {
-                params: self.params.clone(),
-                measured: requests.into(),
-                ..Trial::default()
-            };
-            if self.until.is_met(trial.steady().and_then(|steady| steady.half_width())) {
+            if self.is_enough(requests) {
                 enough.store(true, Relaxed);
                 return;
             }
         }
+    }
+
+    /// Whether nothing more is to be learned than these requests tell.
+    fn is_enough(&self, requests: Vec<Request>) -> bool {
+        let Some(before) = requests.len().checked_sub(self.least.max(1) as usize) else {
+            return false;
+        };
+        // A server that answers nothing any more has no rate, however long it is asked.
+        if requests[before..].iter().all(|request| !request.is_ok()) {
+            return true;
+        }
+        let trial =
+            Trial { params: self.params.clone(), measured: requests.into(), ..Trial::default() };
+        self.until.is_met(trial.steady().and_then(|steady| steady.half_width()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_record::{Failure, FailureKind, Request};
+    use pacemark_record::{Failure, FailureKind};
 
-    const FAILS: u64 = 0;
-
-    /// Whether `n` answers of ten tokens, one after the other on one stream, are enough. Every
-    /// other gap is `odd` times as long; where that is [`FAILS`] none is answered.
-    fn is_enough(n: u64, least: u64, odd: u64) -> bool {
+    /// Answers of ten tokens, one after the other on one stream, of which those of `slow` take nine
+    /// times as long.
+    fn answers(n: usize, slow: impl Fn(usize) -> bool) -> Vec<Request> {
         let mut at = 0;
-        let requests = (0..n).map(|i| {
+        let answer = |i| {
             let sent_ns = at;
-            let gap = 1_000_000 * if i / 8 % 2 == 0 { 1 } else { odd };
+            let gap = 1_000_000 * if slow(i) { 9 } else { 1 };
             let chunks_ns: Vec<u64> = (1..=10).map(|token| sent_ns + token * gap).collect();
             at = chunks_ns[9];
-            let failure = (odd == FAILS)
-                .then(|| Failure { kind: FailureKind::Refused, message: String::new() });
-            Request {
-                scheduled_ns: sent_ns,
-                sent_ns,
-                chunks_ns,
-                end_ns: at,
-                failure,
-                ..Request::default()
-            }
-        });
-        let results = Mutex::new(Results { requests: requests.collect(), ..Results::default() });
+            Request { scheduled_ns: sent_ns, sent_ns, chunks_ns, end_ns: at, ..Request::default() }
+        };
+        (0..n).map(answer).collect()
+    }
+
+    fn is_enough(requests: Vec<Request>) -> bool {
         let until = Until { relative: 0.02, max_time: Duration::from_secs(1) };
-        let bounds = Bounds { requests: Some(least), duration: None, until: Some(until) };
-        let judge = Judge::new(&bounds, &Shape::Closed { concurrency: 1 }).unwrap();
-        let (enough, over) = (AtomicBool::new(false), AtomicBool::new(false));
-        std::thread::scope(|scope| {
-            let judged = scope.spawn(|| judge.watch(&results, &enough, &over));
-            // It naps for want of more, or has returned.
-            std::thread::sleep(2 * NAP);
-            over.store(true, Relaxed);
-            judged.join().unwrap();
-        });
-        enough.load(Relaxed)
+        let bounds = Bounds { requests: Some(64), duration: None, until: Some(until) };
+        Judge::new(&bounds, &Shape::Closed { concurrency: 1 }).unwrap().is_enough(requests)
     }
 
     #[test]
     fn a_steady_rate_is_enough_and_a_wild_one_is_not() {
-        assert!(is_enough(100, 64, 1));
-        assert!(!is_enough(100, 64, 9), "its interval is wide");
-        assert!(!is_enough(50, 64, 1), "there are too few");
-        assert!(is_enough(100, 64, FAILS), "failures are not gone on with");
+        assert!(is_enough(answers(100, |_| false)));
+        assert!(!is_enough(answers(100, |i| i / 8 % 2 == 1)), "its interval is wide");
+        assert!(!is_enough(answers(50, |_| false)), "there are too few");
+    }
+
+    #[test]
+    fn a_server_that_has_gone_is_not_asked_on() {
+        let wild = || answers(40, |i| i / 8 % 2 == 1);
+        let failure = Failure { kind: FailureKind::Refused, message: String::new() };
+        let refused = Request { failure: Some(failure), ..Request::default() };
+        let then = |n| wild().into_iter().chain(vec![refused.clone(); n]).collect();
+        assert!(!is_enough(then(40)), "some of the last 64 were answered");
+        assert!(is_enough(then(64)));
     }
 
     #[test]

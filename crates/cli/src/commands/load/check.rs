@@ -218,6 +218,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_self_test_or_a_record_has_no_use_for_is_refused() {
+        for wrong in [
+            "--self-test --rate 5",
+            "--self-test --input-tokens 9",
+            "--self-test --warmup 1",
+            "--self-test --max-time 9s",
+            "--self-test --grades 1/2,3/4,5/6,7/8",
+            "--self-test --streams 3 -c 1",
+            "--show f -c 4",
+            "--show f --until 2%",
+            "--show f --stall-timeout 9s",
+        ] {
+            let words = ["load"].into_iter().chain(wrong.split(' '));
+            let refused = Command::try_parse_from(words)
+                .map_err(drop)
+                .and_then(|c| c.args.check().map_err(drop));
+            assert!(refused.is_err(), "{wrong}");
+        }
+        for fine in ["--self-test -c 3 -o csv --save f", "--show f --slo ttft:p95<1s -o md"] {
+            let words = ["load"].into_iter().chain(fine.split(' '));
+            let mut args =
+                Command::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args;
+            args.resolve();
+            assert!(args.check().is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused() {
         for wrong in [
             "-c 0",

@@ -61,13 +61,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "model", "endpoint", "no_stream",
         "concurrency", "requests", "duration", "until", "max_time", "rate", "arrival", "ramp", "sweep", "trace", "max_in_flight", "max_concurrency",
         "warmup", "input_tokens", "output_tokens", "prompts", "dataset", "turns", "cache", "shared_prefix", "prompt_ids", "tokenizer", "seed",
-        "nonce", "connections", "header", "body", "stamps", "timeout"])]
+        "nonce", "connections", "header", "body", "stamps", "connect_timeout", "first_byte_timeout", "stall_timeout", "timeout"])]
     show: Option<PathBuf>,
     /// Measure this client's own error: its stamps against the clock of a mock server
     #[arg(long, conflicts_with_all = ["rate", "ramp", "trace", "sweep", "dataset", "prompts", "requests", "duration", "slo", "target", "until",
         "max_time", "model", "endpoint", "no_stream", "max_concurrency", "warmup", "input_tokens", "output_tokens", "turns", "cache", "shared_prefix",
         "prompt_ids", "tokenizer", "seed", "nonce", "connections", "header", "body", "cacert", "insecure", "connect_timeout", "first_byte_timeout",
-        "stall_timeout", "timeout"])]
+        "stall_timeout", "timeout", "grades"])]
     self_test: bool,
     /// Streams of a self-test; --concurrency means the same there [default: 1,100,1000,2000]
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
