@@ -30,6 +30,7 @@ mod panel;
 mod place;
 mod portable;
 mod roof;
+mod scratch;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod sse2;

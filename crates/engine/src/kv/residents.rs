@@ -140,7 +140,7 @@ impl Pass<'_> {
         if needs.attention && !policy.skips(self.layer) {
             let last = &mut work.slots.last;
             last.fill(0.0);
-            attention_mass(self.shape, lane, slots, position, rows.q, last);
+            attention_mass(self.kernels, self.shape, lane, slots, position, rows.q, last);
             for (mass, last) in work.slots.mass.iter_mut().zip(last) {
                 *mass += *last;
             }
