@@ -6,7 +6,7 @@
 
 use crate::kv::Slot;
 use crate::kv::compressed::{Rows, attend_items};
-use crate::kv::residents::Pass;
+use crate::kv::pass::Pass;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
 use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, QkNorm, SequenceKv, TokenId};
@@ -181,6 +181,7 @@ impl Decoder {
             self.attention_block(layer, items);
             self.ffn_block(layer);
         }
+        items.iter_mut().for_each(|item| self.kv.settle(item.kv));
         Ok(())
     }
 
@@ -213,7 +214,7 @@ impl Decoder {
             for index in item.kv.len() - item.tokens.len()..item.kv.len() {
                 s.positions.push(index as i32);
                 let slot = || Slot::of(item.kv.blocks(), index);
-                s.slots.push(item.kv.policy().is_none().then(slot));
+                s.slots.push(item.kv.sees_all().then(slot));
             }
         }
         Ok(())
@@ -300,15 +301,18 @@ impl Decoder {
             return;
         }
         let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (s, kind) = (&mut self.scratch, &c.layers[index]);
+        let angles = s.angles.iter().find(|(other, _)| kind.rotates_like(other));
         let pass = Pass {
             kernels,
             shape,
             layer: index,
-            kind: &c.layers[index],
+            n_layers: c.layers.len(),
+            kind,
             rope_dim: c.rope_dim,
             rope_factors: weights.rope_factors.as_deref(),
+            angles: angles.map(|(_, angles)| angles),
         };
-        let s = &mut self.scratch;
         let rows = Rows { q: &s.q, k: &s.k, v: &s.v, out: &mut s.mixed, by_head: &mut s.by_head };
         attend_items(team, &pass, self.kv.lanes_mut(index), items, rows);
     }
@@ -460,12 +464,12 @@ fn norm_row(kernels: &KernelSet, norm: &Norm, eps: f32, x: &[f32], out: &mut [f3
     }
 }
 
-/// The items that hold all their tokens, as attention sees them.
+/// The items whose tokens see all before them, as attention sees them.
 fn spans<'a>(items: &'a [BatchItem<'_>], positions: &'a [i32]) -> Vec<SequenceSpan<'a>> {
     let mut first_row = 0;
     let span = |item: &'a BatchItem<'_>| {
         let n = item.tokens.len();
-        if item.kv.policy().is_some() {
+        if !item.kv.sees_all() {
             first_row += n;
             return None;
         }

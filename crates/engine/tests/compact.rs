@@ -82,7 +82,8 @@ fn decoder(case: &Case) -> Decoder {
 /// Logits of all tokens in chunks of `size` under a spec, a row each.
 fn logits(decoder: &mut Decoder, spec: &str, tokens: &[TokenId], size: usize) -> Vec<Vec<f32>> {
     let n_vocab = decoder.model().config().n_vocab;
-    let mut kv = decoder.kv().sequence(Policy::parse(spec).unwrap().unwrap());
+    let policy = Policy::parse(spec).unwrap().unwrap().on(decoder.model().config()).unwrap();
+    let mut kv = decoder.kv().sequence(policy, None);
     let mut rows = Vec::new();
     for tokens in tokens.chunks(size) {
         let item = BatchItem { kv: &mut kv, tokens, logits: LogitRows::From(0) };

@@ -378,3 +378,47 @@ fn nibbles(x: &[f32], page: &mut [u8], slot: usize, store: impl Fn(&[u8], &mut [
         store(&block[2..], codes);
     }
 }
+
+/// Reads the value in slot `slot` of a page.
+///
+/// # Panics
+/// If the page is shorter than [`KvType::page_bytes`] of [`value_dim`], or `slot` is not below
+/// [`KV_BLOCK`].
+pub fn read_value(kv_type: KvType, page: &[u8], slot: usize, value: &mut [f32]) {
+    let width = value_dim(value.len());
+    assert!(slot < KV_BLOCK && page.len() >= kv_type.page_bytes(width), "read_value: page");
+    let half = |bytes: &[u8]| f16::from_bits(u16::from_ne_bytes([bytes[0], bytes[1]])).to_f32();
+    match kv_type {
+        KvType::F32 => {
+            for (x, bytes) in value.iter_mut().zip(page[slot * width * 4..].as_chunks().0) {
+                *x = f32::from_ne_bytes(*bytes);
+            }
+        }
+        KvType::F16 => {
+            for (x, bytes) in value.iter_mut().zip(page[slot * width * 2..].chunks_exact(2)) {
+                *x = half(bytes);
+            }
+        }
+        KvType::Q8_0 => {
+            for (value, group) in value.chunks_mut(QK).zip(page.chunks_exact(GROUP_Q8_0)) {
+                let (scales, codes) = group.split_at(SCALES);
+                let scale = half(&scales[slot * 2..]);
+                for (x, code) in value.iter_mut().zip(&codes[slot * QK..]) {
+                    *x = f32::from(*code as i8) * scale;
+                }
+            }
+        }
+        KvType::Q4_0 => {
+            for (value, group) in value.chunks_mut(QK).zip(page.chunks_exact(GROUP_Q4_0)) {
+                let (scales, codes) = group.split_at(SCALES);
+                let scale = half(&scales[slot * 2..]);
+                let codes = &codes[slot * QK / 2..][..QK / 2];
+                for (j, x) in value.iter_mut().enumerate() {
+                    let byte = codes[j % (QK / 2)];
+                    let code = if j < QK / 2 { byte & 15 } else { byte >> 4 };
+                    *x = (f32::from(code) - 8.0) * scale;
+                }
+            }
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod avx2;
 mod avx512;
 mod buffer;
 mod cut;
+mod discard;
 mod generic;
 mod isa;
 mod kernel_set;
@@ -40,11 +41,12 @@ mod unrolled;
 
 pub use attention::{AttentionShape, KvLane, SequenceSpan, attention};
 pub use buffer::{Arena, Chunk, memlock_limit};
+pub use discard::discard;
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use kv_page::{
-    KV_BLOCK, KvPairError, KvType, KvTypes, MAX_HEAD_DIM, read_key, value_dim, write_key,
-    write_value,
+    KV_BLOCK, KvPairError, KvType, KvTypes, MAX_HEAD_DIM, read_key, read_value, value_dim,
+    write_key, write_value,
 };
 pub use lane::{HOLE, LaneSlots, attend, attention_mass, move_slot};
 pub use matrix::{Activations, Matrix, MatrixError, Product, SharedBytes, matmul};

@@ -1,10 +1,14 @@
 //! Attention of sequences under a policy: token by token, because what one lets go the next does
 //! not see; and KV head by KV head, each a thread's, because what a head holds is its own affair.
 //! All other operations of a pass are the same for all its tokens at once, so a text is scored at
-//! a prompt's speed with what a token-by-token run would hold.
+//! a prompt's speed with what a token-by-token run would hold. Tokens that see all before them,
+//! because nothing has been let go yet, are attended to as others are; what a policy wants to know
+//! of them is noted here.
 
-use super::policy::Policy;
-use super::residents::{HeadWork, Pass, Slots, TokenRows};
+use super::ledger::Ledger;
+use super::pass::{HeadWork, Pass, TokenRows};
+use super::policy::{Attention, Moment};
+use super::residents::Slots;
 use crate::BatchItem;
 use pacemark_kernels::Team;
 
@@ -26,7 +30,9 @@ struct Sequence<'a> {
     /// Number of its first token.
     token: usize,
     blocks: &'a [u32],
-    policy: &'a Policy,
+    ledger: &'a Ledger,
+    /// Attention has been computed: its tokens see all.
+    attended: bool,
 }
 
 /// What one thread computes: some KV heads of all sequences.
@@ -68,15 +74,18 @@ pub(crate) fn attend_items(
     for item in items.iter_mut() {
         let n = item.tokens.len();
         let token = item.kv.len() - n;
-        if let Some((blocks, policy, slots)) = item.kv.under_policy(pass.layer) {
-            sequences.push(Sequence { first, n, token, blocks, policy });
+        let attended = item.kv.sees_all();
+        if let Some((blocks, ledger, slots)) = item.kv.under_policy(pass.layer) {
+            sequences.push(Sequence { first, n, token, blocks, ledger, attended });
             for (head, slots) in heads.iter_mut().zip(slots) {
                 head.slots.push(slots);
             }
         }
         first += n;
     }
-    let together = sequences.iter().any(|s| s.policy.kept().needs().same_for_all_heads);
+    let together = sequences.iter().map(|s| pass.needs(s.ledger.policy()));
+    let together =
+        together.into_iter().any(|needs| needs.same_for_all_heads || needs.shared_floor.is_some());
     let mut jobs: Vec<Job<'_>> = match together {
         true => vec![Job { heads }],
         false => heads.into_iter().map(|head| Job { heads: vec![head] }).collect(),
@@ -91,7 +100,7 @@ pub(crate) fn attend_items(
     });
     drop(jobs);
     let by_head = &rows.by_head[..];
-    for sequence in &sequences {
+    for sequence in sequences.iter().filter(|sequence| !sequence.attended) {
         for t in sequence.first..sequence.first + sequence.n {
             let out = &mut rows.out[t * shape.n_kv_heads * width..][..shape.n_kv_heads * width];
             for (head, out) in out.chunks_exact_mut(width).enumerate() {
@@ -113,34 +122,48 @@ impl Job<'_> {
         let shape = pass.shape;
         let head_dim = shape.head_dim;
         let width = shape.n_heads / shape.n_kv_heads * head_dim;
-        let Sequence { first, n, token, blocks, policy } = *sequence;
-        let shares = policy.kept().needs().same_for_all_heads && !policy.skips(pass.layer);
-        let mut works: Vec<(HeadWork<'_>, &mut [f32])> = self
+        let Sequence { first, n, token, blocks, ledger, attended } = *sequence;
+        let policy = ledger.policy();
+        let needs = pass.needs(policy);
+        let (mut works, mut outs): (Vec<HeadWork<'_>>, Vec<&mut [f32]>) = self
             .heads
             .iter_mut()
             .map(|head| {
                 let Head { head, keys, values, slots, out } = head;
-                (HeadWork { head: *head, keys, values, slots: slots[i] }, &mut **out)
+                (HeadWork { head: *head, keys, values, slots: slots[i], blocks }, &mut **out)
             })
-            .collect();
+            .unzip();
+        if token <= policy.whole(ledger.n_prompt()) {
+            works.iter_mut().for_each(|work| pass.adopt(&needs, work, token));
+        }
         for t in 0..n {
-            let row = first + t;
-            for (work, out) in &mut works {
+            let (row, token) = (first + t, token + t);
+            for (work, out) in works.iter_mut().zip(&mut outs) {
                 let at = row * shape.n_kv_heads + work.head;
+                let q = &q[at * width..][..width];
+                if attended {
+                    pass.adopt(&needs, work, token + 1);
+                    // Of attention to be known of the newest token only the last is.
+                    if needs.attention != Attention::Last || t + 1 == n {
+                        pass.note_query(&needs, work, token as u32, row, q);
+                    }
+                    continue;
+                }
                 let mut rows = TokenRows {
-                    q: &q[at * width..][..width],
+                    row,
+                    q,
                     k: &k[at * head_dim..][..head_dim],
                     v: &v[at * head_dim..][..head_dim],
                     out: &mut out[row * width..][..width],
                 };
-                pass.take(policy, work, blocks, (token + t) as u32, &mut rows);
+                pass.take(&needs, work, token as u32, &mut rows);
             }
-            if shares {
-                Slots::share_last(works.iter_mut().map(|(work, _)| &mut *work.slots));
+            if needs.same_for_all_heads {
+                Pass::share_last(&mut works);
             }
-            for (work, _) in &mut works {
-                pass.let_go(policy, work, blocks, token + t + 1);
-            }
+            let (n_prompt, n_layers) = (ledger.n_prompt(), pass.n_layers);
+            let at = Moment { n_tokens: token + 1, n_prompt, layer: pass.layer, n_layers };
+            pass.let_go(policy, &mut works, &at);
         }
     }
 }

@@ -6,10 +6,13 @@
 //! bytes mean is the business of `kernels` (`kv_page.rs`).
 
 pub(crate) mod compressed;
+pub(crate) mod ledger;
+pub(crate) mod pass;
 pub(crate) mod policy;
 pub(crate) mod residents;
 
 use crate::{EngineError, ModelConfig};
+use ledger::Ledger;
 use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, KvTypes, Team, write_key, write_value};
 use policy::Policy;
 use residents::{Residents, Slots};
@@ -43,7 +46,7 @@ pub struct SequenceKv {
 impl SequenceKv {
     /// Tokens that it has had: the position of the next one. Without a policy all are held.
     pub fn len(&self) -> usize {
-        self.residents.as_ref().map_or(self.positions.len(), |residents| residents.n_tokens)
+        self.residents.as_ref().map_or(self.positions.len(), |held| held.ledger.n_tokens())
     }
 
     /// Whether it has had none.
@@ -53,7 +56,7 @@ impl SequenceKv {
 
     /// The policy that decides what is held.
     pub fn policy(&self) -> Option<&Policy> {
-        self.residents.as_ref().map(|residents| &residents.policy)
+        self.residents.as_ref().map(|residents| residents.policy())
     }
 
     /// Tokens held in each layer, the mean over its heads; [`None`] where all layers hold all.
@@ -61,10 +64,15 @@ impl SequenceKv {
         self.residents.as_ref().map(|residents| residents.held())
     }
 
-    /// Its blocks, and of a layer what is held in each KV head.
-    pub(crate) fn under_policy(&mut self, layer: usize) -> Option<(&[u32], &Policy, &mut [Slots])> {
-        let (policy, slots) = self.residents.as_mut()?.layer(layer);
-        Some((&self.blocks, policy, slots))
+    /// Its blocks and account, and of a layer what is held in each KV head.
+    pub(crate) fn under_policy(&mut self, layer: usize) -> Option<(&[u32], &Ledger, &mut [Slots])> {
+        let (ledger, slots) = self.residents.as_mut()?.layer(layer);
+        Some((&self.blocks, ledger, slots))
+    }
+
+    /// Whether every token of the pass sees all before it, each in the slot of its number.
+    pub(crate) fn sees_all(&self) -> bool {
+        self.residents.is_none() || self.positions.len() == self.len()
     }
 
     /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more
@@ -75,6 +83,14 @@ impl SequenceKv {
         self.leased = true;
         self.blocks.clear();
         self.blocks.extend_from_slice(blocks);
+        if let Some(residents) = &mut self.residents {
+            if residents.ledger.n_tokens() == len {
+                return;
+            }
+            // Others may have computed these: what is to be known of them is read from the pages.
+            residents.clear();
+            residents.ledger.advance(len);
+        }
         self.positions.truncate(len);
         self.positions.extend(self.positions.len() as i32..len as i32);
     }
@@ -142,9 +158,14 @@ impl KvCache {
         self.free.len()
     }
 
-    /// A sequence of which `policy` decides what is held.
-    pub fn sequence(&self, policy: Policy) -> SequenceKv {
-        let residents = Residents::new(policy, self.keys.len(), self.n_kv_heads);
+    /// A sequence of which `policy` decides what is held; the first `n_prompt` tokens will be a
+    /// prompt.
+    ///
+    /// # Panics
+    /// If the policy is not one for the cache's model ([`Policy::on`]).
+    pub fn sequence(&self, policy: Policy, n_prompt: Option<usize>) -> SequenceKv {
+        assert_eq!(policy.n_layers(), self.keys.len(), "a policy for this model");
+        let residents = Residents::new(policy, n_prompt, self.n_kv_heads);
         SequenceKv { residents: Some(Box::new(residents)), ..SequenceKv::default() }
     }
 
@@ -171,7 +192,7 @@ impl KvCache {
         n: usize,
     ) -> Result<(), EngineError> {
         let n_slots = match &sequence.residents {
-            Some(residents) => residents.n_slots_with(n),
+            Some(residents) => residents.ledger.n_slots_with(n),
             None => sequence.positions.len() + n,
         };
         let more = n_slots.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
@@ -181,12 +202,15 @@ impl KvCache {
             return Err(EngineError::KvFull { n_blocks: self.n_blocks });
         }
         sequence.blocks.extend(self.free.drain(self.free.len() - more..).rev());
+        let n_tokens = sequence.len() + n;
         if let Some(residents) = &mut sequence.residents {
-            residents.n_tokens += n;
-            return Ok(());
+            residents.come(n);
+            if !residents.all_see_all() {
+                sequence.positions.clear();
+                return Ok(());
+            }
         }
-        let from = sequence.positions.len() as i32;
-        sequence.positions.extend(from..from + n as i32);
+        sequence.positions.extend(sequence.positions.len() as i32..n_tokens as i32);
         Ok(())
     }
 
@@ -194,10 +218,11 @@ impl KvCache {
     /// of those go, all.
     pub fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) {
         if let Some(residents) = &mut sequence.residents {
-            if len >= residents.n_tokens {
+            if len >= residents.ledger.n_tokens() {
                 return;
             }
             residents.clear();
+            sequence.positions.clear();
         }
         sequence.positions.truncate(len);
         if sequence.leased {
@@ -210,8 +235,44 @@ impl KvCache {
     /// Takes back room for `n` tokens that were not computed.
     pub(crate) fn retract(&mut self, sequence: &mut SequenceKv, n: usize) {
         match &mut sequence.residents {
-            Some(residents) => residents.n_tokens -= n,
+            Some(residents) => {
+                residents.retract();
+                sequence.positions.truncate(residents.ledger.n_tokens());
+            }
             None => self.truncate(sequence, sequence.len() - n),
+        }
+    }
+
+    /// Takes back the blocks that a policy has emptied.
+    pub(crate) fn settle(&mut self, sequence: &mut SequenceKv) {
+        let Some(residents) = sequence.residents.as_ref().filter(|_| !sequence.leased) else {
+            return;
+        };
+        let keep = residents.ledger.n_slots().div_ceil(KV_BLOCK).min(sequence.blocks.len());
+        let emptied: Vec<u32> = sequence.blocks.drain(keep..).rev().collect();
+        self.discard(&emptied);
+        self.free.extend(emptied);
+    }
+
+    /// Gives the memory of blocks whose content nobody needs back to the system; they can be
+    /// written again.
+    pub fn discard(&mut self, blocks: &[u32]) {
+        let mut blocks = blocks.to_vec();
+        blocks.sort_unstable();
+        let pages = self.types.page_bytes(self.head_dim);
+        let (n_blocks, lane_bytes) = (self.n_blocks, self.lane_bytes());
+        for run in blocks.chunk_by(|a, b| a + 1 == *b).filter(|run| run[0] < n_blocks as u32) {
+            let (from, to) = (run[0] as usize, (run[0] as usize + run.len()).min(n_blocks));
+            for (lanes, page, lane) in self
+                .keys
+                .iter_mut()
+                .map(|keys| (keys, pages.0, lane_bytes.0))
+                .chain(self.values.iter_mut().map(|values| (values, pages.1, lane_bytes.1)))
+            {
+                for lane in lanes.chunks_exact_mut(lane) {
+                    pacemark_kernels::discard(&mut lane[from * page..to * page]);
+                }
+            }
         }
     }
 

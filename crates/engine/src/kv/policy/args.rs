@@ -1,6 +1,7 @@
 //! Reading a spec: sizes after the colon, then NAME=VALUE.
 
 use super::PolicyError;
+use super::budget::{Budget, Size};
 use std::ops::RangeInclusive;
 
 /// What of a spec has not been taken yet.
@@ -26,28 +27,68 @@ impl Args {
     }
 
     pub(super) fn wrong(&self, why: impl Into<String>) -> PolicyError {
-        let spec = pacemark_files::excerpt(&self.spec).into_owned();
-        PolicyError { spec, why: why.into() }
+        PolicyError::new(&self.spec, why.into())
     }
 
-    /// The sizes, which are of these names.
-    pub(super) fn sizes<const N: usize>(
+    /// A size by itself: tokens, or a share of them (`0.5` or `50%`).
+    pub(super) fn size(&mut self, form: &str) -> Result<Size, PolicyError> {
+        match std::mem::take(&mut self.sizes).as_slice() {
+            [text] => self.one_size("N", text),
+            _ => Err(self.wrong(format!("expected {form}"))),
+        }
+    }
+
+    /// The budget of a policy that works on prompts: a size that leaves room beside
+    /// `least` tokens that stay anyway, and `every=E`.
+    pub(super) fn prompt_budget(
         &mut self,
         form: &str,
-        names: [&str; N],
-    ) -> Result<[usize; N], PolicyError> {
+        least: usize,
+    ) -> Result<Budget, PolicyError> {
+        let size = self.size(form)?;
+        match size {
+            Size::Tokens(size) if size <= least => {
+                Err(self.wrong(format!("N: expected more than {least}, found {size}")))
+            }
+            size => {
+                let every = self.count_if_any("every")?;
+                Ok(Budget::Prompt { size, least, every, depth: None })
+            }
+        }
+    }
+
+    /// Two sizes; shares of one text that are more than all of it are refused.
+    pub(super) fn two_sizes(
+        &mut self,
+        form: &str,
+        names: [&str; 2],
+    ) -> Result<[Size; 2], PolicyError> {
         let given = std::mem::take(&mut self.sizes);
-        let Ok(given) = <[String; N]>::try_from(given) else {
+        let [a, b] = given.as_slice() else {
             return Err(self.wrong(format!("expected {form}")));
         };
-        let mut sizes = [0; N];
-        for ((size, name), text) in sizes.iter_mut().zip(names).zip(&given) {
-            *size =
-                text.parse().ok().filter(|n| *n <= u32::MAX as usize).ok_or_else(|| {
-                    self.wrong(format!("{name}: expected a number, found {text}"))
-                })?;
+        let sizes = [self.one_size(names[0], a)?, self.one_size(names[1], b)?];
+        match sizes {
+            [Size::Share(a), Size::Share(b)] if a + b > 1.0 => {
+                Err(self.wrong(format!("{}: shares of more than 1 together", names.join("+"))))
+            }
+            sizes => Ok(sizes),
         }
-        Ok(sizes)
+    }
+
+    fn one_size(&self, name: &str, text: &str) -> Result<Size, PolicyError> {
+        let expected = |what: &str| self.wrong(format!("{name}: expected {what}, found {text}"));
+        let percent = text.strip_suffix('%');
+        if percent.is_none() && !text.contains('.') {
+            let tokens = text.parse().ok().filter(|n| *n <= u32::MAX as usize);
+            return tokens.map(Size::Tokens).ok_or_else(|| expected("a number of tokens"));
+        }
+        let number: Option<f64> = percent.unwrap_or(text).parse().ok();
+        let share = number.map(|number| if percent.is_some() { number / 100.0 } else { number });
+        share
+            .filter(|share| *share > 0.0 && *share <= 1.0)
+            .map(Size::Share)
+            .ok_or_else(|| expected("a share above 0 and up to 1"))
     }
 
     fn take(&mut self, name: &str) -> Result<Option<String>, PolicyError> {
@@ -93,6 +134,22 @@ impl Args {
             .ok()
             .filter(|n| *n <= u32::MAX as usize)
             .ok_or_else(|| self.wrong(format!("{name}={value}: expected a number of tokens")))
+    }
+
+    /// A number of tokens, where one is given.
+    pub(super) fn count_if_any(&mut self, name: &str) -> Result<Option<usize>, PolicyError> {
+        if !self.values.iter().any(|(found, _)| found == name) {
+            return Ok(None);
+        }
+        match self.count(name, 0)? {
+            0 => Err(self.wrong(format!("{name}=0: expected at least 1"))),
+            n => Ok(Some(n)),
+        }
+    }
+
+    /// Any value that is text.
+    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, PolicyError> {
+        self.take(name)
     }
 
     /// Layers: `A` or `A-B`.

@@ -1,12 +1,12 @@
 //! Short keys stay: now and then a share of all.
 
 use super::args::Args;
-use super::{KvPolicy, Lane, PolicyEntry, PolicyError};
+use super::{Budget, KvPolicy, Lane, Needs, PolicyEntry, PolicyError};
 
 pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     name: "l2_compress",
     form: "l2_compress:keep=0.98,prune_after=1000",
-    help: "from prune_after tokens on, the share keep of them with the lowest key norms",
+    help: "whenever there are prune_after tokens, the share keep of them with the lowest key norms",
     source: "Devoto et al., 2024 (arXiv 2406.11430)",
     new,
 };
@@ -27,8 +27,12 @@ fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
 }
 
 impl KvPolicy for L2Compress {
-    fn keep(&self, n: usize) -> usize {
-        if n < self.prune_after { n } else { (n as f64 * self.keep).ceil() as usize }
+    fn needs(&self) -> Needs {
+        Needs { norms: true, ..Needs::default() }
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::Sawtooth { keep: self.keep, from: self.prune_after }
     }
 
     fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {

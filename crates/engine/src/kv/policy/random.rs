@@ -1,7 +1,7 @@
 //! Tokens at random: what any other policy of the same size must beat.
 
 use super::args::Args;
-use super::{KvPolicy, Lane, PolicyEntry, PolicyError};
+use super::{Budget, KvPolicy, Lane, PolicyEntry, PolicyError, Size};
 
 pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     name: "random",
@@ -12,18 +12,18 @@ pub(super) const ENTRY: PolicyEntry = PolicyEntry {
 };
 
 #[derive(Debug)]
-struct Random(usize);
+struct Random(Size);
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    match args.sizes("random:N", ["N"])? {
-        [0] => Err(args.wrong("N: expected at least 1")),
-        [n] => Ok(Box::new(Random(n))),
+    match args.size("random:N")? {
+        Size::Tokens(0) => Err(args.wrong("N: expected at least 1")),
+        size => Ok(Box::new(Random(size))),
     }
 }
 
 impl KvPolicy for Random {
-    fn keep(&self, n: usize) -> usize {
-        n.min(self.0)
+    fn budget(&self) -> Budget {
+        Budget::Always(self.0, Size::Tokens(0))
     }
 
     fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {

@@ -1,7 +1,7 @@
 //! The last tokens, and nothing before them.
 
 use super::args::Args;
-use super::{KvPolicy, Lane, PolicyEntry, PolicyError};
+use super::{Budget, KvPolicy, Lane, PolicyEntry, PolicyError, Size};
 
 pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     name: "recent",
@@ -12,22 +12,22 @@ pub(super) const ENTRY: PolicyEntry = PolicyEntry {
 };
 
 #[derive(Debug)]
-struct Recent(usize);
+struct Recent(Size);
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    match args.sizes("recent:N", ["N"])? {
-        [0] => Err(args.wrong("N: expected at least 1")),
-        [n] => Ok(Box::new(Recent(n))),
+    match args.size("recent:N")? {
+        Size::Tokens(0) => Err(args.wrong("N: expected at least 1")),
+        size => Ok(Box::new(Recent(size))),
     }
 }
 
 impl KvPolicy for Recent {
-    fn keep(&self, n: usize) -> usize {
-        n.min(self.0)
+    fn budget(&self) -> Budget {
+        Budget::Always(self.0, Size::Tokens(0))
     }
 
-    fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {
+    fn score(&self, _lane: &Lane<'_>, scores: &mut [f32]) {
         // Of tokens that are worth the same the oldest goes.
-        scores[..lane.tokens.len()].fill(0.0);
+        scores.fill(0.0);
     }
 }

@@ -1,26 +1,29 @@
 //! StreamingLLM: the first tokens, which attention rests on, and the last.
 
 use super::args::Args;
-use super::{KvPolicy, Lane, Needs, PolicyEntry, PolicyError};
+use super::{Budget, KvPolicy, Lane, Needs, PolicyEntry, PolicyError, Size};
 
 pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     name: "streaming",
     form: "streaming:4+508",
     help: "the first S tokens and the last R (S+R); positions=compact as the paper has it, or original",
-    source: "Xiao et al., 2023 (arXiv 2309.17453)",
+    source: "StreamingLLM, Xiao et al., 2023 (arXiv 2309.17453)",
     new,
 };
 
 #[derive(Debug)]
 struct Streaming {
     sinks: usize,
-    recent: usize,
+    recent: Size,
     compact: bool,
 }
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    let [sinks, recent] = args.sizes("streaming:S+R", ["S", "R"])?;
-    if recent == 0 {
+    let [sinks, recent] = args.two_sizes("streaming:S+R", ["S", "R"])?;
+    let Size::Tokens(sinks) = sinks else {
+        return Err(args.wrong("S: expected a number of tokens"));
+    };
+    if recent == Size::Tokens(0) {
         return Err(args.wrong("R: expected at least 1"));
     }
     let compact = args.one_of("positions", &["compact", "original"])? == "compact";
@@ -32,8 +35,8 @@ impl KvPolicy for Streaming {
         Needs { compact_sinks: if self.compact { self.sinks } else { 0 }, ..Needs::default() }
     }
 
-    fn keep(&self, n: usize) -> usize {
-        n.min(self.sinks + self.recent)
+    fn budget(&self) -> Budget {
+        Budget::Always(Size::Tokens(self.sinks), self.recent)
     }
 
     fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {

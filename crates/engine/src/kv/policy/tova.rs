@@ -1,33 +1,33 @@
 //! Token omission via attention: what the newest token looks at stays.
 
 use super::args::Args;
-use super::{KvPolicy, Lane, Needs, PolicyEntry, PolicyError};
+use super::{Attention, Budget, KvPolicy, Lane, Needs, PolicyEntry, PolicyError, Size};
 
 pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     name: "tova",
     form: "tova:512",
     help: "N tokens that the newest attends to most, the same for all heads of a layer",
-    source: "Oren et al., 2024 (arXiv 2401.06104)",
+    source: "TOVA, Oren et al., 2024 (arXiv 2401.06104)",
     new,
 };
 
 #[derive(Debug)]
-struct Tova(usize);
+struct Tova(Size);
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    match args.sizes("tova:N", ["N"])? {
-        [0] => Err(args.wrong("N: expected at least 1")),
-        [n] => Ok(Box::new(Tova(n))),
+    match args.size("tova:N")? {
+        Size::Tokens(0) => Err(args.wrong("N: expected at least 1")),
+        size => Ok(Box::new(Tova(size))),
     }
 }
 
 impl KvPolicy for Tova {
     fn needs(&self) -> Needs {
-        Needs { attention: true, same_for_all_heads: true, ..Needs::default() }
+        Needs { attention: Attention::Last, same_for_all_heads: true, ..Needs::default() }
     }
 
-    fn keep(&self, n: usize) -> usize {
-        n.min(self.0)
+    fn budget(&self) -> Budget {
+        Budget::Always(self.0, Size::Tokens(0))
     }
 
     fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {

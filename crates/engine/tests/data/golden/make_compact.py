@@ -8,8 +8,8 @@ that is done as it is told: transformers runs token by token in float32, the cac
 rotated, and at every step each key is rotated to its rank in the cache and the query to the last rank. A token is let go
 after the pass that exceeded S + R, so that a token sees S + R + 1 keys at most, its own among them.
 
-In a layer with a window a key is seen if its distance *in ranks* is less than the window: positions of the cache are the
-only positions there are. A layer that does not rotate has no positions to count, and keeps the same tokens as the others.
+A layer with a window is left alone: it holds what its window sees, which is the text's last tokens and none of the first,
+so that ranks are positions but for a constant. A layer that does not rotate keeps the same tokens as those that do.
 """
 
 import importlib
@@ -39,11 +39,11 @@ CASES = {name: (name, {}) for name in MODELS} | {
 
 
 class UnrotatedCache(DynamicCache):
-    """Keys as they were before they were rotated, and values: of each layer the first `sinks` and the last `recent`."""
+    """Keys as they were before they were rotated, and values: of each layer its `kept` first and last."""
 
-    def __init__(self, sinks, recent):
+    def __init__(self, kept):
         super().__init__()
-        self.sinks, self.recent, self.held = sinks, recent, {}
+        self.kept, self.held = kept, {}
 
     def update(self, keys, values, layer, *_, **__):
         if layer in self.held:
@@ -53,8 +53,9 @@ class UnrotatedCache(DynamicCache):
 
     def let_go(self):
         for layer, (keys, values) in self.held.items():
-            if (n := keys.shape[2]) > self.sinks + self.recent:
-                kept = [*range(self.sinks), *range(n - self.recent, n)]
+            first, last = self.kept[layer]
+            if (n := keys.shape[2]) > first + last:
+                kept = [*range(first), *range(n - last, n)]
                 self.held[layer] = (keys[:, :, kept], values[:, :, kept])
 
 
@@ -104,15 +105,16 @@ def load(model_name, changes):
 
 
 def logits(model, tokens, sinks, recent):
-    cache = UnrotatedCache(sinks, recent)
+    windows = [getattr(getattr(layer, "self_attn", None), "sliding_window", None) for layer in model.base_model.layers]
+    cache = UnrotatedCache([(sinks, recent) if window is None else (0, window) for window in windows])
     rows = []
     for token in tokens:
         with torch.no_grad():
             out = model(torch.tensor([[token]]), cache=cache, use_cache=True, position_ids=torch.tensor([[0]]))
         rows.append(out.logits[0, -1])
         cache.let_go()
-        assert all(keys.shape[2] == min(len(rows), sinks + recent) for keys, _ in cache.held.values())
-    assert len(cache.held) == model.config.num_hidden_layers
+        assert all(keys.shape[2] == min(len(rows), sum(cache.kept[layer])) for layer, (keys, _) in cache.held.items())
+    assert len(cache.held) == len(windows) == model.config.num_hidden_layers
     return rows
 
 
