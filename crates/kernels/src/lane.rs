@@ -5,7 +5,8 @@
 use crate::KernelSet;
 use crate::attention::{AttentionShape, KvLane, MAX_TILE_ROWS};
 use crate::kernel_set::{AttentionArgs, MassArgs};
-use crate::kv_page::{KV_BLOCK, KvTypes, MAX_HEAD_DIM, Side, copy_slot, value_dim};
+use crate::kv_page::{KV_BLOCK, KvTypes, MAX_HEAD_DIM, value_dim};
+use crate::kv_slot::{Side, copy_slot};
 use crate::scratch::with_scratch;
 
 /// A slot that holds nothing: later than every token, so that none sees it.

@@ -259,28 +259,28 @@ fn mass_asks_nothing_of_what_a_hole_holds() {
 }
 
 #[test]
-fn a_key_is_read_as_it_was_written() {
+fn a_slot_is_read_as_it_was_written() {
     let mut random = Random(23);
     for kernels in available() {
         for kv_type in KvType::ALL {
             for head_dim in [1, 12, 16, 32, 80, 128, 256, MAX_HEAD_DIM] {
-                let keys = vectors(KV_BLOCK, head_dim, &mut random);
-                let mut page = vec![0; kv_type.page_bytes(head_dim)];
-                for (slot, key) in keys.iter().enumerate() {
-                    write_key(kernels, kv_type, key, &mut page, slot);
+                let rows = vectors(KV_BLOCK, head_dim, &mut random);
+                let mut keys = vec![0; kv_type.page_bytes(head_dim)];
+                let mut values = vec![0; kv_type.page_bytes(value_dim(head_dim))];
+                for (slot, row) in rows.iter().enumerate() {
+                    write_key(kernels, kv_type, row, &mut keys, slot);
+                    write_value(kernels, kv_type, row, &mut values, slot);
                 }
-                for (slot, key) in keys.iter().enumerate() {
-                    let mut found = vec![f32::NAN; head_dim];
-                    read_key(kv_type, &page, slot, &mut found);
-                    for (found, expected) in found.iter().zip(stored(kv_type, key)) {
+                for (slot, row) in rows.iter().enumerate() {
+                    let (mut key, mut value) = (vec![f32::NAN; head_dim], vec![f32::NAN; head_dim]);
+                    read_key(kv_type, &keys, slot, &mut key);
+                    read_value(kv_type, &values, slot, &mut value);
+                    let label = format!("{} {} {head_dim}", kernels.isa.name(), kv_type.name());
+                    assert_eq!(key, value, "{label}");
+                    for (found, expected) in key.iter().zip(stored(kv_type, row)) {
                         // A step of Q8_0: see `tolerance`.
                         let step = if kv_type == KvType::Q8_0 { 1.01 / 127.0 } else { 0.0 };
-                        assert!(
-                            (found - expected).abs() <= step,
-                            "{} {} {head_dim}: {found} {expected}",
-                            kernels.isa.name(),
-                            kv_type.name()
-                        );
+                        assert!((found - expected).abs() <= step, "{label}: {found} {expected}");
                     }
                 }
             }
