@@ -20,7 +20,10 @@ pub use error::BackendError;
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
 pub use mock_service::{MockOptions, MockService, MockText};
-pub use request::{Constraint, GenerateRequest, JsonForm, Priority, SamplingParams, Whitespace};
+pub use request::{
+    Constraint, GenerateRequest, JsonForm, KvHeld, Priority, SamplingParams, ScoreRequest,
+    TextScores, Whitespace,
+};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
 use std::time::Duration;
@@ -103,6 +106,8 @@ pub struct Capabilities {
     pub constraints: bool,
     /// [`Service::embed`] works.
     pub embeddings: bool,
+    /// [`GenerateRequest::kv`] may be other than `full`.
+    pub kv_policies: bool,
 }
 
 /// Memory of the engine process, in bytes.
@@ -178,6 +183,13 @@ pub trait Backend {
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         let _ = (tokens, first);
         Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens" })
+    }
+
+    /// Scores a text as one sequence, each token given what a policy keeps of those before it, as
+    /// if they had come one at a time.
+    fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
+        let _ = request;
+        Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
     }
 
     /// Memory held, where it can be known.

@@ -14,7 +14,7 @@ use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
-    MemoryUsage, TokenId,
+    MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile, ModelFileError};
@@ -124,8 +124,14 @@ impl LlamaCppBackend {
         warm(&mut engine)?;
         info.load =
             vec![("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())];
-        let limits =
-            Limits { n_ctx: info.n_ctx, n_seqs, n_step: n_batch, n_vocab: info.vocab_size };
+        let limits = Limits {
+            backend: NAME,
+            policies: None,
+            n_ctx: info.n_ctx,
+            n_seqs,
+            n_step: n_batch,
+            n_vocab: info.vocab_size,
+        };
         Ok(LlamaCppBackend { host: Host::new(engine, tokenizer, limits), info })
     }
 }
@@ -158,7 +164,7 @@ fn describe(file: &ModelFile, path: &Path, context: &Context, cache: CacheTypes)
 /// page faults.
 fn warm(engine: &mut LlamaEngine) -> Result<(), BackendError> {
     use crate::generation::Engine;
-    let mut sequence = engine.open();
+    let mut sequence = engine.open(None);
     let result =
         engine.forward(&mut [Item { sequence: &mut sequence, tokens: &[0], wanted: Wanted::Last }]);
     engine.close(sequence);
@@ -191,6 +197,10 @@ impl Backend for LlamaCppBackend {
 
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         self.host.score(tokens, first)
+    }
+
+    fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
+        self.host.score_text(request)
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

@@ -2,7 +2,7 @@
 //! it.
 
 use super::args::Args;
-use super::budget::Moment;
+use super::budget::{Budget, Moment};
 use super::{Attention, KvPolicy, Needs, POLICIES};
 use crate::ModelConfig;
 use std::ops::RangeInclusive;
@@ -94,6 +94,11 @@ impl Policy {
     /// Whether what is held stays below some size however long a text is.
     pub fn is_bounded(&self) -> bool {
         self.skip.is_none() && self.kept.budget().is_bounded()
+    }
+
+    /// Whether what it lets go of depends on where the prompt ends.
+    pub fn works_on_prompts(&self) -> bool {
+        matches!(self.kept.budget(), Budget::Prompt { .. })
     }
 
     /// Whether it only ever works on prompts: a text that is none it leaves alone.
