@@ -192,6 +192,10 @@ pub trait Backend {
         Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
     }
 
+    /// Gives memory back that holds nothing, as far as the backend can: for measuring what the next
+    /// request takes.
+    fn trim(&self) {}
+
     /// Memory held, where it can be known.
     fn memory(&self) -> Option<MemoryUsage> {
         None

@@ -80,6 +80,9 @@ pub(crate) trait Engine {
     /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens.
     fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs;
 
+    /// Gives memory back that holds nothing.
+    fn trim(&mut self) {}
+
     /// No stream computes for now: threads should not wait for the next step.
     fn rest(&mut self) {}
 
@@ -203,6 +206,13 @@ impl<E: Engine> Host<E> {
             }
         }
         Ok(scores)
+    }
+
+    /// As `Backend::trim`; the kept sequence goes.
+    pub(crate) fn trim(&self) {
+        let mut state = self.state.borrow_mut();
+        state.drop_kept();
+        state.engine.trim();
     }
 
     /// Memory held.

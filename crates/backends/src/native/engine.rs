@@ -84,6 +84,10 @@ impl Engine for NativeEngine {
         self.0.model().logprobs(logits, chosen, n_top)
     }
 
+    fn trim(&mut self) {
+        self.0.kv_mut().trim();
+    }
+
     fn memory(&self) -> Option<MemoryUsage> {
         let kv = self.0.kv();
         Some(MemoryUsage {

@@ -235,6 +235,10 @@ impl Backend for NativeBackend {
         self.host.score_text(request)
     }
 
+    fn trim(&self) {
+        self.host.trim();
+    }
+
     fn memory(&self) -> Option<MemoryUsage> {
         self.host.memory()
     }

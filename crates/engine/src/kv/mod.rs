@@ -292,6 +292,12 @@ impl KvCache {
         }
     }
 
+    /// Gives the memory of all blocks that nobody holds back to the system.
+    pub fn trim(&mut self) {
+        let free = self.free.clone();
+        self.discard(&free);
+    }
+
     /// Takes back everything `sequence` holds.
     pub fn release(&mut self, sequence: &mut SequenceKv) {
         self.truncate(sequence, 0);
