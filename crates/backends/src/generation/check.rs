@@ -61,6 +61,23 @@ impl Limits {
         Err(BackendError::TooLong { found, n_ctx })
     }
 
+    /// Tokens that may follow a prompt.
+    pub(crate) fn room(&self, policy: Option<&Policy>, n_prompt: usize) -> usize {
+        let Some(policy) = policy else { return self.n_ctx.saturating_sub(n_prompt) };
+        let most = (i32::MAX as usize).saturating_sub(n_prompt);
+        let fits = |n: usize| policy.most(Some(n_prompt), n_prompt + n) <= self.n_ctx;
+        if !fits(0) {
+            return 0;
+        }
+        // What is held grows with what was generated, if at all.
+        let (mut low, mut high) = (0, most + 1);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            *(if fits(middle) { &mut low } else { &mut high }) = middle;
+        }
+        low
+    }
+
     /// Why the request cannot be served under the policy.
     pub(crate) fn check(
         &self,

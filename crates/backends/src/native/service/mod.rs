@@ -330,6 +330,11 @@ impl Service for NativeService {
         self.hand_over(id, Command::Embed(Embedding::new(id, request.prompt, pooling, sink)))
     }
 
+    fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        let limits = &self.terms.limits;
+        Ok(limits.room(limits.policy(kv)?.as_ref(), n_prompt))
+    }
+
     fn status(&self) -> ServiceStatus {
         let status = *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner);
         let queued = self.shared.n_commands.load(Ordering::Relaxed) as usize;
