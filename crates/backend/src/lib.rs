@@ -26,6 +26,7 @@ pub use request::{
 };
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// A token's number in the model's vocabulary.
@@ -186,9 +187,14 @@ pub trait Backend {
     }
 
     /// Scores a text as one sequence, each token given what a policy keeps of those before it, as
-    /// if they had come one at a time.
-    fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
-        let _ = request;
+    /// if they had come one at a time. `progress(computed, of)` is told now and then, and may end
+    /// it: then there are fewer scores.
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        let _ = (request, progress);
         Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
     }
 

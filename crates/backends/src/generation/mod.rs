@@ -21,12 +21,16 @@ use pacemark_backend::{
 use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use stream::Stream;
 
 /// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a
 /// lot of memory.
 const SCORE_CHUNK: usize = 128;
+
+/// Told how much is computed and of how much; may end it.
+pub(crate) type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
 
 /// Tokens of one sequence in a step; they follow what the sequence holds.
 pub(crate) struct Item<'a, S> {
@@ -153,14 +157,19 @@ impl<E: Engine> Host<E> {
         let mut state = self.state.borrow_mut();
         state.drop_kept();
         let mut sequence = state.open(&self.terms.limits, None)?;
-        let scores = self.score_in(&mut state.engine, &mut sequence, tokens, first);
+        let go_on = &mut |_, _| ControlFlow::Continue(());
+        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, first), go_on);
         state.close(sequence);
         state.engine.rest();
         scores.map(|scores| scores.logprobs)
     }
 
     /// As `Backend::score_text`.
-    pub(crate) fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
+    pub(crate) fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut Progress<'_>,
+    ) -> Result<TextScores, BackendError> {
         let ScoreRequest { tokens, first, kv, n_prompt } = request;
         let limits = &self.terms.limits;
         let policy = limits.policy(kv.as_deref())?;
@@ -171,7 +180,7 @@ impl<E: Engine> Host<E> {
         state.drop_kept();
         let keeping = policy.map(|policy| Keeping { policy, n_prompt: *n_prompt });
         let mut sequence = state.open(limits, keeping)?;
-        let scores = self.score_in(&mut state.engine, &mut sequence, tokens, *first);
+        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, *first), progress);
         let kv = state.engine.held(&sequence);
         state.close(sequence);
         state.engine.rest();
@@ -182,15 +191,20 @@ impl<E: Engine> Host<E> {
         &self,
         engine: &mut E,
         sequence: &mut E::Sequence,
-        tokens: &[TokenId],
-        first: usize,
+        (tokens, first): (&[TokenId], usize),
+        progress: &mut Progress<'_>,
     ) -> Result<TextScores, BackendError> {
         // The last token predicts nothing that is asked for, so it is not computed.
         let n_inputs = tokens.len().saturating_sub(1);
         let first = first.min(n_inputs);
         let mut scores = TextScores::default();
+        let mut n_computed = 0;
         for tokens in tokens[..first].chunks(self.terms.limits.n_step) {
             engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
+            n_computed += tokens.len();
+            if progress(n_computed, n_inputs).is_break() {
+                return Ok(scores);
+            }
         }
         for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
             let end = (start + SCORE_CHUNK.min(self.terms.limits.n_step)).min(n_inputs);
@@ -203,6 +217,9 @@ impl<E: Engine> Host<E> {
                 let logits = engine.logits(row);
                 scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
                 scores.hits.push(is_first_largest(logits, next));
+            }
+            if progress(end, n_inputs).is_break() {
+                break;
             }
         }
         Ok(scores)

@@ -21,6 +21,7 @@ use pacemark_modelfile::{DType, ModelFile, ModelFileError};
 use pacemark_setup::{CacheTypes, Setup, Unsupported};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -199,8 +200,12 @@ impl Backend for LlamaCppBackend {
         self.host.score(tokens, first)
     }
 
-    fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
-        self.host.score_text(request)
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        self.host.score_text(request, progress)
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

@@ -21,6 +21,7 @@ use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -231,8 +232,12 @@ impl Backend for NativeBackend {
         self.host.score(tokens, first)
     }
 
-    fn score_text(&self, request: &ScoreRequest) -> Result<TextScores, BackendError> {
-        self.host.score_text(request)
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        self.host.score_text(request, progress)
     }
 
     fn trim(&self) {
