@@ -47,6 +47,10 @@ pub trait Observer {
         let _ = text;
         ControlFlow::Continue(())
     }
+    /// So many tokens of so many of a text are computed.
+    fn computed(&mut self, done: usize, of: usize) {
+        let _ = (done, of);
+    }
     /// A chunk of a text is scored: how many of how many, and the perplexity so far.
     fn chunk(&mut self, done: usize, of: usize, running: f64) {
         let _ = (done, of, running);

@@ -15,6 +15,9 @@ pub struct Options {
     pub max_prompt_tokens: usize,
     /// What `max_tokens` may be at most; the context bounds it too.
     pub max_tokens: usize,
+    /// What of the keys and values is kept where a request does not say, as a policy's spec; all
+    /// of them without one.
+    pub kv: Option<String>,
     /// Connections at once.
     pub max_connections: usize,
     /// Answers that wait for their turn, beyond those computed at once.
@@ -49,6 +52,7 @@ impl Default for Options {
             max_body_bytes: 4 << 20,
             max_prompt_tokens: usize::MAX,
             max_tokens: usize::MAX,
+            kv: None,
             max_connections: 4096,
             max_queue: 1024,
             max_preparing: 2,

@@ -254,6 +254,22 @@ impl KvCache {
         self.free.extend(emptied);
     }
 
+    /// Copies what the first block of each pair holds to the second, in order.
+    pub fn copy_blocks(&mut self, pairs: &[(u32, u32)]) {
+        let (k_page, v_page) = self.types.page_bytes(self.head_dim);
+        let (k_lane, v_lane) = self.lane_bytes();
+        let keys = self.keys.iter_mut().map(|lanes| (lanes, k_page, k_lane));
+        let values = self.values.iter_mut().map(|lanes| (lanes, v_page, v_lane));
+        for (lanes, page, lane) in keys.chain(values) {
+            for lane in lanes.chunks_exact_mut(lane.max(1)) {
+                for &(from, to) in pairs {
+                    let from = from as usize * page;
+                    lane.copy_within(from..from + page, to as usize * page);
+                }
+            }
+        }
+    }
+
     /// Gives the memory of blocks whose content nobody needs back to the system; they can be
     /// written again.
     pub fn discard(&mut self, blocks: &[u32]) {
@@ -274,6 +290,12 @@ impl KvCache {
                 }
             }
         }
+    }
+
+    /// Gives the memory of all blocks that nobody holds back to the system.
+    pub fn trim(&mut self) {
+        let free = self.free.clone();
+        self.discard(&free);
     }
 
     /// Takes back everything `sequence` holds.

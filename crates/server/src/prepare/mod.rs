@@ -127,6 +127,7 @@ impl<'a> Context<'a> {
         field: &str,
         prompt: Prompt,
         special: bool,
+        kv: Option<&str>,
     ) -> Result<Vec<Vec<TokenId>>> {
         let prompts = match prompt {
             Prompt::Text(text) => vec![self.text()?.encode(&text, special)],
@@ -140,7 +141,7 @@ impl<'a> Context<'a> {
         };
         self.check_count(field, prompts.len())?;
         for prompt in &prompts {
-            self.check_tokens(field, prompt)?;
+            self.check_tokens(field, prompt, kv)?;
         }
         Ok(prompts)
     }
@@ -168,10 +169,23 @@ impl<'a> Context<'a> {
         ApiError::too_long(n_ctx, &found, field).about(field)
     }
 
+    /// Tokens that may follow a prompt of so many.
+    pub(crate) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize> {
+        self.service
+            .room(kv, n_prompt)
+            .map_err(|error| ApiError::field("kv", format!("kv: {error}")).coded("invalid_value"))
+    }
+
     /// Refuses a prompt that is empty or too long, or has ids that the model does not.
-    pub(crate) fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
+    pub(crate) fn check_tokens(
+        &self,
+        field: &str,
+        prompt: &[TokenId],
+        kv: Option<&str>,
+    ) -> Result<()> {
         let info = self.info;
-        let limit = self.options.max_prompt_tokens.min(info.n_ctx);
+        let fits = prompt.len() <= info.n_ctx || self.room(kv, prompt.len())? > 0;
+        let limit = if fits { self.options.max_prompt_tokens } else { 0 };
         if prompt.is_empty() {
             return Err(ApiError::field(field, format!("{field}: the prompt is empty")));
         }

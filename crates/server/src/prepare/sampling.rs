@@ -72,6 +72,7 @@ pub(super) fn request(context: &Context<'_>, sampling: &Sampling) -> Result<Gene
             Priority::Interactive
         },
         reuse_prefix: sampling.cache_prompt.unwrap_or(true),
+        kv: sampling.kv.clone().or_else(|| context.options.kv.clone()),
         ..GenerateRequest::default()
     })
 }
@@ -92,7 +93,7 @@ pub(super) fn set_max_tokens(
     default: usize,
 ) -> Result<Option<String>> {
     let n_ctx = context.info.n_ctx;
-    let room = n_ctx.saturating_sub(n_prompt);
+    let room = context.room(request.kv.as_deref(), n_prompt)?;
     if room == 0 {
         let found =
             format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
@@ -101,7 +102,8 @@ pub(super) fn set_max_tokens(
     let limit = room.min(context.options.max_tokens);
     let mut cut = None;
     request.max_tokens = match asked {
-        None => default.min(limit),
+        // Under a policy there may be room for more than anybody waits for.
+        None => default.min(limit).min(n_ctx),
         Some((field, asked)) => {
             let asked = within(field, Some(asked), 1..=u64::MAX, 0)?;
             let given = usize::try_from(asked).unwrap_or(usize::MAX).min(limit);

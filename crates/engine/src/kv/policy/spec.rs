@@ -2,7 +2,7 @@
 //! it.
 
 use super::args::Args;
-use super::budget::Moment;
+use super::budget::{Budget, Moment};
 use super::{Attention, KvPolicy, Needs, POLICIES};
 use crate::ModelConfig;
 use std::ops::RangeInclusive;
@@ -61,6 +61,24 @@ impl Policy {
         }))
     }
 
+    /// The specs of a list: commas separate them, where a policy's name follows, and else belong to
+    /// one.
+    pub fn list(text: &str) -> Vec<String> {
+        let mut specs: Vec<String> = Vec::new();
+        for part in text.split(',') {
+            let name = part.split(':').next().unwrap_or(part);
+            let begins = name == "full" || POLICIES.iter().any(|entry| entry.name == name);
+            match specs.last_mut() {
+                Some(spec) if !begins && part.contains('=') => {
+                    spec.push(',');
+                    spec.push_str(part);
+                }
+                _ => specs.push(part.to_owned()),
+            }
+        }
+        specs
+    }
+
     /// The same for a model.
     pub fn on(self, config: &ModelConfig) -> Result<Policy, PolicyError> {
         let wrong = |why: String| Err(PolicyError::new(&self.spec, why));
@@ -94,6 +112,11 @@ impl Policy {
     /// Whether what is held stays below some size however long a text is.
     pub fn is_bounded(&self) -> bool {
         self.skip.is_none() && self.kept.budget().is_bounded()
+    }
+
+    /// Whether what it lets go of depends on where the prompt ends.
+    pub fn works_on_prompts(&self) -> bool {
+        matches!(self.kept.budget(), Budget::Prompt { .. })
     }
 
     /// Whether it only ever works on prompts: a text that is none it leaves alone.
@@ -242,6 +265,15 @@ mod tests {
             let error = Policy::parse(spec).unwrap_err().to_string();
             assert!(error.contains(why) && error.contains(spec), "{spec}: {error}");
         }
+    }
+
+    #[test]
+    fn a_list_is_cut_where_names_begin() {
+        let list =
+            Policy::list("full,streaming:4+8,positions=original,skip=0,recent:3,what:3,h2o:1+1");
+        let expected =
+            ["full", "streaming:4+8,positions=original,skip=0", "recent:3", "what:3", "h2o:1+1"];
+        assert_eq!(list, expected);
     }
 
     #[test]

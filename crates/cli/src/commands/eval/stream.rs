@@ -1,0 +1,124 @@
+//! `pacemark eval perplexity --stream`: a text's first tokens as one sequence, of which a policy
+//! keeps a part.
+
+use super::{PerplexityArgs, tokenizer};
+use crate::exit::{Exit, UsageError};
+use crate::output::{Input, Output, Record};
+use crate::{hub, input, interrupt, machine, setup};
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use pacemark_backend::Backend;
+use pacemark_backends::native::NativeBackend;
+use pacemark_bench::experiment::Text;
+use pacemark_bench::kv::Stream;
+use pacemark_bench::{
+    BenchError, Case, Experiment, How, Observer, Repetitions, Subject, TextStream,
+};
+use pacemark_engine::Policy;
+use pacemark_setup::Setup;
+use pacemark_tokenizer::EncodeOptions;
+
+/// Runs it on the first `n_tokens` tokens.
+pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
+    let kv = args.keep.spec();
+    let n_prompt = args.prompt.map(usize::from);
+    if n_tokens < 2 {
+        return Err(UsageError(
+            "--stream: at least 2 tokens, the second is the first scored".into(),
+        )
+        .into());
+    }
+    if n_prompt.is_some_and(|n| n >= n_tokens) {
+        return Err(UsageError(format!(
+            "--prompt {}: it leaves nothing of --stream {n_tokens} to score",
+            n_prompt.unwrap_or(0)
+        ))
+        .into());
+    }
+    let policy = kv
+        .as_deref()
+        .map(Policy::parse)
+        .transpose()
+        .map_err(|error| UsageError(error.to_string()))?;
+    if let Some(policy) = policy.flatten().filter(|policy| policy.needs_prompt())
+        && n_prompt.is_none()
+    {
+        return Err(UsageError(format!(
+            "--kv {}: it works when a prompt ends, so none of these tokens would feel it; --prompt N \
+             says where that is, every=E in the spec has it work on",
+            policy.spec()
+        ))
+        .into());
+    }
+    let text = input::read_file(&args.file)?;
+    let path = hub::resolve(&args.model)?;
+    let tokenizer = tokenizer(&path)?;
+    let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
+    if tokens.len() < n_tokens {
+        let (found, n_ctx) = (tokens.len(), n_tokens);
+        bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found, n_ctx });
+    }
+    let setup = setup::check_native(Setup {
+        threads: setup::threads(args.threads.map(usize::from), None),
+        weights: args.weights.residence(),
+        // Memory is taken as tokens come: under a policy that is less.
+        n_ctx: Some(n_tokens),
+        cache: args.kv.types(),
+        ..Setup::default()
+    })?;
+    let record =
+        Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
+    let stop = interrupt::flag();
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
+    input::warn(&backend.info());
+    let mut output = Output::new(&TextStream, machine::env(), &args.output, record);
+    let n_bytes = |_| 0;
+    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
+    let file = args.file.display().to_string();
+    let per_token = args.per_token;
+    let stream = Stream { n_tokens, n_prompt, kv, per_token, setup, file };
+    let mut bar = Bar(None);
+    let mut how = How {
+        repetitions: Repetitions::exactly(1),
+        warmup: false,
+        seed: 0,
+        observer: &mut bar,
+        stop,
+    };
+    let result = TextStream.measure(&Case::Stream(stream), &mut Subject::Text(text), &mut how);
+    drop(bar);
+    let (trials, error) = match result {
+        Ok(trials) => (trials, None),
+        Err(cut) => (cut.partial, Some(cut.error)),
+    };
+    output.rows(trials)?;
+    output.end(Vec::new())?;
+    match error {
+        None => Ok(Exit::Fine),
+        Some(BenchError::Interrupted) => {
+            eprintln!("interrupted: the figures are of the tokens until then");
+            Ok(Exit::Failed)
+        }
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// How far it is, on standard error.
+struct Bar(Option<ProgressBar>);
+
+impl Observer for Bar {
+    fn computed(&mut self, done: usize, of: usize) {
+        let bar = self.0.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
+        });
+        bar.set_position(done as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
