@@ -4,8 +4,10 @@
 
 use crate::KernelSet;
 use crate::attention::{AttentionShape, KvLane, MAX_TILE_ROWS};
-use crate::kernel_set::AttentionArgs;
-use crate::kv_page::{KV_BLOCK, KvTypes, MAX_HEAD_DIM, Side, copy_slot, read_key, value_dim};
+use crate::kernel_set::{AttentionArgs, MassArgs};
+use crate::kv_page::{KV_BLOCK, KvTypes, MAX_HEAD_DIM, value_dim};
+use crate::kv_slot::{Side, copy_slot};
+use crate::scratch::with_scratch;
 
 /// A slot that holds nothing: later than every token, so that none sees it.
 pub const HOLE: i32 = i32::MAX;
@@ -33,21 +35,16 @@ pub fn attend(
     q: &[f32],
     out: &mut [f32],
 ) {
-    check(shape, lane, slots);
-    let rows = shape.n_heads / shape.n_kv_heads * shape.head_dim;
-    assert!(q.len() == rows && out.len() == rows, "attend: query heads");
-    assert!(position >= 0, "attend: negative position");
+    check(shape, lane, slots, position, q);
+    assert_eq!(q.len(), out.len(), "attend: queries and output differ");
     let kernel = kernels.attention[shape.kv.k() as usize][shape.kv.v() as usize];
     let kernel = kernel.expect("KvTypes are the pairs of the table");
     let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
     let tile = MAX_TILE_ROWS * shape.head_dim;
     for (q, out) in q.chunks(tile).zip(out.chunks_mut(tile)) {
-        let n = q.len() / shape.head_dim;
         let mut q_rows = [std::ptr::null(); MAX_TILE_ROWS];
         let mut out_rows = [std::ptr::null_mut(); MAX_TILE_ROWS];
-        for (row, head) in q_rows.iter_mut().zip(q.chunks_exact(shape.head_dim)) {
-            *row = head.as_ptr();
-        }
+        let n = row_pointers(q, shape.head_dim, &mut q_rows);
         for (row, head) in out_rows.iter_mut().zip(out.chunks_exact_mut(shape.head_dim)) {
             *row = head.as_mut_ptr();
         }
@@ -55,7 +52,7 @@ pub fn attend(
             q: &q_rows[..n],
             out: &out_rows[..n],
             row_positions: &[position; MAX_TILE_ROWS][..n],
-            window: shape.window.map_or(i32::MAX, |w| i32::try_from(w).unwrap_or(i32::MAX)),
+            window: window(shape),
             block_table: slots.block_table,
             positions: slots.positions,
             k: lane.k.as_ptr(),
@@ -75,8 +72,12 @@ pub fn attend(
 }
 
 /// Adds to `mass[slot]` the share of attention that the query heads of `q` give to each slot, the
-/// mean over them: what [`attend`] weighs values by. By plain code: who asks for it pays for it.
+/// mean over them: what [`attend`] weighs values by. What the token does not see gets nothing.
+///
+/// # Panics
+/// If lengths disagree or the block table names a block that the lane does not have.
 pub fn attention_mass(
+    kernels: &'static KernelSet,
     shape: &AttentionShape,
     lane: KvLane<'_>,
     slots: LaneSlots<'_>,
@@ -84,34 +85,34 @@ pub fn attention_mass(
     q: &[f32],
     mass: &mut [f32],
 ) {
-    check(shape, lane, slots);
-    let n = slots.positions.len();
-    assert_eq!(mass.len(), n, "attention_mass: a place for each slot");
-    let window = shape.window.map_or(i64::from(i32::MAX), |w| w as i64);
-    let sees = |key: i32| key <= position && i64::from(position) - i64::from(key) < window;
+    check(shape, lane, slots, position, q);
+    assert_eq!(mass.len(), slots.positions.len(), "attention_mass: a place for each slot");
+    let kernel = kernels.attention_mass[shape.kv.k() as usize];
+    let n_slots = slots.positions.len().next_multiple_of(KV_BLOCK);
     let (k_page, _) = shape.kv.page_bytes(shape.head_dim);
-    let heads = q.len() / shape.head_dim;
-    let mut scores = vec![f32::NEG_INFINITY; heads * n];
-    let mut key = [0.0f32; MAX_HEAD_DIM];
-    let key = &mut key[..shape.head_dim];
-    for (slot, _) in slots.positions.iter().enumerate().filter(|(_, at)| sees(**at)) {
-        let block = slots.block_table[slot / KV_BLOCK] as usize;
-        read_key(shape.kv.k(), &lane.k[block * k_page..][..k_page], slot % KV_BLOCK, key);
-        for (head, q) in q.chunks_exact(shape.head_dim).enumerate() {
-            let dot: f32 = q.iter().zip(&*key).map(|(q, k)| q * k).sum();
-            scores[head * n + slot] = dot * shape.scale;
+    with_scratch(n_slots * MAX_TILE_ROWS * size_of::<f32>(), |scores| {
+        for q in q.chunks(MAX_TILE_ROWS * shape.head_dim) {
+            let mut rows = [std::ptr::null(); MAX_TILE_ROWS];
+            let n = row_pointers(q, shape.head_dim, &mut rows);
+            let mut args = MassArgs {
+                q: &rows[..n],
+                position,
+                window: window(shape),
+                block_table: slots.block_table,
+                positions: slots.positions,
+                k: lane.k.as_ptr(),
+                k_page,
+                head_dim: shape.head_dim,
+                scale: shape.scale,
+                weight: (shape.n_kv_heads as f32) / (shape.n_heads as f32),
+                scores: scores.as_mut_ptr().cast(),
+                mass,
+            };
+            // SAFETY: the set's ISA was detected; `check` bounded rows, blocks and slots; the
+            // scratch memory is aligned, and long enough for the scores of a tile.
+            unsafe { kernel(&mut args) }
         }
-    }
-    for row in scores.chunks_exact_mut(n.max(1)) {
-        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if most == f32::NEG_INFINITY {
-            continue;
-        }
-        let total: f32 = row.iter().map(|score| (score - most).exp()).sum();
-        for (mass, score) in mass.iter_mut().zip(&*row) {
-            *mass += (score - most).exp() / total / heads as f32;
-        }
-    }
+    });
 }
 
 /// Moves what slot `from` of a sequence holds to slot `to`.
@@ -133,19 +134,35 @@ pub fn move_slot(
     copy_slot(types.v(), Side::Value, value_dim(head_dim), (values, v_page), from, to);
 }
 
-fn check(shape: &AttentionShape, lane: KvLane<'_>, slots: LaneSlots<'_>) {
+/// The rows of `q`, and how many there are.
+fn row_pointers(q: &[f32], head_dim: usize, rows: &mut [*const f32; MAX_TILE_ROWS]) -> usize {
+    for (row, head) in rows.iter_mut().zip(q.chunks_exact(head_dim)) {
+        *row = head.as_ptr();
+    }
+    q.len() / head_dim
+}
+
+fn window(shape: &AttentionShape) -> i32 {
+    shape.window.map_or(i32::MAX, |window| i32::try_from(window).unwrap_or(i32::MAX))
+}
+
+fn check(shape: &AttentionShape, lane: KvLane<'_>, slots: LaneSlots<'_>, position: i32, q: &[f32]) {
     assert!((1..=MAX_HEAD_DIM).contains(&shape.head_dim), "lane: head_dim {}", shape.head_dim);
     assert!(
         shape.n_kv_heads > 0 && shape.n_heads.is_multiple_of(shape.n_kv_heads),
         "lane: heads do not divide"
     );
+    let rows = shape.n_heads / shape.n_kv_heads;
+    assert_eq!(q.len(), rows * shape.head_dim, "lane: query heads");
     let (k_page, v_page) = shape.kv.page_bytes(shape.head_dim);
     let n_blocks = (lane.k.len() / k_page).min(lane.v.len() / v_page);
     let used = slots.positions.len().div_ceil(KV_BLOCK);
     assert!(used <= slots.block_table.len(), "lane: more slots than blocks");
-    assert!(
-        slots.block_table[..used].iter().all(|&block| (block as usize) < n_blocks),
-        "lane: block out of range"
-    );
-    assert!(slots.positions.iter().all(|&position| position >= 0), "lane: negative position");
+    // Folded and not searched: this is asked for every token and head, and a search that may end
+    // early goes slot by slot.
+    let last = slots.block_table[..used].iter().fold(0, |last, &block| last.max(block));
+    assert!(used == 0 || (last as usize) < n_blocks, "lane: block out of range");
+    let signs = slots.positions.iter().fold(0, |signs, &position| signs | position);
+    assert!(signs >= 0, "lane: negative position");
+    assert!((0..HOLE).contains(&position), "lane: a token at {position}");
 }

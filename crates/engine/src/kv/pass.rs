@@ -125,7 +125,7 @@ impl Pass<'_> {
                 let mut last = std::mem::take(&mut work.slots.last);
                 last.fill(0.0);
                 let (lane, slots) = work.lane();
-                attention_mass(self.shape, lane, slots, token as i32, q, &mut last);
+                attention_mass(self.kernels, self.shape, lane, slots, token as i32, q, &mut last);
                 let mass = work.slots.mass.iter_mut().zip(&last);
                 mass.for_each(|(mass, last)| *mass += *last);
                 work.slots.last = last;
@@ -322,7 +322,7 @@ impl Pass<'_> {
         for token in last {
             let q = &work.slots.queries[token % window * width..][..width];
             let (lane, slots) = work.lane();
-            attention_mass(self.shape, lane, slots, token as i32, q, &mut sum);
+            attention_mass(self.kernels, self.shape, lane, slots, token as i32, q, &mut sum);
         }
         sum.iter_mut().for_each(|mass| *mass /= n);
         sum
