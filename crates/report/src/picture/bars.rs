@@ -1,8 +1,8 @@
 //! Bars side by side, each with its value, its interval and its name.
 
-use super::panel::{Drawn, Frame, Room};
-use super::scale::{Scale, drawable, ends};
-use super::sheet::{Anchor, Ink, Sheet, Words};
+use super::panel::{Drawn, Frame, Room, broken};
+use super::scale::{Scale, crowd, drawable, ends};
+use super::sheet::{Along, Anchor, Ink, Sheet, Words};
 use super::{Bar, text};
 
 /// The least size of a frame.
@@ -30,8 +30,13 @@ const LEAN: f64 = 40.0;
 const NARROW: f64 = 20.0;
 const LONGEST: f64 = 250.0;
 
-/// What stands in the place of a value that there is none of.
+/// What stands in the place of a value that there is none of, and the size of what stands in place
+/// of a bar.
 const MISSING: &str = "–";
+const ALONE: u32 = 16;
+
+/// How far bars that are cut stand out above the others.
+const CUT: f64 = 26.0;
 
 /// What text keeps from what it belongs to.
 const GAP: f64 = 5.0;
@@ -41,6 +46,10 @@ pub(super) struct Bars<'a> {
     bars: &'a [Bar],
     values: Vec<String>,
     scale: Scale,
+    /// The value that bars reach which are not cut, where some are.
+    most: Option<f64>,
+    /// What is free above the highest bar.
+    head: f64,
     /// Width of a slot, at least.
     slot: f64,
     /// Size of the values' text, and whether it is turned.
@@ -59,70 +68,83 @@ impl<'a> Bars<'a> {
         let upright = (UPRIGHT..=SIZE).rev().find(|&size| widest(size) <= slot - 2.0);
         let value = upright.map_or((small, true), |size| (size, false));
         let head = if value.1 { widest(small) } else { f64::from(value.0) } + 2.0 * GAP;
-        let drawn = bars.iter().flat_map(|bar| {
+        let most = crowd(bars.iter().filter_map(|bar| bar.value));
+        let drawn = bars.iter().filter(|bar| !is_beyond(bar, most)).flat_map(|bar| {
             let ends = ends(bar.interval).map(|(low, high)| [low, high]);
             bar.value.into_iter().chain(ends.filter(|_| has_bar(bar)).into_iter().flatten())
         });
-        let scale = Scale::of_bars(drawn, HEIGHT, head);
+        let cut = if most.is_some() { CUT } else { 0.0 };
+        let scale = Scale::of_bars(drawn, HEIGHT, head + cut);
         let names = self::widest(bars.iter().map(|bar| bar.label.as_str()), SIZE);
         let name = match names {
             names if names <= slot - 2.0 * GAP => (SIZE, 0.0),
             _ if slot >= NARROW => (SIZE, LEAN),
             _ => (small, 90.0),
         };
-        Bars { bars, values, scale, slot, value, name }
+        Bars { bars, values, scale, most, head, slot, value, name }
     }
 
     fn name_width(&self, bar: &Bar) -> f64 {
         text::width(&text::clean(&bar.label), f64::from(self.name.0)).min(LONGEST)
     }
 
-    fn draw_bar(&self, sheet: &mut Sheet, frame: &Frame, i: usize, slot: f64) {
-        let bar = &self.bars[i];
-        let x = frame.left + slot * (i as f64 + 0.5);
+    /// Draws a bar with its interval; how far up and down both reach.
+    fn draw_bar(
+        &self,
+        sheet: &mut Sheet,
+        frame: &Frame,
+        bar: &Bar,
+        x: f64,
+        half: f64,
+    ) -> (f64, f64) {
         let ground = frame.y(&self.scale, 0.0);
-        let value = bar.value.filter(|_| has_bar(bar));
-        let top = value.map_or(ground, |value| frame.y(&self.scale, value));
-        let half = (slot * FILLED).min(BROADEST) / 2.0;
-        let mut reach = (ground.min(top), ground.max(top));
-        if value.is_some() {
-            sheet.rectangle((x - half, reach.0), (x + half, reach.1), bar.role.into());
-            if let Some((low, high)) = ends(bar.interval) {
-                let (low, high) = (frame.y(&self.scale, low), frame.y(&self.scale, high));
-                whisker(sheet, x, (low, high), half * 0.4);
-                reach = (reach.0.min(high), reach.1.max(low));
-            }
+        let Some(value) = bar.value.filter(|_| has_bar(bar)) else { return (ground, ground) };
+        if is_beyond(bar, self.most) {
+            let top = frame.top + self.head;
+            sheet.rectangle((x - half, top), (x + half, ground), bar.role.into());
+            broken(sheet, (x, top + CUT / 2.0), half + 2.0);
+            return (top, ground);
         }
-        let below = value.is_some_and(|value| value < 0.0);
-        let (size, turned) = self.value;
-        let (x, y) = match (turned, below) {
-            (false, false) => (x, reach.0 - GAP),
-            (false, true) => (x, reach.1 + GAP + f64::from(size) * 0.8),
-            (true, false) => (x + f64::from(size) * 0.36, reach.0 - GAP),
-            (true, true) => (x + f64::from(size) * 0.36, reach.1 + GAP),
-        };
-        sheet.words(&Words {
-            anchor: match (turned, below) {
-                (false, _) => Anchor::Middle,
-                (true, false) => Anchor::Start,
-                (true, true) => Anchor::End,
-            },
-            turn: if turned { -90.0 } else { 0.0 },
-            ink: if value.is_some() { Ink::DARK } else { Ink::MIDDLE },
-            ..Words::new(&self.values[i], (x, y), size)
-        });
+        let top = frame.y(&self.scale, value);
+        let reach = (ground.min(top), ground.max(top));
+        sheet.rectangle((x - half, reach.0), (x + half, reach.1), bar.role.into());
+        let Some((low, high)) = ends(bar.interval) else { return reach };
+        let (low, high) = (frame.y(&self.scale, low), frame.y(&self.scale, high));
+        sheet.whisker((low, high), x, (half * 0.4).clamp(1.5, 6.0), Along::Up);
+        (reach.0.min(high), reach.1.max(low))
     }
 
-    fn draw_name(&self, sheet: &mut Sheet, frame: &Frame, i: usize, slot: f64) {
+    /// Writes a value above what its bar reaches, or below where it is negative.
+    fn draw_value(&self, sheet: &mut Sheet, i: usize, x: f64, (top, bottom): (f64, f64)) {
+        let bar = &self.bars[i];
+        let (size, turned) = self.value;
+        if !has_bar(bar) {
+            let size = if turned { size } else { ALONE };
+            let words = Words::new(&self.values[i], (x, top - GAP), size);
+            sheet.words(&Words { anchor: Anchor::Middle, ink: Ink::MIDDLE, ..words });
+            return;
+        }
+        let negative = bar.value.is_some_and(|value| value < 0.0);
+        let height = f64::from(size);
+        let (at, anchor) = match (turned, negative) {
+            (false, false) => ((x, top - GAP), Anchor::Middle),
+            (false, true) => ((x, bottom + GAP + height * 0.8), Anchor::Middle),
+            (true, false) => ((x + height * 0.36, top - GAP), Anchor::Start),
+            (true, true) => ((x + height * 0.36, bottom + GAP), Anchor::End),
+        };
+        let turn = if turned { -90.0 } else { 0.0 };
+        sheet.words(&Words { anchor, turn, ..Words::new(&self.values[i], at, size) });
+    }
+
+    fn draw_name(&self, sheet: &mut Sheet, frame: &Frame, bar: &Bar, x: f64) {
         let (size, turn) = self.name;
         let height = f64::from(size);
-        let x = frame.left + slot * (i as f64 + 0.5);
         let (at, anchor) = match turn {
             0.0 => ((x, frame.bottom + GAP + height), Anchor::Middle),
             LEAN => ((x + height * 0.4, frame.bottom + GAP + height * 0.6), Anchor::End),
             _ => ((x + height * 0.36, frame.bottom + GAP), Anchor::End),
         };
-        let words = Words::new(&self.bars[i].label, at, size);
+        let words = Words::new(&bar.label, at, size);
         sheet.words(&Words { anchor, turn: -turn, room: LONGEST, ..words });
     }
 }
@@ -133,9 +155,11 @@ impl Drawn for Bars<'_> {
         let (sin, cos) = turn.to_radians().sin_cos();
         let longest = self.bars.iter().map(|bar| self.name_width(bar)).fold(0.0, f64::max);
         // The first names reach over the frame's left end.
-        let over = self.bars.iter().enumerate().map(|(i, bar)| {
-            self.name_width(bar) * cos - self.slot * (i as f64 + 0.5)
-        });
+        let over = self
+            .bars
+            .iter()
+            .enumerate()
+            .map(|(i, bar)| self.name_width(bar) * cos - self.slot * (i as f64 + 0.5));
         let left = if turn == LEAN { over.fold(0.0, f64::max) + GAP } else { 0.0 };
         Room {
             width: self.slot * self.bars.len().max(1) as f64,
@@ -150,28 +174,40 @@ impl Drawn for Bars<'_> {
         &self.scale
     }
 
+    fn remark(&self) -> String {
+        let mut said = Vec::new();
+        if let Some((_, first)) = self.scale.ticks.first().filter(|_| self.scale.zoomed) {
+            said.push(format!("axis begins at {first}, not at 0"));
+        }
+        match self.bars.iter().filter(|bar| is_beyond(bar, self.most)).count() {
+            0 => {}
+            1 => said.push("one bar is cut: it goes far beyond".to_owned()),
+            count => said.push(format!("{count} bars are cut: they go far beyond")),
+        }
+        said.join("; ")
+    }
+
     fn draw(&self, sheet: &mut Sheet, frame: &Frame) {
         let slot = (frame.right - frame.left) / self.bars.len().max(1) as f64;
-        for i in 0..self.bars.len() {
-            self.draw_bar(sheet, frame, i, slot);
-            self.draw_name(sheet, frame, i, slot);
+        let half = (slot * FILLED).min(BROADEST) / 2.0;
+        for (i, bar) in self.bars.iter().enumerate() {
+            let x = frame.left + slot * (i as f64 + 0.5);
+            let reach = self.draw_bar(sheet, frame, bar, x, half);
+            self.draw_value(sheet, i, x, reach);
+            self.draw_name(sheet, frame, bar, x);
         }
         let ground = frame.y(&self.scale, 0.0);
         sheet.line((frame.left, ground), (frame.right, ground), Ink::DARK, 1.0);
     }
 }
 
-/// An interval: a line with an end across it, below and above.
-pub(super) fn whisker(sheet: &mut Sheet, x: f64, (low, high): (f64, f64), half: f64) {
-    let half = half.clamp(1.5, 6.0);
-    sheet.line((x, low), (x, high), Ink::DARK, 1.2);
-    for y in [low, high] {
-        sheet.line((x - half, y), (x + half, y), Ink::DARK, 1.2);
-    }
-}
-
 fn has_bar(bar: &Bar) -> bool {
     bar.value.is_some_and(drawable)
+}
+
+/// Whether a bar is cut: it is beyond the most that others reach.
+fn is_beyond(bar: &Bar, most: Option<f64>) -> bool {
+    most.is_some_and(|most| has_bar(bar) && bar.value.is_some_and(|value| value > most))
 }
 
 fn written(bar: &Bar) -> String {

@@ -81,13 +81,18 @@ pub struct Panel {
 /// What a panel draws.
 #[derive(Clone, Debug)]
 pub enum Marks {
-    /// A bar for each label, with its value on top. The axis starts above zero where the values
-    /// would otherwise look alike, and then says so.
+    /// A bar for each label, with its value on top. The axis begins above zero where the values
+    /// would otherwise look alike, and ends below a few that are far higher than all others; either
+    /// is marked and said.
     Bars(Vec<Bar>),
     /// Points in the plane, each with its label.
     Points {
         /// In any order.
         points: Vec<Point>,
+        /// How values lie from left to right.
+        x: Spacing,
+        /// How they lie upwards.
+        y: Spacing,
         /// Which of them a line joins, in its order: indices, as [`front`] gives them.
         front: Vec<usize>,
     },
@@ -107,7 +112,17 @@ pub struct Bar {
     pub role: Role,
 }
 
-/// A point in the plane; drawn where both coordinates are finite, and otherwise listed below.
+/// How values lie on an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spacing {
+    /// Equal differences are equally far apart.
+    #[default]
+    Even,
+    /// Equal ratios are; zero and what is negative have no place.
+    Logarithmic,
+}
+
+/// A point in the plane; drawn where both coordinates have a place, and otherwise listed below.
 #[derive(Clone, Debug)]
 pub struct Point {
     /// What it is of.
@@ -174,6 +189,8 @@ pub fn png(picture: &Picture) -> Result<Vec<u8>, PictureError> {
 fn drawn(marks: &Marks) -> Box<dyn Drawn + '_> {
     match marks {
         Marks::Bars(bars) => Box::new(bars::Bars::new(bars)),
-        Marks::Points { points, front } => Box::new(points::Points::new(points, front)),
+        Marks::Points { points, x, y, front } => {
+            Box::new(points::Points::new(points, [*x, *y], front))
+        }
     }
 }

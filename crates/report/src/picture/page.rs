@@ -36,13 +36,10 @@ pub(super) fn drawn(picture: &Picture) -> Sheet {
         panel::HEAD + room.height + room.below + DOWN,
     );
     let width = (cell.0 * columns as f64 - ACROSS).max(NARROWEST);
-    let title = text::wrapped(&picture.title, width, |line| {
-        text::bold_width(line, f64::from(TITLE.0))
-    });
+    let wrapped = |words: &str, size| text::wrapped(words, f64::from(size), width);
+    let title = wrapped(&picture.title, TITLE.0);
     let legend = legend(&picture.legend, width);
-    let measure = |line: &str| text::width(line, f64::from(NOTE.0));
-    let notes: Vec<String> =
-        picture.notes.iter().flat_map(|note| text::wrapped(note, width, measure)).collect();
+    let notes: Vec<String> = picture.notes.iter().flat_map(|note| wrapped(note, NOTE.0)).collect();
 
     let legend_top = MARGIN + title.len() as f64 * TITLE.1;
     let legend_rows = legend.last().map_or(0, |entry| entry.row + 1);
@@ -51,7 +48,7 @@ pub(super) fn drawn(picture: &Picture) -> Sheet {
     let height = bottom + notes.len() as f64 * NOTE.1 + MARGIN;
 
     let mut sheet = Sheet::new(width + 2.0 * MARGIN, height);
-    lines(&mut sheet, &title, MARGIN, TITLE, true);
+    lines(&mut sheet, &title, MARGIN, TITLE);
     for entry in &legend {
         entry.draw(&mut sheet, legend_top);
     }
@@ -61,15 +58,15 @@ pub(super) fn drawn(picture: &Picture) -> Sheet {
         let frame = Frame { left, top, right: left + room.width, bottom: top + room.height };
         panel::draw(&mut sheet, panel, drawn.as_ref(), &frame, frame.bottom + room.below);
     }
-    lines(&mut sheet, &notes, bottom, NOTE, false);
+    lines(&mut sheet, &notes, bottom, NOTE);
     sheet
 }
 
 /// Lines below each other.
-fn lines(sheet: &mut Sheet, lines: &[String], top: f64, (size, pitch): (u32, f64), bold: bool) {
+fn lines(sheet: &mut Sheet, lines: &[String], top: f64, (size, pitch): (u32, f64)) {
     for (i, line) in lines.iter().enumerate() {
         let at = (MARGIN, top + pitch * i as f64 + f64::from(size));
-        sheet.words(&Words { bold, ..Words::new(line, at, size) });
+        sheet.words(&Words::new(line, at, size));
     }
 }
 

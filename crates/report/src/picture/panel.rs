@@ -25,6 +25,11 @@ pub(super) trait Drawn {
     /// The values from the frame's bottom to its top.
     fn y(&self) -> &Scale;
 
+    /// What a reader must know of the axis, in a few words.
+    fn remark(&self) -> String {
+        String::new()
+    }
+
     /// Draws the marks, and what stands below the frame.
     fn draw(&self, sheet: &mut Sheet, frame: &Frame);
 }
@@ -86,15 +91,9 @@ pub(super) fn room(panel: &Panel, drawn: &dyn Drawn) -> Room {
 }
 
 /// Draws a panel; `below` is where the next one may begin.
-pub(super) fn draw(
-    sheet: &mut Sheet,
-    panel: &Panel,
-    drawn: &dyn Drawn,
-    frame: &Frame,
-    below: f64,
-) {
+pub(super) fn draw(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &Frame, below: f64) {
     let scale = drawn.y();
-    head(sheet, panel, scale, frame);
+    head(sheet, panel, drawn, frame);
     for (value, name) in &scale.ticks {
         let y = frame.y(scale, *value);
         sheet.line((frame.left, y), (frame.right, y), Ink::PALE, 1.0);
@@ -103,8 +102,7 @@ pub(super) fn draw(
     }
     let (across, up) = frame.middle();
     if scale.ticks.is_empty() {
-        let at = (across, up);
-        let words = Words::new("no values", at, AXIS);
+        let words = Words::new("no values", (across, up), AXIS);
         sheet.words(&Words { anchor: Anchor::Middle, ink: Ink::MIDDLE, ..words });
     }
     sheet.words(&Words {
@@ -116,7 +114,7 @@ pub(super) fn draw(
     drawn.draw(sheet, frame);
     sheet.line((frame.left, frame.top), (frame.left, frame.bottom), Ink::DARK, 1.0);
     if scale.zoomed {
-        broken(sheet, (frame.left, frame.bottom - 10.0));
+        broken(sheet, (frame.left - 1.5, frame.bottom - 10.0), 4.0);
     }
     if !panel.x_axis.is_empty() {
         let words = Words::new(&panel.x_axis, (across, below - GAP), AXIS);
@@ -125,25 +123,21 @@ pub(super) fn draw(
     }
 }
 
-/// The title, and where an axis of bars begins if that is not where a reader expects it.
-fn head(sheet: &mut Sheet, panel: &Panel, scale: &Scale, frame: &Frame) {
+/// The title, and the remark below it.
+fn head(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &Frame) {
     let room = frame.right - frame.left;
-    let bold = Words { bold: true, ..Words::new(&panel.title, (frame.left, frame.top - 24.0), TITLE) };
-    // Bold letters are wider than those that the room is measured in.
-    let room_of_bold = room * text::width("I", 1.0) / text::bold_width("I", 1.0);
-    sheet.words(&Words { room: room_of_bold, ..bold });
-    if scale.zoomed {
-        let remark = format!("axis begins at {}, not at 0", text::number(scale.low()));
-        let words = Words::new(&remark, (frame.left, frame.top - 9.0), REMARK);
-        sheet.words(&Words { ink: Ink::MIDDLE, room, ..words });
-    }
+    let title = Words::new(&panel.title, (frame.left, frame.top - 24.0), TITLE);
+    sheet.words(&Words { room, ..title });
+    let remark = drawn.remark();
+    let remark = Words::new(&remark, (frame.left, frame.top - 9.0), REMARK);
+    sheet.words(&Words { ink: Ink::MIDDLE, room, ..remark });
 }
 
-/// Two strokes across an axis: something is left out below.
-fn broken(sheet: &mut Sheet, (x, y): Place) {
-    sheet.rectangle((x - 2.0, y - 2.0), (x + 2.0, y + 2.0), Ink::WHITE);
-    for stroke in [y - 2.0, y + 2.0] {
-        sheet.line((x - 5.0, stroke + 2.0), (x + 5.0, stroke - 2.0), Ink::DARK, 1.0);
+/// Two strokes across an axis or a bar: something is left out here.
+pub(super) fn broken(sheet: &mut Sheet, (x, y): Place, half: f64) {
+    for (part, ink) in [(-1.0, Ink::DARK), (0.0, Ink::WHITE), (1.0, Ink::DARK)] {
+        let (y, width) = (y + 2.5 * part, if part == 0.0 { 4.0 } else { 1.0 });
+        sheet.line((x - half, y + 2.0), (x + half, y - 2.0), ink, width);
     }
 }
 

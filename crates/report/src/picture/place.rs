@@ -19,6 +19,9 @@ const OUTSIDE: f64 = 200.0;
 /// What it costs to stand anywhere but to the right or the left, at most.
 const ASKEW: f64 = 4.0;
 
+/// How far squares are apart that stand for a line.
+const LINK: f64 = 4.0;
+
 /// What names keep from each other.
 const GAP: f64 = 1.5;
 
@@ -66,15 +69,28 @@ impl Spot {
     }
 }
 
-/// A place for a name of each size beside each dot.
+/// What lies along a line, as squares.
+fn along(from: Place, to: Place) -> impl Iterator<Item = Spot> {
+    let count = ((to.0 - from.0).hypot(to.1 - from.1) / LINK).ceil().max(1.0);
+    (0..=count as u32).map(move |i| {
+        let part = f64::from(i) / count;
+        let at = (from.0 + (to.0 - from.0) * part, from.1 + (to.1 - from.1) * part);
+        Spot::around(at, (2.0, 2.0))
+    })
+}
+
+/// A place for a name of each size beside each dot; names keep off the lines from dot to dot too.
 pub(super) fn names(
     dots: &[Place],
     sizes: &[(f64, f64)],
+    line: &[Place],
     radius: f64,
     frame: &Frame,
 ) -> Vec<Spot> {
     let side = 2.0 * radius;
-    let mut taken: Vec<Spot> = dots.iter().map(|&dot| Spot::around(dot, (side, side))).collect();
+    let dotted = dots.iter().map(|&dot| Spot::around(dot, (side, side)));
+    let lined = line.windows(2).flat_map(|ends| along(ends[0], ends[1]));
+    let mut taken: Vec<Spot> = dotted.chain(lined).collect();
     let mut spots = Vec::with_capacity(dots.len());
     for (&dot, &size) in dots.iter().zip(sizes) {
         let cost = |(spot, cost): &(Spot, f64)| {
@@ -112,16 +128,18 @@ mod tests {
 
     #[test]
     fn one_name_stands_to_the_right_and_left_at_the_edge() {
-        let spots = names(&[(300.0, 200.0), (595.0, 200.0)], &[(80.0, 10.0); 2], 5.0, &FRAME);
+        let spots = names(&[(300.0, 200.0), (595.0, 200.0)], &[(80.0, 10.0); 2], &[], 5.0, &FRAME);
         assert!(spots[0].left > 300.0 && spots[0].left < 315.0, "{spots:?}");
         assert!(spots[1].right < 595.0, "{spots:?}");
     }
 
     #[test]
     fn names_of_a_crowd_do_not_overlap_or_leave() {
-        let dots: Vec<Place> =
-            (0..12).map(|i| (200.0 + f64::from(i % 4) * 30.0, 180.0 + f64::from(i / 4) * 25.0)).collect();
-        let spots = names(&dots, &[(90.0, 10.0); 12], 5.0, &FRAME);
+        let dots: Vec<Place> = (0..12)
+            .map(|i| (200.0 + f64::from(i % 4) * 30.0, 180.0 + f64::from(i / 4) * 25.0))
+            .collect();
+        let line = [(150.0, 150.0), (400.0, 260.0)];
+        let spots = names(&dots, &[(90.0, 10.0); 12], &line, 5.0, &FRAME);
         for (i, spot) in spots.iter().enumerate() {
             assert_eq!(spot.outside(&FRAME), 0.0, "{spot:?}");
             for other in &spots[..i] {
@@ -132,6 +150,8 @@ mod tests {
                 );
             }
             assert!(dots.iter().all(|&dot| spot.distance(dot) >= 5.0), "{spot:?} covers a dot");
+            let crosses = along(line[0], line[1]).any(|link| spot.shared(&link) > 0.0);
+            assert!(!crosses, "{spot:?} is on the line");
         }
     }
 }

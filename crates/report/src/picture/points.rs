@@ -1,9 +1,9 @@
 //! Points in the plane with their intervals and names, and the line of a front.
 
 use super::panel::{Drawn, Frame, Room, TICK};
-use super::scale::{Scale, drawable, ends};
-use super::sheet::{Anchor, Ink, Place, Sheet, Words};
-use super::{Point, bars, place, text};
+use super::scale::{Scale, ends};
+use super::sheet::{Along, Anchor, Ink, Place, Sheet, Words};
+use super::{Point, Spacing, place, text};
 
 /// The size of a frame.
 const WIDTH: f64 = 620.0;
@@ -21,32 +21,32 @@ const LINE: f64 = 16.0;
 
 /// Points, and where they fall.
 pub(super) struct Points<'a> {
-    points: &'a [Point],
-    front: &'a [usize],
+    /// Those that have a place.
+    drawn: Vec<&'a Point>,
+    /// Where the front's line goes through.
+    front: Vec<&'a Point>,
+    /// Names and values of the others.
+    lost: String,
     x: Scale,
     y: Scale,
 }
 
 impl<'a> Points<'a> {
-    pub(super) fn new(points: &'a [Point], front: &'a [usize]) -> Points<'a> {
-        fn with_ends(value: f64, interval: Option<(f64, f64)>) -> impl Iterator<Item = f64> {
-            let ends = ends(interval).map(|(low, high)| [low, high]);
-            [value].into_iter().chain(ends.into_iter().flatten())
-        }
-        let drawn = || points.iter().filter(|point| has_place(point));
-        let x = Scale::of_points(drawn().flat_map(|point| with_ends(point.x, point.x_interval)));
-        let y = Scale::of_points(drawn().flat_map(|point| with_ends(point.y, point.y_interval)));
-        Points { points, front, x, y }
-    }
-
-    /// Names and values of the points that have no place.
-    fn lost(&self) -> Option<String> {
-        let told = |point: &Point| {
+    pub(super) fn new(points: &'a [Point], spacing: [Spacing; 2], front: &[usize]) -> Points<'a> {
+        let has_place = |point: &&Point| spacing[0].has(point.x) && spacing[1].has(point.y);
+        let (drawn, lost): (Vec<&Point>, Vec<&Point>) = points.iter().partition(has_place);
+        let xs = drawn.iter().flat_map(|point| with_ends(point.x, point.x_interval));
+        let ys = drawn.iter().flat_map(|point| with_ends(point.y, point.y_interval));
+        let told = lost.iter().map(|point| {
             format!("{} ({}, {})", point.label, text::number(point.x), text::number(point.y))
-        };
-        let lost: Vec<String> =
-            self.points.iter().filter(|point| !has_place(point)).map(told).collect();
-        (!lost.is_empty()).then(|| format!("not drawn: {}", lost.join(", ")))
+        });
+        Points {
+            x: Scale::of_points(xs, spacing[0]),
+            y: Scale::of_points(ys, spacing[1]),
+            front: front.iter().filter_map(|&i| points.get(i)).filter(has_place).collect(),
+            lost: told.collect::<Vec<_>>().join(", "),
+            drawn,
+        }
     }
 
     fn at(&self, frame: &Frame, x: f64, y: f64) -> Place {
@@ -61,39 +61,40 @@ impl<'a> Points<'a> {
             sheet.words(&Words { anchor: Anchor::Middle, ..words });
         }
         sheet.line((frame.left, frame.bottom), (frame.right, frame.bottom), Ink::DARK, 1.0);
-        if let Some(lost) = self.lost() {
+        if !self.lost.is_empty() {
+            let lost = format!("not drawn: {}", self.lost);
             let words = Words::new(&lost, (frame.left, frame.bottom + TICKS + 12.0), NAME);
             let room = frame.right - frame.left;
             sheet.words(&Words { ink: Ink::MIDDLE, room, ..words });
         }
     }
 
-    fn draw_front(&self, sheet: &mut Sheet, frame: &Frame) {
-        let on = self.front.iter().filter_map(|&i| self.points.get(i));
-        let on: Vec<Place> =
-            on.filter(|point| has_place(point)).map(|point| self.at(frame, point.x, point.y)).collect();
-        for ends in on.windows(2) {
-            sheet.dashes(ends[0], ends[1], Ink::MIDDLE, 1.2);
-        }
+    fn line(&self, frame: &Frame) -> Vec<Place> {
+        self.front.iter().map(|point| self.at(frame, point.x, point.y)).collect()
     }
 
     fn draw_point(&self, sheet: &mut Sheet, frame: &Frame, point: &Point) {
         let (x, y) = self.at(frame, point.x, point.y);
+        let shows =
+            |(from, to): (f64, f64), at: f64| (from - at).abs().max((to - at).abs()) > RADIUS;
         if let Some((low, high)) = ends(point.y_interval) {
-            bars::whisker(sheet, x, (frame.y(&self.y, low), frame.y(&self.y, high)), 3.0);
+            let ends = (frame.y(&self.y, low), frame.y(&self.y, high));
+            if shows(ends, y) {
+                sheet.whisker(ends, x, 3.0, Along::Up);
+            }
         }
         if let Some((low, high)) = ends(point.x_interval) {
             let across = |value| self.x.at(value, frame.left, frame.right);
-            sheet.line((across(low), y), (across(high), y), Ink::DARK, 1.2);
-            for end in [across(low), across(high)] {
-                sheet.line((end, y - 3.0), (end, y + 3.0), Ink::DARK, 1.2);
+            let ends = (across(low), across(high));
+            if shows(ends, x) {
+                sheet.whisker(ends, y, 3.0, Along::Across);
             }
         }
         sheet.dot((x, y), RADIUS, point.role.into());
     }
 
     fn draw_names(&self, sheet: &mut Sheet, frame: &Frame) {
-        let drawn: Vec<&Point> = self.points.iter().filter(|point| has_place(point)).collect();
+        let drawn = &self.drawn;
         let dots: Vec<Place> = drawn.iter().map(|point| self.at(frame, point.x, point.y)).collect();
         let height = f64::from(NAME);
         let sizes: Vec<(f64, f64)> = drawn
@@ -103,7 +104,7 @@ impl<'a> Points<'a> {
                 (width.min(LONGEST), height)
             })
             .collect();
-        let spots = place::names(&dots, &sizes, RADIUS, frame);
+        let spots = place::names(&dots, &sizes, &self.line(frame), RADIUS, frame);
         for (dot, spot) in dots.iter().zip(&spots) {
             if spot.distance(*dot) > 2.0 * RADIUS {
                 sheet.line(*dot, spot.nearest(*dot), Ink::MIDDLE, 0.6);
@@ -118,7 +119,7 @@ impl<'a> Points<'a> {
 
 impl Drawn for Points<'_> {
     fn room(&self) -> Room {
-        let lost = if self.lost().is_some() { LINE } else { 0.0 };
+        let lost = if self.lost.is_empty() { 0.0 } else { LINE };
         Room { width: WIDTH, height: HEIGHT, left: 0.0, right: 16.0, below: TICKS + lost }
     }
 
@@ -128,14 +129,17 @@ impl Drawn for Points<'_> {
 
     fn draw(&self, sheet: &mut Sheet, frame: &Frame) {
         self.draw_axis(sheet, frame);
-        self.draw_front(sheet, frame);
+        for ends in self.line(frame).windows(2) {
+            sheet.line(ends[0], ends[1], Ink::MIDDLE, 1.2);
+        }
         self.draw_names(sheet, frame);
-        for point in self.points.iter().filter(|point| has_place(point)) {
+        for point in &self.drawn {
             self.draw_point(sheet, frame, point);
         }
     }
 }
 
-fn has_place(point: &Point) -> bool {
-    drawable(point.x) && drawable(point.y)
+fn with_ends(value: f64, interval: Option<(f64, f64)>) -> impl Iterator<Item = f64> {
+    let ends = ends(interval).map(|(low, high)| [low, high]);
+    [value].into_iter().chain(ends.into_iter().flatten())
 }

@@ -2,7 +2,9 @@
 //!
 //! This is the one file that names the drawing library. Of kuva only the last layer is used, a list
 //! of shapes and what writes it as SVG and PNG: its own bars have no value on top and none missing,
-//! and its figures no room for words as long as ours. Where shapes go is `page`'s.
+//! and its figures no room for words as long as ours. What its PNG draws otherwise than its SVG
+//! (bold letters as plain ones, dashes of the wrong length) is not offered here. Where shapes go is
+//! `page`'s.
 
 use super::{PictureError, Role, text};
 use kuva::RasterBackend;
@@ -69,6 +71,13 @@ pub(super) enum Anchor {
     End,
 }
 
+/// Which way something is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Along {
+    Across,
+    Up,
+}
+
 /// Words.
 pub(super) struct Words<'a> {
     pub(super) text: &'a str,
@@ -77,7 +86,6 @@ pub(super) struct Words<'a> {
     pub(super) anchor: Anchor,
     /// Degrees, clockwise around `at`.
     pub(super) turn: f64,
-    pub(super) bold: bool,
     pub(super) ink: Ink,
     /// How wide it may become.
     pub(super) room: f64,
@@ -92,7 +100,6 @@ impl<'a> Words<'a> {
             size,
             anchor: Anchor::Start,
             turn: 0.0,
-            bold: false,
             ink: Ink::DARK,
             room: f64::INFINITY,
         }
@@ -128,15 +135,6 @@ impl Sheet {
 
     /// A line.
     pub(super) fn line(&mut self, from: Place, to: Place, ink: Ink, width: f64) {
-        self.stroke(from, to, ink, width, None);
-    }
-
-    /// A dashed line.
-    pub(super) fn dashes(&mut self, from: Place, to: Place, ink: Ink, width: f64) {
-        self.stroke(from, to, ink, width, Some("6,4".to_owned()));
-    }
-
-    fn stroke(&mut self, from: Place, to: Place, ink: Ink, width: f64, dashes: Option<String>) {
         self.scene.elements.push(Primitive::Line {
             x1: from.0,
             y1: from.1,
@@ -144,8 +142,20 @@ impl Sheet {
             y2: to.1,
             stroke: ink.colour(),
             stroke_width: width,
-            stroke_dasharray: dashes,
+            stroke_dasharray: None,
         });
+    }
+
+    /// An interval: a line from end to end, each end with a stroke across it of twice `half`.
+    pub(super) fn whisker(&mut self, (from, to): (f64, f64), at: f64, half: f64, along: Along) {
+        let place = |along_it, across_it| match along {
+            Along::Up => (across_it, along_it),
+            Along::Across => (along_it, across_it),
+        };
+        self.line(place(from, at), place(to, at), Ink::DARK, 1.2);
+        for end in [from, to] {
+            self.line(place(end, at - half), place(end, at + half), Ink::DARK, 1.2);
+        }
     }
 
     /// A dot with a white rim, which keeps two apart that touch.
@@ -186,7 +196,7 @@ impl Sheet {
                 Anchor::End => TextAnchor::End,
             },
             rotate: (words.turn != 0.0).then_some(words.turn),
-            bold: words.bold,
+            bold: false,
             color: Some(words.ink.colour()),
         });
         if cut {
@@ -224,7 +234,7 @@ impl Sheet {
 mod tests {
     use super::*;
 
-    /// The rightmost dark pixel of each row of words, the rows being `PITCH` apart.
+    /// The rightmost dark pixel of each row of words, which are `pitch` apart.
     fn right_ends(sheet: &Sheet, rows: usize, pitch: f64) -> Vec<f64> {
         let png = sheet.png().unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
@@ -235,9 +245,8 @@ mod tests {
         let band = |row: usize| {
             (row as f64 * pitch * scale) as usize..((row + 1) as f64 * pitch * scale) as usize
         };
-        let end = |row: usize| {
-            (0..info.width as usize).rev().find(|&x| band(row).any(|y| dark(x, y)))
-        };
+        let end =
+            |row: usize| (0..info.width as usize).rev().find(|&x| band(row).any(|y| dark(x, y)));
         (0..rows).map(|row| end(row).unwrap() as f64 / scale).collect()
     }
 

@@ -19,9 +19,6 @@ const ADVANCES: [u16; 95] = [
 /// characters: that of an ideograph, and more than most letters need.
 const EM: u16 = 2048;
 
-/// How much wider bold letters are at most; `I` is.
-const BOLD: f64 = 1.27;
-
 /// The width of a text in pixels.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let advance = |c: char| {
@@ -29,11 +26,6 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
         place.and_then(|place| ADVANCES.get(place)).map_or(EM, |&advance| advance)
     };
     text.chars().map(|c| f64::from(advance(c))).sum::<f64>() * size / f64::from(EM)
-}
-
-/// The most that a bold text may take.
-pub(super) fn bold_width(text: &str, size: f64) -> f64 {
-    width(text, size) * BOLD
 }
 
 /// The text as it may stand in a file: on one line, and nothing in it that XML forbids.
@@ -72,8 +64,9 @@ pub(super) fn elided(text: &str, size: f64, room: f64) -> String {
     cut(fits)
 }
 
-/// The text in lines of at most `room`, as `measure` has it, cut within words where one is longer.
-pub(super) fn wrapped(text: &str, room: f64, measure: impl Fn(&str) -> f64) -> Vec<String> {
+/// The text in lines of at most `room`, cut within words where one is longer.
+pub(super) fn wrapped(text: &str, size: f64, room: f64) -> Vec<String> {
+    let measure = |line: &str| width(line, size);
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in clean(text).split_whitespace() {
@@ -124,9 +117,9 @@ mod tests {
 
     #[test]
     fn values_have_four_digits_that_say_something() {
-        let written = [0.0, 1024.0, 15.306, 0.000_321_45, 12_345.6, 1.5e9, 2e-7, -3.14159, -0.0];
+        let written = [0.0, 1024.0, 15.306, 0.000_321_47, 12_345.6, 1.5e9, 2e-7, -3.21098, -0.0];
         let expected =
-            ["0", "1024", "15.31", "0.0003215", "12346", "1.500e9", "2.000e-7", "-3.142", "0"];
+            ["0", "1024", "15.31", "0.0003215", "12346", "1.500e9", "2.000e-7", "-3.211", "0"];
         assert_eq!(written.map(number), expected);
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 5e-324, f64::MAX];
         assert_eq!(odd.map(number), ["NaN", "∞", "-∞", "4.941e-324", "1.798e308"]);
@@ -147,12 +140,12 @@ mod tests {
     fn lines_hold_all_words_and_break_what_is_too_long() {
         let measure = |line: &str| width(line, 10.0);
         let words = "a note of several words that has to go on more than one line";
-        let lines = wrapped(words, 120.0, measure);
+        let lines = wrapped(words, 10.0, 120.0);
         assert!(lines.len() > 2 && lines.iter().all(|line| measure(line) <= 120.0), "{lines:?}");
         assert_eq!(lines.join(" "), words);
-        let lines = wrapped(&"語".repeat(30), 55.0, measure);
+        let lines = wrapped(&"語".repeat(30), 10.0, 55.0);
         assert_eq!(lines, vec!["語".repeat(5); 6]);
-        assert_eq!(wrapped("ab", 0.0, measure), ["a", "b"], "and ends where nothing fits");
-        assert!(wrapped(" \n", 50.0, measure).is_empty());
+        assert_eq!(wrapped("ab", 10.0, 0.0), ["a", "b"], "and ends where nothing fits");
+        assert!(wrapped(" \n", 10.0, 50.0).is_empty());
     }
 }
