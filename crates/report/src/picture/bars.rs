@@ -31,7 +31,7 @@ const NARROW: f64 = 20.0;
 const LONGEST: f64 = 250.0;
 
 /// What stands in the place of a value that there is none of, and the size of what stands in place
-/// of a bar.
+/// of a bar where there is room.
 const MISSING: &str = "–";
 const ALONE: u32 = 16;
 
@@ -116,12 +116,12 @@ impl<'a> Bars<'a> {
 
     /// Writes a value above what its bar reaches, or below where it is negative.
     fn draw_value(&self, sheet: &mut Sheet, i: usize, x: f64, (top, bottom): (f64, f64)) {
-        let bar = &self.bars[i];
+        let (bar, value) = (&self.bars[i], &self.values[i]);
         let (size, turned) = self.value;
-        if !has_bar(bar) {
-            let size = if turned { size } else { ALONE };
-            let words = Words::new(&self.values[i], (x, top - GAP), size);
-            sheet.words(&Words { anchor: Anchor::Middle, ink: Ink::MIDDLE, ..words });
+        let ink = if has_bar(bar) { Ink::DARK } else { Ink::MIDDLE };
+        if !has_bar(bar) && text::width(value, f64::from(ALONE)) <= self.slot {
+            let words = Words::new(value, (x, top - GAP), ALONE);
+            sheet.words(&Words { anchor: Anchor::Middle, ink, ..words });
             return;
         }
         let negative = bar.value.is_some_and(|value| value < 0.0);
@@ -133,7 +133,7 @@ impl<'a> Bars<'a> {
             (true, true) => ((x + height * 0.36, bottom + GAP), Anchor::End),
         };
         let turn = if turned { -90.0 } else { 0.0 };
-        sheet.words(&Words { anchor, turn, ..Words::new(&self.values[i], at, size) });
+        sheet.words(&Words { anchor, turn, ink, ..Words::new(value, at, size) });
     }
 
     fn draw_name(&self, sheet: &mut Sheet, frame: &Frame, bar: &Bar, x: f64) {

@@ -5,7 +5,7 @@
 //! is cut or turned before it overlaps, and no value breaks it: what cannot be drawn is written.
 //! Nothing outside of this module knows the drawing library, and here only `sheet` does: `page` and
 //! `panel` lay out, `bars` and `points` draw marks, `scale` and `text` say where values and words
-//! fall. Another kind of mark (lines, steps) is another variant of [`Marks`] and its [`Drawn`].
+//! fall. Another kind of mark (lines, steps) is another variant of [`Marks`] and its `Drawn`.
 //!
 //! The [`Chart`](crate::Chart) of a [`Document`](crate::Document), which renderers show as bars in a
 //! terminal and `chart` as a small SVG of one series, is older and apart: it belongs to a document
@@ -106,7 +106,7 @@ pub struct Bar {
     /// How high it is. Without one a dash stands in its place, and what is not finite is written
     /// there as it is.
     pub value: Option<f64>,
-    /// Where the value lies, from and to; drawn where both are finite.
+    /// Where the value lies, from and to; drawn where both are finite and the bar is not cut.
     pub interval: Option<(f64, f64)>,
     /// Its colour.
     pub role: Role,
@@ -180,7 +180,8 @@ pub fn svg(picture: &Picture) -> String {
     page::drawn(picture).svg()
 }
 
-/// The picture as PNG at 300 dots per inch, which the file says. Its font is part of the program.
+/// The picture as PNG at 300 dots per inch, which the file says. Its font is part of the program and
+/// has Latin, Greek, Cyrillic and more, but no ideographs: those become boxes here and not in SVG.
 pub fn png(picture: &Picture) -> Result<Vec<u8>, PictureError> {
     page::drawn(picture).png()
 }

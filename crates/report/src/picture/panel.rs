@@ -5,8 +5,8 @@ use super::sheet::{Anchor, Ink, Place, Sheet, Words};
 use super::{Panel, text};
 
 /// Sizes of text.
-pub(super) const TITLE: u32 = 14;
-pub(super) const AXIS: u32 = 12;
+const TITLE: u32 = 14;
+const AXIS: u32 = 12;
 pub(super) const TICK: u32 = 11;
 const REMARK: u32 = 10;
 

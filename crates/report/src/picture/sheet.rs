@@ -1,10 +1,10 @@
 //! What is drawn on: lines, rectangles, dots and words in pixels, and the two files made of them.
 //!
 //! This is the one file that names the drawing library. Of kuva only the last layer is used, a list
-//! of shapes and what writes it as SVG and PNG: its own bars have no value on top and none missing,
-//! and its figures no room for words as long as ours. What its PNG draws otherwise than its SVG
-//! (bold letters as plain ones, dashes of the wrong length) is not offered here. Where shapes go is
-//! `page`'s.
+//! of shapes and what writes it as SVG and PNG: its own bars have no values on top, and bars that are
+//! missing or cut, turned names and places for labels would have to be drawn over its layout. What
+//! its PNG draws otherwise than its SVG (bold letters as plain ones, dashes of the wrong length) is
+//! not offered here. Where shapes go is `page`'s.
 
 use super::{PictureError, Role, text};
 use kuva::RasterBackend;
@@ -174,6 +174,9 @@ impl Sheet {
     /// Words, cut to their room; all of them in a tooltip where they were.
     pub(super) fn words(&mut self, words: &Words<'_>) {
         let whole = text::clean(words.text);
+        if whole.trim().is_empty() {
+            return;
+        }
         let shown = text::elided(words.text, f64::from(words.size), words.room);
         let cut = shown != whole;
         if cut {

@@ -165,6 +165,7 @@ fn what_has_no_bar_is_written_in_its_place() {
     let values = [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::MAX), Some(2.0)];
     let svg = drawn(&of_bars(values.into_iter().map(|value| bar("a", value)).collect()));
     let texts = texts(&svg, "text");
+    assert!(texts.iter().all(|text| !text.is_empty()), "{texts:?}");
     for written in ["–", "NaN", "∞", "1.798e308", "2"] {
         assert!(texts.iter().any(|text| text == written), "{written} in {texts:?}");
     }
@@ -224,7 +225,7 @@ fn odd_names_come_through_in_every_place() {
             columns: 2,
         });
         let found = [texts(&svg, "text"), texts(&svg, "title")].concat();
-        for name in &names {
+        for name in names.iter().filter(|name| !name.is_empty()) {
             let read = text::clean(name);
             assert!(found.iter().any(|found| found.trim() == read.trim()), "{read:?} in {found:?}");
         }
