@@ -6,8 +6,8 @@ use super::Spacing;
 const LARGEST: f64 = 1e300;
 const SMALLEST: f64 = 1e-300;
 
-/// How many ticks an axis has, about.
-const TICKS: f64 = 5.0;
+/// How many ticks an axis has, at most about; it has three at least.
+const TICKS: f64 = 7.0;
 
 /// Bars whose smallest is above this part of the largest look alike when drawn from zero.
 const ALIKE: f64 = 0.5;
@@ -246,7 +246,7 @@ mod tests {
         let scale = |values: [f64; 2]| Scale::of_points(values.into_iter(), Spacing::Logarithmic);
         assert_eq!(names(&scale([15.0, 412.0])), ["20", "50", "100", "200", "500"]);
         assert_eq!(names(&scale([15.0, 17.0])), ["15.0", "15.5", "16.0", "16.5", "17.0"]);
-        assert_eq!(names(&scale([1e-3, 2e6])), ["0.001", "1", "1000", "1000000"]);
+        assert_eq!(names(&scale([1e-3, 2e6])), ["0.01", "1", "100", "10000", "1000000"]);
         let even = scale([10.0, 1000.0]);
         assert!((even.at(100.0, 0.0, 1.0) - 0.5).abs() < 1e-9);
         assert!(scale([0.0, -1.0]).ticks.is_empty(), "neither has a place");
