@@ -44,3 +44,23 @@ pub fn front(points: &[(f64, f64)], better: [Better; 2]) -> Vec<usize> {
     });
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equals_one_stands_for_all_and_what_is_no_number_never_does() {
+        let rate_and_perplexity = [
+            (90.0, 15.0),
+            (90.0, 15.0),
+            (f64::NAN, 1.0),
+            (f64::INFINITY, 1.0),
+            (95.0, 15.0),
+            (99.0, 20.0),
+        ];
+        assert_eq!(front(&rate_and_perplexity, [Better::Higher, Better::Lower]), [5, 4]);
+        assert_eq!(front(&[(1.0, 1.0); 3], [Better::Lower; 2]), [0]);
+        assert!(front(&[], [Better::Lower; 2]).is_empty());
+    }
+}
