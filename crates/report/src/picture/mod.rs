@@ -93,7 +93,7 @@ pub enum Marks {
         x: Spacing,
         /// How they lie upwards.
         y: Spacing,
-        /// Which of them a line joins, in its order: indices, as [`front`] gives them.
+        /// Which of them a line joins, in its order: indices, as [`front()`] gives them.
         front: Vec<usize>,
     },
 }
