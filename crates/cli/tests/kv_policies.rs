@@ -14,17 +14,19 @@ impl Folder {
             std::env::temp_dir().join(format!("pacemark-kv-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         TestModel::of(architecture).write(&folder.join("model.gguf")).unwrap();
-        std::fs::write(folder.join("text.txt"), "to be or not to be that is the ".repeat(40))
-            .unwrap();
+        let words = "to be or not to be that is the ";
+        std::fs::write(folder.join("text.txt"), words.repeat(40)).unwrap();
+        std::fs::write(folder.join("prompt.txt"), words.repeat(4)).unwrap();
         Folder(folder)
     }
 
-    /// Runs a command line in which `M` and `T` are the model and a text.
+    /// Runs a command line in which `M`, `T` and `P` are the model, a text and a prompt.
     fn pacemark(&self, line: &str) -> Output {
         let path = |name: &str| self.0.join(name).display().to_string();
         let argument = |word: &str| match word {
             "M" => path("model.gguf"),
             "T" => path("text.txt"),
+            "P" => path("prompt.txt"),
             word => word.to_owned(),
         };
         let arguments: Vec<String> = line.split(' ').map(argument).collect();
@@ -76,16 +78,16 @@ fn a_text_is_scored_under_every_policy() {
 #[test]
 fn a_text_goes_on_under_a_policy() {
     let folder = Folder::new("run", "llama");
-    let run = "run -m M -f T -n 12 --ignore-eos -o json";
+    let run = "run -m M -f P -n 12 --ignore-eos -o json";
     let answer = |line: &str| folder.json(line)["text"].clone();
     let full = answer(run);
     assert_eq!(answer(&format!("{run} --kv full")), full);
     let kept = answer(&format!("{run} --kv streaming:4+28"));
     assert_ne!(kept, full);
     assert_eq!(answer(&format!("{run} --kv streaming:4+28 -c 64")), kept, "beyond the context");
-    let (code, words) = folder.failure("run -m M -f T -n 12 -c 64");
+    let (code, words) = folder.failure("run -m M -f P -n 12 -c 64");
     assert!(code == 1 && words.contains("the context holds 64"), "{words}");
-    let (code, words) = folder.failure("run -m M -f T -n 12 -c 64 --kv snapkv:48");
+    let (code, words) = folder.failure("run -m M -f P -n 12 -c 64 --kv snapkv:48");
     assert!(code == 1 && words.contains("snapkv:48 holds up to"), "{words}");
 }
 
@@ -115,7 +117,6 @@ fn what_cannot_be_is_refused_with_the_reason() {
         ("run -m M -p x --kv streaming:4+8", 1, "positions=original is what it can have"),
         ("run -m M -p x --kv recent:4,skip=0-9", 1, "skip=0-9: expected layers from 0 to"),
         ("bench -m M --kv recnt:4", 2, "expected recent"),
-        ("bench -m M --kv recent:4 --backend llama-cpp", 2, "the llama-cpp backend keeps all"),
         ("bench -m M --kv snapkv:64 -d 128", 2, "depends on where the prompt ends"),
         ("eval perplexity -m M -f T --kv recent:4", 2, "--kv: it takes --stream N"),
         ("eval perplexity -m M -f T --stream 9 --kv snapkv:64", 2, "it works when a prompt ends"),
