@@ -1,18 +1,17 @@
 //! A layer's pass over tokens of a sequence under a policy, KV head by KV head: a token is written
-//! to a slot and attends over what is held; and when there are more than the policy keeps, tokens
-//! are let go. A slot that is let go takes the next token; where many go at once, the rest close
-//! ranks so that blocks come free.
+//! to a slot and attends over what is held, and what the policy asks to know of it is noted. What is
+//! let go of then: `let_go.rs`.
 
 use super::Slot;
 use super::ledger::Ledger;
 use super::policy::future::QuerySums;
-use super::policy::{Attention, Future, Lane, Moment, Needs, Policy};
+use super::policy::{Attention, Moment, Needs, Policy};
 use super::residents::Slots;
 use crate::LayerKind;
 use crate::rope::RopeAngles;
 use pacemark_kernels::{
-    AttentionShape, KernelSet, KvLane, LaneSlots, attend, attention_mass, move_slot, read_key,
-    read_value, write_key, write_value,
+    AttentionShape, KernelSet, KvLane, LaneSlots, attend, attention_mass, read_key, read_value,
+    write_key, write_value,
 };
 
 /// What is the same for all tokens of a layer's pass.
@@ -217,177 +216,6 @@ impl Pass<'_> {
         work.slots.sinks = sinks;
     }
 
-    /// Lets go of what the policy does not keep at that moment: of each head by itself, or of all
-    /// together where they share.
-    pub(crate) fn let_go(&self, policy: &Policy, works: &mut [HeadWork<'_>], at: &Moment) {
-        let needs = self.needs(policy);
-        let Some(first) = works.first() else { return };
-        match needs.shared_floor {
-            Some(floor) => {
-                let held: usize = works.iter().map(|work| work.slots.n_held).sum();
-                let keep = policy.keep(held / works.len(), at);
-                let mean_is_more = held > keep * works.len();
-                if mean_is_more {
-                    self.let_go_shared(policy, works, at, keep, (keep as f64 * floor) as usize);
-                }
-            }
-            None => {
-                let n_held = first.slots.n_held;
-                let keep = policy.keep(n_held, at);
-                if keep < n_held {
-                    works.iter_mut().for_each(|work| self.let_go_of(policy, work, at, keep));
-                }
-            }
-        }
-    }
-
-    fn let_go_of(&self, policy: &Policy, work: &mut HeadWork<'_>, at: &Moment, keep: usize) {
-        let n_gone = work.slots.n_held - keep;
-        let scores = self.scores(policy, work, at);
-        let tokens = &work.slots.tokens;
-        let order = |a: &usize, b: &usize| {
-            scores[*a].total_cmp(&scores[*b]).then(tokens[*a].cmp(&tokens[*b]))
-        };
-        let held = (0..tokens.len()).filter(|&slot| tokens[slot] != Lane::HOLE);
-        if n_gone == 1 {
-            let least = held.min_by(order);
-            least.into_iter().for_each(|slot| work.slots.remove(slot));
-            return;
-        }
-        let mut held: Vec<usize> = held.collect();
-        held.select_nth_unstable_by(n_gone - 1, order);
-        held[..n_gone].iter().for_each(|&slot| work.slots.remove(slot));
-        self.close_ranks(work);
-    }
-
-    /// Keeps `keep` a head on the mean: of each head its best `floor`, of the layer the best.
-    fn let_go_shared(
-        &self,
-        policy: &Policy,
-        works: &mut [HeadWork<'_>],
-        at: &Moment,
-        keep: usize,
-        floor: usize,
-    ) {
-        // Score, head, slot: of what may go.
-        let mut others: Vec<(f32, u32, usize, usize)> = Vec::new();
-        let mut n_held = 0;
-        for (head, work) in works.iter_mut().enumerate() {
-            let scores = self.scores(policy, work, at);
-            let tokens = &work.slots.tokens;
-            let mut held: Vec<(f32, u32, usize, usize)> = (0..tokens.len())
-                .filter(|&slot| tokens[slot] != Lane::HOLE)
-                .map(|slot| (scores[slot], tokens[slot], head, slot))
-                .collect();
-            n_held += held.len();
-            held.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-            others.extend(held.drain(floor.min(held.len())..));
-        }
-        let n_gone = n_held - keep * works.len();
-        others.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        for (_, _, head, slot) in others.into_iter().take(n_gone) {
-            works[head].slots.remove(slot);
-        }
-        works.iter_mut().for_each(|work| self.close_ranks(work));
-    }
-
-    /// What each slot is worth.
-    fn scores(&self, policy: &Policy, work: &mut HeadWork<'_>, at: &Moment) -> Vec<f32> {
-        let mut scores = vec![0.0; work.slots.tokens.len()];
-        // A layer that sees a window lets the oldest go.
-        let Some(kept) = policy.of(self.layer) else { return scores };
-        let needs = kept.needs();
-        let keys = if needs.keys { self.read_keys(work) } else { Vec::new() };
-        let window = match needs.attention {
-            Attention::Window(window) => self.window(work, at, window),
-            _ => Vec::new(),
-        };
-        let future: Vec<Future> = needs.queries.map_or(Vec::new(), |(_, future)| {
-            let turns = self.turns(at.n_tokens, future);
-            work.slots.sums.iter().map(|sums| sums.turned(&turns, self.shape.scale)).collect()
-        });
-        let Slots { tokens, norms, value_norms, last, mass, .. } = &*work.slots;
-        let lane = Lane {
-            layer: self.layer,
-            head: work.head,
-            head_dim: self.shape.head_dim,
-            n_tokens: at.n_tokens,
-            tokens,
-            norms,
-            value_norms,
-            keys: &keys,
-            last,
-            mass,
-            window: &window,
-            future: &future,
-        };
-        kept.score(&lane, &mut scores);
-        scores
-    }
-
-    fn read_keys(&self, work: &HeadWork<'_>) -> Vec<f32> {
-        let (types, dim) = (self.shape.kv, self.shape.head_dim);
-        let k_page = types.page_bytes(dim).0;
-        let mut keys = vec![0.0; work.slots.tokens.len() * dim];
-        for (slot, key) in keys.chunks_exact_mut(dim).enumerate() {
-            let Slot { block, offset } = Slot::of(work.blocks, slot);
-            read_key(types.k(), &work.keys[block as usize * k_page..][..k_page], offset, key);
-        }
-        keys
-    }
-
-    /// Attention of the last `window` tokens to each slot, the mean over them.
-    fn window(&self, work: &HeadWork<'_>, at: &Moment, window: usize) -> Vec<f32> {
-        let mut sum = vec![0.0; work.slots.tokens.len()];
-        let width = work.slots.queries.len() / window;
-        let last = at.n_tokens.saturating_sub(window)..at.n_tokens;
-        let n = last.len().max(1) as f32;
-        for token in last {
-            let q = &work.slots.queries[token % window * width..][..width];
-            let (lane, slots) = work.lane();
-            attention_mass(self.kernels, self.shape, lane, slots, token as i32, q, &mut sum);
-        }
-        sum.iter_mut().for_each(|mass| *mass /= n);
-        sum
-    }
-
-    /// The mean of the rotations to the next `n` positions after `from` tokens, by frequency.
-    fn turns(&self, from: usize, n: usize) -> Vec<(f64, f64)> {
-        if !self.kind.rotates {
-            return Vec::new();
-        }
-        let positions: Vec<i32> = (from..from + n).map(|position| position as i32).collect();
-        let mut angles = RopeAngles::default();
-        angles.set(self.kind, self.rope_dim, self.rope_factors, &positions);
-        let mut turns = vec![(0.0, 0.0); self.rope_dim / 2];
-        for at in 0..n {
-            let (cos, sin) = angles.of(at);
-            for ((turn, cos), sin) in turns.iter_mut().zip(cos).zip(sin) {
-                turn.0 += f64::from(*cos) / n as f64;
-                turn.1 += f64::from(*sin) / n as f64;
-            }
-        }
-        turns
-    }
-
-    /// Moves tokens from the end to holes, until there are none.
-    fn close_ranks(&self, work: &mut HeadWork<'_>) {
-        let mut hole = 0;
-        loop {
-            work.slots.trim();
-            let n = work.slots.tokens.len();
-            while hole < n && work.slots.tokens[hole] != Lane::HOLE {
-                hole += 1;
-            }
-            if hole >= n {
-                return;
-            }
-            let pages = (&mut *work.keys, &mut *work.values);
-            move_slot(self.shape.kv, self.shape.head_dim, pages, work.blocks, n - 1, hole);
-            work.slots.swap(n - 1, hole);
-        }
-    }
-
     /// Has all heads of a layer take for the newest token's attention the mean over them.
     pub(crate) fn share_last(works: &mut [HeadWork<'_>]) {
         let n_slots = works.iter().map(|work| work.slots.last.len()).min().unwrap_or(0);
@@ -400,7 +228,7 @@ impl Pass<'_> {
 }
 
 impl HeadWork<'_> {
-    fn lane(&self) -> (KvLane<'_>, LaneSlots<'_>) {
+    pub(super) fn lane(&self) -> (KvLane<'_>, LaneSlots<'_>) {
         let slots = LaneSlots { block_table: self.blocks, positions: &self.slots.positions };
         (KvLane { k: self.keys, v: self.values }, slots)
     }

@@ -18,38 +18,34 @@ use pacemark_engine::Policy;
 use pacemark_setup::Setup;
 use pacemark_tokenizer::EncodeOptions;
 
+/// Refuses what could say nothing.
+fn check(kv: Option<&str>, n_prompt: Option<usize>, n_tokens: usize) -> Result<(), UsageError> {
+    if n_tokens < 2 {
+        let why = "at least 2 tokens, the second is the first scored";
+        return Err(UsageError(format!("--stream: {why}")));
+    }
+    if let Some(n) = n_prompt.filter(|n| *n >= n_tokens) {
+        return Err(UsageError(format!(
+            "--prompt {n}: it leaves nothing of --stream {n_tokens} to score"
+        )));
+    }
+    let policy =
+        kv.map(Policy::parse).transpose().map_err(|error| UsageError(error.to_string()))?;
+    match policy.flatten() {
+        Some(policy) if policy.needs_prompt() && n_prompt.is_none() => Err(UsageError(format!(
+            "--kv {}: it works when a prompt ends, so none of these tokens would feel it; --prompt N \
+             says where that is, every=E in the spec has it work on",
+            policy.spec()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Runs it on the first `n_tokens` tokens.
 pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
     let kv = args.keep.spec();
     let n_prompt = args.prompt.map(usize::from);
-    if n_tokens < 2 {
-        return Err(UsageError(
-            "--stream: at least 2 tokens, the second is the first scored".into(),
-        )
-        .into());
-    }
-    if n_prompt.is_some_and(|n| n >= n_tokens) {
-        return Err(UsageError(format!(
-            "--prompt {}: it leaves nothing of --stream {n_tokens} to score",
-            n_prompt.unwrap_or(0)
-        ))
-        .into());
-    }
-    let policy = kv
-        .as_deref()
-        .map(Policy::parse)
-        .transpose()
-        .map_err(|error| UsageError(error.to_string()))?;
-    if let Some(policy) = policy.flatten().filter(|policy| policy.needs_prompt())
-        && n_prompt.is_none()
-    {
-        return Err(UsageError(format!(
-            "--kv {}: it works when a prompt ends, so none of these tokens would feel it; --prompt N \
-             says where that is, every=E in the spec has it work on",
-            policy.spec()
-        ))
-        .into());
-    }
+    check(kv.as_deref(), n_prompt, n_tokens)?;
     let text = input::read_file(&args.file)?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = tokenizer(&path)?;
@@ -93,6 +89,11 @@ pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
     };
     output.rows(trials)?;
     output.end(Vec::new())?;
+    ended(error)
+}
+
+/// The exit code, once what was measured is told.
+fn ended(error: Option<BenchError>) -> Result<Exit> {
     match error {
         None => Ok(Exit::Fine),
         Some(BenchError::Interrupted) => {
