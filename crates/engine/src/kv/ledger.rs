@@ -71,7 +71,7 @@ impl Ledger {
                 // A slot that one token leaves is for the next; where many go, the rest close
                 // ranks.
                 if count.held - keep > 1 {
-                    count.slots = policy.of_one_head(keep);
+                    count.slots = count.slots.min(policy.of_one_head(keep));
                 }
                 count.held = keep;
             }

@@ -119,7 +119,11 @@ impl Budget {
                 let kept = a.of(n_total).saturating_add(b.of(n_total));
                 kept.max(window).saturating_add(1)
             }
-            Budget::Sawtooth { from, .. } => from.max(window.saturating_add(1)),
+            // A share of few tokens may be all of them, rounded up: of fewer than these.
+            Budget::Sawtooth { keep, from } => {
+                let fewest = (1.0 / (1.0 - keep)).ceil() as usize;
+                from.max(fewest.saturating_add(1)).max(window.saturating_add(1))
+            }
             Budget::Prompt { size, least, every, depth } => {
                 let n_prompt = n_prompt.unwrap_or(0).min(n_total);
                 // A pyramid's first layer has up to twice the mean.
