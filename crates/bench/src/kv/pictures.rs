@@ -41,7 +41,7 @@ pub fn pareto(trials: &[Trial]) -> Picture {
             (Better::Higher, Spacing::Even)
         }),
     ];
-    picture("What quality costs: the front of KV-cache methods", trials, panels, 2)
+    picture("KV-cache methods, what quality costs", trials, panels, 2)
 }
 
 fn picture(what: &str, trials: &[Trial], panels: Vec<Panel>, columns: usize) -> Picture {
@@ -72,7 +72,8 @@ pub(super) fn figure(series: &Series, trial: &Trial) -> Figure {
 }
 
 fn scaled(figure: &Figure, by: f64) -> (Option<f64>, Option<(f64, f64)>) {
-    let interval = figure.interval.map(|i| (i.low * by, i.high * by));
+    // What is the same each time needs no whisker.
+    let interval = figure.interval.filter(|i| i.low < i.high).map(|i| (i.low * by, i.high * by));
     (figure.value.map(|value| value * by), interval)
 }
 
