@@ -77,12 +77,21 @@ impl Sizes {
         if let Some(method) = with_size {
             return Ok(vec![method]);
         }
-        let error = Policy::parse(name).err().map_or(String::new(), |error| error.to_string());
-        Err(UsageError(format!(
-            "--policies: {error}; or baseline, streaming_llm or recent_only; each with a size in its \
-             name (streaming_512), or with those of --recent-sizes"
-        )))
+        Err(unknown(name))
     }
+}
+
+/// What is no name, or a wrong spec: the engine's words, and for a name ours.
+fn unknown(name: &str) -> UsageError {
+    let error = Policy::parse(name).err().map_or(String::new(), |error| error.to_string());
+    let policy = name.split([':', ',']).next();
+    if POLICIES.iter().any(|entry| Some(entry.name) == policy) {
+        return UsageError(error);
+    }
+    UsageError(format!(
+        "{error}; or baseline, streaming_llm or recent_only; each with a size in its name \
+         (streaming_512), or with those of --recent-sizes"
+    ))
 }
 
 /// The group of a spec.

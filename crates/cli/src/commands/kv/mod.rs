@@ -7,6 +7,7 @@ mod methods;
 mod plan;
 mod text;
 mod watch;
+mod what;
 
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Output, Record};
@@ -55,7 +56,7 @@ pub(super) struct Args {
     #[command(flatten)]
     weights: setup::WeightType,
     #[command(flatten)]
-    what: plan::What,
+    what: what::What,
     /// Text, UTF-8, or a folder whose .txt files are read in the order of their names [default: The
     /// Tempest, which comes with Pacemark]
     #[arg(long, value_name = "FILE|DIR")]
