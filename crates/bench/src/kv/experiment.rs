@@ -98,8 +98,8 @@ impl Experiment for KvStudy {
         page::notes(run)
     }
 
-    fn document(&self, run: &Run, varied: &[&str]) -> Document {
-        page::document(self, run, varied)
+    fn document(&self, run: &Run, _: &[&str]) -> Document {
+        page::document(self, run)
     }
 }
 

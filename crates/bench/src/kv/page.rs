@@ -24,9 +24,10 @@ pub(super) fn name(trial: &Trial) -> &str {
     trial.params.get(METHOD).and_then(Value::as_str).unwrap_or("-")
 }
 
-/// A row for each method, and below what their times compare to.
-pub(super) fn document(study: &KvStudy, run: &Run, varied: &[&str]) -> Document {
-    let layout = study.layout(varied);
+/// A row for each method, and below what their times compare to. A method's name says what it is:
+/// its parameters need no columns.
+pub(super) fn document(study: &KvStudy, run: &Run) -> Document {
+    let layout = study.layout(&[]);
     let compared = study.comparisons(&run.trials);
     let rows = run.trials.iter().zip(&compared);
     let mut document = head(&layout, run);
@@ -133,7 +134,7 @@ mod tests {
 
     fn shown(format: &str, width: Option<usize>) -> String {
         let run = Run { trials: trials(), ..Run::default() };
-        let mut document = document(&KvStudy, &run, &[]);
+        let mut document = document(&KvStudy, &run);
         document.notes = notes(&run);
         render(&document, find(format).unwrap(), &Page { width })
     }

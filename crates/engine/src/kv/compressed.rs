@@ -10,6 +10,7 @@ use super::pass::{HeadWork, Pass, TokenRows};
 use super::policy::{Attention, Moment};
 use super::residents::Slots;
 use crate::BatchItem;
+use crate::rope::RopeAngles;
 use pacemark_kernels::Team;
 
 /// Rows of a batch: queries, keys, values and output, `[n_tokens, heads * head_dim]` each.
@@ -33,6 +34,8 @@ struct Sequence<'a> {
     ledger: &'a Ledger,
     /// Attention has been computed: its tokens see all.
     attended: bool,
+    /// By what its first tokens are turned for each of its tokens, where they are.
+    turns: Option<RopeAngles>,
 }
 
 /// What one thread computes: some KV heads of all sequences.
@@ -76,7 +79,8 @@ pub(crate) fn attend_items(
         let token = item.kv.len() - n;
         let attended = item.kv.sees_all();
         if let Some((blocks, ledger, slots)) = item.kv.under_policy(pass.layer) {
-            sequences.push(Sequence { first, n, token, blocks, ledger, attended });
+            let turns = (!attended).then(|| pass.turns_of_sinks(ledger, token, n)).flatten();
+            sequences.push(Sequence { first, n, token, blocks, ledger, attended, turns });
             for (head, slots) in heads.iter_mut().zip(slots) {
                 head.slots.push(slots);
             }
@@ -122,7 +126,7 @@ impl Job<'_> {
         let shape = pass.shape;
         let head_dim = shape.head_dim;
         let width = shape.n_heads / shape.n_kv_heads * head_dim;
-        let Sequence { first, n, token, blocks, ledger, attended } = *sequence;
+        let &Sequence { first, n, token, blocks, ledger, attended, ref turns } = sequence;
         let policy = ledger.policy();
         let needs = pass.needs(policy);
         let (mut works, mut outs): (Vec<HeadWork<'_>>, Vec<&mut [f32]>) = self
@@ -156,7 +160,8 @@ impl Job<'_> {
                     v: &v[at * head_dim..][..head_dim],
                     out: &mut out[row * width..][..width],
                 };
-                pass.take(&needs, work, token as u32, &mut rows);
+                let turn = turns.as_ref().map(|turns| turns.of(t));
+                pass.take(&needs, work, token as u32, &mut rows, turn);
             }
             if needs.same_for_all_heads {
                 Pass::share_last(&mut works);

@@ -7,6 +7,7 @@
 
 pub(crate) mod compressed;
 pub(crate) mod ledger;
+mod memory;
 pub(crate) mod pass;
 pub(crate) mod policy;
 pub(crate) mod residents;
@@ -241,61 +242,6 @@ impl KvCache {
             }
             None => self.truncate(sequence, sequence.len() - n),
         }
-    }
-
-    /// Takes back the blocks that a policy has emptied.
-    pub(crate) fn settle(&mut self, sequence: &mut SequenceKv) {
-        let Some(residents) = sequence.residents.as_ref().filter(|_| !sequence.leased) else {
-            return;
-        };
-        let keep = residents.ledger.n_slots().div_ceil(KV_BLOCK).min(sequence.blocks.len());
-        let emptied: Vec<u32> = sequence.blocks.drain(keep..).rev().collect();
-        self.discard(&emptied);
-        self.free.extend(emptied);
-    }
-
-    /// Copies what the first block of each pair holds to the second, in order.
-    pub fn copy_blocks(&mut self, pairs: &[(u32, u32)]) {
-        let (k_page, v_page) = self.types.page_bytes(self.head_dim);
-        let (k_lane, v_lane) = self.lane_bytes();
-        let keys = self.keys.iter_mut().map(|lanes| (lanes, k_page, k_lane));
-        let values = self.values.iter_mut().map(|lanes| (lanes, v_page, v_lane));
-        for (lanes, page, lane) in keys.chain(values) {
-            for lane in lanes.chunks_exact_mut(lane.max(1)) {
-                for &(from, to) in pairs {
-                    let from = from as usize * page;
-                    lane.copy_within(from..from + page, to as usize * page);
-                }
-            }
-        }
-    }
-
-    /// Gives the memory of blocks whose content nobody needs back to the system; they can be
-    /// written again.
-    pub fn discard(&mut self, blocks: &[u32]) {
-        let mut blocks = blocks.to_vec();
-        blocks.sort_unstable();
-        let pages = self.types.page_bytes(self.head_dim);
-        let (n_blocks, lane_bytes) = (self.n_blocks, self.lane_bytes());
-        for run in blocks.chunk_by(|a, b| a + 1 == *b).filter(|run| run[0] < n_blocks as u32) {
-            let (from, to) = (run[0] as usize, (run[0] as usize + run.len()).min(n_blocks));
-            for (lanes, page, lane) in self
-                .keys
-                .iter_mut()
-                .map(|keys| (keys, pages.0, lane_bytes.0))
-                .chain(self.values.iter_mut().map(|values| (values, pages.1, lane_bytes.1)))
-            {
-                for lane in lanes.chunks_exact_mut(lane) {
-                    pacemark_kernels::discard(&mut lane[from * page..to * page]);
-                }
-            }
-        }
-    }
-
-    /// Gives the memory of all blocks that nobody holds back to the system.
-    pub fn trim(&mut self) {
-        let free = self.free.clone();
-        self.discard(&free);
     }
 
     /// Takes back everything `sequence` holds.

@@ -4,6 +4,7 @@
 //! ranks so that blocks come free.
 
 use super::Slot;
+use super::ledger::Ledger;
 use super::policy::future::QuerySums;
 use super::policy::{Attention, Future, Lane, Moment, Needs, Policy};
 use super::residents::Slots;
@@ -55,19 +56,21 @@ impl Pass<'_> {
         policy.of(self.layer).map_or(Needs::default(), |policy| policy.needs())
     }
 
-    /// Takes a token in: its key and value to a slot, and what its queries find.
+    /// Takes a token in: its key and value to a slot, and what its queries find. The first tokens
+    /// are turned by `turn`, cosines and sines, where the policy turns them.
     pub(crate) fn take(
         &self,
         needs: &Needs,
         work: &mut HeadWork<'_>,
         token: u32,
         rows: &mut TokenRows<'_>,
+        turn: Option<(&[f32], &[f32])>,
     ) {
         let slot = work.slots.insert(needs, token);
         self.write(work, slot, rows.k, Some(rows.v));
         self.note(needs, work, slot, token);
         if needs.compact_sinks > 0 {
-            self.move_sinks(work, token);
+            self.move_sinks(work, token, turn);
         }
         let (lane, slots) = work.lane();
         attend(self.kernels, self.shape, lane, slots, token as i32, rows.q, rows.out);
@@ -154,6 +157,29 @@ impl Pass<'_> {
         }
     }
 
+    /// By what the first tokens' keys are turned for each of `n` tokens from `token` on: the tokens
+    /// that are missing between them and the rest, which are the same in all heads.
+    pub(crate) fn turns_of_sinks(
+        &self,
+        ledger: &Ledger,
+        token: usize,
+        n: usize,
+    ) -> Option<RopeAngles> {
+        let policy = ledger.policy();
+        if self.needs(policy).compact_sinks == 0 || !self.kind.rotates {
+            return None;
+        }
+        let missing = |token: usize| {
+            let (n_prompt, n_layers) = (ledger.n_prompt(), self.n_layers);
+            let at = Moment { n_tokens: token, n_prompt, layer: self.layer, n_layers };
+            (token - policy.keep(token, &at)) as i32
+        };
+        let positions: Vec<i32> = (token..token + n).map(missing).collect();
+        let mut angles = RopeAngles::default();
+        angles.set(self.kind, self.rope_dim, self.rope_factors, &positions);
+        Some(angles)
+    }
+
     fn write(&self, work: &mut HeadWork<'_>, slot: usize, k: &[f32], v: Option<&[f32]>) {
         let types = self.shape.kv;
         let (k_page, v_page) = types.page_bytes(self.shape.head_dim);
@@ -169,15 +195,12 @@ impl Pass<'_> {
     /// Rotates the keys of the first tokens to where they would be if nothing were missing between
     /// them and the rest, seen from the newest token: their distance to it is their distance in the
     /// cache. Rotations add up, so what a key was rotated by stays.
-    fn move_sinks(&self, work: &mut HeadWork<'_>, token: u32) {
+    fn move_sinks(&self, work: &mut HeadWork<'_>, token: u32, turn: Option<(&[f32], &[f32])>) {
         let missing = token as usize + 1 - work.slots.n_held;
         if missing == 0 {
             return;
         }
         let head_dim = self.shape.head_dim;
-        let mut angles = RopeAngles::default();
-        angles.set(self.kind, self.rope_dim, self.rope_factors, &[missing as i32]);
-        let (cos, sin) = angles.of(0);
         let sinks = std::mem::take(&mut work.slots.sinks);
         let mut key = [0.0; pacemark_kernels::MAX_HEAD_DIM];
         let key = &mut key[..head_dim];
@@ -185,7 +208,7 @@ impl Pass<'_> {
             // Never let go and first to come: a sink's slot is its number.
             debug_assert_eq!(work.slots.tokens[sink] as usize, sink);
             key.copy_from_slice(unmoved);
-            if self.kind.rotates {
+            if let Some((cos, sin)) = turn {
                 self.kernels.rope(key, cos, sin);
             }
             self.write(work, sink, key, None);

@@ -35,6 +35,8 @@ pub(crate) struct Slots {
     /// Sums over the prompt's queries, for each query head of the group.
     pub(super) sums: Vec<QuerySums>,
     pub(super) n_held: usize,
+    /// Slots that were written since their memory was last given back.
+    pub(super) n_touched: usize,
     /// A slot that was let go last.
     free: Option<usize>,
 }
@@ -92,6 +94,12 @@ impl Residents {
         self.lanes.iter().map(|lane| lane.tokens.len().div_ceil(KV_BLOCK)).sum()
     }
 
+    /// Layer, KV head and slots of each lane.
+    pub(super) fn lanes_mut(&mut self) -> impl Iterator<Item = (usize, usize, &mut Slots)> {
+        let n = self.n_kv_heads;
+        self.lanes.iter_mut().enumerate().map(move |(at, slots)| (at / n, at % n, slots))
+    }
+
     /// The lanes of a layer, a KV head each.
     pub(super) fn layer(&mut self, layer: usize) -> (&Ledger, &mut [Slots]) {
         let n = self.n_kv_heads;
@@ -121,6 +129,7 @@ impl Slots {
             column.get_mut(slot).into_iter().for_each(|value| *value = 0.0);
         }
         self.n_held += 1;
+        self.n_touched = self.n_touched.max(slot + 1);
         slot
     }
 
