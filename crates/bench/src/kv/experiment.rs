@@ -46,7 +46,7 @@ impl Experiment for KvStudy {
             return Err(CutShort { partial: Vec::new(), error });
         }
         let before = CpuTime::now();
-        let mut trials = study.trials(&info, how.repetitions.least * study.n_samples);
+        let mut trials = study.trials(&info, how.repetitions.least.saturating_mul(study.n_samples));
         let result = study.rounds(text, lead, &mut trials, how);
         let steal_share =
             before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));

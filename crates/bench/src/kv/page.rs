@@ -114,20 +114,25 @@ pub(super) fn notes(run: &Run) -> Vec<String> {
     if run.trials.iter().any(unknown) {
         notes.push("no RSS: this system does not count a process's peak anew".to_owned());
     }
-    let apart: Vec<&str> =
-        run.trials.iter().skip(1).filter(|trial| trial.turn == 0).map(name).collect();
-    if !apart.is_empty() {
-        notes.push(format!(
+    notes.extend(apart(&run.trials));
+    notes
+}
+
+/// That some were not measured in turn with the others.
+pub(super) fn apart(trials: &[Trial]) -> Option<String> {
+    let apart: Vec<&str> = trials.iter().skip(1).filter(|t| t.turn == 0).map(name).collect();
+    (!apart.is_empty()).then(|| {
+        format!(
             "measured in a pass of their own after the others, another type of cache being another \
              load of the model: {}. Their times are not from the same minutes as the others'",
             apart.join(", ")
-        ));
-    }
-    notes
+        )
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::pictures::{comparison, pareto};
     use super::super::testing::trials;
     use super::*;
     use pacemark_report::{Page, render, render::find};
@@ -162,5 +167,18 @@ mod tests {
         trials[1].repetitions = 6;
         let notes = notes(&Run { trials, ..Run::default() }).join("\n");
         assert!(notes.contains("streaming_128 3 of 6") && !notes.contains("baseline 3"), "{notes}");
+        assert!(!notes.contains("a pass of their own"), "{notes}");
+    }
+
+    #[test]
+    fn a_pass_of_its_own_is_said_on_page_and_picture() {
+        let mut trials = trials();
+        trials[2].turn = 0;
+        assert_eq!(KvStudy.comparisons(&trials)[2], [], "not compared across minutes");
+        let said = apart(&trials).unwrap();
+        assert!(said.contains("a pass of their own") && said.contains(": snapkv_128."), "{said}");
+        for picture in [comparison(&trials), pareto(&trials)] {
+            assert_eq!(picture.notes[1], said);
+        }
     }
 }

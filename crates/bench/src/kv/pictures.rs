@@ -2,12 +2,14 @@
 
 use super::figures::{CACHE_SIZE, KV_ALLOCATED, METRICS, PEAK_RSS, THROUGHPUT, TPOT, TTFT};
 use super::method::Group;
-use super::page::{name, title};
+use super::page::{apart, name, title};
 use super::stream::PPL;
 use super::study::GROUP;
 use pacemark_record::{Figure, Series, Trial};
 use pacemark_report::picture::{Bar, Better, Marks, Panel, Picture, Point, Role, Spacing, front};
 use serde_json::Value;
+
+const WHISKERS: &str = "whiskers: 95 % intervals, where there are enough measurements";
 
 /// Throughput, TPOT, TTFT; perplexity, memory, cache size.
 pub fn comparison(trials: &[Trial]) -> Picture {
@@ -50,7 +52,7 @@ fn picture(what: &str, trials: &[Trial], panels: Vec<Panel>, columns: usize) -> 
     let subject = trials.first().map_or(String::new(), |trial| format!(": {}", title(trial)));
     Picture {
         title: format!("{what}{subject}"),
-        notes: vec!["Whiskers: 95 % intervals, where there are enough measurements.".to_owned()],
+        notes: [WHISKERS.to_owned()].into_iter().chain(apart(trials)).collect(),
         legend: legend.map(|group| (group.role(), group.legend().to_owned())).collect(),
         panels,
         columns,

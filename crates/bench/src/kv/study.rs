@@ -168,7 +168,7 @@ impl Study {
             let warmup = self.warm_up(text.backend, &self.stretch(text.tokens, lead, 0), how)?;
             trials.iter_mut().for_each(|trial| trial.warmup = warmup.clone());
         }
-        let n_rounds = how.repetitions.least * self.n_samples;
+        let n_rounds = how.repetitions.least.saturating_mul(self.n_samples);
         for round in 0..n_rounds {
             let index = round % self.n_samples;
             let stretch = self.stretch(text.tokens, lead, index);

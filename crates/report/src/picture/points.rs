@@ -88,7 +88,7 @@ impl<'a> Points<'a> {
         ]
     }
 
-    fn draw_point(&self, sheet: &mut Sheet, frame: &Frame, point: &Point) {
+    fn draw_whiskers(&self, sheet: &mut Sheet, frame: &Frame, point: &Point) {
         let (x, y) = self.at(frame, point.x, point.y);
         let [reach, rise] = self.whiskers(frame, point);
         if let Some(ends) = rise {
@@ -97,7 +97,6 @@ impl<'a> Points<'a> {
         if let Some(ends) = reach {
             sheet.whisker(ends, y, 3.0, Along::Across);
         }
-        sheet.dot((x, y), RADIUS, point.role.into());
     }
 
     /// What names keep off besides dots: the front and all whiskers.
@@ -153,8 +152,12 @@ impl Drawn for Points<'_> {
             sheet.line(ends[0], ends[1], Ink::MIDDLE, 1.2);
         }
         self.draw_names(sheet, frame);
+        // No dot lies under another's whiskers.
         for point in &self.drawn {
-            self.draw_point(sheet, frame, point);
+            self.draw_whiskers(sheet, frame, point);
+        }
+        for point in &self.drawn {
+            sheet.dot(self.at(frame, point.x, point.y), RADIUS, point.role.into());
         }
     }
 }

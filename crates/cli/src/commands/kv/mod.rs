@@ -155,7 +155,7 @@ fn pass(
     let n_bytes = |_| 0;
     let text = Text { backend: &backend, tokens, n_bytes: &n_bytes };
     let n = args.repetitions.get();
-    let mut watch = Watch::new(output, trials.clone(), n * study.n_samples);
+    let mut watch = Watch::new(output, trials.clone(), n.saturating_mul(study.n_samples));
     let mut how = How {
         repetitions: Repetitions::exactly(n),
         warmup: true,
