@@ -3,7 +3,7 @@
 
 use crate::doctor::Machine;
 use crate::generation::Generate;
-use crate::kv::Stream;
+use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
@@ -25,6 +25,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &batched::Batched,
     &perplexity::Perplexity,
     &kv::TextStream,
+    &kv::KvStudy,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -155,6 +156,8 @@ pub enum Case {
     Chunks(Chunks),
     /// A text as one sequence.
     Stream(Stream),
+    /// Ways to keep keys and values, on stretches of a text.
+    Study(Study),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.

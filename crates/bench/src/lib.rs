@@ -33,7 +33,7 @@ pub use error::BenchError;
 pub use experiment::{Case, EXPERIMENTS, Experiment, How, Subject};
 pub use generation::Generation;
 pub use grid::{Axis, Grid, Shapes};
-pub use kv::TextStream;
+pub use kv::{KvStudy, TextStream};
 pub use load::Load;
 pub use observer::{Observer, Phase, Silent};
 pub use parameter::{PARAMETERS, Parameter, Params};

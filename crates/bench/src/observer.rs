@@ -22,7 +22,7 @@ pub trait Observer {
     fn trial_started(&mut self, test: &Test) {
         let _ = test;
     }
-    /// What comes next is of this backend; told only where a test has several.
+    /// What comes next is of this one of several that are measured in turn, a backend or a method.
     fn turn(&mut self, backend: &str) {
         let _ = backend;
     }
@@ -37,6 +37,10 @@ pub trait Observer {
     /// A repetition is complete.
     fn sample(&mut self, sample: &Sample) {
         let _ = sample;
+    }
+    /// All that is compared was measured once more: what there is until now.
+    fn round(&mut self, trials: &[Trial]) {
+        let _ = trials;
     }
     /// A test is complete, or was cut short with something measured.
     fn trial_finished(&mut self, trial: &Trial) {

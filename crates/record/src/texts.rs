@@ -84,6 +84,25 @@ impl ScoredText {
     }
 }
 
+impl Continued {
+    /// Seconds until the prompt was computed and the first token known.
+    pub fn ttft_s(&self) -> Option<f64> {
+        self.sample.ttft_ns.map(|ns| ns as f64 / 1e9)
+    }
+
+    /// Seconds a token after the first; none where there was but one.
+    pub fn tpot_s(&self) -> Option<f64> {
+        let gaps: Vec<f64> = self.sample.gaps_ns.iter().map(|ns| *ns as f64 / 1e9).collect();
+        stats::mean(&gaps)
+    }
+
+    /// Generated tokens a second of the whole time, the prompt's included.
+    pub fn throughput_ts(&self) -> Option<f64> {
+        let n = self.sample.ttft_ns.map(|_| self.sample.gaps_ns.len() + 1)?;
+        (self.sample.elapsed_ns > 0).then(|| n as f64 * 1e9 / self.sample.elapsed_ns as f64)
+    }
+}
+
 impl Texts {
     /// Tokens scored.
     pub fn n_scored(&self) -> usize {
@@ -119,6 +138,11 @@ impl Texts {
     /// What is held at the end of a text: tokens, the mean over layers, of all texts.
     pub fn held(&self) -> impl Iterator<Item = &Held> {
         self.texts.iter().filter_map(|text| text.held.as_ref())
+    }
+
+    /// What it took to continue texts, in the order in which that was measured.
+    pub fn continued(&self) -> impl Iterator<Item = &Continued> {
+        self.texts.iter().filter_map(|text| text.continued.as_ref())
     }
 
     /// Computed tokens a second while scoring.
@@ -171,6 +195,24 @@ mod tests {
         assert_eq!((texts.rate_ts(), texts.n_scored()), (Some(20.0), 3));
         assert_eq!(texts.ppl_interval(), None, "no stretch is whole");
         assert_eq!((Texts::default().ppl(), Texts::default().accuracy()), (None, None));
+    }
+
+    #[test]
+    fn a_continuation_by_hand() {
+        let sample = Sample {
+            elapsed_ns: 2_000_000_000,
+            ttft_ns: Some(1_000_000_000),
+            gaps_ns: vec![400_000_000, 600_000_000],
+            ..Sample::default()
+        };
+        let continued = Continued { sample, ..Continued::default() };
+        assert_eq!((continued.ttft_s(), continued.tpot_s()), (Some(1.0), Some(0.5)));
+        assert_eq!(continued.throughput_ts(), Some(1.5), "the prompt's time counts");
+        let none = Continued::default();
+        assert_eq!((none.ttft_s(), none.tpot_s(), none.throughput_ts()), (None, None, None));
+        let text = |continued| ScoredText { continued, ..ScoredText::default() };
+        let texts = Texts { texts: vec![text(None), text(Some(none))] };
+        assert_eq!(texts.continued().count(), 1);
     }
 
     #[test]

@@ -80,17 +80,17 @@ fn along(from: Place, to: Place) -> impl Iterator<Item = Spot> {
     })
 }
 
-/// A place for a name of each size beside each dot; names keep off the lines from dot to dot too.
+/// A place for a name of each size beside each dot; names keep off the lines too.
 pub(super) fn names(
     dots: &[Place],
     sizes: &[(f64, f64)],
-    line: &[Place],
+    lines: &[[Place; 2]],
     radius: f64,
     frame: &Frame,
 ) -> Vec<Spot> {
     let side = 2.0 * radius;
     let dotted = dots.iter().map(|&dot| Spot::around(dot, (side, side)));
-    let lined = line.windows(2).flat_map(|ends| along(ends[0], ends[1]));
+    let lined = lines.iter().flat_map(|[from, to]| along(*from, *to));
     let mut taken: Vec<Spot> = dotted.chain(lined).collect();
     let mut spots = Vec::with_capacity(dots.len());
     for (&dot, &size) in dots.iter().zip(sizes) {
@@ -140,7 +140,7 @@ mod tests {
             .map(|i| (200.0 + f64::from(i % 4) * 30.0, 180.0 + f64::from(i / 4) * 25.0))
             .collect();
         let line = [(150.0, 150.0), (400.0, 260.0)];
-        let spots = names(&dots, &[(90.0, 10.0); 12], &line, 5.0, &FRAME);
+        let spots = names(&dots, &[(90.0, 10.0); 12], &[line], 5.0, &FRAME);
         for (i, spot) in spots.iter().enumerate() {
             assert_eq!(spot.outside(&FRAME), 0.0, "{spot:?}");
             for other in &spots[..i] {

@@ -73,24 +73,43 @@ impl<'a> Points<'a> {
         self.front.iter().map(|point| self.at(frame, point.x, point.y)).collect()
     }
 
-    fn draw_point(&self, sheet: &mut Sheet, frame: &Frame, point: &Point) {
+    /// Where a point's whiskers reach from left to right and from bottom to top, where more of them
+    /// is seen than the dot covers.
+    fn whiskers(&self, frame: &Frame, point: &Point) -> [Option<(f64, f64)>; 2] {
         let (x, y) = self.at(frame, point.x, point.y);
         let shows =
-            |(from, to): (f64, f64), at: f64| (from - at).abs().max((to - at).abs()) > RADIUS;
-        if let Some((low, high)) = ends(point.y_interval) {
-            let ends = (frame.y(&self.y, low), frame.y(&self.y, high));
-            if shows(ends, y) {
-                sheet.whisker(ends, x, 3.0, Along::Up);
-            }
+            |(from, to): &(f64, f64), at: f64| (from - at).abs().max((to - at).abs()) > RADIUS;
+        let across = |value| self.x.at(value, frame.left, frame.right);
+        let reach = |(low, high)| (across(low), across(high));
+        let rise = |(low, high)| (frame.y(&self.y, low), frame.y(&self.y, high));
+        [
+            ends(point.x_interval).map(reach).filter(|ends| shows(ends, x)),
+            ends(point.y_interval).map(rise).filter(|ends| shows(ends, y)),
+        ]
+    }
+
+    fn draw_whiskers(&self, sheet: &mut Sheet, frame: &Frame, point: &Point) {
+        let (x, y) = self.at(frame, point.x, point.y);
+        let [reach, rise] = self.whiskers(frame, point);
+        if let Some(ends) = rise {
+            sheet.whisker(ends, x, 3.0, Along::Up);
         }
-        if let Some((low, high)) = ends(point.x_interval) {
-            let across = |value| self.x.at(value, frame.left, frame.right);
-            let ends = (across(low), across(high));
-            if shows(ends, x) {
-                sheet.whisker(ends, y, 3.0, Along::Across);
-            }
+        if let Some(ends) = reach {
+            sheet.whisker(ends, y, 3.0, Along::Across);
         }
-        sheet.dot((x, y), RADIUS, point.role.into());
+    }
+
+    /// What names keep off besides dots: the front and all whiskers.
+    fn lines(&self, frame: &Frame) -> Vec<[Place; 2]> {
+        let front = self.line(frame);
+        let mut lines: Vec<[Place; 2]> = front.windows(2).map(|ends| [ends[0], ends[1]]).collect();
+        for point in &self.drawn {
+            let (x, y) = self.at(frame, point.x, point.y);
+            let [reach, rise] = self.whiskers(frame, point);
+            lines.extend(reach.map(|(from, to)| [(from, y), (to, y)]));
+            lines.extend(rise.map(|(from, to)| [(x, from), (x, to)]));
+        }
+        lines
     }
 
     fn draw_names(&self, sheet: &mut Sheet, frame: &Frame) {
@@ -104,7 +123,7 @@ impl<'a> Points<'a> {
                 (width.min(LONGEST), height)
             })
             .collect();
-        let spots = place::names(&dots, &sizes, &self.line(frame), RADIUS, frame);
+        let spots = place::names(&dots, &sizes, &self.lines(frame), RADIUS, frame);
         for (dot, spot) in dots.iter().zip(&spots) {
             if spot.distance(*dot) > 2.0 * RADIUS {
                 sheet.line(*dot, spot.nearest(*dot), Ink::MIDDLE, 0.6);
@@ -133,8 +152,12 @@ impl Drawn for Points<'_> {
             sheet.line(ends[0], ends[1], Ink::MIDDLE, 1.2);
         }
         self.draw_names(sheet, frame);
+        // No dot lies under another's whiskers.
         for point in &self.drawn {
-            self.draw_point(sheet, frame, point);
+            self.draw_whiskers(sheet, frame, point);
+        }
+        for point in &self.drawn {
+            sheet.dot(self.at(frame, point.x, point.y), RADIUS, point.role.into());
         }
     }
 }
