@@ -233,7 +233,7 @@ fn a_bounded_policy_goes_on_beyond_the_context() {
         ("recent:0.9", "holds up to"),
         ("streaming:4+28,skip=0", "holds up to"),
         ("snapkv:64", "holds up to"),
-        ("recnt:4", "KV policy recnt:4: expected recent"),
+        ("recnt:4", "KV policy `recnt:4`: expected recent"),
     ] {
         let events: Vec<Event> = service.generate(long(kv)).collect();
         let Some(Event::Failed(error)) = events.last() else { panic!("{kv}: {events:?}") };

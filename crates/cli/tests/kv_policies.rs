@@ -85,6 +85,10 @@ fn a_text_goes_on_under_a_policy() {
     let kept = answer(&format!("{run} --kv streaming:4+28"));
     assert_ne!(kept, full);
     assert_eq!(answer(&format!("{run} --kv streaming:4+28 -c 64")), kept, "beyond the context");
+    let all =
+        |kv: &str| folder.json(&format!("run -m M -p ab -n -1 -c 64 --ignore-eos -o json{kv}"));
+    assert_eq!(all(" --kv full")["text"], all("")["text"], "as many as the context holds");
+    assert!(all(" --kv knorm:0.5")["output_tokens"].as_u64() >= Some(60));
     let (code, words) = folder.failure("run -m M -f P -n 12 -c 64");
     assert!(code == 1 && words.contains("the context holds 64"), "{words}");
     let (code, words) = folder.failure("run -m M -f P -n 12 -c 64 --kv snapkv:48");
@@ -107,7 +111,7 @@ fn speeds_under_policies_stand_side_by_side() {
 fn what_cannot_be_is_refused_with_the_reason() {
     let folder = Folder::new("refused", "gpt2");
     for (line, code, says) in [
-        ("run -m M -p x --kv recnt:4", 2, "KV policy recnt:4: expected recent, "),
+        ("run -m M -p x --kv recnt:4", 2, "KV policy `recnt:4`: expected recent, "),
         ("run -m M -p x --kv recent:1.5", 2, "a share above 0 and up to 1, found 1.5"),
         ("run -m M -p x --kv streaming:4+0", 2, "R: expected at least 1"),
         ("run -m M -p x --kv fix_size_l2:4,sink=4", 2, "it leaves no room in 4 tokens"),
@@ -123,7 +127,9 @@ fn what_cannot_be_is_refused_with_the_reason() {
         ("eval perplexity -m M -f T --stream 9 --prompt 9", 2, "leaves nothing"),
         ("eval perplexity -m M -f T --stream 1", 2, "at least 2 tokens"),
         ("eval perplexity -m M -f T --stream 9 -c 8", 2, "cannot be used with"),
-        ("eval perplexity -m M -f T --stream 99999", 1, "tokens"),
+        ("eval perplexity -m M -f T --stream 99999", 1, "--stream asks for 99999"),
+        ("eval perplexity -m M -f T --stream 9 --per-token", 2, "it takes -o json"),
+        ("run -m M -p x -n 999 --kv recent:8", 1, "the model has 256 positions"),
     ] {
         let (found, words) = folder.failure(line);
         assert!(found == code && words.contains(says), "{line}: {found} {words}");

@@ -152,7 +152,7 @@ impl Texts {
         (ns > 0).then(|| n as f64 * 1e9 / ns as f64)
     }
 
-    /// Scored tokens in runs of [`STRETCH`]; a shorter rest is left out unless it is all there is.
+    /// Scored tokens in runs of [`STRETCH`]; a shorter rest is left out.
     fn stretches(&self) -> impl Iterator<Item = Stretch> {
         self.texts.iter().flat_map(|text| {
             text.logprobs.chunks_exact(STRETCH).zip(text.hits.chunks_exact(STRETCH)).map(

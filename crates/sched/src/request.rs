@@ -107,6 +107,11 @@ impl Entry {
         self.residency.as_ref().map_or(usize::MAX, |residency| residency.whole())
     }
 
+    /// The tokens whose blocks others will find.
+    pub(crate) fn shareable(&self) -> &[TokenId] {
+        &self.tokens[..self.whole().min(self.tokens.len())]
+    }
+
     /// The tokens that may be found, and one more, which is always computed.
     pub(crate) fn findable(&self) -> &[TokenId] {
         let n = self.tokens.len();

@@ -309,7 +309,8 @@ impl Scheduler {
             .filter(|other| other.n_pending() > 1)
             .any(|other| {
                 let n_alike =
-                    findable.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count() / block
+                    findable.iter().zip(other.shareable()).take_while(|(a, b)| a == b).count()
+                        / block
                         * block;
                 n_alike > n_found && 2 * (n_alike - n_found) >= entry.tokens.len() - n_found
             })

@@ -48,9 +48,16 @@ impl Limits {
             let error = BackendError::ContextExceeded { prompt: n_prompt, max_tokens, n_ctx };
             return if fits { Ok(()) } else { Err(error) };
         };
-        // Positions are signed numbers of 32 bits.
+        let most_tokens = self.most_tokens();
+        if n_total > most_tokens {
+            let found = format!(
+                "{n_prompt} tokens of a prompt and {max_tokens} to be generated: the model has \
+                 {most_tokens} positions"
+            );
+            return Err(BackendError::TooLong { found, n_ctx: most_tokens });
+        }
         let most = policy.most(Some(n_prompt), n_total);
-        if most <= n_ctx && i32::try_from(n_total).is_ok() {
+        if most <= n_ctx {
             return Ok(());
         }
         let spec = policy.spec();
@@ -62,20 +69,28 @@ impl Limits {
     }
 
     /// Tokens that may follow a prompt.
-    pub(crate) fn room(&self, policy: Option<&Policy>, n_prompt: usize) -> usize {
-        let Some(policy) = policy else { return self.n_ctx.saturating_sub(n_prompt) };
-        let most = (i32::MAX as usize).saturating_sub(n_prompt);
-        let fits = |n: usize| policy.most(Some(n_prompt), n_prompt + n) <= self.n_ctx;
-        if !fits(0) {
-            return 0;
-        }
+    pub(crate) fn room(
+        &self,
+        policy: Option<&Policy>,
+        n_prompt: usize,
+    ) -> Result<usize, BackendError> {
+        let Some(policy) = policy else { return Ok(self.n_ctx.saturating_sub(n_prompt)) };
+        self.fits(Some(policy), n_prompt, 0)?;
+        let fits = |n: usize| self.fits(Some(policy), n_prompt, n).is_ok();
         // What is held grows with what was generated, if at all.
-        let (mut low, mut high) = (0, most + 1);
+        let (mut low, mut high) = (0, self.most_tokens().saturating_sub(n_prompt) + 1);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
             *(if fits(middle) { &mut low } else { &mut high }) = middle;
         }
-        low
+        Ok(low)
+    }
+
+    /// Tokens of a sequence, whatever is held of them: as many as there are positions, which are
+    /// signed numbers of 32 bits, or a table that the model has learned.
+    fn most_tokens(&self) -> usize {
+        let learned = self.policies.as_ref().filter(|config| config.learned_positions);
+        learned.map_or(i32::MAX as usize, |config| config.n_ctx_train)
     }
 
     /// Why the request cannot be served under the policy.

@@ -128,6 +128,12 @@ impl<E: Engine> Host<E> {
         self.terms.tokenizer.as_deref()
     }
 
+    /// Tokens that may follow a prompt under a policy.
+    pub(crate) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        let limits = &self.terms.limits;
+        limits.room(limits.policy(kv)?.as_ref(), n_prompt)
+    }
+
     /// Looks at the engine.
     pub(crate) fn with_engine<T>(&self, look: impl FnOnce(&E) -> T) -> T {
         look(&self.state.borrow().engine)

@@ -88,6 +88,11 @@ impl NativeBackend {
         self.host.tokenizer()
     }
 
+    /// As [`pacemark_backend::Service::room`].
+    pub fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        self.host.room(kv, n_prompt)
+    }
+
     /// The model's chat templates, or ChatML if it brings none; `None` without a tokenizer.
     pub fn chat_templates(&self) -> Option<Result<ChatTemplates, ModelFileError>> {
         let tokenizer = self.host.tokenizer()?;

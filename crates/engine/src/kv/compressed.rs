@@ -87,22 +87,30 @@ pub(crate) fn attend_items(
         }
         first += n;
     }
-    let together = sequences.iter().map(|s| pass.needs(s.ledger.policy()));
-    let together =
-        together.into_iter().any(|needs| needs.same_for_all_heads || needs.shared_floor.is_some());
-    let mut jobs: Vec<Job<'_>> = match together {
-        true => vec![Job { heads }],
-        false => heads.into_iter().map(|head| Job { heads: vec![head] }).collect(),
+    // First those whose heads have nothing to do with each other, a thread each; then the others.
+    let together = |sequence: &Sequence<'_>| {
+        let needs = pass.needs(sequence.ledger.policy());
+        needs.same_for_all_heads || needs.shared_floor.is_some()
     };
     let (q, k, v) = (rows.q, rows.k, rows.v);
-    team.rows(&mut jobs, 1, &|_, jobs| {
-        for job in jobs {
-            for (i, sequence) in sequences.iter().enumerate() {
-                job.sequence(pass, i, sequence, (q, k, v));
+    for phase in [false, true] {
+        let any = sequences.iter().any(|sequence| together(sequence) == phase);
+        let mut jobs: Vec<Job<'_>> = match phase {
+            _ if !any => continue,
+            true => vec![Job { heads: std::mem::take(&mut heads) }],
+            false => heads.drain(..).map(|head| Job { heads: vec![head] }).collect(),
+        };
+        team.rows(&mut jobs, 1, &|_, jobs| {
+            for job in jobs {
+                let all = sequences.iter().enumerate();
+                for (i, sequence) in all.filter(|(_, sequence)| together(sequence) == phase) {
+                    job.sequence(pass, i, sequence, (q, k, v));
+                }
             }
-        }
-    });
-    drop(jobs);
+        });
+        heads = jobs.into_iter().flat_map(|job| job.heads).collect();
+    }
+    drop(heads);
     let by_head = &rows.by_head[..];
     for sequence in sequences.iter().filter(|sequence| !sequence.attended) {
         for t in sequence.first..sequence.first + sequence.n {
@@ -128,7 +136,7 @@ impl Job<'_> {
         let width = shape.n_heads / shape.n_kv_heads * head_dim;
         let &Sequence { first, n, token, blocks, ledger, attended, ref turns } = sequence;
         let policy = ledger.policy();
-        let needs = pass.needs(policy);
+        let mut needs = pass.needs(policy);
         let (mut works, mut outs): (Vec<HeadWork<'_>>, Vec<&mut [f32]>) = self
             .heads
             .iter_mut()
@@ -137,6 +145,11 @@ impl Job<'_> {
                 (HeadWork { head: *head, keys, values, slots: slots[i], blocks }, &mut **out)
             })
             .unzip();
+        if policy.is_done(ledger.n_prompt(), token) {
+            // Nobody will ask for these any more.
+            (needs.attention, needs.queries) = (Attention::None, None);
+            works.iter_mut().for_each(|work| work.slots.forget_queries());
+        }
         if token <= policy.whole(ledger.n_prompt()) {
             works.iter_mut().for_each(|work| pass.adopt(&needs, work, token));
         }

@@ -134,7 +134,8 @@ impl Pass<'_> {
             }
             Attention::Window(window) => {
                 let queries = &mut work.slots.queries;
-                queries.resize(window * q.len(), 0.0);
+                let n_rows = window.min(token as usize + 1);
+                queries.resize(queries.len().max(n_rows * q.len()), 0.0);
                 queries[token as usize % window * q.len()..][..q.len()].copy_from_slice(q);
             }
         }

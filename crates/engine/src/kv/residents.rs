@@ -148,6 +148,12 @@ impl Slots {
         self.free = Some(slot);
     }
 
+    /// Drops what was noted of queries.
+    pub(super) fn forget_queries(&mut self) {
+        self.queries = Vec::new();
+        self.sums = Vec::new();
+    }
+
     /// Drops holes at the end.
     pub(super) fn trim(&mut self) {
         while self.tokens.last() == Some(&Lane::HOLE) {

@@ -5,7 +5,7 @@ use super::Slot;
 use super::pass::{HeadWork, Pass};
 use super::policy::{Attention, Future, Lane, Moment, Policy};
 use super::residents::Slots;
-use crate::rope::RopeAngles;
+use crate::rope::frequencies;
 use pacemark_kernels::{attention_mass, read_key};
 
 impl Pass<'_> {
@@ -57,7 +57,7 @@ impl Pass<'_> {
     /// Attention of the last `window` tokens to each slot, the mean over them.
     fn window(&self, work: &HeadWork<'_>, at: &Moment, window: usize) -> Vec<f32> {
         let mut sum = vec![0.0; work.slots.tokens.len()];
-        let width = work.slots.queries.len() / window;
+        let width = self.shape.n_heads / self.shape.n_kv_heads * self.shape.head_dim;
         let last = at.n_tokens.saturating_sub(window)..at.n_tokens;
         let n = last.len().max(1) as f32;
         for token in last {
@@ -74,17 +74,18 @@ impl Pass<'_> {
         if !self.kind.rotates {
             return Vec::new();
         }
-        let positions: Vec<i32> = (from..from + n).map(|position| position as i32).collect();
-        let mut angles = RopeAngles::default();
-        angles.set(self.kind, self.rope_dim, self.rope_factors, &positions);
-        let mut turns = vec![(0.0, 0.0); self.rope_dim / 2];
-        for at in 0..n {
-            let (cos, sin) = angles.of(at);
-            for ((turn, cos), sin) in turns.iter_mut().zip(cos).zip(sin) {
-                turn.0 += f64::from(*cos) / n as f64;
-                turn.1 += f64::from(*sin) / n as f64;
-            }
-        }
-        turns
+        // The sum of rotations by one angle each is one rotation by their mean, shortened
+        // (Dirichlet's kernel): no need to add up `n` of them.
+        let middle = from as f64 + (n as f64 - 1.0) / 2.0;
+        let turn = |frequency: f64| {
+            let half = (frequency / 2.0).sin();
+            let length = match half.abs() < 1e-12 {
+                true => 1.0,
+                false => (n as f64 * frequency / 2.0).sin() / (n as f64 * half),
+            };
+            let (sin, cos) = (middle * frequency).sin_cos();
+            (length * cos, length * sin)
+        };
+        frequencies(self.kind, self.rope_dim, self.rope_factors).into_iter().map(turn).collect()
     }
 }

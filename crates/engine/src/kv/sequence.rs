@@ -4,12 +4,12 @@ use super::ledger::Ledger;
 use super::policy::Policy;
 use super::residents::{Residents, Slots};
 
-/// One sequence's share of the cache. Give it back with [`KvCache::release`].
+/// One sequence's share of the cache. Give it back with [`KvCache::release`](super::KvCache::release).
 #[derive(Debug, Default)]
 pub struct SequenceKv {
     pub(super) blocks: Vec<u32>,
     pub(super) positions: Vec<i32>,
-    /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them
+    /// The blocks are the caller's ([`KvCache::lease`](super::KvCache::lease)): the cache neither adds any nor takes them
     /// back.
     pub(super) leased: bool,
     /// What is held of each lane, where a policy decides that.

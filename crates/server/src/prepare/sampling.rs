@@ -99,11 +99,10 @@ pub(super) fn set_max_tokens(
             format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
         return Err(ApiError::too_long(n_ctx, &found, field).about(field));
     }
-    let limit = room.min(context.options.max_tokens);
+    let limit = room.min(context.options.answer_limit(n_ctx));
     let mut cut = None;
     request.max_tokens = match asked {
-        // Under a policy there may be room for more than anybody waits for.
-        None => default.min(limit).min(n_ctx),
+        None => default.min(limit),
         Some((field, asked)) => {
             let asked = within(field, Some(asked), 1..=u64::MAX, 0)?;
             let given = usize::try_from(asked).unwrap_or(usize::MAX).min(limit);

@@ -332,7 +332,7 @@ impl Service for NativeService {
 
     fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
         let limits = &self.terms.limits;
-        Ok(limits.room(limits.policy(kv)?.as_ref(), n_prompt))
+        limits.room(limits.policy(kv)?.as_ref(), n_prompt)
     }
 
     fn status(&self) -> ServiceStatus {

@@ -46,13 +46,16 @@ pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
     let kv = args.keep.spec();
     let n_prompt = args.prompt.map(usize::from);
     check(kv.as_deref(), n_prompt, n_tokens)?;
+    if args.per_token && !["json", "jsonl"].contains(&args.output.as_str()) {
+        return Err(UsageError("--per-token: it takes -o json or jsonl".into()).into());
+    }
     let text = input::read_file(&args.file)?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = tokenizer(&path)?;
     let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
     if tokens.len() < n_tokens {
-        let (found, n_ctx) = (tokens.len(), n_tokens);
-        bail!("{}: {}", args.file.display(), BenchError::TextTooShort { found, n_ctx });
+        let found = tokens.len();
+        bail!("{}: it has {found} tokens, --stream asks for {n_tokens}", args.file.display());
     }
     let setup = setup::check_native(Setup {
         threads: setup::threads(args.threads.map(usize::from), None),

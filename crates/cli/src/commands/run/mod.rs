@@ -238,14 +238,15 @@ fn encode(
 }
 
 fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
-    let n_ctx = backend.info().n_ctx;
     let kv = args.keep.spec();
-    // Under a policy the prompt may be longer than what is held of it.
-    let room = if kv.is_some() { n_ctx } else { n_ctx.saturating_sub(prompt.len()) };
     if prompt.is_empty() {
         return Err(UsageError("the prompt is empty".into()).into());
     }
-    let max_tokens = usize::try_from(args.n_predict).unwrap_or(room);
+    let max_tokens = match usize::try_from(args.n_predict) {
+        Ok(n) => n,
+        // A policy may leave room without end.
+        Err(_) => backend.room(kv.as_deref(), prompt.len())?.min(backend.info().n_ctx),
+    };
     Ok(GenerateRequest {
         prompt,
         max_tokens,

@@ -1,8 +1,11 @@
-//! Reading a spec: sizes after the colon, then NAME=VALUE.
+//! Reading a spec: a name, sizes after a colon, NAME=VALUE after commas.
 
 use super::PolicyError;
 use super::budget::{Budget, Size};
 use std::ops::RangeInclusive;
+
+/// Bytes of a spec at most: it is kept with every request.
+const MOST_BYTES: usize = 256;
 
 /// What of a spec has not been taken yet.
 pub(super) struct Args {
@@ -12,18 +15,31 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn new(spec: &str) -> Args {
-        let rest = spec.split_once(':').map_or("", |(_, rest)| rest);
-        let mut sizes = Vec::new();
-        let mut values = Vec::new();
-        for (i, part) in rest.split(',').filter(|part| !part.is_empty()).enumerate() {
+    /// The name, and the rest.
+    pub(super) fn new(spec: &str) -> Result<(&str, Args), PolicyError> {
+        let mut args = Args { spec: spec.to_owned(), sizes: Vec::new(), values: Vec::new() };
+        if spec.len() > MOST_BYTES {
+            let (most, found) = (MOST_BYTES, spec.len());
+            return Err(args.wrong(format!("expected at most {most} bytes, found {found}")));
+        }
+        let mut parts = spec.split(',');
+        let (name, first) = parts.next().map_or(("", None), |part| match part.split_once(':') {
+            Some((name, first)) => (name, Some(first)),
+            None => (part, None),
+        });
+        for (at, part) in first.into_iter().chain(parts).enumerate() {
             match part.split_once('=') {
-                Some((name, value)) => values.push((name.to_owned(), Some(value.to_owned()))),
-                None if i == 0 => sizes = part.split('+').map(str::to_owned).collect(),
-                None => values.push((part.to_owned(), None)),
+                _ if part.is_empty() => {
+                    return Err(args.wrong("nothing stands behind a comma or colon"));
+                }
+                Some((name, value)) => args.values.push((name.to_owned(), Some(value.to_owned()))),
+                None if at == 0 && first.is_some() => {
+                    args.sizes = part.split('+').map(str::to_owned).collect();
+                }
+                None => args.values.push((part.to_owned(), None)),
             }
         }
-        Args { spec: spec.to_owned(), sizes, values }
+        Ok((name, args))
     }
 
     pub(super) fn wrong(&self, why: impl Into<String>) -> PolicyError {
@@ -39,11 +55,12 @@ impl Args {
     }
 
     /// The budget of a policy that works on prompts: a size that leaves room beside
-    /// `least` tokens that stay anyway, and `every=E`.
+    /// `least` tokens that stay anyway, and `every=E`, not less than its work is worth.
     pub(super) fn prompt_budget(
         &mut self,
         form: &str,
         least: usize,
+        least_every: usize,
     ) -> Result<Budget, PolicyError> {
         let size = self.size(form)?;
         match size {
@@ -52,6 +69,11 @@ impl Args {
             }
             size => {
                 let every = self.count_if_any("every")?;
+                if let Some(every) = every.filter(|every| *every < least_every) {
+                    return Err(self.wrong(format!(
+                        "every={every}: expected at least {least_every}, it looks at every key"
+                    )));
+                }
                 Ok(Budget::Prompt { size, least, every, depth: None })
             }
         }
@@ -80,8 +102,7 @@ impl Args {
         let expected = |what: &str| self.wrong(format!("{name}: expected {what}, found {text}"));
         let percent = text.strip_suffix('%');
         if percent.is_none() && !text.contains('.') {
-            let tokens = text.parse().ok().filter(|n| *n <= u32::MAX as usize);
-            return tokens.map(Size::Tokens).ok_or_else(|| expected("a number of tokens"));
+            return whole(text).map(Size::Tokens).ok_or_else(|| expected("a number of tokens"));
         }
         let number: Option<f64> = percent.unwrap_or(text).parse().ok();
         let share = number.map(|number| if percent.is_some() { number / 100.0 } else { number });
@@ -129,10 +150,7 @@ impl Args {
     /// A number of tokens.
     pub(super) fn count(&mut self, name: &str, default: usize) -> Result<usize, PolicyError> {
         let Some(value) = self.take(name)? else { return Ok(default) };
-        value
-            .parse()
-            .ok()
-            .filter(|n| *n <= u32::MAX as usize)
+        whole(&value)
             .ok_or_else(|| self.wrong(format!("{name}={value}: expected a number of tokens")))
     }
 
@@ -159,7 +177,7 @@ impl Args {
     ) -> Result<Option<RangeInclusive<usize>>, PolicyError> {
         let Some(value) = self.take(name)? else { return Ok(None) };
         let (from, to) = value.split_once('-').unwrap_or((&value, &value));
-        let ends = from.parse().ok().zip(to.parse().ok());
+        let ends = whole(from).zip(whole(to));
         let ends = ends.filter(|(from, to): &(usize, usize)| from <= to);
         let expected = || self.wrong(format!("{name}={value}: expected a layer, or A-B"));
         ends.map(|(from, to)| Some(from..=to)).ok_or_else(expected)
@@ -175,4 +193,10 @@ impl Args {
             None => Ok(()),
         }
     }
+}
+
+/// A whole number of digits alone.
+fn whole(text: &str) -> Option<usize> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|n| digits && *n <= u32::MAX as usize)
 }

@@ -102,27 +102,37 @@ impl Budget {
             // A share of the first tokens may be all of them, rounded; no need to be exact.
             Budget::Always(..) => 0,
             Budget::Sawtooth { from, .. } => from - 1,
-            Budget::Prompt { size, every, .. } => match (n_prompt, every, size) {
-                (Some(prompt), ..) => prompt - 1,
+            Budget::Prompt { size, every, depth, .. } => match (n_prompt, every, size) {
+                (Some(prompt), ..) => prompt.saturating_sub(1),
                 (None, None, _) => usize::MAX,
-                (None, Some(every), Size::Tokens(size)) => (size + every).saturating_sub(1),
-                (None, Some(_), Size::Share(_)) => 0,
+                // The last layers of a pyramid keep less.
+                (None, Some(every), Size::Tokens(size)) if depth.is_none() => {
+                    (size + every).saturating_sub(1)
+                }
+                (None, Some(_), _) => 0,
             },
         }
     }
 
-    /// Tokens that a layer holds at most while `n_total` come, the one before others go included,
-    /// where `window` stay anyway.
-    pub fn most(self, n_prompt: Option<usize>, n_total: usize, window: usize) -> usize {
+    /// Tokens that a head holds at most while `n_total` come, the one before others go included,
+    /// where `window` stay anyway, and a head of heads that hold a number on the mean may hold
+    /// `of_one_head` of it.
+    pub fn most(
+        self,
+        n_prompt: Option<usize>,
+        n_total: usize,
+        window: usize,
+        of_one_head: &dyn Fn(usize) -> usize,
+    ) -> usize {
         let bound = match self {
             Budget::Always(a, b) => {
                 let kept = a.of(n_total).saturating_add(b.of(n_total));
-                kept.max(window).saturating_add(1)
+                of_one_head(kept.max(window).saturating_add(1))
             }
             // A share of few tokens may be all of them, rounded up: of fewer than these.
             Budget::Sawtooth { keep, from } => {
                 let fewest = (1.0 / (1.0 - keep)).ceil() as usize;
-                from.max(fewest.saturating_add(1)).max(window.saturating_add(1))
+                of_one_head(from.max(fewest.saturating_add(1)).max(window.saturating_add(1)))
             }
             Budget::Prompt { size, least, every, depth } => {
                 let n_prompt = n_prompt.unwrap_or(0).min(n_total);
@@ -130,7 +140,8 @@ impl Budget {
                 let of = if n_prompt > 0 { n_prompt } else { n_total };
                 let kept = size.of(of).max(least) * if depth.is_some() { 2 } else { 1 };
                 let after = every.unwrap_or(n_total - n_prompt).min(n_total - n_prompt);
-                n_prompt.max(kept.max(window).saturating_add(after))
+                // Of the prompt itself every head holds all.
+                n_prompt.max(of_one_head(kept.max(window).saturating_add(after)))
             }
         };
         bound.min(n_total)
@@ -176,9 +187,13 @@ mod tests {
 
     /// What is held token by token.
     fn course(budget: Budget, n_prompt: Option<usize>, n: usize) -> Vec<usize> {
+        course_of(0, budget, n_prompt, n)
+    }
+
+    fn course_of(layer: usize, budget: Budget, n_prompt: Option<usize>, n: usize) -> Vec<usize> {
         let mut held = 0;
         let step = |n_tokens| {
-            held = budget.keep(held + 1, &at(n_tokens, n_prompt));
+            held = budget.keep(held + 1, &Moment { layer, ..at(n_tokens, n_prompt) });
             held
         };
         (1..=n).map(step).collect()
@@ -210,8 +225,11 @@ mod tests {
     #[test]
     fn what_is_promised_of_a_course_holds() {
         for budget in BUDGETS {
-            for n_prompt in [None, Some(1), Some(8), Some(40)] {
-                let course = course(*budget, n_prompt, 60);
+            let prompts = [None, Some(1), Some(8), Some(40)];
+            for (layer, n_prompt) in
+                (0..4).flat_map(|layer| prompts.map(|n_prompt| (layer, n_prompt)))
+            {
+                let course = course_of(layer, *budget, n_prompt, 60);
                 let whole = budget.whole(n_prompt).min(60);
                 let first = course.iter().zip(1..).take_while(|(held, n)| *held == n).count();
                 assert!(first >= whole, "{budget:?} {n_prompt:?}: {first} are held, not {whole}");
@@ -222,7 +240,7 @@ mod tests {
                     Some(with_it)
                 });
                 for (n, held) in most.enumerate().map(|(i, held)| (i + 1, held)) {
-                    let bound = budget.most(n_prompt, 60, 0);
+                    let bound = budget.most(n_prompt, 60, 0, &|held| held);
                     assert!(held <= bound, "{budget:?} {n_prompt:?} {n}: {held} > {bound}");
                 }
             }

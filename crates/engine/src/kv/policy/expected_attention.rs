@@ -21,12 +21,15 @@ struct ExpectedAttention {
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
     let sinks = args.count("sink", 4)?;
+    if sinks > 1024 {
+        return Err(args.wrong(format!("sink={sinks}: expected at most 1024")));
+    }
     let future = args.count("future", 512)?;
     if future == 0 || future > 65536 {
         return Err(args.wrong(format!("future={future}: expected 1 to 65536")));
     }
     let epsilon = args.share("epsilon", 0.0)? as f32;
-    let budget = args.prompt_budget("expected_attention:N", sinks)?;
+    let budget = args.prompt_budget("expected_attention:N", sinks, 16)?;
     Ok(Box::new(ExpectedAttention { budget, sinks, future, epsilon }))
 }
 

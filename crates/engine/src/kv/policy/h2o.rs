@@ -39,7 +39,8 @@ impl KvPolicy for H2o {
     fn score(&self, lane: &Lane<'_>, scores: &mut [f32]) {
         let recent = self.recent.of(lane.n_tokens);
         for (slot, (score, token)) in scores.iter_mut().zip(lane.tokens).enumerate() {
-            let seen_by = if self.by_lifetime { lane.n_tokens - *token as usize } else { 1 };
+            let seen_by =
+                if self.by_lifetime { lane.n_tokens.saturating_sub(*token as usize) } else { 1 };
             let stays = lane.is_recent(*token, recent);
             *score = if stays { f32::INFINITY } else { lane.mass[slot] / seen_by as f32 };
         }

@@ -15,7 +15,7 @@ pub(super) const ENTRY: PolicyEntry = PolicyEntry {
 struct KeyDiff(Budget);
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    Ok(Box::new(KeyDiff(args.prompt_budget("keydiff:N", 0)?)))
+    Ok(Box::new(KeyDiff(args.prompt_budget("keydiff:N", 0, 16)?)))
 }
 
 impl KvPolicy for KeyDiff {

@@ -15,7 +15,7 @@ pub(super) const ENTRY: PolicyEntry = PolicyEntry {
 struct Knorm(Budget);
 
 fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
-    Ok(Box::new(Knorm(args.prompt_budget("knorm:N", 0)?)))
+    Ok(Box::new(Knorm(args.prompt_budget("knorm:N", 0, 1)?)))
 }
 
 impl KvPolicy for Knorm {

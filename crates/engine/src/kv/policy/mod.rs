@@ -1,6 +1,6 @@
 //! Policies of KV-cache compression: which tokens' keys and values stay when there is no room for
 //! all. A policy says how many stay and how much each is worth; the mechanism that lets the others
-//! go is the same for all (`residents.rs`).
+//! go is the same for all (`pass.rs`, `let_go.rs`).
 //!
 //! A token is let go after the forward pass that exceeded the budget, so a token sees the budget's
 //! keys and its own.

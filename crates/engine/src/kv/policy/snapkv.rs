@@ -50,11 +50,11 @@ fn common(args: &mut Args, form: &str) -> Result<SnapKv, PolicyError> {
     if window == 0 || window > 1024 {
         return Err(args.wrong(format!("window={window}: expected 1 to 1024")));
     }
-    if kernel.is_multiple_of(2) {
-        return Err(args.wrong(format!("kernel={kernel}: expected an odd number")));
+    if kernel.is_multiple_of(2) || kernel > 63 {
+        return Err(args.wrong(format!("kernel={kernel}: expected an odd number up to 63")));
     }
     let max = args.one_of("pool", &["mean", "max"])? == "max";
-    let budget = args.prompt_budget(form, window)?;
+    let budget = args.prompt_budget(form, window, 16)?;
     Ok(SnapKv { budget, window, kernel, max })
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A spec that names no policy, or none that the model can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("KV policy {spec}: {why}")]
+#[error("KV policy `{spec}`: {why}")]
 pub struct PolicyError {
     spec: String,
     why: String,
@@ -18,14 +18,15 @@ pub struct PolicyError {
 
 impl PolicyError {
     pub(super) fn new(spec: &str, why: String) -> PolicyError {
-        PolicyError { spec: pacemark_files::excerpt(spec).into_owned(), why }
+        let spec = pacemark_files::excerpt(spec).into_owned();
+        PolicyError { spec, why: pacemark_files::bounded(&why).into_owned() }
     }
 }
 
 /// A policy, and for which layers it is.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    spec: String,
+    spec: Arc<str>,
     kept: Arc<dyn KvPolicy>,
     /// Layers that keep everything.
     skip: Option<RangeInclusive<usize>>,
@@ -38,9 +39,7 @@ impl Policy {
     /// The policy that `spec` names; [`None`] for `full`. It is for no model yet
     /// ([`Self::on`]).
     pub fn parse(spec: &str) -> Result<Option<Policy>, PolicyError> {
-        let (name, _) = spec.split_once(':').unwrap_or((spec, ""));
-        let (name, _) = name.split_once(',').unwrap_or((name, ""));
-        let mut args = Args::new(spec);
+        let (name, mut args) = Args::new(spec)?;
         if name == "full" {
             args.finish()?;
             return Ok(None);
@@ -52,13 +51,7 @@ impl Policy {
         let kept = (entry.new)(&mut args)?.into();
         let skip = args.range("skip")?;
         args.finish()?;
-        Ok(Some(Policy {
-            spec: spec.to_owned(),
-            kept,
-            skip,
-            windows: Arc::default(),
-            n_kv_heads: 1,
-        }))
+        Ok(Some(Policy { spec: spec.into(), kept, skip, windows: Arc::default(), n_kv_heads: 1 }))
     }
 
     /// The specs of a list: commas separate them, where a policy's name follows, and else belong to
@@ -119,6 +112,12 @@ impl Policy {
         matches!(self.kept.budget(), Budget::Prompt { .. })
     }
 
+    /// Whether it has done its work when `n_tokens` are there: nothing will be let go of any more.
+    pub(crate) fn is_done(&self, n_prompt: Option<usize>, n_tokens: usize) -> bool {
+        let once = matches!(self.kept.budget(), Budget::Prompt { every: None, .. });
+        once && n_prompt.is_some_and(|prompt| n_tokens >= prompt)
+    }
+
     /// Whether it only ever works on prompts: a text that is none it leaves alone.
     pub fn needs_prompt(&self) -> bool {
         self.kept.budget().whole(None) == usize::MAX
@@ -149,16 +148,15 @@ impl Policy {
             return n_total;
         }
         let window = self.windows.iter().flatten().copied().max().unwrap_or(0);
-        let most = self.kept.budget().most(n_prompt, n_total, window);
-        self.of_one_head(most).min(n_total)
+        self.kept.budget().most(n_prompt, n_total, window, &|held| self.of_one_head(held))
     }
 
     /// Tokens that one head holds at most where each holds `held` on the mean.
     pub(crate) fn of_one_head(&self, held: usize) -> usize {
         match self.needs().shared_floor {
             Some(floor) => {
-                let others = (self.n_kv_heads - 1) * (held as f64 * floor) as usize;
-                held.saturating_mul(self.n_kv_heads) - others
+                let others = (self.n_kv_heads - 1).saturating_mul((held as f64 * floor) as usize);
+                held.saturating_mul(self.n_kv_heads).saturating_sub(others)
             }
             None => held,
         }
@@ -238,6 +236,17 @@ mod tests {
             ("recnt:4", "expected recent, "),
             ("h2:4", "expected h2o, "),
             ("full:3", "it takes no sizes"),
+            ("full,skip=1", "it has no skip"),
+            ("full,nonsense", "it has no nonsense"),
+            ("l2_compress,colour=red", "it has no colour"),
+            ("recent:5,", "nothing stands behind"),
+            ("recent:", "nothing stands behind"),
+            ("recent:+5", "expected recent:N"),
+            ("recent:5,skip=+0-1", "expected a layer"),
+            ("keydiff:64,every=4", "every=4: expected at least 16"),
+            ("snapkv:64,kernel=4294967295", "kernel=4294967295: expected an odd number up to 63"),
+            ("streaming:500+8", "S: expected at most 256"),
+            ("expected_attention:0.5,sink=4294967295", "sink=4294967295: expected at most"),
             ("recent", "expected recent:N"),
             ("recent:0", "at least 1"),
             ("recent:x", "N: expected a number"),
@@ -254,7 +263,7 @@ mod tests {
             ("fix_size_l2:4,sink=4", "sink=4: it leaves no room"),
             ("fix_size_l2:64,colour=red", "it has no colour"),
             ("snapkv:32", "N: expected more than 32, found 32"),
-            ("snapkv:64,kernel=4", "kernel=4: expected an odd number"),
+            ("snapkv:64,kernel=4", "kernel=4: expected an odd number up to 63"),
             ("knorm:0.5,every=0", "every=0: expected at least 1"),
             ("adakv:64,scorer=tova", "scorer=tova: it keeps the same tokens in all heads"),
             ("adakv:64,scorer=adakv", "scorer=adakv: expected one of"),
@@ -265,6 +274,15 @@ mod tests {
             let error = Policy::parse(spec).unwrap_err().to_string();
             assert!(error.contains(why) && error.contains(spec), "{spec}: {error}");
         }
+    }
+
+    #[test]
+    fn a_long_spec_is_refused_shortly() {
+        let long = format!("recent:5{}", ",".repeat(2_000_000));
+        let error = Policy::parse(&long).unwrap_err().to_string();
+        assert!(error.contains("at most 256 bytes") && error.len() < 1000, "{error}");
+        let commas = Policy::parse("l2_compress,prune_after=2,keep=0.5").unwrap().unwrap();
+        assert_eq!(commas.whole(None), 1, "what stands behind a comma counts");
     }
 
     #[test]

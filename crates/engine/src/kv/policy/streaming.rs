@@ -11,6 +11,9 @@ pub(super) const ENTRY: PolicyEntry = PolicyEntry {
     new,
 };
 
+/// First tokens at most whose keys are turned for every token.
+const MOST_SINKS: usize = 256;
+
 #[derive(Debug)]
 struct Streaming {
     sinks: usize,
@@ -27,6 +30,11 @@ fn new(args: &mut Args) -> Result<Box<dyn KvPolicy>, PolicyError> {
         return Err(args.wrong("R: expected at least 1"));
     }
     let compact = args.one_of("positions", &["compact", "original"])? == "compact";
+    if compact && sinks > MOST_SINKS {
+        return Err(args.wrong(format!(
+            "S: expected at most {MOST_SINKS}, which positions=compact turns for every token"
+        )));
+    }
     Ok(Box::new(Streaming { sinks, recent, compact }))
 }
 
