@@ -196,7 +196,7 @@ fn what_cannot_be_studied_is_refused() {
     let folder = Folder::new("refused");
     std::fs::write(folder.0.join("short.txt"), "in the end").unwrap();
     for (flags, says) in [
-        ("--policies recnt:12", &["KV policy recnt:12: expected recent, "][..]),
+        ("--policies recnt:12", &["KV policy `recnt:12`: expected recent, "][..]),
         ("--method straeming_llm", &["streaming, ", "baseline, streaming_llm or recent_only"]),
         ("--policies recent:12,colour=red", &["recent:12,colour=red", "it has no colour"]),
         ("--policies recent:1.5", &["N: expected a share above 0 and up to 1"]),
