@@ -88,7 +88,7 @@ fn a_text_goes_on_under_a_policy() {
     let all =
         |kv: &str| folder.json(&format!("run -m M -p ab -n -1 -c 64 --ignore-eos -o json{kv}"));
     assert_eq!(all(" --kv full")["text"], all("")["text"], "as many as the context holds");
-    assert!(all(" --kv knorm:0.5")["output_tokens"].as_u64() >= Some(60));
+    assert!(all(" --kv knorm:0.5")["timings"]["output_tokens"].as_u64() >= Some(60));
     let (code, words) = folder.failure("run -m M -f P -n 12 -c 64");
     assert!(code == 1 && words.contains("the context holds 64"), "{words}");
     let (code, words) = folder.failure("run -m M -f P -n 12 -c 64 --kv snapkv:48");
