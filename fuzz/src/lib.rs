@@ -3,6 +3,8 @@
 //! A target is a function, so that two drivers share it: libFuzzer (`fuzz_targets`, which needs a
 //! nightly compiler) and `mutate`, which any compiler builds.
 
+#[path = "../../crates/engine/tests/inputs/mod.rs"]
+mod engine_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
 mod load_inputs;
 #[path = "../../crates/server/tests/inputs/mod.rs"]
@@ -24,6 +26,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
     ("gguf", gguf),
     ("load", load),
+    ("policy", policy),
     ("request", request),
     ("safetensors", safetensors),
     ("sse", sse),
@@ -65,6 +68,11 @@ pub fn gguf(bytes: &[u8]) {
 /// name.
 pub fn load(bytes: &[u8]) {
     load_inputs::input(bytes);
+}
+
+/// Any text is refused as a KV policy, or names one that keeps to what it promises.
+pub fn policy(bytes: &[u8]) {
+    engine_inputs::policy(bytes);
 }
 
 /// Any bytes posted to any route are answered or refused, and never a fault of the server's.

@@ -12,6 +12,7 @@ pub fn check(backend: &dyn Backend) -> Result<(), String> {
     a_full_house(backend)?;
     dropping_aborts(backend)?;
     batches(backend)?;
+    policies(backend)?;
     scores(backend)
 }
 
@@ -194,6 +195,33 @@ fn letter(event: &Event) -> &'static str {
         Event::Token { .. } => "T",
         Event::Finished { .. } => "F",
         Event::Failed(_) => "X",
+    }
+}
+
+/// A policy that keeps everything changes nothing; one that nobody knows is refused, and so is any
+/// where there are none.
+fn policies(backend: &dyn Backend) -> Result<(), String> {
+    let with = |kv: &str| {
+        let request = GenerateRequest { kv: Some(kv.into()), ..request(5, 3) };
+        backend.generate(request).collect::<Vec<_>>()
+    };
+    expect(
+        ids(with("full").into_iter()) == ids(backend.generate(request(5, 3))),
+        "`full` is not the same as no policy",
+    )?;
+    expect(matches!(with("no-such:4")[..], [Event::Failed(_)]), "an unknown policy is taken")?;
+    let kept = with("recent:64");
+    match kept.last() {
+        Some(Event::Finished { .. }) if backend.capabilities().kv_policies => expect(
+            ids(kept.into_iter()) == ids(backend.generate(request(5, 3))),
+            "with room for everything a policy changes something",
+        ),
+        Some(Event::Failed(BackendError::Unsupported { .. }))
+            if !backend.capabilities().kv_policies =>
+        {
+            Ok(())
+        }
+        other => Err(format!("policies and capabilities() disagree: {other:?}")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happens to a request, stamped where it happens.
 
-use crate::{BackendError, TokenId};
+use crate::{BackendError, KvHeld, TokenId};
 use std::time::{Duration, Instant};
 
 /// One event of a request.
@@ -86,6 +86,8 @@ pub struct Usage {
     pub cached_tokens: usize,
     /// Tokens generated.
     pub output_tokens: usize,
+    /// What of their keys and values is kept at the end, where it can be known.
+    pub kv: Option<KvHeld>,
 }
 
 /// Time a backend spent on one request, by what it did.

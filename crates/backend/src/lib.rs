@@ -20,9 +20,13 @@ pub use error::BackendError;
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
 pub use mock_service::{MockOptions, MockService, MockText};
-pub use request::{Constraint, GenerateRequest, JsonForm, Priority, SamplingParams, Whitespace};
+pub use request::{
+    Constraint, GenerateRequest, JsonForm, KvHeld, Priority, SamplingParams, ScoreRequest,
+    TextScores, Whitespace,
+};
 pub use service::{Chat, EmbeddingSink, Pooling, Service, ServiceStatus, Sink, Text, Ticket};
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// A token's number in the model's vocabulary.
@@ -103,6 +107,8 @@ pub struct Capabilities {
     pub constraints: bool,
     /// [`Service::embed`] works.
     pub embeddings: bool,
+    /// [`GenerateRequest::kv`] may be other than `full`.
+    pub kv_policies: bool,
 }
 
 /// Memory of the engine process, in bytes.
@@ -179,6 +185,22 @@ pub trait Backend {
         let _ = (tokens, first);
         Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens" })
     }
+
+    /// Scores a text as one sequence, each token given what a policy keeps of those before it, as
+    /// if they had come one at a time. `progress(computed, of)` is told now and then, and may end
+    /// it: then there are fewer scores.
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        let _ = (request, progress);
+        Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
+    }
+
+    /// Gives memory back that holds nothing, as far as the backend can: for measuring what the next
+    /// request takes.
+    fn trim(&self) {}
 
     /// Memory held, where it can be known.
     fn memory(&self) -> Option<MemoryUsage> {

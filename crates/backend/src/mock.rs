@@ -49,6 +49,10 @@ impl MockBackend {
         if prompt == 0 {
             return Some(BackendError::InvalidRequest("the prompt is empty".into()));
         }
+        if request.has_policy() {
+            let (backend, ability) = ("the mock", "let go of keys and values");
+            return Some(BackendError::Unsupported { backend, ability });
+        }
         (prompt + max_tokens > n_ctx).then_some(BackendError::ContextExceeded {
             prompt,
             max_tokens,
@@ -118,6 +122,7 @@ impl Backend for MockBackend {
             prompt_tokens: prompt,
             cached_tokens: cached,
             output_tokens: request.max_tokens,
+            kv: None,
         };
         let opening = [
             Event::Queued { at: self.clock.get() },
@@ -168,7 +173,7 @@ impl Backend for MockBackend {
                 }
                 if i == request.max_tokens {
                     let (prompt_tokens, output_tokens) = (request.prompt.len(), request.max_tokens);
-                    let usage = Usage { prompt_tokens, output_tokens, cached_tokens: 0 };
+                    let usage = Usage { prompt_tokens, output_tokens, ..Usage::default() };
                     let (reason, phases) = (FinishReason::Length, Phases::default());
                     events.push((index, Event::Finished { reason, usage, phases, at }));
                 }

@@ -28,6 +28,63 @@ pub struct GenerateRequest {
     pub constraint: Option<Constraint>,
     /// Who goes first when there is more to do than fits.
     pub priority: Priority,
+    /// What of the keys and values is kept, as a policy's spec, e.g. `streaming:4+1020`; all of
+    /// them where there is none, or `full`.
+    pub kv: Option<String>,
+}
+
+impl GenerateRequest {
+    /// Whether something of the keys and values may be let go.
+    pub fn has_policy(&self) -> bool {
+        self.kv.as_deref().is_some_and(|spec| spec != "full")
+    }
+}
+
+/// A text to be scored as one sequence.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScoreRequest {
+    /// The text.
+    pub tokens: Vec<TokenId>,
+    /// The first token that a prediction is wanted after.
+    pub first: usize,
+    /// As [`GenerateRequest::kv`].
+    pub kv: Option<String>,
+    /// How many of the tokens are a prompt, for policies that work on prompts.
+    pub n_prompt: Option<usize>,
+}
+
+/// How a text was predicted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextScores {
+    /// Log-probabilities (natural) of `tokens[i + 1]` given what was kept of those before, for `i`
+    /// in `first..tokens.len() - 1`.
+    pub logprobs: Vec<f32>,
+    /// Whether each was the most likely token.
+    pub hits: Vec<bool>,
+    /// What is kept at the end.
+    pub kv: Option<KvHeld>,
+}
+
+/// What is kept of a sequence's keys and values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KvHeld {
+    /// Tokens, over all KV heads of all layers.
+    pub lane_tokens: u64,
+    /// KV heads of all layers.
+    pub n_lanes: u64,
+    /// Tokens in the layer that has most, the mean over its heads rounded up.
+    pub most_tokens: u64,
+    /// Bytes of these tokens.
+    pub resident_bytes: u64,
+    /// Bytes of the pages that they are in.
+    pub page_bytes: u64,
+}
+
+impl KvHeld {
+    /// Tokens, the mean over layers and heads.
+    pub fn mean_tokens(&self) -> f64 {
+        self.lane_tokens as f64 / self.n_lanes.max(1) as f64
+    }
 }
 
 /// A form that the output is held to, token by token.

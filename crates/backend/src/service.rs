@@ -49,6 +49,17 @@ pub trait Service: Send + Sync {
         Ticket::default()
     }
 
+    /// Tokens that may follow `n_prompt` of a prompt where a policy decides what of their keys and
+    /// values is kept ([`GenerateRequest::kv`]); 0 where the prompt does not fit, or an error that
+    /// says why where a policy has to do with it.
+    fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        if kv.is_some_and(|spec| spec != "full") {
+            let (backend, ability) = ("this backend", "let go of keys and values");
+            return Err(BackendError::Unsupported { backend, ability });
+        }
+        Ok(self.info().n_ctx.saturating_sub(n_prompt))
+    }
+
     /// What it is doing now, and what it has done since it was started.
     fn status(&self) -> ServiceStatus;
 

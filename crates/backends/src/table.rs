@@ -33,6 +33,8 @@ pub struct BackendEntry {
     pub help: &'static str,
     /// Reads GGUF files only: a synthetic model has to be written to one first.
     pub files_only: bool,
+    /// Whether it can keep a part of the keys and values only.
+    pub kv_policies: bool,
     /// Whether it does all that a setup asks for; in builds without it too.
     pub supports: fn(&Setup) -> Result<(), Unsupported>,
     /// Loads a model, if the setup is supported; or why this build cannot.
@@ -45,6 +47,7 @@ pub const BACKENDS: &[BackendEntry] = &[
         name: crate::native::NAME,
         help: "Pacemark's own engine",
         files_only: false,
+        kv_policies: true,
         supports: supports::native,
         load: Ok(|path, setup, progress| Ok(Box::new(NativeBackend::load(path, setup, progress)?))),
     },
@@ -52,6 +55,7 @@ pub const BACKENDS: &[BackendEntry] = &[
         name: "llama-cpp",
         help: "llama.cpp, to compare with",
         files_only: true,
+        kv_policies: false,
         supports: supports::llama_cpp,
         load: LLAMA_CPP,
     },

@@ -161,6 +161,86 @@ fn a_text_does_not_depend_on_how_it_was_served() {
     }
 }
 
+/// Under policies, alone, in a batch beside others, in small steps, after losing its blocks and with
+/// a prefix found: the same tokens, and no more of the cache than the policy keeps.
+#[test]
+fn a_text_under_a_policy_does_not_depend_on_how_it_was_served() {
+    let specs = [
+        "streaming:4+28",
+        "fix_size_l2:32,keep=0.5",
+        "tova:24",
+        "h2o:12+12",
+        "snapkv:24,window=8",
+        "expected_attention:0.5",
+        "knorm:24,every=8",
+    ];
+    for (name, model) in models() {
+        let under = |kv: Option<&str>| GenerateRequest {
+            kv: kv.map(str::to_owned),
+            ..request(prompt(50, 1), 40)
+        };
+        let mut requests: Vec<GenerateRequest> =
+            specs.iter().map(|spec| under(Some(spec))).collect();
+        requests.push(under(None));
+        let alone: Vec<Vec<TokenId>> = requests
+            .iter()
+            .map(|request| {
+                let fresh = service(&format!("kv-{name}"), &model, ServiceOptions::default());
+                collect(fresh.generate(request.clone())).0
+            })
+            .collect();
+        assert_ne!(alone[0], alone[specs.len()], "{name}: a policy changes the text");
+
+        let plain = service(&format!("kv-plain-{name}"), &model, ServiceOptions::default());
+        assert!(batch(&plain, requests.clone()) == alone, "{name}: in a batch");
+        assert!(batch(&plain, requests.clone()) == alone, "{name}: with prefixes found");
+        let found: Vec<usize> =
+            requests.iter().map(|request| collect(plain.generate(request.clone())).2).collect();
+        assert_eq!(found[0], 32, "{name}: as much as is kept of the beginning");
+        assert_eq!(found[3], 0, "{name}: attention that nobody noted is not found");
+        assert_eq!(found[4], 32, "{name}: 42 tokens before the window");
+
+        let small = ServiceOptions {
+            max_num_seqs: 3,
+            max_num_batched_tokens: 7,
+            ..ServiceOptions::default()
+        };
+        let small = service(&format!("kv-small-{name}"), &model, small);
+        assert!(batch(&small, requests.clone()) == alone, "{name}: in small steps");
+        let tiny = ServiceOptions { n_kv_tokens: Some(N_CTX), ..ServiceOptions::default() };
+        let tiny = service(&format!("kv-tiny-{name}"), &model, tiny);
+        assert!(batch(&tiny, requests.clone()) == alone, "{name}: where not all fit");
+        let status = Service::status(&tiny);
+        assert!(status.preemptions > 0, "{name}: nobody lost its blocks");
+        assert_eq!((status.kv_blocks_used, status.running, status.waiting), (0, 0, 0));
+    }
+}
+
+/// More tokens than the context holds, and the cache that they take.
+#[test]
+fn a_bounded_policy_goes_on_beyond_the_context() {
+    let (name, model) = &models()[0];
+    let service = service(&format!("kv-long-{name}"), model, ServiceOptions::default());
+    let long =
+        |kv: &str| GenerateRequest { kv: Some(kv.into()), ..request(prompt(2 * N_CTX, 3), N_CTX) };
+    let events: Vec<Event> = service.generate(long("streaming:4+28")).collect();
+    let Some(Event::Finished { usage, .. }) = events.last() else { panic!("{events:?}") };
+    let held = usage.kv.unwrap();
+    assert_eq!((held.mean_tokens(), held.most_tokens, usage.output_tokens), (32.0, 32, N_CTX));
+    assert!(held.page_bytes < held.resident_bytes * 2);
+    for (kv, why) in [
+        ("full", "but the context holds"),
+        ("recent:0.9", "holds up to"),
+        ("streaming:4+28,skip=0", "holds up to"),
+        ("snapkv:64", "holds up to"),
+        ("recnt:4", "KV policy `recnt:4`: expected recent"),
+    ] {
+        let events: Vec<Event> = service.generate(long(kv)).collect();
+        let Some(Event::Failed(error)) = events.last() else { panic!("{kv}: {events:?}") };
+        assert!(error.to_string().contains(why), "{kv}: {error}");
+    }
+}
+
 /// Three answers to one prompt, asked for at once: two of them find its full blocks, and their
 /// tokens are what they are alone.
 #[test]

@@ -61,6 +61,21 @@ pub enum BenchError {
         /// Tokens of a chunk.
         n_ctx: usize,
     },
+    /// A study of a text that is too short for it.
+    #[error(
+        "the text has {found} tokens: expected at least {n_tokens} for each of {wanted} samples, \
+         there is room for {room}"
+    )]
+    TooFewStretches {
+        /// Tokens of the text.
+        found: usize,
+        /// Tokens of a sample.
+        n_tokens: usize,
+        /// Samples that it has room for.
+        room: usize,
+        /// Samples wanted.
+        wanted: usize,
+    },
     /// A chunk length that leaves nothing to score or does not halve.
     #[error("n_ctx {0} cannot be used for perplexity: it must be even and at least 4")]
     ChunkLength(usize),

@@ -3,12 +3,13 @@
 
 use crate::doctor::Machine;
 use crate::generation::Generate;
+use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, generation,
-    load, perplexity, self_test, stages, throughput, warnings,
+    kv, load, perplexity, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -23,6 +24,8 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &throughput::Throughput,
     &batched::Batched,
     &perplexity::Perplexity,
+    &kv::TextStream,
+    &kv::KvStudy,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -151,6 +154,10 @@ pub enum Case {
     Test(Test),
     /// How a text is cut.
     Chunks(Chunks),
+    /// A text as one sequence.
+    Stream(Stream),
+    /// Ways to keep keys and values, on stretches of a text.
+    Study(Study),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.

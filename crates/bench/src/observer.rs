@@ -22,7 +22,7 @@ pub trait Observer {
     fn trial_started(&mut self, test: &Test) {
         let _ = test;
     }
-    /// What comes next is of this backend; told only where a test has several.
+    /// What comes next is of this one of several that are measured in turn, a backend or a method.
     fn turn(&mut self, backend: &str) {
         let _ = backend;
     }
@@ -38,6 +38,10 @@ pub trait Observer {
     fn sample(&mut self, sample: &Sample) {
         let _ = sample;
     }
+    /// All that is compared was measured once more: what there is until now.
+    fn round(&mut self, trials: &[Trial]) {
+        let _ = trials;
+    }
     /// A test is complete, or was cut short with something measured.
     fn trial_finished(&mut self, trial: &Trial) {
         let _ = trial;
@@ -46,6 +50,10 @@ pub trait Observer {
     fn text(&mut self, text: &str) -> ControlFlow<()> {
         let _ = text;
         ControlFlow::Continue(())
+    }
+    /// So many tokens of so many of a text are computed.
+    fn computed(&mut self, done: usize, of: usize) {
+        let _ = (done, of);
     }
     /// A chunk of a text is scored: how many of how many, and the perplexity so far.
     fn chunk(&mut self, done: usize, of: usize, running: f64) {

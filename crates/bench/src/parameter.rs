@@ -74,6 +74,8 @@ pub const TYPE_K: Parameter =
 /// Type of the values.
 pub const TYPE_V: Parameter =
     recorded("type_v", |t, _| Some(t.setup.cache.names()[1].as_str().into()));
+/// What of the keys and values is kept, where that was asked for.
+pub const KV: Parameter = recorded("kv", |t, _| t.kv.as_deref().map(Value::from));
 /// The KV cache stays in main memory.
 pub const NO_KV_OFFLOAD: Parameter = inert("no_kv_offload");
 /// Flash attention: 1 and 0 for with and without, -1 for the backend's choice.
@@ -137,6 +139,7 @@ pub const PARAMETERS: &[Parameter] = &[
     N_UBATCH,
     TYPE_K,
     TYPE_V,
+    KV,
     NO_KV_OFFLOAD,
     FLASH_ATTN,
     N_THREADS,

@@ -20,6 +20,8 @@ pub struct Test {
     pub n_parallel: Option<usize>,
     /// Tokens that the KV cache holds, where sequences are computed together.
     pub n_kv_max: Option<usize>,
+    /// What of the keys and values is kept, as a policy's spec; all where nothing is said.
+    pub kv: Option<String>,
     /// What else was asked for and changes nothing here, by its name in the record.
     pub inert: Vec<(&'static str, Value)>,
 }

@@ -4,6 +4,7 @@
 use crate::exit::UsageError;
 use crate::machine;
 use pacemark_backends::{BACKENDS, BackendEntry};
+use pacemark_engine::Policy;
 use pacemark_kernels::KvType;
 use pacemark_modelfile::quantize::RECIPES;
 use pacemark_setup::{
@@ -54,6 +55,27 @@ fn kv_type(name: &str) -> Result<DType, String> {
     KvType::from_name(name)
         .map(KvType::dtype)
         .ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
+}
+
+/// What of the keys and values is kept, of commands that compute texts of their own.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct KeepArgs {
+    /// Keep a part of the keys and values only: streaming:4+1020, recent:512, … `pacemark kv --list`
+    /// has them all [default: full]
+    #[arg(long = "kv", value_name = "SPEC", value_parser = policy)]
+    keep: Option<String>,
+}
+
+impl KeepArgs {
+    /// The spec, where one was given.
+    pub(crate) fn spec(&self) -> Option<String> {
+        self.keep.clone()
+    }
+}
+
+/// The spec, if it names a policy. Whether a model can have it is known when it is loaded.
+pub(crate) fn policy(spec: &str) -> Result<String, String> {
+    Policy::parse(spec).map(|_| spec.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Where threads run and how weights are kept, of commands that run one model.

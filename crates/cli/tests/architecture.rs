@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
 /// Libraries that only one crate may use: the terminal and flags are the binary's, connections that
-/// fetch something the hub's.
+/// fetch something the hub's, drawing the report's.
 const KEPT: &[(&str, &str)] = &[
     ("clap", "cli"),
     ("indicatif", "cli"),
     ("signal-hook", "cli"),
     ("anyhow", "cli"),
     ("ureq", "hub"),
+    ("kuva", "report"),
 ];
 
 /// A crate's row of the table.

@@ -103,6 +103,59 @@ fn a_model_is_served_and_says_the_same_as_run() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// A policy that the server is given, one that a request asks for, and none.
+#[test]
+fn a_policy_is_the_servers_or_the_requests() {
+    let folder = std::env::temp_dir().join(format!("pacemark-kept-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("tiny.gguf");
+    TestModel::llama().write(&path).unwrap();
+    let path = path.to_str().unwrap();
+    let arguments = ["-m", path, "-c", "64", "--kv", "recent:16", "--max-prompt-tokens", "1000"];
+    let served = Served::start(&arguments);
+    let prompt: Vec<u32> = (0..40).map(|i| (i * 37) % 200).collect();
+    let ask = |prompt: &[u32], kv: Value| {
+        let mut body = serde_json::json!({
+            "prompt": prompt, "max_tokens": 12, "temperature": 0, "ignore_eos": true,
+        });
+        if !kv.is_null() {
+            body["kv"] = kv;
+        }
+        served.post("/v1/completions", &body.to_string())
+    };
+    let text = |kv: Value| {
+        let (status, answer) = ask(&prompt, kv);
+        assert_eq!(status, 200, "{answer}");
+        answer["choices"][0]["text"].clone()
+    };
+    let own = text(Value::Null);
+    assert_eq!(text("recent:16".into()), own, "the server's, and again with a prefix found");
+    assert_ne!(text("full".into()), own);
+    assert_ne!(text("streaming:4+12".into()), own);
+    let long = prompt.repeat(4);
+    assert_eq!(ask(&long, Value::Null).0, 200, "beyond the context, of which it keeps a part");
+    let (status, answer) = ask(&long, "full".into());
+    assert_eq!((status, &answer["error"]["code"]), (400, &"context_length_exceeded".into()));
+    let (status, answer) = ask(&long, "recent:100".into());
+    assert_eq!((status, &answer["error"]["code"]), (400, &"context_length_exceeded".into()));
+    assert!(answer["error"]["message"].as_str().unwrap().contains("holds up to 101"), "{answer}");
+    let (status, answer) = ask(&prompt, "recnt:4".into());
+    assert_eq!((status, &answer["error"]["param"]), (400, &"kv".into()), "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("expected recent, "), "{answer}");
+    assert_eq!(served.terminate().0, Some(0));
+    // Whose time long prompts may take is the operator's to say.
+    let strict = Served::start(&["-m", path, "-c", "64", "--kv", "recent:16"]);
+    let body = serde_json::json!({ "prompt": long, "max_tokens": 1 }).to_string();
+    let (status, answer) = strict.post("/v1/completions", &body);
+    assert_eq!((status, &answer["error"]["code"]), (400, &"context_length_exceeded".into()));
+    let body =
+        serde_json::json!({ "prompt": prompt, "max_tokens": 2_000_000_000, "temperature": 0 });
+    let (status, answer) = strict.post("/v1/completions", &body.to_string());
+    assert!(status == 200 && answer["usage"]["completion_tokens"].as_u64() <= Some(64), "{answer}");
+    assert_eq!(strict.terminate().0, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// The processors of each of the server's threads, as Linux lists them.
 #[cfg(target_os = "linux")]
 fn processors(served: &Served) -> Vec<(String, String)> {

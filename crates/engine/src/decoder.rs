@@ -5,6 +5,8 @@
 //! team inside `kernels`.
 
 use crate::kv::Slot;
+use crate::kv::compressed::{Rows, attend_items};
+use crate::kv::pass::Pass;
 use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
 use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, QkNorm, SequenceKv, TokenId};
@@ -95,7 +97,10 @@ struct Scratch {
     states: Vec<f32>,
     /// Position of each token.
     positions: Vec<i32>,
-    slots: Vec<Slot>,
+    /// Where each goes; `None` where a policy decides.
+    slots: Vec<Option<Slot>>,
+    /// Attention's output under policies, `[n_kv_heads][n, n_heads / n_kv_heads * head_dim]`.
+    by_head: Vec<f32>,
     /// The kinds of layer that rotate, with their angles.
     angles: Vec<(LayerKind, RopeAngles)>,
 }
@@ -176,6 +181,7 @@ impl Decoder {
             self.attention_block(layer, items);
             self.ffn_block(layer);
         }
+        items.iter_mut().for_each(|item| self.kv.settle(item.kv));
         Ok(())
     }
 
@@ -196,8 +202,7 @@ impl Decoder {
             let n = items[i].tokens.len();
             if let Err(error) = self.kv.extend(items[i].kv, n) {
                 for item in &mut items[..i] {
-                    let before = item.kv.len() - item.tokens.len();
-                    self.kv.truncate(item.kv, before);
+                    self.kv.retract(item.kv, item.tokens.len());
                 }
                 return Err(error);
             }
@@ -207,8 +212,9 @@ impl Decoder {
         s.slots.clear();
         for item in items.iter() {
             for index in item.kv.len() - item.tokens.len()..item.kv.len() {
-                s.positions.push(item.kv.positions()[index]);
-                s.slots.push(item.kv.slot(index));
+                s.positions.push(index as i32);
+                let slot = || Slot::of(item.kv.blocks(), index);
+                s.slots.push(item.kv.sees_all().then(slot));
             }
         }
         Ok(())
@@ -243,7 +249,7 @@ impl Decoder {
 
     /// `x += attention(norm(x))`; of parallel blocks the sum is left in `delta`, to be added by
     /// [`Self::ffn_block`].
-    fn attention_block(&mut self, index: usize, items: &[BatchItem<'_>]) {
+    fn attention_block(&mut self, index: usize, items: &mut [BatchItem<'_>]) {
         let (team, s, layer) =
             (&self.model.team, &mut self.scratch, &self.model.weights.layers[index]);
         let n = s.positions.len();
@@ -258,8 +264,8 @@ impl Decoder {
             ],
         );
         self.norm_and_rotate(index);
-        let Model { config: c, weights, kernels, team, .. } = &self.model;
-        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
+        let Model { config: c, kernels, team, .. } = &self.model;
+        let (kernels, s) = (*kernels, &mut self.scratch);
         self.kv.write(team, kernels, index, &s.slots, &s.k, &s.v);
         let shape = AttentionShape {
             n_heads: c.n_heads,
@@ -271,6 +277,9 @@ impl Decoder {
         };
         let spans = spans(items, &s.positions);
         attention(team, kernels, &shape, &self.kv.lanes(index), &spans, &s.q, &mut s.mixed);
+        self.attend_under_policies(index, &shape, items);
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         let (mixed, width) = (&s.mixed, c.n_heads * c.head_dim);
         s.activations.reset(n, width);
         s.activations
@@ -279,6 +288,33 @@ impl Decoder {
         if !c.parallel_residual {
             self.add_delta(|layer| layer.attn_post_norm.as_ref(), index);
         }
+    }
+
+    /// Attention of the items whose tokens a policy keeps or lets go.
+    fn attend_under_policies(
+        &mut self,
+        index: usize,
+        shape: &AttentionShape,
+        items: &mut [BatchItem<'_>],
+    ) {
+        if items.iter().all(|item| item.kv.policy().is_none()) {
+            return;
+        }
+        let Model { config: c, weights, kernels, team, .. } = &self.model;
+        let (s, kind) = (&mut self.scratch, &c.layers[index]);
+        let angles = s.angles.iter().find(|(other, _)| kind.rotates_like(other));
+        let pass = Pass {
+            kernels,
+            shape,
+            layer: index,
+            n_layers: c.layers.len(),
+            kind,
+            rope_dim: c.rope_dim,
+            rope_factors: weights.rope_factors.as_deref(),
+            angles: angles.map(|(_, angles)| angles),
+        };
+        let rows = Rows { q: &s.q, k: &s.k, v: &s.v, out: &mut s.mixed, by_head: &mut s.by_head };
+        attend_items(team, &pass, self.kv.lanes_mut(index), items, rows);
     }
 
     /// Queries and keys are normalized and rotated, where the layer does either.
@@ -428,11 +464,15 @@ fn norm_row(kernels: &KernelSet, norm: &Norm, eps: f32, x: &[f32], out: &mut [f3
     }
 }
 
-/// The items as attention sees them.
+/// The items whose tokens see all before them, as attention sees them.
 fn spans<'a>(items: &'a [BatchItem<'_>], positions: &'a [i32]) -> Vec<SequenceSpan<'a>> {
     let mut first_row = 0;
     let span = |item: &'a BatchItem<'_>| {
         let n = item.tokens.len();
+        if !item.kv.sees_all() {
+            first_row += n;
+            return None;
+        }
         let span = SequenceSpan {
             first_row,
             row_positions: &positions[first_row..first_row + n],
@@ -440,7 +480,7 @@ fn spans<'a>(items: &'a [BatchItem<'_>], positions: &'a [i32]) -> Vec<SequenceSp
             positions: item.kv.positions(),
         };
         first_row += n;
-        span
+        Some(span)
     };
-    items.iter().map(span).collect()
+    items.iter().filter_map(span).collect()
 }

@@ -18,6 +18,11 @@ mod weights;
 pub use bounds::config as model_config;
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
+pub use kv::ledger::Ledger;
+pub use kv::policy::{
+    Attention, Budget, Future, KvPolicy, Lane, Moment, Needs, POLICIES, Policy, PolicyEntry,
+    PolicyError, Pyramid, Size,
+};
 pub use kv::{KvCache, SequenceKv};
 pub use model::{LoadTimes, Model};
 pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};

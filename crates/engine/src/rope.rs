@@ -22,13 +22,7 @@ impl RopeAngles {
         positions: &[i32],
     ) {
         self.half = dim / 2;
-        let frequencies: Vec<f64> = (0..self.half)
-            .map(|i| {
-                let factor = freq_factors.map_or(1.0, |f| f64::from(f[i]));
-                f64::from(kind.rope_theta).powf(-2.0 * i as f64 / dim as f64)
-                    / (factor * f64::from(kind.rope_factor))
-            })
-            .collect();
+        let frequencies = frequencies(kind, dim, freq_factors);
         self.cos.clear();
         self.sin.clear();
         for &position in positions {
@@ -45,6 +39,16 @@ impl RopeAngles {
         let range = token * self.half..(token + 1) * self.half;
         (&self.cos[range.clone()], &self.sin[range])
     }
+}
+
+/// The angle of one position, for each pair of dimensions.
+pub(crate) fn frequencies(kind: &LayerKind, dim: usize, freq_factors: Option<&[f32]>) -> Vec<f64> {
+    let of = |i: usize| {
+        let factor = freq_factors.map_or(1.0, |f| f64::from(f[i]));
+        f64::from(kind.rope_theta).powf(-2.0 * i as f64 / dim as f64)
+            / (factor * f64::from(kind.rope_factor))
+    };
+    (0..dim / 2).map(of).collect()
 }
 
 #[cfg(test)]

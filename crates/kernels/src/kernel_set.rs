@@ -67,6 +67,28 @@ pub(crate) struct AttentionArgs<'a> {
     pub scale: f32,
 }
 
+/// Arguments of [`crate::generic::mass::add`].
+pub(crate) struct MassArgs<'a> {
+    /// Query rows of one token, `[head_dim]` each.
+    pub q: &'a [*const f32],
+    /// The token's position.
+    pub position: i32,
+    /// As in [`AttentionArgs`], as are the next five.
+    pub window: i32,
+    pub block_table: &'a [u32],
+    pub positions: &'a [i32],
+    pub k: *const u8,
+    pub k_page: usize,
+    pub head_dim: usize,
+    pub scale: f32,
+    /// Multiplies what a row adds.
+    pub weight: f32,
+    /// Room for scores: `[MAX_TILE_ROWS]`, each of all slots of the blocks in use.
+    pub scores: *mut f32,
+    /// What is added to, a place for each of `positions`.
+    pub mass: &'a mut [f32],
+}
+
 pub(crate) struct RmsNormArgs {
     pub x: *const f32,
     pub weight: *const f32,
@@ -136,6 +158,9 @@ pub(crate) struct ArgmaxArgs {
 /// Attention over pages of one pair of types.
 pub(crate) type Attention = for<'a> unsafe fn(&mut AttentionArgs<'a>);
 
+/// How much a token looks at each slot, over pages of one type of keys.
+pub(crate) type AttentionMass = for<'a> unsafe fn(&mut MassArgs<'a>);
+
 /// The kernels of one ISA.
 ///
 /// Every pointer is a function that needs the ISA's CPU features and valid arguments;
@@ -149,6 +174,8 @@ pub struct KernelSet {
     pub(crate) gemm: [unsafe fn(&GemmArgs); DType::COUNT],
     /// Indexed by [`crate::KvType`] of keys, then of values.
     pub(crate) attention: [[Option<Attention>; 4]; 4],
+    /// Indexed by [`crate::KvType`] of keys.
+    pub(crate) attention_mass: [AttentionMass; 4],
     pub(crate) rms_norm: unsafe fn(RmsNormArgs),
     pub(crate) layer_norm: unsafe fn(LayerNormArgs),
     pub(crate) quantize: unsafe fn(QuantizeArgs),

@@ -11,7 +11,8 @@
 //!
 //! Codes and scales are those of ggml's blocks of 32 (`quant` specifies them); a byte of q4_0 holds
 //! dimension `j` in its low and `j + 16` in its high nibble. A head that is no multiple of 32 is
-//! filled up with zeros. Here a page is written; `generic/attention.rs` reads it.
+//! filled up with zeros. Here a page is written; `generic/attention.rs` reads it, and `kv_slot.rs` one
+//! slot of it.
 
 use crate::KernelSet;
 use half::f16;

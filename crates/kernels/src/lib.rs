@@ -18,10 +18,13 @@ mod avx2;
 mod avx512;
 mod buffer;
 mod cut;
+mod discard;
 mod generic;
 mod isa;
 mod kernel_set;
 mod kv_page;
+mod kv_slot;
+mod lane;
 mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -29,6 +32,7 @@ mod panel;
 mod place;
 mod portable;
 mod roof;
+mod scratch;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
@@ -38,11 +42,14 @@ mod unrolled;
 
 pub use attention::{AttentionShape, KvLane, SequenceSpan, attention};
 pub use buffer::{Arena, Chunk, memlock_limit};
+pub use discard::discard;
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;
 pub use kv_page::{
     KV_BLOCK, KvPairError, KvType, KvTypes, MAX_HEAD_DIM, value_dim, write_key, write_value,
 };
+pub use kv_slot::{read_key, read_value};
+pub use lane::{HOLE, LaneSlots, attend, attention_mass, move_slot};
 pub use matrix::{Activations, Matrix, MatrixError, Product, SharedBytes, matmul};
 pub use place::{Cpus, Numa, Place, PlaceError};
 pub use roof::Roof;

@@ -4,9 +4,9 @@ use crate::buffer::{Arena, Chunk};
 use crate::cut::{Cut, cut};
 use crate::kernel_set::{ACT_GROUP, GemmArgs, KernelSet, MulArgs, QuantizeArgs};
 use crate::panel::{self, pack};
+use crate::scratch::with_scratch;
 use crate::team::{SharedRows, Team};
 use pacemark_quant::{ActBlock, Activation, DType, QK};
-use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -251,24 +251,6 @@ impl Matrix {
 /// Panels that are made at a time of a matrix that is not packed: one pass of the single-token
 /// kernel.
 const AT_ONCE: usize = 4;
-
-thread_local! {
-    /// Kept from one operation to the next; as large as the widest matrix needs.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Calls `f` with this thread's scratch memory, aligned to a cache line. What is in it is not
-/// defined.
-fn with_scratch(len: usize, f: impl FnOnce(&mut [u8])) {
-    const ALIGN: usize = 64;
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < len + ALIGN {
-            scratch.resize(len + ALIGN, 0);
-        }
-        let start = scratch.as_ptr().align_offset(ALIGN);
-        f(&mut scratch[start..start + len]);
-    });
-}
 
 /// Activations of some tokens, in the forms that the matrices they meet want.
 #[derive(Default)]

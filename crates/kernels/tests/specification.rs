@@ -1,29 +1,14 @@
 //! Every kernel of every instruction set that this machine has, against the scalar specification in
 //! `quant`.
 
+mod common;
+
+use common::{Random, stored};
 use half::f16;
 use pacemark_kernels::*;
 use pacemark_quant::{
     ActBlock, Activation, DTYPES, DType, act_dot, dequantize_row, quantize_activations,
-    quantize_row,
 };
-
-/// A small deterministic generator (Knuth's MMIX constants); quality does not matter here.
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 32) as u32
-    }
-    /// In -1..1.
-    fn unit(&mut self) -> f32 {
-        self.bits() as f32 / (1u64 << 31) as f32 - 1.0
-    }
-    fn floats(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.unit()).collect()
-    }
-}
 
 /// Random rows of a type: random bits everywhere, so that all codes and scales occur, with sane
 /// floating-point scales.
@@ -445,19 +430,6 @@ const ATTENTION_CASES: [AttentionCase; 7] = [
     (4, 2, 100, 70, 9, None),
     (3, 1, 8, 30, 1, None),
 ];
-
-/// What is left of `x` in the cache: the specification's word, in groups of 32 filled up with
-/// zeros.
-fn stored(kv_type: KvType, x: &[f32]) -> Vec<f32> {
-    let dtype = DType::from_name(kv_type.name()).unwrap();
-    let mut padded = x.to_vec();
-    padded.resize(x.len().next_multiple_of(32), 0.0);
-    let mut bytes = vec![0; dtype.bytes_for(padded.len()).unwrap()];
-    quantize_row(dtype, &padded, &mut bytes).unwrap();
-    dequantize_row(dtype, &bytes, &mut padded).unwrap();
-    padded.truncate(x.len());
-    padded
-}
 
 /// Keys or values of one head, `[position][head_dim]`.
 type Head = Vec<Vec<f32>>;

@@ -123,6 +123,10 @@ pub struct Sampling {
     /// Take what a cache has of the prompt's beginning (llama-server); on by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_prompt: Option<bool>,
+    /// What of the keys and values is kept, as a policy's spec, e.g. `streaming:4+1020`
+    /// (Pacemark).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv: Option<String>,
     /// Give the ids of prompt and answer (vLLM).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub return_token_ids: Option<bool>,

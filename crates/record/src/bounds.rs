@@ -1,7 +1,7 @@
 //! What no measurement has: a record is a file that anybody may have written, and sums of its
 //! numbers are to stay numbers.
 
-use crate::{Chunk, Measured, Request, Run, Sample, Trial};
+use crate::{Chunk, Held, Measured, Request, Run, Sample, ScoredText, Trial};
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
 /// As nanoseconds it is 146 years.
@@ -43,9 +43,23 @@ fn total(trial: &Trial) -> u64 {
             let chunks = scores.chunks.iter().map(chunk);
             sum(chunks.chain([scores.n_ctx, scores.n_tokens, scores.n_chunks]))
         }
+        Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)
+}
+
+fn text(text: &ScoredText) -> u64 {
+    let held = |held: &Option<Held>| {
+        held.as_ref().map_or(0, |h| {
+            sum([h.lane_tokens, h.n_lanes, h.most_tokens, h.resident_bytes, h.page_bytes])
+        })
+    };
+    let continued = text.continued.as_ref().map_or(0, |continued| {
+        let peak = continued.peak_rss_bytes.unwrap_or(0);
+        sum([sample(&continued.sample), held(&continued.held), peak])
+    });
+    sum([text.index, text.n_computed, text.elapsed_ns, held(&text.held), continued])
 }
 
 fn sample(s: &Sample) -> u64 {

@@ -28,6 +28,7 @@ mod slo;
 mod stages;
 pub mod stats;
 mod steady;
+mod texts;
 mod until;
 
 pub use batch::BatchTimes;
@@ -46,4 +47,5 @@ pub use self_test::{Percentiles, SELF_TEST_EXPERIMENT, SelfTestFigures, Told, se
 pub use slo::{Limit, LimitResult, LimitVerdict, Limited, Slo};
 pub use stages::{STAGES_EXPERIMENT, StageFigures, StageTarget, StageVerdict, stage_figures};
 pub use steady::{Steady, SteadyVerdict};
+pub use texts::{Continued, Held, ScoredText, Texts};
 pub use until::{Until, half_width};

@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Request};
+use crate::{Client, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +17,8 @@ pub enum Measured {
     Requests(Requests),
     /// A text, token by token.
     Scores(Scores),
+    /// Texts, each as one sequence of which a part is kept.
+    Texts(Texts),
     /// A stage of the serving stack.
     Ladder {
         /// Its number.
@@ -60,6 +62,7 @@ impl Measured {
             Measured::Repetitions { .. } => "repetitions",
             Measured::Requests(_) => "requests",
             Measured::Scores(_) => "scores",
+            Measured::Texts(_) => "texts",
             Measured::Ladder { .. } => "ladder",
             Measured::Facts { .. } => "facts",
         }
@@ -73,6 +76,7 @@ impl Measured {
             }
             Measured::Requests(load) => load.requests.is_empty(),
             Measured::Scores(scores) => scores.chunks.is_empty(),
+            Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Facts { facts } => facts.is_empty(),
         }
     }

@@ -1,7 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Measured, Operations, Request, Requests, Roof, Sample, Scores, bounds, earlier, place, stats,
+    Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds, earlier, place,
+    stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -242,7 +243,10 @@ impl Trial {
     pub fn samples(&self) -> &[Sample] {
         match &self.measured {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => samples,
-            Measured::Requests(_) | Measured::Scores(_) | Measured::Facts { .. } => &[],
+            Measured::Requests(_)
+            | Measured::Scores(_)
+            | Measured::Texts(_)
+            | Measured::Facts { .. } => &[],
         }
     }
 
@@ -250,7 +254,10 @@ impl Trial {
     pub fn samples_mut(&mut self) -> Option<&mut Vec<Sample>> {
         match &mut self.measured {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => Some(samples),
-            Measured::Requests(_) | Measured::Scores(_) | Measured::Facts { .. } => None,
+            Measured::Requests(_)
+            | Measured::Scores(_)
+            | Measured::Texts(_)
+            | Measured::Facts { .. } => None,
         }
     }
 
@@ -263,6 +270,14 @@ impl Trial {
     pub fn scores(&self) -> Option<&Scores> {
         match &self.measured {
             Measured::Scores(scores) => Some(scores),
+            _ => None,
+        }
+    }
+
+    /// What was measured of texts.
+    pub fn texts(&self) -> Option<&Texts> {
+        match &self.measured {
+            Measured::Texts(texts) => Some(texts),
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ mod request;
 mod scheduler;
 
 pub use pool::BlockPool;
-pub use request::{Class, NewRequest, RequestId};
+pub use request::{Class, NewRequest, RequestId, Residency};
 pub use scheduler::{AddError, Counters, PlanItem, Scheduler, SchedulerConfig, StepPlan};
 
 /// A token's number in the vocabulary.

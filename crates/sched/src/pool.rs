@@ -168,16 +168,79 @@ impl BlockPool {
             return false;
         }
         for _ in 0..more {
-            let id = self.first;
-            self.remove_free(id);
-            let block = &mut self.blocks[id as usize];
-            block.holders = 1;
-            if let Some(key) = block.key.take() {
-                self.index.remove(&key);
-            }
+            let id = self.take_free();
             holding.blocks.push(id);
         }
         true
+    }
+
+    /// Adds blocks until `n_slots` fit, and sees to it that nobody else has any of them: what
+    /// others hold is to be copied, from the first to the second of each pair, in that order.
+    /// `None`, and no change, if there are not enough.
+    ///
+    /// What only others may find is copied as well while there is room, else it is found no longer.
+    pub(crate) fn grow_alone(
+        &mut self,
+        holding: &mut Holding,
+        n_slots: usize,
+    ) -> Option<Vec<(u32, u32)>> {
+        let more = self.blocks_for(n_slots).saturating_sub(holding.blocks.len());
+        let is_held = |id: &&u32| self.blocks[**id as usize].holders > 1;
+        let n_held = holding.blocks.iter().filter(is_held).count();
+        let mut room = self.n_free.checked_sub(more + n_held)?;
+        let mut copies = Vec::new();
+        for at in 0..holding.blocks.len() {
+            let from = holding.blocks[at];
+            let Block { holders, key, .. } = &mut self.blocks[from as usize];
+            match key {
+                _ if *holders > 1 => {}
+                None => continue,
+                Some(_) if room > 0 => room -= 1,
+                Some(_) => {
+                    if let Some(key) = key.take() {
+                        self.index.remove(&key);
+                    }
+                    continue;
+                }
+            }
+            let to = self.take_free();
+            self.let_go(from);
+            holding.blocks[at] = to;
+            copies.push((from, to));
+        }
+        let grown = self.grow(holding, n_slots);
+        debug_assert!(grown, "counted above");
+        Some(copies)
+    }
+
+    /// Takes back the blocks beyond `n_slots`.
+    pub(crate) fn shrink(&mut self, holding: &mut Holding, n_slots: usize) {
+        while holding.blocks.len() > self.blocks_for(n_slots) {
+            let last = holding.blocks.pop();
+            last.into_iter().for_each(|id| self.let_go(id));
+        }
+        holding.n_entered = holding.n_entered.min(holding.blocks.len());
+    }
+
+    /// The free block whose turn it is, which is found no longer.
+    fn take_free(&mut self) -> u32 {
+        let id = self.first;
+        self.remove_free(id);
+        let block = &mut self.blocks[id as usize];
+        block.holders = 1;
+        if let Some(key) = block.key.take() {
+            self.index.remove(&key);
+        }
+        id
+    }
+
+    /// One holder less.
+    fn let_go(&mut self, id: u32) {
+        let block = &mut self.blocks[id as usize];
+        block.holders -= 1;
+        if block.holders == 0 {
+            if block.key.is_some() { self.append_free(id) } else { self.prepend_free(id) }
+        }
     }
 
     /// Enters the blocks that `n_computed` of `tokens` have filled, so that others find them.
@@ -208,11 +271,7 @@ impl BlockPool {
     /// longest.
     pub(crate) fn release(&mut self, holding: &mut Holding) {
         for id in std::mem::take(holding).blocks.into_iter().rev() {
-            let block = &mut self.blocks[id as usize];
-            block.holders -= 1;
-            if block.holders == 0 {
-                if block.key.is_some() { self.append_free(id) } else { self.prepend_free(id) }
-            }
+            self.let_go(id);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use crate::TokenId;
 use crate::pool::{Found, Holding};
+use std::fmt;
+use std::sync::Arc;
 
 /// A request's number, the caller's choice; unique among those that have not ended.
 pub type RequestId = u64;
@@ -16,6 +18,25 @@ pub enum Class {
     Batch,
 }
 
+/// Slots that a request takes, where that is not one a token: what it keeps of its tokens is
+/// decided elsewhere, but by their number alone.
+pub trait Residency: fmt::Debug + Send + Sync {
+    /// Slots at most while its tokens from `from` up to `to` come, one after the other.
+    fn peak(&self, from: usize, to: usize) -> usize;
+
+    /// Slots after `n` tokens.
+    fn slots(&self, n: usize) -> usize;
+
+    /// Tokens up to which each is in the slot of its number, and the blocks are as anybody's.
+    fn whole(&self) -> usize;
+
+    /// Of `n` tokens, those that need not be computed if their blocks are found.
+    fn findable(&self, n: usize) -> usize;
+
+    /// Slots at most until there are `n` tokens.
+    fn most(&self, n: usize) -> usize;
+}
+
 /// What is to be computed.
 #[derive(Clone, Debug, Default)]
 pub struct NewRequest {
@@ -27,6 +48,8 @@ pub struct NewRequest {
     pub class: Class,
     /// Start from blocks of others that begin alike.
     pub reuse_prefix: bool,
+    /// The slots it takes, where that is not one a token.
+    pub residency: Option<Arc<dyn Residency>>,
 }
 
 /// Order of service: class, then arrival. A batch request that was overtaken often enough changes
@@ -50,6 +73,7 @@ pub(crate) struct Entry {
     pub found: Found,
     pub reuse_prefix: bool,
     pub running: bool,
+    residency: Option<Arc<dyn Residency>>,
 }
 
 impl Entry {
@@ -64,7 +88,35 @@ impl Entry {
             found: Found::default(),
             reuse_prefix: new.reuse_prefix,
             running: false,
+            residency: new.residency,
         }
+    }
+
+    /// Slots at most while its tokens up to `to` are computed from where it is.
+    pub(crate) fn peak(&self, to: usize) -> usize {
+        self.residency.as_ref().map_or(to, |residency| residency.peak(self.n_computed, to))
+    }
+
+    /// Slots it has when `n` tokens are computed.
+    pub(crate) fn slots(&self, n: usize) -> usize {
+        self.residency.as_ref().map_or(n, |residency| residency.slots(n))
+    }
+
+    /// Tokens up to which its blocks are as anybody's.
+    pub(crate) fn whole(&self) -> usize {
+        self.residency.as_ref().map_or(usize::MAX, |residency| residency.whole())
+    }
+
+    /// The tokens whose blocks others will find.
+    pub(crate) fn shareable(&self) -> &[TokenId] {
+        &self.tokens[..self.whole().min(self.tokens.len())]
+    }
+
+    /// The tokens that may be found, and one more, which is always computed.
+    pub(crate) fn findable(&self) -> &[TokenId] {
+        let n = self.tokens.len();
+        let most = self.residency.as_ref().map_or(n, |residency| residency.findable(n) + 1);
+        &self.tokens[..most.min(n)]
     }
 
     /// Tokens that are known and not computed.

@@ -56,6 +56,8 @@ pub struct PlanItem {
 /// A step.
 #[derive(Clone, Debug, Default)]
 pub struct StepPlan {
+    /// Blocks to copy before, from the first to the second of each pair, in this order.
+    pub copies: Vec<(u32, u32)>,
     /// What to compute, in order of service.
     pub items: Vec<PlanItem>,
     /// Requests that lost their blocks and wait again; they go on where they were, after computing
@@ -128,7 +130,9 @@ impl Scheduler {
 
     /// Queues a request.
     pub fn add(&mut self, id: RequestId, new: NewRequest) -> Result<(), AddError> {
-        let needed = self.pool.blocks_for(new.tokens.len().saturating_add(new.max_tokens));
+        let n_total = new.tokens.len().saturating_add(new.max_tokens);
+        let most = new.residency.as_ref().map_or(n_total, |residency| residency.most(n_total));
+        let needed = self.pool.blocks_for(most);
         let n_blocks = self.pool.n_blocks();
         if new.tokens.is_empty() {
             return Err(AddError::Empty);
@@ -188,7 +192,12 @@ impl Scheduler {
         // A token of the budget is left for each request that is not in the plan yet.
         let others = self.running.len().saturating_sub(plan.items.len() + 1);
         let entry = &self.entries[&id];
-        let n_tokens = entry.n_pending().min(*budget);
+        let mut n_tokens = entry.n_pending().min(*budget);
+        let until_changed = entry.whole().saturating_sub(entry.n_computed);
+        if entry.reuse_prefix && self.pool.shares() && until_changed > 0 {
+            // As long as its blocks are as anybody's, others may find them after the step.
+            n_tokens = n_tokens.min(until_changed);
+        }
         let samples = n_tokens == entry.n_pending();
         let mut n_draft = if samples {
             entry.draft.len().min(budget.saturating_sub(n_tokens + others))
@@ -198,7 +207,13 @@ impl Scheduler {
         loop {
             let entry = entry_mut(&mut self.entries, id);
             let from = entry.n_computed;
-            if self.pool.grow(&mut entry.holding, from + n_tokens + n_draft) {
+            let (to, n_slots) = (from + n_tokens, entry.peak(from + n_tokens + n_draft));
+            let copies = match to <= entry.whole() {
+                true => self.pool.grow(&mut entry.holding, n_slots).then(Vec::new),
+                false => self.pool.grow_alone(&mut entry.holding, n_slots),
+            };
+            if let Some(copies) = copies {
+                plan.copies.extend(copies);
                 plan.items.push(PlanItem { id, from, n_tokens, n_draft, samples });
                 *budget -= n_tokens + n_draft;
                 return;
@@ -238,7 +253,8 @@ impl Scheduler {
             let Some(next) = self.waiting.next(self.config.max_overtakes) else { return };
             let entry = entry_mut(&mut self.entries, next.id);
             if entry.reuse_prefix {
-                entry.found = self.pool.find(&entry.tokens, std::mem::take(&mut entry.found));
+                let before = std::mem::take(&mut entry.found);
+                entry.found = self.pool.find(entry.findable(), before);
             }
             if self.is_being_computed(next.id) {
                 return;
@@ -248,7 +264,9 @@ impl Scheduler {
             // it computed.
             let room =
                 if self.running.is_empty() { entry.tokens.len() } else { entry.tokens.len() + 1 };
-            if self.pool.blocks_for(room) - entry.found.len()
+            // What it would change of what it finds is copied, and no gain.
+            let n_kept = if room <= entry.whole() { entry.found.len() } else { 0 };
+            if self.pool.blocks_for(entry.peak(room)).saturating_sub(n_kept)
                 > self.pool.n_free() - self.pool.n_free_of(&entry.found)
             {
                 return;
@@ -282,7 +300,8 @@ impl Scheduler {
         if !entry.reuse_prefix || !self.pool.shares() {
             return false;
         }
-        let (block, findable) = (self.pool.block_size(), &entry.tokens[..entry.tokens.len() - 1]);
+        let (block, findable) = (self.pool.block_size(), entry.findable());
+        let findable = &findable[..findable.len() - 1];
         let n_found = entry.found.len() * block;
         self.running
             .iter()
@@ -290,7 +309,8 @@ impl Scheduler {
             .filter(|other| other.n_pending() > 1)
             .any(|other| {
                 let n_alike =
-                    findable.iter().zip(&other.tokens).take_while(|(a, b)| a == b).count() / block
+                    findable.iter().zip(other.shareable()).take_while(|(a, b)| a == b).count()
+                        / block
                         * block;
                 n_alike > n_found && 2 * (n_alike - n_found) >= entry.tokens.len() - n_found
             })
@@ -307,7 +327,12 @@ impl Scheduler {
         entry.n_computed = item.from + item.n_tokens + n_right;
         entry.tokens.extend_from_slice(sampled);
         entry.draft.clear();
-        self.pool.enter(&mut entry.holding, &entry.tokens, entry.n_computed);
+        if entry.n_computed <= entry.whole() {
+            self.pool.enter(&mut entry.holding, &entry.tokens, entry.n_computed);
+        } else {
+            let n_slots = entry.slots(entry.n_computed);
+            self.pool.shrink(&mut entry.holding, n_slots);
+        }
     }
 
     /// Ends a request, wherever it is; its blocks are free. `false` if there is none of that

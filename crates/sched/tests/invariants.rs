@@ -6,11 +6,12 @@
 //! two, a stale slot or a wrong prefix shows as other text.
 
 use pacemark_sched::{
-    AddError, BlockPool, Class, NewRequest, RequestId, Scheduler, SchedulerConfig, StepPlan,
-    TokenId,
+    AddError, BlockPool, Class, NewRequest, RequestId, Residency, Scheduler, SchedulerConfig,
+    StepPlan, TokenId,
 };
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Job {
@@ -19,6 +20,41 @@ struct Job {
     max_tokens: usize,
     class: Class,
     abort_after_steps: Option<usize>,
+    /// Tokens that it keeps, the newest; all of them where there is none.
+    keep: Option<usize>,
+}
+
+/// The slots of a request that keeps the last so many of its tokens: a token beyond takes the slot
+/// of the one that was let go.
+#[derive(Debug)]
+struct Ring(usize);
+
+impl Residency for Ring {
+    fn peak(&self, _: usize, to: usize) -> usize {
+        self.slots(to)
+    }
+    fn slots(&self, n: usize) -> usize {
+        n.min(self.0 + 1)
+    }
+    fn whole(&self) -> usize {
+        self.0
+    }
+    fn findable(&self, n: usize) -> usize {
+        n.min(self.0)
+    }
+    fn most(&self, n: usize) -> usize {
+        self.slots(n)
+    }
+}
+
+/// The slot of token `at`.
+fn slot(keep: Option<usize>, at: usize) -> usize {
+    keep.map_or(at, |keep| at % (keep + 1))
+}
+
+/// The first token that is seen by the last of `n`.
+fn first_seen(keep: Option<usize>, n: usize) -> usize {
+    keep.map_or(0, |keep| n.saturating_sub(keep + 1))
 }
 
 /// What follows `tokens`: depends on all of them.
@@ -28,7 +64,9 @@ fn next_token(tokens: &[TokenId]) -> TokenId {
 
 fn alone(job: &Job) -> Vec<TokenId> {
     let mut tokens = job.prompt.clone();
-    (0..job.max_tokens).for_each(|_| tokens.push(next_token(&tokens)));
+    for _ in 0..job.max_tokens {
+        tokens.push(next_token(&tokens[first_seen(job.keep, tokens.len())..]));
+    }
     tokens
 }
 
@@ -46,14 +84,17 @@ fn jobs() -> impl Strategy<Value = Vec<Job>> {
         1usize..16,
         any::<bool>(),
         proptest::option::weighted(0.2, 0usize..30),
+        proptest::option::weighted(0.4, 1usize..20),
     );
-    let job = job.prop_map(|(arrival_step, prompt, max_tokens, batch, abort_after_steps)| Job {
-        arrival_step,
-        prompt,
-        max_tokens,
-        class: if batch { Class::Batch } else { Class::Interactive },
-        abort_after_steps,
-    });
+    let job =
+        job.prop_map(|(arrival_step, prompt, max_tokens, batch, abort_after_steps, keep)| Job {
+            arrival_step,
+            prompt,
+            max_tokens,
+            class: if batch { Class::Batch } else { Class::Interactive },
+            abort_after_steps,
+            keep,
+        });
     proptest::collection::vec(job, 1..25)
 }
 
@@ -77,6 +118,9 @@ impl World {
             total <= self.config.max_num_batched_tokens
                 && plan.items.len() <= self.config.max_num_seqs
         );
+        for &(from, to) in &plan.copies {
+            self.slots[to as usize] = self.slots[from as usize].clone();
+        }
         let ids: HashSet<_> = plan.items.iter().map(|item| item.id).collect();
         assert_eq!(ids.len(), plan.items.len(), "nobody is in a plan twice");
         for item in &plan.items {
@@ -85,17 +129,23 @@ impl World {
             assert_eq!(item.samples, item.from + item.n_tokens == n_known);
             tokens.extend(&self.scheduler.drafted(item.id)[..item.n_draft]);
             let blocks = self.scheduler.blocks(item.id).to_vec();
+            let keep = self.alive[&item.id].keep;
+            let place =
+                |at: usize| (blocks[slot(keep, at) / BLOCK] as usize, slot(keep, at) % BLOCK);
+            let mut next = Vec::new();
             for at in item.from..item.from + item.n_tokens + item.n_draft {
-                self.slots[blocks[at / BLOCK] as usize][at % BLOCK] = Some(tokens[at]);
+                self.slots[place(at).0][place(at).1] = Some(tokens[at]);
+                // What attention would see: the slots, not the tokens.
+                let first = first_seen(keep, at + 1);
+                let seen: Vec<TokenId> = (first..=at)
+                    .map(|at| self.slots[place(at).0][place(at).1].expect("computed"))
+                    .collect();
+                assert_eq!(seen, tokens[first..=at], "the cache holds this request's tokens");
+                next.push(next_token(&seen));
             }
-            // What attention would see: the slots, not the tokens.
-            let seen: Vec<TokenId> = (0..item.from + item.n_tokens + item.n_draft)
-                .map(|at| self.slots[blocks[at / BLOCK] as usize][at % BLOCK].expect("computed"))
-                .collect();
-            assert_eq!(seen, tokens[..seen.len()], "the cache holds this request's tokens");
             let mut sampled = Vec::new();
             for row in 0..if item.samples { item.n_draft + 1 } else { 0 } {
-                sampled.push(next_token(&seen[..n_known + row]));
+                sampled.push(next[n_known - 1 + row - item.from]);
                 if row < item.n_draft && sampled[row] != tokens[n_known + row] {
                     break;
                 }
@@ -110,6 +160,10 @@ impl World {
                 self.alive.remove(&item.id);
                 self.n_ended += 1;
             } else if item.samples {
+                if keep.is_some() {
+                    // What it lets go of for a wrong guess would not come back.
+                    continue;
+                }
                 let mut guess = text.to_vec();
                 (0..3).for_each(|_| guess.push(next_token(&guess)));
                 let mut draft = guess.split_off(text.len());
@@ -178,7 +232,14 @@ proptest! {
         for step in 0.. {
             prop_assert!(step < 5000, "somebody never ends: {:?}", world.alive);
             for (id, job) in jobs.iter().enumerate().filter(|(_, job)| job.arrival_step == step) {
-                match add(&mut world.scheduler, id as RequestId, job.prompt.clone(), job.max_tokens, job.class) {
+                let new = NewRequest {
+                    tokens: job.prompt.clone(),
+                    max_tokens: job.max_tokens,
+                    class: job.class,
+                    reuse_prefix: true,
+                    residency: job.keep.map(|keep| Arc::new(Ring(keep)) as Arc<dyn Residency>),
+                };
+                match world.scheduler.add(id as RequestId, new) {
                     Ok(()) => drop(world.alive.insert(id as RequestId, job.clone())),
                     Err(_) => refused += 1,
                 }
@@ -219,7 +280,7 @@ fn add(
     max_tokens: usize,
     class: Class,
 ) -> Result<(), AddError> {
-    s.add(id, NewRequest { tokens, max_tokens, class, reuse_prefix: true })
+    s.add(id, NewRequest { tokens, max_tokens, class, reuse_prefix: true, residency: None })
 }
 
 /// Plans and completes one step; every request that catches up samples a 9. Returns (request,
@@ -230,6 +291,30 @@ fn step(scheduler: &mut Scheduler) -> Vec<(RequestId, usize)> {
         scheduler.complete(item, if item.samples { &[9] } else { &[] });
     }
     plan.items.iter().map(|item| (item.id, item.n_tokens)).collect()
+}
+
+/// Two that begin alike and keep eight tokens: the second finds the first's first blocks although
+/// the first has long written over its own.
+#[test]
+fn what_a_request_changes_of_its_blocks_is_its_own() {
+    let mut scheduler = scheduler(2, 64, 12);
+    let new = || NewRequest {
+        tokens: (0..20).collect(),
+        max_tokens: 4,
+        reuse_prefix: true,
+        residency: Some(Arc::new(Ring(8))),
+        ..NewRequest::default()
+    };
+    scheduler.add(0, new()).unwrap();
+    assert_eq!(step(&mut scheduler), [(0, 8)], "as far as its blocks are as anybody's");
+    let plan = scheduler.plan();
+    assert_eq!((plan.copies.len(), plan.items[0].n_tokens), (2, 12));
+    scheduler.complete(&plan.items[0], &[9]);
+    assert_eq!(scheduler.blocks(0).len(), 3, "nine slots, however many tokens");
+    scheduler.add(1, new()).unwrap();
+    step(&mut scheduler);
+    assert_eq!((scheduler.n_cached(1), scheduler.counters().prefix_hits), (Some(8), 8));
+    scheduler.check().unwrap();
 }
 
 #[test]

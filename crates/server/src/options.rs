@@ -11,10 +11,14 @@ pub struct Options {
     pub api_keys: Vec<String>,
     /// Bytes of a request's body at most.
     pub max_body_bytes: usize,
-    /// Tokens of a prompt at most; the context bounds it too.
+    /// Tokens of a prompt at most; the context bounds it too, unless a policy keeps a part of it.
+    /// `usize::MAX` is the context in any case.
     pub max_prompt_tokens: usize,
-    /// What `max_tokens` may be at most; the context bounds it too.
+    /// What `max_tokens` may be at most; the context bounds it likewise.
     pub max_tokens: usize,
+    /// What of the keys and values is kept where a request does not say, as a policy's spec; all
+    /// of them without one.
+    pub kv: Option<String>,
     /// Connections at once.
     pub max_connections: usize,
     /// Answers that wait for their turn, beyond those computed at once.
@@ -49,6 +53,7 @@ impl Default for Options {
             max_body_bytes: 4 << 20,
             max_prompt_tokens: usize::MAX,
             max_tokens: usize::MAX,
+            kv: None,
             max_connections: 4096,
             max_queue: 1024,
             max_preparing: 2,
@@ -66,6 +71,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Tokens of a prompt at most where the context does not bound it.
+    pub(crate) fn prompt_limit(&self, n_ctx: usize) -> usize {
+        if self.max_prompt_tokens == usize::MAX { n_ctx } else { self.max_prompt_tokens }
+    }
+
+    /// Tokens of an answer at most where the context does not bound it.
+    pub(crate) fn answer_limit(&self, n_ctx: usize) -> usize {
+        if self.max_tokens == usize::MAX { n_ctx } else { self.max_tokens }
+    }
+
     /// What answers call the model.
     pub(crate) fn model_name(&self) -> &str {
         self.model_names.first().map_or("", String::as_str)

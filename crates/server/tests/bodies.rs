@@ -37,6 +37,7 @@ const FIELDS: &[&str] = &[
     "guided_regex",
     "guided_choice",
     "priority",
+    "kv",
     "timings",
     "logprobs",
     "top_logprobs",

@@ -166,6 +166,7 @@ impl Stream {
                 prompt_tokens: self.request.prompt.len(),
                 cached_tokens: 0,
                 output_tokens: self.n_tokens,
+                kv: None,
             },
             phases: Phases { prefill, decode: at - self.started - prefill, ..Phases::default() },
             at,

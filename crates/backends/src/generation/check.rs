@@ -1,10 +1,16 @@
 //! Which requests an engine can serve: looked at before anything is computed.
 
 use pacemark_backend::{BackendError, GenerateRequest, TokenId};
+use pacemark_engine::{ModelConfig, Policy};
+use std::sync::Arc;
 
 /// What may be asked of an engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    /// The backend's name.
+    pub backend: &'static str,
+    /// The model whose keys and values policies may let go of; `None` where there are no policies.
+    pub policies: Option<Arc<ModelConfig>>,
     /// Tokens of the longest sequence.
     pub n_ctx: usize,
     /// Sequences at once.
@@ -16,15 +22,87 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Why the request cannot be served.
-    pub(crate) fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
-        let (prompt, max_tokens, n_ctx) = (request.prompt.len(), request.max_tokens, self.n_ctx);
-        if prompt == 0 {
+    /// The policy of that spec for this model; `None` where all is kept.
+    pub(crate) fn policy(&self, spec: Option<&str>) -> Result<Option<Policy>, BackendError> {
+        let Some(spec) = spec.filter(|spec| *spec != "full") else { return Ok(None) };
+        let Some(config) = &self.policies else {
+            let ability = "let go of keys and values";
+            return Err(BackendError::Unsupported { backend: self.backend, ability });
+        };
+        let policy = Policy::parse(spec)
+            .and_then(|policy| policy.map(|policy| policy.on(config)).transpose());
+        policy.map_err(|error| BackendError::InvalidRequest(error.to_string()))
+    }
+
+    /// Whether a sequence of `n_prompt` tokens and `max_tokens` more fits.
+    pub(crate) fn fits(
+        &self,
+        policy: Option<&Policy>,
+        n_prompt: usize,
+        max_tokens: usize,
+    ) -> Result<(), BackendError> {
+        let n_ctx = self.n_ctx;
+        let n_total = n_prompt.saturating_add(max_tokens);
+        let Some(policy) = policy else {
+            let fits = n_total <= n_ctx;
+            let error = BackendError::ContextExceeded { prompt: n_prompt, max_tokens, n_ctx };
+            return if fits { Ok(()) } else { Err(error) };
+        };
+        let most_tokens = self.most_tokens();
+        if n_total > most_tokens {
+            let found = format!(
+                "{n_prompt} tokens of a prompt and {max_tokens} to be generated: the model has \
+                 {most_tokens} positions"
+            );
+            return Err(BackendError::TooLong { found, n_ctx: most_tokens });
+        }
+        let most = policy.most(Some(n_prompt), n_total);
+        if most <= n_ctx {
+            return Ok(());
+        }
+        let spec = policy.spec();
+        let found = format!(
+            "of {n_prompt} tokens of a prompt and {max_tokens} to be generated, {spec} holds up to \
+             {most} at once, but the context holds {n_ctx}"
+        );
+        Err(BackendError::TooLong { found, n_ctx })
+    }
+
+    /// Tokens that may follow a prompt.
+    pub(crate) fn room(
+        &self,
+        policy: Option<&Policy>,
+        n_prompt: usize,
+    ) -> Result<usize, BackendError> {
+        let Some(policy) = policy else { return Ok(self.n_ctx.saturating_sub(n_prompt)) };
+        self.fits(Some(policy), n_prompt, 0)?;
+        let fits = |n: usize| self.fits(Some(policy), n_prompt, n).is_ok();
+        // What is held grows with what was generated, if at all.
+        let (mut low, mut high) = (0, self.most_tokens().saturating_sub(n_prompt) + 1);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            *(if fits(middle) { &mut low } else { &mut high }) = middle;
+        }
+        Ok(low)
+    }
+
+    /// Tokens of a sequence, whatever is held of them: as many as there are positions, which are
+    /// signed numbers of 32 bits, or a table that the model has learned.
+    fn most_tokens(&self) -> usize {
+        let learned = self.policies.as_ref().filter(|config| config.learned_positions);
+        learned.map_or(i32::MAX as usize, |config| config.n_ctx_train)
+    }
+
+    /// Why the request cannot be served under the policy.
+    pub(crate) fn check(
+        &self,
+        request: &GenerateRequest,
+        policy: Option<&Policy>,
+    ) -> Result<(), BackendError> {
+        if request.prompt.is_empty() {
             return Err(BackendError::InvalidRequest("the prompt is empty".into()));
         }
-        if prompt.saturating_add(max_tokens) > n_ctx {
-            return Err(BackendError::ContextExceeded { prompt, max_tokens, n_ctx });
-        }
+        self.fits(policy, request.prompt.len(), request.max_tokens)?;
         self.check_tokens(&request.prompt)?;
         self.check_tokens(&request.stop_tokens)?;
         let s = &request.sampling;

@@ -8,10 +8,11 @@
 use super::check::Limits;
 use super::constraint::Grammars;
 use super::writer::{Chosen, Writer};
+use super::{Kept, same_tokens};
 use pacemark_backend::{
-    BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage,
+    BackendError, Event, FinishReason, GenerateRequest, KvHeld, Phases, TokenId, Usage,
 };
-use pacemark_engine::TokenLogprobs;
+use pacemark_engine::{Policy, TokenLogprobs};
 use pacemark_tokenizer::Tokenizer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,16 +28,26 @@ pub(crate) struct Terms {
 impl Terms {
     /// The machine of `request`, or why it cannot be served.
     pub(crate) fn begin(&self, request: GenerateRequest) -> Result<Machine, BackendError> {
-        self.limits.check(&request)?;
+        let policy = self.limits.policy(request.kv.as_deref())?;
+        self.limits.check(&request, policy.as_ref())?;
         let writer = Writer::new(&request, self.tokenizer.as_ref(), &self.grammars)?;
         let (prefill, decode) = (Duration::ZERO, Duration::ZERO);
-        Ok(Machine { request, writer, cached_tokens: None, prefill, decode })
+        Ok(Machine { request, policy, writer, cached_tokens: None, prefill, decode })
     }
+}
+
+/// What a sequence keeps of its keys and values, where not all.
+#[derive(Clone)]
+pub(crate) struct Keeping {
+    pub policy: Policy,
+    /// How many of its first tokens are a prompt.
+    pub n_prompt: Option<usize>,
 }
 
 /// One request under way.
 pub(crate) struct Machine {
     request: GenerateRequest,
+    policy: Option<Policy>,
     writer: Writer,
     /// `None` before it starts.
     cached_tokens: Option<usize>,
@@ -49,6 +60,28 @@ impl Machine {
     /// What was asked.
     pub(crate) fn request(&self) -> &GenerateRequest {
         &self.request
+    }
+
+    /// What of its keys and values is kept, and how long its prompt is.
+    pub(crate) fn keeping(&self) -> Option<Keeping> {
+        let policy = self.policy.clone()?;
+        Some(Keeping { policy, n_prompt: Some(self.request.prompt.len()) })
+    }
+
+    /// Whether a kept sequence is of any use. What a policy has let go of is gone, so under one the
+    /// prompt must go on where the sequence ends; and what it lets go of must not depend on where
+    /// the prompt ends.
+    pub(crate) fn can_continue<S>(&self, kept: &Kept<S>) -> bool {
+        match &self.policy {
+            None => kept.kv.is_none(),
+            Some(policy) => {
+                let (prompt, tokens) = (&self.request.prompt, &kept.tokens);
+                kept.kv == self.request.kv
+                    && !policy.works_on_prompts()
+                    && tokens.len() < prompt.len()
+                    && same_tokens(tokens, prompt) == tokens.len()
+            }
+        }
     }
 
     /// Whether nothing was generated yet.
@@ -103,11 +136,12 @@ impl Machine {
     }
 
     /// The last event.
-    pub(crate) fn finish(&self, reason: FinishReason, at: Instant) -> Event {
+    pub(crate) fn finish(&self, reason: FinishReason, at: Instant, kv: Option<KvHeld>) -> Event {
         let usage = Usage {
             prompt_tokens: self.request.prompt.len(),
             cached_tokens: self.cached_tokens.unwrap_or(0),
             output_tokens: self.writer.n_tokens(),
+            kv,
         };
         let phases = Phases {
             prefill: self.prefill,

@@ -13,19 +13,24 @@ mod stream;
 mod writer;
 
 pub(crate) use check::Limits;
-pub(crate) use machine::{Machine, Terms};
+pub(crate) use machine::{Keeping, Machine, Terms};
 use pacemark_backend::{
-    BackendError, BatchStream, Event, EventStream, GenerateRequest, MemoryUsage, TokenId,
+    BackendError, BatchStream, Event, EventStream, GenerateRequest, KvHeld, MemoryUsage,
+    ScoreRequest, TextScores, TokenId,
 };
 use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use stream::Stream;
 
 /// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a
 /// lot of memory.
 const SCORE_CHUNK: usize = 128;
+
+/// Told how much is computed and of how much; may end it.
+pub(crate) type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
 
 /// Tokens of one sequence in a step; they follow what the sequence holds.
 pub(crate) struct Item<'a, S> {
@@ -47,12 +52,19 @@ pub(crate) trait Engine {
     /// One sequence's keys and values.
     type Sequence;
 
-    /// An empty sequence. [`Host`] never has more than it was told.
-    fn open(&mut self) -> Self::Sequence;
+    /// An empty sequence. [`Host`] never has more than it was told, and asks for none that keeps
+    /// but a part where its limits know of no policies.
+    fn open(&mut self, keeping: Option<Keeping>) -> Self::Sequence;
 
     /// Forgets all but the first `len` tokens, or more where the engine can't cut there; says how
     /// many are left.
     fn truncate(&mut self, sequence: &mut Self::Sequence, len: usize) -> usize;
+
+    /// What is kept of it, where it can be known.
+    fn held(&self, sequence: &Self::Sequence) -> Option<KvHeld> {
+        let _ = sequence;
+        None
+    }
 
     /// Told that the sequence will be continued by a later request, from a prefix of what it holds.
     fn keep(&mut self, sequence: &mut Self::Sequence) {
@@ -72,6 +84,9 @@ pub(crate) trait Engine {
     /// Natural log-probabilities of `chosen` and of the `n_top` most likely tokens.
     fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs;
 
+    /// Gives memory back that holds nothing.
+    fn trim(&mut self) {}
+
     /// No stream computes for now: threads should not wait for the next step.
     fn rest(&mut self) {}
 
@@ -90,8 +105,16 @@ struct State<E: Engine> {
     engine: E,
     /// Sequences that exist, the kept one included.
     n_open: usize,
-    /// The sequence of the last request that asked to keep it, with its tokens.
-    kept: Option<(E::Sequence, Vec<TokenId>)>,
+    /// The sequence of the last request that asked to keep it.
+    kept: Option<Kept<E::Sequence>>,
+}
+
+/// A sequence that may be continued.
+pub(crate) struct Kept<S> {
+    sequence: S,
+    tokens: Vec<TokenId>,
+    /// Its policy: only a request under the same can go on from here.
+    kv: Option<String>,
 }
 
 impl<E: Engine> Host<E> {
@@ -103,6 +126,12 @@ impl<E: Engine> Host<E> {
     /// The model's tokenizer, if its file has one that can be used.
     pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         self.terms.tokenizer.as_deref()
+    }
+
+    /// Tokens that may follow a prompt under a policy.
+    pub(crate) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        let limits = &self.terms.limits;
+        limits.room(limits.policy(kv)?.as_ref(), n_prompt)
     }
 
     /// Looks at the engine.
@@ -133,26 +162,55 @@ impl<E: Engine> Host<E> {
         self.terms.limits.check_tokens(tokens)?;
         let mut state = self.state.borrow_mut();
         state.drop_kept();
-        let mut sequence = state.open(&self.terms.limits)?;
-        let scores = self.score_in(&mut state.engine, &mut sequence, tokens, first);
+        let mut sequence = state.open(&self.terms.limits, None)?;
+        let go_on = &mut |_, _| ControlFlow::Continue(());
+        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, first), go_on);
         state.close(sequence);
         state.engine.rest();
-        scores
+        scores.map(|scores| scores.logprobs)
+    }
+
+    /// As `Backend::score_text`.
+    pub(crate) fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut Progress<'_>,
+    ) -> Result<TextScores, BackendError> {
+        let ScoreRequest { tokens, first, kv, n_prompt } = request;
+        let limits = &self.terms.limits;
+        let policy = limits.policy(kv.as_deref())?;
+        // The last token is not computed.
+        limits.fits(policy.as_ref(), tokens.len().saturating_sub(1), 0)?;
+        limits.check_tokens(tokens)?;
+        let mut state = self.state.borrow_mut();
+        state.drop_kept();
+        let keeping = policy.map(|policy| Keeping { policy, n_prompt: *n_prompt });
+        let mut sequence = state.open(limits, keeping)?;
+        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, *first), progress);
+        let kv = state.engine.held(&sequence);
+        state.close(sequence);
+        state.engine.rest();
+        scores.map(|scores| TextScores { kv, ..scores })
     }
 
     fn score_in(
         &self,
         engine: &mut E,
         sequence: &mut E::Sequence,
-        tokens: &[TokenId],
-        first: usize,
-    ) -> Result<Vec<f32>, BackendError> {
+        (tokens, first): (&[TokenId], usize),
+        progress: &mut Progress<'_>,
+    ) -> Result<TextScores, BackendError> {
         // The last token predicts nothing that is asked for, so it is not computed.
         let n_inputs = tokens.len().saturating_sub(1);
         let first = first.min(n_inputs);
-        let mut scores = Vec::with_capacity(n_inputs - first);
+        let mut scores = TextScores::default();
+        let mut n_computed = 0;
         for tokens in tokens[..first].chunks(self.terms.limits.n_step) {
             engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
+            n_computed += tokens.len();
+            if progress(n_computed, n_inputs).is_break() {
+                return Ok(scores);
+            }
         }
         for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
             let end = (start + SCORE_CHUNK.min(self.terms.limits.n_step)).min(n_inputs);
@@ -162,10 +220,22 @@ impl<E: Engine> Host<E> {
                 wanted: Wanted::All,
             }])?;
             for (row, &next) in tokens[start + 1..=end].iter().enumerate() {
-                scores.push(engine.logprobs(engine.logits(row), next, 0).chosen);
+                let logits = engine.logits(row);
+                scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
+                scores.hits.push(is_first_largest(logits, next));
+            }
+            if progress(end, n_inputs).is_break() {
+                break;
             }
         }
         Ok(scores)
+    }
+
+    /// As `Backend::trim`; the kept sequence goes.
+    pub(crate) fn trim(&self) {
+        let mut state = self.state.borrow_mut();
+        state.drop_kept();
+        state.engine.trim();
     }
 
     /// Memory held.
@@ -176,7 +246,11 @@ impl<E: Engine> Host<E> {
 
 impl<E: Engine> State<E> {
     /// An empty sequence; the kept one goes if there is no other room.
-    fn open(&mut self, limits: &Limits) -> Result<E::Sequence, BackendError> {
+    fn open(
+        &mut self,
+        limits: &Limits,
+        keeping: Option<Keeping>,
+    ) -> Result<E::Sequence, BackendError> {
         if self.n_open == limits.n_seqs {
             self.drop_kept();
         }
@@ -187,7 +261,7 @@ impl<E: Engine> State<E> {
             )));
         }
         self.n_open += 1;
-        Ok(self.engine.open())
+        Ok(self.engine.open(keeping))
     }
 
     fn close(&mut self, sequence: E::Sequence) {
@@ -196,10 +270,21 @@ impl<E: Engine> State<E> {
     }
 
     fn drop_kept(&mut self) {
-        if let Some((sequence, _)) = self.kept.take() {
-            self.close(sequence);
+        if let Some(kept) = self.kept.take() {
+            self.close(kept.sequence);
         }
     }
+}
+
+/// Tokens at their beginning that two texts have in common.
+fn same_tokens(a: &[TokenId], b: &[TokenId]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+/// Whether greedy choice would take `token`: of the largest logits the first.
+fn is_first_largest(logits: &[f32], token: TokenId) -> bool {
+    let Some(&own) = logits.get(token as usize) else { return false };
+    logits.iter().enumerate().all(|(i, x)| *x < own || (*x == own && i >= token as usize))
 }
 
 /// The event of a request that ends without a result.

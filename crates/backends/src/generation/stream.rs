@@ -3,7 +3,7 @@
 //! All prompts come first, several in one step as far as they fit; then each step computes one
 //! token of every sequence.
 
-use super::{Engine, Host, Item, Machine, State, Wanted, failed};
+use super::{Engine, Host, Item, Kept, Machine, State, Wanted, failed, same_tokens};
 use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, TokenId};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -54,15 +54,21 @@ impl<'a, E: Engine> Stream<'a, E> {
         let state = &mut *guard;
         let ready = &mut self.ready;
         self.slots.retain_mut(|slot| {
-            let kept = if slot.machine.request().reuse_prefix { state.kept.take() } else { None };
-            if let Some((mut sequence, tokens)) = kept {
-                let prompt = &slot.machine.request().prompt;
-                let same = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+            let request = slot.machine.request();
+            let kept = if request.reuse_prefix { state.kept.take() } else { None };
+            let (useful, useless) = match kept {
+                Some(kept) if slot.machine.can_continue(&kept) => (Some(kept), None),
+                other => (None, other),
+            };
+            useless.into_iter().for_each(|kept| state.close(kept.sequence));
+            if let Some(Kept { mut sequence, tokens, .. }) = useful {
+                let prompt = &request.prompt;
+                let same = same_tokens(&tokens, prompt);
                 // The last prompt token is always computed: its logits are wanted.
                 slot.n_computed = state.engine.truncate(&mut sequence, same.min(prompt.len() - 1));
                 slot.sequence = Some(sequence);
             } else {
-                match state.open(&self.host.terms.limits) {
+                match state.open(&self.host.terms.limits, slot.machine.keeping()) {
                     Ok(sequence) => slot.sequence = Some(sequence),
                     Err(error) => {
                         ready.push_back((slot.index, failed(&error)));
@@ -172,13 +178,16 @@ fn finish<E: Engine>(
     at: Instant,
     ready: &mut VecDeque<(usize, Event)>,
 ) {
-    ready.push_back((slot.index, slot.machine.finish(reason, at)));
     let Some(mut sequence) = slot.sequence.take() else { return };
+    let kv = state.engine.held(&sequence);
+    ready.push_back((slot.index, slot.machine.finish(reason, at, kv)));
     if slot.machine.request().reuse_prefix {
         state.drop_kept();
         state.engine.keep(&mut sequence);
         slot.tokens.truncate(slot.n_computed);
-        state.kept = Some((sequence, std::mem::take(&mut slot.tokens)));
+        let tokens = std::mem::take(&mut slot.tokens);
+        let kv = slot.machine.request().kv.clone().filter(|_| slot.machine.request().has_policy());
+        state.kept = Some(Kept { sequence, tokens, kv });
     } else {
         state.close(sequence);
     }

@@ -1,7 +1,7 @@
 //! A llama.cpp context as an engine of `generation`.
 
 use super::ffi::{Context, Token, take_errors};
-use crate::generation::{Engine, Item, Wanted};
+use crate::generation::{Engine, Item, Keeping, Wanted};
 use pacemark_backend::{BackendError, MemoryUsage, TokenId};
 use pacemark_engine::TokenLogprobs;
 
@@ -45,7 +45,7 @@ impl LlamaEngine {
 impl Engine for LlamaEngine {
     type Sequence = Sequence;
 
-    fn open(&mut self) -> Sequence {
+    fn open(&mut self, _: Option<Keeping>) -> Sequence {
         let id = self.free.pop().expect("the host opens no more sequences than there are");
         Sequence { id, len: 0, saved: None }
     }

@@ -14,13 +14,14 @@ use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
-    MemoryUsage, TokenId,
+    MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile, ModelFileError};
 use pacemark_setup::{CacheTypes, Setup, Unsupported};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -124,8 +125,14 @@ impl LlamaCppBackend {
         warm(&mut engine)?;
         info.load =
             vec![("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())];
-        let limits =
-            Limits { n_ctx: info.n_ctx, n_seqs, n_step: n_batch, n_vocab: info.vocab_size };
+        let limits = Limits {
+            backend: NAME,
+            policies: None,
+            n_ctx: info.n_ctx,
+            n_seqs,
+            n_step: n_batch,
+            n_vocab: info.vocab_size,
+        };
         Ok(LlamaCppBackend { host: Host::new(engine, tokenizer, limits), info })
     }
 }
@@ -158,7 +165,7 @@ fn describe(file: &ModelFile, path: &Path, context: &Context, cache: CacheTypes)
 /// page faults.
 fn warm(engine: &mut LlamaEngine) -> Result<(), BackendError> {
     use crate::generation::Engine;
-    let mut sequence = engine.open();
+    let mut sequence = engine.open(None);
     let result =
         engine.forward(&mut [Item { sequence: &mut sequence, tokens: &[0], wanted: Wanted::Last }]);
     engine.close(sequence);
@@ -191,6 +198,14 @@ impl Backend for LlamaCppBackend {
 
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         self.host.score(tokens, first)
+    }
+
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        self.host.score_text(request, progress)
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

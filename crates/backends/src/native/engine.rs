@@ -1,9 +1,9 @@
 //! The decoder as an engine of `generation`.
 
 use super::error;
-use crate::generation::{Engine, Item, Wanted};
+use crate::generation::{Engine, Item, Keeping, Wanted};
 use pacemark_backend::layer::{self, StackLayer};
-use pacemark_backend::{BackendError, MemoryUsage, TokenId};
+use pacemark_backend::{BackendError, KvHeld, MemoryUsage, TokenId};
 use pacemark_engine::{BatchItem, Decoder, LogitRows, SequenceKv, TokenLogprobs};
 
 /// A forward pass, counted as one when it is done.
@@ -16,14 +16,41 @@ pub(super) fn forward(
     Ok(())
 }
 
+/// An empty sequence.
+pub(super) fn sequence(decoder: &Decoder, keeping: Option<Keeping>) -> SequenceKv {
+    keeping.map_or_else(SequenceKv::default, |Keeping { policy, n_prompt }| {
+        decoder.kv().sequence(policy, n_prompt)
+    })
+}
+
+/// What is kept of a sequence.
+pub(super) fn held(decoder: &Decoder, sequence: &SequenceKv) -> KvHeld {
+    let config = decoder.model().config();
+    let n_lanes = (config.layers.len() * config.n_kv_heads) as u64;
+    let (resident_bytes, page_bytes) = decoder.kv().bytes_of(sequence);
+    let (lane_tokens, most_tokens) = match sequence.held_by_layer() {
+        Some(layers) => {
+            let most = layers.iter().copied().fold(0.0, f64::max);
+            let sum: f64 = layers.iter().sum();
+            ((sum * config.n_kv_heads as f64).round() as u64, most.ceil() as u64)
+        }
+        None => (sequence.len() as u64 * n_lanes, sequence.len() as u64),
+    };
+    KvHeld { lane_tokens, n_lanes, most_tokens, resident_bytes, page_bytes }
+}
+
 /// A decoder.
 pub(super) struct NativeEngine(pub Decoder);
 
 impl Engine for NativeEngine {
     type Sequence = SequenceKv;
 
-    fn open(&mut self) -> SequenceKv {
-        SequenceKv::default()
+    fn open(&mut self, keeping: Option<Keeping>) -> SequenceKv {
+        sequence(&self.0, keeping)
+    }
+
+    fn held(&self, sequence: &SequenceKv) -> Option<KvHeld> {
+        Some(held(&self.0, sequence))
     }
 
     fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) -> usize {
@@ -55,6 +82,10 @@ impl Engine for NativeEngine {
 
     fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs {
         self.0.model().logprobs(logits, chosen, n_top)
+    }
+
+    fn trim(&mut self) {
+        self.0.kv_mut().trim();
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

@@ -10,7 +10,7 @@ use crate::{cost, supports};
 use engine::NativeEngine;
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
-    MemoryUsage, TokenId,
+    MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_engine::{
     BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, KvTypes, LogitRows, Model,
@@ -21,7 +21,9 @@ use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Its name in [`crate::BACKENDS`].
@@ -84,6 +86,11 @@ impl NativeBackend {
     /// The model's tokenizer, if its file has one.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         self.host.tokenizer()
+    }
+
+    /// As [`pacemark_backend::Service::room`].
+    pub fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        self.host.room(kv, n_prompt)
     }
 
     /// The model's chat templates, or ChatML if it brings none; `None` without a tokenizer.
@@ -151,7 +158,14 @@ fn load(
         ("tokenizer", tokenizer_time),
         ("warm", started.elapsed()),
     ];
-    let limits = Limits { n_ctx, n_seqs, n_step: setup.n_step(), n_vocab: info.vocab_size };
+    let limits = Limits {
+        backend: NAME,
+        policies: Some(Arc::new(decoder.model().config().clone())),
+        n_ctx,
+        n_seqs,
+        n_step: setup.n_step(),
+        n_vocab: info.vocab_size,
+    };
     Ok(Loaded { decoder, tokenizer, limits, info })
 }
 
@@ -200,16 +214,14 @@ impl Backend for NativeBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        {
-            let constraints = self.tokenizer().is_some();
-            Capabilities {
-                score: true,
-                logprobs: true,
-                prefix_reuse: true,
-                batch: true,
-                constraints,
-                embeddings: false,
-            }
+        Capabilities {
+            score: true,
+            logprobs: true,
+            prefix_reuse: true,
+            batch: true,
+            constraints: self.tokenizer().is_some(),
+            embeddings: false,
+            kv_policies: true,
         }
     }
 
@@ -223,6 +235,18 @@ impl Backend for NativeBackend {
 
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         self.host.score(tokens, first)
+    }
+
+    fn score_text(
+        &self,
+        request: &ScoreRequest,
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TextScores, BackendError> {
+        self.host.score_text(request, progress)
+    }
+
+    fn trim(&self) {
+        self.host.trim();
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

@@ -220,7 +220,7 @@ fn assembled(
             if finished.is_some() || sequence.tokens.len() - sequence.n_prompt == n_gen {
                 free.append(&mut sequence.paged.blocks);
                 if let (Chooser::Events(generation), Some(reason)) = (sequence.chooser, finished) {
-                    generation.finish(reason);
+                    generation.finish(reason, None);
                 }
             } else {
                 running.push(sequence);

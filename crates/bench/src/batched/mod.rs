@@ -76,6 +76,8 @@ struct Batch<'a> {
     bos: Option<TokenId>,
     n_vocab: usize,
     rng: SplitMix64,
+    /// What of the keys and values is kept.
+    kv: Option<String>,
     stop: &'a AtomicBool,
 }
 
@@ -99,6 +101,7 @@ impl<'a> Batch<'a> {
             bos: info.bos,
             n_vocab: info.vocab_size.max(2),
             rng: SplitMix64::new(seed),
+            kv: test.kv.clone(),
             stop,
         })
     }
@@ -112,7 +115,13 @@ impl<'a> Batch<'a> {
             let mut prompt: Vec<TokenId> =
                 (0..self.n_prompt).map(|_| self.rng.below(self.n_vocab) as TokenId).collect();
             prompt[0] = self.bos.unwrap_or(prompt[0]);
-            GenerateRequest { prompt, max_tokens, ignore_eos: true, ..GenerateRequest::default() }
+            GenerateRequest {
+                prompt,
+                max_tokens,
+                ignore_eos: true,
+                kv: self.kv.clone(),
+                ..GenerateRequest::default()
+            }
         };
         (0..self.n_parallel).map(|_| request()).collect()
     }

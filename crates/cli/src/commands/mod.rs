@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod doctor;
 mod eval;
+mod kv;
 mod load;
 mod models;
 mod run;
@@ -22,6 +23,7 @@ const HELP: &str = "Examples:
   pacemark run -p \"The Sky is blue because\"         text, and what it cost
   pacemark serve                                     OpenAI's HTTP API
   pacemark eval perplexity -f text.txt               how good the answers are
+  pacemark kv                                        what a smaller KV cache costs, and saves
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
@@ -49,6 +51,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Measure how good a model's answers are
     Eval(eval::Args),
+    /// Compare policies of the KV cache: answers, time and memory
+    Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
     Load(Box<load::Args>),
     /// Get, list, describe and quantize models
@@ -78,6 +82,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
         Command::Models(args) => models::run(args),
         Command::Run(args) => run::run(*args),

@@ -133,6 +133,16 @@ impl<'a> Output<'a> {
         &mut self.run.env
     }
 
+    /// Keeps trials in the record that may not be whole yet, until [`Self::rows`] takes them.
+    pub(crate) fn keep(&mut self, trials: Vec<Trial>) -> Result<()> {
+        let Some(record) = &mut self.record else { return Ok(()) };
+        let taken = self.run.trials.len();
+        self.run.trials.extend(trials);
+        let kept = record.keep(&self.run);
+        self.run.trials.truncate(taken);
+        kept
+    }
+
     /// Takes the trials of one case: keeps them in the record, and shows their rows. A terminal
     /// that has gone takes no rows; after an interrupt that is no error.
     pub(crate) fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {

@@ -5,8 +5,21 @@
 //! blocks and the position stored in each slot; attention masks by that position. What a page's
 //! bytes mean is the business of `kernels` (`kv_page.rs`).
 
+pub(crate) mod compressed;
+pub(crate) mod ledger;
+mod let_go;
+mod memory;
+pub(crate) mod pass;
+pub(crate) mod policy;
+pub(crate) mod residents;
+mod scores;
+mod sequence;
+
 use crate::{EngineError, ModelConfig};
 use pacemark_kernels::{KV_BLOCK, KernelSet, KvLane, KvTypes, Team, write_key, write_value};
+use policy::Policy;
+use residents::Residents;
+pub use sequence::SequenceKv;
 
 /// All lanes of all layers, and which blocks are free.
 pub struct KvCache {
@@ -20,48 +33,6 @@ pub struct KvCache {
     /// Likewise.
     values: Vec<Vec<u8>>,
     free: Vec<u32>,
-}
-
-/// One sequence's share of the cache. Give it back with [`KvCache::release`].
-#[derive(Debug, Default)]
-pub struct SequenceKv {
-    blocks: Vec<u32>,
-    positions: Vec<i32>,
-    /// The blocks are the caller's ([`KvCache::lease`]): the cache neither adds any nor takes them
-    /// back.
-    leased: bool,
-}
-
-impl SequenceKv {
-    /// Tokens held: also the position of the next one.
-    pub fn len(&self) -> usize {
-        self.positions.len()
-    }
-
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.positions.is_empty()
-    }
-
-    /// Has the sequence hold `len` tokens, at positions from 0, in leased blocks, and room for more
-    /// as far as those go. Which tokens are in them, and whether other sequences hold the same
-    /// blocks, is the caller's account; what it must see to is that no two sequences write to one
-    /// slot.
-    pub fn place(&mut self, blocks: &[u32], len: usize) {
-        self.leased = true;
-        self.blocks.clear();
-        self.blocks.extend_from_slice(blocks);
-        self.positions.truncate(len);
-        self.positions.extend(self.positions.len() as i32..len as i32);
-    }
-
-    pub(crate) fn blocks(&self) -> &[u32] {
-        &self.blocks
-    }
-
-    pub(crate) fn positions(&self) -> &[i32] {
-        &self.positions
-    }
 }
 
 impl KvCache {
@@ -118,33 +89,89 @@ impl KvCache {
         self.free.len()
     }
 
+    /// A sequence of which `policy` decides what is held; the first `n_prompt` tokens will be a
+    /// prompt.
+    ///
+    /// # Panics
+    /// If the policy is not one for the cache's model ([`Policy::on`]).
+    pub fn sequence(&self, policy: Policy, n_prompt: Option<usize>) -> SequenceKv {
+        assert_eq!(policy.n_layers(), self.keys.len(), "a policy for this model");
+        let residents = Residents::new(policy, n_prompt, self.n_kv_heads);
+        SequenceKv { residents: Some(Box::new(residents)), ..SequenceKv::default() }
+    }
+
+    /// Bytes of keys and values that `sequence` holds over all lanes: of its tokens, and of the
+    /// pages that they are in.
+    pub fn bytes_of(&self, sequence: &SequenceKv) -> (u64, u64) {
+        let (k_page, v_page) = self.types.page_bytes(self.head_dim);
+        let lanes = self.keys.len() * self.n_kv_heads;
+        let (held, pages) = match &sequence.residents {
+            Some(residents) => (residents.n_held(), residents.n_pages()),
+            None => {
+                let n = sequence.positions.len();
+                (n * lanes, n.div_ceil(KV_BLOCK) * lanes)
+            }
+        };
+        let page = (k_page + v_page) as u64;
+        (held as u64 * page / KV_BLOCK as u64, pages as u64 * page)
+    }
+
     /// Makes room for `n` more tokens of `sequence`; nothing changes if there is not enough.
     pub(crate) fn extend(
         &mut self,
         sequence: &mut SequenceKv,
         n: usize,
     ) -> Result<(), EngineError> {
-        let len = sequence.positions.len() + n;
-        let more = len.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
+        let n_slots = match &sequence.residents {
+            Some(residents) => residents.ledger.n_slots_with(n),
+            None => sequence.positions.len() + n,
+        };
+        let more = n_slots.div_ceil(KV_BLOCK).saturating_sub(sequence.blocks.len());
         let foreign = sequence.leased
             && (more > 0 || sequence.blocks.iter().any(|&id| id as usize >= self.n_blocks));
         if foreign || more > self.free.len() {
             return Err(EngineError::KvFull { n_blocks: self.n_blocks });
         }
         sequence.blocks.extend(self.free.drain(self.free.len() - more..).rev());
-        let from = sequence.positions.len() as i32;
-        sequence.positions.extend(from..from + n as i32);
+        let n_tokens = sequence.len() + n;
+        if let Some(residents) = &mut sequence.residents {
+            residents.come(n);
+            if !residents.all_see_all() {
+                sequence.positions.clear();
+                return Ok(());
+            }
+        }
+        sequence.positions.extend(sequence.positions.len() as i32..n_tokens as i32);
         Ok(())
     }
 
-    /// Forgets all but the first `len` tokens of `sequence`.
+    /// Forgets all but the first `len` tokens of `sequence`; under a policy, which may have let some
+    /// of those go, all.
     pub fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) {
+        if let Some(residents) = &mut sequence.residents {
+            if len >= residents.ledger.n_tokens() {
+                return;
+            }
+            residents.clear();
+            sequence.positions.clear();
+        }
         sequence.positions.truncate(len);
         if sequence.leased {
             return;
         }
         let keep = sequence.positions.len().div_ceil(KV_BLOCK);
         self.free.extend(sequence.blocks.drain(keep..).rev());
+    }
+
+    /// Takes back room for `n` tokens that were not computed.
+    pub(crate) fn retract(&mut self, sequence: &mut SequenceKv, n: usize) {
+        match &mut sequence.residents {
+            Some(residents) => {
+                residents.retract();
+                sequence.positions.truncate(residents.ledger.n_tokens());
+            }
+            None => self.truncate(sequence, sequence.len() - n),
+        }
     }
 
     /// Takes back everything `sequence` holds.
@@ -162,6 +189,12 @@ impl KvCache {
             .collect()
     }
 
+    /// The same, to be written by whoever has a lane.
+    pub(crate) fn lanes_mut(&mut self, layer: usize) -> Vec<(&mut [u8], &mut [u8])> {
+        let (k, v) = self.lane_bytes();
+        self.keys[layer].chunks_exact_mut(k).zip(self.values[layer].chunks_exact_mut(v)).collect()
+    }
+
     /// Bytes of a lane of keys and of one of values.
     fn lane_bytes(&self) -> (usize, usize) {
         let (k_page, v_page) = self.types.page_bytes(self.head_dim);
@@ -169,13 +202,13 @@ impl KvCache {
     }
 
     /// Stores keys and values of a batch, `[n_tokens, n_kv_heads * head_dim]` each; token `t` goes
-    /// to `slots[t]`.
+    /// to `slots[t]`, where it has one.
     pub(crate) fn write(
         &mut self,
         team: &Team,
         kernels: &'static KernelSet,
         layer: usize,
-        slots: &[Slot],
+        slots: &[Option<Slot>],
         k: &[f32],
         v: &[f32],
     ) {
@@ -186,7 +219,8 @@ impl KvCache {
         let keys = (&mut self.keys[layer][..], key_lane);
         let values = (&mut self.values[layer][..], value_lane);
         team.rows2(keys, values, &|head, keys, values| {
-            for (t, slot) in slots.iter().enumerate() {
+            let placed = slots.iter().enumerate().filter_map(|(t, slot)| Some((t, slot.as_ref()?)));
+            for (t, slot) in placed {
                 let from = t * width + head * head_dim;
                 let page = &mut keys[slot.block as usize * k_page..][..k_page];
                 write_key(kernels, types.k(), &k[from..from + head_dim], page, slot.offset);
@@ -204,10 +238,10 @@ pub(crate) struct Slot {
     offset: usize,
 }
 
-impl SequenceKv {
-    /// The slot of token `index`.
-    pub(crate) fn slot(&self, index: usize) -> Slot {
-        Slot { block: self.blocks[index / KV_BLOCK], offset: index % KV_BLOCK }
+impl Slot {
+    /// Slot `index` of a sequence with these blocks.
+    pub(crate) fn of(blocks: &[u32], index: usize) -> Slot {
+        Slot { block: blocks[index / KV_BLOCK], offset: index % KV_BLOCK }
     }
 }
 
@@ -301,7 +335,7 @@ mod tests {
         let mut a = SequenceKv::default();
         a.place(&[2, 0], 20);
         cache.extend(&mut a, 12).unwrap();
-        assert_eq!((a.len(), a.slot(17)), (32, Slot { block: 0, offset: 1 }));
+        assert_eq!((a.len(), Slot::of(a.blocks(), 17)), (32, Slot { block: 0, offset: 1 }));
         assert!(cache.extend(&mut a, 1).is_err(), "there is no third block");
         a.place(&[2, 9], 20);
         assert!(cache.extend(&mut a, 1).is_err(), "there is no block 9");

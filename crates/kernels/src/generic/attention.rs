@@ -44,7 +44,7 @@ pub(crate) unsafe fn tile<V: Int8, K: Format, W: Format>(a: &mut AttentionArgs<'
 }
 
 struct Scratch<const R: usize> {
-    /// Scaled queries, `[head_dim][R]`, then zeros up to a multiple of 32 dimensions.
+    /// Scaled [`queries`].
     q: MaybeUninit<[f32; MAX_TILE_ROWS * MAX_HEAD_DIM]>,
     /// Scores, then probabilities, `[R][CHUNK]`.
     scores: MaybeUninit<[f32; MAX_TILE_ROWS * CHUNK]>,
@@ -69,13 +69,7 @@ unsafe fn rows<V: Int8, K: Format, W: Format, const R: usize>(a: &AttentionArgs<
     };
     let q = s.q.as_mut_ptr().cast::<f32>();
     let sums = s.sums.as_mut_ptr().cast::<f32>();
-    for r in 0..R {
-        let row = a.q[r.min(last)];
-        for d in 0..a.head_dim {
-            *q.add(d * R + r) = *row.add(d) * a.scale;
-        }
-    }
-    q.add(a.head_dim * R).write_bytes(0, (a.head_dim.next_multiple_of(QK) - a.head_dim) * R);
+    queries::<R>(a.q, a.head_dim, a.scale, q);
     sums.write_bytes(0, R * a.value_dim);
     let per_chunk = CHUNK / KV_BLOCK;
     let n_blocks = a.positions.len().div_ceil(KV_BLOCK);
@@ -90,6 +84,24 @@ unsafe fn rows<V: Int8, K: Format, W: Format, const R: usize>(a: &AttentionArgs<
             *out.add(d) = *sums.add(r * a.value_dim + d) * inverse;
         }
     }
+}
+
+/// Writes the scaled queries as [`Format::scores`] wants them: `[head_dim][R]`, the last row where
+/// there are fewer than `R`, then zeros up to a multiple of 32 dimensions.
+#[inline(always)]
+pub(super) unsafe fn queries<const R: usize>(
+    rows: &[*const f32],
+    head_dim: usize,
+    scale: f32,
+    out: *mut f32,
+) {
+    for r in 0..R {
+        let row = rows[r.min(rows.len() - 1)];
+        for d in 0..head_dim {
+            *out.add(d * R + r) = *row.add(d) * scale;
+        }
+    }
+    out.add(head_dim * R).write_bytes(0, (head_dim.next_multiple_of(QK) - head_dim) * R);
 }
 
 /// Scores of the visible blocks in `range`, folded into the running softmax.
@@ -172,7 +184,7 @@ struct Pages<'a> {
 
 /// Pages between the one that is read and the one that is asked for: what memory gives in the time
 /// it takes to answer.
-const AHEAD: usize = 4;
+pub(super) const AHEAD: usize = 4;
 
 impl Pages<'_> {
     /// Page `index` in the order of reading; beyond the chunk's own a page of keys of the next

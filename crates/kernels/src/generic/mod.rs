@@ -9,6 +9,7 @@ pub(crate) mod attention;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod kv;
+pub(crate) mod mass;
 pub(crate) mod math;
 pub(crate) mod peak;
 pub(crate) mod reduce;
@@ -20,7 +21,7 @@ macro_rules! instantiate_kernels {
         #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
         mod instances {
             use super::*;
-            use $crate::generic::{attention, elementwise, gemm, kv, peak, reduce};
+            use $crate::generic::{attention, elementwise, gemm, kv, mass, peak, reduce};
             use $crate::panel::decode::*;
             use $crate::kernel_set::*;
 
@@ -59,6 +60,10 @@ macro_rules! instantiate_kernels {
             instance!(attention_q8_0_q8_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Bytes, kv::Bytes>(a));
             instance!(attention_q8_0_q4_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Bytes, kv::Nibbles>(a));
             instance!(attention_q4_0_q4_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Nibbles, kv::Nibbles>(a));
+            instance!(mass_f32(a: &mut MassArgs) mass::add::<$vector, kv::Single>(a));
+            instance!(mass_f16(a: &mut MassArgs) mass::add::<$vector, kv::Half>(a));
+            instance!(mass_q8_0(a: &mut MassArgs) mass::add::<$vector, kv::Bytes>(a));
+            instance!(mass_q4_0(a: &mut MassArgs) mass::add::<$vector, kv::Nibbles>(a));
             instance!(rms_norm(a: RmsNormArgs) reduce::rms_norm::<$vector>(a));
             instance!(layer_norm(a: LayerNormArgs) reduce::layer_norm::<$vector>(a));
             instance!(quantize(a: QuantizeArgs) reduce::quantize::<$vector>(a));
@@ -105,6 +110,7 @@ macro_rules! instantiate_kernels {
                 [None, Some(instances::attention_q8_0_f16), Some(instances::attention_q8_0_q8_0), Some(instances::attention_q8_0_q4_0)],
                 [None, None, None, Some(instances::attention_q4_0_q4_0)],
             ],
+            attention_mass: [instances::mass_f32, instances::mass_f16, instances::mass_q8_0, instances::mass_q4_0],
             rms_norm: instances::rms_norm,
             layer_norm: instances::layer_norm,
             quantize: instances::quantize,

@@ -14,6 +14,7 @@ mod load;
 mod own;
 mod plain;
 mod stages;
+mod study;
 
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
@@ -26,6 +27,7 @@ pub use load::{LOAD, load_name};
 use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Trial, Unit, figures};
 pub use plain::PLAIN;
 pub use stages::stages;
+pub use study::STUDY;
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]
@@ -257,6 +259,12 @@ fn list(values: impl Iterator<Item = String>) -> Cell {
     Cell::Json(format!("[ {} ]", values.collect::<Vec<_>>().join(", ")))
 }
 
+/// Date and time, UTC, to the second, as in names of files: `20260924_225639`.
+pub fn compact_time(unix_s: u64) -> String {
+    let time = rfc3339(unix_s).replace('T', "_");
+    time.chars().filter(|c| c.is_ascii_digit() || *c == '_').collect()
+}
+
 /// Date and time, UTC, to the second.
 fn rfc3339(unix_s: u64) -> String {
     i64::try_from(unix_s)
@@ -272,5 +280,6 @@ mod tests {
     #[test]
     fn time_is_rfc3339() {
         assert_eq!(rfc3339(1_790_290_599), "2026-09-24T22:56:39Z");
+        assert_eq!(compact_time(1_790_290_599), "20260924_225639");
     }
 }

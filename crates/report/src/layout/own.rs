@@ -11,6 +11,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("isa", Text, |r, _| text(&r.trial.model.isa)),
     field("n_threads_batch", Int, n_threads_batch),
     field("numa", Text, param),
+    field("kv", Text, param),
     field("engine", Text, |r, _| text(&r.trial.model.engine)),
     field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
     field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),
@@ -36,6 +37,7 @@ pub(super) const VARIED: &[(&str, Shown)] = &[
         shown("t batch", 7, |r| r.trial.count("n_threads_batch").to_string()).ranked(Rank::Key),
     ),
     ("numa", shown("numa", -10, |r| param_text(r, "numa")).ranked(Rank::Key)),
+    ("kv", shown("kv", -16, |r| param_text(r, "kv")).ranked(Rank::Key)),
 ];
 
 /// Model and test.

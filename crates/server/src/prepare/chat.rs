@@ -31,7 +31,7 @@ pub(crate) fn chat(context: &Context<'_>, body: &[u8]) -> Result<Job> {
     let tokenizer = context.text()?;
     let special = request.add_special_tokens == Some(true);
     let prompt = if special { tokenizer.encode(&text, true) } else { tokenizer.encode_chat(&text) };
-    context.check_tokens("messages", &prompt)?;
+    context.check_tokens("messages", &prompt, model.kv.as_deref())?;
     let asked = sampling::asked_tokens(&request.sampling);
     let taken = sampling::set_max_tokens(
         context,

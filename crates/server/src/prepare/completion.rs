@@ -27,8 +27,8 @@ pub(crate) fn completion(context: &Context<'_>, body: &[u8]) -> Result<Job> {
         Prompt::Text(text) if context.options.log_prompts => Some(text.clone()),
         _ => None,
     };
-    let prompts =
-        context.tokens("prompt", request.prompt, request.add_special_tokens.unwrap_or(true))?;
+    let special = request.add_special_tokens.unwrap_or(true);
+    let prompts = context.tokens("prompt", request.prompt, special, model.kv.as_deref())?;
     if prompts.len() * n > MAX_ANSWERS {
         let message = format!(
             "n: expected at most {MAX_ANSWERS} answers in all, found {} prompts × {n}",

@@ -33,6 +33,6 @@ pub(crate) fn embedding(context: &Context<'_>, body: &[u8]) -> Result<EmbeddingJ
         PoolingType::Cls => Pooling::Cls,
         PoolingType::Last => Pooling::Last,
     });
-    let prompts = context.tokens("input", request.input, true)?;
+    let prompts = context.tokens("input", request.input, true, None)?;
     Ok(EmbeddingJob { prompts, pooling, format: request.encoding_format.unwrap_or_default() })
 }

@@ -20,7 +20,7 @@ use crate::error::{ApiError, Result};
 use crate::options::Options;
 use crate::tools::ToolParsing;
 use pacemark_backend::layer::{self, StackLayer};
-use pacemark_backend::{BackendInfo, GenerateRequest, Service, Text, TokenId};
+use pacemark_backend::{BackendError, BackendInfo, GenerateRequest, Service, Text, TokenId};
 use pacemark_openai_api::{Prompt, Sampling, StreamOptions};
 
 /// Answers that one request may ask for.
@@ -127,6 +127,7 @@ impl<'a> Context<'a> {
         field: &str,
         prompt: Prompt,
         special: bool,
+        kv: Option<&str>,
     ) -> Result<Vec<Vec<TokenId>>> {
         let prompts = match prompt {
             Prompt::Text(text) => vec![self.text()?.encode(&text, special)],
@@ -140,7 +141,7 @@ impl<'a> Context<'a> {
         };
         self.check_count(field, prompts.len())?;
         for prompt in &prompts {
-            self.check_tokens(field, prompt)?;
+            self.check_tokens(field, prompt, kv)?;
         }
         Ok(prompts)
     }
@@ -156,9 +157,9 @@ impl<'a> Context<'a> {
     }
 
     /// The refusal of a prompt that is too long, in the words by which clients know it.
-    pub(crate) fn too_long(&self, field: &str, found: usize) -> ApiError {
-        let (n_ctx, limit) = (self.info.n_ctx, self.options.max_prompt_tokens);
-        if limit < n_ctx {
+    fn too_long(&self, field: &str, found: usize, limit: usize) -> ApiError {
+        let n_ctx = self.info.n_ctx;
+        if limit != n_ctx {
             let message = format!(
                 "{field}: this server takes prompts of at most {limit} tokens, found {found}"
             );
@@ -168,15 +169,36 @@ impl<'a> Context<'a> {
         ApiError::too_long(n_ctx, &found, field).about(field)
     }
 
+    /// Tokens that may follow a prompt of so many.
+    pub(crate) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize> {
+        self.service.room(kv, n_prompt).map_err(|error| {
+            let code = match &error {
+                BackendError::TooLong { .. } => "context_length_exceeded",
+                _ => "invalid_value",
+            };
+            ApiError::field("kv", format!("kv: {error}")).coded(code)
+        })
+    }
+
     /// Refuses a prompt that is empty or too long, or has ids that the model does not.
-    pub(crate) fn check_tokens(&self, field: &str, prompt: &[TokenId]) -> Result<()> {
+    pub(crate) fn check_tokens(
+        &self,
+        field: &str,
+        prompt: &[TokenId],
+        kv: Option<&str>,
+    ) -> Result<()> {
         let info = self.info;
-        let limit = self.options.max_prompt_tokens.min(info.n_ctx);
+        // A policy may hold more tokens than the context, but whose time they may take the server's
+        // operator says.
+        let limit = match kv.is_some_and(|spec| spec != "full") {
+            true => self.options.prompt_limit(info.n_ctx),
+            false => self.options.max_prompt_tokens.min(info.n_ctx),
+        };
         if prompt.is_empty() {
             return Err(ApiError::field(field, format!("{field}: the prompt is empty")));
         }
         if prompt.len() > limit {
-            return Err(self.too_long(field, prompt.len()));
+            return Err(self.too_long(field, prompt.len(), limit));
         }
         match prompt.iter().find(|id| **id as usize >= info.vocab_size) {
             Some(id) => {

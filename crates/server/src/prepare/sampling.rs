@@ -72,6 +72,7 @@ pub(super) fn request(context: &Context<'_>, sampling: &Sampling) -> Result<Gene
             Priority::Interactive
         },
         reuse_prefix: sampling.cache_prompt.unwrap_or(true),
+        kv: sampling.kv.clone().or_else(|| context.options.kv.clone()),
         ..GenerateRequest::default()
     })
 }
@@ -92,13 +93,13 @@ pub(super) fn set_max_tokens(
     default: usize,
 ) -> Result<Option<String>> {
     let n_ctx = context.info.n_ctx;
-    let room = n_ctx.saturating_sub(n_prompt);
+    let room = context.room(request.kv.as_deref(), n_prompt)?;
     if room == 0 {
         let found =
             format!("your {field} resulted in {n_prompt} tokens and leave no room for an answer");
         return Err(ApiError::too_long(n_ctx, &found, field).about(field));
     }
-    let limit = room.min(context.options.max_tokens);
+    let limit = room.min(context.options.answer_limit(n_ctx));
     let mut cut = None;
     request.max_tokens = match asked {
         None => default.min(limit),

@@ -10,6 +10,7 @@ mod draft;
 mod gather;
 mod pooling;
 pub(in crate::native) mod requests;
+mod residency;
 mod text;
 mod turn;
 pub(in crate::native) mod worker;
@@ -286,6 +287,7 @@ impl Service for NativeService {
             batch: true,
             constraints,
             embeddings: true,
+            kv_policies: true,
         }
     }
 
@@ -315,7 +317,8 @@ impl Service for NativeService {
     fn embed(&self, prompt: Vec<TokenId>, pooling: Option<Pooling>, sink: EmbeddingSink) -> Ticket {
         let request = GenerateRequest { prompt, ..GenerateRequest::default() };
         let own = || self.pooling.clone().map_err(BackendError::InvalidRequest);
-        let pooling = self.terms.limits.check(&request).and_then(|()| pooling.map_or_else(own, Ok));
+        let pooling =
+            self.terms.limits.check(&request, None).and_then(|()| pooling.map_or_else(own, Ok));
         let pooling = match pooling {
             Ok(pooling) => pooling,
             Err(error) => {
@@ -325,6 +328,11 @@ impl Service for NativeService {
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.hand_over(id, Command::Embed(Embedding::new(id, request.prompt, pooling, sink)))
+    }
+
+    fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+        let limits = &self.terms.limits;
+        limits.room(limits.policy(kv)?.as_ref(), n_prompt)
     }
 
     fn status(&self) -> ServiceStatus {

@@ -1,7 +1,9 @@
 //! What the engine's thread keeps of each request beside what the scheduler knows.
 
 use crate::generation::Machine;
-use pacemark_backend::{BackendError, EmbeddingSink, Event, FinishReason, Pooling, Sink, TokenId};
+use pacemark_backend::{
+    BackendError, EmbeddingSink, Event, FinishReason, KvHeld, Pooling, Sink, TokenId,
+};
 use pacemark_engine::SequenceKv;
 use std::time::Instant;
 
@@ -24,8 +26,8 @@ impl Generation {
     }
 
     /// The last event.
-    pub(crate) fn finish(mut self, reason: FinishReason) {
-        let last = self.machine.finish(reason, Instant::now());
+    pub(crate) fn finish(mut self, reason: FinishReason, held: Option<KvHeld>) {
+        let last = self.machine.finish(reason, Instant::now(), held);
         self.tell([last]);
     }
 

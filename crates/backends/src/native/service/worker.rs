@@ -3,14 +3,17 @@
 use super::draft;
 use super::gather::Gather;
 use super::requests::{Embedding, Generation};
+use super::residency::PolicyAccount;
 use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
-use crate::native::engine::forward;
+use crate::native::engine::{forward, held, sequence};
 use crate::native::error;
 use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendError, Priority, ServiceStatus, TokenId};
 use pacemark_engine::{BatchItem, Decoder, KV_BLOCK, LogitRows};
-use pacemark_sched::{BlockPool, Class, NewRequest, PlanItem, Scheduler, SchedulerConfig};
+use pacemark_sched::{
+    BlockPool, Class, NewRequest, PlanItem, Residency, Scheduler, SchedulerConfig,
+};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
@@ -129,7 +132,7 @@ impl Worker {
     }
 
     /// Queues a generation.
-    pub(crate) fn add(&mut self, generation: Generation) {
+    pub(crate) fn add(&mut self, mut generation: Generation) {
         let request = generation.machine.request();
         let new = NewRequest {
             tokens: request.prompt.clone(),
@@ -139,7 +142,12 @@ impl Worker {
                 Priority::Batch => Class::Batch,
             },
             reuse_prefix: request.reuse_prefix,
+            residency: generation
+                .machine
+                .keeping()
+                .map(|keeping| Arc::new(PolicyAccount::new(keeping)) as Arc<dyn Residency>),
         };
+        generation.kv = sequence(&self.decoder, generation.machine.keeping());
         match self.scheduler.add(generation.id, new) {
             Ok(()) => drop(self.generations.insert(generation.id, generation)),
             Err(error) => {
@@ -152,8 +160,7 @@ impl Worker {
     fn add_embedding(&mut self, embedding: Embedding) {
         // The states of all tokens are wanted, so none may be found.
         let tokens = embedding.prompt.clone();
-        let new =
-            NewRequest { tokens, max_tokens: 0, class: Class::Interactive, reuse_prefix: false };
+        let new = NewRequest { tokens, ..NewRequest::default() };
         match self.scheduler.add(embedding.id, new) {
             Ok(()) => drop(self.embeddings.insert(embedding.id, embedding)),
             Err(error) => embedding.fail(error::of_scheduler(error)),
@@ -208,6 +215,9 @@ impl Worker {
             }
         }
         self.status.steps += 1;
+        let of = |id: u32| self.blocks[id as usize];
+        let copies: Vec<_> = plan.copies.iter().map(|(from, to)| (of(*from), of(*to))).collect();
+        self.decoder.kv_mut().copy_blocks(&copies);
         let (embedded, mut generated): (Vec<PlanItem>, Vec<PlanItem>) =
             plan.items.iter().partition(|item| self.embeddings.contains_key(&item.id));
         match self.forward(&generated) {
@@ -227,11 +237,11 @@ impl Worker {
         let ids = self.scheduler.running().to_vec();
         let room = MAX_DRAFT_STEP.saturating_sub(ids.len()) / ids.len().max(1);
         for id in ids {
-            let Some(generation) =
-                self.generations.get(&id).filter(|_| self.options.n_draft.min(room) > 0)
-            else {
-                continue;
+            // What a policy lets go of for a wrong guess would not come back.
+            let is_guessed = |generation: &&Generation| {
+                self.options.n_draft.min(room) > 0 && generation.machine.keeping().is_none()
             };
+            let Some(generation) = self.generations.get(&id).filter(is_guessed) else { continue };
             let n =
                 self.options.n_draft.min(room).min(generation.machine.n_left().saturating_sub(1));
             let guessed = draft::guess(self.scheduler.tokens(id), n);
@@ -328,7 +338,10 @@ impl Worker {
             self.gather.ended(ended.len(), Instant::now());
             // Whoever hears the end may look at the status next, and it should agree.
             self.publish();
-            ended.into_iter().for_each(|(generation, reason)| generation.finish(reason));
+            for (generation, reason) in ended {
+                let held = held(&self.decoder, &generation.kv);
+                generation.finish(reason, Some(held));
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-//! llama.cpp's spelling of options: short options of several letters, and `_` for `-` in long ones
-//! of llama-bench.
+//! Other tools' spelling of options: short options of several letters as llama.cpp has them, and `_`
+//! for `-` in long ones of llama-bench and of scripts in Python.
 //!
 //! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees
 //! them.
@@ -30,6 +30,7 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
     let mut args: Vec<OsString> = args.into_iter().collect();
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,
+        Some("kv") => |arg| dashed(arg).or_else(|| find(ENGINE, arg)),
         Some("run" | "eval" | "serve" | "stages") => |arg| find(ENGINE, arg),
         _ => return args,
     };
@@ -46,13 +47,19 @@ fn find(options: &[(&str, &str)], arg: &str) -> Option<String> {
 }
 
 fn long_option(arg: &str) -> Option<String> {
-    if let Some(rest) = arg.strip_prefix("--") {
-        let (name, value) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
-        return name.contains('_').then(|| format!("--{}{value}", name.replace('_', "-")));
+    if arg.starts_with("--") {
+        return dashed(arg);
     }
     find(SHORT, arg).or_else(|| find(ENGINE, arg)).or_else(|| {
         FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long))
     })
+}
+
+/// A long option with `-` for `_`, where it has any.
+fn dashed(arg: &str) -> Option<String> {
+    let rest = arg.strip_prefix("--")?;
+    let (name, value) = rest.split_at(rest.find('=').unwrap_or(rest.len()));
+    name.contains('_').then(|| format!("--{}{value}", name.replace('_', "-")))
 }
 
 #[cfg(test)]
@@ -79,6 +86,10 @@ mod tests {
             (
                 "pacemark stages -ctk q8_0 -ctv q4_0",
                 "pacemark stages --cache-type-k q8_0 --cache-type-v q4_0",
+            ),
+            (
+                "pacemark kv --model_id a_b --start_size=4 -ctk q8_0",
+                "pacemark kv --model-id a_b --start-size=4 --cache-type-k q8_0",
             ),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
             ("pacemark tokenize -tb", "pacemark tokenize -tb"),

@@ -112,6 +112,9 @@ pub(super) struct Args {
     /// Threads that compute prompts and batches [default: as many as -t] (-tb)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads_batch: Vec<Numbers>,
+    /// Keep a part of the keys and values only: full, streaming:4+1020, … of `pacemark kv --list`
+    #[arg(long, value_name = "SPEC")]
+    kv: Vec<String>,
     /// Lock the weights in memory: never swapped out, refused where the process may not
     #[arg(long)]
     mlock: bool,

@@ -8,12 +8,13 @@ use lists::Numbers;
 use pacemark_backends::BackendEntry;
 use pacemark_bench::experiment::find;
 use pacemark_bench::parameter::{
-    CPU_MASK, LOAD_MODE, MODEL, N_BATCH, N_DEPTH, N_GEN, N_PARALLEL, N_PROMPT, N_THREADS,
+    CPU_MASK, KV, LOAD_MODE, MODEL, N_BATCH, N_DEPTH, N_GEN, N_PARALLEL, N_PROMPT, N_THREADS,
     N_THREADS_BATCH, N_UBATCH, NUMA,
 };
 use pacemark_bench::{
     Axis, Batched, Case, EXPERIMENTS, Experiment, Grid, Parameter, Shapes, Test, Throughput,
 };
+use pacemark_engine::Policy;
 use pacemark_setup::{Place, Residence, Setup};
 
 /// More threads than any machine has; llama.cpp's bound.
@@ -73,6 +74,7 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
     if !are_batches {
         axes.add(N_DEPTH, numbers(&args.n_depth), false, |test, n| test.n_depth = *n);
     }
+    add_policies(args, &backends, &mut axes)?;
     if backends.len() > 1 {
         axes.varied.push("backend");
     }
@@ -172,6 +174,34 @@ fn add_settings(args: &Args, backends: &[&BackendEntry], axes: &mut Axes) -> Res
     axes.add(NUMA, vec![numa], true, |test, numa| {
         test.setup.threads.place = Place::Nodes(*numa);
     });
+    Ok(())
+}
+
+/// What of the keys and values is kept.
+fn add_policies(args: &Args, backends: &[&BackendEntry], axes: &mut Axes) -> Result<()> {
+    let specs: Vec<String> = args.kv.iter().flat_map(|list| Policy::list(list)).collect();
+    if specs.is_empty() {
+        return Ok(());
+    }
+    let depth = numbers(&args.n_depth).into_iter().find(|depth| *depth > 0);
+    for spec in &specs {
+        let Some(policy) = Policy::parse(spec).map_err(|error| UsageError(error.to_string()))?
+        else {
+            continue;
+        };
+        if let Some(backend) = backends.iter().find(|backend| !backend.kv_policies) {
+            let name = backend.name;
+            return Err(UsageError(format!("--kv {spec}: the {name} backend keeps all")).into());
+        }
+        if let Some(depth) = depth.filter(|_| policy.works_on_prompts()) {
+            return Err(UsageError(format!(
+                "--kv {spec}: what it keeps depends on where the prompt ends, so -d {depth} is no \
+                 beginning of one; -pg {depth},N times a prompt of {depth} with what follows"
+            ))
+            .into());
+        }
+    }
+    axes.add(KV, specs, true, |test, spec| test.kv = Some(spec.clone()));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use breakdown::Breakdown;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::generation::Generate;
-use pacemark_bench::parameter::{TYPE_K, TYPE_V};
+use pacemark_bench::parameter::{KV, TYPE_K, TYPE_V};
 use pacemark_bench::{
     BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions,
     Subject, Test,
@@ -102,6 +102,8 @@ pub(super) struct Args {
     ctx_size: Option<u32>,
     #[command(flatten)]
     kv: setup::KvArgs,
+    #[command(flatten)]
+    keep: setup::KeepArgs,
     #[command(flatten)]
     host: setup::HostArgs,
     /// Prompt tokens computed at once
@@ -236,11 +238,15 @@ fn encode(
 }
 
 fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
-    let room = backend.info().n_ctx.saturating_sub(prompt.len());
+    let kv = args.keep.spec();
     if prompt.is_empty() {
         return Err(UsageError("the prompt is empty".into()).into());
     }
-    let max_tokens = usize::try_from(args.n_predict).unwrap_or(room);
+    let max_tokens = match usize::try_from(args.n_predict) {
+        Ok(n) => n,
+        // A policy may leave room without end.
+        Err(_) => backend.room(kv.as_deref(), prompt.len())?.min(backend.info().n_ctx),
+    };
     Ok(GenerateRequest {
         prompt,
         max_tokens,
@@ -257,6 +263,7 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
         },
         ignore_eos: args.ignore_eos,
         top_logprobs: args.logprobs.map(usize::from),
+        kv,
         ..GenerateRequest::default()
     })
 }
@@ -284,6 +291,7 @@ fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Param
     });
     let mut params = params.as_object().cloned().unwrap_or_default();
     params.extend(cache);
+    params.extend(request.kv.iter().map(|spec| (KV.name.to_owned(), spec.as_str().into())));
     setup::record(setup, &mut params);
     params
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use limits::Limits;
 use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
 use pacemark_backends::native::{NativeService, ServiceOptions};
+use pacemark_server::Options;
 use pacemark_setup::{Setup, Threads};
 use std::net::TcpListener;
 use std::path::Path;
@@ -67,6 +68,8 @@ pub(super) struct Args {
     ctx_size: Option<u32>,
     #[command(flatten)]
     kv: setup::KvArgs,
+    #[command(flatten)]
+    keep: setup::KeepArgs,
     #[command(flatten)]
     placement: setup::HostArgs,
     #[command(flatten)]
@@ -140,7 +143,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     } else {
         args.served_model_name.clone()
     };
-    let options = args.limits.options(names);
+    let kv = args.keep.spec();
+    service.room(kv.as_deref(), 1).context("--kv")?;
+    let options = Options { kv, ..args.limits.options(names) };
     let (name, has_keys, max_queue) =
         (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
     if reached_by_others && !has_keys {

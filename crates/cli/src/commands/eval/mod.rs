@@ -1,5 +1,7 @@
 //! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's
-//! recipe.
+//! recipe, or of its first tokens as one sequence (`stream`).
+
+mod stream;
 
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Input, Output, Record};
@@ -37,7 +39,8 @@ enum Command {
     /// be compared between all models.
     #[command(after_help = "Examples:\n  pacemark eval perplexity -f book.txt\n  \
         pacemark eval perplexity -m model.gguf -f wiki.test.raw -c 2048\n  \
-        pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl")]
+        pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl\n  \
+        pacemark eval perplexity -f book.txt --stream 2000 --kv streaming:4+508")]
     Perplexity(PerplexityArgs),
 }
 
@@ -54,6 +57,19 @@ struct PerplexityArgs {
     /// Tokens of a chunk; even
     #[arg(short = 'c', long, value_name = "N", default_value_t = 512)]
     ctx_size: usize,
+    /// Read the first N tokens as one sequence, in place of chunks, and score every token from the
+    /// second on
+    #[arg(long, value_name = "N", conflicts_with_all = ["ctx_size", "chunks", "until"])]
+    stream: Option<NonZeroUsize>,
+    #[command(flatten)]
+    keep: setup::KeepArgs,
+    /// With --stream: the first N tokens are a prompt, which is not scored; policies that work on
+    /// prompts work at its end
+    #[arg(long, value_name = "N", requires = "stream")]
+    prompt: Option<NonZeroUsize>,
+    /// With --stream: tell each token's negative log-probability (-o json)
+    #[arg(long, requires = "stream")]
+    per_token: bool,
     /// Chunks at most [default: all]
     #[arg(long, value_name = "N")]
     chunks: Option<NonZeroUsize>,
@@ -75,11 +91,20 @@ struct PerplexityArgs {
 /// Runs `pacemark eval`.
 pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command {
-        Command::Perplexity(args) => perplexity(&args),
+        Command::Perplexity(args) => match args.stream {
+            Some(n) => stream::run(&args, n.get()),
+            None => perplexity(&args),
+        },
     }
 }
 
 fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
+    if args.keep.spec().is_some() {
+        return Err(UsageError(
+            "--kv: it takes --stream N: chunks are short texts of their own".into(),
+        )
+        .into());
+    }
     let n_ctx = args.ctx_size;
     if n_ctx < 4 || n_ctx % 2 == 1 {
         return Err(UsageError(format!(
@@ -156,14 +181,19 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     }
 }
 
-/// The model's tokenizer; refuses a synthetic model, and a chunk that is longer than the model can
-/// attend to.
-fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
+/// The model's tokenizer; refuses a synthetic model.
+fn tokenizer(path: &Path) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
     if synth::is_synthetic(file.metadata()) {
         let what = "its weights are random, so there is no quality to measure";
         return Err(UsageError(format!("{} is a synthetic model: {what}", path.display())).into());
     }
+    Ok(Tokenizer::from_metadata(file.metadata())?)
+}
+
+/// The same; refuses a chunk that is longer than the model can attend to, too.
+fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
+    let file = ModelFile::open(path)?;
     let longest = Summary::of(&file)?.context_length;
     if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {
         return Err(UsageError(format!(
@@ -172,7 +202,7 @@ fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
         ))
         .into());
     }
-    Ok(Tokenizer::from_metadata(file.metadata())?)
+    tokenizer(path)
 }
 
 /// The perplexity after each chunk: llama.cpp's line on stdout, or a bar on stderr beside JSON.

@@ -1,0 +1,128 @@
+//! `pacemark eval perplexity --stream`: a text's first tokens as one sequence, of which a policy
+//! keeps a part.
+
+use super::{PerplexityArgs, tokenizer};
+use crate::exit::{Exit, UsageError};
+use crate::output::{Input, Output, Record};
+use crate::{hub, input, interrupt, machine, setup};
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use pacemark_backend::Backend;
+use pacemark_backends::native::NativeBackend;
+use pacemark_bench::experiment::Text;
+use pacemark_bench::kv::Stream;
+use pacemark_bench::{
+    BenchError, Case, Experiment, How, Observer, Repetitions, Subject, TextStream,
+};
+use pacemark_engine::Policy;
+use pacemark_setup::Setup;
+use pacemark_tokenizer::EncodeOptions;
+
+/// Refuses what could say nothing.
+fn check(kv: Option<&str>, n_prompt: Option<usize>, n_tokens: usize) -> Result<(), UsageError> {
+    if n_tokens < 2 {
+        let why = "at least 2 tokens, the second is the first scored";
+        return Err(UsageError(format!("--stream: {why}")));
+    }
+    if let Some(n) = n_prompt.filter(|n| *n >= n_tokens) {
+        return Err(UsageError(format!(
+            "--prompt {n}: it leaves nothing of --stream {n_tokens} to score"
+        )));
+    }
+    let policy =
+        kv.map(Policy::parse).transpose().map_err(|error| UsageError(error.to_string()))?;
+    match policy.flatten() {
+        Some(policy) if policy.needs_prompt() && n_prompt.is_none() => Err(UsageError(format!(
+            "--kv {}: it works when a prompt ends, so none of these tokens would feel it; --prompt N \
+             says where that is, every=E in the spec has it work on",
+            policy.spec()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Runs it on the first `n_tokens` tokens.
+pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
+    let kv = args.keep.spec();
+    let n_prompt = args.prompt.map(usize::from);
+    check(kv.as_deref(), n_prompt, n_tokens)?;
+    if args.per_token && !["json", "jsonl"].contains(&args.output.as_str()) {
+        return Err(UsageError("--per-token: it takes -o json or jsonl".into()).into());
+    }
+    let text = input::read_file(&args.file)?;
+    let path = hub::resolve(&args.model)?;
+    let tokenizer = tokenizer(&path)?;
+    let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
+    if tokens.len() < n_tokens {
+        let found = tokens.len();
+        bail!("{}: it has {found} tokens, --stream asks for {n_tokens}", args.file.display());
+    }
+    let setup = setup::check_native(Setup {
+        threads: setup::threads(args.threads.map(usize::from), None),
+        weights: args.weights.residence(),
+        // Memory is taken as tokens come: under a policy that is less.
+        n_ctx: Some(n_tokens),
+        cache: args.kv.types(),
+        ..Setup::default()
+    })?;
+    let record =
+        Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
+    let stop = interrupt::flag();
+    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
+    input::warn(&backend.info());
+    let mut output = Output::new(&TextStream, machine::env(), &args.output, record);
+    let n_bytes = |_| 0;
+    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
+    let file = args.file.display().to_string();
+    let per_token = args.per_token;
+    let stream = Stream { n_tokens, n_prompt, kv, per_token, setup, file };
+    let mut bar = Bar(None);
+    let mut how = How {
+        repetitions: Repetitions::exactly(1),
+        warmup: false,
+        seed: 0,
+        observer: &mut bar,
+        stop,
+    };
+    let result = TextStream.measure(&Case::Stream(stream), &mut Subject::Text(text), &mut how);
+    drop(bar);
+    let (trials, error) = match result {
+        Ok(trials) => (trials, None),
+        Err(cut) => (cut.partial, Some(cut.error)),
+    };
+    output.rows(trials)?;
+    output.end(Vec::new())?;
+    ended(error)
+}
+
+/// The exit code, once what was measured is told.
+fn ended(error: Option<BenchError>) -> Result<Exit> {
+    match error {
+        None => Ok(Exit::Fine),
+        Some(BenchError::Interrupted) => {
+            eprintln!("interrupted: the figures are of the tokens until then");
+            Ok(Exit::Failed)
+        }
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// How far it is, on standard error.
+struct Bar(Option<ProgressBar>);
+
+impl Observer for Bar {
+    fn computed(&mut self, done: usize, of: usize) {
+        let bar = self.0.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
+        });
+        bar.set_position(done as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Pictures for files: panels of bars with intervals, or of points with a front, as SVG and as PNG.
+//!
+//! Who has figures fills a [`Picture`], plain data without sizes or coordinates; [`svg`] and [`png`]
+//! draw the same page in both formats. The page makes itself large enough for what it shows, text
+//! is cut or turned before it overlaps, and no value breaks it: what cannot be drawn is written.
+//! Nothing outside of this module knows the drawing library, and here only `sheet` does: `page` and
+//! `panel` lay out, `bars` and `points` draw marks, `scale` and `text` say where values and words
+//! fall. Another kind of mark (lines, steps) is another variant of [`Marks`] and its `Drawn`.
+//!
+//! The [`Chart`](crate::Chart) of a [`Document`](crate::Document), which renderers show as bars in a
+//! terminal and `chart` as a small SVG of one series, is older and apart: it belongs to a document
+//! and is for reading beside its tables. What is for a paper or has more than one panel is for here.
+//! What the values mean, which of them to show and in what order, is left to the caller.
+
+mod bars;
+mod front;
+mod page;
+mod panel;
+mod place;
+mod points;
+mod scale;
+mod sheet;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use front::{Better, front};
+
+use panel::Drawn;
+use thiserror::Error;
+
+/// A page of panels.
+///
+/// ```
+/// use pacemark_report::picture::{Bar, Marks, Panel, Picture, Role, svg};
+///
+/// let bar = |label: &str, value, role| Bar { label: label.into(), value, interval: None, role };
+/// let picture = Picture {
+///     title: "Perplexity under a policy".into(),
+///     panels: vec![Panel {
+///         title: "Perplexity".into(),
+///         y_axis: "perplexity".into(),
+///         x_axis: String::new(),
+///         marks: Marks::Bars(vec![
+///             bar("baseline", Some(15.31), Role::Baseline),
+///             bar("recent_only_256", None, Role::Recent),
+///         ]),
+///     }],
+///     columns: 1,
+///     ..Picture::default()
+/// };
+/// assert!(svg(&picture).contains(">15.31</text>"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// What it shows, above everything.
+    pub title: String,
+    /// What to know of it, a line each, below everything.
+    pub notes: Vec<String>,
+    /// What the colours mean, in order; without it no legend is drawn.
+    pub legend: Vec<(Role, String)>,
+    /// In order, from left to right and then down.
+    pub panels: Vec<Panel>,
+    /// How many panels stand beside each other; 0 is taken as 1.
+    pub columns: usize,
+}
+
+/// One diagram.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// What it shows.
+    pub title: String,
+    /// What is measured upwards, with its unit.
+    pub y_axis: String,
+    /// What is measured, or listed, from left to right.
+    pub x_axis: String,
+    /// What is drawn.
+    pub marks: Marks,
+}
+
+/// What a panel draws.
+#[derive(Clone, Debug)]
+pub enum Marks {
+    /// A bar for each label, with its value on top. The axis begins above zero where the values
+    /// would otherwise look alike, and ends below a few that are far higher than all others; either
+    /// is marked and said.
+    Bars(Vec<Bar>),
+    /// Points in the plane, each with its label.
+    Points {
+        /// In any order.
+        points: Vec<Point>,
+        /// How values lie from left to right.
+        x: Spacing,
+        /// How they lie upwards.
+        y: Spacing,
+        /// Which of them a line joins, in its order: indices, as [`front()`] gives them.
+        front: Vec<usize>,
+    },
+}
+
+/// A bar.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// What it is of.
+    pub label: String,
+    /// How high it is. Without one a dash stands in its place, and what is not finite is written
+    /// there as it is.
+    pub value: Option<f64>,
+    /// Where the value lies, from and to; drawn where both are finite and the bar is not cut.
+    pub interval: Option<(f64, f64)>,
+    /// Its colour.
+    pub role: Role,
+}
+
+/// How values lie on an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spacing {
+    /// Equal differences are equally far apart.
+    #[default]
+    Even,
+    /// Equal ratios are; zero and what is negative have no place.
+    Logarithmic,
+}
+
+/// A point in the plane; drawn where both coordinates have a place, and otherwise listed below.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// What it is of.
+    pub label: String,
+    /// From left to right.
+    pub x: f64,
+    /// Upwards.
+    pub y: f64,
+    /// Where `x` lies, from and to; drawn where both are finite.
+    pub x_interval: Option<(f64, f64)>,
+    /// Where `y` lies.
+    pub y_interval: Option<(f64, f64)>,
+    /// Its colour.
+    pub role: Role,
+}
+
+/// What a mark is in its picture, which is its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What the others are compared with: grey.
+    Baseline,
+    /// Recent tokens and sinks: green.
+    Streaming,
+    /// Recent tokens alone: red.
+    Recent,
+    /// A method of any other kind: blue.
+    Other,
+    /// What a method has to beat for its bytes: amber.
+    Control,
+}
+
+/// Why a picture was not drawn.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PictureError {
+    /// It has more pixels than memory should be spent on.
+    #[error(
+        "the picture would be {width} x {height} pixels; at most {limit} are drawn (fewer panels or marks, or SVG)"
+    )]
+    TooLarge {
+        /// Pixels from left to right.
+        width: u64,
+        /// Pixels from the top down.
+        height: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// The library that draws said no.
+    #[error("the picture could not be encoded as PNG: {0}")]
+    Encoding(String),
+}
+
+/// The picture as SVG. Its text stays text, in the reader's own sans-serif font; a text that had to
+/// be cut is whole in its tooltip.
+pub fn svg(picture: &Picture) -> String {
+    page::drawn(picture).svg()
+}
+
+/// The picture as PNG at 300 dots per inch, which the file says. Its font is part of the program and
+/// has Latin, Greek, Cyrillic and more, but no ideographs: those become boxes here and not in SVG.
+pub fn png(picture: &Picture) -> Result<Vec<u8>, PictureError> {
+    page::drawn(picture).png()
+}
+
+/// What draws a panel's marks.
+fn drawn(marks: &Marks) -> Box<dyn Drawn + '_> {
+    match marks {
+        Marks::Bars(bars) => Box::new(bars::Bars::new(bars)),
+        Marks::Points { points, x, y, front } => {
+            Box::new(points::Points::new(points, [*x, *y], front))
+        }
+    }
+}
