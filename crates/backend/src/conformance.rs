@@ -1,6 +1,7 @@
 //! The suite that every backend must pass, whatever it runs.
 
-use crate::{Backend, BackendError, Event, GenerateRequest, TokenId};
+use crate::{Backend, BackendError, Event, GenerateRequest, ScoreRequest, TokenId};
+use std::ops::ControlFlow;
 
 /// Checks `backend` against the contract of [`Backend`]; the error says what was expected and
 /// found.
@@ -13,7 +14,8 @@ pub fn check(backend: &dyn Backend) -> Result<(), String> {
     dropping_aborts(backend)?;
     batches(backend)?;
     policies(backend)?;
-    scores(backend)
+    scores(backend)?;
+    logits(backend)
 }
 
 fn request(n_prompt: usize, max_tokens: usize) -> GenerateRequest {
@@ -223,6 +225,39 @@ fn policies(backend: &dyn Backend) -> Result<(), String> {
         }
         other => Err(format!("policies and capabilities() disagree: {other:?}")),
     }
+}
+
+/// Logits of each row, over the whole vocabulary, whose probabilities are those of the scores.
+fn logits(backend: &dyn Backend) -> Result<(), String> {
+    let text = ScoreRequest { tokens: request(9, 0).prompt, first: 4, ..ScoreRequest::default() };
+    let mut rows: Vec<(usize, Vec<f32>)> = Vec::new();
+    let result = backend.predict(&text, &mut |i, logits| {
+        rows.push((i, logits.to_vec()));
+        ControlFlow::Continue(())
+    });
+    match result {
+        Err(BackendError::Unsupported { .. }) if !backend.capabilities().logits => return Ok(()),
+        Ok(()) if backend.capabilities().logits => {}
+        other => return Err(format!("predict() and capabilities() disagree: {other:?}")),
+    }
+    let n_vocab = backend.info().vocab_size;
+    expect(
+        rows.iter().map(|(i, _)| *i).eq(4..8) && rows.iter().all(|(_, row)| row.len() == n_vocab),
+        "predict() gave other rows than the four that were asked for",
+    )?;
+    let scores = backend.score(&text.tokens, 4).map_err(|error| error.to_string())?;
+    for ((i, row), score) in rows.iter().zip(scores) {
+        let sum: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
+        let own = f64::from(row[text.tokens[i + 1] as usize]) - sum.ln();
+        let said = format!("predict() has {own} after token {i}, score() {score}");
+        expect((own - f64::from(score)).abs() < 1e-3, &said)?;
+    }
+    let mut n_rows = 0;
+    let ended = backend.predict(&text, &mut |_, _| {
+        n_rows += 1;
+        ControlFlow::Break(())
+    });
+    expect(ended.is_ok() && n_rows == 1, "predict() went on after it was told to end")
 }
 
 /// As many scores as promised, all log-probabilities; or a refusal that names the ability.

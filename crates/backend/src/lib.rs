@@ -97,6 +97,8 @@ pub struct Operations {
 pub struct Capabilities {
     /// [`Backend::score`] works.
     pub score: bool,
+    /// [`Backend::predict`] works.
+    pub logits: bool,
     /// Token events carry log-probabilities and alternatives.
     pub logprobs: bool,
     /// [`GenerateRequest::reuse_prefix`] has an effect.
@@ -196,6 +198,18 @@ pub trait Backend {
     ) -> Result<TextScores, BackendError> {
         let _ = (request, progress);
         Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
+    }
+
+    /// Predicts a text as one sequence: `row(i, logits)` is told what is predicted after `tokens[i]`,
+    /// for each `i` in `first..tokens.len() - 1` in order, one logit for each token of the
+    /// vocabulary, not normalized. It may end it.
+    fn predict(
+        &self,
+        request: &ScoreRequest,
+        row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        let _ = (request, row);
+        Err(BackendError::Unsupported { backend: "this backend", ability: "hand out logits" })
     }
 
     /// Gives memory back that holds nothing, as far as the backend can: for measuring what the next

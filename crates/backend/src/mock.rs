@@ -98,6 +98,7 @@ impl Backend for MockBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             score: true,
+            logits: false,
             logprobs: true,
             prefix_reuse: true,
             batch: true,

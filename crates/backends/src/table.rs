@@ -100,6 +100,7 @@ mod tests {
             Setting::Mmap => setup.weights.mmap = Some(false),
             Setting::Mlock => setup.weights.mlock = true,
             Setting::Pack => setup.weights.pack = false,
+            Setting::Exact => setup.weights.exact = true,
             Setting::Cache => setup.cache = CacheTypes::both(DType::Q6K),
             Setting::FlashAttention => setup.flash_attn = Some(false),
         }
@@ -108,10 +109,10 @@ mod tests {
 
     #[test]
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
-        use Setting::{Cache, FlashAttention, Mlock, Mmap, Pack, Place, Quantize};
+        use Setting::{Cache, Exact, FlashAttention, Mlock, Mmap, Pack, Place, Quantize};
         let refused: &[(&str, &[Setting])] = &[
             ("native", &[Cache, FlashAttention]),
-            ("llama-cpp", &[Place, Quantize, Mmap, Mlock, Pack, Cache]),
+            ("llama-cpp", &[Place, Quantize, Mmap, Mlock, Pack, Exact, Cache]),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

@@ -53,6 +53,23 @@ pub enum BenchError {
         /// The backend.
         backend: String,
     },
+    /// A reference of another vocabulary.
+    #[error(
+        "the reference predicts {expected} tokens of a vocabulary, the model {found}: they cannot be \
+         compared"
+    )]
+    Vocabulary {
+        /// Logits of the reference.
+        expected: usize,
+        /// Of the candidate.
+        found: usize,
+    },
+    /// Logits that are no numbers.
+    #[error("of scored token {token} of a chunk not all logits are finite numbers")]
+    NotFinite {
+        /// Its number among the scored tokens of its chunk, from 0.
+        token: usize,
+    },
     /// Perplexity of a text shorter than one chunk.
     #[error("the text has {found} tokens, perplexity with n_ctx {n_ctx} needs at least {n_ctx}")]
     TextTooShort {

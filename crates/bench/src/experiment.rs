@@ -1,6 +1,7 @@
 //! What an experiment is, and the table of all: each is one value that says what it measures, how,
 //! which figures it has and how they are shown. Commands, formats and records follow from it.
 
+use crate::distance::{Apartness, Reference};
 use crate::doctor::Machine;
 use crate::generation::Generate;
 use crate::kv::{Stream, Study};
@@ -8,8 +9,8 @@ use crate::perplexity::Chunks;
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, generation,
-    kv, load, perplexity, self_test, stages, throughput, warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, distance, doctor,
+    generation, kv, load, perplexity, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -24,6 +25,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &throughput::Throughput,
     &batched::Batched,
     &perplexity::Perplexity,
+    &distance::Distance,
     &kv::TextStream,
     &kv::KvStudy,
     &stages::Stages,
@@ -154,6 +156,8 @@ pub enum Case {
     Test(Test),
     /// How a text is cut.
     Chunks(Chunks),
+    /// A text, predicted by two.
+    Distance(Box<Apartness>),
     /// A text as one sequence.
     Stream(Stream),
     /// Ways to keep keys and values, on stretches of a text.
@@ -176,6 +180,8 @@ pub enum Subject<'a> {
     Backends(&'a [&'a dyn Backend]),
     /// A backend that scores a text.
     Text(Text<'a>),
+    /// The same, and whom it is compared with.
+    Pair(Reference<'a>, Text<'a>),
     /// A serving stack.
     Ladder(&'a mut dyn Ladder, &'a Model),
     /// A server under a load.

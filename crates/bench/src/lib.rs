@@ -7,6 +7,7 @@
 
 mod advice;
 mod batched;
+pub mod distance;
 pub mod doctor;
 mod error;
 pub mod experiment;
@@ -28,6 +29,7 @@ mod throughput;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
+pub use distance::Distance;
 pub use doctor::Doctor;
 pub use error::BenchError;
 pub use experiment::{Case, EXPERIMENTS, Experiment, How, Subject};

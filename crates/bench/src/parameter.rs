@@ -198,7 +198,12 @@ mod tests {
         let place = Place::Mask { cpus, strict: true };
         let setup = Setup {
             threads: Threads { n: 2, n_batch: Some(3), place },
-            weights: Residence { mmap: Some(false), mlock: true, pack: false, quantize: None },
+            weights: Residence {
+                mmap: Some(false),
+                mlock: true,
+                pack: false,
+                ..Residence::default()
+            },
             cache: CacheTypes { k: DType::F16, v: DType::IQ4NL },
             n_ubatch: 4096,
             flash_attn: Some(false),

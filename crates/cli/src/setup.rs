@@ -184,6 +184,7 @@ fn flags(setting: Setting) -> &'static str {
         Setting::Mmap => "--no-mmap",
         Setting::Mlock => "--mlock",
         Setting::Pack => "--no-pack",
+        Setting::Exact => "--reference exact",
         Setting::Cache => "-ctk, -ctv",
         Setting::FlashAttention => "-fa",
     }

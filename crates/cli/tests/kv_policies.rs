@@ -1,58 +1,8 @@
 //! Policies of the KV cache through the real binary, on tiny models.
 
-use pacemark_testmodel::TestModel;
-use serde_json::Value;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+mod folder;
 
-/// A folder with a model, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str, architecture: &str) -> Folder {
-        let folder =
-            std::env::temp_dir().join(format!("pacemark-kv-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        TestModel::of(architecture).write(&folder.join("model.gguf")).unwrap();
-        let words = "to be or not to be that is the ";
-        std::fs::write(folder.join("text.txt"), words.repeat(40)).unwrap();
-        std::fs::write(folder.join("prompt.txt"), words.repeat(4)).unwrap();
-        Folder(folder)
-    }
-
-    /// Runs a command line in which `M`, `T` and `P` are the model, a text and a prompt.
-    fn pacemark(&self, line: &str) -> Output {
-        let path = |name: &str| self.0.join(name).display().to_string();
-        let argument = |word: &str| match word {
-            "M" => path("model.gguf"),
-            "T" => path("text.txt"),
-            "P" => path("prompt.txt"),
-            word => word.to_owned(),
-        };
-        let arguments: Vec<String> = line.split(' ').map(argument).collect();
-        Command::new(env!("CARGO_BIN_EXE_pacemark")).args(arguments).output().unwrap()
-    }
-
-    fn json(&self, line: &str) -> Value {
-        let output = self.pacemark(line);
-        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-
-    /// Exit code and the words on standard error, clap's line ends taken away.
-    fn failure(&self, line: &str) -> (i32, String) {
-        let output = self.pacemark(line);
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!stderr.contains("panicked"), "{line}: {stderr}");
-        (output.status.code().unwrap(), stderr.split_whitespace().collect::<Vec<_>>().join(" "))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use folder::Folder;
 
 #[test]
 fn a_text_is_scored_under_every_policy() {

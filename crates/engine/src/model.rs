@@ -44,7 +44,11 @@ impl Model {
         let started = Instant::now();
         let file = ModelFile::open_with(
             path,
-            OpenOptions { weights: residence.quantize, no_mmap: !residence.is_mapped() },
+            OpenOptions {
+                weights: residence.quantize,
+                no_mmap: !residence.is_mapped(),
+                dequantize: residence.exact,
+            },
         )?;
         let config = bounds::config(&file)?;
         let mapped = Instant::now();

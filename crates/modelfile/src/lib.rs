@@ -12,6 +12,7 @@
 
 pub mod arch;
 pub mod catalog;
+mod dequantized;
 mod error;
 mod foreign;
 pub mod gguf;

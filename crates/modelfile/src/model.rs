@@ -1,5 +1,6 @@
 //! An open model: one file, all parts of a split one, or a source that makes its tensors.
 
+use crate::dequantized::dequantized;
 use crate::mapping::Mapping;
 use crate::quantize::Recipe;
 use crate::unmapped::Unmapped;
@@ -32,6 +33,8 @@ pub struct OpenOptions {
     pub weights: Option<Recipe>,
     /// Read tensors when they are asked for, instead of mapping the file. GGUF files only.
     pub no_mmap: bool,
+    /// Every weight in single precision, as its file's blocks stand for it.
+    pub dequantize: bool,
 }
 
 /// Where the bytes are.
@@ -84,8 +87,13 @@ impl ModelFile {
 
     /// As [`Self::open`], in another way.
     pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<ModelFile> {
-        let path = path.as_ref();
-        let OpenOptions { weights, no_mmap } = options;
+        let model = ModelFile::open_stored(path.as_ref(), options)?;
+        if options.dequantize { dequantized(model) } else { Ok(model) }
+    }
+
+    /// With the weights as they are stored.
+    fn open_stored(path: &Path, options: OpenOptions) -> Result<ModelFile> {
+        let OpenOptions { weights, no_mmap, .. } = options;
         let invalid = |weights: Recipe, found| {
             let expected = format!(
                 "a Hugging Face directory, whose weights can become {} on load",

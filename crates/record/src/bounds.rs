@@ -1,7 +1,7 @@
 //! What no measurement has: a record is a file that anybody may have written, and sums of its
 //! numbers are to stay numbers.
 
-use crate::{Chunk, Held, Measured, Request, Run, Sample, ScoredText, Trial};
+use crate::{Chunk, Held, Measured, Request, Run, Sample, ScoredText, Scores, Trial};
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
 /// As nanoseconds it is 146 years.
@@ -39,14 +39,17 @@ fn total(trial: &Trial) -> u64 {
                 .chain(client)
                 .chain([load.cut_requests, load.unsent_requests]))
         }
-        Measured::Scores(scores) => {
-            let chunks = scores.chunks.iter().map(chunk);
-            sum(chunks.chain([scores.n_ctx, scores.n_tokens, scores.n_chunks]))
-        }
+        Measured::Scores(of) => scores(of),
+        Measured::Distances(of) => sum([scores(&of.candidate), scores(&of.reference)]),
         Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)
+}
+
+fn scores(scores: &Scores) -> u64 {
+    let chunks = scores.chunks.iter().map(chunk);
+    sum(chunks.chain([scores.n_ctx, scores.n_tokens, scores.n_chunks]))
 }
 
 fn text(text: &ScoredText) -> u64 {

@@ -9,6 +9,7 @@
 mod batch;
 mod bounds;
 mod comparison;
+mod distances;
 mod earlier;
 pub mod env;
 mod generation;
@@ -33,6 +34,7 @@ mod until;
 
 pub use batch::BatchTimes;
 pub use comparison::{Comparison, Verdict, compare};
+pub use distances::{Apart, Distances};
 pub use generation::{Content, GENERATION_EXPERIMENT};
 pub use grade::{Grade, Grades};
 pub use load::{Disagreement, LOAD_EXPERIMENT};

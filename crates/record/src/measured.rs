@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Request, Texts};
+use crate::{Client, Distances, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +17,8 @@ pub enum Measured {
     Requests(Requests),
     /// A text, token by token.
     Scores(Scores),
+    /// A text, token by token, beside a reference.
+    Distances(Distances),
     /// Texts, each as one sequence of which a part is kept.
     Texts(Texts),
     /// A stage of the serving stack.
@@ -62,6 +64,7 @@ impl Measured {
             Measured::Repetitions { .. } => "repetitions",
             Measured::Requests(_) => "requests",
             Measured::Scores(_) => "scores",
+            Measured::Distances(_) => "distances",
             Measured::Texts(_) => "texts",
             Measured::Ladder { .. } => "ladder",
             Measured::Facts { .. } => "facts",
@@ -76,6 +79,7 @@ impl Measured {
             }
             Measured::Requests(load) => load.requests.is_empty(),
             Measured::Scores(scores) => scores.chunks.is_empty(),
+            Measured::Distances(distances) => distances.apart.is_empty(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Facts { facts } => facts.is_empty(),
         }

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds, earlier, place,
-    stats,
+    Distances, Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds,
+    earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -245,6 +245,7 @@ impl Trial {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => samples,
             Measured::Requests(_)
             | Measured::Scores(_)
+            | Measured::Distances(_)
             | Measured::Texts(_)
             | Measured::Facts { .. } => &[],
         }
@@ -256,6 +257,7 @@ impl Trial {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => Some(samples),
             Measured::Requests(_)
             | Measured::Scores(_)
+            | Measured::Distances(_)
             | Measured::Texts(_)
             | Measured::Facts { .. } => None,
         }
@@ -270,6 +272,14 @@ impl Trial {
     pub fn scores(&self) -> Option<&Scores> {
         match &self.measured {
             Measured::Scores(scores) => Some(scores),
+            _ => None,
+        }
+    }
+
+    /// How far a text's predictions are from a reference's.
+    pub fn distances(&self) -> Option<&Distances> {
+        match &self.measured {
+            Measured::Distances(distances) => Some(distances),
             _ => None,
         }
     }

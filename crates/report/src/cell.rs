@@ -87,6 +87,8 @@ pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
         Unit::Number => format!("{value:.4}"),
         Unit::Bytes => size(value as u64),
         Unit::Ratio => format!("{:.1} %", value * 100.0),
+        Unit::Probability => format!("{:.2} %", value * 100.0),
+        Unit::Nats => format!("{value:.6}"),
         Unit::Count => format!("{value}"),
     }
 }

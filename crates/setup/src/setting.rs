@@ -16,6 +16,8 @@ pub enum Setting {
     Mlock,
     /// [`Residence::pack`](crate::Residence::pack).
     Pack,
+    /// [`Residence::exact`](crate::Residence::exact).
+    Exact,
     /// [`Setup::cache`](crate::Setup::cache).
     Cache,
     /// [`Setup::flash_attn`](crate::Setup::flash_attn).
@@ -24,12 +26,13 @@ pub enum Setting {
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 7] = [
+    pub const ALL: [Setting; 8] = [
         Setting::Place,
         Setting::Quantize,
         Setting::Mmap,
         Setting::Mlock,
         Setting::Pack,
+        Setting::Exact,
         Setting::Cache,
         Setting::FlashAttention,
     ];
@@ -43,6 +46,7 @@ impl fmt::Display for Setting {
             Setting::Mmap => "reading the file without mapping it",
             Setting::Mlock => "locked weights",
             Setting::Pack => "weights that are not packed",
+            Setting::Exact => "weights in single precision",
             Setting::Cache => "KV cache types",
             Setting::FlashAttention => "attention without flash attention",
         })

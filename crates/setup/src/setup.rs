@@ -127,6 +127,9 @@ pub struct Residence {
     /// Lay them out for the kernels, or else compute from the file's rows: slower, without the
     /// memory that the copy takes.
     pub pack: bool,
+    /// Every weight in single precision, as its file's blocks stand for it: nothing is rounded but
+    /// by single precision itself. Slow and large; what others are measured against.
+    pub exact: bool,
 }
 
 impl Residence {
@@ -138,7 +141,7 @@ impl Residence {
 
 impl Default for Residence {
     fn default() -> Residence {
-        Residence { quantize: None, mmap: None, mlock: false, pack: true }
+        Residence { quantize: None, mmap: None, mlock: false, pack: true, exact: false }
     }
 }
 

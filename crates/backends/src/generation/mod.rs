@@ -32,6 +32,9 @@ const SCORE_CHUNK: usize = 128;
 /// Told how much is computed and of how much; may end it.
 pub(crate) type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
 
+/// Told the logits after the token of that number; may end it.
+type Row<'a, E> = dyn FnMut(&E, usize, &[f32]) -> ControlFlow<()> + 'a;
+
 /// Tokens of one sequence in a step; they follow what the sequence holds.
 pub(crate) struct Item<'a, S> {
     pub sequence: &'a mut S,
@@ -170,13 +173,44 @@ impl<E: Engine> Host<E> {
         scores.map(|scores| scores.logprobs)
     }
 
+    /// As `Backend::predict`.
+    pub(crate) fn predict(
+        &self,
+        request: &ScoreRequest,
+        row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        let text = (&request.tokens[..], request.first);
+        self.with_sequence(request, |host, engine, sequence| {
+            host.predict_in(
+                engine,
+                sequence,
+                text,
+                &mut |_, i, logits| row(i, logits),
+                &mut |_, _| ControlFlow::Continue(()),
+            )
+        })
+    }
+
     /// As `Backend::score_text`.
     pub(crate) fn score_text(
         &self,
         request: &ScoreRequest,
         progress: &mut Progress<'_>,
     ) -> Result<TextScores, BackendError> {
-        let ScoreRequest { tokens, first, kv, n_prompt } = request;
+        let text = (&request.tokens[..], request.first);
+        self.with_sequence(request, |host, engine, sequence| {
+            let scores = host.score_in(engine, sequence, text, progress)?;
+            Ok(TextScores { kv: engine.held(sequence), ..scores })
+        })
+    }
+
+    /// Computes with a new sequence that keeps what the request asks for, once the request was
+    /// checked.
+    fn with_sequence<T>(
+        &self,
+        ScoreRequest { tokens, kv, n_prompt, .. }: &ScoreRequest,
+        compute: impl FnOnce(&Self, &mut E, &mut E::Sequence) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
         let limits = &self.terms.limits;
         let policy = limits.policy(kv.as_deref())?;
         // The last token is not computed.
@@ -186,11 +220,10 @@ impl<E: Engine> Host<E> {
         state.drop_kept();
         let keeping = policy.map(|policy| Keeping { policy, n_prompt: *n_prompt });
         let mut sequence = state.open(limits, keeping)?;
-        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, *first), progress);
-        let kv = state.engine.held(&sequence);
+        let result = compute(self, &mut state.engine, &mut sequence);
         state.close(sequence);
         state.engine.rest();
-        scores.map(|scores| TextScores { kv, ..scores })
+        result
     }
 
     fn score_in(
@@ -200,16 +233,35 @@ impl<E: Engine> Host<E> {
         (tokens, first): (&[TokenId], usize),
         progress: &mut Progress<'_>,
     ) -> Result<TextScores, BackendError> {
+        let mut scores = TextScores::default();
+        let row = &mut |engine: &E, i: usize, logits: &[f32]| {
+            let next = tokens[i + 1];
+            scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
+            scores.hits.push(is_first_largest(logits, next));
+            ControlFlow::Continue(())
+        };
+        self.predict_in(engine, sequence, (tokens, first), row, progress)?;
+        Ok(scores)
+    }
+
+    /// Computes the tokens and hands out the logits after each from `first` on, but for the last.
+    fn predict_in(
+        &self,
+        engine: &mut E,
+        sequence: &mut E::Sequence,
+        (tokens, first): (&[TokenId], usize),
+        row: &mut Row<'_, E>,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), BackendError> {
         // The last token predicts nothing that is asked for, so it is not computed.
         let n_inputs = tokens.len().saturating_sub(1);
         let first = first.min(n_inputs);
-        let mut scores = TextScores::default();
         let mut n_computed = 0;
         for tokens in tokens[..first].chunks(self.terms.limits.n_step) {
             engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
             n_computed += tokens.len();
             if progress(n_computed, n_inputs).is_break() {
-                return Ok(scores);
+                return Ok(());
             }
         }
         for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
@@ -219,16 +271,16 @@ impl<E: Engine> Host<E> {
                 tokens: &tokens[start..end],
                 wanted: Wanted::All,
             }])?;
-            for (row, &next) in tokens[start + 1..=end].iter().enumerate() {
-                let logits = engine.logits(row);
-                scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
-                scores.hits.push(is_first_largest(logits, next));
+            for i in start..end {
+                if row(engine, i, engine.logits(i - start)).is_break() {
+                    return Ok(());
+                }
             }
             if progress(end, n_inputs).is_break() {
                 break;
             }
         }
-        Ok(scores)
+        Ok(())
     }
 
     /// As `Backend::trim`; the kept sequence goes.

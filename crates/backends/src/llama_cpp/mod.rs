@@ -181,6 +181,7 @@ impl Backend for LlamaCppBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             score: true,
+            logits: true,
             logprobs: true,
             prefix_reuse: true,
             batch: true,
@@ -206,6 +207,14 @@ impl Backend for LlamaCppBackend {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<TextScores, BackendError> {
         self.host.score_text(request, progress)
+    }
+
+    fn predict(
+        &self,
+        request: &ScoreRequest,
+        row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        self.host.predict(request, row)
     }
 
     fn memory(&self) -> Option<MemoryUsage> {

@@ -10,7 +10,7 @@ use crate::experiment::{Case, How, Subject, Text, mismatch};
 use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
-use pacemark_backend::BackendInfo;
+use pacemark_backend::{BackendInfo, TokenId};
 use pacemark_record::env::{self, CpuTime};
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
@@ -38,8 +38,35 @@ pub struct Chunks {
 }
 
 impl Chunks {
+    /// Number of the token that the first scored one follows.
+    pub(crate) fn first(&self) -> usize {
+        self.n_ctx / 2
+    }
+
+    /// The chunks of a text, each begun as a model wants that has `bos`.
+    pub(crate) fn cut<'a>(
+        &self,
+        text: &'a [TokenId],
+        bos: Option<TokenId>,
+    ) -> Result<impl ExactSizeIterator<Item = Vec<TokenId>> + use<'a>, BenchError> {
+        let n_ctx = self.n_ctx;
+        if n_ctx < 4 || n_ctx % 2 == 1 {
+            return Err(BenchError::ChunkLength(n_ctx));
+        }
+        let n_chunks = (text.len() / n_ctx).min(self.max_chunks.unwrap_or(usize::MAX));
+        if n_chunks == 0 {
+            return Err(BenchError::TextTooShort { found: text.len(), n_ctx });
+        }
+        let begun = move |chunk: &[TokenId]| {
+            let mut chunk = chunk.to_vec();
+            chunk[0] = bos.unwrap_or(chunk[0]);
+            chunk
+        };
+        Ok(text.chunks_exact(n_ctx).take(n_chunks).map(begun))
+    }
+
     /// The parameters as they are recorded: the threads are those that the backend has.
-    fn params(&self, backend: &BackendInfo) -> Params {
+    pub(crate) fn params(&self, backend: &BackendInfo) -> Params {
         let [type_k, type_v] = self.setup.cache.names();
         let recorded: [(&str, Value); 5] = [
             ("n_ctx", self.n_ctx.into()),
@@ -132,32 +159,24 @@ impl Experiment for Perplexity {
 
 /// Scores chunk after chunk; tells what is to be said of how it ended.
 fn score(
-    Chunks { n_ctx, max_chunks, .. }: &Chunks,
+    cut: &Chunks,
     text: &Text<'_>,
     how: &mut How<'_>,
     scores: &mut Scores,
 ) -> Result<Option<String>, BenchError> {
-    let (n_ctx, first) = (*n_ctx, *n_ctx / 2);
-    if n_ctx < 4 || n_ctx % 2 == 1 {
-        return Err(BenchError::ChunkLength(n_ctx));
-    }
-    let n_chunks = (text.tokens.len() / n_ctx).min(max_chunks.unwrap_or(usize::MAX));
-    if n_chunks == 0 {
-        return Err(BenchError::TextTooShort { found: text.tokens.len(), n_ctx });
-    }
+    let (n_ctx, first) = (cut.n_ctx, cut.first());
+    let chunks = cut.cut(text.tokens, text.backend.info().bos)?;
+    let n_chunks = chunks.len();
     let expected = n_ctx - 1 - first;
     scores.n_ctx = n_ctx as u64;
     scores.n_tokens = text.tokens.len() as u64;
     scores.n_chunks = n_chunks as u64;
-    let bos = text.backend.info().bos;
     let began = Instant::now();
     let mut missed = None;
-    for chunk in text.tokens.chunks_exact(n_ctx).take(n_chunks) {
+    for chunk in chunks {
         if how.stop.load(Ordering::Relaxed) {
             return Err(BenchError::Interrupted);
         }
-        let mut chunk = chunk.to_vec();
-        chunk[0] = bos.unwrap_or(chunk[0]);
         let started = Instant::now();
         let logprobs = text.backend.score(&chunk, first)?;
         let elapsed_ns = started.elapsed().as_nanos() as u64;

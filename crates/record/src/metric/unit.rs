@@ -17,6 +17,10 @@ pub enum Unit {
     Bytes,
     /// A ratio: 0.01 is one percent.
     Ratio,
+    /// A share or a difference of probabilities: 0.01 is one percent, of which hundredths count.
+    Probability,
+    /// A divergence of probabilities.
+    Nats,
     /// A whole number.
     Count,
     /// A number without a unit.

@@ -282,6 +282,7 @@ impl Service for NativeService {
         let constraints = self.terms.tokenizer.is_some();
         Capabilities {
             score: false,
+            logits: false,
             logprobs: true,
             prefix_reuse: true,
             batch: true,

@@ -11,15 +11,17 @@ use std::path::Path;
 
 /// The backends of these names.
 pub(super) fn named(names: &[String]) -> Result<Vec<&'static BackendEntry>, UsageError> {
-    let find = |name: &String| {
-        pacemark_backends::find(name).ok_or_else(|| {
-            let known: Vec<_> =
-                BACKENDS.iter().map(|entry| format!("{} ({})", entry.name, entry.help)).collect();
-            let known = known.join(", ");
-            UsageError(format!("--backend {name}: there is no such backend, only {known}"))
-        })
-    };
-    names.iter().map(find).collect()
+    names.iter().map(|name| backend(name)).collect()
+}
+
+/// The backend of this name.
+pub(crate) fn backend(name: &str) -> Result<&'static BackendEntry, UsageError> {
+    pacemark_backends::find(name).ok_or_else(|| {
+        let known: Vec<_> =
+            BACKENDS.iter().map(|entry| format!("{} ({})", entry.name, entry.help)).collect();
+        let known = known.join(", ");
+        UsageError(format!("--backend {name}: there is no such backend, only {known}"))
+    })
 }
 
 /// Refuses names that there are not, and backends that this build has not.

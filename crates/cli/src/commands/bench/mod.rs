@@ -19,6 +19,7 @@ use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
 use anyhow::Result;
 pub(crate) use argv::long_options;
+pub(crate) use backends::backend;
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::BACKENDS;

@@ -1,6 +1,8 @@
-//! `pacemark eval`: how good a model's answers are. So far: perplexity of a text, by llama.cpp's
-//! recipe, or of its first tokens as one sequence (`stream`).
+//! `pacemark eval`: how good a model's answers are: perplexity of a text, by llama.cpp's recipe, or
+//! of its first tokens as one sequence (`stream`), and how far its predictions are from a
+//! reference's (`kld`).
 
+mod kld;
 mod stream;
 
 use crate::exit::{Exit, UsageError};
@@ -10,7 +12,7 @@ use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use pacemark_backend::Backend;
+use pacemark_backend::{Backend, TokenId};
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
@@ -42,6 +44,19 @@ enum Command {
         pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl\n  \
         pacemark eval perplexity -f book.txt --stream 2000 --kv streaming:4+508")]
     Perplexity(PerplexityArgs),
+    /// Measure how far the model's predictions are from a reference's: the lower, the better
+    ///
+    /// The text is cut as for perplexity. Of each scored token: the KL divergence of the
+    /// reference's prediction to the model's in nats, whether both have the same most likely token,
+    /// and the difference in the probability of the token that came; llama.cpp's definitions
+    /// (llama-perplexity --kl-divergence), without its rounding of the reference. With `--reference
+    /// exact` it says what quantized arithmetic and the KV cache's types cost on these weights; with
+    /// a file of higher precision, what quantizing the weights costs, too.
+    #[command(after_help = "Examples:\n  pacemark eval kld -f book.txt --chunks 8\n  \
+        pacemark eval kld -m model-q4.gguf --reference model-f16.gguf -f book.txt\n  \
+        pacemark eval kld -f book.txt -ctk q8_0 -ctv q8_0 -o json | jq '.[0].kld_mean'\n  \
+        pacemark eval kld -m model.gguf --reference model.gguf --kv snapkv:128 -f book.txt")]
+    Kld(Box<kld::Args>),
 }
 
 #[derive(clap::Args, Debug)]
@@ -95,6 +110,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             Some(n) => stream::run(&args, n.get()),
             None => perplexity(&args),
         },
+        Command::Kld(args) => kld::run(&args),
     }
 }
 
@@ -106,16 +122,8 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
         .into());
     }
     let n_ctx = args.ctx_size;
-    if n_ctx < 4 || n_ctx % 2 == 1 {
-        return Err(UsageError(format!(
-            "-c {n_ctx}: a chunk has two halves, so it must be even and at least 4"
-        ))
-        .into());
-    }
-    let mut text = input::read_file(&args.file)?;
-    if text.ends_with('\n') {
-        text.pop(); // as llama.cpp does with a file's last line
-    }
+    check_chunks(n_ctx)?;
+    let text = read_text(&args.file)?;
     let setup = setup::check_native(Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
         weights: args.weights.residence(),
@@ -125,14 +133,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     })?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = check_model(&path, n_ctx)?;
-    let tokens = tokenizer.encode(&text, EncodeOptions { add_special: true, parse_special: false });
-    if tokens.len() < n_ctx {
-        bail!(
-            "{}: {}",
-            args.file.display(),
-            BenchError::TextTooShort { found: tokens.len(), n_ctx }
-        );
-    }
+    let tokens = tokens_of(&tokenizer, &text, &args.file, n_ctx)?;
     let record =
         Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
@@ -140,7 +141,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     input::warn(&backend.info());
     let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
     let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
-    let mut running = Running { show: tells, bar: None };
+    let mut running = Running { show: tells, bar: Bar::default() };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
     let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
     let chunks = Chunks {
@@ -181,6 +182,76 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     }
 }
 
+/// Refuses chunks that do not halve.
+fn check_chunks(n_ctx: usize) -> Result<(), UsageError> {
+    if n_ctx < 4 || n_ctx % 2 == 1 {
+        let why = "a chunk has two halves, so it must be even and at least 4";
+        return Err(UsageError(format!("-c {n_ctx}: {why}")));
+    }
+    Ok(())
+}
+
+/// A text that is to be cut to chunks.
+fn read_text(file: &Path) -> Result<String> {
+    let mut text = input::read_file(file)?;
+    if text.ends_with('\n') {
+        text.pop(); // as llama.cpp does with a file's last line
+    }
+    Ok(text)
+}
+
+/// Its tokens, if there is a chunk of them.
+fn tokens_of(tokenizer: &Tokenizer, text: &str, file: &Path, n_ctx: usize) -> Result<Vec<TokenId>> {
+    let tokens = tokenizer.encode(text, EncodeOptions { add_special: true, parse_special: false });
+    if tokens.len() < n_ctx {
+        let found = tokens.len();
+        bail!("{}: {}", file.display(), BenchError::TextTooShort { found, n_ctx });
+    }
+    Ok(tokens)
+}
+
+/// The exit code, once what was measured is told: figures of `whole`, where it was interrupted.
+fn ended(error: Option<BenchError>, whole: &str) -> Result<Exit> {
+    match error {
+        None => Ok(Exit::Fine),
+        Some(BenchError::Interrupted) => {
+            eprintln!("interrupted: the figures are of {whole}");
+            Ok(Exit::Failed)
+        }
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// How far a measurement is, on standard error.
+#[derive(Default)]
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn set(&mut self, done: usize, of: usize) {
+        let bar = self.0.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
+        });
+        bar.set_position(done as u64);
+    }
+}
+
+impl Observer for Bar {
+    fn computed(&mut self, done: usize, of: usize) {
+        self.set(done, of);
+    }
+    fn chunk(&mut self, done: usize, of: usize, _: f64) {
+        self.set(done, of);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// The model's tokenizer; refuses a synthetic model.
 fn tokenizer(path: &Path) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
@@ -208,7 +279,7 @@ fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
 /// The perplexity after each chunk: llama.cpp's line on stdout, or a bar on stderr beside JSON.
 struct Running {
     show: bool,
-    bar: Option<ProgressBar>,
+    bar: Bar,
 }
 
 impl Observer for Running {
@@ -219,17 +290,6 @@ impl Observer for Running {
             let _ = write!(out, "[{done}]{running:.4},").and_then(|()| out.flush());
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
-        });
-        bar.set_position(done as u64);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.set(done, of);
     }
 }

@@ -1,19 +1,16 @@
 //! `pacemark eval perplexity --stream`: a text's first tokens as one sequence, of which a policy
 //! keeps a part.
 
-use super::{PerplexityArgs, tokenizer};
+use super::{Bar, PerplexityArgs, ended, tokenizer};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::kv::Stream;
-use pacemark_bench::{
-    BenchError, Case, Experiment, How, Observer, Repetitions, Subject, TextStream,
-};
+use pacemark_bench::{Case, Experiment, How, Repetitions, Subject, TextStream};
 use pacemark_engine::Policy;
 use pacemark_setup::Setup;
 use pacemark_tokenizer::EncodeOptions;
@@ -76,7 +73,7 @@ pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
     let file = args.file.display().to_string();
     let per_token = args.per_token;
     let stream = Stream { n_tokens, n_prompt, kv, per_token, setup, file };
-    let mut bar = Bar(None);
+    let mut bar = Bar::default();
     let mut how = How {
         repetitions: Repetitions::exactly(1),
         warmup: false,
@@ -92,37 +89,5 @@ pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
     };
     output.rows(trials)?;
     output.end(Vec::new())?;
-    ended(error)
-}
-
-/// The exit code, once what was measured is told.
-fn ended(error: Option<BenchError>) -> Result<Exit> {
-    match error {
-        None => Ok(Exit::Fine),
-        Some(BenchError::Interrupted) => {
-            eprintln!("interrupted: the figures are of the tokens until then");
-            Ok(Exit::Failed)
-        }
-        Some(error) => Err(error.into()),
-    }
-}
-
-/// How far it is, on standard error.
-struct Bar(Option<ProgressBar>);
-
-impl Observer for Bar {
-    fn computed(&mut self, done: usize, of: usize) {
-        let bar = self.0.get_or_insert_with(|| {
-            ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr())
-        });
-        bar.set_position(done as u64);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
+    ended(error, "the tokens until then")
 }
