@@ -6,11 +6,12 @@ use crate::doctor::Machine;
 use crate::generation::Generate;
 use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
+use crate::quant::{Candidates, Types};
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, distance, doctor,
-    generation, kv, load, perplexity, self_test, stages, throughput, warnings,
+    generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -28,6 +29,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &distance::Distance,
     &kv::TextStream,
     &kv::KvStudy,
+    &quant::QuantStudy,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -162,6 +164,8 @@ pub enum Case {
     Stream(Stream),
     /// Ways to keep keys and values, on stretches of a text.
     Study(Study),
+    /// Types of weights.
+    Types(Box<Types>),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.
@@ -182,6 +186,8 @@ pub enum Subject<'a> {
     Text(Text<'a>),
     /// The same, and whom it is compared with.
     Pair(Reference<'a>, Text<'a>),
+    /// A model in several types of weights.
+    Types(&'a mut dyn Candidates),
     /// A serving stack.
     Ladder(&'a mut dyn Ladder, &'a Model),
     /// A server under a load.

@@ -26,6 +26,7 @@ mod setup;
 mod template;
 #[cfg(test)]
 mod testing;
+mod texts;
 mod until;
 
 use clap::Parser;

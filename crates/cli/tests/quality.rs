@@ -1,8 +1,10 @@
-//! Quality through the real binary, on tiny models: how far predictions are from a reference's.
+//! Quality through the real binary, on tiny models: how far predictions are from a reference's, and
+//! types of weights compared.
 
 mod folder;
 
 use folder::Folder;
+use pacemark_modelfile::{Strings, Value as MetadataValue};
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 
@@ -57,7 +59,15 @@ fn a_distance_is_kept_and_shown_again() {
 fn what_has_no_distance_is_refused_before_it_is_loaded() {
     let folder = Folder::new("refused", "llama");
     let other = folder.0.join("other.gguf");
-    TestModel::of("gpt2").write(&other).unwrap();
+    let mut model = TestModel::of("llama");
+    let tokens = model.metadata.opt_strings("tokenizer.ggml.tokens").unwrap().unwrap();
+    let mut renamed = Strings::default();
+    tokens
+        .iter()
+        .enumerate()
+        .for_each(|(i, token)| renamed.push(if i == 9 { "nine" } else { token }));
+    model.set("tokenizer.ggml.tokens", MetadataValue::Strings(renamed));
+    model.write(&other).unwrap();
     let other = other.display().to_string();
     let cases: &[(&str, i32, &[&str])] = &[
         ("eval kld -m M -f T -c 7", 2, &["-c 7", "even"]),
@@ -77,5 +87,72 @@ fn what_has_no_distance_is_refused_before_it_is_loaded() {
     }
     let (code, said) = folder.failure(&format!("eval kld -m M -f T -c 32 --reference {other}"));
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("other.gguf") && said.contains("vocabulary"), "{said}");
+    assert!(said.contains("other.gguf") && said.contains("token 9"), "{said}");
+    assert!(said.contains("found \"nine\""), "{said}");
+}
+
+/// The model's weights as they are before they are quantized.
+fn original(folder: &Folder) -> String {
+    let file = folder.0.join("f32.gguf").display().to_string();
+    let made = folder.pacemark(&format!("models quantize M {file} --type F32 --allow-requantize"));
+    assert!(made.status.success());
+    file
+}
+
+#[test]
+fn types_of_weights_are_compared() {
+    let folder = Folder::new("types", "qwen3");
+    let path = |name: &str| folder.0.join(name).display().to_string();
+    let (chart, save, dir) = (path("types.svg"), path("types.json"), path("made"));
+    let original = original(&folder);
+    let line =
+        format!("quant-study -m {original} -f T -c 32 --chunks 2 -p 8 -n 4 -r 2 --max-kld 9");
+    let study = folder.json(&format!(
+        "{line} --types F16,Q8_0,Q4_0 --chart {chart} --save {save} --dir {dir} -o json"
+    ));
+    let rows = study["types"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["type"].as_str().unwrap()).collect();
+    assert_eq!(names, ["F16", "Q8_0", "Q4_0"]);
+    assert!(names.contains(&study["recommended_type"].as_str().unwrap()), "{study}");
+    for (row, name) in rows.iter().zip(names) {
+        let bytes = std::fs::metadata(folder.0.join("made").join(format!("{name}.gguf"))).unwrap();
+        assert_eq!(row["file_bytes"], bytes.len(), "{name}");
+        assert!(number(row, "decode_ts_mean") > 0.0 && number(row, "prefill_ts_mean") > 0.0);
+        assert!(number(row, "loaded_rss_bytes_mean") <= number(row, "peak_rss_bytes_mean"));
+        assert_eq!(row["rounds"], 2);
+    }
+    let klds: Vec<f64> = rows.iter().map(|row| number(row, "kld_mean")).collect();
+    assert!(klds[0] < klds[1] && klds[1] < klds[2], "more bits are nearer: {klds:?}");
+    assert!(std::fs::read_to_string(chart).unwrap().contains("Same top token"));
+    let shown = folder.json(&format!("show {save} -o json"));
+    assert_eq!(shown["types"], study["types"]);
+    let line = line.replace("--max-kld 9", "--max-kld 0");
+    let none = folder.json(&format!("{line} --types Q4_0 -o json"));
+    assert_eq!(none["recommended_type"], Value::Null);
+    assert!(none["reason"].as_str().unwrap().contains("Q4_0 is nearest"), "{none}");
+}
+
+#[test]
+fn a_study_that_cannot_be_made_is_refused() {
+    let folder = Folder::new("types-refused", "llama");
+    let study = "quant-study -f T -c 32 -p 8 -n 4 -r 1 --chunks 1";
+    let cases: &[(&str, i32, &[&str])] = &[
+        ("-m M -c 32 -n 1", 2, &["-n 1", "at least 2"]),
+        ("-m M -c 31", 2, &["-c 31", "even"]),
+        ("-m M -c 32 --types Q8_0,Q4_0,Q8_0", 2, &["--types", "Q8_0", "twice"]),
+        ("-m M -c 32 --types Q8_0,Q9_9", 2, &["Q9_9"]),
+        ("-m M -c 32 --max-kld=-1", 2, &["--max-kld"]),
+        ("-m M -c 32 --chart no/such/folder/a.svg", 1, &["no/such/folder"]),
+        ("-m synth:qwen3-0.6b:Q8_0", 2, &["synthetic"]),
+        ("-m M -c 32 -p 100000", 2, &["-p 100000", "context of 256"]),
+    ];
+    for (flags, code, words) in cases {
+        let (found, said) = folder.failure(&format!("quant-study -f T --chunks 1 {flags}"));
+        assert_eq!(found, *code, "{flags}: {said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{flags}: {said}");
+    }
+    let (code, said) = folder.failure(&format!("{study} -m M --types Q4_0"));
+    assert!(code == 2 && said.contains("--allow-requantize"), "{said}");
+    let again = folder.pacemark(&format!("{study} -m M --types Q4_0 --allow-requantize"));
+    assert!(again.status.success());
 }

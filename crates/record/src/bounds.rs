@@ -1,7 +1,9 @@
 //! What no measurement has: a record is a file that anybody may have written, and sums of its
 //! numbers are to stay numbers.
 
-use crate::{Chunk, Held, Measured, Request, Run, Sample, ScoredText, Scores, Trial};
+use crate::{
+    Chunk, Distances, FreshRun, Held, Measured, Request, Run, Sample, ScoredText, Scores, Trial,
+};
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
 /// As nanoseconds it is 146 years.
@@ -40,11 +42,24 @@ fn total(trial: &Trial) -> u64 {
                 .chain([load.cut_requests, load.unsent_requests]))
         }
         Measured::Scores(of) => scores(of),
-        Measured::Distances(of) => sum([scores(&of.candidate), scores(&of.reference)]),
+        Measured::Distances(of) => distances(of),
+        Measured::Quantized(of) => {
+            let apart = of.distances.as_ref().map_or(0, distances);
+            sum(of.runs.iter().map(fresh_run).chain([of.file_bytes, apart]))
+        }
         Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)
+}
+
+fn distances(of: &Distances) -> u64 {
+    sum([scores(&of.candidate), scores(&of.reference)])
+}
+
+fn fresh_run(run: &FreshRun) -> u64 {
+    let memory = [run.loaded_rss_bytes, run.peak_rss_bytes].map(|bytes| bytes.unwrap_or(0));
+    sum([sum(memory), run.load_ns, run.n_prompt, sample(&run.sample)])
 }
 
 fn scores(scores: &Scores) -> u64 {

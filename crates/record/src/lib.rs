@@ -19,6 +19,7 @@ mod load;
 mod measured;
 mod metric;
 mod place;
+mod quantized;
 mod request;
 pub mod rng;
 mod roof;
@@ -42,6 +43,7 @@ pub use measured::{Chunk, Measured, Requests, Sample, Scores};
 pub use metric::{
     Better, Ends, Figure, Metric, MetricColumn, Part, Series, Statistic, Unit, column, figures,
 };
+pub use quantized::{FreshRun, Quantized};
 pub use request::{Client, Failure, FailureKind, Request, TokenSource};
 pub use roof::{Operations, Roof};
 pub use schema::{Env, Flag, Model, RecordError, Run, SCHEMA, Trial, Warmup, test_name};

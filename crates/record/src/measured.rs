@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Distances, Request, Texts};
+use crate::{Client, Distances, Quantized, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,8 @@ pub enum Measured {
     Scores(Scores),
     /// A text, token by token, beside a reference.
     Distances(Distances),
+    /// A type of weights.
+    Quantized(Quantized),
     /// Texts, each as one sequence of which a part is kept.
     Texts(Texts),
     /// A stage of the serving stack.
@@ -65,6 +67,7 @@ impl Measured {
             Measured::Requests(_) => "requests",
             Measured::Scores(_) => "scores",
             Measured::Distances(_) => "distances",
+            Measured::Quantized(_) => "quantized",
             Measured::Texts(_) => "texts",
             Measured::Ladder { .. } => "ladder",
             Measured::Facts { .. } => "facts",
@@ -80,6 +83,7 @@ impl Measured {
             Measured::Requests(load) => load.requests.is_empty(),
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Distances(distances) => distances.apart.is_empty(),
+            Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Facts { facts } => facts.is_empty(),
         }

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Distances, Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds,
-    earlier, place, stats,
+    Distances, Measured, Operations, Quantized, Request, Requests, Roof, Sample, Scores, Texts,
+    bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -243,11 +243,7 @@ impl Trial {
     pub fn samples(&self) -> &[Sample] {
         match &self.measured {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => samples,
-            Measured::Requests(_)
-            | Measured::Scores(_)
-            | Measured::Distances(_)
-            | Measured::Texts(_)
-            | Measured::Facts { .. } => &[],
+            _ => &[],
         }
     }
 
@@ -255,11 +251,7 @@ impl Trial {
     pub fn samples_mut(&mut self) -> Option<&mut Vec<Sample>> {
         match &mut self.measured {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => Some(samples),
-            Measured::Requests(_)
-            | Measured::Scores(_)
-            | Measured::Distances(_)
-            | Measured::Texts(_)
-            | Measured::Facts { .. } => None,
+            _ => None,
         }
     }
 
@@ -280,6 +272,15 @@ impl Trial {
     pub fn distances(&self) -> Option<&Distances> {
         match &self.measured {
             Measured::Distances(distances) => Some(distances),
+            Measured::Quantized(quantized) => quantized.distances.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What was measured of a type of weights.
+    pub fn quantized(&self) -> Option<&Quantized> {
+        match &self.measured {
+            Measured::Quantized(quantized) => Some(quantized),
             _ => None,
         }
     }

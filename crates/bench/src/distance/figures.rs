@@ -44,7 +44,7 @@ fn of<T>(trial: &Trial, what: fn(&Distances) -> T) -> Option<T> {
     trial.distances().map(what)
 }
 
-pub(super) const KLD: Series = Series {
+pub(crate) const KLD: Series = Series {
     name: "kld",
     title: "KLD",
     unit: Unit::Nats,
@@ -53,7 +53,7 @@ pub(super) const KLD: Series = Series {
     of: |t| of(t, Distances::klds).unwrap_or_default(),
 };
 
-const SAME_TOP: Series = Series {
+pub(crate) const SAME_TOP: Series = Series {
     name: "same_top",
     title: "same top token",
     unit: Unit::Probability,
@@ -71,7 +71,7 @@ const DP: Series = Series {
     of: |t| of(t, Distances::dps).unwrap_or_default(),
 };
 
-const RMS_DP: Series = Series {
+pub(crate) const RMS_DP: Series = Series {
     name: "rms_dp",
     title: "RMS of Δp",
     unit: Unit::Probability,
@@ -80,7 +80,7 @@ const RMS_DP: Series = Series {
     of: |t| of(t, Distances::rms_dp).flatten().into_iter().collect(),
 };
 
-const PPL: Series = Series {
+pub(crate) const PPL: Series = Series {
     name: "ppl",
     title: "PPL",
     unit: Unit::Number,
@@ -98,7 +98,7 @@ const REFERENCE_PPL: Series = Series {
     ..PPL
 };
 
-const PPL_RATIO: Series = Series {
+pub(crate) const PPL_RATIO: Series = Series {
     name: "ppl_ratio",
     title: "PPL ratio",
     help: "perplexity over the reference's; its interval is made of differences token by token",
@@ -106,7 +106,7 @@ const PPL_RATIO: Series = Series {
     ..PPL
 };
 
-const BITS_PER_BYTE: Series = Series {
+pub(crate) const BITS_PER_BYTE: Series = Series {
     name: "bits_per_byte",
     title: "bits/byte",
     help: "bits per byte of text, which can be compared between tokenizers",

@@ -6,7 +6,7 @@
 //! a token come to is [`divergence`]'s, what those of a text do `record`'s ([`Distances`]).
 
 mod divergence;
-mod figures;
+pub(crate) mod figures;
 mod reference;
 
 use crate::experiment::{Case, How, Subject, Text, mismatch};

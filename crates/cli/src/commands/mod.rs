@@ -7,6 +7,7 @@ mod eval;
 mod kv;
 mod load;
 mod models;
+mod quant_study;
 mod run;
 mod serve;
 mod show;
@@ -24,6 +25,7 @@ const HELP: &str = "Examples:
   pacemark serve                                     OpenAI's HTTP API
   pacemark eval perplexity -f text.txt               how good the answers are
   pacemark kv                                        what a smaller KV cache costs, and saves
+  pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
@@ -57,6 +59,11 @@ enum Command {
     Load(Box<load::Args>),
     /// Get, list, describe and quantize models
     Models(models::Args),
+    /// Compare types of weights: answers, time and memory
+    QuantStudy(Box<quant_study::Args>),
+    /// One run of `quant-study`
+    #[command(hide = true)]
+    QuantStudyRun,
     /// Generate text from a prompt
     Run(Box<run::Args>),
     /// Serve a model over OpenAI's HTTP API
@@ -85,6 +92,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
         Command::Models(args) => models::run(args),
+        Command::QuantStudy(args) => quant_study::run(&args),
+        Command::QuantStudyRun => quant_study::child().map(|()| Exit::Fine),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),
         Command::Show(args) => show::run(args),

@@ -3,6 +3,7 @@
 
 pub(crate) mod files;
 mod page;
+mod picture;
 mod record;
 
 use crate::interrupt;
@@ -15,6 +16,7 @@ use pacemark_report::layout::comparisons;
 use pacemark_report::render::find;
 use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
 use page::Stream;
+pub(crate) use picture::picture;
 pub(crate) use record::Record;
 use std::sync::atomic::Ordering::Relaxed;
 

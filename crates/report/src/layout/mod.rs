@@ -14,6 +14,7 @@ mod llama_bench;
 mod load;
 mod own;
 mod plain;
+mod quant;
 mod stages;
 mod study;
 
@@ -28,6 +29,7 @@ pub use llama_bench::LLAMA_BENCH;
 pub use load::{LOAD, load_name};
 use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Trial, Unit, figures};
 pub use plain::PLAIN;
+pub use quant::QUANT;
 pub use stages::stages;
 pub use study::STUDY;
 
@@ -254,6 +256,11 @@ impl Shown {
         self.rank = rank;
         self
     }
+}
+
+/// A dash for what there is not, or what is no number.
+fn digits(value: Option<f64>, n: usize) -> String {
+    value.filter(|value| value.is_finite()).map_or("-".to_owned(), |value| format!("{value:.n$}"))
 }
 
 /// A list of numbers in JSON.

@@ -1,7 +1,7 @@
 //! The form of a study of KV policies: for people the columns of the script that it takes the place
 //! of, then what memory the keys and values take; programs read figures under their own names.
 
-use super::{Field, Form, Shown, TrialRow, field, param, plain, shown, text};
+use super::{Field, Form, Shown, TrialRow, digits, field, param, plain, shown, text};
 use crate::Cell;
 use crate::document::Kind::{Float, Int, Text};
 use crate::document::{Rank, Rules};
@@ -84,9 +84,4 @@ fn mean(row: &TrialRow<'_>, of: impl Fn(&Continued) -> Option<f64>, n: usize) ->
 
 fn kept(row: &TrialRow<'_>, of: impl Fn(&Held) -> f64, n: usize) -> String {
     mean(row, |continued| continued.held.as_ref().map(&of), n)
-}
-
-/// A dash for what there is not, or what is no number.
-fn digits(value: Option<f64>, n: usize) -> String {
-    value.filter(|value| value.is_finite()).map_or("-".to_owned(), |value| format!("{value:.n$}"))
 }

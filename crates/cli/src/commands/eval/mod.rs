@@ -183,7 +183,7 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
 }
 
 /// Refuses chunks that do not halve.
-fn check_chunks(n_ctx: usize) -> Result<(), UsageError> {
+pub(super) fn check_chunks(n_ctx: usize) -> Result<(), UsageError> {
     if n_ctx < 4 || n_ctx % 2 == 1 {
         let why = "a chunk has two halves, so it must be even and at least 4";
         return Err(UsageError(format!("-c {n_ctx}: {why}")));
@@ -192,7 +192,7 @@ fn check_chunks(n_ctx: usize) -> Result<(), UsageError> {
 }
 
 /// A text that is to be cut to chunks.
-fn read_text(file: &Path) -> Result<String> {
+pub(super) fn read_text(file: &Path) -> Result<String> {
     let mut text = input::read_file(file)?;
     if text.ends_with('\n') {
         text.pop(); // as llama.cpp does with a file's last line
@@ -201,7 +201,12 @@ fn read_text(file: &Path) -> Result<String> {
 }
 
 /// Its tokens, if there is a chunk of them.
-fn tokens_of(tokenizer: &Tokenizer, text: &str, file: &Path, n_ctx: usize) -> Result<Vec<TokenId>> {
+pub(super) fn tokens_of(
+    tokenizer: &Tokenizer,
+    text: &str,
+    file: &Path,
+    n_ctx: usize,
+) -> Result<Vec<TokenId>> {
     let tokens = tokenizer.encode(text, EncodeOptions { add_special: true, parse_special: false });
     if tokens.len() < n_ctx {
         let found = tokens.len();
@@ -211,7 +216,7 @@ fn tokens_of(tokenizer: &Tokenizer, text: &str, file: &Path, n_ctx: usize) -> Re
 }
 
 /// The exit code, once what was measured is told: figures of `whole`, where it was interrupted.
-fn ended(error: Option<BenchError>, whole: &str) -> Result<Exit> {
+pub(super) fn ended(error: Option<BenchError>, whole: &str) -> Result<Exit> {
     match error {
         None => Ok(Exit::Fine),
         Some(BenchError::Interrupted) => {
@@ -263,7 +268,7 @@ fn tokenizer(path: &Path) -> Result<Tokenizer> {
 }
 
 /// The same; refuses a chunk that is longer than the model can attend to, too.
-fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
+pub(super) fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
     let longest = Summary::of(&file)?.context_length;
     if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {

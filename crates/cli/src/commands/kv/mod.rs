@@ -5,13 +5,12 @@ mod folder;
 mod list;
 mod methods;
 mod plan;
-mod text;
 mod watch;
 mod what;
 
 use crate::exit::{Exit, UsageError};
 use crate::output::{self, Output, Record};
-use crate::{hub, input, interrupt, machine, setup};
+use crate::{hub, input, interrupt, machine, setup, texts};
 use anyhow::{Result, anyhow};
 use folder::Folder;
 use pacemark_backend::{Backend, TokenId};
@@ -83,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         std::io::stdout().write_all(list::page().as_bytes())?;
         return Ok(Exit::Fine);
     }
-    let text = text::read(args.text.as_deref())?;
+    let text = texts::read(args.text.as_deref())?;
     let threads = setup::threads(args.threads.map(usize::from), None);
     let plan = Plan::of(&args.what, args.kv.types(), args.weights.residence(), threads)?;
     let path = hub::resolve(&args.model)?;

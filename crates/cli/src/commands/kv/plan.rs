@@ -2,11 +2,11 @@
 //! is loaded.
 
 use super::methods;
-use super::text::Text;
 use super::what::What;
 use super::wrong;
 use crate::exit::UsageError;
 use crate::setup;
+use crate::texts::Text;
 use anyhow::Result;
 use pacemark_backend::TokenId;
 use pacemark_bench::kv::{Method, Study};

@@ -1,4 +1,4 @@
-//! The text of a study: a file, all texts of a folder, or the book that comes with Pacemark.
+//! Texts that are measured on: a file, all texts of a folder, or the book that comes with Pacemark.
 
 use crate::exit::UsageError;
 use crate::input;
@@ -6,22 +6,22 @@ use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// Its origin: `texts/README.md`.
-const BOOK: &str = include_str!("../../../texts/tempest.txt");
+const BOOK: &str = include_str!("../texts/tempest.txt");
 
 /// A text and what it is called.
-pub(super) struct Text {
-    pub text: String,
-    pub name: String,
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) name: String,
+}
+
+/// The book.
+pub(crate) fn book() -> Text {
+    Text { text: BOOK.to_owned(), name: "tempest.txt (comes with Pacemark)".into() }
 }
 
 /// What `--text` asks for.
-pub(super) fn read(path: Option<&Path>) -> Result<Text> {
-    let Some(path) = path else {
-        return Ok(Text {
-            text: BOOK.to_owned(),
-            name: "tempest.txt (comes with Pacemark)".into(),
-        });
-    };
+pub(crate) fn read(path: Option<&Path>) -> Result<Text> {
+    let Some(path) = path else { return Ok(book()) };
     let name = path.display().to_string();
     let text = if path.is_dir() { folder(path)? } else { input::read_file(path)? };
     Ok(Text { text, name })
