@@ -245,6 +245,10 @@ impl Backend for NativeBackend {
         self.host.score_text(request, progress)
     }
 
+    fn score_texts(&self, requests: &[ScoreRequest]) -> Result<Vec<TextScores>, BackendError> {
+        self.host.score_texts(requests)
+    }
+
     fn trim(&self) {
         self.host.trim();
     }
