@@ -1,7 +1,7 @@
 //! What no measurement has: a record is a file that anybody may have written, and sums of its
 //! numbers are to stay numbers.
 
-use crate::{Chunk, Held, Measured, Request, Run, Sample, ScoredText, Trial};
+use crate::{Chunk, Held, Item, Measured, Outcome, Request, Run, Sample, ScoredText, Trial};
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
 /// As nanoseconds it is 146 years.
@@ -44,6 +44,16 @@ fn total(trial: &Trial) -> u64 {
             sum(chunks.chain([scores.n_ctx, scores.n_tokens, scores.n_chunks]))
         }
         Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
+        Measured::Items(items) => {
+            let of = |item: &Item| {
+                let chars = match &item.outcome {
+                    Outcome::Choices(choices) => sum(choices.n_chars.iter().copied()),
+                    Outcome::Answer(_) => 0,
+                };
+                sum([item.n_prompt, item.elapsed_ns, chars])
+            };
+            sum(items.items.iter().map(of).chain([items.n_items]))
+        }
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)

@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Request, Texts};
+use crate::{Client, Items, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,8 @@ pub enum Measured {
     Scores(Scores),
     /// Texts, each as one sequence of which a part is kept.
     Texts(Texts),
+    /// Items of a task.
+    Items(Items),
     /// A stage of the serving stack.
     Ladder {
         /// Its number.
@@ -63,6 +65,7 @@ impl Measured {
             Measured::Requests(_) => "requests",
             Measured::Scores(_) => "scores",
             Measured::Texts(_) => "texts",
+            Measured::Items(_) => "items",
             Measured::Ladder { .. } => "ladder",
             Measured::Facts { .. } => "facts",
         }
@@ -77,6 +80,7 @@ impl Measured {
             Measured::Requests(load) => load.requests.is_empty(),
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Texts(texts) => texts.texts.is_empty(),
+            Measured::Items(items) => items.items.is_empty(),
             Measured::Facts { facts } => facts.is_empty(),
         }
     }
