@@ -7,6 +7,7 @@ use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
+use crate::tasks::{self, Battery};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, generation,
     kv, load, perplexity, self_test, stages, throughput, warnings,
@@ -26,6 +27,8 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &perplexity::Perplexity,
     &kv::TextStream,
     &kv::KvStudy,
+    &tasks::Accuracy,
+    &tasks::Retrieval,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -158,6 +161,8 @@ pub enum Case {
     Stream(Stream),
     /// Ways to keep keys and values, on stretches of a text.
     Study(Study),
+    /// Tasks, and settings that they are measured under.
+    Battery(Battery),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.

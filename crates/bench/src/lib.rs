@@ -21,6 +21,7 @@ pub mod perplexity;
 mod repeat;
 pub mod self_test;
 pub mod stages;
+pub mod tasks;
 mod test;
 #[cfg(test)]
 mod testing;
@@ -41,6 +42,7 @@ pub use perplexity::Perplexity;
 pub use repeat::{CutShort, Repetitions};
 pub use self_test::SelfTest;
 pub use stages::Stages;
+pub use tasks::{Accuracy, Retrieval};
 pub use test::Test;
 pub use throughput::Throughput;
 

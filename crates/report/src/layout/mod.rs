@@ -15,6 +15,7 @@ mod own;
 mod plain;
 mod stages;
 mod study;
+mod tasks;
 
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
@@ -28,6 +29,7 @@ use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Trial, Unit, 
 pub use plain::PLAIN;
 pub use stages::stages;
 pub use study::STUDY;
+pub use tasks::{ANSWERS, CHOICES};
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]

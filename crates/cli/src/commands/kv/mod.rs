@@ -24,6 +24,7 @@ use plan::Plan;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+pub(super) use text::BOOK;
 use watch::Watch;
 
 const EXAMPLES: &str = "Examples:

@@ -5,8 +5,8 @@ use crate::input;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
-/// Its origin: `texts/README.md`.
-const BOOK: &str = include_str!("../../../texts/tempest.txt");
+/// The book that comes with Pacemark. Its origin: `texts/README.md`.
+pub(in crate::commands) const BOOK: &str = include_str!("../../../texts/tempest.txt");
 
 /// A text and what it is called.
 pub(super) struct Text {
