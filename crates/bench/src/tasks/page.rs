@@ -4,7 +4,7 @@
 use super::battery::{LENGTH, SETTING, TASK};
 use super::difference::{Figure, is_first, of_setting, of_trial, tasks};
 use crate::experiment::head;
-use crate::{Experiment, Warning, warnings};
+use crate::Experiment;
 use pacemark_record::stats::{CONFIDENCE, PAIRED_DIFFERENCE, PairedDifference};
 use pacemark_record::{Item, Run, Trial};
 use pacemark_report::{Cell, Column, Document, Kind, Rank, Row, Table, TrialRow};
@@ -198,7 +198,8 @@ fn depths(trials: &[Trial]) -> Option<Table> {
 
 /// What a reader should know besides.
 pub(super) fn notes(run: &Run) -> Vec<String> {
-    let mut notes: Vec<String> = warnings(&run.env, &[]).iter().map(Warning::to_string).collect();
+    // Of how busy the machine was no answer tells.
+    let mut notes = Vec::new();
     let n = |trial: &Trial| trial.items().map_or(0, |items| items.items.len());
     let cut: Vec<String> = run
         .trials

@@ -21,7 +21,7 @@ pub fn heat(trials: &[Trial], title: &str) -> Picture {
         };
         Panel {
             title: param(trial, SETTING).to_owned(),
-            y_axis: "depth in the context".to_owned(),
+            y_axis: "depth".to_owned(),
             x_axis: "tokens of the prompt".to_owned(),
             marks: Marks::Cells {
                 columns: tasks(trials).map(|task| length(&task[0])).collect(),
@@ -34,7 +34,8 @@ pub fn heat(trials: &[Trial], title: &str) -> Picture {
     Picture {
         title: format!("{title}: {model}"),
         notes: vec![format!(
-            "in each cell the share that was found, in %, of {} trials; dark is all, light is none",
+            "in each cell the share that was found, in %, of {}; dark is all, light is none; depth 0 % is \
+             the beginning of the context",
             trials_of_a_cell(first, &depths)
         )],
         panels: first.iter().map(panel).collect(),
@@ -44,7 +45,10 @@ pub fn heat(trials: &[Trial], title: &str) -> Picture {
 }
 
 /// How many items a cell is the mean of, where nothing was cut short.
-fn trials_of_a_cell(trials: &[Trial], depths: &[f64]) -> usize {
+fn trials_of_a_cell(trials: &[Trial], depths: &[f64]) -> String {
     let n_items = trials.first().and_then(Trial::items).map_or(0, |items| items.n_items as usize);
-    n_items / depths.len().max(1)
+    match n_items / depths.len().max(1) {
+        1 => "one trial".to_owned(),
+        n => format!("{n} trials"),
+    }
 }
