@@ -212,6 +212,13 @@ pub trait Backend {
         Err(BackendError::Unsupported { backend: "this backend", ability: "hand out logits" })
     }
 
+    /// Scores several texts, each as [`Backend::score_text`] scores it alone; what one has in common
+    /// with the beginning of the one before it may be computed once.
+    fn score_texts(&self, requests: &[ScoreRequest]) -> Result<Vec<TextScores>, BackendError> {
+        let go_on = &mut |_, _| ControlFlow::Continue(());
+        requests.iter().map(|request| self.score_text(request, go_on)).collect()
+    }
+
     /// Gives memory back that holds nothing, as far as the backend can: for measuring what the next
     /// request takes.
     fn trim(&self) {}

@@ -31,12 +31,20 @@ pub struct GenerateRequest {
     /// What of the keys and values is kept, as a policy's spec, e.g. `streaming:4+1020`; all of
     /// them where there is none, or `full`.
     pub kv: Option<String>,
+    /// How many of the prompt's first tokens count as the prompt for a policy that works when a prompt
+    /// ends; what follows comes after that, as generated tokens do. All of them where it is `None`.
+    pub kv_prompt: Option<usize>,
 }
 
 impl GenerateRequest {
     /// Whether something of the keys and values may be let go.
     pub fn has_policy(&self) -> bool {
         self.kv.as_deref().is_some_and(|spec| spec != "full")
+    }
+
+    /// Tokens that are the prompt for a policy.
+    pub fn n_kv_prompt(&self) -> usize {
+        self.kv_prompt.unwrap_or(self.prompt.len())
     }
 }
 

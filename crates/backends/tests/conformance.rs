@@ -1,10 +1,14 @@
 //! Every backend passes the suite of the `backend` crate, on every architecture.
 
-use pacemark_backend::{Backend, Event, FinishReason, GenerateRequest, TokenId, conformance};
+use pacemark_backend::{
+    Backend, BackendError, Event, FinishReason, GenerateRequest, ScoreRequest, TextScores, TokenId,
+    conformance,
+};
 use pacemark_backends::BACKENDS;
 use pacemark_backends::native::NativeBackend;
 use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, TestModel};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// A model's file, removed at the end.
@@ -221,6 +225,41 @@ fn scores_are_the_log_probabilities_of_the_tokens_that_follow() {
             "position {i}: {} {expected}",
             scores[i - 19]
         );
+    }
+}
+
+/// Beginnings that are computed once change no bit, and neither does who came before.
+#[test]
+fn texts_that_begin_alike_are_scored_as_each_alone() {
+    for (name, model) in [("llama", TestModel::llama()), ("gemma3", TestModel::gemma3())] {
+        let backend = native(&format!("alike-{name}"), &model, 7);
+        let text = |n: usize, seed: usize, first: usize, kv: Option<&str>| {
+            let token = |i: usize| if i < 20 { i * 37 % 300 } else { (i * 41 + seed) % 300 };
+            let tokens = (0..n).map(|i| token(i) as TokenId).collect();
+            let kv = kv.map(str::to_owned);
+            ScoreRequest { tokens, first, n_prompt: kv.as_ref().map(|_| first + 1), kv }
+        };
+        let whole = [
+            text(40, 1, 19, None),
+            text(33, 2, 19, Some("full")),
+            text(40, 1, 19, None),
+            text(22, 3, 4, None),
+            text(1, 0, 0, None),
+            text(60, 5, 25, None),
+        ];
+        let under = [text(40, 1, 19, Some("recent:8")), text(40, 2, 19, Some("recent:8"))];
+        for requests in [&whole[..], &under[..], &[]] {
+            let go_on = &mut |_, _| ControlFlow::Continue(());
+            let alone: Vec<TextScores> =
+                requests.iter().map(|r| backend.score_text(r, go_on).unwrap()).collect();
+            assert_eq!(backend.score_texts(requests).unwrap(), alone, "{name}");
+        }
+        let wrong = [text(40, 1, 19, None), text(4000, 1, 19, None)];
+        assert!(matches!(
+            backend.score_texts(&wrong),
+            Err(BackendError::ContextExceeded { prompt: 3999, .. })
+        ));
+        assert_eq!(backend.memory().unwrap().kv_used_bytes, 0, "{name}: all is given back");
     }
 }
 

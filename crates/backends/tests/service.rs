@@ -2,12 +2,13 @@
 
 use pacemark_backend::{
     Backend, BackendError, Constraint, Event, FinishReason, GenerateRequest, JsonForm, Pooling,
-    Priority, SamplingParams, Service, TokenId, Whitespace, conformance,
+    Priority, SamplingParams, ScoreRequest, Service, TokenId, Whitespace, conformance,
 };
-use pacemark_backends::native::{NativeService, ServiceOptions};
+use pacemark_backends::native::{NativeBackend, NativeService, ServiceOptions};
 use pacemark_modelfile::Value;
 use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 
@@ -213,6 +214,68 @@ fn a_text_under_a_policy_does_not_depend_on_how_it_was_served() {
         let status = Service::status(&tiny);
         assert!(status.preemptions > 0, "{name}: nobody lost its blocks");
         assert_eq!((status.kv_blocks_used, status.running, status.waiting), (0, 0, 0));
+    }
+}
+
+/// A question behind the prompt that a policy works on: alone, in a batch, in small steps and where
+/// not all fit the same tokens, and those that scoring has as the most likely under the same terms.
+#[test]
+fn a_policy_works_where_it_is_told_that_the_prompt_ends() {
+    let specs = ["snapkv:24,window=8", "expected_attention:0.5", "knorm:24,every=8", "tova:24"];
+    for (name, model) in models() {
+        let under = |spec: &str, kv_prompt| GenerateRequest {
+            kv: Some(spec.into()),
+            kv_prompt,
+            ..request(prompt(50, 1), 20)
+        };
+        let requests: Vec<GenerateRequest> =
+            specs.iter().map(|spec| under(spec, Some(37))).collect();
+        let file = File::new(&format!("outside-{name}"), &model);
+        let setup = Setup { threads: Threads::new(2), n_ctx: Some(N_CTX), ..Setup::default() };
+        let backend = NativeBackend::load(&file.0, &setup, &mut |_, _| {}).unwrap();
+        let alone: Vec<Vec<TokenId>> =
+            requests.iter().map(|request| collect(backend.generate(request.clone())).0).collect();
+        for (request, ids) in requests.iter().zip(&alone) {
+            let text = ScoreRequest {
+                tokens: [&request.prompt[..], ids].concat(),
+                first: 49,
+                kv: request.kv.clone(),
+                n_prompt: Some(37),
+            };
+            let scores = backend.score_text(&text, &mut |_, _| ControlFlow::Continue(())).unwrap();
+            assert_eq!(scores.hits, [true; 20], "{name}: {:?}", request.kv);
+        }
+        let held = |kv_prompt| match backend.generate(under(specs[0], kv_prompt)).last() {
+            Some(Event::Finished { usage, .. }) => usage.kv.unwrap().mean_tokens(),
+            other => panic!("{other:?}"),
+        };
+        // What was kept of the prompt, the question, and all generated tokens but the last.
+        assert_eq!((held(None), held(Some(37))), (24.0 + 19.0, 24.0 + 13.0 + 19.0), "{name}");
+        let small = ServiceOptions {
+            max_num_seqs: 3,
+            max_num_batched_tokens: 7,
+            ..ServiceOptions::default()
+        };
+        let tiny = ServiceOptions { n_kv_tokens: Some(N_CTX), ..ServiceOptions::default() };
+        for (how, options) in
+            [("plain", ServiceOptions::default()), ("small", small), ("tiny", tiny)]
+        {
+            let service = service(&format!("outside-{how}-{name}"), &model, options);
+            assert!(batch(&service, requests.clone()) == alone, "{name}: {how}");
+            assert!(batch(&service, requests.clone()) == alone, "{name}: {how}, found again");
+        }
+    }
+}
+
+#[test]
+fn a_policys_prompt_is_a_part_of_the_prompt() {
+    let (name, model) = &models()[0];
+    let service = service(&format!("kv-part-{name}"), model, ServiceOptions::default());
+    for kv_prompt in [0, 51, usize::MAX] {
+        let request = GenerateRequest { kv_prompt: Some(kv_prompt), ..request(prompt(50, 1), 1) };
+        let events: Vec<Event> = service.generate(request).collect();
+        let Some(Event::Failed(error)) = events.last() else { panic!("{kv_prompt}: {events:?}") };
+        assert!(error.to_string().contains("kv_prompt: expected 1 to 50"), "{error}");
     }
 }
 

@@ -9,6 +9,7 @@ use crate::perplexity::Chunks;
 use crate::quant::{Candidates, Types};
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
+use crate::tasks::{self, Battery};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, distance, doctor,
     generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
@@ -30,6 +31,8 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &kv::TextStream,
     &kv::KvStudy,
     &quant::QuantStudy,
+    &tasks::Accuracy,
+    &tasks::Retrieval,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -166,6 +169,8 @@ pub enum Case {
     Study(Study),
     /// Types of weights.
     Types(Box<Types>),
+    /// Tasks, and settings that they are measured under.
+    Battery(Battery),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.

@@ -23,6 +23,7 @@ pub mod quant;
 mod repeat;
 pub mod self_test;
 pub mod stages;
+pub mod tasks;
 mod test;
 #[cfg(test)]
 mod testing;
@@ -45,6 +46,7 @@ pub use quant::QuantStudy;
 pub use repeat::{CutShort, Repetitions};
 pub use self_test::SelfTest;
 pub use stages::Stages;
+pub use tasks::{Accuracy, Retrieval};
 pub use test::Test;
 pub use throughput::Throughput;
 

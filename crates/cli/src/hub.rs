@@ -13,6 +13,11 @@ pub(crate) fn resolve(model: &str) -> Result<PathBuf> {
     pacemark_hub::resolve(model, &Terminal).map_err(for_the_user)
 }
 
+/// The file of a dataset, which is pulled on first use.
+pub(crate) fn dataset(name: &str) -> Result<PathBuf> {
+    pacemark_hub::dataset(name, &Terminal).map_err(for_the_user)
+}
+
 /// Gets a model into the cache, or checks the copy that is there.
 pub(crate) fn pull(model: &str) -> Result<PathBuf> {
     pacemark_hub::pull(model, &Terminal).map_err(for_the_user)

@@ -5,7 +5,7 @@ use crate::input;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
-/// Its origin: `texts/README.md`.
+/// The book that comes with Pacemark. Its origin: `texts/README.md`.
 const BOOK: &str = include_str!("../texts/tempest.txt");
 
 /// A text and what it is called.

@@ -108,7 +108,7 @@ fn types_of_weights_are_compared() {
     let line =
         format!("quant-study -m {original} -f T -c 32 --chunks 2 -p 8 -n 4 -r 2 --max-kld 9");
     let study = folder.json(&format!(
-        "{line} --types F16,Q8_0,Q4_0 --chart {chart} --save {save} --dir {dir} -o json"
+        "{line} --types F16,Q8_0,Q4_0 --svg {chart} --save {save} --dir {dir} -o json"
     ));
     let rows = study["types"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["type"].as_str().unwrap()).collect();
@@ -142,7 +142,7 @@ fn a_study_that_cannot_be_made_is_refused() {
         ("-m M -c 32 --types Q8_0,Q4_0,Q8_0", 2, &["--types", "Q8_0", "twice"]),
         ("-m M -c 32 --types Q8_0,Q9_9", 2, &["Q9_9"]),
         ("-m M -c 32 --max-kld=-1", 2, &["--max-kld"]),
-        ("-m M -c 32 --chart no/such/folder/a.svg", 1, &["no/such/folder"]),
+        ("-m M -c 32 --svg no/such/folder/a.svg", 1, &["no/such/folder"]),
         ("-m synth:qwen3-0.6b:Q8_0", 2, &["synthetic"]),
         ("-m M -c 32 -p 100000", 2, &["-p 100000", "context of 256"]),
     ];

@@ -1,20 +1,22 @@
-//! The directory that holds pulled models, and who may write to it when.
+//! The directory that holds pulled models and datasets, and who may write to it when.
 //!
-//! `models/NAME.gguf` for the catalog, `models/hf/ORG/REPO/REV/FILE` for a hub's files. Work in
+//! `models/NAME.gguf` and `datasets/NAME.jsonl` for the catalog, `models/hf/ORG/REPO/REV/FILE` for a
+//! hub's files. Work in
 //! progress lies beside its target under names that begin with a dot. A lock per target keeps two
 //! pulls apart; it ends with its process, so that a killed pull blocks nobody.
 
 use crate::caller::Caller;
 use crate::error::{Context, HubError, Result};
 use pacemark_files::look;
-use pacemark_modelfile::catalog::CatalogModel;
+use pacemark_modelfile::catalog::{CatalogFile, FileKind};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The cache of models.
+/// The cache.
 #[derive(Clone, Debug)]
 pub struct Cache {
+    home: PathBuf,
     models: PathBuf,
 }
 
@@ -45,7 +47,7 @@ impl Cache {
 
     /// The cache under `home`.
     pub fn at(home: &Path) -> Cache {
-        Cache { models: home.join("models") }
+        Cache { home: home.to_owned(), models: home.join(FileKind::Model.folder()) }
     }
 
     /// Where the models lie.
@@ -53,32 +55,32 @@ impl Cache {
         &self.models
     }
 
-    /// Where a catalog model is kept.
-    pub fn catalog_path(&self, model: &CatalogModel) -> PathBuf {
-        self.models.join(model.file_name)
+    /// Where a file of the catalog is kept.
+    pub fn catalog_path(&self, file: &CatalogFile) -> PathBuf {
+        self.home.join(file.kind.folder()).join(file.file_name)
     }
 
-    /// A catalog model's file if it is here in full. Files get their name only after their hash was
+    /// A catalog file's path if it is here in full. Files get their name only after their hash was
     /// checked, so the size is enough of a check for every use; `models pull` checks the hash
     /// again.
-    pub fn catalog_file(&self, model: &CatalogModel) -> Result<Option<PathBuf>> {
-        let path = self.catalog_path(model);
+    pub fn catalog_file(&self, file: &CatalogFile) -> Result<Option<PathBuf>> {
+        let path = self.catalog_path(file);
         let about = look_at(&path)?;
-        Ok(about.filter(|about| about.is_file() && about.len() == model.bytes).map(|_| path))
+        Ok(about.filter(|about| about.is_file() && about.len() == file.bytes).map(|_| path))
     }
 
     /// Waits until no other process pulls `target`, whose directory is created.
     pub(crate) fn lock(&self, target: &Path, caller: &dyn Caller) -> Result<Lock> {
         let directory = target.parent().unwrap_or(&self.models);
         fs::create_dir_all(directory)
-            .map_err(|e| HubError::file(e, "create the model cache", directory))?;
+            .map_err(|e| HubError::file(e, "create the cache", directory))?;
         let path = beside(target, "lock");
         let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|e| HubError::file(e, "write to the model cache", directory))?;
+        let file = file.map_err(|e| HubError::file(e, "write to the cache", directory))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
-                caller.tell("another process is pulling this model: waiting for it");
+                caller.tell("another process is pulling this file: waiting for it");
                 file.lock().context(|| format!("cannot lock {}", path.display()))?;
             }
             // Some network file systems have no locks. Two pulls at once then spoil each other's

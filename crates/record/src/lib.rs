@@ -15,6 +15,7 @@ pub mod env;
 mod generation;
 mod grade;
 pub mod host;
+mod items;
 mod load;
 mod measured;
 mod metric;
@@ -38,6 +39,7 @@ pub use comparison::{Comparison, Verdict, compare};
 pub use distances::{Apart, Distances};
 pub use generation::{Content, GENERATION_EXPERIMENT};
 pub use grade::{Grade, Grades};
+pub use items::{Answer, Choices, Item, Items, Outcome};
 pub use load::{Disagreement, LOAD_EXPERIMENT};
 pub use measured::{Chunk, Measured, Requests, Sample, Scores};
 pub use metric::{

@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Distances, Quantized, Request, Texts};
+use crate::{Client, Distances, Items, Quantized, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,6 +23,8 @@ pub enum Measured {
     Quantized(Quantized),
     /// Texts, each as one sequence of which a part is kept.
     Texts(Texts),
+    /// Items of a task.
+    Items(Items),
     /// A stage of the serving stack.
     Ladder {
         /// Its number.
@@ -69,6 +71,7 @@ impl Measured {
             Measured::Distances(_) => "distances",
             Measured::Quantized(_) => "quantized",
             Measured::Texts(_) => "texts",
+            Measured::Items(_) => "items",
             Measured::Ladder { .. } => "ladder",
             Measured::Facts { .. } => "facts",
         }
@@ -85,6 +88,7 @@ impl Measured {
             Measured::Distances(distances) => distances.apart.is_empty(),
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
+            Measured::Items(items) => items.items.is_empty(),
             Measured::Facts { facts } => facts.is_empty(),
         }
     }

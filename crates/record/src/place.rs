@@ -2,7 +2,7 @@
 //! reading it as a whole tells of a mistake but not of its field; here the parts are read one by
 //! one until the one that is wrong is found.
 
-use crate::{Requests, Run, Sample, Scores, Texts};
+use crate::{Items, Requests, Run, Sample, Scores, Texts};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -62,6 +62,7 @@ fn within(trial: &Value) -> Option<(String, String)> {
         "requests" => wrong::<Requests>(trial),
         "scores" => wrong::<Scores>(trial),
         "texts" => wrong::<Texts>(trial),
+        "items" => wrong::<Items>(trial),
         "repetitions" => wrong::<Repetitions>(trial),
         "ladder" => wrong::<Ladder>(trial),
         "facts" => wrong::<Facts>(trial),

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Distances, Measured, Operations, Quantized, Request, Requests, Roof, Sample, Scores, Texts,
-    bounds, earlier, place, stats,
+    Distances, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample, Scores,
+    Texts, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -289,6 +289,14 @@ impl Trial {
     pub fn texts(&self) -> Option<&Texts> {
         match &self.measured {
             Measured::Texts(texts) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// What was measured of a task's items.
+    pub fn items(&self) -> Option<&Items> {
+        match &self.measured {
+            Measured::Items(items) => Some(items),
             _ => None,
         }
     }

@@ -41,6 +41,16 @@ impl Limits {
         n_prompt: usize,
         max_tokens: usize,
     ) -> Result<(), BackendError> {
+        self.fits_after(policy, n_prompt, (n_prompt, max_tokens))
+    }
+
+    /// The same where the prompt ends for the policy after `kv_prompt` tokens.
+    fn fits_after(
+        &self,
+        policy: Option<&Policy>,
+        kv_prompt: usize,
+        (n_prompt, max_tokens): (usize, usize),
+    ) -> Result<(), BackendError> {
         let n_ctx = self.n_ctx;
         let n_total = n_prompt.saturating_add(max_tokens);
         let Some(policy) = policy else {
@@ -56,7 +66,7 @@ impl Limits {
             );
             return Err(BackendError::TooLong { found, n_ctx: most_tokens });
         }
-        let most = policy.most(Some(n_prompt), n_total);
+        let most = policy.most(Some(kv_prompt), n_total);
         if most <= n_ctx {
             return Ok(());
         }
@@ -102,7 +112,13 @@ impl Limits {
         if request.prompt.is_empty() {
             return Err(BackendError::InvalidRequest("the prompt is empty".into()));
         }
-        self.fits(policy, request.prompt.len(), request.max_tokens)?;
+        let (n_prompt, kv_prompt) = (request.prompt.len(), request.n_kv_prompt());
+        if !(1..=n_prompt).contains(&kv_prompt) {
+            return Err(BackendError::InvalidRequest(format!(
+                "kv_prompt: expected 1 to {n_prompt}, the tokens of the prompt, found {kv_prompt}"
+            )));
+        }
+        self.fits_after(policy, kv_prompt, (n_prompt, request.max_tokens))?;
         self.check_tokens(&request.prompt)?;
         self.check_tokens(&request.stop_tokens)?;
         let s = &request.sampling;

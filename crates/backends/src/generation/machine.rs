@@ -65,7 +65,7 @@ impl Machine {
     /// What of its keys and values is kept, and how long its prompt is.
     pub(crate) fn keeping(&self) -> Option<Keeping> {
         let policy = self.policy.clone()?;
-        Some(Keeping { policy, n_prompt: Some(self.request.prompt.len()) })
+        Some(Keeping { policy, n_prompt: Some(self.request.n_kv_prompt()) })
     }
 
     /// Whether a kept sequence is of any use. What a policy has let go of is gone, so under one the

@@ -8,6 +8,7 @@
 mod check;
 mod constraint;
 mod machine;
+mod score;
 mod stop;
 mod stream;
 mod writer;
@@ -15,8 +16,7 @@ mod writer;
 pub(crate) use check::Limits;
 pub(crate) use machine::{Keeping, Machine, Terms};
 use pacemark_backend::{
-    BackendError, BatchStream, Event, EventStream, GenerateRequest, KvHeld, MemoryUsage,
-    ScoreRequest, TextScores, TokenId,
+    BackendError, BatchStream, Event, EventStream, GenerateRequest, KvHeld, MemoryUsage, TokenId,
 };
 use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
@@ -25,15 +25,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use stream::Stream;
 
-/// Tokens whose logits are held at once while scoring: a quarter of a million logits each may be a
-/// lot of memory.
-const SCORE_CHUNK: usize = 128;
-
 /// Told how much is computed and of how much; may end it.
 pub(crate) type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
-
-/// Told the logits after the token of that number; may end it.
-type Row<'a, E> = dyn FnMut(&E, usize, &[f32]) -> ControlFlow<()> + 'a;
 
 /// Tokens of one sequence in a step; they follow what the sequence holds.
 pub(crate) struct Item<'a, S> {
@@ -152,137 +145,6 @@ impl<E: Engine> Host<E> {
         Box::new(Stream::new(self, requests))
     }
 
-    /// As `Backend::score`.
-    pub(crate) fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
-        let n_ctx = self.terms.limits.n_ctx;
-        if tokens.len() > n_ctx {
-            return Err(BackendError::ContextExceeded {
-                prompt: tokens.len(),
-                max_tokens: 0,
-                n_ctx,
-            });
-        }
-        self.terms.limits.check_tokens(tokens)?;
-        let mut state = self.state.borrow_mut();
-        state.drop_kept();
-        let mut sequence = state.open(&self.terms.limits, None)?;
-        let go_on = &mut |_, _| ControlFlow::Continue(());
-        let scores = self.score_in(&mut state.engine, &mut sequence, (tokens, first), go_on);
-        state.close(sequence);
-        state.engine.rest();
-        scores.map(|scores| scores.logprobs)
-    }
-
-    /// As `Backend::predict`.
-    pub(crate) fn predict(
-        &self,
-        request: &ScoreRequest,
-        row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
-    ) -> Result<(), BackendError> {
-        let text = (&request.tokens[..], request.first);
-        self.with_sequence(request, |host, engine, sequence| {
-            host.predict_in(
-                engine,
-                sequence,
-                text,
-                &mut |_, i, logits| row(i, logits),
-                &mut |_, _| ControlFlow::Continue(()),
-            )
-        })
-    }
-
-    /// As `Backend::score_text`.
-    pub(crate) fn score_text(
-        &self,
-        request: &ScoreRequest,
-        progress: &mut Progress<'_>,
-    ) -> Result<TextScores, BackendError> {
-        let text = (&request.tokens[..], request.first);
-        self.with_sequence(request, |host, engine, sequence| {
-            let scores = host.score_in(engine, sequence, text, progress)?;
-            Ok(TextScores { kv: engine.held(sequence), ..scores })
-        })
-    }
-
-    /// Computes with a new sequence that keeps what the request asks for, once the request was
-    /// checked.
-    fn with_sequence<T>(
-        &self,
-        ScoreRequest { tokens, kv, n_prompt, .. }: &ScoreRequest,
-        compute: impl FnOnce(&Self, &mut E, &mut E::Sequence) -> Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
-        let limits = &self.terms.limits;
-        let policy = limits.policy(kv.as_deref())?;
-        // The last token is not computed.
-        limits.fits(policy.as_ref(), tokens.len().saturating_sub(1), 0)?;
-        limits.check_tokens(tokens)?;
-        let mut state = self.state.borrow_mut();
-        state.drop_kept();
-        let keeping = policy.map(|policy| Keeping { policy, n_prompt: *n_prompt });
-        let mut sequence = state.open(limits, keeping)?;
-        let result = compute(self, &mut state.engine, &mut sequence);
-        state.close(sequence);
-        state.engine.rest();
-        result
-    }
-
-    fn score_in(
-        &self,
-        engine: &mut E,
-        sequence: &mut E::Sequence,
-        (tokens, first): (&[TokenId], usize),
-        progress: &mut Progress<'_>,
-    ) -> Result<TextScores, BackendError> {
-        let mut scores = TextScores::default();
-        let row = &mut |engine: &E, i: usize, logits: &[f32]| {
-            let next = tokens[i + 1];
-            scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
-            scores.hits.push(is_first_largest(logits, next));
-            ControlFlow::Continue(())
-        };
-        self.predict_in(engine, sequence, (tokens, first), row, progress)?;
-        Ok(scores)
-    }
-
-    /// Computes the tokens and hands out the logits after each from `first` on, but for the last.
-    fn predict_in(
-        &self,
-        engine: &mut E,
-        sequence: &mut E::Sequence,
-        (tokens, first): (&[TokenId], usize),
-        row: &mut Row<'_, E>,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), BackendError> {
-        // The last token predicts nothing that is asked for, so it is not computed.
-        let n_inputs = tokens.len().saturating_sub(1);
-        let first = first.min(n_inputs);
-        let mut n_computed = 0;
-        for tokens in tokens[..first].chunks(self.terms.limits.n_step) {
-            engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
-            n_computed += tokens.len();
-            if progress(n_computed, n_inputs).is_break() {
-                return Ok(());
-            }
-        }
-        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
-            let end = (start + SCORE_CHUNK.min(self.terms.limits.n_step)).min(n_inputs);
-            engine.forward(&mut [Item {
-                sequence,
-                tokens: &tokens[start..end],
-                wanted: Wanted::All,
-            }])?;
-            for i in start..end {
-                if row(engine, i, engine.logits(i - start)).is_break() {
-                    return Ok(());
-                }
-            }
-            if progress(end, n_inputs).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// As `Backend::trim`; the kept sequence goes.
     pub(crate) fn trim(&self) {
         let mut state = self.state.borrow_mut();
@@ -331,12 +193,6 @@ impl<E: Engine> State<E> {
 /// Tokens at their beginning that two texts have in common.
 fn same_tokens(a: &[TokenId], b: &[TokenId]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
-}
-
-/// Whether greedy choice would take `token`: of the largest logits the first.
-fn is_first_largest(logits: &[f32], token: TokenId) -> bool {
-    let Some(&own) = logits.get(token as usize) else { return false };
-    logits.iter().enumerate().all(|(i, x)| *x < own || (*x == own && i >= token as usize))
 }
 
 /// The event of a request that ends without a result.

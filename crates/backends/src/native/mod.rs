@@ -254,6 +254,10 @@ impl Backend for NativeBackend {
         self.host.predict(request, row)
     }
 
+    fn score_texts(&self, requests: &[ScoreRequest]) -> Result<Vec<TextScores>, BackendError> {
+        self.host.score_texts(requests)
+    }
+
     fn trim(&self) {
         self.host.trim();
     }

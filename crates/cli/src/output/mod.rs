@@ -16,7 +16,7 @@ use pacemark_report::layout::comparisons;
 use pacemark_report::render::find;
 use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
 use page::Stream;
-pub(crate) use picture::picture;
+pub(crate) use picture::PictureArgs;
 pub(crate) use record::Record;
 use std::sync::atomic::Ordering::Relaxed;
 

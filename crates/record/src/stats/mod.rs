@@ -9,6 +9,7 @@ mod describe;
 mod flags;
 mod order;
 mod paired;
+mod share;
 
 pub use block::{BLOCK_BOOTSTRAP, block_interval};
 pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
@@ -16,6 +17,9 @@ pub use describe::{mean, median, quantile, sample_sd};
 pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};
 pub use order::{least_samples, quantile_interval, supported_quantile};
 pub use paired::{PAIRED_RATIO, PairedRatio, paired_ratio};
+pub use share::{
+    Change, PAIRED_DIFFERENCE, PairedDifference, SHARE, paired_difference, share_interval,
+};
 
 /// The level of every interval that is not asked for otherwise.
 pub const CONFIDENCE: f64 = 0.95;

@@ -17,6 +17,7 @@ mod plain;
 mod quant;
 mod stages;
 mod study;
+mod tasks;
 
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
@@ -32,6 +33,7 @@ pub use plain::PLAIN;
 pub use quant::QUANT;
 pub use stages::stages;
 pub use study::STUDY;
+pub use tasks::{ANSWERS, CHOICES};
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]

@@ -1,10 +1,11 @@
-//! Pictures for files: panels of bars with intervals, or of points with a front, as SVG and as PNG.
+//! Pictures for files: panels of bars with intervals, of points with a front, or of cells, as SVG and
+//! as PNG.
 //!
 //! Who has figures fills a [`Picture`], plain data without sizes or coordinates; [`svg`] and [`png`]
 //! draw the same page in both formats. The page makes itself large enough for what it shows, text
 //! is cut or turned before it overlaps, and no value breaks it: what cannot be drawn is written.
 //! Nothing outside of this module knows the drawing library, and here only `sheet` does: `page` and
-//! `panel` lay out, `bars` and `points` draw marks, `scale` and `text` say where values and words
+//! `panel` lay out, `bars`, `points` and `cells` draw marks, `scale` and `text` say where values and words
 //! fall. Another kind of mark (lines, steps) is another variant of [`Marks`] and its `Drawn`.
 //!
 //! The [`Chart`](crate::Chart) of a [`Document`](crate::Document), which renderers show as bars in a
@@ -13,6 +14,7 @@
 //! What the values mean, which of them to show and in what order, is left to the caller.
 
 mod bars;
+mod cells;
 mod front;
 mod page;
 mod panel;
@@ -95,6 +97,15 @@ pub enum Marks {
         y: Spacing,
         /// Which of them a line joins, in its order: indices, as [`front()`] gives them.
         front: Vec<usize>,
+    },
+    /// A grid of shares, 0 to 1, each written in its cell in parts of 100; the more, the darker.
+    Cells {
+        /// From left to right.
+        columns: Vec<String>,
+        /// From the top down.
+        rows: Vec<String>,
+        /// A row of values for each row; what is missing or not finite is a dash.
+        values: Vec<Vec<Option<f64>>>,
     },
 }
 
@@ -192,6 +203,9 @@ fn drawn(marks: &Marks) -> Box<dyn Drawn + '_> {
         Marks::Bars(bars) => Box::new(bars::Bars::new(bars)),
         Marks::Points { points, x, y, front } => {
             Box::new(points::Points::new(points, [*x, *y], front))
+        }
+        Marks::Cells { columns, rows, values } => {
+            Box::new(cells::Cells::new(columns, rows, values))
         }
     }
 }

@@ -131,6 +131,17 @@ impl Scale {
         Scale { spacing, low, high, ticks, zoomed: false }
     }
 
+    /// For rows of equal height, the first at the top.
+    pub(super) fn of_names(names: &[String]) -> Scale {
+        if names.is_empty() {
+            return Scale::empty();
+        }
+        let high = names.len() as f64;
+        let tick = |(i, name): (usize, &String)| (high - i as f64 - 0.5, name.clone());
+        let ticks = names.iter().enumerate().map(tick).collect();
+        Scale { spacing: Spacing::Even, low: 0.0, high, ticks, zoomed: false }
+    }
+
     fn empty() -> Scale {
         let (spacing, ticks) = (Spacing::Even, Vec::new());
         Scale { spacing, low: 0.0, high: 1.0, ticks, zoomed: false }

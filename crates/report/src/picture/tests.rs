@@ -44,6 +44,11 @@ fn of_points(points: &[(f64, f64)], x: Spacing, y: Spacing) -> Picture {
     page(vec![panel(Marks::Points { points: points.collect(), x, y, front })], 1)
 }
 
+fn of_cells(columns: &[String], rows: &[String], values: Vec<Vec<Option<f64>>>) -> Picture {
+    let (columns, rows) = (columns.to_vec(), rows.to_vec());
+    page(vec![panel(Marks::Cells { columns, rows, values })], 1)
+}
+
 /// What stands between the tags of that name, as it reads.
 fn texts(svg: &str, tag: &str) -> Vec<String> {
     let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
@@ -276,6 +281,25 @@ fn a_page_of_too_many_pixels_is_refused_as_png_only() {
     let error = png(&page(panels.clone(), 1)).unwrap_err();
     assert!(matches!(error, PictureError::TooLarge { height, .. } if height > 100_000), "{error}");
     assert_eq!(texts(&svg(&page(panels, 1)), "text").iter().filter(|t| *t == "Rate").count(), 200);
+}
+
+#[test]
+fn cells_have_their_values_and_names_or_a_dash() {
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(|n| (*n).to_owned()).collect() };
+    let values = vec![vec![Some(1.0), Some(0.375)], vec![None, Some(f64::NAN)]];
+    let svg = drawn(&of_cells(&names(&["512", "1024"]), &names(&["0 %", "100 %"]), values));
+    let words = texts(&svg, "text");
+    for word in ["100", "37.50", "512", "1024", "0 %", "100 %"] {
+        assert!(words.iter().any(|found| found == word), "{word}: {words:?}");
+    }
+    assert_eq!(words.iter().filter(|word| *word == "–").count(), 2, "{words:?}");
+    for (columns, rows) in [(0, 0), (0, 3), (3, 0), (60, 40)] {
+        let names = |n: usize| -> Vec<String> { (0..n).map(|i| i.to_string()).collect() };
+        // Fewer values than cells, too.
+        drawn(&of_cells(&names(columns), &names(rows), vec![vec![Some(0.5)]; rows / 2]));
+    }
+    let odd = odd_names();
+    drawn(&of_cells(&odd, &odd, vec![vec![Some(-1.0), Some(f64::INFINITY), Some(1e300)]]));
 }
 
 proptest! {

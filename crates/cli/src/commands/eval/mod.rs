@@ -1,11 +1,13 @@
 //! `pacemark eval`: how good a model's answers are: perplexity of a text, by llama.cpp's recipe, or
-//! of its first tokens as one sequence (`stream`), and how far its predictions are from a
-//! reference's (`kld`).
+//! of its first tokens as one sequence (`stream`); how far its predictions are from a reference's
+//! (`kld`); tasks that are right or wrong (`tasks`).
 
 mod kld;
 mod stream;
+mod tasks;
 
 use crate::exit::{Exit, UsageError};
+use crate::experiments::help_of;
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
@@ -16,7 +18,9 @@ use pacemark_backend::{Backend, TokenId};
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
-use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject};
+use pacemark_bench::{
+    Accuracy, BenchError, Case, Distance, Experiment, How, Observer, Perplexity, Retrieval, Subject,
+};
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, synth};
 use pacemark_setup::Setup;
@@ -52,12 +56,52 @@ enum Command {
     /// (llama-perplexity --kl-divergence), without its rounding of the reference. With `--reference
     /// exact` it says what quantized arithmetic and the KV cache's types cost on these weights; with
     /// a file of higher precision, what quantizing the weights costs, too.
-    #[command(after_help = "Examples:\n  pacemark eval kld -f book.txt --chunks 8\n  \
-        pacemark eval kld -m model-q4.gguf --reference model-f16.gguf -f book.txt\n  \
-        pacemark eval kld -f book.txt -ctk q8_0 -ctv q8_0 -o json | jq '.[0].kld_mean'\n  \
-        pacemark eval kld -m model.gguf --reference model.gguf --kv snapkv:128 -f book.txt")]
+    #[command(after_help = KLD, after_long_help = help_of(KLD, &Distance))]
     Kld(Box<kld::Args>),
+    /// Measure how often the most likely of several continuations is the right one
+    ///
+    /// Multiple choice by the rules of lm-eval: acc takes the choice whose tokens have the largest sum
+    /// of log-probabilities, acc_norm divides that by the choice's characters. Several settings of the
+    /// KV cache are compared on the same items.
+    #[command(after_help = ACCURACY, after_long_help = help_of(ACCURACY, &Accuracy))]
+    Accuracy(Box<tasks::AccuracyArgs>),
+    /// Measure whether a sentence is found again, by its depth in a book and the prompt's length
+    #[command(after_help = NEEDLE, after_long_help = help_of(NEEDLE, &Retrieval))]
+    Needle(Box<tasks::NeedleArgs>),
+    /// Measure whether a number is found again among sentences that say nothing
+    #[command(after_help = PASSKEY, after_long_help = help_of(PASSKEY, &Retrieval))]
+    Passkey(Box<tasks::PasskeyArgs>),
+    /// Measure RULER's tasks that need no data: niah_single_1, niah_multikey_1, vt, cwe, fwe
+    #[command(after_help = RULER, after_long_help = help_of(RULER, &Retrieval))]
+    Ruler(Box<tasks::RulerArgs>),
 }
+
+const KLD: &str = "Examples:
+  pacemark eval kld -f book.txt --chunks 8
+  pacemark eval kld -m model-q4.gguf --reference model-f16.gguf -f book.txt
+  pacemark eval kld -f book.txt -ctk q8_0 -ctv q8_0 -o json | jq '.[0].kld_mean'
+  pacemark eval kld -m model.gguf --reference model.gguf --kv snapkv:128 -f book.txt";
+
+const ACCURACY: &str = "Examples:
+  pacemark eval accuracy -m qwen2.5-coder-1.5b
+  pacemark eval accuracy --dataset truthfulqa-mc1 --limit 20
+  pacemark eval accuracy -f items.jsonl -ctk f16,q8_0,q4_0 -ctv f16,q8_0,q4_0
+  pacemark eval accuracy --kv full,streaming:4+60 --save run.json; pacemark show run.json -o csv";
+
+const NEEDLE: &str = "Examples:
+  pacemark eval needle -m qwen2.5-coder-1.5b --lengths 512,1024,2048
+  pacemark eval needle --kv full,streaming:4+508,snapkv:512 --svg needle.svg
+  pacemark eval needle --kv full,snapkv:256 --question outside --depths 10,50,90 --trials 10";
+
+const PASSKEY: &str = "Examples:
+  pacemark eval passkey --lengths 1024,2048
+  pacemark eval passkey --kv full --kv tova:256 --png passkey.png
+  pacemark eval passkey -ctk f16,q4_0 -ctv f16,q4_0 --trials 10";
+
+const RULER: &str = "Examples:
+  pacemark eval ruler --lengths 1024,4096 --trials 10
+  pacemark eval ruler --task niah_single_1,vt --kv full,h2o:256+256
+  pacemark eval ruler --task fwe --save run.json; pacemark show run.json -o json";
 
 #[derive(clap::Args, Debug)]
 struct PerplexityArgs {
@@ -111,6 +155,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             None => perplexity(&args),
         },
         Command::Kld(args) => kld::run(&args),
+        Command::Accuracy(args) => tasks::accuracy(&args),
+        Command::Needle(args) => tasks::needle(&args),
+        Command::Passkey(args) => tasks::passkey(&args),
+        Command::Ruler(args) => tasks::ruler(&args),
     }
 }
 
@@ -260,11 +308,17 @@ impl Drop for Bar {
 /// The model's tokenizer; refuses a synthetic model.
 fn tokenizer(path: &Path) -> Result<Tokenizer> {
     let file = ModelFile::open(path)?;
-    if synth::is_synthetic(file.metadata()) {
-        let what = "its weights are random, so there is no quality to measure";
-        return Err(UsageError(format!("{} is a synthetic model: {what}", path.display())).into());
-    }
+    refuse_synthetic(path, &file)?;
     Ok(Tokenizer::from_metadata(file.metadata())?)
+}
+
+/// Refuses a synthetic model.
+fn refuse_synthetic(path: &Path, file: &ModelFile) -> Result<(), UsageError> {
+    if !synth::is_synthetic(file.metadata()) {
+        return Ok(());
+    }
+    let what = "its weights are random, so there is no quality to measure";
+    Err(UsageError(format!("{} is a synthetic model: {what}", path.display())))
 }
 
 /// The same; refuses a chunk that is longer than the model can attend to, too.

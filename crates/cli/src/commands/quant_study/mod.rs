@@ -7,6 +7,7 @@ mod quality;
 
 use super::eval;
 use crate::exit::{Exit, UsageError};
+use crate::experiments::help_of;
 use crate::output::{self, Input, Output, Record};
 use crate::texts::{Text, book};
 use crate::{hub, interrupt, machine, setup};
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "Examples:
   pacemark quant-study -m model-f16.gguf
   pacemark quant-study -m model-f16.gguf --types Q8_0,Q4_K_M -r 3 --max-kld 0.02
-  pacemark quant-study -m gemma3-270m --allow-requantize --chart types.svg
+  pacemark quant-study -m gemma3-270m --allow-requantize --svg types.svg
   pacemark quant-study -m model-f16.gguf -o json | jq -r .recommended_type
 
 Every type is made of MODEL's own weights, which are also the reference of its quality, computed in \
@@ -41,7 +42,7 @@ all files, and memory for the weights in single precision.";
 /// weights (perplexity, KL divergence, same most likely token). One type is recommended, with the
 /// reason.
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = help_of(EXAMPLES, &QuantStudy))]
 pub(super) struct Args {
     /// The original: file, Hugging Face directory, catalog name or hf:ORG/REPO/FILE
     #[arg(short, long, value_name = "MODEL")]
@@ -81,9 +82,8 @@ pub(super) struct Args {
     /// Keep the files of all types in this folder
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Draw the six panels, as PNG where the name ends in .png, else as SVG
-    #[arg(long, value_name = "FILE")]
-    chart: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: output::PictureArgs,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = output::formats(&[]))]
     output: String,
@@ -136,10 +136,11 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = hub::resolve(&args.model)?;
     let tokenizer = eval::check_model(&path, args.ctx_size)?;
     let tokens = eval::tokens_of(&tokenizer, &text, name.as_ref(), args.ctx_size)?;
-    let inputs = [Input::Model(&path)];
-    let chart = args.chart.as_deref();
-    let chart = chart.map(|file| output::picture("--chart", file, &inputs)).transpose()?;
+    let read = [Some(Input::Model(&path)), args.file.as_deref().map(Input::File)];
+    let inputs: Vec<Input<'_>> = read.into_iter().flatten().collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
+    let save = args.save.as_deref().map(Input::Output);
+    let pictures = args.pictures.create(&[inputs, save.into_iter().collect()].concat())?;
     let threads = setup::threads(args.threads.map(usize::from), None);
     let n_threads = threads.per_batch();
     let model = ModelFile::open(&path)?;
@@ -189,10 +190,10 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if trials.is_empty() {
         return Err(error.map_or_else(|| anyhow!("nothing was measured"), Into::into));
     }
-    let drawn = chart.map(|chart| chart.draw(&panels(&trials)));
+    let drawn = pictures.draw(&panels(&trials));
     output.rows(trials)?;
     output.end(Vec::new())?;
-    drawn.transpose()?;
+    drawn?;
     eval::ended(error, "what was measured until then")
 }
 
