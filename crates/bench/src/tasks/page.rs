@@ -3,8 +3,8 @@
 
 use super::battery::{LENGTH, SETTING, TASK};
 use super::difference::{Figure, is_first, of_setting, of_trial, tasks};
-use crate::experiment::head;
 use crate::Experiment;
+use crate::experiment::head;
 use pacemark_record::stats::{CONFIDENCE, PAIRED_DIFFERENCE, PairedDifference};
 use pacemark_record::{Item, Run, Trial};
 use pacemark_report::{Cell, Column, Document, Kind, Rank, Row, Table, TrialRow};
