@@ -251,7 +251,7 @@ fn a_real_model_finds_what_is_there() {
     let rows = folder.rows(&line);
     assert_eq!((&rows[0]["recall"], &rows[1]["recall"]), (&1.0.into(), &0.0.into()), "{rows:?}");
     assert_eq!(rows[1]["recall_difference_verdict"], "worse");
-    let rows = folder.rows(&format!("eval ruler -m {model} --lengths 700 --trials 1 -o json"));
+    let rows = folder.rows(&format!("eval ruler -m {model} --lengths 1024 --trials 1 -o json"));
     let tasks: Vec<&str> = rows.iter().map(|row| row["task"].as_str().unwrap()).collect();
     assert_eq!(tasks, ["niah_single_1", "niah_multikey_1", "vt", "cwe", "fwe"]);
     assert_eq!(rows[0]["recall"], 1.0);

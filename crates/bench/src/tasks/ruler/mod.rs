@@ -61,6 +61,8 @@ struct Maker<'a> {
     pub encoder: &'a Encoder<'a>,
     /// Tokens of the prompt with its answer.
     pub length: usize,
+    /// Tokens of the answer, at most.
+    n_answer: usize,
     /// Tokens of the prompt, at most.
     pub room: usize,
 }
@@ -102,7 +104,7 @@ impl Ruler {
         let max_tokens = sizes.max_tokens.unwrap_or(self.max_tokens());
         let task = |&length: &usize| -> Result<Task, LengthError> {
             let room = length.saturating_sub(max_tokens);
-            let maker = Maker { words: &words, encoder, length, room };
+            let maker = Maker { words: &words, encoder, length, n_answer: max_tokens, room };
             let question = |trial: usize| {
                 let mut rng = SplitMix64::new(sizes.seed.wrapping_add((trial as u64) << 32));
                 let Prompt { context, question, expected } = self.prompt(&maker, &mut rng)?;
@@ -163,7 +165,7 @@ impl Ruler {
             return Err(LengthError::TooShort {
                 task: self.name().to_owned(),
                 length: maker.length,
-                least: smallest + (maker.length - maker.room),
+                least: smallest + maker.n_answer,
             });
         }
         let (mut fits, mut fails) = (least, most + 1);
