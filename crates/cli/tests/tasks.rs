@@ -146,7 +146,7 @@ fn a_needle_is_drawn_by_depth_and_length() {
         assert!(std::fs::read(folder.0.join("a.png")).unwrap().starts_with(b"\x89PNG"));
     }
     let page = folder.fine("show run.json");
-    assert!(page.contains("| 100 %") && page.contains("Found, by depth"), "{page}");
+    assert!(page.contains("100 % |") && page.contains("Found, by depth"), "{page}");
 }
 
 #[test]
