@@ -6,6 +6,7 @@
 //! described in `modelfile`, and its tensors are read by that description. Arithmetic is left to `kernels`, text to
 //! `tokenizer`, and which sequence computes when to the caller.
 
+mod account;
 mod bounds;
 mod decoder;
 mod error;
@@ -15,6 +16,7 @@ mod rope;
 mod sampler;
 mod weights;
 
+pub use account::{Account, Usage};
 pub use bounds::config as model_config;
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
