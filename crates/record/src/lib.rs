@@ -11,6 +11,7 @@ mod bounds;
 mod comparison;
 mod earlier;
 pub mod env;
+mod fit;
 mod generation;
 mod grade;
 pub mod host;
@@ -33,6 +34,7 @@ mod until;
 
 pub use batch::BatchTimes;
 pub use comparison::{Comparison, Verdict, compare};
+pub use fit::{Fit, FitMemory, FitRate, FitRound, Layers, Proof, ProofRun};
 pub use generation::{Content, GENERATION_EXPERIMENT};
 pub use grade::{Grade, Grades};
 pub use load::{Disagreement, LOAD_EXPERIMENT};

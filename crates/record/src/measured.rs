@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Request, Texts};
+use crate::{Client, Fit, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub enum Measured {
         /// Calls through each layer in the last round, from the lowest.
         calls: Vec<u64>,
     },
+    /// What a model will take, and what that is reckoned from.
+    Fit(Box<Fit>),
     /// What was found out once: values by name.
     Facts {
         /// The values, with their units in their names.
@@ -64,6 +66,7 @@ impl Measured {
             Measured::Scores(_) => "scores",
             Measured::Texts(_) => "texts",
             Measured::Ladder { .. } => "ladder",
+            Measured::Fit(_) => "fit",
             Measured::Facts { .. } => "facts",
         }
     }
@@ -77,6 +80,7 @@ impl Measured {
             Measured::Requests(load) => load.requests.is_empty(),
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Texts(texts) => texts.texts.is_empty(),
+            Measured::Fit(fit) => **fit == Fit::default(),
             Measured::Facts { facts } => facts.is_empty(),
         }
     }

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds, earlier, place,
-    stats,
+    Fit, Measured, Operations, Request, Requests, Roof, Sample, Scores, Texts, bounds, earlier,
+    place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -246,6 +246,7 @@ impl Trial {
             Measured::Requests(_)
             | Measured::Scores(_)
             | Measured::Texts(_)
+            | Measured::Fit(_)
             | Measured::Facts { .. } => &[],
         }
     }
@@ -257,6 +258,7 @@ impl Trial {
             Measured::Requests(_)
             | Measured::Scores(_)
             | Measured::Texts(_)
+            | Measured::Fit(_)
             | Measured::Facts { .. } => None,
         }
     }
@@ -278,6 +280,14 @@ impl Trial {
     pub fn texts(&self) -> Option<&Texts> {
         match &self.measured {
             Measured::Texts(texts) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// What a model will take.
+    pub fn fit(&self) -> Option<&Fit> {
+        match &self.measured {
+            Measured::Fit(fit) => Some(fit),
             _ => None,
         }
     }
