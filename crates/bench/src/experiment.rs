@@ -2,14 +2,15 @@
 //! which figures it has and how they are shown. Commands, formats and records follow from it.
 
 use crate::doctor::Machine;
+use crate::fit::{Fitting, Setting};
 use crate::generation::Generate;
 use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, generation,
-    kv, load, perplexity, self_test, stages, throughput, warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, doctor, fit,
+    generation, kv, load, perplexity, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -26,6 +27,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &perplexity::Perplexity,
     &kv::TextStream,
     &kv::KvStudy,
+    &fit::FitModel,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -158,6 +160,8 @@ pub enum Case {
     Stream(Stream),
     /// Ways to keep keys and values, on stretches of a text.
     Study(Study),
+    /// A way to run a model.
+    Fit(Box<Setting>),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.
@@ -182,6 +186,8 @@ pub enum Subject<'a> {
     Load(&'a LoadPlan, &'a mut dyn Watch),
     /// A load's own client.
     Mocks(&'a mut dyn Mocks, &'a mut dyn Watch),
+    /// Parts of a model, and the model itself.
+    Fit(&'a mut dyn Fitting),
     /// The machine.
     Machine(&'a mut dyn Machine),
 }

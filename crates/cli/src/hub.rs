@@ -4,13 +4,18 @@
 use crate::exit::UsageError;
 use crate::progress::Progress;
 use anyhow::Result;
-pub(crate) use pacemark_hub::{Cache, DEFAULT_MODEL, HubError, name_in_cache, split_list};
+pub(crate) use pacemark_hub::{Cache, DEFAULT_MODEL, Here, HubError, name_in_cache, split_list};
 use pacemark_hub::{Caller, Transfer};
 use std::path::PathBuf;
 
 /// The file of a model, which is pulled on first use.
 pub(crate) fn resolve(model: &str) -> Result<PathBuf> {
     pacemark_hub::resolve(model, &Terminal).map_err(for_the_user)
+}
+
+/// What there is of a model; nothing is pulled.
+pub(crate) fn here(model: &str) -> Result<Here> {
+    pacemark_hub::here(model).map_err(for_the_user)
 }
 
 /// Gets a model into the cache, or checks the copy that is there.

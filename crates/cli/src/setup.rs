@@ -51,7 +51,8 @@ impl KvArgs {
     }
 }
 
-fn kv_type(name: &str) -> Result<DType, String> {
+/// A type of the KV cache, by its name.
+pub(crate) fn kv_type(name: &str) -> Result<DType, String> {
     KvType::from_name(name)
         .map(KvType::dtype)
         .ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))

@@ -8,7 +8,7 @@
 use crate::kv::ledger::Ledger;
 use crate::kv::policy::{Attention, Policy};
 use crate::weights::tensor;
-use crate::{EngineError, KV_BLOCK, KvCache, KvTypes, ModelConfig, TokenId};
+use crate::{EngineError, KV_BLOCK, KvCache, KvTypes, LayerKind, ModelConfig, TokenId};
 use pacemark_kernels::{Activations, ArenaPlan, KernelSet, Matrix};
 use pacemark_modelfile::arch::{Part, Role, TensorSpec};
 use pacemark_modelfile::{ModelFile, TensorInfo};
@@ -179,6 +179,10 @@ fn touched(table: u64, n_rows: u64, n_tokens: u64) -> u64 {
     (table_f * (1.0 - untouched)) as u64
 }
 
+/// Tokens up to which an account under a policy goes token by token; beyond, it is what the policy
+/// promises not to exceed.
+const WALKED: usize = 1 << 17;
+
 /// Pages of all sequences when each has its tokens, or had the most under a policy.
 fn kv_bytes(config: &ModelConfig, usage: &Usage) -> u64 {
     let Some(policy) = &usage.policy else {
@@ -192,10 +196,17 @@ fn kv_bytes(config: &ModelConfig, usage: &Usage) -> u64 {
     let columns = [needs.norms, needs.value_norms, sees, needs.attention == Attention::Mass];
     // A slot's token and position, and a number for each thing that is known of it.
     let noted = (2 + columns.into_iter().filter(|asked| *asked).count()) * size_of::<u32>();
-    let slots = Ledger::new(policy.clone(), usage.n_prompt).advance_by_layer(usage.n_ctx);
-    let lane = |slots: usize| (slots.div_ceil(KV_BLOCK) * (k_page + v_page) + slots * noted) as u64;
-    let lanes: u64 = slots.into_iter().map(lane).sum();
-    lanes.saturating_mul((config.n_kv_heads * usage.n_seqs) as u64)
+    let slots = if usage.n_ctx <= WALKED {
+        Ledger::new(policy.clone(), usage.n_prompt).advance_by_layer(usage.n_ctx)
+    } else {
+        vec![policy.most(usage.n_prompt, usage.n_ctx); config.layers.len()]
+    };
+    let lane = |slots: usize| {
+        (slots.div_ceil(KV_BLOCK) as u64)
+            .saturating_mul((k_page + v_page + KV_BLOCK * noted) as u64)
+    };
+    let lanes = slots.into_iter().map(lane).fold(0, u64::saturating_add);
+    lanes.saturating_mul(config.n_kv_heads as u64).saturating_mul(usage.n_seqs as u64)
 }
 
 /// The decoder's buffers for a pass over as many tokens as are computed at once, and logits of every
@@ -209,7 +220,7 @@ fn work_bytes(config: &ModelConfig, usage: &Usage) -> u64 {
     let gate = if config.ffn.is_gated() { config.n_ff } else { 0 };
     let mut kinds: Vec<_> = Vec::new();
     for layer in config.layers.iter().filter(|layer| layer.rotates) {
-        if !kinds.iter().any(|kind: &&crate::LayerKind| kind.rotates_like(layer)) {
+        if !kinds.iter().any(|kind: &&LayerKind| kind.rotates_like(layer)) {
             kinds.push(layer);
         }
     }

@@ -27,7 +27,9 @@ pub use kv::policy::{
 };
 pub use kv::{KvCache, SequenceKv};
 pub use model::{LoadTimes, Model};
-pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};
+pub use pacemark_kernels::{
+    Cpus, KV_BLOCK, KernelSet, KvPairError, KvType, KvTypes, Numa, Place, PlaceError, kernels,
+};
 pub use pacemark_modelfile::arch::{
     ARCHS, Arch, ArchError, Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, QkNorm, RopeStyle,
 };

@@ -79,7 +79,7 @@ fn fit(fit: &Fit) -> u64 {
     let proof = fit.proof.as_ref().map_or(0, |proof| {
         let bytes =
             [proof.loaded_bytes, proof.loading_bytes, proof.running_bytes, proof.peak_bytes];
-        sum(bytes.into_iter().flatten().chain([run(&proof.full), run(&proof.short)]))
+        sum(bytes.into_iter().flatten().chain([&proof.full, &proof.short, &proof.empty].map(run)))
     });
     sum([
         sum([m.process, m.weights, m.table, m.kv, m.work, m.loading]),

@@ -36,6 +36,11 @@ pub fn peak_rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
 }
 
+/// Resident memory of this process in bytes now.
+pub fn rss_bytes() -> Option<u64> {
+    kib(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
+}
+
 /// Starts the peak of [`peak_rss_bytes`] anew at what is resident now (`proc(5)`, `clear_refs`: 5).
 /// False where the system has no such thing.
 pub fn reset_peak_rss() -> bool {

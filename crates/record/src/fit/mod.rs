@@ -95,8 +95,10 @@ pub struct Proof {
     pub peak_bytes: Option<u64>,
     /// Prompts that fill the context but for what is generated.
     pub full: ProofRun,
-    /// Prompts of one chunk.
+    /// Prompts of one chunk, and nothing after them.
     pub short: ProofRun,
+    /// Prompts of one token: what is generated begins on an empty cache.
+    pub empty: ProofRun,
 }
 
 /// Sequences that were computed together, again and again.

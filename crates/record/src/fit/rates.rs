@@ -117,7 +117,7 @@ impl FitRate {
         let (run, which) = match self {
             FitRate::Prompt => (&proof.short, 0),
             FitRate::FullPrompt => (&proof.full, 0),
-            FitRate::Decode => (&proof.short, 1),
+            FitRate::Decode => (&proof.empty, 1),
             FitRate::FullDecode => (&proof.full, 1),
         };
         run.rates_ts(trial.n_parallel()).iter().map(|rates| rates[which]).collect()

@@ -8,6 +8,7 @@
 mod batched_bench;
 mod block;
 mod compared;
+mod fit;
 mod generation;
 mod llama_bench;
 mod load;
@@ -20,6 +21,7 @@ use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
 pub use batched_bench::BATCHED_BENCH;
 pub use compared::comparisons;
+pub use fit::FIT;
 pub use generation::GENERATION;
 use jiff::Timestamp;
 pub use llama_bench::LLAMA_BENCH;
