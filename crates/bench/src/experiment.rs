@@ -3,6 +3,7 @@
 
 use crate::distance::{Apartness, Reference};
 use crate::doctor::Machine;
+use crate::fit::{Fitting, Setting};
 use crate::generation::Generate;
 use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
@@ -12,7 +13,7 @@ use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, distance, doctor,
-    generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
+    fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -33,6 +34,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &quant::QuantStudy,
     &tasks::Accuracy,
     &tasks::Retrieval,
+    &fit::FitModel,
     &stages::Stages,
     &load::Load,
     &self_test::SelfTest,
@@ -171,6 +173,8 @@ pub enum Case {
     Types(Box<Types>),
     /// Tasks, and settings that they are measured under.
     Battery(Battery),
+    /// A way to run a model.
+    Fit(Box<Setting>),
     /// A ladder of stages.
     Climb(Climb),
     /// A row of a load, and its number.
@@ -199,6 +203,8 @@ pub enum Subject<'a> {
     Load(&'a LoadPlan, &'a mut dyn Watch),
     /// A load's own client.
     Mocks(&'a mut dyn Mocks, &'a mut dyn Watch),
+    /// Parts of a model, and the model itself.
+    Fit(&'a mut dyn Fitting),
     /// The machine.
     Machine(&'a mut dyn Machine),
 }

@@ -4,7 +4,7 @@
 use crate::exit::UsageError;
 use crate::progress::Progress;
 use anyhow::Result;
-pub(crate) use pacemark_hub::{Cache, DEFAULT_MODEL, HubError, name_in_cache, split_list};
+pub(crate) use pacemark_hub::{Cache, DEFAULT_MODEL, Here, HubError, name_in_cache, split_list};
 use pacemark_hub::{Caller, Transfer};
 use std::path::PathBuf;
 
@@ -16,6 +16,11 @@ pub(crate) fn resolve(model: &str) -> Result<PathBuf> {
 /// The file of a dataset, which is pulled on first use.
 pub(crate) fn dataset(name: &str) -> Result<PathBuf> {
     pacemark_hub::dataset(name, &Terminal).map_err(for_the_user)
+}
+
+/// What there is of a model; nothing is pulled.
+pub(crate) fn here(model: &str) -> Result<Here> {
+    pacemark_hub::here(model).map_err(for_the_user)
 }
 
 /// Gets a model into the cache, or checks the copy that is there.

@@ -51,7 +51,7 @@ impl KvArgs {
     }
 }
 
-/// A type of the cache, by its name.
+/// A type of the KV cache, by its name.
 pub(crate) fn kv_type(name: &str) -> Result<DType, String> {
     KvType::from_name(name)
         .map(KvType::dtype)

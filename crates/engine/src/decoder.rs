@@ -118,6 +118,11 @@ impl Decoder {
         Decoder { model, kv, scratch: Scratch { angles, ..Scratch::default() } }
     }
 
+    /// The same model with another cache, an empty one.
+    pub fn with_cache(self, options: DecoderOptions) -> Decoder {
+        Decoder::new(self.model, options)
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model

@@ -6,6 +6,7 @@
 //! described in `modelfile`, and its tensors are read by that description. Arithmetic is left to `kernels`, text to
 //! `tokenizer`, and which sequence computes when to the caller.
 
+mod account;
 mod bounds;
 mod decoder;
 mod error;
@@ -15,6 +16,7 @@ mod rope;
 mod sampler;
 mod weights;
 
+pub use account::{Account, Usage};
 pub use bounds::config as model_config;
 pub use decoder::{BatchItem, Decoder, DecoderOptions, LogitRows};
 pub use error::EngineError;
@@ -25,7 +27,9 @@ pub use kv::policy::{
 };
 pub use kv::{KvCache, SequenceKv};
 pub use model::{LoadTimes, Model};
-pub use pacemark_kernels::{Cpus, KV_BLOCK, KvPairError, KvType, KvTypes, Numa, Place, PlaceError};
+pub use pacemark_kernels::{
+    Cpus, KV_BLOCK, KernelSet, KvPairError, KvType, KvTypes, Numa, Place, PlaceError, kernels,
+};
 pub use pacemark_modelfile::arch::{
     ARCHS, Arch, ArchError, Ffn, LayerKind, ModelConfig, NormKind, NormPlacement, QkNorm, RopeStyle,
 };

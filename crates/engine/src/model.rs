@@ -1,7 +1,7 @@
 //! Loading: a file becomes a configuration and packed weights, with the time of each stage.
 
 use crate::weights::{Loader, Weights};
-use crate::{DecoderOptions, EngineError, KV_BLOCK, KvCache, KvTypes, ModelConfig, bounds};
+use crate::{Account, DecoderOptions, EngineError, KV_BLOCK, KvTypes, ModelConfig, Usage, bounds};
 use pacemark_kernels::{Arena, KernelSet, Team};
 use pacemark_limits::{Memory, System};
 use pacemark_modelfile::{ModelFile, OpenOptions};
@@ -50,10 +50,22 @@ impl Model {
                 dequantize: residence.exact,
             },
         )?;
+        Model::of(file, started, threads, residence, cache, progress)
+    }
+
+    /// The same of a file that is open, `started` being when that began.
+    pub fn of(
+        file: ModelFile,
+        started: Instant,
+        threads: Threads,
+        residence: Residence,
+        cache: DecoderOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Model, EngineError> {
         let config = bounds::config(&file)?;
         let mapped = Instant::now();
         let kernels = pacemark_kernels::kernels()?;
-        check_memory(&file, &config, cache)?;
+        check_memory(&file, &config, kernels, cache, residence.pack)?;
         let places = threads.place.of_threads(threads.in_all())?;
         let team = Team::placed(threads.in_all(), &places).map_err(EngineError::Threads)?;
         let mut arena = Arena::default();
@@ -66,6 +78,10 @@ impl Model {
             in_place: !residence.pack,
         };
         let weights = loader.load(progress)?;
+        if residence.pack {
+            // What reading small tensors brought in around them, and the header.
+            file.release();
+        }
         if residence.mlock {
             lock(&file, &arena, residence.pack)?;
         }
@@ -138,34 +154,28 @@ fn lock(file: &ModelFile, arena: &Arena, packed: bool) -> Result<(), EngineError
     })
 }
 
-/// Memory that a pass takes besides weights and cache: the activations of a batch of the usual
-/// size, logits, stacks and buffers. Measured with a prompt of 512: SmolLM2-135M is killed in a
-/// control group of 126 MiB and lives in 140, where all that is asked for is 136; gemma-3-270m is
-/// killed in 290 and lives in 300, where it is 293.
-fn work_bytes(config: &ModelConfig, n_ctx: usize) -> u64 {
-    const BATCH: usize = 512;
-    const REST: u64 = 8 << 20;
-    let of = |n: usize, times: u64| (n as u64).saturating_mul(times * size_of::<f32>() as u64);
-    let token = of(config.n_embd, 8).saturating_add(of(config.n_ff, 3));
-    token
-        .saturating_mul(n_ctx.min(BATCH) as u64)
-        .saturating_add(of(config.n_vocab, 4))
-        .saturating_add(REST)
-}
+/// Stacks, buffers and what else the account of a model leaves out. SmolLM2-135M is killed in a
+/// control group of 126 MiB and lives in 140; gemma-3-270m is killed in 290 and lives in 300.
+const REST: u64 = 8 << 20;
 
-/// Refuses what cannot fit before anything is allocated. Packed weights are as large as the file's
-/// within a few per cent.
+/// Refuses what cannot fit before anything is allocated.
 fn check_memory(
     file: &ModelFile,
     config: &ModelConfig,
+    kernels: &KernelSet,
     cache: DecoderOptions,
+    pack: bool,
 ) -> Result<(), EngineError> {
+    /// Tokens that are computed at once, usually.
+    const BATCH: usize = 512;
     let n_ctx = cache.n_ctx;
-    let kv = KvCache::bytes_for(config, cache.kv, n_ctx).unwrap_or(u64::MAX);
-    let work = work_bytes(config, n_ctx);
-    // Packed, they take a few per cent more than in the file: the last panel of a matrix is filled
-    // up.
-    let weights = file.n_bytes().saturating_add(file.n_bytes() / 16);
+    let usage =
+        Usage { n_ctx, n_seqs: 1, n_step: BATCH, kv: cache.kv, policy: None, n_prompt: None, pack };
+    // A tensor that is not as it should be is the loader's to tell.
+    let Ok(account) = Account::of(file, config, kernels, &usage) else { return Ok(()) };
+    let table = if account.table_is_mapped { 0 } else { account.table };
+    let (weights, kv) = (account.weights.saturating_add(table), account.kv);
+    let work = account.work.saturating_add(REST);
     let needed = weights.saturating_add(kv).saturating_add(work);
     let memory = Memory::of(&System::here());
     match memory.available {

@@ -319,16 +319,24 @@ impl<'a> Loader<'a> {
 
     /// The tensor, of exactly this shape.
     fn tensor(&mut self, spec: &TensorSpec) -> Result<&'a TensorInfo, EngineError> {
-        let (name, expected) = (spec.name.to_string(), spec.dims.clone());
-        let file = self.file.path().display().to_string();
-        match self.file.tensor(&name) {
-            Some(info) if info.dims == expected => Ok(info),
-            Some(info) => {
-                Err(ArchError::TensorShape { file, name, expected, found: info.dims.clone() }
-                    .into())
-            }
-            None => Err(ArchError::MissingTensor { file, name, expected }.into()),
+        tensor(self.file, spec)
+    }
+}
+
+/// The tensor that a specification names, of exactly its shape.
+pub(crate) fn tensor<'a>(
+    file: &'a ModelFile,
+    spec: &TensorSpec,
+) -> Result<&'a TensorInfo, EngineError> {
+    let (name, expected) = (spec.name.to_string(), spec.dims.clone());
+    let path = file.path().display().to_string();
+    match file.tensor(&name) {
+        Some(info) if info.dims == expected => Ok(info),
+        Some(info) => {
+            let found = info.dims.clone();
+            Err(ArchError::TensorShape { file: path, name, expected, found }.into())
         }
+        None => Err(ArchError::MissingTensor { file: path, name, expected }.into()),
     }
 }
 

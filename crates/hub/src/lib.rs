@@ -112,6 +112,34 @@ fn cached(file: &CatalogFile, caller: &dyn Caller) -> Result<PathBuf> {
     }
 }
 
+/// What there is of a model without getting anything.
+pub enum Here {
+    /// Its file or directory, or what stands in for its path.
+    Path(PathBuf),
+    /// One of the catalog, whose file is not in the cache: the synthetic model of its shape.
+    Shape(&'static str),
+    /// A hub's file that is not in the cache.
+    Absent,
+}
+
+/// Looks for `model` where [`resolve`] does, and fetches nothing.
+pub fn here(model: &str) -> Result<Here> {
+    Ok(match ModelRef::parse(model)? {
+        ModelRef::File(path) | ModelRef::Synthetic(path) => Here::Path(path),
+        ModelRef::Catalog(model) => match Cache::from_env()?.catalog_file(model)? {
+            Some(path) => Here::Path(path),
+            None => model.synthetic.map_or(Here::Absent, Here::Shape),
+        },
+        ModelRef::Hub(file) => {
+            let path = file.cache_path(&Cache::from_env()?);
+            match look::at(&path).context(|| format!("cannot read {}", path.display()))? {
+                Some(_) => Here::Path(path),
+                None => Here::Absent,
+            }
+        }
+    })
+}
+
 /// Gets `model` into the cache, or checks the copy that is there: a catalog model's against its
 /// hash, a hub file against the hub.
 pub fn pull(model: &str, caller: &dyn Caller) -> Result<PathBuf> {

@@ -117,6 +117,40 @@ impl Arena {
     }
 }
 
+/// What an [`Arena`] will take, chunk by chunk, without taking it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ArenaPlan {
+    /// Bytes of the mappings that have no room left, in whole pages.
+    full: u64,
+    used: u64,
+    room: usize,
+    page: u64,
+}
+
+impl ArenaPlan {
+    /// Of an empty arena, where memory comes in pages of `page` bytes.
+    pub fn new(page: usize) -> ArenaPlan {
+        ArenaPlan { page: page.max(1) as u64, ..ArenaPlan::default() }
+    }
+
+    /// A chunk of `len` bytes is given out.
+    pub fn add(&mut self, len: usize) {
+        let reserved = len.checked_next_multiple_of(Arena::ALIGN).unwrap_or(len).max(Arena::ALIGN);
+        if reserved > self.room {
+            self.full = self.bytes();
+            (self.used, self.room) = (0, reserved.max(Arena::MAPPING));
+        }
+        self.used += reserved as u64;
+        self.room -= reserved;
+    }
+
+    /// Memory that all chunks take when they are written.
+    pub fn bytes(&self) -> u64 {
+        let used = self.used.checked_next_multiple_of(self.page).unwrap_or(u64::MAX);
+        self.full.saturating_add(used)
+    }
+}
+
 /// Bytes that this process may lock in memory (`ulimit -l`); `None` for as many as it likes.
 pub fn memlock_limit() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
@@ -139,6 +173,21 @@ mod tests {
             assert!(memlock_limit().is_some_and(|limit| limit < 4096), "{error}");
         }
         assert_eq!(chunk.as_slice()[0], 0);
+    }
+
+    #[test]
+    fn what_is_planned_is_what_is_given_out() {
+        let lengths = [100, 1, 40 << 20, 30 << 20, 70 << 20, 5, 64];
+        let mut arena = Arena::default();
+        let page = 2 << 20;
+        let mut plans = [ArenaPlan::new(1), ArenaPlan::new(page)];
+        for len in lengths {
+            drop(arena.alloc(len).unwrap());
+            plans.iter_mut().for_each(|plan| plan.add(len));
+            let whole = arena.mappings.iter().map(|(_, used)| used.next_multiple_of(page) as u64);
+            assert_eq!(plans.map(|plan| plan.bytes()), [arena.used_bytes(), whole.sum()], "{len}");
+        }
+        assert_eq!(ArenaPlan::new(page).bytes(), 0);
     }
 
     #[test]

@@ -41,7 +41,7 @@ mod team;
 mod unrolled;
 
 pub use attention::{AttentionShape, KvLane, SequenceSpan, attention};
-pub use buffer::{Arena, Chunk, memlock_limit};
+pub use buffer::{Arena, ArenaPlan, Chunk, memlock_limit};
 pub use discard::discard;
 pub use isa::{Isa, IsaError, available, kernels};
 pub use kernel_set::KernelSet;

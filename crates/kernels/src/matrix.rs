@@ -179,6 +179,17 @@ impl Matrix {
         self
     }
 
+    /// Bytes of the panels that [`Self::pack`] makes of a matrix of this type and shape for
+    /// `kernels`; `None` where there is no such matrix.
+    pub fn packed_bytes(
+        kernels: &KernelSet,
+        dtype: DType,
+        (n_rows, n_cols): (usize, usize),
+    ) -> Option<usize> {
+        let panel = panel::panel_bytes(dtype, n_cols, kernels.lanes)?;
+        panel.checked_mul(n_rows.div_ceil(kernels.lanes))
+    }
+
     /// Rows: the length of an output row.
     pub fn n_rows(&self) -> usize {
         self.n_rows
@@ -273,6 +284,12 @@ impl Activations {
             if n_cols.is_multiple_of(QK) { n_tokens * (n_cols / QK) } else { 0 },
             ActBlock::ZERO,
         );
+    }
+
+    /// Bytes that `n_tokens` rows of `n_cols` take.
+    pub fn bytes_for(n_tokens: usize, n_cols: usize) -> u64 {
+        let row = n_cols * size_of::<f32>() + n_cols / QK * size_of::<ActBlock>();
+        (n_tokens as u64).saturating_mul(row as u64)
     }
 
     /// Rows held.

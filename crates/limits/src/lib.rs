@@ -8,7 +8,7 @@ mod cgroup;
 mod memory;
 mod processors;
 
-pub use memory::{Memory, MemoryLimit};
+pub use memory::{Memory, MemoryLimit, large_page};
 pub use processors::Processors;
 
 use std::path::{Path, PathBuf};

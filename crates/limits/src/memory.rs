@@ -51,6 +51,21 @@ impl Memory {
     }
 }
 
+/// Bytes of the pages in which the system gives memory that large pages were asked for
+/// (`transparent_hugepage` of the kernel's admin guide); the small ones' where it gives none.
+pub fn large_page(system: &System) -> usize {
+    const SMALL: usize = 4096;
+    let read = |name: &str| {
+        system
+            .read(&Path::new("/sys/kernel/mm/transparent_hugepage").join(name))
+            .unwrap_or_default()
+    };
+    if read("enabled").contains("[never]") {
+        return SMALL;
+    }
+    read("hpage_pmd_size").trim().parse().ok().filter(|page| *page >= SMALL).unwrap_or(SMALL)
+}
+
 /// Every group's limit, with what is left of it.
 fn groups(system: &System) -> Vec<(MemoryLimit, u64)> {
     let mut found = Vec::new();

@@ -278,6 +278,26 @@ impl ModelFile {
             || (self.path.is_dir() && holds(&self.path, file, MAX_DIRECTORIES))
     }
 
+    /// The tensor's bytes are pages of a file, which come and go with the system's memory, and not
+    /// the process's own.
+    pub fn is_mapped(&self, tensor: &TensorInfo) -> bool {
+        match &self.storage {
+            Storage::Files(parts) => matches!(parts.get(tensor.part), Some(Part::Mapped(_))),
+            Storage::Source(source) => source.is_mapped(tensor),
+        }
+    }
+
+    /// Drops the pages of mapped files from this process's memory. The bytes stay readable: an
+    /// access brings them back.
+    pub fn release(&self) {
+        let Storage::Files(parts) = &self.storage else { return };
+        for part in parts {
+            if let Part::Mapped(mapping) = part {
+                mapping.release(0..mapping.bytes().len());
+            }
+        }
+    }
+
     /// Its tensors are made when they are asked for, and lie in no file as they are.
     pub(crate) fn is_made(&self) -> bool {
         matches!(self.storage, Storage::Source(_))

@@ -13,6 +13,12 @@ pub trait TensorSource: Send + Sync + std::fmt::Debug {
     /// ggml's row order. A `Vec<u8>` converts to [`TensorBytes`]. The caller checks the length.
     fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes>;
 
+    /// Whether the bytes of `tensor` lie ready in a mapped file, and are only pointed to.
+    fn is_mapped(&self, tensor: &TensorInfo) -> bool {
+        let _ = tensor;
+        false
+    }
+
     /// Size of the files behind the model; 0 where there are none.
     fn file_bytes(&self) -> u64 {
         0

@@ -99,6 +99,25 @@ impl Value {
             U64 U64s, I64 I64s, F64 F64s)
     }
 
+    /// Of an array these elements, as far as it has them; of anything else the value itself.
+    pub(crate) fn elements(&self, at: &[usize]) -> Value {
+        fn some<T: Clone>(values: &[T], at: &[usize]) -> Vec<T> {
+            at.iter().filter_map(|&i| values.get(i)).cloned().collect()
+        }
+        macro_rules! taken {
+            ($($array:ident),*) => {
+                match self {
+                    $(Value::$array(v) => Value::$array(some(v, at)),)*
+                    Value::Strings(v) => {
+                        Value::Strings(at.iter().filter_map(|&i| v.get(i)).collect())
+                    }
+                    other => other.clone(),
+                }
+            };
+        }
+        taken!(U8s, I8s, U16s, I16s, U32s, I32s, F32s, Bools, U64s, I64s, F64s, Nested)
+    }
+
     /// The value as an integer, if it is one and fits.
     pub(crate) fn as_integer<T: TryFrom<i128>>(&self) -> Option<T> {
         let wide: i128 = match *self {

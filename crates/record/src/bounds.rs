@@ -2,8 +2,8 @@
 //! numbers are to stay numbers.
 
 use crate::{
-    Chunk, Distances, FreshRun, Held, Item, Measured, Outcome, Request, Run, Sample, ScoredText,
-    Scores, Trial,
+    Chunk, Distances, Fit, FreshRun, Held, Item, Layers, Measured, Outcome, ProofRun, Request, Run,
+    Sample, ScoredText, Scores, Trial,
 };
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
@@ -59,6 +59,7 @@ fn total(trial: &Trial) -> u64 {
             };
             sum(items.items.iter().map(of).chain([items.n_items]))
         }
+        Measured::Fit(reckoned) => fit(reckoned),
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)
@@ -89,6 +90,31 @@ fn text(text: &ScoredText) -> u64 {
         sum([sample(&continued.sample), held(&continued.held), peak])
     });
     sum([text.index, text.n_computed, text.elapsed_ns, held(&text.held), continued])
+}
+
+fn fit(fit: &Fit) -> u64 {
+    let m = &fit.memory;
+    let layers = |layers: &Layers| {
+        let windows = layers.windows.iter().map(|(window, n)| window.saturating_add(*n));
+        sum([layers.n, layers.bytes].into_iter().chain(windows))
+    };
+    let rounds = fit
+        .rounds
+        .iter()
+        .map(|r| sum([r.step_ns, r.logits_ns, r.deep_ns, r.prompt_ns, r.prompt_deep_ns]));
+    let run = |run: &ProofRun| sum(run.samples.iter().map(sample).chain([run.n_prompt, run.n_gen]));
+    let proof = fit.proof.as_ref().map_or(0, |proof| {
+        let bytes =
+            [proof.loaded_bytes, proof.loading_bytes, proof.running_bytes, proof.peak_bytes];
+        sum(bytes.into_iter().flatten().chain([&proof.full, &proof.short, &proof.empty].map(run)))
+    });
+    sum([
+        sum([m.process, m.weights, m.table, m.kv, m.work, m.loading]),
+        sum([fit.budget_bytes, fit.largest_ctx, fit.trained_ctx].into_iter().flatten()),
+        sum([&fit.whole, &fit.of_steps, &fit.of_prompts].map(layers)),
+        sum(rounds),
+        sum([fit.n_chunk, proof]),
+    ])
 }
 
 fn sample(s: &Sample) -> u64 {

@@ -36,7 +36,7 @@ pub fn peak_rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
 }
 
-/// Resident memory of this process in bytes, now.
+/// Resident memory of this process in bytes now.
 pub fn rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")
 }

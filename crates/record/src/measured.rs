@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Distances, Items, Quantized, Request, Texts};
+use crate::{Client, Distances, Fit, Items, Quantized, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -36,6 +36,8 @@ pub enum Measured {
         /// Calls through each layer in the last round, from the lowest.
         calls: Vec<u64>,
     },
+    /// What a model will take, and what that is reckoned from.
+    Fit(Box<Fit>),
     /// What was found out once: values by name.
     Facts {
         /// The values, with their units in their names.
@@ -73,6 +75,7 @@ impl Measured {
             Measured::Texts(_) => "texts",
             Measured::Items(_) => "items",
             Measured::Ladder { .. } => "ladder",
+            Measured::Fit(_) => "fit",
             Measured::Facts { .. } => "facts",
         }
     }
@@ -89,6 +92,7 @@ impl Measured {
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Items(items) => items.items.is_empty(),
+            Measured::Fit(fit) => **fit == Fit::default(),
             Measured::Facts { facts } => facts.is_empty(),
         }
     }

@@ -2,7 +2,7 @@
 //! reading it as a whole tells of a mistake but not of its field; here the parts are read one by
 //! one until the one that is wrong is found.
 
-use crate::{Items, Requests, Run, Sample, Scores, Texts};
+use crate::{Distances, Fit, Items, Quantized, Requests, Run, Sample, Scores, Texts};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -62,7 +62,10 @@ fn within(trial: &Value) -> Option<(String, String)> {
         "requests" => wrong::<Requests>(trial),
         "scores" => wrong::<Scores>(trial),
         "texts" => wrong::<Texts>(trial),
+        "distances" => wrong::<Distances>(trial),
+        "quantized" => wrong::<Quantized>(trial),
         "items" => wrong::<Items>(trial),
+        "fit" => wrong::<Fit>(trial),
         "repetitions" => wrong::<Repetitions>(trial),
         "ladder" => wrong::<Ladder>(trial),
         "facts" => wrong::<Facts>(trial),
@@ -92,6 +95,7 @@ mod tests {
         let requests = || Measured::from(vec![Request::default()]);
         let scores = || Measured::Scores(Scores::default());
         let texts = || Measured::Texts(Texts { texts: vec![Default::default()] });
+        let fit = || Measured::Fit(Box::default());
         let ladder =
             || Measured::Ladder { stage: 1, name: "x".into(), samples: Vec::new(), calls: vec![1] };
         for (measured, pointer, wrong, expected) in [
@@ -128,6 +132,7 @@ mod tests {
             (requests(), "/trials/1/params", json!(7), "trials[1].params: invalid type"),
             (scores(), "/trials/1/n_ctx", json!(null), "trials[1].n_ctx: invalid type: null"),
             (texts(), "/trials/1/texts/0/held", json!([1]), "trials[1].texts[0].held"),
+            (fit(), "/trials/1/memory/kv", json!(-1), "trials[1].memory.kv: invalid value"),
             (ladder(), "/trials/1/calls", json!([-1]), "trials[1].calls[0]: invalid value"),
             (
                 sample(),

@@ -96,7 +96,7 @@ impl Trial {
 
     /// Keys and values that one token reads when there are `context` tokens: layers with a window
     /// read no more than that.
-    fn kv_bytes_read(&self, context: f64) -> f64 {
+    pub(crate) fn kv_bytes_read(&self, context: f64) -> f64 {
         let all = self.model.kv_bytes_per_token as f64;
         match self.model.kv_windowed {
             Some((bytes, window)) => {

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Distances, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample, Scores,
-    Texts, bounds, earlier, place, stats,
+    Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample,
+    Scores, Texts, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -297,6 +297,14 @@ impl Trial {
     pub fn items(&self) -> Option<&Items> {
         match &self.measured {
             Measured::Items(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// What a model will take.
+    pub fn fit(&self) -> Option<&Fit> {
+        match &self.measured {
+            Measured::Fit(fit) => Some(fit),
             _ => None,
         }
     }

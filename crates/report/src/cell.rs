@@ -94,7 +94,7 @@ pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
 }
 
 /// Bytes in MiB, or from 1024 of those in GiB.
-pub(crate) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mib = bytes as f64 / 1024.0 / 1024.0;
     if mib < 1024.0 { format!("{mib:.2} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
 }

@@ -13,7 +13,7 @@ pub mod layout;
 pub mod picture;
 pub mod render;
 
-pub use cell::Cell;
+pub use cell::{Cell, size};
 pub use document::{
     Block, Chart, Column, Document, Fact, Kind, Point, Rank, Readers, Row, Rules, Spread, Table,
 };

@@ -2,6 +2,7 @@
 
 mod engine;
 mod error;
+mod probe;
 mod service;
 mod stages;
 
@@ -13,12 +14,13 @@ use pacemark_backend::{
     MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_engine::{
-    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, KvTypes, LogitRows, Model,
-    SequenceKv,
+    BatchItem, Decoder, DecoderOptions, EngineError, KV_BLOCK, KernelSet, KvCache, KvTypes,
+    LogitRows, Model, SequenceKv,
 };
-use pacemark_modelfile::ModelFileError;
+use pacemark_modelfile::{ModelFile, ModelFileError};
 use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
+pub use probe::Probe;
 pub use service::{NativeService, ServiceOptions};
 pub use stages::run_stage;
 use std::ops::ControlFlow;
@@ -170,22 +172,42 @@ fn load(
 }
 
 fn describe(model: &Model, kv: KvTypes, path: &Path) -> BackendInfo {
-    let file = model.file();
     let info = BackendInfo {
+        vocab_size: model.config().n_vocab,
+        n_threads: model.n_threads(),
+        n_threads_batch: model.n_threads_batch(),
+        ..of_file(model.file(), model.kernels(), path)
+    };
+    cost::with(info, model.file(), model.kv_bytes_per_token(kv))
+}
+
+/// What the backend will say of a model, from its header alone. What that does not tell stays zero.
+pub fn preview(file: &ModelFile, setup: &Setup) -> Result<BackendInfo, NativeError> {
+    let kv = supports::kv_types(setup)?;
+    let kernels = pacemark_engine::kernels().map_err(EngineError::from)?;
+    let block = pacemark_engine::model_config(file)
+        .ok()
+        .and_then(|config| KvCache::bytes_for(&config, kv, KV_BLOCK));
+    let info = BackendInfo {
+        n_threads: setup.threads.per_token(),
+        n_threads_batch: setup.threads.per_batch(),
+        ..of_file(file, kernels, file.path())
+    };
+    Ok(cost::with(info, file, block.unwrap_or(0) / KV_BLOCK as u64))
+}
+
+fn of_file(file: &ModelFile, kernels: &KernelSet, path: &Path) -> BackendInfo {
+    BackendInfo {
         backend: NAME.into(),
         device: "CPU".into(),
         engine: format!("pacemark {} {NAME}", env!("CARGO_PKG_VERSION")),
-        isa: model.kernels().isa.name().into(),
+        isa: kernels.isa.name().into(),
         model_path: path.display().to_string(),
         model_type: crate::model_type(file),
         model_bytes: file.n_bytes(),
         model_params: file.n_params(),
-        vocab_size: model.config().n_vocab,
-        n_threads: model.n_threads(),
-        n_threads_batch: model.n_threads_batch(),
         ..BackendInfo::default()
-    };
-    cost::with(info, file, model.kv_bytes_per_token(kv))
+    }
 }
 
 /// One token through all layers: touches the packed weights and wakes the threads, so that the

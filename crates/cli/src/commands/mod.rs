@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod doctor;
 mod eval;
+mod fit;
 mod kv;
 mod load;
 mod models;
@@ -26,6 +27,7 @@ const HELP: &str = "Examples:
   pacemark eval perplexity -f text.txt               how good the answers are
   pacemark kv                                        what a smaller KV cache costs, and saves
   pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
+  pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
@@ -53,6 +55,11 @@ enum Command {
     Doctor(doctor::Args),
     /// Measure how good a model's answers are
     Eval(eval::Args),
+    /// Tell what this machine will do with a model before it runs: memory, rates, what fits
+    Fit(Box<fit::Args>),
+    /// The process of `fit --prove` that runs the model
+    #[command(hide = true)]
+    FitProof,
     /// Compare policies of the KV cache: answers, time and memory
     Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
@@ -89,6 +96,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Bench(args) => bench::run(*args),
         Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Fit(args) => fit::run(&args),
+        Command::FitProof => fit::child().map(|()| Exit::Fine),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
         Command::Models(args) => models::run(args),

@@ -59,9 +59,16 @@ impl Ledger {
 
     /// `n` tokens come; says how many slots a lane took at most meanwhile.
     pub fn advance(&mut self, n: usize) -> usize {
+        let most = self.advance_by_layer(n).into_iter().max().unwrap_or(0);
+        most.max(self.n_slots())
+    }
+
+    /// The same, layer by layer.
+    pub fn advance_by_layer(&mut self, n: usize) -> Vec<usize> {
         let (policy, n_prompt, n_layers) = (&self.policy, self.n_prompt, self.layers.len());
-        let mut most = 0;
+        let mut most_by_layer = Vec::with_capacity(n_layers);
         for (layer, count) in self.layers.iter_mut().enumerate() {
+            let mut most = count.slots;
             for n_tokens in self.n_tokens + 1..=self.n_tokens + n {
                 count.held += 1;
                 count.slots = count.slots.max(policy.of_one_head(count.held).min(n_tokens));
@@ -75,8 +82,9 @@ impl Ledger {
                 }
                 count.held = keep;
             }
+            most_by_layer.push(most);
         }
         self.n_tokens += n;
-        most.max(self.n_slots())
+        most_by_layer
     }
 }

@@ -117,6 +117,12 @@ impl TensorSource for Tensors {
         }
     }
 
+    fn is_mapped(&self, tensor: &TensorInfo) -> bool {
+        let origin = self.origins.get(&tensor.name);
+        matches!(origin, Some(Origin::Stored { dtype, transform: Transform::AsIs, .. })
+            if *dtype == tensor.dtype)
+    }
+
     fn file_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes().len() as u64).sum()
     }

@@ -8,6 +8,7 @@
 
 mod describe;
 mod shape;
+mod slice;
 mod weights;
 
 use crate::arch::ArchError;
@@ -16,6 +17,7 @@ use crate::{Metadata, ModelFile, ModelFileError, Result, TensorInfo};
 use describe::MIN_VOCAB;
 use pacemark_files::text::decode;
 pub use shape::{SHAPES, Shape};
+pub use slice::slice;
 use std::path::Path;
 
 /// What a model's name starts with when it is synthetic.
@@ -73,7 +75,7 @@ fn build(label: &Path, shape: Shape, type_name: &str) -> Result<ModelFile> {
     let mut tensors = describe::tensors(&shape, &config);
     let mut metadata = describe::metadata(&shape, type_name);
     choose_types(label, type_name, &mut metadata, &mut tensors)?;
-    let source = weights::Weights::new(label.to_owned(), shape);
+    let source = weights::Shaped::new(label.to_owned(), shape);
     ModelFile::from_source(label, metadata, tensors, Box::new(source))
 }
 

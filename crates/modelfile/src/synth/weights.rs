@@ -20,15 +20,39 @@ const CHUNK: usize = 1 << 22;
 
 /// Makes the tensors of one shape.
 #[derive(Debug)]
+pub(super) struct Shaped {
+    shape: Shape,
+    weights: Weights,
+}
+
+impl Shaped {
+    pub(super) fn new(label: PathBuf, shape: Shape) -> Shaped {
+        Shaped { shape, weights: Weights::of(label) }
+    }
+}
+
+impl TensorSource for Shaped {
+    fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
+        match describe::fixed_values(&self.shape, tensor) {
+            Some(values) => {
+                Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into())
+            }
+            None => self.weights.drawn(tensor),
+        }
+    }
+}
+
+/// Draws tensors of any shape and type.
+#[derive(Debug)]
 pub(super) struct Weights {
     label: PathBuf,
-    shape: Shape,
     pools: Vec<OnceLock<Vec<u8>>>,
 }
 
 impl Weights {
-    pub(super) fn new(label: PathBuf, shape: Shape) -> Weights {
-        Weights { label, shape, pools: DTYPES.iter().map(|_| OnceLock::new()).collect() }
+    /// `label` is what errors name.
+    pub(super) fn of(label: PathBuf) -> Weights {
+        Weights { label, pools: DTYPES.iter().map(|_| OnceLock::new()).collect() }
     }
 
     /// Blocks of `dtype`.
@@ -51,13 +75,9 @@ impl Weights {
         })?;
         Ok(pool.get_or_init(|| bytes))
     }
-}
 
-impl TensorSource for Weights {
-    fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
-        if let Some(values) = describe::fixed_values(&self.shape, tensor) {
-            return Ok(values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into());
-        }
+    /// The tensor's bytes.
+    pub(super) fn drawn(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
         let pool = self.pool(tensor.dtype)?;
         let block = tensor.dtype.info().block_bytes;
         let n_blocks = (pool.len() / block) as u64;

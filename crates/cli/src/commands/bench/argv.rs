@@ -31,7 +31,7 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,
         Some("kv") => |arg| dashed(arg).or_else(|| find(ENGINE, arg)),
-        Some("run" | "eval" | "serve" | "stages") => |arg| find(ENGINE, arg),
+        Some("run" | "eval" | "serve" | "stages" | "fit") => |arg| find(ENGINE, arg),
         _ => return args,
     };
     for arg in &mut args[2..] {

@@ -10,7 +10,7 @@ mod compat;
 mod lists;
 mod plan;
 mod progress;
-mod roof;
+pub(super) mod roof;
 mod runner;
 mod synthetic;
 

@@ -74,7 +74,7 @@ impl Probe {
 }
 
 /// With the threads of a load, where it has them run.
-fn measure(threads: &Threads, places: &[Cpus]) -> Result<Roof> {
+pub(in crate::commands) fn measure(threads: &Threads, places: &[Cpus]) -> Result<Roof> {
     let (one, batch) = (threads.per_token(), threads.per_batch());
     let limits = Limits::new(pacemark_kernels::kernels()?, MEMORY)
         .context("no memory to measure the bandwidth with")?;

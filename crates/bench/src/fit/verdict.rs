@@ -1,0 +1,67 @@
+//! What fits: each setting against the memory there is, and the one to take.
+
+use super::{N_CTX, POLICY, page};
+use pacemark_record::Trial;
+use serde_json::Value;
+
+/// Types of keys and values, the most exact first.
+const EXACT: [&str; 4] = ["f32", "f16", "q8_0", "q4_0"];
+
+/// Bytes that are left when the model runs; below zero, what it lacks. `None` where nothing tells
+/// how much there is.
+pub(super) fn left(trial: &Trial) -> Option<i128> {
+    let fit = trial.fit()?;
+    Some(i128::from(fit.budget_bytes?) - i128::from(fit.memory.most()))
+}
+
+/// Whether it fits, where that is known.
+pub fn fits(trial: &Trial) -> Option<bool> {
+    left(trial).map(|left| left >= 0)
+}
+
+/// The setting to take, and why: of those that fit, the most tokens, then the most exact types,
+/// then everything kept.
+pub fn recommended(trials: &[Trial]) -> Option<(usize, String)> {
+    let fitting = trials.iter().enumerate().filter(|(_, trial)| fits(trial) == Some(true));
+    let (at, trial) = fitting.max_by_key(|(at, trial)| (worth(trial), std::cmp::Reverse(*at)))?;
+    let fit = trial.fit()?;
+    let free = page::size(left(trial)?.unsigned_abs());
+    let n_tokens = trial.count(N_CTX).saturating_mul(trial.n_parallel());
+    let why = format!(
+        "{}, {}: it holds {n_tokens} tokens, the most of what fits, with keys and values as exact \
+         as they can then be; {} of {} stay free",
+        trial.model.model_type,
+        page::name(&trial.params),
+        free,
+        page::size(fit.budget_bytes?.into()),
+    );
+    Some((at, why))
+}
+
+/// Tokens, exactness, and whether all of them are kept.
+fn worth(trial: &Trial) -> (u64, usize, bool) {
+    let exact = |name: &str| {
+        let found = trial.params.get(name).and_then(Value::as_str).unwrap_or_default();
+        EXACT.iter().rev().position(|known| *known == found).unwrap_or(0)
+    };
+    let n_tokens = trial.count(N_CTX).saturating_mul(trial.n_parallel());
+    let all = trial.params.get(POLICY).and_then(Value::as_str) == Some("full");
+    (n_tokens, exact("type_k") + exact("type_v"), all)
+}
+
+/// That no setting fits, and what the smallest would take; `None` where one does, or where nothing
+/// tells how much there is.
+pub fn nothing_fits(trials: &[Trial]) -> Option<String> {
+    let judged = || trials.iter().filter(|trial| fits(trial).is_some());
+    if judged().count() == 0 || judged().any(|trial| fits(trial) == Some(true)) {
+        return None;
+    }
+    let most = |trial: &Trial| trial.fit().map_or(u64::MAX, |fit| fit.memory.most());
+    let least = judged().min_by_key(|trial| most(trial))?;
+    Some(format!(
+        "nothing fits: the smallest need is {} ({}), and there are {}",
+        page::size(most(least).into()),
+        page::name(&least.params),
+        page::size(least.fit()?.budget_bytes?.into()),
+    ))
+}
