@@ -15,6 +15,7 @@ fn model() -> CatalogFile {
     CatalogFile {
         name: "test-model",
         kind: FileKind::Model,
+        synthetic: None,
         description: "",
         licence: "none",
         file_name: "test.gguf",
