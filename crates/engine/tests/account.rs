@@ -23,7 +23,7 @@ fn usage(n_ctx: usize, n_seqs: usize, pack: bool) -> Usage {
 
 fn account(file: &ModelFile, usage: &Usage) -> Account {
     let config = model_config(file).unwrap();
-    Account::of(file, &config, pacemark_kernels::kernels().unwrap(), usage).unwrap()
+    Account::of(file, &config, kernels().unwrap(), usage).unwrap()
 }
 
 fn load(path: &Path, pack: bool, usage: &Usage) -> Decoder {

@@ -12,6 +12,7 @@ const MEMBERS: &[WheelMember] = &[
 
 fn model() -> CatalogModel {
     CatalogModel {
+        synthetic: "synth:gpt2:Q8_0",
         name: "test-model",
         description: "",
         licence: "none",
