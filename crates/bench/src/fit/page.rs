@@ -64,10 +64,12 @@ pub(super) fn document(experiment: &FitModel, run: &Run) -> Document {
 
 /// Makes columns for people as wide as their texts: policies have long names.
 fn widen(table: &mut Table) {
-    for (i, column) in table.columns.iter_mut().enumerate() {
+    let columns = table.columns.iter_mut().enumerate();
+    for (i, column) in columns.filter(|(_, column)| column.readers.has_people()) {
         let texts = table.rows.iter().filter_map(|row| row.cells.get(i));
         let longest = texts.map(|cell| cell.text().chars().count()).max().unwrap_or(0);
-        column.longest = column.longest.max(longest);
+        let width = column.width.unsigned_abs().max(longest) as isize;
+        column.width = if column.width < 0 { -width } else { width };
     }
 }
 
