@@ -82,6 +82,9 @@ impl Probe {
     /// choice by them or without.
     pub fn step(&mut self, depth: usize, with_logits: bool) -> Result<Duration, BackendError> {
         let decoder = self.decoder.as_mut().ok_or_else(nothing)?;
+        if self.sequences.is_empty() {
+            return Err(nothing());
+        }
         let tokens = tokens(decoder, self.sequences.len());
         let logits = if with_logits { LogitRows::Last } else { LogitRows::None };
         self.sequences.iter_mut().for_each(|(blocks, kv)| kv.place(blocks, depth));
