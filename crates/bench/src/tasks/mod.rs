@@ -17,6 +17,8 @@ pub mod retrieval;
 pub mod ruler;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use battery::{Ask, Battery, Question, Setting, Task};
 pub use encoder::Encoder;
