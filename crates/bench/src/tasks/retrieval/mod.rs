@@ -223,7 +223,7 @@ mod tests {
 
     /// A tokenizer whose words are of one token or of two, and that joins spaces.
     fn uneven(text: &str) -> Vec<u32> {
-        let twice = |id: u32| if id % 3 == 0 { vec![id, id] } else { vec![id] };
+        let twice = |id: u32| if id.is_multiple_of(3) { vec![id, id] } else { vec![id] };
         toy(text).into_iter().flat_map(twice).collect()
     }
 
