@@ -34,8 +34,7 @@ pub fn heat(trials: &[Trial], title: &str) -> Picture {
     Picture {
         title: format!("{title}: {model}"),
         notes: vec![format!(
-            "in each cell the share that was found, in %, of {}; dark is all, light is none; depth 0 % is \
-             the beginning of the context",
+            "in each cell the share that was found, in %, of {}; dark is all, light is none",
             trials_of_a_cell(first, &depths)
         )],
         panels: first.iter().map(panel).collect(),
