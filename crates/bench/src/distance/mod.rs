@@ -3,7 +3,7 @@
 //!
 //! The reference may be the same weights in exact arithmetic, a file of higher precision, or the
 //! same file with all keys and values; which it is, is the caller's choice. What two predictions of
-//! a token come to is [`divergence`]'s, what those of a text do `record`'s ([`Distances`]).
+//! a token come to is `divergence`'s, what those of a text do `record`'s ([`Distances`]).
 
 mod divergence;
 pub(crate) mod figures;

@@ -3,7 +3,7 @@
 //!
 //! Runs are in fresh processes and in turn, every other round the other way (metrics.md, rules 5 and
 //! 7); quality is exact and measured once. Making the files, processes and predictions is the
-//! caller's ([`Candidates`]); which type to prefer is [`advice`]'s.
+//! caller's ([`Candidates`]); which type to prefer is `advice`'s.
 
 mod advice;
 mod figures;

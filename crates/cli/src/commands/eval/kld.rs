@@ -14,6 +14,7 @@ use pacemark_bench::{Case, Distance, Experiment, How, Repetitions, Subject};
 use pacemark_files::quoted;
 use pacemark_modelfile::ModelFile;
 use pacemark_setup::{CacheTypes, DType, Residence, Setup};
+use pacemark_tokenizer::Tokenizer;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = hub::resolve(&args.model)?;
     let tokenizer = check_model(&path, args.ctx_size)?;
     let tokens = tokens_of(&tokenizer, &text, &args.file, args.ctx_size)?;
+    check_room(&tokenizer, args.ctx_size, 1)?;
     let (reference_path, reference_setup) = reference(args, &path, &candidate)?;
     let inputs = [Input::File(&args.file), Input::Model(&path), Input::Model(&reference_path)];
     let record = Record::create(args.save.as_deref(), &inputs)?;
@@ -134,6 +136,18 @@ fn reference(args: &Args, model: &Path, candidate: &Setup) -> Result<(PathBuf, S
     check_model(&path, args.ctx_size)?;
     same_vocabulary(&path, model)?;
     Ok((path, setup))
+}
+
+/// Refuses chunks whose predictions the memory cannot hold: a logit for each token of the vocabulary
+/// and each scored token.
+pub(in crate::commands) fn check_room(
+    tokenizer: &Tokenizer,
+    n_ctx: usize,
+    n_chunks: usize,
+) -> Result<()> {
+    let logits = [tokenizer.vocab_size(), n_ctx / 2, n_chunks, size_of::<f32>()];
+    let bytes = logits.into_iter().fold(1, |product: u64, n| product.saturating_mul(n as u64));
+    machine::check_memory(bytes, "to hold what the reference predicts")
 }
 
 /// Refuses a reference that means other tokens by the same numbers.

@@ -2,7 +2,7 @@
 //! of its first tokens as one sequence (`stream`); how far its predictions are from a reference's
 //! (`kld`); tasks that are right or wrong (`tasks`).
 
-mod kld;
+pub(super) mod kld;
 mod stream;
 mod tasks;
 

@@ -136,6 +136,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = hub::resolve(&args.model)?;
     let tokenizer = eval::check_model(&path, args.ctx_size)?;
     let tokens = eval::tokens_of(&tokenizer, &text, name.as_ref(), args.ctx_size)?;
+    let n_chunks = args.chunks.get().min(tokens.len() / args.ctx_size);
+    eval::kld::check_room(&tokenizer, args.ctx_size, n_chunks)?;
     let read = [Some(Input::Model(&path)), args.file.as_deref().map(Input::File)];
     let inputs: Vec<Input<'_>> = read.into_iter().flatten().collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
