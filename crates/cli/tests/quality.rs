@@ -126,6 +126,14 @@ fn types_of_weights_are_compared() {
     assert!(std::fs::read_to_string(chart).unwrap().contains("Same top token"));
     let shown = folder.json(&format!("show {save} -o json"));
     assert_eq!(shown["types"], study["types"]);
+    // What is there is not written over, and may be the model itself.
+    let (code, said) = folder.failure(&format!("{line} --types F16,Q4_0 --dir {dir}"));
+    assert!(code == 2 && said.contains("F16.gguf: it is there already"), "{said}");
+    let new = path("new");
+    let taken = format!("{line} --types Q4_0 --dir {new} --save {new}/../new/Q4_0.gguf");
+    std::fs::create_dir(&new).unwrap();
+    let (code, said) = folder.failure(&taken);
+    assert!(code == 2 && said.contains("written twice"), "{said}");
     let line = line.replace("--max-kld 9", "--max-kld 0");
     let none = folder.json(&format!("{line} --types Q4_0 -o json"));
     assert_eq!(none["recommended_type"], Value::Null);

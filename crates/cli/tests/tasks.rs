@@ -160,6 +160,7 @@ fn what_cannot_be_measured_is_refused_by_name() {
     );
     write("none.jsonl", r#"{"context": "a", "answer": 0}"#);
     write("answer.jsonl", r#"{"context": "a", "choices": ["b", "c"]}"#);
+    write("both.jsonl", &ITEMS[0].replace("{", r#"{"question": "a", "#));
     write("text.jsonl", "context,choices\n");
     write("empty.jsonl", "\n");
     write("long.jsonl", &ITEMS[0].replace("in the beginning", &"the end of ".repeat(400)));
@@ -205,7 +206,29 @@ fn what_cannot_be_measured_is_refused_by_name() {
         ("accuracy -m tiny.gguf -f items.jsonl --kv full,full", 2, "full is there twice"),
         ("accuracy -m tiny.gguf -f items.jsonl --kv recent:4,skip=7", 2, "skip"),
         ("needle -m tiny.gguf --lengths 20", 1, "needle of 20 tokens: expected at least"),
-        ("needle -m tiny.gguf --lengths 5000", 2, "tokens, tiny.gguf has a context of 256"),
+        ("needle -m tiny.gguf --lengths 5000", 2, "--lengths 5000: tiny.gguf has a context of 256"),
+        (
+            "needle -m tiny.gguf --lengths 18446744073709551615",
+            2,
+            "--lengths 18446744073709551615: tiny.gguf has a context of 256",
+        ),
+        (
+            "needle -m tiny.gguf --lengths 100 --trials 18446744073709551615",
+            2,
+            "prompts in all, at most 100000",
+        ),
+        (
+            "passkey -m tiny.gguf --lengths 100 --max-tokens 18446744073709551615",
+            2,
+            "--max-tokens 18446744073709551615: tiny.gguf has a context of 256",
+        ),
+        // Before the first of the two is measured.
+        ("accuracy -m tiny.gguf -f items.jsonl -ctk f16,q4_0 -ctv f16,f32", 2, "-ctk, -ctv"),
+        (
+            "accuracy -m no.gguf -f both.jsonl",
+            1,
+            "line 1: question: expected no such field beside context, found both",
+        ),
         ("needle -m tiny.gguf --lengths 200,200", 2, "--lengths: 200 is there twice"),
         ("needle -m tiny.gguf --depths 0,101", 2, "expected 0 to 100"),
         ("needle -m tiny.gguf --svg a --png a", 2, "it is to be written twice"),

@@ -1,4 +1,5 @@
-//! Files that nobody wants once the process has ended, and how they go when it ends in the middle.
+//! Files and folders that nobody wants once the process has ended, and how they go when it ends in the
+//! middle.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 /// All that there are now.
 static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A file that is removed when this is dropped, or by [`remove_all`].
+/// A file that is removed when this is dropped, or by [`remove_all`]; or a folder, if it is empty
+/// then.
 #[derive(Debug)]
 pub struct TemporaryFile(PathBuf);
 
@@ -62,7 +64,7 @@ impl Drop for TemporaryFile {
         let before = registered.len();
         registered.retain(|path| *path != self.0);
         if registered.len() < before {
-            let _ = fs::remove_file(&self.0); // not there when writing it failed
+            remove(&self.0);
         }
     }
 }
@@ -71,11 +73,15 @@ fn registered() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Removes all temporary files, for a process that ends without returning.
+/// Removes all temporary files, for a process that ends without returning: the last first, so that a
+/// folder is empty when its turn comes.
 pub fn remove_all() {
-    for path in registered().drain(..) {
-        let _ = fs::remove_file(path);
-    }
+    registered().drain(..).rev().for_each(|path| remove(&path));
+}
+
+/// What is not there, because writing it failed, need not be removed.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
 }
 
 #[cfg(test)]

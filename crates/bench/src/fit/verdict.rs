@@ -19,17 +19,23 @@ pub fn fits(trial: &Trial) -> Option<bool> {
     left(trial).map(|left| left >= 0)
 }
 
-/// The setting to take, and why: of those that fit, the most tokens, then the most exact types,
-/// then everything kept.
+/// The setting to take, and why: of those that fit, one that keeps everything if there is one, then
+/// the most tokens, then the most exact types.
 pub fn recommended(trials: &[Trial]) -> Option<(usize, String)> {
     let fitting = trials.iter().enumerate().filter(|(_, trial)| fits(trial) == Some(true));
     let (at, trial) = fitting.max_by_key(|(at, trial)| (worth(trial), std::cmp::Reverse(*at)))?;
     let fit = trial.fit()?;
     let free = page::size(left(trial)?.unsigned_abs());
-    let n_tokens = trial.count(N_CTX).saturating_mul(trial.n_parallel());
+    let n_tokens = n_tokens(trial);
+    let holds = match keeps_all(trial) {
+        true => format!("it holds {n_tokens} tokens, the most of what fits"),
+        false => format!(
+            "it goes through {n_tokens} tokens and keeps a part of them, for nothing fits that keeps \
+             all"
+        ),
+    };
     let why = format!(
-        "{}, {}: it holds {n_tokens} tokens, the most of what fits, with keys and values as exact \
-         as they can then be; {} of {} stay free",
+        "{}, {}: {holds}, with keys and values as exact as they can then be; {} of {} stay free",
         trial.model.model_type,
         page::name(&trial.params),
         free,
@@ -38,15 +44,23 @@ pub fn recommended(trials: &[Trial]) -> Option<(usize, String)> {
     Some((at, why))
 }
 
-/// Tokens, exactness, and whether all of them are kept.
-fn worth(trial: &Trial) -> (u64, usize, bool) {
+fn keeps_all(trial: &Trial) -> bool {
+    trial.params.get(POLICY).and_then(Value::as_str) == Some("full")
+}
+
+/// Tokens of all sequences; what lies beyond the trained context is worth nothing.
+fn n_tokens(trial: &Trial) -> u64 {
+    let trained = trial.fit().and_then(|fit| fit.trained_ctx).unwrap_or(u64::MAX);
+    trial.count(N_CTX).min(trained).saturating_mul(trial.n_parallel())
+}
+
+/// Whether all tokens are kept, how many, and how exactly.
+fn worth(trial: &Trial) -> (bool, u64, usize) {
     let exact = |name: &str| {
         let found = trial.params.get(name).and_then(Value::as_str).unwrap_or_default();
         EXACT.iter().rev().position(|known| *known == found).unwrap_or(0)
     };
-    let n_tokens = trial.count(N_CTX).saturating_mul(trial.n_parallel());
-    let all = trial.params.get(POLICY).and_then(Value::as_str) == Some("full");
-    (n_tokens, exact("type_k") + exact("type_v"), all)
+    (keeps_all(trial), n_tokens(trial), exact("type_k") + exact("type_v"))
 }
 
 /// That no setting fits, and what the smallest would take; `None` where one does, or where nothing

@@ -5,7 +5,7 @@ use super::{MAX_KLD, QuantStudy, SOURCE, TYPE};
 use crate::experiment::head;
 use crate::{Experiment, Warning, warnings};
 use pacemark_record::{Comparison, Run, Series, Trial, compare};
-use pacemark_report::{Document, Fact, Row, TrialRow};
+use pacemark_report::{Document, Fact, Row, Table, TrialRow};
 use serde_json::Value;
 
 /// Fewer rounds have no interval.
@@ -58,13 +58,16 @@ pub(super) fn document(study: &QuantStudy, run: &Run) -> Document {
     let mut document = head(&layout, run);
     document.title = run.trials.first().map(title);
     let Advice { name, reason } = advice(&run.trials);
+    let said = if name.is_some() { "recommended" } else { "nothing recommended" };
+    let said = format!("{said}: {reason}");
     document.facts = vec![Fact::value("recommended_type", name), Fact::value("reason", reason)];
     let table = &mut document.tables[0];
-    (table.in_blocks, table.legend) = (false, Some(LEGEND.to_owned()));
+    (table.in_blocks, table.legend) = (false, Some(said));
     table.rows = rows
         .map(|(trial, comparisons)| layout.row(&TrialRow { env: &run.env, trial, comparisons }))
         .map(|row| Row { block: None, ..row })
         .collect();
+    document.tables.push(Table { legend: Some(LEGEND.to_owned()), ..Table::default() });
     document
 }
 
@@ -82,10 +85,7 @@ pub(super) fn title(trial: &Trial) -> String {
 
 /// What a reader should know besides.
 pub(super) fn notes(run: &Run) -> Vec<String> {
-    let Advice { name: recommended, reason } = advice(&run.trials);
-    let recommended = if recommended.is_some() { "recommended" } else { "nothing recommended" };
-    let mut notes = vec![format!("{recommended}: {reason}")];
-    notes.extend(warnings(&run.env, &[]).iter().map(Warning::to_string));
+    let mut notes: Vec<String> = warnings(&run.env, &[]).iter().map(Warning::to_string).collect();
     let n = |trial: &Trial| trial.quantized().map_or(0, |found| found.runs.len());
     if run.trials.iter().any(|trial| n(trial) < INTERVAL) {
         notes.push(format!("rates have no intervals: it takes {INTERVAL} rounds (-r)"));

@@ -29,10 +29,13 @@ pub fn panels(trials: &[Trial]) -> Picture {
         ),
     });
     let subject = trials.first().map_or(String::new(), |trial| format!(": {}", title(trial)));
+    let first = trials.first().map_or("-", name);
     let mut legend = vec![
-        (Role::Baseline, "compared with".to_owned()),
+        (Role::Baseline, format!("{first}, with which the others are compared")),
         (Role::Other, "another type".to_owned()),
     ];
+    // Its one colour is that of the recommended type.
+    legend.retain(|(role, _)| *role != Role::Baseline || recommended != Some(first));
     legend.extend(recommended.map(|name| (Role::Streaming, format!("recommended: {name}"))));
     Picture {
         title: format!("Types of weights compared{subject}"),

@@ -54,9 +54,9 @@ const COLUMNS: &[Shown] = &[
     })
     .ranked(Rank::Main),
     shown("prefill t/s", -20, |r| rate(r, FitRate::Prompt)),
-    shown("full", -20, |r| rate(r, FitRate::FullPrompt)).ranked(Rank::Main),
+    shown("prefill, full", -20, |r| rate(r, FitRate::FullPrompt)).ranked(Rank::Main),
     shown("decode t/s", -20, |r| rate(r, FitRate::Decode)),
-    shown("full", -20, |r| rate(r, FitRate::FullDecode)).ranked(Rank::Main),
+    shown("decode, full", -20, |r| rate(r, FitRate::FullDecode)).ranked(Rank::Main),
 ];
 
 fn named(row: &TrialRow<'_>, name: &str) -> String {

@@ -40,6 +40,9 @@ impl Line<'_> {
         let Value::Object(fields) = &value else {
             return Err(self.wrong("the line", what, kind(&value)));
         };
+        for names in [CONTEXT, CHOICES, GOLD] {
+            self.one_of(fields, names)?;
+        }
         let choices = self.choices(fields)?;
         let gold = self.gold(fields, choices.len())?;
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -60,6 +63,17 @@ impl Line<'_> {
         };
         let choices = choices.iter().map(|choice| format.choice(choice)).collect();
         Ok(Choosing { id, context, choices, gold })
+    }
+
+    /// Two fields of one meaning: one of them would be passed over.
+    fn one_of(&self, fields: &Map<String, Value>, names: &[&str]) -> Result<(), LineError> {
+        let mut there = names.iter().filter(|name| fields.contains_key(**name));
+        match (there.next(), there.next()) {
+            (Some(first), Some(second)) => {
+                Err(self.wrong(*second, format!("no such field beside {first}"), "both"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn choices(&self, fields: &Map<String, Value>) -> Result<Vec<String>, LineError> {

@@ -27,6 +27,9 @@ const MOST: u64 = 1 << 56;
 /// Tokens that are generated where the model is run, at most.
 pub(super) const N_GEN: usize = 32;
 
+/// Tokens of the longest context that is reckoned.
+const MOST_CTX: usize = 1 << 28;
+
 impl Plan {
     pub(super) fn of(args: &Args, model: &Model, threads: Threads) -> Result<Plan> {
         let config = model.config.as_ref().ok();
@@ -42,6 +45,9 @@ impl Plan {
                 least,
                 "expected at least 2 tokens, of which one is generated",
             ));
+        }
+        if let Some(most) = contexts.iter().find(|n| **n > MOST_CTX) {
+            return Err(wrong("-c", most, &format!("expected at most {MOST_CTX} tokens")));
         }
         let of_model = OfModel::new(args, model, threads);
         let mut settings = Vec::new();

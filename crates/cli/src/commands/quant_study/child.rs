@@ -10,6 +10,7 @@ use pacemark_bench::{
 use pacemark_record::{FreshRun, Model, env};
 use pacemark_setup::Setup;
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -45,8 +46,10 @@ pub(super) fn run(work: &Work, stop: &AtomicBool) -> Result<Option<Answer>> {
         .process_group(0)
         .spawn()
         .context("cannot start a process to run the model in")?;
-    let told = child.stdin.take().context("the process takes no input")?;
-    serde_json::to_writer(told, work).context("the process does not listen")?;
+    // Open as long as this process lives, however it ends.
+    let mut told = child.stdin.take().context("the process takes no input")?;
+    let line = serde_json::to_string(work)? + "\n";
+    told.write_all(line.as_bytes()).context("the process does not listen")?;
     // What it answers is short: it does not wait for a reader.
     while child.try_wait().context("the process was lost")?.is_none() {
         if stop.load(Relaxed) {
@@ -57,6 +60,7 @@ pub(super) fn run(work: &Work, stop: &AtomicBool) -> Result<Option<Answer>> {
         std::thread::sleep(LOOK);
     }
     let output = child.wait_with_output().context("the process was lost")?;
+    drop(told);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim().trim_start_matches("error: ");
@@ -69,10 +73,21 @@ pub(super) fn run(work: &Work, stop: &AtomicBool) -> Result<Option<Answer>> {
 /// How often to look whether the process has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Ends the process when nobody holds the other end of its input any more.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(1);
+    });
+}
+
 /// The process: reads the work, does it twice and tells of the second time. The first one touches
 /// what is then warm.
 pub(crate) fn child() -> Result<()> {
-    let work: Work = serde_json::from_reader(std::io::stdin().lock())?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let work: Work = serde_json::from_str(&line)?;
+    end_with_parent();
     let setup = setup::check_native(Setup {
         threads: setup::threads(Some(work.n_threads), None),
         // A test generates one more token than it times.

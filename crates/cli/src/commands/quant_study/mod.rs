@@ -139,7 +139,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let n_chunks = args.chunks.get().min(tokens.len() / args.ctx_size);
     eval::kld::check_room(&tokenizer, args.ctx_size, n_chunks)?;
     let read = [Some(Input::Model(&path)), args.file.as_deref().map(Input::File)];
-    let inputs: Vec<Input<'_>> = read.into_iter().flatten().collect();
+    let paths = files::paths(&args.types, args.dir.as_deref());
+    let made = paths.iter().map(|path| Input::Output(path));
+    let inputs: Vec<Input<'_>> = read.into_iter().flatten().chain(made).collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let save = args.save.as_deref().map(Input::Output);
     let pictures = args.pictures.create(&[inputs, save.into_iter().collect()].concat())?;
@@ -148,8 +150,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let model = ModelFile::open(&path)?;
     args.check_run(&model)?;
     let stop = interrupt::flag();
-    let files =
-        Files::write(&model, &args.types, args.allow_requantize, args.dir.as_deref(), n_threads)?;
+    let how = (args.allow_requantize, args.dir.is_some());
+    let files = Files::write(&model, &args.types, &paths, how, n_threads)?;
     drop(model);
     let types = args.types.iter().zip(&files.written);
     let types = Types {

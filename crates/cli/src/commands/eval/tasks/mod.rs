@@ -71,6 +71,9 @@ impl TaskArgs {
         let file = ModelFile::open(&path)?;
         super::refuse_synthetic(&path, &file)?;
         let config = model_config(&file)?;
+        for (_, cache) in self.settings.passes()? {
+            setup::check_native(Setup { cache, ..Setup::default() })?;
+        }
         for setting in self.settings.all()? {
             let policy = Policy::parse(&setting.kv).map_err(|e| UsageError(e.to_string()))?;
             let on = policy.map(|policy| policy.on(&config)).transpose();
@@ -104,15 +107,22 @@ impl TaskArgs {
         let record = Record::create(self.save.as_deref(), &inputs)?;
         let mut output = Output::new(plan.experiment, machine::env(), &self.output, record);
         let mut ended = Ended { trials: Vec::new(), error: None };
+        let mut failed = Ok(());
         for (first, cache) in self.settings.passes()? {
-            self.pass(path, plan, Setup { cache, ..setup }, first, &mut output, &mut ended)?;
-            if ended.error.is_some() {
+            failed =
+                self.pass(path, plan, Setup { cache, ..setup }, first, &mut output, &mut ended);
+            if failed.is_err() || ended.error.is_some() {
                 break;
             }
+        }
+        if ended.trials.is_empty() {
+            failed?;
+            return Ok(ended);
         }
         ended.trials = in_order(ended.trials);
         output.rows(ended.trials.clone())?;
         output.end(Vec::new())?;
+        failed?;
         Ok(ended)
     }
 

@@ -10,15 +10,24 @@ use pacemark_bench::tasks::retrieval::{Grid, Kind, Place};
 use pacemark_bench::tasks::ruler::{Ruler, Sizes};
 use pacemark_bench::tasks::{Task, heat};
 use pacemark_bench::{Params, Retrieval};
+use pacemark_modelfile::ModelFile;
+use pacemark_modelfile::summary::Summary;
 use std::num::NonZeroUsize;
+
+/// Tokens of a prompt, whatever a model says of its context.
+const MOST_TOKENS: u64 = 1 << 24;
+
+/// Prompts of one command.
+const MOST_PROMPTS: usize = 100_000;
 
 /// What all three take.
 #[derive(Args, Debug)]
 struct LongArgs {
     #[command(flatten)]
     task: TaskArgs,
-    /// Tokens of the prompts, the question included
-    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "512,1024,2048")]
+    /// Tokens of the prompts, the question included [default: 512,1024,2048, of RULER's tasks
+    /// 1024,2048,4096]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
     lengths: Vec<NonZeroUsize>,
     /// Prompts of each length, and depth where there is one
     #[arg(long, value_name = "N", default_value = "4")]
@@ -100,16 +109,43 @@ impl LongArgs {
         distinct("--lengths", &self.lengths)
     }
 
-    fn lengths(&self) -> Vec<usize> {
-        self.lengths.iter().map(|length| length.get()).collect()
+    fn lengths(&self, default: [usize; 3]) -> Vec<usize> {
+        match self.lengths.is_empty() {
+            true => default.to_vec(),
+            false => self.lengths.iter().map(|length| length.get()).collect(),
+        }
+    }
+
+    /// Refuses what the model cannot attend to, and more prompts than anybody waits for, before one
+    /// is made.
+    fn check_room(&self, file: &ModelFile, n_each: usize) -> Result<()> {
+        let most = Summary::of(file)?.context_length.unwrap_or(MOST_TOKENS).min(MOST_TOKENS);
+        let lengths = self.lengths.iter().map(|n| ("--lengths", *n));
+        for (flag, n) in lengths.chain(self.max_tokens.map(|n| ("--max-tokens", n))) {
+            if n.get() as u64 > most {
+                let model = &self.task.model;
+                let why = format!("{flag} {n}: {model} has a context of {most} tokens");
+                return Err(UsageError(why).into());
+            }
+        }
+        let n_lengths = self.lengths.len().max(1);
+        let n = n_lengths.saturating_mul(n_each).saturating_mul(self.trials.get());
+        if n > MOST_PROMPTS {
+            let trials = self.trials;
+            let why = format!("--trials {trials}: {n} prompts in all, at most {MOST_PROMPTS}");
+            return Err(UsageError(why).into());
+        }
+        Ok(())
     }
 
     /// Makes the tasks with a model's tokenizer, and measures them.
     fn run(
         &self,
+        n_each: usize,
         make: impl FnOnce(&pacemark_bench::tasks::Encoder<'_>) -> Result<Vec<Task>>,
     ) -> Result<Ended> {
         let (model, file) = self.task.open()?;
+        self.check_room(&file, n_each)?;
         let tasks = encoding::with(&file, make)?;
         let mut params = Params::new();
         params.insert("question".into(), self.question.name().into());
@@ -129,14 +165,16 @@ impl DeepArgs {
             save.into_iter().chain([Input::File(task.model.as_ref())]).collect();
         let pictures = self.pictures.create(&inputs)?;
         let grid = Grid {
-            lengths: self.long.lengths(),
+            lengths: self.long.lengths([512, 1024, 2048]),
             depths: self.depths.clone(),
             n_trials: self.long.trials.get(),
             seed: self.long.seed.into(),
             place: self.long.question,
             max_tokens: self.long.max_tokens.map_or(kind.max_tokens(), NonZeroUsize::get),
         };
-        let ended = self.long.run(|encoder| Ok(kind.tasks(&grid, &book().text, encoder)?))?;
+        let ended = self
+            .long
+            .run(self.depths.len(), |encoder| Ok(kind.tasks(&grid, &book().text, encoder)?))?;
         if !ended.trials.is_empty() {
             pictures.draw(&heat(&ended.trials, title(kind, self.long.question)))?;
         }
@@ -170,14 +208,14 @@ pub(in crate::commands::eval) fn ruler(args: &RulerArgs) -> Result<Exit> {
     distinct("--task", &names)?;
     let tasks = if args.tasks.is_empty() { Ruler::ALL.to_vec() } else { args.tasks.clone() };
     let sizes = Sizes {
-        lengths: args.long.lengths(),
+        lengths: args.long.lengths([1024, 2048, 4096]),
         n_trials: args.long.trials.get(),
         seed: args.long.seed.into(),
         place: args.long.question,
         max_tokens: args.long.max_tokens.map(NonZeroUsize::get),
     };
     let book = book();
-    let ended = args.long.run(|encoder| {
+    let ended = args.long.run(tasks.len(), |encoder| {
         let made = tasks.iter().map(|task| task.tasks(&sizes, &book.text, encoder));
         Ok(made.collect::<Result<Vec<_>, _>>()?.concat())
     })?;
