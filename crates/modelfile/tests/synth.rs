@@ -9,11 +9,13 @@ use pacemark_quant::{DTYPES, dequantize_row};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What Hugging Face's hub shows for each model; Llama 3.2's GGUF files have half a head of
-/// rotation factors more.
+/// rotation factors more, and Qwen2.5 Coder 1.5B's file has the output matrix beside the embedding
+/// that it is tied to.
 const PARAMETERS: &[(&str, u64)] = &[
     ("smollm2-135m", 134_515_008),
     ("gemma3-270m", 268_098_176),
     ("qwen2.5-0.5b", 494_032_768),
+    ("qwen2.5-1.5b", 1_543_714_304 + 233_373_696),
     ("qwen3-0.6b", 596_049_920),
     ("tinyllama-1.1b", 1_100_048_384),
     ("llama3.2-1b", 1_235_814_400 + 32),
