@@ -15,6 +15,7 @@ mod tell;
 mod commands;
 mod exit;
 mod experiments;
+mod fresh;
 mod hub;
 mod input;
 mod interrupt;

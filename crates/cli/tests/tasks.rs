@@ -160,6 +160,8 @@ fn what_cannot_be_measured_is_refused_by_name() {
     );
     write("none.jsonl", r#"{"context": "a", "answer": 0}"#);
     write("answer.jsonl", r#"{"context": "a", "choices": ["b", "c"]}"#);
+    let marks = r#"{"activity_label": "a", "ctx": "b", "endings": ["c", "[title]"], "label": 0}"#;
+    write("marks.jsonl", marks);
     write("both.jsonl", &ITEMS[0].replace("{", r#"{"question": "a", "#));
     write("text.jsonl", "context,choices\n");
     write("empty.jsonl", "\n");
@@ -228,6 +230,16 @@ fn what_cannot_be_measured_is_refused_by_name() {
             "accuracy -m no.gguf -f both.jsonl",
             1,
             "line 1: question: expected no such field beside context, found both",
+        ),
+        (
+            "accuracy -m no.gguf --format hellaswag -f items.jsonl",
+            1,
+            "line 1: activity_label: expected a text, found nothing",
+        ),
+        (
+            "accuracy -m no.gguf --format hellaswag -f marks.jsonl",
+            1,
+            "line 1: endings[1]: expected a text beside marks in brackets, found none",
         ),
         ("needle -m tiny.gguf --lengths 200,200", 2, "--lengths: 200 is there twice"),
         ("needle -m tiny.gguf --depths 0,101", 2, "expected 0 to 100"),

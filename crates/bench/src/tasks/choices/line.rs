@@ -46,6 +46,10 @@ impl Line<'_> {
         let choices = self.choices(fields)?;
         let gold = self.gold(fields, choices.len())?;
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
+        if format == Format::HellaSwag && text("activity_label").is_none() {
+            let value = fields.get("activity_label");
+            return Err(self.wrong("activity_label", "a text", found(value)));
+        }
         let context = match format.context(&text) {
             Some(context) => context,
             None => {
@@ -61,7 +65,11 @@ impl Line<'_> {
             Some(id @ Value::Number(_)) => id.to_string(),
             _ => format!("line {}", self.number),
         };
-        let choices = choices.iter().map(|choice| format.choice(choice)).collect();
+        let choices: Vec<String> = choices.iter().map(|choice| format.choice(choice)).collect();
+        if let Some(i) = choices.iter().position(|choice| choice.trim().is_empty()) {
+            let what = "a text beside marks in brackets";
+            return Err(self.wrong(format!("{}[{i}]", field(fields, CHOICES).0), what, "none"));
+        }
         Ok(Choosing { id, context, choices, gold })
     }
 

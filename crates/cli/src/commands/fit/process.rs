@@ -3,8 +3,8 @@
 
 use super::plan::{n_gen, n_prompt};
 use super::subject::Model;
-use crate::interrupt;
-use anyhow::{Context, Result, bail};
+use crate::{fresh, interrupt};
+use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::fit::Setting;
@@ -12,18 +12,15 @@ use pacemark_bench::{Batched, Case, Experiment, How, Repetitions, Silent, Subjec
 use pacemark_record::{Proof, ProofRun, env};
 use pacemark_setup::{CacheTypes, DType, Recipe, Residence, Setup, Threads};
 use serde::{Deserialize, Serialize};
-use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 /// The hidden command that the process is.
 pub(crate) const COMMAND: &str = "fit-proof";
 /// Repetitions of what is short.
 const SHORT: usize = 3;
 
-/// What the process is told on its standard input.
+/// What the process is told.
 #[derive(Serialize, Deserialize)]
 struct Work {
     path: PathBuf,
@@ -48,47 +45,14 @@ pub(super) fn run(model: &Model, setting: &Setting, threads: Threads) -> Result<
         kv: (setting.kv != "full").then(|| setting.kv.clone()),
         n_chunk: setting.fit.n_chunk as usize,
     };
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg(COMMAND)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start the process that runs the model")?;
-    let stdin = child.stdin.take().context("the process that runs the model has no input")?;
-    serde_json::to_writer(stdin, &work)?;
-    let mut stdout =
-        child.stdout.take().context("the process that runs the model has no output")?;
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        stdout.read_to_string(&mut text).map(|_| text)
-    });
-    let status = wait(&mut child)?;
-    let text = reader.join().ok().context("the reader of its output panicked")??;
-    if !status.success() {
-        bail!("the process that ran the model failed ({status})");
-    }
-    serde_json::from_str(&text).context("what the process that ran the model said")
+    let proof = fresh::ask(COMMAND, &work, interrupt::flag())?;
+    proof.context("interrupted")
 }
 
-/// Until it ends; an interrupt ends it.
-fn wait(child: &mut Child) -> Result<std::process::ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if interrupt::flag().load(Relaxed) {
-            let _ = child.kill(); // it may have ended meanwhile
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The process: reads its work, loads and runs the model, prints what it took.
+/// The process: reads its work, loads and runs the model, tells what it took.
 pub(crate) fn child() -> Result<()> {
-    let work: Work = serde_json::from_reader(std::io::stdin().lock()).context("standard input")?;
-    let proof = work.prove()?;
-    serde_json::to_writer(std::io::stdout(), &proof)?;
-    Ok(std::io::stdout().flush()?)
+    let work: Work = fresh::told()?;
+    fresh::answer(&work.prove()?)
 }
 
 impl Work {

@@ -1,7 +1,7 @@
 //! One run of a model in a process of its own: what it is told, what it answers.
 
-use crate::setup;
-use anyhow::{Context, Result, bail};
+use crate::{fresh, setup};
+use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::{
@@ -10,12 +10,8 @@ use pacemark_bench::{
 use pacemark_record::{FreshRun, Model, env};
 use pacemark_setup::Setup;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
 
 /// What is to be run.
 #[derive(Serialize, Deserialize)]
@@ -34,60 +30,18 @@ pub(super) struct Answer {
     pub run: FreshRun,
 }
 
-/// Has another process of this program do the work; `None` once `stop` is set, and it is ended.
+/// The hidden command that the process is.
+const COMMAND: &str = "quant-study-run";
+
+/// Has another process do the work; `None` once `stop` is set, and it is ended.
 pub(super) fn run(work: &Work, stop: &AtomicBool) -> Result<Option<Answer>> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut child = Command::new(program)
-        .arg("quant-study-run")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Ctrl-C is for the study, which has something to show.
-        .process_group(0)
-        .spawn()
-        .context("cannot start a process to run the model in")?;
-    // Open as long as this process lives, however it ends.
-    let mut told = child.stdin.take().context("the process takes no input")?;
-    let line = serde_json::to_string(work)? + "\n";
-    told.write_all(line.as_bytes()).context("the process does not listen")?;
-    // What it answers is short: it does not wait for a reader.
-    while child.try_wait().context("the process was lost")?.is_none() {
-        if stop.load(Relaxed) {
-            let _ = child.kill(); // has ended already
-            let _ = child.wait();
-            return Ok(None);
-        }
-        std::thread::sleep(LOOK);
-    }
-    let output = child.wait_with_output().context("the process was lost")?;
-    drop(told);
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().trim_start_matches("error: ");
-        bail!("{}: {said} ({})", work.file.display(), output.status);
-    }
-    let answer = serde_json::from_slice(&output.stdout).context("the process did not answer")?;
-    Ok(Some(answer))
-}
-
-/// How often to look whether the process has ended.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Ends the process when nobody holds the other end of its input any more.
-fn end_with_parent() {
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-        std::process::exit(1);
-    });
+    fresh::ask(COMMAND, work, stop).with_context(|| work.file.display().to_string())
 }
 
 /// The process: reads the work, does it twice and tells of the second time. The first one touches
 /// what is then warm.
 pub(crate) fn child() -> Result<()> {
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line)?;
-    let work: Work = serde_json::from_str(&line)?;
-    end_with_parent();
+    let work: Work = fresh::told()?;
     let setup = setup::check_native(Setup {
         threads: setup::threads(Some(work.n_threads), None),
         // A test generates one more token than it times.
@@ -116,9 +70,5 @@ pub(crate) fn child() -> Result<()> {
         n_prompt: work.n_prompt as u64,
         sample,
     };
-    serde_json::to_writer(
-        std::io::stdout().lock(),
-        &Answer { model: describe(&backend.info()), run },
-    )?;
-    Ok(())
+    fresh::answer(&Answer { model: describe(&backend.info()), run })
 }
