@@ -70,8 +70,8 @@ pub enum BenchError {
         /// Its number among the scored tokens of its chunk, from 0.
         token: usize,
     },
-    /// Perplexity of a text shorter than one chunk.
-    #[error("the text has {found} tokens, perplexity with n_ctx {n_ctx} needs at least {n_ctx}")]
+    /// A text shorter than one chunk.
+    #[error("the text has {found} tokens: expected at least {n_ctx}, a chunk")]
     TextTooShort {
         /// Tokens of the text.
         found: usize,
@@ -94,7 +94,7 @@ pub enum BenchError {
         wanted: usize,
     },
     /// A chunk length that leaves nothing to score or does not halve.
-    #[error("n_ctx {0} cannot be used for perplexity: it must be even and at least 4")]
+    #[error("a chunk of {0} tokens: it must be even and at least 4")]
     ChunkLength(usize),
 }
 

@@ -1,6 +1,7 @@
 //! What an experiment is, and the table of all: each is one value that says what it measures, how,
 //! which figures it has and how they are shown. Commands, formats and records follow from it.
 
+use crate::cold::{self, Launcher, Launches};
 use crate::distance::{Apartness, Reference};
 use crate::doctor::Machine;
 use crate::fit::{Fitting, Setting};
@@ -32,6 +33,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &kv::TextStream,
     &kv::KvStudy,
     &quant::QuantStudy,
+    &cold::ColdStart,
     &tasks::Accuracy,
     &tasks::Retrieval,
     &fit::FitModel,
@@ -77,6 +79,12 @@ pub trait Experiment: Sync {
     /// What two of its trials are compared by, pair by pair.
     fn compared(&self) -> &'static [&'static Series] {
         &[]
+    }
+
+    /// What a trial is called in comparisons, where that is not its backend.
+    fn compared_as(&self, trial: &Trial) -> Option<String> {
+        let _ = trial;
+        None
     }
 
     /// Whose fields and columns stand before its figures.
@@ -134,9 +142,14 @@ pub trait Experiment: Sync {
     /// The same of one test's trials.
     fn against_first(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
         let Some((first, others)) = trials.split_first() else { return Vec::new() };
-        let series = self.compared();
-        let against = |second: &Trial| {
-            series.iter().filter_map(|series| compare(first, second, series)).collect()
+        let names = |second: &Trial| self.compared_as(first).zip(self.compared_as(second));
+        let against = |second: &Trial| -> Vec<Comparison> {
+            let found = self.compared().iter().filter_map(|series| compare(first, second, series));
+            let named = |comparison| match names(second) {
+                Some((first, second)) => Comparison { first, second, ..comparison },
+                None => comparison,
+            };
+            found.map(named).collect()
         };
         std::iter::once(Vec::new()).chain(others.iter().map(against)).collect()
     }
@@ -171,6 +184,8 @@ pub enum Case {
     Study(Study),
     /// Types of weights.
     Types(Box<Types>),
+    /// Processes to start.
+    Launches(Launches),
     /// Tasks, and settings that they are measured under.
     Battery(Battery),
     /// A way to run a model.
@@ -197,6 +212,8 @@ pub enum Subject<'a> {
     Pair(Reference<'a>, Text<'a>),
     /// A model in several types of weights.
     Types(&'a mut dyn Candidates),
+    /// Who starts processes.
+    Launcher(&'a mut dyn Launcher),
     /// A serving stack.
     Ladder(&'a mut dyn Ladder, &'a Model),
     /// A server under a load.

@@ -7,6 +7,7 @@
 
 mod advice;
 mod batched;
+pub mod cold;
 pub mod distance;
 pub mod doctor;
 mod error;
@@ -32,6 +33,7 @@ mod throughput;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
+pub use cold::ColdStart;
 pub use distance::Distance;
 pub use doctor::Doctor;
 pub use error::BenchError;

@@ -10,7 +10,7 @@ use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Phase, Test};
 use pacemark_backend::{BackendError, layer};
-use pacemark_record::env::CpuTime;
+use pacemark_record::env::StealWatch;
 use pacemark_record::{
     Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageTarget, Trial, Warmup,
     stage_figures,
@@ -46,10 +46,9 @@ impl Experiment for Stages {
         };
         let mut trials: Vec<Trial> =
             climb.stages.iter().map(|&stage| climb.trial(stage, model, how.seed)).collect();
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         let result = climb.rounds(*ladder, &mut trials, how);
-        let steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        let steal_share = steal.share();
         trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
         match result {
             Ok(()) => Ok(trials),

@@ -43,6 +43,19 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+/// Refuses values of a list flag that would be measured twice.
+pub(crate) fn distinct<T: PartialEq + std::fmt::Display>(
+    flag: &str,
+    values: &[T],
+) -> Result<(), UsageError> {
+    match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
+        Some((_, value)) => {
+            Err(UsageError(format!("{flag}: {} is there twice", excerpt(&value.to_string()))))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Ends the process with clap's own message and code. It repeats arguments in full: a line with one
 /// that nobody reads is cut.
 pub(crate) fn usage(error: &clap::Error) -> ! {

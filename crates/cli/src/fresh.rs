@@ -1,30 +1,46 @@
-//! Work that is done in a process of its own, by a hidden command of this program: its memory and its
-//! times are nobody else's then.
-//!
-//! It is told a line of JSON and answers JSON. It lives no longer than who asked, however that ends.
+//! Processes that are started for a measurement: their memory and their times are nobody else's. Most
+//! are hidden commands of this program; those are told a line of JSON and answer JSON, and live no
+//! longer than who asked, however that ends.
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often to look whether the process has ended.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to look whether a process has ended.
+const LOOK: Duration = Duration::from_millis(1);
 
-/// Has a new process do the work; `None` once `stop` is set, and it is ended.
-pub(crate) fn ask<Work: Serialize, Answer: DeserializeOwned>(
-    command: &str,
-    work: &Work,
-    stop: &AtomicBool,
-) -> Result<Option<Answer>> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut child = Command::new(program)
-        .arg(command)
+/// Bytes of a process's output that are kept.
+const KEPT: usize = 64 << 20;
+
+/// A process that has ended.
+pub(crate) struct Ended {
+    pub status: ExitStatus,
+    pub out: Vec<u8>,
+    pub err: String,
+    /// From asking for it to its first byte on standard output.
+    pub first: Option<Duration>,
+    /// From asking for it to its end, a millisecond at most too long.
+    pub took: Duration,
+}
+
+/// This program.
+pub(crate) fn itself() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe().context("cannot find this program")?))
+}
+
+/// Starts a process, tells it `line`, and waits for its end; `None` once `stop` is set, and it is
+/// ended with all that it started.
+pub(crate) fn run(command: &mut Command, line: &str, stop: &AtomicBool) -> Result<Option<Ended>> {
+    let started = Instant::now();
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -32,53 +48,96 @@ pub(crate) fn ask<Work: Serialize, Answer: DeserializeOwned>(
         .process_group(0)
         .spawn()
         .context("cannot start a process to run the model in")?;
+    let (out, err) = (reader(child.stdout.take()), reader(child.stderr.take()));
     let mut told = child.stdin.take().context("the process takes no input")?;
-    let line = serde_json::to_string(work)? + "\n";
     // A process that has failed already does not listen; it has said why.
     let _ = told.write_all(line.as_bytes());
-    let (answer, said) = (reader(child.stdout.take()), reader(child.stderr.take()));
-    let status = loop {
+    let Some(status) = wait(&mut child, stop)? else { return Ok(None) };
+    let took = started.elapsed();
+    // Until here it was open, which kept the process alive.
+    drop(told);
+    let (out, first) = out.join().unwrap_or_default();
+    let (err, _) = err.join().unwrap_or_default();
+    let first = first.map(|at| at.saturating_duration_since(started));
+    Ok(Some(Ended {
+        status,
+        out,
+        err: String::from_utf8_lossy(&err).into_owned(),
+        first,
+        // Whoever read its output may have been woken later than who waited for its end.
+        took: first.map_or(took, |first| took.max(first)),
+    }))
+}
+
+fn wait(child: &mut Child, stop: &AtomicBool) -> Result<Option<ExitStatus>> {
+    loop {
         if let Some(status) = child.try_wait().context("the process was lost")? {
-            break status;
+            return Ok(Some(status));
         }
         if stop.load(Relaxed) {
-            let _ = child.kill(); // has ended already
+            // It leads a group of its own; it may have ended already.
+            let _ = i32::try_from(child.id()).map(|id| killpg(Pid::from_raw(id), Signal::SIGKILL));
             let _ = child.wait();
             return Ok(None);
         }
         thread::sleep(LOOK);
-    };
-    // Until here it was open, which kept the process alive.
-    drop(told);
-    let text = |reader: thread::JoinHandle<String>| reader.join().unwrap_or_default();
-    if !status.success() {
-        let said = text(said);
-        bail!("{} ({status})", said.trim().trim_start_matches("error: "));
     }
-    serde_json::from_str(&text(answer)).map(Some).context("the process did not answer")
 }
 
-/// Reads all of a stream, so that who writes it does not wait.
-fn reader(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+/// Reads all of a stream, so that who writes it does not wait, and notes when it began.
+fn reader(
+    stream: Option<impl Read + Send + 'static>,
+) -> thread::JoinHandle<(Vec<u8>, Option<Instant>)> {
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            let _ = stream.read_to_end(&mut bytes); // what came until then
+        let (mut bytes, mut first) = (Vec::new(), None);
+        let Some(mut stream) = stream else { return (bytes, first) };
+        let mut part = [0; 65536];
+        while let Ok(n @ 1..) = stream.read(&mut part) {
+            first.get_or_insert_with(Instant::now);
+            bytes.extend_from_slice(&part[..n.min(KEPT - bytes.len())]);
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        (bytes, first)
     })
 }
 
-/// In the process: the work that it was told. It ends when nobody waits for its answer any more.
+/// Has a hidden command of this program do the work; `None` once `stop` is set, and it is ended.
+pub(crate) fn ask<Work: Serialize, Answer: DeserializeOwned>(
+    command: &str,
+    work: &Work,
+    stop: &AtomicBool,
+) -> Result<Option<Answer>> {
+    let line = serde_json::to_string(work)? + "\n";
+    let Some(ended) = run(itself()?.arg(command), &line, stop)? else { return Ok(None) };
+    ended.check()?;
+    serde_json::from_slice(&ended.out).map(Some).context("the process did not answer")
+}
+
+impl Ended {
+    /// Refuses a process that failed, with what it said.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.status.success() {
+            return Ok(());
+        }
+        let said = self.err.trim().trim_start_matches("error: ");
+        bail!("{} ({})", pacemark_files::bounded(said), self.status)
+    }
+}
+
+/// In the process: the work that it was told.
 pub(crate) fn told<Work: DeserializeOwned>() -> Result<Work> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("standard input")?;
     let work = serde_json::from_str(&line).context("standard input")?;
+    end_with_caller();
+    Ok(work)
+}
+
+/// In the process: it ends when nobody waits for its answer any more.
+pub(crate) fn end_with_caller() {
     thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         std::process::exit(1);
     });
-    Ok(work)
 }
 
 /// In the process: its answer.

@@ -3,7 +3,7 @@
 
 use crate::{
     Chunk, Distances, Fit, FreshRun, Held, Item, Layers, Measured, Outcome, ProofRun, Request, Run,
-    Sample, ScoredText, Scores, Trial,
+    Sample, ScoredText, Scores, Start, Trial,
 };
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
@@ -59,6 +59,10 @@ fn total(trial: &Trial) -> u64 {
             };
             sum(items.items.iter().map(of).chain([items.n_items]))
         }
+        Measured::Cold(cold) => {
+            let weights = cold.weights.iter().map(|(_, bytes)| *bytes);
+            sum(cold.starts.iter().map(start).chain(weights))
+        }
         Measured::Fit(reckoned) => fit(reckoned),
         Measured::Facts { .. } => 0,
     };
@@ -72,6 +76,20 @@ fn distances(of: &Distances) -> u64 {
 fn fresh_run(run: &FreshRun) -> u64 {
     let memory = [run.loaded_rss_bytes, run.peak_rss_bytes].map(|bytes| bytes.unwrap_or(0));
     sum([sum(memory), run.load_ns, run.n_prompt, sample(&run.sample)])
+}
+
+fn start(start: &Start) -> u64 {
+    let inside = start.inside.as_ref().map_or(0, |of| {
+        let memory = [
+            of.empty_rss_bytes,
+            of.loaded_rss_bytes,
+            of.generated_rss_bytes,
+            of.peak_rss_bytes,
+            of.kv_bytes,
+        ];
+        sum(memory.into_iter().flatten().chain([of.load_ns, sample(&of.sample)]))
+    });
+    sum([start.first_ns, start.storage_bytes].into_iter().flatten().chain([start.ended_ns, inside]))
 }
 
 fn scores(scores: &Scores) -> u64 {

@@ -67,6 +67,28 @@ impl CpuTime {
     }
 }
 
+/// Bytes that the system fetched from storage for this process; `None` where it does not say.
+pub fn storage_read_bytes() -> Option<u64> {
+    let io = fs::read_to_string("/proc/self/io").ok()?;
+    io.lines().find_map(|line| line.strip_prefix("read_bytes:"))?.trim().parse().ok()
+}
+
+/// What the hypervisor gives to others from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct StealWatch(Option<CpuTime>);
+
+impl StealWatch {
+    /// Begins now.
+    pub fn begin() -> StealWatch {
+        StealWatch(CpuTime::now())
+    }
+
+    /// The share until now, 0 to 1; `None` where the system does not tell.
+    pub fn share(self) -> Option<f64> {
+        self.0?.steal_share_until(CpuTime::now()?)
+    }
+}
+
 /// The line `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; guest time is
 /// within user time.
 fn parse_cpu_time(stat: &str) -> Option<CpuTime> {

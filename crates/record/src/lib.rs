@@ -8,6 +8,7 @@
 
 mod batch;
 mod bounds;
+mod cold;
 mod comparison;
 mod distances;
 mod earlier;
@@ -36,6 +37,7 @@ mod texts;
 mod until;
 
 pub use batch::BatchTimes;
+pub use cold::{Cold, Inside, Start};
 pub use comparison::{Comparison, Verdict, compare};
 pub use distances::{Apart, Distances};
 pub use fit::{Fit, FitMemory, FitRate, FitRound, Layers, Proof, ProofRun};

@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Distances, Fit, Items, Quantized, Request, Texts};
+use crate::{Client, Cold, Distances, Fit, Items, Quantized, Request, Texts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -36,6 +36,8 @@ pub enum Measured {
         /// Calls through each layer in the last round, from the lowest.
         calls: Vec<u64>,
     },
+    /// Starts of fresh processes.
+    Cold(Cold),
     /// What a model will take, and what that is reckoned from.
     Fit(Box<Fit>),
     /// What was found out once: values by name.
@@ -75,6 +77,7 @@ impl Measured {
             Measured::Texts(_) => "texts",
             Measured::Items(_) => "items",
             Measured::Ladder { .. } => "ladder",
+            Measured::Cold(_) => "cold",
             Measured::Fit(_) => "fit",
             Measured::Facts { .. } => "facts",
         }
@@ -92,6 +95,7 @@ impl Measured {
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Items(items) => items.items.is_empty(),
+            Measured::Cold(cold) => cold.starts.is_empty(),
             Measured::Fit(fit) => **fit == Fit::default(),
             Measured::Facts { facts } => facts.is_empty(),
         }

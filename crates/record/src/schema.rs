@@ -1,7 +1,7 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample,
+    Cold, Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample,
     Scores, Texts, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
@@ -305,6 +305,14 @@ impl Trial {
     pub fn fit(&self) -> Option<&Fit> {
         match &self.measured {
             Measured::Fit(fit) => Some(fit),
+            _ => None,
+        }
+    }
+
+    /// Starts of fresh processes.
+    pub fn cold(&self) -> Option<&Cold> {
+        match &self.measured {
+            Measured::Cold(cold) => Some(cold),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, describe};
 use divergence::divergence;
 use pacemark_backend::{BackendInfo, ScoreRequest, TokenId};
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::{self, StealWatch};
 use pacemark_record::{Apart, Chunk, Distances, Measured, Metric, Scores, Trial, stats};
 use pacemark_report::{Form, layout};
 pub use reference::{Predictions, Reference};
@@ -96,7 +96,7 @@ impl Experiment for Distance {
             return Err(mismatch(self));
         };
         let started_unix_s = now_unix_s();
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         let mut distances = Distances::default();
         let result = compare(case, *reference, text, how, &mut distances);
         let info = text.backend.info();
@@ -108,9 +108,7 @@ impl Experiment for Distance {
             repetitions: distances.candidate.n_chunks as usize,
             measured: Measured::Distances(distances),
             peak_rss_bytes: env::peak_rss_bytes(),
-            steal_share: before
-                .zip(CpuTime::now())
-                .and_then(|(before, now)| before.steal_share_until(now)),
+            steal_share: steal.share(),
             ..Trial::default()
         };
         match result {

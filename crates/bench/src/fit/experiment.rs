@@ -6,7 +6,7 @@ use super::{EXPERIMENT, Fitting, Setting, page};
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Phase};
-use pacemark_record::env::CpuTime;
+use pacemark_record::env::StealWatch;
 use pacemark_record::{Measured, Metric, Run, Trial};
 use pacemark_report::{Document, Form, layout};
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,18 +38,22 @@ impl Experiment for FitModel {
             started_unix_s: now_unix_s(),
             model: setting.model.clone(),
             params: setting.params(),
-            repetitions: how.repetitions.least,
+            repetitions: how.repetitions.least * if setting.is_proved { 2 } else { 1 },
             notes: setting.notes.clone(),
             measured: Measured::Fit(Box::new(setting.fit.clone())),
             ..Trial::default()
         };
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         let result = take(setting, *fitting, &mut trial, how);
-        trial.steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        trial.steal_share = steal.share();
         match result {
             Ok(()) => Ok(vec![trial]),
-            Err(error) => Err(CutShort { partial: vec![trial], error }),
+            Err(error) => {
+                if setting.is_proved && trial.fit().is_some_and(|fit| fit.proof.is_none()) {
+                    trial.notes.push("the model itself did not run to its end".to_owned());
+                }
+                Err(CutShort { partial: vec![trial], error })
+            }
         }
     }
 
@@ -174,10 +178,12 @@ mod tests {
         let cut = measured(setting(4096, 1), 7, false).unwrap_err();
         let kept = cut.partial[0].fit().unwrap();
         assert_eq!((kept.rounds.len(), kept.proof.is_some()), (6, true));
+        assert_eq!((cut.partial[0].repetitions, cut.partial[0].notes.len()), (10, 0));
         assert_eq!(cut.error.to_string(), "broken");
         let cut = measured(setting(4096, 1), 0, true).unwrap_err();
         assert_eq!(cut.error, BenchError::Interrupted);
         assert!(cut.partial[0].fit().unwrap().memory.weights > 0);
+        assert_eq!(cut.partial[0].notes, ["the model itself did not run to its end"]);
         let timeless = Setting { is_timed: false, is_proved: false, ..setting(4096, 1) };
         let trial = measured(timeless, 1, false).unwrap();
         assert!(trial.fit().unwrap().rounds.is_empty() && trial.roofs.is_empty());

@@ -78,6 +78,11 @@ fn bytes(trial: &Trial, of: fn(&Fit) -> Option<u64>) -> Vec<f64> {
     trial.fit().and_then(of).map(|bytes| bytes as f64).into_iter().collect()
 }
 
+/// A part that is known only where all are.
+fn reckoned(fit: &Fit, bytes: u64) -> Option<u64> {
+    fit.is_whole().then_some(bytes)
+}
+
 fn seen(trial: &Trial, of: fn(&Proof) -> Option<u64>) -> Vec<f64> {
     let proof = trial.fit().and_then(|fit| fit.proof.as_ref());
     proof.and_then(of).map(|bytes| bytes as f64).into_iter().collect()
@@ -100,34 +105,40 @@ fn bytes_ratio(trial: &Trial, predicted: &Series, measured: &Series) -> Vec<f64>
 /// The most at any time.
 pub(super) const MOST: Series =
     memory("memory_bytes", "memory", "most memory of the process, loading or running", |t| {
-        bytes(t, |fit| Some(fit.memory.most()))
+        bytes(t, |fit| reckoned(fit, fit.memory.most()))
     });
 /// While it runs.
 pub(super) const RUNNING: Series =
     memory("running_bytes", "running", "memory when every sequence has its context", |t| {
-        bytes(t, |fit| Some(fit.memory.running()))
+        bytes(t, |fit| reckoned(fit, fit.memory.running()))
     });
 /// While it loads.
 pub(super) const LOADING: Series =
     memory("loading_bytes", "loading", "most memory while it loads", |t| {
-        bytes(t, |fit| Some(fit.memory.while_loading()))
+        bytes(t, |fit| reckoned(fit, fit.memory.while_loading()))
     });
-const PROCESS: Series =
+/// The process itself.
+pub(super) const PROCESS: Series =
     memory("process_bytes", "process", "the process itself, header and vocabulary read", |t| {
         bytes(t, |fit| Some(fit.memory.process))
     });
-const WEIGHTS: Series = memory("weights_bytes", "weights", "weights as they are held", |t| {
-    bytes(t, |fit| Some(fit.memory.weights))
-});
-const TABLE: Series =
-    memory("table_bytes", "table", "the part of a table of embeddings that is touched", |t| {
-        bytes(t, |fit| Some(fit.memory.table))
+/// Weights as they are held.
+pub(super) const WEIGHTS: Series =
+    memory("weights_bytes", "weights", "weights as they are held", |t| {
+        bytes(t, |fit| Some(fit.memory.weights))
     });
-const KV: Series = memory("kv_bytes", "KV", "keys and values of all sequences", |t| {
-    bytes(t, |fit| Some(fit.memory.kv))
+/// The table of embeddings, as far as it is touched.
+pub(super) const TABLE: Series =
+    memory("table_bytes", "table", "the part of a table of embeddings that is touched", |t| {
+        bytes(t, |fit| reckoned(fit, fit.memory.table))
+    });
+/// Keys and values.
+pub(super) const KV: Series = memory("kv_bytes", "KV", "keys and values of all sequences", |t| {
+    bytes(t, |fit| reckoned(fit, fit.memory.kv))
 });
-const WORK: Series = memory("work_bytes", "work", "what a pass computes with", |t| {
-    bytes(t, |fit| Some(fit.memory.work))
+/// What a pass computes with.
+pub(super) const WORK: Series = memory("work_bytes", "work", "what a pass computes with", |t| {
+    bytes(t, |fit| reckoned(fit, fit.memory.work))
 });
 const BUDGET: Series =
     memory("budget_bytes", "budget", "memory that there is, or was given", |t| {

@@ -2,11 +2,14 @@
 //! with the model itself, and which setting to take.
 
 use super::experiment::FitModel;
-use super::figures::{LOADING, LOADING_SEEN, MOST, PEAK_SEEN, RUNNING, RUNNING_SEEN, over};
+use super::figures::{
+    KV, LOADING, LOADING_SEEN, MOST, PEAK_SEEN, PROCESS, RUNNING, RUNNING_SEEN, TABLE, WEIGHTS,
+    WORK, over,
+};
 use super::{N_CTX, POLICY, recommended};
 use crate::experiment::head;
 use crate::{Experiment, Params, Warning, warnings};
-use pacemark_record::{Fit, FitMemory, FitRate, Run, Series, Trial, stats};
+use pacemark_record::{Fit, FitRate, Run, Series, Trial, stats};
 use pacemark_report::{Cell, Column, Document, Rank, Row, Table, TrialRow, size as report_size};
 use serde_json::Value;
 
@@ -79,8 +82,11 @@ fn title(trial: &Trial) -> String {
         budget.map_or(String::new(), |bytes| format!(", {} of memory", size(bytes.into())));
     let trained = trial.fit().and_then(|fit| fit.trained_ctx);
     let trained = trained.map_or(String::new(), |n| format!(", trained for {n} tokens"));
-    let n = trial.count("n_threads");
-    format!("{} ({}){trained}: {n} threads{budget}", trial.model.model_type, trial.model.path)
+    let threads = match trial.count("n_threads") {
+        1 => "1 thread".to_owned(),
+        n => format!("{n} threads"),
+    };
+    format!("{} ({}){trained}: {threads}{budget}", trial.model.model_type, trial.model.path)
 }
 
 /// What is to be known of a run besides.
@@ -109,24 +115,25 @@ pub(super) fn notes(run: &Run) -> Vec<String> {
 
 /// Where memory goes, for people: programs have it in the rows.
 fn memory(trials: &[Trial]) -> Table {
-    type Of = fn(&FitMemory) -> u64;
-    let parts: [(&str, Of); 6] = [
-        ("weights", |m| m.weights),
-        ("table", |m| m.table),
-        ("KV", |m| m.kv),
-        ("work", |m| m.work),
-        ("process", |m| m.process),
-        ("loading", FitMemory::while_loading),
+    let parts = [
+        ("weights", &WEIGHTS),
+        ("table", &TABLE),
+        ("KV", &KV),
+        ("work", &WORK),
+        ("process", &PROCESS),
+        ("loading", &LOADING),
     ];
     let columns = parts.iter().map(|(title, _)| Column::for_people(*title, 11));
     let setting = Column::for_people("memory of", -20).ranked(Rank::Key);
     let largest = Column::for_people("largest ctx", 11);
     let row = |trial: &Trial| -> Row {
-        let fit = trial.fit();
-        let of = |of: Of| fit.map_or("-".to_owned(), |fit| size(of(&fit.memory).into()));
-        let most = fit.and_then(|fit| fit.largest_ctx);
+        let of = |part: &Series| match (part.of)(trial)[..] {
+            [bytes, ..] => size(bytes as u128),
+            [] => "-".to_owned(),
+        };
+        let most = trial.fit().and_then(|fit| fit.largest_ctx);
         let cells = std::iter::once(name(&trial.params))
-            .chain(parts.iter().map(|(_, part)| of(*part)))
+            .chain(parts.iter().map(|(_, part)| of(part)))
             .chain([most.map_or("-".to_owned(), |n| n.to_string())]);
         cells.map(Cell::Text).collect::<Vec<_>>().into()
     };

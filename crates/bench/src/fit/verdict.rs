@@ -7,11 +7,8 @@ use serde_json::Value;
 /// Types of keys and values, the most exact first.
 const EXACT: [&str; 4] = ["f32", "f16", "q8_0", "q4_0"];
 
-/// Bytes that are left when the model runs; below zero, what it lacks. `None` where nothing tells
-/// how much there is.
-pub(super) fn left(trial: &Trial) -> Option<i128> {
-    let fit = trial.fit()?;
-    Some(i128::from(fit.budget_bytes?) - i128::from(fit.memory.most()))
+fn left(trial: &Trial) -> Option<i128> {
+    trial.fit()?.left()
 }
 
 /// Whether it fits, where that is known.

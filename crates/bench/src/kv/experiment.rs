@@ -5,9 +5,8 @@ use super::figures::{METRICS, TPOT};
 use super::page;
 use super::study::EXPERIMENT;
 use crate::experiment::{Case, How, Subject, mismatch};
-use crate::repeat::CutShort;
+use crate::repeat::{CutShort, filled};
 use crate::{BenchError, Experiment};
-use pacemark_record::env::CpuTime;
 use pacemark_record::{Comparison, Measured, Metric, Run, Series, Trial, compare};
 use pacemark_report::{Document, Form, layout};
 
@@ -45,17 +44,8 @@ impl Experiment for KvStudy {
             };
             return Err(CutShort { partial: Vec::new(), error });
         }
-        let before = CpuTime::now();
-        let mut trials = study.trials(&info, how.repetitions.least.saturating_mul(study.n_samples));
-        let result = study.rounds(text, lead, &mut trials, how);
-        let steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
-        trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
-        trials.retain(|trial| !trial.measured.is_empty());
-        match result {
-            Ok(()) => Ok(trials),
-            Err(error) => Err(CutShort { partial: trials, error }),
-        }
+        let n_wanted = how.repetitions.least.saturating_mul(study.n_samples);
+        filled(study.trials(&info, n_wanted), |trials| study.rounds(text, lead, trials, how))
     }
 
     fn metrics(&self) -> &'static [Metric] {

@@ -11,7 +11,7 @@ use crate::parameter::{KV, N_PROMPT, N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
 use pacemark_backend::BackendInfo;
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::{self, StealWatch};
 use pacemark_record::stats::Interval;
 use pacemark_record::{Better, Ends, Measured, Metric, Run, Series, Statistic, Texts, Trial, Unit};
 use pacemark_report::{Document, Fact};
@@ -88,7 +88,7 @@ impl Experiment for TextStream {
             return Err(nothing(BenchError::TextTooShort { found, n_ctx: n_tokens.max(2) }));
         }
         let started_unix_s = now_unix_s();
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         let piece = Piece {
             index: 0,
             tokens: &text.tokens[..n_tokens],
@@ -111,9 +111,7 @@ impl Experiment for TextStream {
             repetitions: 1,
             measured: Measured::Texts(Texts { texts: vec![scored] }),
             peak_rss_bytes: env::peak_rss_bytes(),
-            steal_share: before
-                .zip(CpuTime::now())
-                .and_then(|(before, now)| before.steal_share_until(now)),
+            steal_share: steal.share(),
             ..Trial::default()
         };
         match cut {

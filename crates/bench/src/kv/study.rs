@@ -9,7 +9,7 @@ use super::method::Method;
 use super::score::{Piece, score};
 use crate::experiment::{How, Text};
 use crate::parameter::{KV, N_PROMPT, N_THREADS, TYPE_K, TYPE_V};
-use crate::repeat::{MAX_GENERATED, now_unix_s};
+use crate::repeat::{MAX_GENERATED, in_turns, now_unix_s};
 use crate::{BenchError, Params, Phase, describe};
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, TokenId};
 use pacemark_record::{Measured, ScoredText, Texts, Trial, Warmup};
@@ -173,11 +173,7 @@ impl Study {
             let index = round % self.n_samples;
             let stretch = self.stretch(text.tokens, lead, index);
             how.observer.phase(Phase::Repetition(round + 1));
-            let mut order: Vec<usize> = (0..self.methods.len()).collect();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for at in order {
+            for at in in_turns(round + 1, self.methods.len()) {
                 let method = &self.methods[at];
                 how.observer.turn(&method.name);
                 let is_first = round < self.n_samples;

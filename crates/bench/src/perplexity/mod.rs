@@ -11,7 +11,7 @@ use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
 use pacemark_backend::{BackendInfo, TokenId};
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::{self, StealWatch};
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
 };
@@ -99,7 +99,7 @@ impl Experiment for Perplexity {
             return Err(mismatch(self));
         };
         let started_unix_s = now_unix_s();
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         let mut scores = Scores::default();
         let result = score(chunks, text, how, &mut scores);
         let info = text.backend.info();
@@ -111,9 +111,7 @@ impl Experiment for Perplexity {
             repetitions: scores.n_chunks as usize,
             measured: Measured::Scores(scores),
             peak_rss_bytes: env::peak_rss_bytes(),
-            steal_share: before
-                .zip(CpuTime::now())
-                .and_then(|(before, now)| before.steal_share_until(now)),
+            steal_share: steal.share(),
             ..Trial::default()
         };
         match result {

@@ -1,5 +1,5 @@
-//! Which type to prefer: of those that stay near enough to the weights they were made of the one
-//! that generates fastest; of those that cannot be told from it the nearest.
+//! Which type to prefer: of those that are shown to stay near enough to the weights they were made of
+//! the one that generates fastest; of those that cannot be told from it the nearest.
 
 use super::figures::{DECODE, figure};
 use super::page::name;
@@ -26,6 +26,13 @@ fn kld(trial: &Trial) -> Option<f64> {
     figure(&KLD, trial).value
 }
 
+/// Whether a type is near enough: the whole interval of its divergence is, where there is one.
+fn is_near(trial: &Trial, limits: &Limits) -> bool {
+    let kld = figure(&KLD, trial);
+    let most = kld.interval.map(|interval| interval.high).or(kld.value);
+    most.is_some_and(|kld| kld <= limits.max_kld)
+}
+
 fn rate(trial: &Trial) -> Option<f64> {
     figure(&DECODE, trial).value
 }
@@ -34,7 +41,7 @@ fn rate(trial: &Trial) -> Option<f64> {
 pub(super) fn advise(trials: &[Trial], limits: &Limits) -> Advice {
     let whole: Vec<&Trial> =
         trials.iter().filter(|t| kld(t).is_some() && rate(t).is_some()).collect();
-    let near = |trial: &&&Trial| kld(trial).is_some_and(|kld| kld <= limits.max_kld);
+    let near = |trial: &&&Trial| is_near(trial, limits);
     let by_rate = |a: &&&Trial, b: &&&Trial| rate(a).partial_cmp(&rate(b)).unwrap_or(EQUAL);
     let by_kld = |a: &&&Trial, b: &&&Trial| kld(a).partial_cmp(&kld(b)).unwrap_or(EQUAL);
     let Some(fastest) = whole.iter().filter(near).max_by(by_rate) else {
@@ -58,7 +65,8 @@ fn beside(first: &Trial, second: &Trial) -> Option<Comparison> {
 fn none(nearest: Option<&Trial>, limits: &Limits) -> Advice {
     let reason = match nearest.and_then(|trial| Some((name(trial), kld(trial)?))) {
         Some((name, kld)) => format!(
-            "no type is near enough: {name} is nearest, at a mean KLD of {kld:.4} (--max-kld {})",
+            "no type is shown to be near enough: {name} is nearest, at a mean KLD of {kld:.4} \
+             (--max-kld {})",
             limits.max_kld
         ),
         None => "too little was measured to say".to_owned(),
@@ -88,8 +96,10 @@ fn reason(chosen: &Trial, fastest: &Trial, whole: &[&Trial], limits: &Limits) ->
     let first = whole.first().filter(|first| !std::ptr::eq(**first, chosen));
     if let Some((first, c)) = first.and_then(|first| Some((first, beside(chosen, first)?))) {
         let interval = c.ci95_low.zip(c.ci95_high);
-        let interval =
-            interval.map_or(String::new(), |(low, high)| format!(" ({low:.2} to {high:.2})"));
+        let interval = interval
+            .map_or(" (too few rounds for an interval)".to_owned(), |(low, high)| {
+                format!(" ({low:.2} to {high:.2})")
+            });
         said +=
             &format!("; it generates {:.2} times as fast as {}{interval}", c.ratio, name(first));
     }
@@ -97,11 +107,12 @@ fn reason(chosen: &Trial, fastest: &Trial, whole: &[&Trial], limits: &Limits) ->
     let beyond: Vec<String> = whole
         .iter()
         .filter(is_faster)
-        .filter(|trial| kld(trial).is_some_and(|kld| kld > limit))
+        .filter(|trial| !is_near(trial, limits))
         .map(|trial| told(trial))
         .collect();
     if !beyond.is_empty() {
-        said += &format!("; faster, but further off than that: {}", beyond.join(", "));
+        let beyond = beyond.join(", ");
+        said += &format!("; faster, but not shown to be as near as that: {beyond}");
     }
     said
 }
@@ -120,7 +131,7 @@ mod tests {
     fn the_fastest_that_is_near_enough() {
         let (name, reason) = advice(&trials(), 0.05);
         assert_eq!(name.as_deref(), Some("Q4_K_M"), "{reason}");
-        assert!(reason.contains("faster, but further off than that: Q2_K (40.0 t/s"), "{reason}");
+        assert!(reason.contains("not shown to be as near as that: Q2_K (40.0 t/s"), "{reason}");
         assert!(reason.contains("3.00 times as fast as F16"), "{reason}");
         assert_eq!(advice(&trials(), 0.005).0.as_deref(), Some("Q8_0"));
         assert_eq!(advice(&trials(), 1.0).0.as_deref(), Some("Q2_K"));

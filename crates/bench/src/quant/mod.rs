@@ -14,12 +14,11 @@ mod testing;
 
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::parameter::N_THREADS;
-use crate::repeat::{CutShort, now_unix_s};
+use crate::repeat::{CutShort, filled, in_turns, now_unix_s};
 use crate::{BenchError, Experiment, Params, Phase};
 pub use advice::{Advice, Limits};
-use pacemark_record::env::CpuTime;
 use pacemark_record::{
-    Comparison, Distances, FreshRun, Measured, Metric, Model, Quantized, Run, Series, Trial,
+    Distances, FreshRun, Measured, Metric, Model, Quantized, Run, Series, Trial,
 };
 use pacemark_report::{Document, Form, layout};
 pub use page::advice;
@@ -103,13 +102,9 @@ impl Types {
         trials: &mut [Trial],
         how: &mut How<'_>,
     ) -> Result<(), BenchError> {
-        for round in 0..how.repetitions.least {
-            how.observer.phase(Phase::Repetition(round + 1));
-            let mut order: Vec<usize> = (0..trials.len()).collect();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for index in order {
+        for round in 1..=how.repetitions.least {
+            how.observer.phase(Phase::Repetition(round));
+            for index in in_turns(round, trials.len()) {
                 self.begin(index, how)?;
                 let (model, run) = candidates.run(index)?;
                 trials[index].model = model;
@@ -157,17 +152,9 @@ impl Experiment for QuantStudy {
         let (Case::Types(types), Subject::Types(candidates)) = (case, subject) else {
             return Err(mismatch(self));
         };
-        let before = CpuTime::now();
-        let mut trials = types.trials(how.repetitions.least);
-        let result = types.fill(&mut **candidates, &mut trials, how);
-        let steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
-        trials.iter_mut().for_each(|trial| trial.steal_share = steal_share);
-        trials.retain(|trial| !trial.measured.is_empty());
-        match result {
-            Ok(()) => Ok(trials),
-            Err(error) => Err(CutShort { partial: trials, error }),
-        }
+        filled(types.trials(how.repetitions.least), |trials| {
+            types.fill(&mut **candidates, trials, how)
+        })
     }
 
     fn metrics(&self) -> &'static [Metric] {
@@ -182,9 +169,8 @@ impl Experiment for QuantStudy {
         &[&figures::DECODE, &figures::PREFILL]
     }
 
-    /// Those of one backend: their names are those of the types.
-    fn against_first(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
-        page::against_first(self.compared(), trials)
+    fn compared_as(&self, trial: &Trial) -> Option<String> {
+        Some(page::name(trial).to_owned())
     }
 
     fn reads(&self, measured: &Measured) -> bool {

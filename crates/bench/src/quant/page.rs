@@ -4,7 +4,7 @@ use super::advice::{Advice, Limits, advise};
 use super::{MAX_KLD, QuantStudy, SOURCE, TYPE};
 use crate::experiment::head;
 use crate::{Experiment, Warning, warnings};
-use pacemark_record::{Comparison, Run, Series, Trial, compare};
+use pacemark_record::{Run, Trial};
 use pacemark_report::{Document, Fact, Row, Table, TrialRow};
 use serde_json::Value;
 
@@ -35,21 +35,6 @@ pub fn advice(trials: &[Trial]) -> Advice {
     advise(trials, &Limits { max_kld })
 }
 
-/// How fast each is beside the first, by name.
-pub(super) fn against_first(series: &[&Series], trials: &[Trial]) -> Vec<Vec<Comparison>> {
-    let Some((first, others)) = trials.split_first() else { return Vec::new() };
-    let named = |second: &Trial, comparison: Comparison| Comparison {
-        first: name(first).to_owned(),
-        second: name(second).to_owned(),
-        ..comparison
-    };
-    let against = |second: &Trial| -> Vec<Comparison> {
-        let found = series.iter().filter_map(|series| compare(first, second, series));
-        found.map(|comparison| named(second, comparison)).collect()
-    };
-    std::iter::once(Vec::new()).chain(others.iter().map(against)).collect()
-}
-
 /// A row for each type, and what to prefer.
 pub(super) fn document(study: &QuantStudy, run: &Run) -> Document {
     let layout = study.layout(&[]);
@@ -73,13 +58,15 @@ pub(super) fn document(study: &QuantStudy, run: &Run) -> Document {
 
 /// What was measured, in a line.
 pub(super) fn title(trial: &Trial) -> String {
-    let n_chunks = trial.distances().map_or(0, |d| d.apart.len());
+    let quality = match trial.distances().map_or(0, |d| d.apart.len()) {
+        0 => "quality not measured".to_owned(),
+        n => format!("quality on {n} chunks of {}", trial.count("n_ctx")),
+    };
     format!(
-        "{} in each type, prompts of {} tokens and {} generated, quality on {n_chunks} chunks of {}",
+        "{} in each type, prompts of {} tokens and {} generated, {quality}",
         param(trial, SOURCE),
         trial.count("n_prompt"),
         trial.count("n_gen"),
-        trial.count("n_ctx"),
     )
 }
 

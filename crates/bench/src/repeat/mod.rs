@@ -9,7 +9,7 @@ mod warmup;
 use crate::experiment::How;
 use crate::{BenchError, Observer, Phase, Test, describe};
 use pacemark_backend::Backend;
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::{self, StealWatch};
 use pacemark_record::{Measured, Sample, Trial};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -58,21 +58,37 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
         measured: Measured::default(),
         ..Trial::default()
     };
-    let mut trials: Vec<Trial> = backends.iter().enumerate().map(of).collect();
-    let before = CpuTime::now();
-    let made: Result<Vec<R>, _> =
-        backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();
-    let result = made.and_then(|mut runs| in_turn(&mut runs, &mut trials, how));
-    let steal_share =
-        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
-    // Several engines in one process: what each holds cannot be told apart.
-    let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
+    let trials: Vec<Trial> = backends.iter().enumerate().map(of).collect();
+    let result = filled(trials, |trials| {
+        let made: Result<Vec<R>, _> =
+            backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();
+        let result = made.and_then(|mut runs| in_turn(&mut runs, trials, how));
+        // Several engines in one process: what each holds cannot be told apart.
+        let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
+        trials.iter_mut().for_each(|trial| trial.peak_rss_bytes = peak_rss_bytes);
+        result
+    });
+    let (Ok(trials) | Err(CutShort { partial: trials, .. })) = &result;
+    trials.iter().for_each(|trial| how.observer.trial_finished(trial));
+    result
+}
+
+/// The order of `n` things in a round, from 1: every other one goes the other way.
+pub(crate) fn in_turns(round: usize, n: usize) -> Vec<usize> {
+    let order = 0..n;
+    if round.is_multiple_of(2) { order.rev().collect() } else { order.collect() }
+}
+
+/// Has `work` fill trials, and adds to each what the hypervisor took meanwhile. What was measured before an error is kept; a trial that measured nothing is not.
+pub(crate) fn filled(
+    mut trials: Vec<Trial>,
+    work: impl FnOnce(&mut Vec<Trial>) -> Result<(), BenchError>,
+) -> Result<Vec<Trial>, CutShort> {
+    let steal = StealWatch::begin();
+    let result = work(&mut trials);
     trials.retain(|trial| !trial.measured.is_empty());
-    for trial in &mut trials {
-        trial.steal_share = steal_share;
-        trial.peak_rss_bytes = peak_rss_bytes;
-        how.observer.trial_finished(trial);
-    }
+    let share = steal.share();
+    trials.iter_mut().for_each(|trial| trial.steal_share = share);
     match result {
         Ok(()) => Ok(trials),
         Err(error) => Err(CutShort { partial: trials, error }),
@@ -109,11 +125,7 @@ fn in_turn<R: Repeat>(
             }
             break;
         }
-        let mut order: Vec<usize> = (0..runs.len()).collect();
-        if repetition % 2 == 0 {
-            order.reverse();
-        }
-        for index in order {
+        for index in in_turns(repetition, runs.len()) {
             if several {
                 how.observer.turn(&trials[index].model.backend);
             }

@@ -2,10 +2,10 @@
 
 use super::difference::Figure;
 use super::page;
+use crate::Experiment;
 use crate::experiment::{Case, How, Subject, mismatch};
-use crate::repeat::CutShort;
-use crate::{BenchError, Experiment};
-use pacemark_record::env::{self, CpuTime};
+use crate::repeat::{CutShort, filled};
+use pacemark_record::env;
 use pacemark_record::{
     Better, Ends, Item, Items, Measured, Metric, Run, Series, Statistic, Trial, Unit,
 };
@@ -123,21 +123,12 @@ fn measure(
     let (Case::Battery(battery), Subject::Backends([backend])) = (case, subject) else {
         return Err(mismatch(experiment));
     };
-    let before = CpuTime::now();
-    let mut trials = Vec::new();
-    let result: Result<(), BenchError> =
-        battery.measure(experiment.name(), *backend, how, &mut trials);
-    let steal_share =
-        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
-    let peak_rss_bytes = env::peak_rss_bytes();
-    trials.iter_mut().for_each(|trial| {
-        (trial.steal_share, trial.peak_rss_bytes) = (steal_share, peak_rss_bytes);
-    });
-    trials.retain(|trial| !trial.measured.is_empty());
-    match result {
-        Ok(()) => Ok(trials),
-        Err(error) => Err(CutShort { partial: trials, error }),
-    }
+    filled(Vec::new(), |trials| {
+        let result = battery.measure(experiment.name(), *backend, how, trials);
+        let peak_rss_bytes = env::peak_rss_bytes();
+        trials.iter_mut().for_each(|trial| trial.peak_rss_bytes = peak_rss_bytes);
+        result
+    })
 }
 
 const OF_CHOICES: &[Metric] = &[

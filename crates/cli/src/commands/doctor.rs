@@ -8,7 +8,7 @@ use pacemark_bench::doctor::Machine;
 use pacemark_bench::{Case, Doctor, Experiment, How, Repetitions, Silent, Subject};
 use pacemark_kernels::{Roof, Team};
 use pacemark_limits::{Memory, Processors, System};
-use pacemark_record::env::{self, CpuTime};
+use pacemark_record::env::{self, StealWatch};
 use pacemark_record::host::Host;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         observer: &mut Silent,
         stop: interrupt::flag(),
     };
-    let before = CpuTime::now();
+    let steal = StealWatch::begin();
     let cases = std::iter::once(None).chain(threads.into_iter().map(Some)).map(Case::Machine);
     let mut error = None;
     for case in cases.take_while(|_| !interrupt::flag().load(Relaxed)) {
@@ -85,8 +85,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             }
         }
     }
-    output.env_mut().steal_share =
-        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+    output.env_mut().steal_share = steal.share();
     output.end(Vec::new())?;
     match error {
         Some(error) => Err(error.into()),

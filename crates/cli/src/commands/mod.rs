@@ -51,6 +51,9 @@ pub(crate) struct Cli {
 enum Command {
     /// Measure how fast a model is on this machine: llama-bench's tests, flags and formats
     Bench(Box<bench::Args>),
+    /// One process of `bench --cold`
+    #[command(hide = true)]
+    ColdStart(bench::ChildArgs),
     /// Show what this machine is, and measure its limits
     Doctor(doctor::Args),
     /// Measure how good a model's answers are
@@ -94,6 +97,7 @@ enum Command {
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Bench(args) => bench::run(*args),
+        Command::ColdStart(args) => bench::child(args).map(|()| Exit::Fine),
         Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(&args),

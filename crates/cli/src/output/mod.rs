@@ -211,7 +211,7 @@ impl<'a> Output<'a> {
             }
         }
         if !self.sinks.iter().any(|sink| sink.renderer.tells) {
-            notes.iter().for_each(|note| eprintln!("warning: {note}"));
+            notes.iter().for_each(|note| eprintln!("note: {note}"));
         }
         shown
     }
@@ -243,7 +243,7 @@ pub(crate) fn show(
     let stream = Stream::Stdout;
     stream.write(&render(&document, renderer, &stream.page()))?;
     if !renderer.tells {
-        document.notes.iter().for_each(|note| eprintln!("warning: {note}"));
+        document.notes.iter().for_each(|note| eprintln!("note: {note}"));
     }
     Ok(())
 }

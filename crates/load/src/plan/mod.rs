@@ -17,7 +17,7 @@ pub use prompts::{Answers, Origin, Prompts};
 
 use crate::prompt::{Encoder, PromptError, Session, Source, Verified};
 use crate::{Arrival, Bounds, LoadError, Measured, Settings, Shape, Watch, clock, run};
-use pacemark_record::env::CpuTime;
+use pacemark_record::env::StealWatch;
 use pacemark_record::{Grades, LOAD_EXPERIMENT, Requests, Slo, Trial, Until, Warmup};
 use prompts::Wanted;
 use std::sync::Arc;
@@ -124,15 +124,14 @@ impl LoadPlan {
         let (warmup, mut notes) = self.warm_up(level, source.as_mut(), watch, stop)?;
         let bounds = level.bounds(self, arrivals.as_deref());
         let started_unix_s = now_unix_s();
-        let before = CpuTime::now();
+        let steal = StealWatch::begin();
         watch.begin(&name, bounds);
         let shape = level.shape(self, arrivals);
         let measured = self.send(shape, bounds, source.as_mut(), watch, stop)?;
         if measured.requests.is_empty() {
             return if stop.load(Relaxed) { Ok(None) } else { Err(PlanError::NothingSent) };
         }
-        let steal_share =
-            before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+        let steal_share = steal.share();
         let lengths = source.lengths();
         notes.extend(self.prompts.notes(given_lengths, lengths));
         let mut params = self.params(level, bounds, given_lengths);

@@ -112,6 +112,21 @@ pub struct ProofRun {
     pub samples: Vec<Sample>,
 }
 
+impl Fit {
+    /// Every part of its memory is reckoned; otherwise the process and the weights in the file are
+    /// all that is known.
+    pub fn is_whole(&self) -> bool {
+        self.whole.n > 0
+    }
+
+    /// Bytes that are left when the model runs; below zero, what it lacks. `None` where nothing tells
+    /// how much there is, or where what is known would fit and not all is known.
+    pub fn left(&self) -> Option<i128> {
+        let left = i128::from(self.budget_bytes?) - i128::from(self.memory.most());
+        (self.is_whole() || left < 0).then_some(left)
+    }
+}
+
 impl FitMemory {
     /// While it runs, every sequence with its context.
     pub fn running(&self) -> u64 {

@@ -45,8 +45,11 @@ const COLUMNS: &[Shown] = &[
     shown("ctx", 6, |r| r.trial.count("n_ctx").to_string()).ranked(Rank::Key),
     shown("seqs", 4, |r| r.trial.n_parallel().to_string()).ranked(Rank::Key),
     shown("KV", -4, keys_and_values).ranked(Rank::Key),
-    shown("memory", 10, |r| r.trial.fit().map_or("-".to_owned(), |fit| size(fit.memory.most())))
-        .ranked(Rank::Main),
+    shown("memory", 10, |r| {
+        let fit = r.trial.fit().filter(|fit| fit.is_whole());
+        fit.map_or("-".to_owned(), |fit| size(fit.memory.most()))
+    })
+    .ranked(Rank::Main),
     shown("fits", -19, |r| match fits(r) {
         Some((true, left)) => format!("yes, {} left", size(left)),
         Some((false, short)) => format!("no, {} short", size(short)),
@@ -72,9 +75,8 @@ fn keys_and_values(row: &TrialRow<'_>) -> String {
 
 /// Whether it fits, and the bytes that are left or lack.
 fn fits(row: &TrialRow<'_>) -> Option<(bool, u64)> {
-    let fit = row.trial.fit()?;
-    let (budget, most) = (fit.budget_bytes?, fit.memory.most());
-    Some((most <= budget, budget.abs_diff(most)))
+    let left = row.trial.fit()?.left()?;
+    Some((left >= 0, u64::try_from(left.unsigned_abs()).unwrap_or(u64::MAX)))
 }
 
 /// A rate and where it will lie, in digits that say something.

@@ -7,6 +7,7 @@
 
 mod batched_bench;
 mod block;
+mod cold;
 mod compared;
 mod distance;
 mod fit;
@@ -23,6 +24,7 @@ mod tasks;
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
 pub use batched_bench::BATCHED_BENCH;
+pub use cold::COLD;
 pub use compared::comparisons;
 pub use distance::DISTANCE;
 pub use fit::FIT;

@@ -3,7 +3,8 @@
 use super::super::{Fitting, Setting};
 use super::*;
 use pacemark_record::{
-    Env, FitRound, Layers, Measured, Model, Operations, Proof, ProofRun, Roof, SCHEMA, Sample,
+    Env, FitMemory, FitRound, Layers, Measured, Model, Operations, Proof, ProofRun, Roof, SCHEMA,
+    Sample,
 };
 use pacemark_report::{Page, render, render::RENDERERS, render::find};
 

@@ -81,23 +81,17 @@ fn capitalized(text: &str) -> String {
 /// `tasks/hellaswag/utils.py`): titles end a sentence, all else in brackets goes.
 fn cleaned(text: &str) -> String {
     let text = text.trim().replace(" [title]", ". ");
-    let mut rest = text.as_str();
-    let mut kept = String::with_capacity(rest.len());
-    while let Some(open) = rest.find('[') {
-        // A bracket on another line closes nothing.
-        let line = rest[open..].find('\n').map_or(rest.len(), |end| open + end);
-        match rest[open..line].find(']') {
-            Some(close) => {
-                kept += &rest[..open];
-                rest = &rest[open + close + 1..];
-            }
-            None => {
-                kept += &rest[..=open];
-                rest = &rest[open + 1..];
-            }
+    let mut kept = String::with_capacity(text.len());
+    // A bracket on another line closes nothing.
+    for mut line in text.split_inclusive('\n') {
+        while let Some(open) = line.find('[') {
+            // Where nothing closes this one, nothing closes those behind it.
+            let Some(close) = line[open..].find(']') else { break };
+            kept += &line[..open];
+            line = &line[open + close + 1..];
         }
+        kept += line;
     }
-    kept += rest;
     kept.replace("  ", " ")
 }
 

@@ -2,7 +2,10 @@
 
 use super::{Choosing, Format, LineError};
 use pacemark_files::excerpt;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// Names of the fields, the first being what is told where there is none.
 const CONTEXT: &[&str] = &["context", "query", "question", "ctx"];
@@ -35,11 +38,9 @@ impl Line<'_> {
     /// Its item.
     pub(super) fn read(&self, text: &str, format: Format) -> Result<Choosing, LineError> {
         let what = "a JSON object";
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| self.wrong("the line", what, excerpt(&error.to_string())))?;
-        let Value::Object(fields) = &value else {
-            return Err(self.wrong("the line", what, kind(&value)));
-        };
+        let Fields(fields) = serde_json::from_str(text)
+            .map_err(|error| self.wrong("the line", what, excerpt(&in_column(&error))))?;
+        let fields = &fields;
         for names in [CONTEXT, CHOICES, GOLD] {
             self.one_of(fields, names)?;
         }
@@ -120,6 +121,47 @@ impl Line<'_> {
             };
             self.wrong(name, format!("the number of a choice, 0 to {}", n - 1), found)
         })
+    }
+}
+
+/// An object's fields; a name that is there twice is an error, for one of the two would be passed over.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    let name = match fields.entry(name) {
+                        Entry::Vacant(free) => {
+                            free.insert(value);
+                            continue;
+                        }
+                        Entry::Occupied(there) => excerpt(there.key()).into_owned(),
+                    };
+                    return Err(de::Error::custom(format!("field {name} twice")));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+/// What JSON's reader says, and where in the line: of lines it knows but the one that it is given.
+fn in_column(error: &serde_json::Error) -> String {
+    let (said, column) = (error.to_string(), error.column());
+    match said.strip_suffix(&format!(" at line {} column {column}", error.line())) {
+        Some(said) => format!("{said} (column {column})"),
+        None => said,
     }
 }
 

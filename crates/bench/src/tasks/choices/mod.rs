@@ -95,8 +95,12 @@ mod tests {
     #[test]
     fn a_line_that_lacks_something_is_named() {
         for (line, said) in [
-            ("{", "line 2: the line: expected a JSON object, found "),
-            ("[1]", "line 2: the line: expected a JSON object, found a list"),
+            ("{", "found EOF while parsing an object (column 1)"),
+            ("[1]", "line 2: the line: expected a JSON object, found invalid type: sequence"),
+            (
+                r#"{"query": "q", "choices": ["a", "b"], "answer": 0, "answer": 1}"#,
+                "expected a JSON object, found field answer twice (column ",
+            ),
             (
                 r#"{"query": "q", "answer": 0}"#,
                 "line 2: choices: expected a list of texts, found nothing",

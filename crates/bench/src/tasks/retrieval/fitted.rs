@@ -26,6 +26,9 @@ pub(super) struct Text<'a> {
 /// Short words, mostly of one token, for the last few.
 const FILL: [&str; 8] = ["and", "so", "on", "we", "go", "as", "it", "is"];
 
+/// The sentence stands at most this part of the haystack, a twentieth, from its depth.
+const ASIDE: usize = 20;
+
 /// Haystacks that are tried, each a word shorter than the one before.
 const TRIES: usize = 48;
 
@@ -58,11 +61,14 @@ impl Text<'_> {
     /// With so many words of a haystack, and so many short words behind them.
     pub(super) fn of(&self, hay: &Hay<'_>, n_words: usize, n_fill: usize) -> String {
         let wanted = (n_words as f64 * self.depth / 100.0).round() as usize;
-        // Before the word, or before the sentence that it is in.
-        let mut before = wanted.min(n_words);
-        while before > 0 && before < n_words && !ends_sentence(hay.word(self.start + before - 1)) {
-            before -= 1;
-        }
+        let wanted = wanted.min(n_words);
+        // Between two sentences, where there are two so near that the depth stays what it is said to
+        // be; verse has sentences of a page.
+        let is_between =
+            |at: &usize| *at == 0 || *at == n_words || ends_sentence(hay.word(self.start + at - 1));
+        let near = (0..=n_words / ASIDE).flat_map(|d| [wanted.checked_sub(d), Some(wanted + d)]);
+        let near = near.flatten().filter(|at| *at <= n_words).find(is_between);
+        let before = near.unwrap_or(wanted);
         let words = |from: usize, to: usize| (from..to).map(|at| hay.word(self.start + at));
         let fill = FILL.iter().cycle().take(n_fill).copied();
         let first = words(0, before);

@@ -6,6 +6,7 @@
 
 mod argv;
 mod backends;
+mod cold;
 mod compat;
 mod lists;
 mod plan;
@@ -20,6 +21,7 @@ use crate::{experiments, hub, output, setup};
 use anyhow::Result;
 pub(crate) use argv::long_options;
 pub(crate) use backends::backend;
+pub(crate) use cold::{ChildArgs, child};
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::BACKENDS;
@@ -39,6 +41,8 @@ Examples:
   pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
   pacemark bench -npp 32 -ntg 50 -npl 1,2,4,8    several sequences at once, llama-batched-bench's table
   pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
+  pacemark bench --cold -p 16 -n 1               fresh processes: from their start to the first token, and memory
+  pacemark bench --cold --cold-command 'llama-cli -m model.gguf -p Hi -n 1 -no-cnv'     another engine's, in turn
 
 Lists are separated by commas or made by giving a flag again (a file whose name has commas is one model); ranges are first-last,
 first-last+step and first-last*factor. Every combination is measured. Commands written for
@@ -125,6 +129,8 @@ pub(super) struct Args {
     /// What to measure [default: throughput; with --npl, batched]
     #[arg(long, value_name = "NAME", value_parser = experiments::of_backends())]
     experiment: Option<String>,
+    #[command(flatten)]
+    cold: cold::ColdArgs,
     /// Repetitions of each test; with --until at least so many
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,
@@ -174,6 +180,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return Err(
             UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into()
         );
+    }
+    if args.cold.cold {
+        return cold::run(&args, &plan);
     }
     runner::run(&args, &plan)
 }

@@ -91,10 +91,14 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         ))
         .into());
     }
-    let shapes = Shapes {
-        n_prompt: numbers(&args.n_prompt),
-        n_gen: numbers(&args.n_gen),
-        n_pg: args.pg.iter().map(|pair| (pair.0, pair.1)).collect(),
+    let (n_prompt, n_gen) = (numbers(&args.n_prompt), numbers(&args.n_gen));
+    let shapes = if args.cold.cold {
+        // A process that is started has a prompt and answers it.
+        let each = n_prompt.iter().flat_map(|p| n_gen.iter().map(|n| (*p, *n)));
+        Shapes { n_pg: each.collect(), ..Shapes::default() }
+    } else {
+        let n_pg = args.pg.iter().map(|pair| (pair.0, pair.1)).collect();
+        Shapes { n_prompt, n_gen, n_pg }
     };
     let weights = Residence { mlock: args.mlock, ..args.weights.residence() };
     let base = Test { setup: Setup { weights, ..Setup::default() }, ..Test::default() };

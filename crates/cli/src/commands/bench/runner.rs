@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_bench::{BenchError, Case, How, Subject, Test};
 use pacemark_record::Trial;
-use pacemark_record::env::CpuTime;
+use pacemark_record::env::StealWatch;
 use pacemark_setup::Setup;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -47,12 +47,11 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
         .and_stderr(&args.output_err);
     let names: Vec<String> = plan.tests.iter().map(Test::name).collect();
     output.expect("test", names.iter().map(String::as_str));
-    let before = CpuTime::now();
+    let steal = StealWatch::begin();
     let progress =
         Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
     let result = measure(args, plan, &paths, &mut output, progress);
-    output.env_mut().steal_share =
-        before.zip(CpuTime::now()).and_then(|(before, now)| before.steal_share_until(now));
+    output.env_mut().steal_share = steal.share();
     output.end(Vec::new())?;
     if !stop.load(Ordering::Relaxed) {
         return result.map(|()| Exit::Fine);

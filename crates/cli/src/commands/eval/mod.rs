@@ -3,31 +3,22 @@
 //! (`kld`); tasks that are right or wrong (`tasks`).
 
 pub(super) mod kld;
+mod perplexity;
 mod stream;
 mod tasks;
 
 use crate::exit::{Exit, UsageError};
 use crate::experiments::help_of;
-use crate::output::{self, Input, Output, Record};
-use crate::until::UntilArgs;
-use crate::{hub, input, interrupt, machine, setup};
+use crate::input;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use pacemark_backend::{Backend, TokenId};
-use pacemark_backends::native::NativeBackend;
-use pacemark_bench::experiment::Text;
-use pacemark_bench::perplexity::Chunks;
-use pacemark_bench::{
-    Accuracy, BenchError, Case, Distance, Experiment, How, Observer, Perplexity, Retrieval, Subject,
-};
+use pacemark_backend::TokenId;
+use pacemark_bench::{Accuracy, BenchError, Distance, Observer, Retrieval};
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, synth};
-use pacemark_setup::Setup;
 use pacemark_tokenizer::{EncodeOptions, Tokenizer};
-use std::io::Write;
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -47,7 +38,7 @@ enum Command {
         pacemark eval perplexity -m model.gguf -f wiki.test.raw -c 2048\n  \
         pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl\n  \
         pacemark eval perplexity -f book.txt --stream 2000 --kv streaming:4+508")]
-    Perplexity(PerplexityArgs),
+    Perplexity(Box<perplexity::Args>),
     /// Measure how far the model's predictions are from a reference's: the lower, the better
     ///
     /// The text is cut as for perplexity. Of each scored token: the KL divergence of the
@@ -103,130 +94,18 @@ const RULER: &str = "Examples:
   pacemark eval ruler --task niah_single_1,vt --kv full,h2o:256+256
   pacemark eval ruler --task fwe --save run.json; pacemark show run.json -o json";
 
-#[derive(clap::Args, Debug)]
-struct PerplexityArgs {
-    /// File, Hugging Face directory, catalog name or hf:ORG/REPO/FILE
-    #[arg(short, long, value_name = "MODEL", default_value = hub::DEFAULT_MODEL)]
-    model: String,
-    #[command(flatten)]
-    weights: setup::WeightType,
-    /// Text to predict, UTF-8
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
-    /// Tokens of a chunk; even
-    #[arg(short = 'c', long, value_name = "N", default_value_t = 512)]
-    ctx_size: usize,
-    /// Read the first N tokens as one sequence, in place of chunks, and score every token from the
-    /// second on
-    #[arg(long, value_name = "N", conflicts_with_all = ["ctx_size", "chunks", "until"])]
-    stream: Option<NonZeroUsize>,
-    #[command(flatten)]
-    keep: setup::KeepArgs,
-    /// With --stream: the first N tokens are a prompt, which is not scored; policies that work on
-    /// prompts work at its end
-    #[arg(long, value_name = "N", requires = "stream")]
-    prompt: Option<NonZeroUsize>,
-    /// With --stream: tell each token's negative log-probability (-o json)
-    #[arg(long, requires = "stream")]
-    per_token: bool,
-    /// Chunks at most [default: all]
-    #[arg(long, value_name = "N")]
-    chunks: Option<NonZeroUsize>,
-    /// Threads that compute [default: all processors]
-    #[arg(short, long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
-    #[command(flatten)]
-    kv: setup::KvArgs,
-    #[command(flatten)]
-    until: UntilArgs,
-    /// How to print it; text is as llama.cpp does, then more
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = output::formats(&[]))]
-    output: String,
-    /// Write the record, with every token's score, as JSON; `pacemark show` reads it
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
-}
-
 /// Runs `pacemark eval`.
 pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command {
         Command::Perplexity(args) => match args.stream {
             Some(n) => stream::run(&args, n.get()),
-            None => perplexity(&args),
+            None => perplexity::run(&args),
         },
         Command::Kld(args) => kld::run(&args),
         Command::Accuracy(args) => tasks::accuracy(&args),
         Command::Needle(args) => tasks::needle(&args),
         Command::Passkey(args) => tasks::passkey(&args),
         Command::Ruler(args) => tasks::ruler(&args),
-    }
-}
-
-fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
-    if args.keep.spec().is_some() {
-        return Err(UsageError(
-            "--kv: it takes --stream N: chunks are short texts of their own".into(),
-        )
-        .into());
-    }
-    let n_ctx = args.ctx_size;
-    check_chunks(n_ctx)?;
-    let text = read_text(&args.file)?;
-    let setup = setup::check_native(Setup {
-        threads: setup::threads(args.threads.map(usize::from), None),
-        weights: args.weights.residence(),
-        n_ctx: Some(n_ctx),
-        cache: args.kv.types(),
-        ..Setup::default()
-    })?;
-    let path = hub::resolve(&args.model)?;
-    let tokenizer = check_model(&path, n_ctx)?;
-    let tokens = tokens_of(&tokenizer, &text, &args.file, n_ctx)?;
-    let record =
-        Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
-    let stop = interrupt::flag();
-    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
-    input::warn(&backend.info());
-    let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
-    let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
-    let mut running = Running { show: tells, bar: Bar::default() };
-    let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
-    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
-    let chunks = Chunks {
-        n_ctx,
-        max_chunks: args.chunks.map(usize::from),
-        setup,
-        file: args.file.display().to_string(),
-    };
-    let mut how = How {
-        repetitions: args.until.repetitions(1),
-        warmup: false,
-        seed: 0,
-        observer: &mut running,
-        stop,
-    };
-    let result = Perplexity.measure(&Case::Chunks(chunks), &mut Subject::Text(text), &mut how);
-    drop(running);
-    let (trials, error) = match result {
-        Ok(trials) => (trials, None),
-        Err(cut) => (cut.partial, Some(cut.error)),
-    };
-    let scored = trials.first().and_then(|trial| trial.scores());
-    let scored = scored.map(|scores| (scores.chunks.len(), scores.n_chunks));
-    let any = !trials.is_empty();
-    output.rows(trials)?;
-    // The record is kept, whether or not anybody reads on.
-    if tells && any {
-        writeln!(std::io::stdout())?;
-    }
-    output.end(Vec::new())?;
-    match (error, scored) {
-        (None, _) => Ok(Exit::Fine),
-        (Some(BenchError::Interrupted), Some((done, of))) => {
-            eprintln!("interrupted: {done} of {of} chunks are scored");
-            Ok(Exit::Failed)
-        }
-        (Some(error), _) => Err(error.into()),
     }
 }
 
@@ -333,22 +212,4 @@ pub(super) fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
         .into());
     }
     tokenizer(path)
-}
-
-/// The perplexity after each chunk: llama.cpp's line on stdout, or a bar on stderr beside JSON.
-struct Running {
-    show: bool,
-    bar: Bar,
-}
-
-impl Observer for Running {
-    fn chunk(&mut self, done: usize, of: usize, running: f64) {
-        if self.show {
-            let mut out = std::io::stdout().lock();
-            // A reader that has gone is noticed when the result is written.
-            let _ = write!(out, "[{done}]{running:.4},").and_then(|()| out.flush());
-            return;
-        }
-        self.bar.set(done, of);
-    }
 }

@@ -1,7 +1,8 @@
 //! `pacemark eval perplexity --stream`: a text's first tokens as one sequence, of which a policy
 //! keeps a part.
 
-use super::{Bar, PerplexityArgs, ended, tokenizer};
+use super::perplexity::Args;
+use super::{Bar, ended, tokenizer};
 use crate::exit::{Exit, UsageError};
 use crate::output::{Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
@@ -39,7 +40,7 @@ fn check(kv: Option<&str>, n_prompt: Option<usize>, n_tokens: usize) -> Result<(
 }
 
 /// Runs it on the first `n_tokens` tokens.
-pub(super) fn run(args: &PerplexityArgs, n_tokens: usize) -> Result<Exit> {
+pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
     let kv = args.keep.spec();
     let n_prompt = args.prompt.map(usize::from);
     check(kv.as_deref(), n_prompt, n_tokens)?;

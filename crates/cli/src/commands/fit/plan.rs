@@ -3,6 +3,7 @@
 use super::machine::Sizes;
 use super::subject::{Model, layers};
 use super::{Args, wrong};
+use crate::exit::distinct;
 use crate::setup;
 use anyhow::Result;
 use pacemark_backends::native::preview;
@@ -49,9 +50,17 @@ impl Plan {
         if let Some(most) = contexts.iter().find(|n| **n > MOST_CTX) {
             return Err(wrong("-c", most, &format!("expected at most {MOST_CTX} tokens")));
         }
+        distinct("-c", &contexts)?;
+        distinct("--parallel", &args.parallel)?;
+        distinct("--kv", &args.kv)?;
+        let types = pairs(&args.cache_type_k, &args.cache_type_v)?;
+        distinct(
+            "-ctk, -ctv",
+            &types.iter().map(|pair| pair.names().join("/")).collect::<Vec<_>>(),
+        )?;
         let of_model = OfModel::new(args, model, threads);
         let mut settings = Vec::new();
-        for types in pairs(&args.cache_type_k, &args.cache_type_v)? {
+        for types in types {
             let setup = Setup { threads, weights: model.weights, cache: types, ..Setup::default() };
             setup::check_native(setup)?;
             for spec in policies(&args.kv, config)? {
@@ -153,7 +162,7 @@ impl<'a> OfModel<'a> {
             let weights = self.model.file.n_bytes();
             let memory =
                 FitMemory { weights, process: self.model.process_bytes, ..FitMemory::default() };
-            setting.fit = Fit { memory, ..Fit::default() };
+            setting.fit = Fit { memory, budget_bytes: self.budget, ..Fit::default() };
             return Ok(setting);
         };
         let memory = |ask: &Ask| {

@@ -58,10 +58,11 @@ struct Plan<'a> {
     items: Option<&'a Path>,
 }
 
-/// What was measured, and why that ended early.
+/// What was measured, why that ended early, and whether it could be shown.
 struct Ended {
     trials: Vec<Trial>,
     error: Option<BenchError>,
+    told: Result<()>,
 }
 
 impl TaskArgs {
@@ -106,7 +107,7 @@ impl TaskArgs {
             plan.items.iter().map(|file| Input::File(file)).chain([Input::Model(path)]).collect();
         let record = Record::create(self.save.as_deref(), &inputs)?;
         let mut output = Output::new(plan.experiment, machine::env(), &self.output, record);
-        let mut ended = Ended { trials: Vec::new(), error: None };
+        let mut ended = Ended { trials: Vec::new(), error: None, told: Ok(()) };
         let mut failed = Ok(());
         for (first, cache) in self.settings.passes()? {
             failed =
@@ -120,9 +121,8 @@ impl TaskArgs {
             return Ok(ended);
         }
         ended.trials = in_order(ended.trials);
-        output.rows(ended.trials.clone())?;
-        output.end(Vec::new())?;
-        failed?;
+        let shown = output.rows(ended.trials.clone());
+        ended.told = failed.and(shown).and_then(|()| output.end(Vec::new()));
         Ok(ended)
     }
 
@@ -169,6 +169,7 @@ impl TaskArgs {
 impl Ended {
     /// The exit code, once what was measured is told.
     fn exit(self) -> Result<Exit> {
+        self.told?;
         match self.error {
             None => Ok(Exit::Fine),
             Some(BenchError::Interrupted) if !self.trials.is_empty() => {

@@ -1,7 +1,7 @@
 //! `pacemark eval needle`, `passkey` and `ruler`: whether what a long context holds is found again.
 
 use super::{Ended, Plan, TaskArgs, encoding};
-use crate::exit::{Exit, UsageError};
+use crate::exit::{Exit, UsageError, distinct};
 use crate::output::{Input, PictureArgs};
 use crate::texts::book;
 use anyhow::Result;
@@ -91,16 +91,10 @@ fn named(name: &str) -> Result<Ruler, String> {
 }
 
 fn depth(text: &str) -> Result<f64, String> {
+    // A hundredth is less than a token of the longest prompt.
+    let hundredths = |depth: f64| (depth * 100.0).round() / 100.0;
     let depth = text.parse().ok().filter(|depth| (0.0..=100.0).contains(depth));
-    depth.ok_or_else(|| "expected 0 to 100".to_owned())
-}
-
-/// Refuses what would be measured twice.
-fn distinct<T: PartialEq + std::fmt::Display>(flag: &str, values: &[T]) -> Result<(), UsageError> {
-    match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
-        Some((_, value)) => Err(UsageError(format!("{flag}: {value} is there twice"))),
-        None => Ok(()),
-    }
+    depth.map(hundredths).ok_or_else(|| "expected 0 to 100".to_owned())
 }
 
 impl LongArgs {

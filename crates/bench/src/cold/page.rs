@@ -1,0 +1,114 @@
+//! Cold starts on a page: a row for each way to start, where memory goes, how ways compare.
+
+use super::{COMMAND, ColdStart, PAGE_CACHE};
+use crate::experiment::head;
+use crate::parameter::MODEL;
+use crate::{Experiment, Warning, warnings};
+use pacemark_record::{Comparison, Run, Trial, Verdict};
+use pacemark_report::{Cell, Column, Document, Rank, Row, Table, TrialRow, size};
+use serde_json::Value;
+
+/// Fewer starts have no interval.
+const INTERVAL: usize = 5;
+
+/// How to read the table.
+const LEGEND: &str = "cold TTFT: from asking the system for the process to its first token, loading \
+    included; of another engine's command to the first byte that it prints. wall: to its end. ±: half \
+    of the 95 % interval. + load, + inference: resident memory that loading and then generating added; \
+    peak: the most; storage: what was read from it.";
+
+/// All of it.
+pub(super) fn document(experiment: &ColdStart, run: &Run, varied: &[&str]) -> Document {
+    let layout = experiment.layout(varied);
+    let compared = experiment.comparisons(&run.trials);
+    let rows = run.trials.iter().zip(&compared);
+    let mut document = head(&layout, run);
+    let table = &mut document.tables[0];
+    (table.in_blocks, table.legend) = (false, Some(LEGEND.to_owned()));
+    table.rows = rows
+        .map(|(trial, comparisons)| layout.row(&TrialRow { env: &run.env, trial, comparisons }))
+        .map(|row| Row { block: None, ..row })
+        .collect();
+    document.tables.extend(weights(&run.trials));
+    document.tables.extend(against(&compared.concat()));
+    document
+}
+
+/// What is started, and how, in few words.
+pub(super) fn name(trial: &Trial) -> String {
+    const ROOM: usize = 30;
+    let text = |name: &str| trial.params.get(name).and_then(Value::as_str);
+    let what = text(COMMAND).or(text(MODEL.name)).unwrap_or("-");
+    let short: String = what.chars().take(ROOM).collect();
+    let cut = if short.len() < what.len() { "…" } else { "" };
+    match text(PAGE_CACHE) {
+        Some(state @ ("warm" | "cold")) => format!("{short}{cut}, {state}"),
+        _ => format!("{short}{cut}"),
+    }
+}
+
+/// The first way against the others, start by start.
+fn against(compared: &[Comparison]) -> Option<Table> {
+    let columns = [
+        ("compared", -40, Rank::Key),
+        ("ratio of", -12, Rank::Key),
+        ("ratio", 7, Rank::Main),
+        ("95 % from", 9, Rank::Other),
+        ("to", 7, Rank::Other),
+        ("verdict", -20, Rank::Main),
+    ];
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+    let row = |c: &Comparison| -> Row {
+        let verdict = match c.verdict {
+            Verdict::Faster => "the first is faster",
+            Verdict::Slower => "the first is slower",
+            Verdict::NotDistinguishable => "not distinguishable",
+            Verdict::TooFewPairs => "too few starts",
+        };
+        let cells = [
+            format!("{} / {}", c.first, c.second),
+            c.title.to_owned(),
+            number(Some(c.ratio)),
+            number(c.ci95_low),
+            number(c.ci95_high),
+            verdict.to_owned(),
+        ];
+        cells.map(Cell::Text).to_vec().into()
+    };
+    let columns = columns.map(|(title, width, rank)| Column::for_people(title, width).ranked(rank));
+    let rows: Vec<Row> = compared.iter().map(row).collect();
+    (!rows.is_empty()).then(|| Table { columns: columns.into(), rows, ..Table::default() })
+}
+
+/// Bytes of weights by type, of each model once.
+fn weights(trials: &[Trial]) -> Option<Table> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (i, trial) in trials.iter().enumerate() {
+        let is_new = trials[..i].iter().all(|other| other.model.path != trial.model.path);
+        for (name, bytes) in trial.cold().filter(|_| is_new).iter().flat_map(|cold| &cold.weights) {
+            let cells = [trial.model.model_type.clone(), name.clone(), size(*bytes)];
+            rows.push(cells.map(Cell::Text).to_vec().into());
+        }
+    }
+    let columns =
+        [("weights of", -30, Rank::Key), ("type", -8, Rank::Key), ("size", 11, Rank::Main)];
+    let columns = columns.map(|(title, width, rank)| Column::for_people(title, width).ranked(rank));
+    (!rows.is_empty()).then(|| Table { columns: columns.into(), rows, ..Table::default() })
+}
+
+/// What is to be known besides.
+pub(super) fn notes(run: &Run) -> Vec<String> {
+    let mut notes: Vec<String> = warnings(&run.env, &[]).iter().map(Warning::to_string).collect();
+    let n = |trial: &Trial| trial.cold().map_or(0, |cold| cold.starts.len());
+    if run.trials.iter().any(|trial| n(trial) < INTERVAL) {
+        notes.push(format!("there are no intervals: they take {INTERVAL} starts (-r)"));
+    }
+    for trial in &run.trials {
+        if n(trial) < trial.repetitions {
+            notes.push(format!("cut short after {} of {} starts", n(trial), trial.repetitions));
+        }
+        notes.extend(trial.notes.iter().cloned());
+    }
+    notes.dedup();
+    notes
+}
