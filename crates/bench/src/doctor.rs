@@ -233,7 +233,7 @@ fn row(trial: &Trial) -> Option<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Repetitions, Silent};
+    use crate::{Repetitions, Silent, Warmups};
     use pacemark_record::Env;
     use pacemark_report::{Page, render, render::find};
     use std::sync::atomic::AtomicBool;
@@ -260,7 +260,7 @@ mod tests {
     fn measured(case: Case) -> Result<Vec<Trial>, CutShort> {
         let mut how = How {
             repetitions: Repetitions::exactly(1),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut Silent,
             stop: &AtomicBool::new(false),

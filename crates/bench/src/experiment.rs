@@ -13,8 +13,8 @@ use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warning, batched, distance, doctor,
-    fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
+    doctor, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -241,8 +241,8 @@ pub struct Text<'a> {
 pub struct How<'a> {
     /// How often.
     pub repetitions: Repetitions,
-    /// Runs before counting begins, until two agree.
-    pub warmup: bool,
+    /// Runs before counting begins.
+    pub warmup: Warmups,
     /// Start of the random tokens.
     pub seed: u64,
     /// Told of everything that happens.

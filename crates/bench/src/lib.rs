@@ -47,7 +47,7 @@ pub use observer::{Observer, Phase, Silent};
 pub use parameter::{PARAMETERS, Parameter, Params};
 pub use perplexity::Perplexity;
 pub use quant::QuantStudy;
-pub use repeat::{CutShort, Repetitions};
+pub use repeat::{CutShort, Repetitions, Warmups};
 pub use self_test::SelfTest;
 pub use stages::Stages;
 pub use tasks::{Accuracy, Retrieval};

@@ -272,7 +272,7 @@ impl Climb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Repetitions, Silent};
+    use crate::{Repetitions, Silent, Warmups};
     use std::sync::atomic::AtomicBool;
 
     /// Notes what was asked of it; fails in the run of that number.
@@ -306,7 +306,7 @@ mod tests {
         let model = Model::default();
         let mut how = How {
             repetitions: Repetitions::exactly(2),
-            warmup: true,
+            warmup: Warmups::UntilSettled,
             seed: 100,
             observer: &mut Silent,
             stop: &AtomicBool::new(stop),

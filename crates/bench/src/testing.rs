@@ -1,12 +1,12 @@
 //! What the tests of experiments have in common.
 
-use crate::{Case, CutShort, Experiment, How, Observer, Repetitions, Subject, Test};
+use crate::{Case, CutShort, Experiment, How, Observer, Repetitions, Subject, Test, Warmups};
 use pacemark_backend::Backend;
 use pacemark_record::Trial;
 use std::sync::atomic::AtomicBool;
 
 /// An experiment that is repeated so often, with a warm-up or without.
-pub(crate) struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub bool);
+pub(crate) struct Repeated<'a>(pub &'a dyn Experiment, pub usize, pub Warmups);
 
 impl Repeated<'_> {
     /// Measures the test.

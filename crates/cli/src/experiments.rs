@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::output;
     use pacemark_backend::{Backend, GenerateRequest, MockBackend};
-    use pacemark_bench::{Case, CutShort, How, Silent, Subject};
+    use pacemark_bench::{Case, CutShort, How, Silent, Subject, Warmups};
     use pacemark_record::{Better, Metric, Run, SCHEMA, Sample, Series, Statistic, Trial, Unit};
     use pacemark_report::{Document, Page, RENDERERS, Render, Renderer, Row, Table, render};
     use std::sync::atomic::AtomicBool;
@@ -137,7 +137,7 @@ mod tests {
             Grid { shapes: Shapes { n_gen: vec![3], ..Shapes::default() }, ..Grid::default() };
         let mut how = How {
             repetitions: pacemark_bench::Repetitions::exactly(1),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut Silent,
             stop: &AtomicBool::new(false),

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How often to look whether a process has ended.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// How long a process may take to stop by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Bytes of a process's output that are kept.
 const KEPT: usize = 64 << 20;
 
@@ -39,6 +42,20 @@ pub(crate) fn itself() -> Result<Command> {
 /// Starts a process, tells it `line`, and waits for its end; `None` once `stop` is set, and it is
 /// ended with all that it started.
 pub(crate) fn run(command: &mut Command, line: &str, stop: &AtomicBool) -> Result<Option<Ended>> {
+    start(command, line, stop, Signal::SIGKILL)
+}
+
+/// Starts a process that shows and saves what it has when it is asked to stop, and waits for its end.
+pub(crate) fn run_gently(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
+    start(command, "", stop, Signal::SIGINT)?.context("the process was lost")
+}
+
+fn start(
+    command: &mut Command,
+    line: &str,
+    stop: &AtomicBool,
+    signal: Signal,
+) -> Result<Option<Ended>> {
     let started = Instant::now();
     let mut child = command
         .stdin(Stdio::piped())
@@ -52,7 +69,7 @@ pub(crate) fn run(command: &mut Command, line: &str, stop: &AtomicBool) -> Resul
     let mut told = child.stdin.take().context("the process takes no input")?;
     // A process that has failed already does not listen; it has said why.
     let _ = told.write_all(line.as_bytes());
-    let Some(status) = wait(&mut child, stop)? else { return Ok(None) };
+    let Some(status) = wait(&mut child, stop, signal)? else { return Ok(None) };
     let took = started.elapsed();
     // Until here it was open, which kept the process alive.
     drop(told);
@@ -69,14 +86,22 @@ pub(crate) fn run(command: &mut Command, line: &str, stop: &AtomicBool) -> Resul
     }))
 }
 
-fn wait(child: &mut Child, stop: &AtomicBool) -> Result<Option<ExitStatus>> {
+/// Until it ends, or until it was killed: `None`. What gets another signal ends by itself, or is killed
+/// when it takes too long.
+fn wait(child: &mut Child, stop: &AtomicBool, signal: Signal) -> Result<Option<ExitStatus>> {
+    // It leads a group of its own; it may have ended already.
+    let group = i32::try_from(child.id()).map(Pid::from_raw).context("the process was lost")?;
+    let mut asked: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait().context("the process was lost")? {
             return Ok(Some(status));
         }
-        if stop.load(Relaxed) {
-            // It leads a group of its own; it may have ended already.
-            let _ = i32::try_from(child.id()).map(|id| killpg(Pid::from_raw(id), Signal::SIGKILL));
+        if stop.load(Relaxed) && asked.is_none() {
+            asked = Some(Instant::now());
+            let _ = killpg(group, signal);
+        }
+        if asked.is_some_and(|asked| signal == Signal::SIGKILL || asked.elapsed() > PATIENCE) {
+            let _ = killpg(group, Signal::SIGKILL);
             let _ = child.wait();
             return Ok(None);
         }

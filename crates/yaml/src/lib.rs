@@ -30,4 +30,4 @@ mod table;
 pub use mistakes::{Mistake, YamlError};
 pub use node::{Entry, Node, Value};
 pub use parse::{LARGEST, MOST_VALUES, parse};
-pub use table::{Item, Table, read};
+pub use table::{Item, Table, read, read_tree};

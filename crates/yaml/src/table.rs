@@ -13,9 +13,17 @@ const MOST: i64 = 1 << 53;
 
 /// Reads a text: `of` takes from its table what it knows, and is told all that is wrong with it.
 pub fn read<T>(file: &str, text: &str, of: impl FnOnce(&Table<'_>) -> T) -> Result<T, YamlError> {
-    let node = parse(file, text)?;
+    read_tree(file, &parse(file, text)?, of)
+}
+
+/// The same of a tree that was read before.
+pub fn read_tree<T>(
+    file: &str,
+    node: &Node,
+    of: impl FnOnce(&Table<'_>) -> T,
+) -> Result<T, YamlError> {
     let mistakes = RefCell::default();
-    let top = Item { node: &node, path: String::new(), mistakes: &mistakes };
+    let top = Item { node, path: String::new(), mistakes: &mistakes };
     let found = top.table().map(|table| of(&table));
     let mut mistakes = mistakes.into_inner();
     mistakes.sort_by_key(|mistake| mistake.line);

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::Silent;
+use crate::Warmups;
 use crate::testing::Repeated;
 use pacemark_backend::{BackendInfo, Capabilities, EventStream, MockBackend};
 use std::time::Duration;
 
-const SETTINGS: Repeated<'static> = Repeated(&Batched, 5, true);
+const SETTINGS: Repeated<'static> = Repeated(&Batched, 5, Warmups::UntilSettled);
 
 fn mock(per_token_ms: u64) -> MockBackend {
     MockBackend::new(Duration::from_millis(1), Duration::from_millis(per_token_ms))

@@ -1,6 +1,7 @@
 //! Starts of made-up processes.
 
 use super::*;
+use crate::Warmups;
 use crate::{Repetitions, Silent};
 use pacemark_record::{Inside, Sample};
 use pacemark_report::{Page, render, render::find};
@@ -52,7 +53,7 @@ fn measured(fails_at: usize) -> (Vec<usize>, Result<Vec<Trial>, CutShort>) {
     let launches = Launches(vec![launch("smollm2-135m", false), launch("other -n 1", true)]);
     let mut how = How {
         repetitions: Repetitions::exactly(6),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut Silent,
         stop: &AtomicBool::new(false),

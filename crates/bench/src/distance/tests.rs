@@ -1,6 +1,7 @@
 //! Which rows are compared, and what cannot be.
 
 use super::*;
+use crate::Warmups;
 use crate::{Repetitions, Silent};
 use pacemark_backend::{Backend, BackendError, Capabilities, EventStream, GenerateRequest};
 
@@ -52,7 +53,7 @@ fn measured(
     let text = Text { backend: candidate, tokens: &tokens, n_bytes: &|t| t as usize };
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut Silent,
         stop: &AtomicBool::new(stop),

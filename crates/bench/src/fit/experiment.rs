@@ -144,13 +144,13 @@ fn stopped(how: &How<'_>) -> Result<(), BenchError> {
 mod tests {
     use super::super::page::tests::{NoMachine, setting};
     use super::*;
-    use crate::{Repetitions, Silent};
+    use crate::{Repetitions, Silent, Warmups};
     use std::sync::atomic::AtomicBool;
 
     fn measured(setting: Setting, fails_at: usize, stop: bool) -> Result<Trial, CutShort> {
         let mut how = How {
             repetitions: Repetitions::exactly(5),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut Silent,
             stop: &AtomicBool::new(stop),

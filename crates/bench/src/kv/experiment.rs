@@ -99,7 +99,7 @@ mod tests {
     use super::super::study::Study;
     use super::*;
     use crate::experiment::Text;
-    use crate::{Observer, Repetitions};
+    use crate::{Observer, Repetitions, Warmups};
     use pacemark_backend::{MockBackend, TokenId};
     use pacemark_record::Texts;
     use pacemark_setup::CacheTypes;
@@ -153,7 +153,7 @@ mod tests {
         let mut turns = Turns::default();
         let mut how = How {
             repetitions: Repetitions::exactly(2),
-            warmup: true,
+            warmup: Warmups::UntilSettled,
             seed: 0,
             observer: &mut turns,
             stop: &AtomicBool::new(stop),

@@ -7,6 +7,7 @@
 use super::generate::generate;
 use super::method::Method;
 use super::score::{Piece, score};
+use crate::Warmups;
 use crate::experiment::{How, Text};
 use crate::parameter::{KV, N_PROMPT, N_THREADS, TYPE_K, TYPE_V};
 use crate::repeat::{MAX_GENERATED, in_turns, now_unix_s};
@@ -164,7 +165,7 @@ impl Study {
         trials: &mut [Trial],
         how: &mut How<'_>,
     ) -> Result<(), BenchError> {
-        if how.warmup {
+        if how.warmup != Warmups::None {
             let warmup = self.warm_up(text.backend, &self.stretch(text.tokens, lead, 0), how)?;
             trials.iter_mut().for_each(|trial| trial.warmup = warmup.clone());
         }

@@ -1,6 +1,7 @@
 //! Which tokens are scored, and when it ends.
 
 use super::*;
+use crate::Warmups;
 use crate::{Repetitions, Silent};
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, Capabilities, EventStream, GenerateRequest, TokenId,
@@ -46,7 +47,7 @@ fn measured(
     let text = Text { backend: &backend, tokens, n_bytes: &|t| t as usize };
     let mut how = How {
         repetitions: Repetitions { least: 1, until },
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut Silent,
         stop,

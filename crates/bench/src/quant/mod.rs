@@ -194,7 +194,7 @@ impl Experiment for QuantStudy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Observer, Repetitions};
+    use crate::{Observer, Repetitions, Warmups};
     use std::sync::atomic::AtomicBool;
 
     /// Counts what is asked of it, and fails where it is told to.
@@ -233,7 +233,7 @@ mod tests {
         let mut rounds = Rounds(Vec::new());
         let mut how = How {
             repetitions: Repetitions::exactly(3),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut rounds,
             stop: &AtomicBool::new(false),

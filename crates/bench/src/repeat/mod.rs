@@ -14,6 +14,7 @@ use pacemark_record::{Measured, Sample, Trial};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub use until::Repetitions;
+pub use warmup::Warmups;
 
 /// Generated tokens of a run that is not counted: enough to settle, and short beside what is.
 pub(crate) const MAX_GENERATED: usize = 16;
@@ -110,8 +111,8 @@ fn in_turn<R: Repeat>(
         if several {
             how.observer.turn(&trial.model.backend);
         }
-        if how.warmup {
-            trial.warmup = warmup::run(run, how.observer)?;
+        if how.warmup != Warmups::None {
+            trial.warmup = warmup::run(run, how.warmup, how.observer)?;
         }
         how.observer.warmed_up(&trial.warmup);
     }

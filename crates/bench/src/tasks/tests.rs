@@ -1,6 +1,7 @@
 //! What is measured of items, by a backend that is made up.
 
 use super::{Accuracy, Ask, Battery, Question, Retrieval, Setting, Task};
+use crate::Warmups;
 use crate::experiment::How;
 use crate::{BenchError, Case, CutShort, Experiment, Observer, Repetitions, Subject};
 use pacemark_backend::{
@@ -84,7 +85,7 @@ fn run(
     let stop = AtomicBool::new(false);
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut Stops(&stop, stop_after),
         stop: &stop,

@@ -1,6 +1,7 @@
 //! The experiment against the mock's virtual clock: every figure is exact.
 
 use super::*;
+use crate::Warmups;
 use crate::testing::Repeated;
 use crate::{BenchError, Observer, Phase, Test};
 use pacemark_backend::{Backend, BackendInfo, MockBackend};
@@ -8,7 +9,7 @@ use pacemark_record::{Verdict, Warmup};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const SETTINGS: Repeated<'static> = Repeated(&Throughput, 3, true);
+const SETTINGS: Repeated<'static> = Repeated(&Throughput, 3, Warmups::UntilSettled);
 
 /// A prompt token takes 1 ms, a generated one 5 ms.
 fn mock() -> MockBackend {
@@ -151,7 +152,7 @@ fn a_refusal_is_an_error_and_leaves_nothing() {
 fn two_backends_take_turns_and_are_compared() {
     let slow = MockBackend::new(Duration::from_millis(2), Duration::from_millis(5));
     let (fast, mut log, stop) = (mock(), Log::default(), AtomicBool::new(false));
-    let settings = Repeated(&Throughput, 5, false);
+    let settings = Repeated(&Throughput, 5, Warmups::None);
     let trials = settings.run(&[&fast, &slow], &test(8, 4, 0), &mut log, &stop).unwrap();
     let turns: String = log.0.join(" ").replace("mock: Repetition", "");
     // One of each before the first repetition; a turn each in the order A B B A A B B A A B.
@@ -202,9 +203,21 @@ fn the_order_is_a_b_b_a() {
     let order = std::cell::RefCell::default();
     let (a, b, c) =
         (Named("A", mock(), &order), Named("B", mock(), &order), Named("C", mock(), &order));
-    let settings = Repeated(&Throughput, 4, false);
+    let settings = Repeated(&Throughput, 4, Warmups::None);
     settings
         .run(&[&a, &b, &c], &test(8, 0, 0), &mut Log::default(), &AtomicBool::new(false))
         .unwrap();
     assert_eq!(order.take(), "ABCCBAABCCBA");
+}
+
+#[test]
+fn so_many_runs_are_not_counted_as_were_asked_for() {
+    let mock = MockBackend::new(Duration::from_millis(1), Duration::from_millis(1));
+    for n in [0, 1, 3, 9] {
+        let settings = Repeated(&Throughput, 2, Warmups::Exactly(n));
+        let trials = settings
+            .run(&[&mock], &test(4, 2, 0), &mut crate::Silent, &AtomicBool::new(false))
+            .unwrap();
+        assert_eq!((trials[0].warmup.elapsed_ns.len(), trials[0].samples().len()), (n, 2));
+    }
 }

@@ -5,7 +5,7 @@ use crate::output::{self, Output, Record};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_bench::doctor::Machine;
-use pacemark_bench::{Case, Doctor, Experiment, How, Repetitions, Silent, Subject};
+use pacemark_bench::{Case, Doctor, Experiment, How, Repetitions, Silent, Subject, Warmups};
 use pacemark_kernels::{Roof, Team};
 use pacemark_limits::{Memory, Processors, System};
 use pacemark_record::env::{self, StealWatch};
@@ -68,7 +68,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut asked = Asked { time: Duration::from_secs_f64(args.seconds), roof: None };
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut Silent,
         stop: interrupt::flag(),

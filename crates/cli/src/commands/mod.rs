@@ -13,6 +13,7 @@ mod run;
 mod serve;
 mod show;
 mod stages;
+mod suite;
 mod tokenize;
 
 use crate::exit::Exit;
@@ -29,6 +30,7 @@ const HELP: &str = "Examples:
   pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark load --url http://localhost:8000          what a server's users would see
+  pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
   pacemark models list                               the models it can get
 
@@ -85,6 +87,8 @@ enum Command {
     /// The client process of `stages`
     #[command(hide = true)]
     StagesClient,
+    /// Run a suite of benchmarks that a YAML file describes
+    Suite(Box<suite::Args>),
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
     /// Print the completion script of a shell
@@ -112,6 +116,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Show(args) => show::run(args),
         Command::Stages(args) => stages::run(*args),
         Command::StagesClient => stages::client().map(|()| Exit::Fine),
+        Command::Suite(args) => suite::run(&args),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),

@@ -217,6 +217,17 @@ impl<'a> Output<'a> {
     }
 }
 
+/// Shows a document of no experiment; what a format does not tell goes to standard error.
+pub(crate) fn print(document: &Document, format: &str) -> Result<()> {
+    let Some(renderer) = renderer(format) else { return Ok(()) };
+    let stream = Stream::Stdout;
+    stream.write(&render(document, renderer, &stream.page()))?;
+    if !renderer.tells {
+        document.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    Ok(())
+}
+
 /// Shows runs of one experiment that were measured before: the rows of all under one another, each
 /// with what is known of its own run.
 pub(crate) fn show(
@@ -240,10 +251,5 @@ pub(crate) fn show(
         document.notes.extend(experiment.notes(run));
     }
     document.notes.extend(further);
-    let stream = Stream::Stdout;
-    stream.write(&render(&document, renderer, &stream.page()))?;
-    if !renderer.tells {
-        document.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    }
-    Ok(())
+    print(&document, renderer.name)
 }

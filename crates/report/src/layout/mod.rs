@@ -281,7 +281,7 @@ pub fn compact_time(unix_s: u64) -> String {
 }
 
 /// Date and time, UTC, to the second.
-fn rfc3339(unix_s: u64) -> String {
+pub fn rfc3339(unix_s: u64) -> String {
     i64::try_from(unix_s)
         .ok()
         .and_then(|s| Timestamp::from_second(s).ok())

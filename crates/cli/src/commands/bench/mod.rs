@@ -25,7 +25,7 @@ pub(crate) use cold::{ChildArgs, child};
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::BACKENDS;
-use pacemark_bench::Repetitions;
+use pacemark_bench::{Repetitions, Warmups};
 use pacemark_setup::Numa;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -142,6 +142,9 @@ pub(super) struct Args {
     /// Count from the first run on
     #[arg(long)]
     no_warmup: bool,
+    /// Runs that are not counted [default: until two agree]
+    #[arg(long, value_name = "N", conflicts_with = "no_warmup")]
+    warmups: Option<usize>,
     /// Do not measure what the machine allows beside the tests: no % roof
     #[arg(long)]
     no_roof: bool,
@@ -188,6 +191,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 impl Args {
+    /// Runs that are not counted.
+    fn warmups(&self) -> Warmups {
+        match (self.no_warmup, self.warmups) {
+            (true, _) => Warmups::None,
+            (false, Some(n)) => Warmups::Exactly(n),
+            (false, None) => Warmups::UntilSettled,
+        }
+    }
+
     /// How often each test is run.
     fn repetitions(&self) -> Repetitions {
         self.until.repetitions(self.repetitions.get())

@@ -97,7 +97,7 @@ fn measure(
             probe.before()?;
             let mut how = How {
                 repetitions: args.repetitions(),
-                warmup: !args.no_warmup,
+                warmup: args.warmups(),
                 seed: 0,
                 observer: &mut progress,
                 stop,

@@ -10,7 +10,7 @@ use pacemark_backends::native::NativeBackend;
 use pacemark_bench::distance::{Apartness, Reference};
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
-use pacemark_bench::{Case, Distance, Experiment, How, Repetitions, Subject};
+use pacemark_bench::{Case, Distance, Experiment, How, Repetitions, Subject, Warmups};
 use pacemark_files::quoted;
 use pacemark_modelfile::ModelFile;
 use pacemark_setup::{CacheTypes, DType, Residence, Setup};
@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut bar = Bar::default();
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut bar,
         stop,

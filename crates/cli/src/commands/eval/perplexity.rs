@@ -11,7 +11,7 @@ use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
-use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject};
+use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject, Warmups};
 use pacemark_setup::Setup;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     };
     let mut how = How {
         repetitions: args.until.repetitions(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut running,
         stop,

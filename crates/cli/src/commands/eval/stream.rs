@@ -11,7 +11,7 @@ use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::kv::Stream;
-use pacemark_bench::{Case, Experiment, How, Repetitions, Subject, TextStream};
+use pacemark_bench::{Case, Experiment, How, Repetitions, Subject, TextStream, Warmups};
 use pacemark_engine::Policy;
 use pacemark_setup::Setup;
 use pacemark_tokenizer::EncodeOptions;
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
     let mut bar = Bar::default();
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut bar,
         stop,

@@ -14,7 +14,7 @@ use crate::{interrupt, machine as system, setup};
 use anyhow::Result;
 use machine::Slices;
 use pacemark_bench::fit::nothing_fits;
-use pacemark_bench::{BenchError, Case, Experiment, FitModel, How, Repetitions, Subject};
+use pacemark_bench::{BenchError, Case, Experiment, FitModel, How, Repetitions, Subject, Warmups};
 use pacemark_setup::DType;
 use plan::Plan;
 pub(crate) use process::child;
@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         watch.setting(&setting.name());
         let mut how = How {
             repetitions: Repetitions::exactly(args.repetitions.get()),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut watch,
             stop,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::fit::Setting;
-use pacemark_bench::{Batched, Case, Experiment, How, Repetitions, Silent, Subject, Test};
+use pacemark_bench::{Batched, Case, Experiment, How, Repetitions, Silent, Subject, Test, Warmups};
 use pacemark_record::{Proof, ProofRun, env};
 use pacemark_setup::{CacheTypes, DType, Recipe, Residence, Setup, Threads};
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl Work {
         };
         let mut how = How {
             repetitions: Repetitions::exactly(n),
-            warmup: false,
+            warmup: Warmups::None,
             seed: n as u64,
             observer: &mut Silent,
             stop: &AtomicBool::new(false),

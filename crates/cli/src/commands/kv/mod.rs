@@ -17,7 +17,7 @@ use pacemark_backend::{Backend, TokenId};
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::kv::Study;
-use pacemark_bench::{BenchError, Case, Experiment, How, KvStudy, Repetitions, Subject};
+use pacemark_bench::{BenchError, Case, Experiment, How, KvStudy, Repetitions, Subject, Warmups};
 use pacemark_record::{Env, Run, SCHEMA, Trial};
 use plan::Plan;
 use std::io::Write;
@@ -157,7 +157,7 @@ fn pass(
     let mut watch = Watch::new(output, trials.clone(), n.saturating_mul(study.n_samples));
     let mut how = How {
         repetitions: Repetitions::exactly(n),
-        warmup: true,
+        warmup: Warmups::UntilSettled,
         seed: 0,
         observer: &mut watch,
         stop: interrupt::flag(),

@@ -7,7 +7,9 @@ use crate::exit::Exit;
 use crate::output::{Input, Output, Record};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result, anyhow};
-use pacemark_bench::{BenchError, Case, Experiment, How, Load, Repetitions, Silent, Subject};
+use pacemark_bench::{
+    BenchError, Case, Experiment, How, Load, Repetitions, Silent, Subject, Warmups,
+};
 use pacemark_load::Sweep;
 use pacemark_load::plan::{Level, LoadPlan, STREAMS, knee, missed, point};
 use pacemark_record::Trial;
@@ -125,7 +127,7 @@ fn one_row(
 ) -> Result<Vec<Trial>, BenchError> {
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: true,
+        warmup: Warmups::UntilSettled,
         seed: 0,
         observer: &mut Silent,
         stop: interrupt::flag(),

@@ -9,7 +9,9 @@ use crate::output::{Output, Record};
 use crate::{interrupt, machine};
 use anyhow::{Result, anyhow};
 use pacemark_bench::self_test::Mocks;
-use pacemark_bench::{BenchError, Case, Experiment, How, Repetitions, SelfTest, Silent, Subject};
+use pacemark_bench::{
+    BenchError, Case, Experiment, How, Repetitions, SelfTest, Silent, Subject, Warmups,
+};
 use pacemark_load::{Target, self_test};
 
 /// Where nothing else is said: numbers of streams, and chunks a second at most.
@@ -48,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         let test = self_test::SelfTest::new(streams, rate, args.kernel_stamps());
         let mut how = How {
             repetitions: Repetitions::exactly(1),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut Silent,
             stop: interrupt::flag(),

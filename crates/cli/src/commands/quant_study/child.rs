@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::{
-    Case, Experiment, How, Repetitions, Silent, Subject, Test, Throughput, describe,
+    Case, Experiment, How, Repetitions, Silent, Subject, Test, Throughput, Warmups, describe,
 };
 use pacemark_record::{FreshRun, Model, env};
 use pacemark_setup::Setup;
@@ -53,7 +53,7 @@ pub(crate) fn child() -> Result<()> {
     let test = Test { n_prompt: work.n_prompt, n_gen: work.n_gen, setup, ..Test::default() };
     let mut how = How {
         repetitions: Repetitions::exactly(2),
-        warmup: false,
+        warmup: Warmups::None,
         seed: work.seed,
         observer: &mut Silent,
         stop: &AtomicBool::new(false),

@@ -16,7 +16,7 @@ pub(super) use child::child;
 use files::Files;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::quant::{Limits, Types, panels};
-use pacemark_bench::{Case, Experiment, How, Observer, QuantStudy, Repetitions, Subject};
+use pacemark_bench::{Case, Experiment, How, Observer, QuantStudy, Repetitions, Subject, Warmups};
 use pacemark_modelfile::ModelFile;
 use pacemark_modelfile::quantize::Recipe;
 use pacemark_modelfile::summary::Summary;
@@ -179,7 +179,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut watch = Watch::new(&mut output);
     let mut how = How {
         repetitions: Repetitions::exactly(args.repetitions.get()),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut watch,
         stop,

@@ -13,7 +13,7 @@ use pacemark_bench::generation::Generate;
 use pacemark_bench::parameter::{KV, TYPE_K, TYPE_V};
 use pacemark_bench::{
     BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions,
-    Subject, Test,
+    Subject, Test, Warmups,
 };
 use pacemark_record::{Measured, Trial};
 use pacemark_setup::{Setup, Threads};
@@ -315,7 +315,7 @@ fn generate(args: &Args, backend: &NativeBackend, wanted: Generate) -> Result<Ge
     let mut shown = Shown { out: (args.output == TEXT).then(|| stdout().lock()), error: None };
     let mut how = How {
         repetitions: Repetitions::exactly(1),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut shown,
         stop: interrupt::flag(),

@@ -14,7 +14,7 @@ pub(super) use ladder::client;
 use pacemark_backend::Service;
 use pacemark_backends::native::{NativeService, ServiceOptions};
 use pacemark_bench::stages::{Climb, STAGES};
-use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, describe};
+use pacemark_bench::{Case, Experiment, How, Observer, Phase, Stages, Subject, Warmups, describe};
 use pacemark_record::{Run, StageFigures, StageTarget, StageVerdict, stage_figures};
 use pacemark_report::chart::svg;
 use pacemark_setup::{Place, Setup, Threads};
@@ -153,7 +153,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut output = Output::new(&Stages, env, &args.output, record);
     let mut how = How {
         repetitions: args.until.repetitions(args.rounds.get()),
-        warmup: true,
+        warmup: Warmups::UntilSettled,
         seed: args.seed,
         observer: &mut watch,
         stop,

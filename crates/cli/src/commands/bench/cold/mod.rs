@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::cold::{Launch, Launched, Launcher, Launches};
 use pacemark_bench::{
     BenchError, Case, ColdStart, Experiment, How, Observer, Params, Phase, Repetitions, Subject,
+    Warmups,
 };
 use pacemark_modelfile::synth::PREFIX;
 use pacemark_record::Start;
@@ -31,7 +32,7 @@ use std::process::Command;
 pub(super) struct ColdArgs {
     /// Start a fresh process for each run: time from its start to the first token (cold TTFT), load
     /// time, memory. A prompt of -p tokens, -n generated
-    #[arg(long, conflicts_with_all = ["npl", "pg", "n_depth", "experiment", "until", "no_warmup", "output_err"])]
+    #[arg(long, conflicts_with_all = ["npl", "pg", "n_depth", "experiment", "until", "no_warmup", "warmups", "output_err"])]
     pub cold: bool,
     /// With --cold: another engine's command line, run by the shell in turn with ours; may be
     /// repeated
@@ -86,7 +87,7 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let mut watch = Watch::new(args.repetitions.get());
     let mut how = How {
         repetitions: Repetitions::exactly(args.repetitions.get()),
-        warmup: false,
+        warmup: Warmups::None,
         seed: 0,
         observer: &mut watch,
         stop: interrupt::flag(),

@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow};
 use pacemark_backend::Backend;
 use pacemark_backends::native::NativeBackend;
 use pacemark_bench::tasks::{Battery, Task};
-use pacemark_bench::{BenchError, Case, Experiment, How, Params, Repetitions, Subject};
+use pacemark_bench::{BenchError, Case, Experiment, How, Params, Repetitions, Subject, Warmups};
 use pacemark_engine::{Policy, model_config};
 use pacemark_modelfile::ModelFile;
 use pacemark_modelfile::summary::Summary;
@@ -147,7 +147,7 @@ impl TaskArgs {
         let mut watch = Watch::new(output, ended.trials.clone());
         let mut how = How {
             repetitions: Repetitions::exactly(1),
-            warmup: false,
+            warmup: Warmups::None,
             seed: 0,
             observer: &mut watch,
             stop: interrupt::flag(),

@@ -1,0 +1,110 @@
+//! Steps of suites, and what cannot be one.
+
+use super::super::file::{self, Latency};
+use super::super::settings::Settings;
+use super::*;
+
+fn suite(text: &str) -> Suite {
+    let tree = pacemark_yaml::parse("suite.yaml", text).unwrap();
+    file::read("suite.yaml", &tree, &Settings::default()).unwrap()
+}
+
+fn model(n_ctx: u64) -> Model {
+    Model {
+        name: "mine (8bit)".into(),
+        of: "mine".into(),
+        argument: "folder".into(),
+        weights: vec!["--type".into(), "Q8_0".into()],
+        n_ctx: Some(n_ctx),
+        note: None,
+    }
+}
+
+#[test]
+fn every_experiment_has_a_command_and_every_command_an_experiment() {
+    let mut commands: Vec<&str> = COMMANDS.iter().map(|command| command.experiment).collect();
+    let mut known: Vec<&str> = EXPERIMENTS.iter().map(|experiment| experiment.name()).collect();
+    commands.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(commands, known);
+}
+
+#[test]
+fn steps_are_command_lines_that_are_understood() {
+    let found = steps(&suite("{}"), &[model(4096)]).unwrap();
+    let ids: Vec<&str> = found.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "latency-128-64-mine-8bit",
+            "latency-128-128-mine-8bit",
+            "latency-512-64-mine-8bit",
+            "latency-512-128-mine-8bit",
+            "memory-128-64-mine-8bit",
+            "throughput-single-mine-8bit",
+            "throughput-2-concurrent-mine-8bit",
+            "throughput-4-concurrent-mine-8bit",
+            "throughput-batch-of-1-mine-8bit",
+            "throughput-batch-of-4-mine-8bit",
+            "throughput-batch-of-8-mine-8bit",
+        ]
+    );
+    let line = found[0].line.join(" ");
+    let expected = "-pg 128,64 -r 10 --warmups 3 --backend native -m folder --type Q8_0 --save \
+                    {dir}/steps/latency-128-64-mine-8bit.json";
+    assert!(line.ends_with(expected), "{line}");
+    let line = found[0].line_in(Path::new("/x"));
+    assert_eq!(line.last().unwrap(), "/x/steps/latency-128-64-mine-8bit.json");
+}
+
+#[test]
+fn what_a_model_has_no_context_for_is_not_measured_and_says_so() {
+    let suite = Suite {
+        latency: Some(Latency {
+            test_runs: 1,
+            input_lengths: vec![100, 1000],
+            output_lengths: vec![64],
+            ..Latency::default()
+        }),
+        backends: vec!["native".into()],
+        ..Suite::default()
+    };
+    let found = steps(&suite, &[model(1024)]).unwrap();
+    assert_eq!(found[0].skipped, None);
+    let why = found[1].skipped.as_deref().unwrap();
+    assert!(why.contains("1065 tokens") && why.contains("1024"), "{why}");
+}
+
+#[test]
+fn sweeps_are_steps_and_flags_are_those_of_the_command() {
+    let text = "benchmark:\n  experiments:\n    - throughput: {n-gen: 0, sweep: {threads: [1, 2], \
+                ubatch-size: [64, 128]}}\n    - doctor: {seconds: 0.1}\n    - kv: {repetitions: 1}\n";
+    let found = steps(&suite(text), &[model(4096)]).unwrap();
+    let whats: Vec<&str> = found.iter().map(|step| step.what.as_str()).collect();
+    assert_eq!(
+        whats[..4],
+        [
+            "threads 1 ubatch-size 64",
+            "threads 1 ubatch-size 128",
+            "threads 2 ubatch-size 64",
+            "threads 2 ubatch-size 128",
+        ]
+    );
+    assert_eq!((found[4].part.as_str(), found[4].model.as_str()), ("doctor", ""));
+    assert!(found[5].line.contains(&"--output-dir".to_owned()), "{:?}", found[5].line);
+}
+
+#[test]
+fn what_is_no_experiment_or_no_flag_is_told_with_the_nearest() {
+    for (asked, expected) in [
+        ("thruput", "no experiment is called \"thruput\": throughput"),
+        ("throughput: {treads: 2}", "`pacemark bench` has no flag treads, did you mean threads?"),
+        ("throughput: {save: x.json}", "the suite says where"),
+        ("throughput: {n-gen: many}", "throughput: "),
+        ("perplexity", "perplexity: the following required arguments"),
+    ] {
+        let text = format!("benchmark:\n  experiments:\n    - {asked}\n");
+        let said = steps(&suite(&text), &[model(4096)]).unwrap_err().to_string();
+        assert!(said.contains(expected), "{asked}: {said}");
+    }
+}

@@ -1,0 +1,272 @@
+//! The values that a suite runs by, and where each came from: the default, the file, the environment
+//! or a flag. The environment and flags are put into the file's tree before it is read, so that one
+//! reading serves all.
+
+use pacemark_yaml::{Entry, Item, Node, Table, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Origin {
+    Default,
+    File,
+    Environment,
+    Flag,
+}
+
+/// A value, by the keys that lead to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Setting {
+    pub key: String,
+    pub value: serde_json::Value,
+    pub from: Origin,
+}
+
+/// What flags and environment say, and what was read so far.
+#[derive(Default)]
+pub(super) struct Settings {
+    /// Keys that do not come from the file.
+    overridden: Vec<(String, Origin)>,
+    read: RefCell<Vec<Setting>>,
+}
+
+/// Keys of the top; all others are of `benchmark`.
+pub(super) const TOP: [&str; 5] = ["models", "backends", "benchmark", "targets", "test_prompts"];
+
+/// What the environment's names of values begin with.
+const PREFIX: &str = "PACEMARK_SUITE_";
+
+impl Settings {
+    /// Puts `key` (`latency.test_runs`) into the tree, in place of what the file says. `value` is YAML.
+    pub(super) fn put(
+        &mut self,
+        tree: &mut Node,
+        key: &str,
+        value: &str,
+        from: Origin,
+    ) -> Result<(), String> {
+        let mut path: Vec<&str> = key.split('.').collect();
+        if path.iter().any(|part| part.is_empty()) {
+            return Err(format!("{key}: expected keys with a dot between them"));
+        }
+        if !TOP.contains(&path[0]) {
+            path.insert(0, "benchmark");
+        }
+        let value = pacemark_yaml::parse(key, value).map_err(|error| error.to_string())?;
+        place(tree, &path, value)?;
+        self.overridden.push((path.join("."), from));
+        Ok(())
+    }
+
+    /// Puts what the environment says into the tree: `PACEMARK_SUITE_LATENCY__TEST_RUNS`.
+    pub(super) fn put_environment(
+        &mut self,
+        tree: &mut Node,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), String> {
+        let mut ours: Vec<(String, String)> =
+            variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        ours.sort();
+        for (name, value) in ours {
+            let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+            let put = self.put(tree, &key, &value, Origin::Environment);
+            put.map_err(|why| format!("{name}: {why}"))?;
+        }
+        Ok(())
+    }
+
+    /// Everything that was read, in order.
+    pub(super) fn all(&self) -> Vec<Setting> {
+        self.read.borrow().clone()
+    }
+
+    fn from(&self, key: &str) -> Origin {
+        let within = |over: &str| key == over || key.starts_with(&format!("{over}."));
+        let found = self.overridden.iter().rev().find(|(over, _)| within(over));
+        found.map_or(Origin::File, |(_, from)| *from)
+    }
+
+    /// Notes a value that was read; `None` where the default was taken.
+    pub(super) fn note(&self, key: &str, value: serde_json::Value, is_given: bool) {
+        let from = if is_given { self.from(key) } else { Origin::Default };
+        self.read.borrow_mut().push(Setting { key: key.to_owned(), value, from });
+    }
+}
+
+fn place(node: &mut Node, path: &[&str], value: Node) -> Result<(), String> {
+    let Some((key, rest)) = path.split_first() else {
+        *node = value;
+        return Ok(());
+    };
+    if node.value == Value::Null {
+        node.value = Value::Map(Vec::new());
+    }
+    let Value::Map(entries) = &mut node.value else {
+        return Err(format!("{key}: there is no table of keys to put it in"));
+    };
+    let at = entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
+        let empty = Node { line: 0, column: 0, value: Value::Null };
+        entries.push(Entry { key: (*key).to_owned(), line: 0, column: 0, node: empty });
+        entries.len() - 1
+    });
+    place(&mut entries[at].node, rest, value)
+}
+
+/// A table of the file, or its absence: values that are not there are defaults.
+pub(super) struct Section<'t> {
+    table: Option<Table<'t>>,
+    key: String,
+    settings: &'t Settings,
+}
+
+impl<'t> Section<'t> {
+    pub(super) fn new(table: Option<Table<'t>>, key: &str, settings: &'t Settings) -> Section<'t> {
+        Section { table, key: key.to_owned(), settings }
+    }
+
+    /// A value of a key, by `read`; the default where it is not there or wrong, which is told.
+    fn get<T: Clone>(
+        &self,
+        key: &str,
+        default: T,
+        read: impl Fn(&Item<'t>) -> Option<T>,
+        json: impl Fn(&T) -> serde_json::Value,
+    ) -> T {
+        let item = self.table.as_ref().and_then(|table| table.optional(key));
+        let found = item.as_ref().and_then(read);
+        let value = found.clone().unwrap_or(default);
+        self.settings.note(&self.path(key), json(&value), found.is_some());
+        value
+    }
+
+    /// A number of at least one.
+    pub(super) fn positive(&self, key: &str, default: u64) -> u64 {
+        self.get(key, default, at_least_one, |n| json!(n))
+    }
+
+    /// A number.
+    pub(super) fn count(&self, key: &str, default: u64) -> u64 {
+        self.get(key, default, Item::count, |n| json!(n))
+    }
+
+    /// Numbers of at least one each.
+    pub(super) fn positives(&self, key: &str, default: &[u64]) -> Vec<u64> {
+        let read = |item: &Item<'t>| match &item.node().value {
+            // An empty list asks for none of it.
+            Value::List(list) if list.is_empty() => Some(Vec::new()),
+            _ => item.each(at_least_one),
+        };
+        self.get(key, default.to_vec(), read, |n| json!(n))
+    }
+
+    pub(super) fn flag(&self, key: &str, default: bool) -> bool {
+        self.get(key, default, Item::flag, |yes| json!(yes))
+    }
+
+    pub(super) fn text(&self, key: &str, default: &str) -> String {
+        let read = |item: &Item<'t>| item.text().map(str::to_owned);
+        self.get(key, default.to_owned(), read, |text| json!(text))
+    }
+
+    /// Texts, each one of `known`.
+    pub(super) fn choices(&self, key: &str, default: &[&str], known: &[&str]) -> Vec<String> {
+        let one = |item: &Item<'t>| {
+            let text = item.text()?;
+            if !known.contains(&text) {
+                let known = known.join(", ");
+                item.wrong(format!(
+                    "expected one of {known}, found {}",
+                    pacemark_files::quoted(text)
+                ));
+                return None;
+            }
+            Some(text.to_owned())
+        };
+        let read = |item: &Item<'t>| match &item.node().value {
+            Value::List(list) if list.is_empty() => Some(Vec::new()),
+            _ => item.each(one),
+        };
+        let default: Vec<String> = default.iter().map(|text| (*text).to_owned()).collect();
+        self.get(key, default, read, |texts| json!(texts))
+    }
+
+    pub(super) fn seconds(&self, key: &str, default: u64) -> Duration {
+        let read = |item: &Item<'t>| {
+            let time = item.duration()?;
+            if time.is_zero() {
+                item.wrong("expected more than no time, found 0");
+                return None;
+            }
+            Some(time)
+        };
+        self.get(key, Duration::from_secs(default), read, |time| json!(time.as_secs_f64()))
+    }
+
+    /// The value of a key as it stands.
+    pub(super) fn item(&self, key: &str) -> Option<Item<'t>> {
+        self.table.as_ref()?.optional(key)
+    }
+
+    /// A table in it.
+    pub(super) fn section(&self, key: &str) -> Section<'t> {
+        let item = self.item(key).filter(|item| !item.is_null());
+        let table = item.and_then(|item| item.table());
+        Section::new(table, &self.path(key), self.settings)
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.key.is_empty() { key.to_owned() } else { format!("{}.{key}", self.key) }
+    }
+
+    pub(super) fn finish(&self) {
+        self.table.iter().for_each(Table::finish);
+    }
+}
+
+fn at_least_one(item: &Item<'_>) -> Option<u64> {
+    let n = item.count()?;
+    if n == 0 {
+        item.wrong("expected a whole number from 1 on, found 0");
+        return None;
+    }
+    Some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+        use Origin::{Default, Environment, File, Flag};
+        let text = "benchmark:\n  latency: {test_runs: 1, warmup_runs: 1}\n";
+        let mut tree = pacemark_yaml::parse("f", text).unwrap();
+        let mut settings = Settings::default();
+        let variables = [("PACEMARK_SUITE_LATENCY__TEST_RUNS", "2"), ("HOME", "x")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        settings.put_environment(&mut tree, variables.into_iter()).unwrap();
+        settings.put(&mut tree, "memory.test_runs", "3", Flag).unwrap();
+        let read = pacemark_yaml::read_tree("f", &tree, |file| {
+            let benchmark = Section::new(file.table("benchmark"), "benchmark", &settings);
+            let (latency, memory) = (benchmark.section("latency"), benchmark.section("memory"));
+            let found = [
+                latency.positive("test_runs", 9),
+                latency.count("warmup_runs", 9),
+                memory.positive("test_runs", 9),
+                memory.positive("other", 9),
+            ];
+            [&benchmark, &latency, &memory].into_iter().for_each(Section::finish);
+            found
+        });
+        assert_eq!(read.unwrap(), [2, 1, 3, 9]);
+        let from: Vec<Origin> = settings.all().iter().map(|setting| setting.from).collect();
+        assert_eq!(from, [Environment, File, Flag, Default]);
+        assert_eq!(settings.all()[0].key, "benchmark.latency.test_runs");
+        assert!(settings.put(&mut tree, "latency.test_runs.x", "3", Flag).is_err());
+        assert!(settings.put(&mut tree, "latency..x", "3", Flag).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! How long a suite will take: from the bytes and operations of a token and what the machine did in a
+//! moment's probe. A guess, and said to be one.
+
+use super::plan::Work;
+use super::state::State;
+use anyhow::Result;
+use pacemark_backends::native::preview;
+use pacemark_bench::describe;
+use pacemark_kernels::Team;
+use pacemark_modelfile::ModelFile;
+use pacemark_record::Model;
+use pacemark_report::{Cell, Column, Document, Kind, Rank, Table};
+use pacemark_setup::Setup;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// What of the machine's limits a model is taken to reach: of bandwidth, of arithmetic.
+const REACHED: (f64, f64) = (0.75, 0.4);
+
+/// Time of each probe.
+const PROBE: Duration = Duration::from_millis(100);
+
+/// Every step, and when it will be over.
+pub(super) fn plan(state: &State) -> Result<Document> {
+    let machine = Machine::probe()?;
+    let mut rates: HashMap<&str, Option<(f64, f64)>> = HashMap::new();
+    for model in &state.models {
+        rates.insert(&model.name, machine.rates(&model.argument));
+    }
+    let columns = vec![
+        Column::new("step", Kind::Text, "step", -40).ranked(Rank::Key),
+        Column::new("expected_s", Kind::Float, "expected s", 11).ranked(Rank::Main),
+        Column::new("command", Kind::Text, "command", -60),
+    ];
+    let mut table = Table { name: "plan".into(), columns, ..Table::default() };
+    let (mut total, mut unknown) = (0.0, 0);
+    for step in &state.steps {
+        let seconds = step.work.zip(rates.get(step.model.as_str()).copied().flatten());
+        let seconds = seconds.map(|(work, rates)| expected(work, rates));
+        let command = match &step.skipped {
+            Some(why) => format!("not measured: {why}"),
+            None => format!("pacemark {}", step.line.join(" ")),
+        };
+        let seconds = seconds.filter(|_| step.skipped.is_none());
+        match (seconds, &step.skipped) {
+            (Some(seconds), _) => total += seconds,
+            (None, None) => unknown += 1,
+            (None, Some(_)) => {}
+        }
+        let cells =
+            [Cell::Text(step.id.clone()), seconds.map(f64::round).into(), Cell::Text(command)];
+        table.rows.push(cells.to_vec().into());
+    }
+    let besides = match unknown {
+        0 => String::new(),
+        1 => " and a step whose time is not guessed".to_owned(),
+        n => format!(" and {n} steps whose time is not guessed"),
+    };
+    table.legend = Some(format!(
+        "{} steps, about {}{besides}, by what this machine did just now; nothing was measured",
+        state.steps.len(),
+        words(total)
+    ));
+    Ok(Document { tables: vec![table], ..Document::default() })
+}
+
+fn expected(work: Work, (prefill, decode): (f64, f64)) -> f64 {
+    work.n_prompt as f64 / prefill + work.n_gen as f64 / decode + work.seconds
+}
+
+fn words(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} minutes", s / 60.0),
+        s => format!("{:.1} hours", s / 3600.0),
+    }
+}
+
+/// What the machine does now.
+struct Machine {
+    read_bytes_per_s: f64,
+    int8_per_s: f64,
+}
+
+impl Machine {
+    fn probe() -> Result<Machine> {
+        let kernels = pacemark_kernels::kernels()?;
+        let team = Team::new(pacemark_limits::processors())?;
+        let roof = pacemark_kernels::Roof::new(kernels, 256 << 20)?;
+        Ok(Machine {
+            read_bytes_per_s: roof.read_bytes_per_s(&team, PROBE),
+            int8_per_s: roof.int8_operations_per_s(&team, PROBE),
+        })
+    }
+
+    /// Prompt and generated tokens a second; `None` where the header does not say.
+    fn rates(&self, argument: &str) -> Option<(f64, f64)> {
+        let path = match crate::hub::here(argument).ok()? {
+            crate::hub::Here::Path(path) => path,
+            crate::hub::Here::Shape(shape) => shape.into(),
+            crate::hub::Here::Absent => return None,
+        };
+        let file = ModelFile::open(&path).ok()?;
+        let model: Model = describe(&preview(&file, &Setup::default()).ok()?);
+        let operations = model.layer_operations;
+        let operations = (operations.int8 + operations.bf16 + operations.f32) as f64;
+        let is_known = operations > 0.0 && model.bytes_per_token > 0;
+        is_known.then(|| {
+            let decode = REACHED.0 * self.read_bytes_per_s / model.bytes_per_token as f64;
+            (REACHED.1 * self.int8_per_s / operations, decode)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_words() {
+        assert_eq!(
+            [12.4, 600.0, 9000.0].map(words),
+            ["12 s", "10 minutes", "2.5 hours"].map(str::to_owned)
+        );
+        let work = Work { n_prompt: 1000, n_gen: 100, seconds: 2.0 };
+        assert_eq!(expected(work, (500.0, 50.0)), 6.0);
+    }
+}
