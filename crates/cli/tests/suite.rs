@@ -140,7 +140,8 @@ fn the_plan_is_shown_and_nothing_is_measured() {
     let rows = rows.as_array().unwrap();
     assert_eq!(rows.len(), 9);
     assert!(rows[0]["expected_s"].as_f64().is_some_and(|s| s >= 1.0), "{}", rows[0]);
-    assert!(rows[1]["command"].as_str().unwrap().contains("not measured"), "{}", rows[1]);
+    assert!(rows[1]["not_measured"].as_str().unwrap().contains("context"), "{}", rows[1]);
+    assert!(rows[0]["command"].as_str().unwrap().starts_with("pacemark bench "), "{}", rows[0]);
     assert!(!folder.0.join("out").exists());
     let init = folder.pacemark("suite --init");
     std::fs::write(folder.0.join("suite.yaml"), &init.stdout).unwrap();

@@ -232,9 +232,10 @@ pub(super) fn document(state: &State, folder: &Path) -> Document {
         Column::new("part", Kind::Text, "part", -11).ranked(Rank::Key),
         Column::new("of", Kind::Text, "of", -18).ranked(Rank::Key),
         Column::new("figure", Kind::Text, "figure", -24).ranked(Rank::Key),
-        Column::new("value", Kind::Float, "value", 12).ranked(Rank::Main),
-        Column::new("ci95_low", Kind::Float, "95 % from", 12),
-        Column { joined: true, ..Column::new("ci95_high", Kind::Float, "to", 12) },
+        Column::for_people("value (95 %)", -26).ranked(Rank::Main),
+        Column::for_programs("value", Kind::Float),
+        Column::for_programs("ci95_low", Kind::Float),
+        Column::for_programs("ci95_high", Kind::Float),
         Column::for_programs("not_measured", Kind::Text),
     ];
     let mut table = Table { name: "suite".into(), columns, ..Table::default() };
@@ -256,19 +257,44 @@ pub(super) fn document(state: &State, folder: &Path) -> Document {
     Document { tables: vec![table], notes, build, ..Document::default() }
 }
 
+/// A value with its interval, in digits that say something.
+fn shown(value: &Value) -> String {
+    let digits = |x: f64| {
+        let n = match x.abs() {
+            x if x >= 1000.0 || x == 0.0 => 0,
+            x if x >= 100.0 => 1,
+            x if x >= 10.0 => 2,
+            x if x >= 1.0 => 3,
+            _ => 4,
+        };
+        format!("{x:.n$}")
+    };
+    let found = value.value.map_or("-".to_owned(), digits);
+    match value.interval {
+        Some(i) => format!("{found} ({} to {})", digits(i.low), digits(i.high)),
+        None => found,
+    }
+}
+
 fn lines(row: &Row<'_>) -> Vec<Vec<Cell>> {
     let text = |text: &str| Cell::Text(text.to_owned());
     let head = || vec![text(&row.step.model), text(&row.step.part), text(&row.step.what)];
     if row.values.is_empty() {
         let file = format!("it has no single figures: pacemark show steps/{}.json", row.step.id);
         let why = row.missing.as_deref().unwrap_or(&file);
-        let absent = [text("-"), Cell::Absent, Cell::Absent, Cell::Absent, text(why)];
+        let absent = [text("-"), text("-"), Cell::Absent, Cell::Absent, Cell::Absent, text(why)];
         return vec![head().into_iter().chain(absent).collect()];
     }
     let line = |value: &Value| {
         let ends = value.interval.map(|i| (i.low, i.high)).unzip();
-        let cells =
-            [text(&value.name), value.value.into(), ends.0.into(), ends.1.into(), Cell::Absent];
+        let cells = [
+            text(&value.name),
+            Cell::Text(shown(value)),
+            value.value.into(),
+            ends.0.into(),
+            ends.1.into(),
+            Cell::Absent,
+        ];
         head().into_iter().chain(cells).collect()
     };
     row.values.iter().map(line).collect()

@@ -28,28 +28,34 @@ pub(super) fn plan(state: &State) -> Result<Document> {
         rates.insert(&model.name, machine.rates(&model.argument));
     }
     let columns = vec![
-        Column::new("step", Kind::Text, "step", -40).ranked(Rank::Key),
-        Column::new("expected_s", Kind::Float, "expected s", 11).ranked(Rank::Main),
-        Column::new("command", Kind::Text, "command", -60),
+        Column::for_programs("step", Kind::Text),
+        Column::new("model", Kind::Text, "model", -22).ranked(Rank::Key),
+        Column::new("part", Kind::Text, "part", -11).ranked(Rank::Key),
+        Column::new("of", Kind::Text, "of", -28).ranked(Rank::Key),
+        Column::new("expected_s", Kind::Int, "expected s", 10).ranked(Rank::Main),
+        Column::for_programs("command", Kind::Text),
+        Column::for_programs("not_measured", Kind::Text),
     ];
     let mut table = Table { name: "plan".into(), columns, ..Table::default() };
-    let (mut total, mut unknown) = (0.0, 0);
+    let (mut total, mut unknown, mut notes) = (0.0, 0, Vec::new());
     for step in &state.steps {
         let seconds = step.work.zip(rates.get(step.model.as_str()).copied().flatten());
         let seconds = seconds.map(|(work, rates)| expected(work, rates));
-        let command = match &step.skipped {
-            Some(why) => format!("not measured: {why}"),
-            None => format!("pacemark {}", step.line.join(" ")),
-        };
         let seconds = seconds.filter(|_| step.skipped.is_none());
         match (seconds, &step.skipped) {
             (Some(seconds), _) => total += seconds,
             (None, None) => unknown += 1,
             (None, Some(_)) => {}
         }
-        let cells =
-            [Cell::Text(step.id.clone()), seconds.map(f64::round).into(), Cell::Text(command)];
-        table.rows.push(cells.to_vec().into());
+        let texts = [&step.id, &step.model, &step.part, &step.what];
+        let seconds = seconds.map_or(Cell::Absent, |s| Cell::Int(s.round() as i64));
+        let why = step.skipped.clone().map_or(Cell::Absent, Cell::Text);
+        if let Some(why) = &step.skipped {
+            notes.push(format!("not measured: {} {} {}: {why}", step.model, step.part, step.what));
+        }
+        let command = Cell::Text(format!("pacemark {}", step.line.join(" ")));
+        let texts = texts.into_iter().cloned().map(Cell::Text);
+        table.rows.push(texts.chain([seconds, command, why]).collect::<Vec<_>>().into());
     }
     let besides = match unknown {
         0 => String::new(),
@@ -57,11 +63,13 @@ pub(super) fn plan(state: &State) -> Result<Document> {
         n => format!(" and {n} steps whose time is not guessed"),
     };
     table.legend = Some(format!(
-        "{} steps, about {}{besides}, by what this machine did just now; nothing was measured",
+        "{} steps, about {}{besides}, by what this machine did just now; nothing was measured. -o json has \
+         their command lines",
         state.steps.len(),
         words(total)
     ));
-    Ok(Document { tables: vec![table], ..Document::default() })
+    notes.extend(state.models.iter().filter_map(|model| model.note.clone()));
+    Ok(Document { tables: vec![table], notes, ..Document::default() })
 }
 
 fn expected(work: Work, (prefill, decode): (f64, f64)) -> f64 {
