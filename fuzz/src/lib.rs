@@ -3,6 +3,8 @@
 //! A target is a function, so that two drivers share it: libFuzzer (`fuzz_targets`, which needs a
 //! nightly compiler) and `mutate`, which any compiler builds.
 
+#[path = "../../crates/bench/tests/inputs/mod.rs"]
+mod bench_inputs;
 #[path = "../../crates/engine/tests/inputs/mod.rs"]
 mod engine_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
@@ -27,6 +29,7 @@ pub type FuzzTarget = (&'static str, fn(&[u8]));
 pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
     ("gguf", gguf),
+    ("items", items),
     ("load", load),
     ("policy", policy),
     ("request", request),
@@ -65,6 +68,11 @@ pub fn gguf(bytes: &[u8]) {
         assert_eq!(again.metadata.len(), header.metadata.len());
         assert_eq!(again.tensors.len(), header.tensors.len());
     }
+}
+
+/// Any text as a file of multiple-choice items.
+pub fn items(bytes: &[u8]) {
+    bench_inputs::items(bytes);
 }
 
 /// Any bytes as a trace, prompts, a dataset, a record or a flag of a load: read, or refused by
