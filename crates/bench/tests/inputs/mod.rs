@@ -4,7 +4,7 @@ use pacemark_bench::tasks::choices::{Format, read};
 use std::collections::HashSet;
 
 /// Any text is refused by line and field, or holds items that can be asked, in every format.
-pub fn items(bytes: &[u8]) {
+pub(crate) fn items(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for format in Format::ALL {
         let Ok(items) = read("fuzz.jsonl", text, format, None) else { continue };
