@@ -69,7 +69,7 @@ impl<'v> Fields<'v> {
     /// A number from 0 on, if there is one.
     pub(crate) fn number(&self) -> Result<Option<f64>, ForeignError> {
         match self.value.as_f64() {
-            Some(number) if number >= 0.0 && number < MOST => Ok(Some(number)),
+            Some(number) if (0.0..MOST).contains(&number) => Ok(Some(number)),
             None if self.value.is_null() => Ok(None),
             _ => self.wrong("a number from 0 to 10^18"),
         }

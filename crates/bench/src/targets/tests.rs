@@ -3,7 +3,14 @@
 use super::*;
 use pacemark_record::{Sample, TargetVerdict::*};
 
+/// The guide's whole file: what is not of targets is for whoever runs the benchmark.
 const FILE: &str = "\
+benchmark:
+  latency: {warmup_runs: 3, input_lengths: [128, 512, 1024, 2048]}
+  report: {output_dir: \"data/benchmarks\", format: \"json\"}
+test_prompts:
+  short:
+    - \"What is the capital of France?\"
 targets:
   gpt2:
     min_tokens_per_second: 5
