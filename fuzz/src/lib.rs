@@ -7,6 +7,8 @@
 mod bench_inputs;
 #[path = "../../crates/engine/tests/inputs/mod.rs"]
 mod engine_inputs;
+#[path = "../../crates/foreign/tests/inputs/mod.rs"]
+mod foreign_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
 mod load_inputs;
 #[path = "../../crates/server/tests/inputs/mod.rs"]
@@ -28,6 +30,7 @@ pub type FuzzTarget = (&'static str, fn(&[u8]));
 /// All of them.
 pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
+    ("foreign", foreign),
     ("gguf", gguf),
     ("items", items),
     ("load", load),
@@ -47,6 +50,11 @@ pub fn config(bytes: &[u8]) {
     if let Some(file) = tokenizer_inputs::directory::config_json(bytes) {
         let _ = pacemark_engine::model_config(&file);
     }
+}
+
+/// Any text is refused as another tool's result, or is a run.
+pub fn foreign(bytes: &[u8]) {
+    foreign_inputs::result(bytes);
 }
 
 /// Any bytes are either refused as a GGUF file or read into a header that can be written and read

@@ -8,6 +8,7 @@
 mod advice;
 mod batched;
 pub mod cold;
+pub mod contrast;
 pub mod distance;
 pub mod doctor;
 mod error;
@@ -18,6 +19,7 @@ mod grid;
 pub mod kv;
 pub mod load;
 mod metrics;
+pub mod named;
 mod observer;
 pub mod parameter;
 pub mod perplexity;
@@ -25,6 +27,7 @@ pub mod quant;
 mod repeat;
 pub mod self_test;
 pub mod stages;
+pub mod targets;
 pub mod tasks;
 mod test;
 #[cfg(test)]
@@ -43,6 +46,7 @@ pub use generation::Generation;
 pub use grid::{Axis, Grid, Shapes};
 pub use kv::{KvStudy, TextStream};
 pub use load::Load;
+pub use named::Named;
 pub use observer::{Observer, Phase, Silent};
 pub use parameter::{PARAMETERS, Parameter, Params};
 pub use perplexity::Perplexity;
@@ -65,6 +69,7 @@ fn operations(of: pacemark_backend::Operations) -> pacemark_record::Operations {
 pub fn describe(info: &BackendInfo) -> Model {
     Model {
         path: info.model_path.clone(),
+        fingerprint: None,
         model_type: info.model_type.clone(),
         bytes: info.model_bytes,
         n_params: info.model_params,

@@ -15,6 +15,8 @@ pub enum Exit {
     /// All was measured, and a limit or target was missed, or what was measured is too little to
     /// show that it was met.
     Missed = 3,
+    /// Nothing can be told: git bisect is to skip the commit.
+    CannotTell = 125,
 }
 
 impl Exit {

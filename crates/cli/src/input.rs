@@ -1,9 +1,10 @@
 //! What a command is given: text by flag, file or standard input.
 
 use crate::exit::UsageError;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use pacemark_backend::BackendInfo;
 use pacemark_files::{bounded, text};
+use pacemark_yaml::YamlError;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,15 @@ pub(crate) fn read_stdin() -> Result<String> {
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
     decoded(bytes, "standard input")
+}
+
+/// What to say of a file with mistakes: each has a line of its own, however many there are.
+pub(crate) fn mistaken(error: &YamlError) -> anyhow::Error {
+    if error.mistakes.len() > 1 {
+        error.to_string().lines().for_each(|line| eprintln!("{line}"));
+        return anyhow!("{}: {} mistakes", error.file, error.mistakes.len());
+    }
+    anyhow!("{error}")
 }
 
 fn decoded(bytes: Vec<u8>, source: &str) -> Result<String> {

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, bail};
 use pacemark_limits::{Memory, Processors, System};
-use pacemark_record::{Env, env};
+use pacemark_record::{Env, env, host::Host};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is known before a run.
@@ -17,6 +17,7 @@ pub(crate) fn env() -> Env {
         memory_limit_by: memory.limit.map(|limit| limit.by),
         cpu_quota: processors.quota.as_ref().map(|(share, _)| *share),
         cpu_quota_by: processors.quota.map(|(_, by)| by),
+        governor: Host::read().governor,
         kernel: env::kernel(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: env!("PACEMARK_COMMIT").to_owned(),

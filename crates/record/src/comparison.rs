@@ -1,6 +1,6 @@
 //! What a comparison of two trials says (metrics.md, rule 7).
 
-use crate::stats::{CONFIDENCE, PAIRED_RATIO, paired_ratio};
+use crate::stats::{CONFIDENCE, Interval, PAIRED_RATIO, paired_ratio};
 use crate::{Better, Series, Trial};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -51,21 +51,28 @@ pub enum Verdict {
     TooFewPairs,
 }
 
+impl Verdict {
+    /// What the interval of a ratio, first over second, allows to say of the first.
+    pub fn of(interval: Option<Interval>, better: Better) -> Verdict {
+        // In the direction of better: above 1 is faster.
+        let sides = interval.map(|i| match better {
+            Better::Lower => (1.0 / i.high, 1.0 / i.low),
+            Better::Higher | Better::Neither => (i.low, i.high),
+        });
+        match sides {
+            None => Verdict::TooFewPairs,
+            Some((low, _)) if low > 1.0 => Verdict::Faster,
+            Some((_, high)) if high < 1.0 => Verdict::Slower,
+            Some(_) => Verdict::NotDistinguishable,
+        }
+    }
+}
+
 /// Compares two trials that were measured in turn, by `series`, pair by pair. `None` where either has no
 /// such values.
 pub fn compare(first: &Trial, second: &Trial, series: &Series) -> Option<Comparison> {
     let found = paired_ratio(&(series.of)(first), &(series.of)(second), CONFIDENCE)?;
-    // In the direction of better: above 1 is faster.
-    let sides = found.interval.map(|i| match series.better {
-        Better::Lower => (1.0 / i.high, 1.0 / i.low),
-        Better::Higher | Better::Neither => (i.low, i.high),
-    });
-    let verdict = match sides {
-        None => Verdict::TooFewPairs,
-        Some((low, _)) if low > 1.0 => Verdict::Faster,
-        Some((_, high)) if high < 1.0 => Verdict::Slower,
-        Some(_) => Verdict::NotDistinguishable,
-    };
+    let verdict = Verdict::of(found.interval, series.better);
     let (mut a, mut b) = (first.model.backend.clone(), second.model.backend.clone());
     if a == b {
         a += " (1)";

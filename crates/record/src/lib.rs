@@ -33,8 +33,10 @@ mod slo;
 mod stages;
 pub mod stats;
 mod steady;
+mod target;
 mod texts;
 mod until;
+mod versus;
 
 pub use batch::BatchTimes;
 pub use cold::{Cold, Inside, Start};
@@ -57,5 +59,7 @@ pub use self_test::{Percentiles, SELF_TEST_EXPERIMENT, SelfTestFigures, Told, se
 pub use slo::{Limit, LimitResult, LimitVerdict, Limited, Slo};
 pub use stages::{STAGES_EXPERIMENT, StageFigures, StageTarget, StageVerdict, stage_figures};
 pub use steady::{Steady, SteadyVerdict};
+pub use target::{Bound, Measure, TargetVerdict};
 pub use texts::{Continued, Held, ScoredText, Texts};
 pub use until::{Until, half_width};
+pub use versus::{UNPAIRED_RATIO, Versus};

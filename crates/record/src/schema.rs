@@ -110,6 +110,9 @@ pub struct Env {
     /// Who limits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_quota_by: Option<String>,
+    /// Who sets the processors' frequency, e.g. `performance`; none on most virtual machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
     /// Operating system and kernel release.
     pub kernel: Option<String>,
     /// Version of Pacemark.
@@ -131,6 +134,9 @@ pub struct Env {
 pub struct Model {
     /// File, as it was opened.
     pub path: String,
+    /// A number of its contents that tells files of other weights apart; none of what is no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Architecture, size and type, as llama.cpp words it.
     pub model_type: String,
     /// Bytes of all tensors.

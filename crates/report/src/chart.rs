@@ -1,4 +1,4 @@
-//! A chart as bars for a terminal and as SVG.
+//! A chart as bars for a terminal and as SVG; of values around one, as marks beside it.
 
 use crate::document::{Chart, Point};
 use std::fmt::Write;
@@ -10,6 +10,9 @@ const BESIDE: usize = 34;
 
 /// A bar for each point, as long as its value, on lines of at most `width` characters.
 pub fn bars(chart: &Chart, width: Option<usize>) -> String {
+    if let Some(around) = chart.around {
+        return beside(chart, around, width);
+    }
     let room = width.map_or(WIDEST, |width| width.saturating_sub(BESIDE));
     let room = room.clamp(NARROWEST, WIDEST);
     let most = chart.points.iter().map(|point| point.value).fold(f64::MIN_POSITIVE, f64::max);
@@ -19,6 +22,40 @@ pub fn bars(chart: &Chart, width: Option<usize>) -> String {
         let bar = "█".repeat(length);
         let _ =
             writeln!(out, "{:>2} {:<19} {bar:<room$} {:.1}", point.label, point.name, point.value);
+    }
+    out
+}
+
+/// A mark for each point and a line for its interval, all on one logarithmic scale around `around`.
+fn beside(chart: &Chart, around: f64, width: Option<usize>) -> String {
+    let chars = |text: &str| text.chars().count();
+    let label = chart.points.iter().map(|point| chars(&point.label)).max().unwrap_or(0);
+    let name = chart.points.iter().map(|point| chars(&point.name)).max().unwrap_or(0);
+    // Beside the field stand both names and the value.
+    let room = width.map_or(WIDEST, |width| width.saturating_sub(label + name + 10));
+    let half = room.clamp(NARROWEST, WIDEST) / 2;
+    let ends = |point: &Point| {
+        let [low, high] = point.interval.unwrap_or([point.value; 2]);
+        [low, point.value, high]
+    };
+    // Half as fast and twice as fast are equally far from the same.
+    let distance = |value: f64| (value / around).ln();
+    let far = chart.points.iter().flat_map(ends).map(|value| distance(value).abs());
+    let far = far.filter(|distance| distance.is_finite()).fold(f64::MIN_POSITIVE, f64::max);
+    let at = |value: f64| {
+        let steps = (distance(value) / far * half as f64).round();
+        (half as f64 + steps).clamp(0.0, 2.0 * half as f64) as usize
+    };
+    let mut out = format!("{}\n", chart.title);
+    for point in &chart.points {
+        let mut field = vec![' '; 2 * half + 1];
+        field[half] = '┊';
+        let [low, middle, high] = ends(point).map(at);
+        field[low..=high.max(low)].fill('─');
+        field[middle] = '●';
+        let field: String = field.into_iter().collect();
+        let _ =
+            writeln!(out, "{:label$} {:name$} {field} {:.3}", point.label, point.name, point.value);
     }
     out
 }
@@ -33,7 +70,7 @@ const BOTTOM: f64 = 110.0;
 
 /// Values with their intervals, from zero.
 pub fn svg(chart: &Chart) -> String {
-    let Chart { title, points } = chart;
+    let Chart { title, points, .. } = chart;
     let high = |point: &Point| point.interval.map_or(point.value, |[_, high]| high);
     let most = nice(points.iter().map(high).fold(1.0, f64::max));
     let step = (SVG_WIDTH - LEFT - RIGHT) / points.len().max(1) as f64;
@@ -111,6 +148,29 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_around_one_lie_beside_it() {
+        let point = |name: &str, value, interval| Point {
+            label: "tg8".into(),
+            name: name.into(),
+            value,
+            interval,
+        };
+        let points = vec![
+            point("slower", 0.5, Some([0.25, 1.0])),
+            point("same", 1.0, None),
+            point("odd", f64::NAN, None),
+        ];
+        let chart = Chart { title: "ratio".into(), points, around: Some(1.0) };
+        // Two names, the value and ten columns between and beside them leave eight.
+        let expected = "ratio\n\
+                        tg8 slower ──●──     0.500\n\
+                        tg8 same       ●     1.000\n\
+                        tg8 odd    ●   ┊     NaN\n";
+        assert_eq!(bars(&chart, Some(20)), expected);
+        assert!(bars(&chart, None).lines().all(|line| line.chars().count() < 80));
+    }
 
     #[test]
     fn axes_end_at_round_numbers() {

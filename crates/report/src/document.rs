@@ -267,6 +267,8 @@ pub struct Chart {
     pub title: String,
     /// In order, from left to right or from the top down.
     pub points: Vec<Point>,
+    /// Of ratios the one that all lie around, 1; without it bars begin at zero.
+    pub around: Option<f64>,
 }
 
 /// A point of a chart.

@@ -148,6 +148,7 @@ impl<'t> Item<'t> {
 }
 
 /// Keys and values, and which keys were asked for.
+#[derive(Clone)]
 pub struct Table<'t> {
     item: Item<'t>,
     entries: &'t [Entry],

@@ -1,6 +1,8 @@
 //! The subcommands, one file each.
 
 mod bench;
+mod check;
+mod compare;
 mod completions;
 mod doctor;
 mod eval;
@@ -32,10 +34,12 @@ const HELP: &str = "Examples:
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
+  pacemark check run.json --targets targets.yaml     whether it is as fast as it is to be
+  pacemark compare before.json after.json            what became faster, and what slower
   pacemark models list                               the models it can get
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be \
-met, 128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops \
+met, 125 with compare --bisect nothing can be told, 128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops \
 a command, which shows and saves what it has; its exit code is 1.
 Environment: PACEMARK_HOME (where models are kept), \
 PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod (force one set of kernels), HF_ENDPOINT and \
@@ -56,6 +60,10 @@ enum Command {
     /// One process of `bench --cold`
     #[command(hide = true)]
     ColdStart(bench::ChildArgs),
+    /// Hold saved measurements to the targets of a file
+    Check(check::Args),
+    /// Compare saved measurements: ratio, interval and verdict of each figure
+    Compare(Box<compare::Args>),
     /// Show what this machine is, and measure its limits
     Doctor(doctor::Args),
     /// Measure how good a model's answers are
@@ -102,6 +110,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Bench(args) => bench::run(*args),
         Command::ColdStart(args) => bench::child(args).map(|()| Exit::Fine),
+        Command::Check(args) => check::run(args),
+        Command::Compare(args) => compare::run(&args),
         Command::Doctor(args) => doctor::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(&args),

@@ -6,7 +6,7 @@ mod page;
 mod picture;
 mod record;
 
-use crate::interrupt;
+use crate::{fingerprint, interrupt};
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 pub(crate) use files::{Input, create};
@@ -18,6 +18,8 @@ use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
 use page::Stream;
 pub(crate) use picture::PictureArgs;
 pub(crate) use record::Record;
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// No format: for a stream that carries something else.
@@ -67,6 +69,8 @@ pub(crate) struct Output<'a> {
     compared: Vec<Comparison>,
     sinks: Vec<Sink>,
     record: Option<Record>,
+    /// Of the models so far, by path.
+    fingerprints: HashMap<String, Option<String>>,
 }
 
 /// One format on one stream.
@@ -101,7 +105,8 @@ impl<'a> Output<'a> {
         let document = experiment::head(&experiment.layout(varied), &run);
         let sinks = renderer(format).map(|renderer| Sink::new(renderer, Stream::Stdout));
         let sinks = sinks.into_iter().collect();
-        Output { experiment, varied, run, document, compared: Vec::new(), sinks, record }
+        let (compared, fingerprints) = (Vec::new(), HashMap::new());
+        Output { experiment, varied, run, document, compared, sinks, record, fingerprints }
     }
 
     /// With columns for these parameters.
@@ -147,9 +152,14 @@ impl<'a> Output<'a> {
 
     /// Takes the trials of one case: keeps them in the record, and shows their rows. A terminal
     /// that has gone takes no rows; after an interrupt that is no error.
-    pub(crate) fn rows(&mut self, trials: Vec<Trial>) -> Result<()> {
+    pub(crate) fn rows(&mut self, mut trials: Vec<Trial>) -> Result<()> {
         if trials.is_empty() {
             return Ok(());
+        }
+        for Trial { model, .. } in &mut trials {
+            let known = self.fingerprints.entry(model.path.clone());
+            let found = known.or_insert_with(|| fingerprint::of(Path::new(&model.path)));
+            model.fingerprint.clone_from(found);
         }
         let first = self.run.trials.is_empty();
         let compared = self.experiment.against_first(&trials);
@@ -217,17 +227,6 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Shows a document of no experiment; what a format does not tell goes to standard error.
-pub(crate) fn print(document: &Document, format: &str) -> Result<()> {
-    let Some(renderer) = renderer(format) else { return Ok(()) };
-    let stream = Stream::Stdout;
-    stream.write(&render(document, renderer, &stream.page()))?;
-    if !renderer.tells {
-        document.notes.iter().for_each(|note| eprintln!("note: {note}"));
-    }
-    Ok(())
-}
-
 /// Shows runs of one experiment that were measured before: the rows of all under one another, each
 /// with what is known of its own run.
 pub(crate) fn show(
@@ -251,5 +250,15 @@ pub(crate) fn show(
         document.notes.extend(experiment.notes(run));
     }
     document.notes.extend(further);
-    print(&document, renderer.name)
+    write(&document, renderer)
+}
+
+/// Shows a document that is whole. What its format does not tell goes to standard error.
+pub(crate) fn write(document: &Document, renderer: &Renderer) -> Result<()> {
+    let stream = Stream::Stdout;
+    stream.write(&render(document, renderer, &stream.page()))?;
+    if !renderer.tells {
+        document.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    }
+    Ok(())
 }

@@ -24,6 +24,11 @@ pub(crate) struct PictureFiles {
 }
 
 impl PictureArgs {
+    /// A picture is asked for.
+    pub(crate) fn is_some(&self) -> bool {
+        self.png.is_some() || self.svg.is_some()
+    }
+
     /// Makes sure that they can be written, and are none of `inputs`: before anything is measured.
     pub(crate) fn create(&self, inputs: &[Input<'_>]) -> Result<PictureFiles> {
         let made = |flag, path: &Option<PathBuf>, inputs: &[Input<'_>]| {

@@ -38,6 +38,7 @@ pub fn stages(run: &Run, figures: &[StageFigures], target: StageTarget) -> Docum
         charts: vec![Chart {
             title: "generated tokens per second, by stage".to_owned(),
             points: points.collect(),
+            around: None,
         }],
         ..Document::default()
     }

@@ -250,5 +250,5 @@ fn show_plan(args: &Args, state: &State) -> Result<Exit> {
 }
 
 fn print(args: &Args, document: &pacemark_report::Document) -> Result<()> {
-    output::print(document, args.renderer())
+    output::renderer(args.renderer()).map_or(Ok(()), |renderer| output::write(document, renderer))
 }
