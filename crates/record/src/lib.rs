@@ -6,6 +6,7 @@
 //! [`mod@env`] and [`host`], which read `/proc` and `/sys`. How a run is made is left to `bench`, how
 //! it is shown to `report`.
 
+mod alike;
 mod batch;
 mod bounds;
 mod comparison;
@@ -35,6 +36,7 @@ mod steady;
 mod texts;
 mod until;
 
+pub use alike::Alike;
 pub use batch::BatchTimes;
 pub use comparison::{Comparison, Verdict, compare};
 pub use distances::{Apart, Distances};
