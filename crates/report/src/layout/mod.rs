@@ -172,6 +172,17 @@ impl Layout<'_> {
         Row { cells, block: Some(block::block(self, row, &figures)) }
     }
 
+    /// Which row of its table a trial is, in words: what is in the columns that tell rows apart, with
+    /// the headings of numbers.
+    pub fn name(&self, row: &TrialRow<'_>) -> String {
+        let keys = self.people().filter(|shown| self.rank(shown) == Rank::Key);
+        let named = keys.map(|shown| match (shown.of)(row) {
+            number if number.parse::<f64>().is_ok() => format!("{} {number}", shown.title),
+            text => text,
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     /// Fields for programs: the form's, then our own.
     fn fields(&self) -> impl Iterator<Item = &'static Field> {
         let theirs = self.form.fields;
