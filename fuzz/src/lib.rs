@@ -5,6 +5,8 @@
 
 #[path = "../../crates/engine/tests/inputs/mod.rs"]
 mod engine_inputs;
+#[path = "../../crates/store/tests/inputs/mod.rs"]
+mod history_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
 mod load_inputs;
 #[path = "../../crates/server/tests/inputs/mod.rs"]
@@ -25,6 +27,7 @@ pub type FuzzTarget = (&'static str, fn(&[u8]));
 pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
     ("gguf", gguf),
+    ("history", history),
     ("load", load),
     ("policy", policy),
     ("request", request),
@@ -62,6 +65,11 @@ pub fn gguf(bytes: &[u8]) {
         assert_eq!(again.metadata.len(), header.metadata.len());
         assert_eq!(again.tensors.len(), header.tensors.len());
     }
+}
+
+/// Any bytes are imported as runs of a history, or refused by line.
+pub fn history(bytes: &[u8]) {
+    history_inputs::import(bytes);
 }
 
 /// Any bytes as a trace, prompts, a dataset, a record or a flag of a load: read, or refused by

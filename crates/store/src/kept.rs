@@ -34,6 +34,12 @@ impl KeptRun {
         Ok(KeptRun { id: id(record), record: text, run, tags: Vec::new(), note: None })
     }
 
+    /// With these tags, and this note in place of what it had.
+    pub fn said(mut self, tags: Vec<String>, note: Option<String>) -> KeptRun {
+        (self.tags, self.note) = (tags, note);
+        self
+    }
+
     /// The hash of its record, 64 hexadecimal digits: of all values, whatever the order of their
     /// names and the space between them.
     pub fn id(&self) -> &str {

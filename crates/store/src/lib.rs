@@ -22,6 +22,6 @@ mod tag;
 pub use error::{Result, StoreError, Trouble};
 pub use gc::Sweep;
 pub use kept::KeptRun;
-pub use list::{Entry, Filter, IndexedTrial};
+pub use list::{Entry, Filter, IndexedTrial, LIST};
 pub use store::{Label, Labels, Saved, Store};
 pub use tag::{LONGEST_NOTE, check_note, check_tag};

@@ -56,8 +56,8 @@ pub struct IndexedTrial {
     pub figure: Option<(String, f64)>,
 }
 
-/// Newest first. Conditions that are not asked for are NULL; the index by start gives the order.
-pub(crate) const LIST: &str = "
+/// The query of a list, newest first. Conditions that are not asked for are NULL; the index by start gives the order.
+pub const LIST: &str = "
     SELECT seq, id, started, experiment, version, commit_id, host, note FROM runs
     WHERE started >= :since
       AND (:experiment IS NULL OR experiment = :experiment)

@@ -84,3 +84,31 @@ fn patiently<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeptRun, Label, Trouble};
+    use pacemark_record::{Run, SCHEMA};
+
+    /// A process that holds it for longer than anybody waits.
+    #[test]
+    fn what_is_locked_for_too_long_is_said() {
+        let name = format!("pacemark-store-{}-locked", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let path = folder.join("history.db");
+        let patience = Duration::from_millis(30);
+        drop(Store::open(&path).unwrap());
+        let mut store = Store::prepared(&path, patience).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let kept = KeptRun::of(&Run { schema: SCHEMA, ..Run::default() }).unwrap();
+        let save = |store: &mut Store| store.save(&[kept.clone()], &|_, _| Label::default());
+        let error = save(&mut store).unwrap_err();
+        assert_eq!(error.trouble(), Some(Trouble::Locked), "{error}");
+        assert!(store.list(&crate::Filter::default()).unwrap().is_empty(), "readers do not wait");
+        other.execute_batch("COMMIT").unwrap();
+        assert!(save(&mut store).unwrap()[0].is_new);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -58,13 +58,17 @@ pub(crate) enum Found {
 
 /// Looks.
 pub(crate) fn look(connection: &Connection) -> rusqlite::Result<Found> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    if pragma("application_id")? == APPLICATION {
-        return Ok(Found::Ours(usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX)));
-    }
+    // In this order: where another process makes the history in between, it was empty.
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(if tables == 0 { Found::Empty } else { Found::Foreign })
+    if tables == 0 {
+        return Ok(Found::Empty);
+    }
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    Ok(match pragma("application_id")? {
+        APPLICATION => Found::Ours(usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX)),
+        _ => Found::Foreign,
+    })
 }
 
 /// Takes the steps that are missing, all or none; what is not ours, or newer, is left as it is.
