@@ -261,10 +261,13 @@ impl Spread {
 }
 
 /// One series of points with intervals.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Chart {
     /// What is drawn, with its unit.
     pub title: String,
+    /// In a terminal values are points with their intervals between the least and the greatest, in
+    /// place of bars from zero: what differs by little is seen so.
+    pub is_close_up: bool,
     /// In order, from left to right or from the top down.
     pub points: Vec<Point>,
 }

@@ -144,7 +144,11 @@ fn breakdown(facts: &Map<String, Value>) -> Chart {
         let stage = name.strip_suffix("_ms")?;
         Some(Point { label: String::new(), name: stage.to_owned(), value, interval: None })
     };
-    Chart { title: BREAKDOWN.to_owned(), points: facts.iter().filter_map(point).collect() }
+    Chart {
+        title: BREAKDOWN.to_owned(),
+        points: facts.iter().filter_map(point).collect(),
+        ..Chart::default()
+    }
 }
 
 #[cfg(test)]

@@ -289,8 +289,8 @@ pub fn compact_time(unix_s: u64) -> String {
     time.chars().filter(|c| c.is_ascii_digit() || *c == '_').collect()
 }
 
-/// Date and time, UTC, to the second.
-fn rfc3339(unix_s: u64) -> String {
+/// Date and time, UTC, to the second, e.g. `2026-09-24T22:56:39Z`.
+pub fn rfc3339(unix_s: u64) -> String {
     i64::try_from(unix_s)
         .ok()
         .and_then(|s| Timestamp::from_second(s).ok())
