@@ -15,6 +15,8 @@ mod server_inputs;
 mod sse_inputs;
 #[path = "../../crates/tokenizer/tests/inputs/mod.rs"]
 mod tokenizer_inputs;
+#[path = "../../crates/yaml/tests/inputs/mod.rs"]
+mod yaml_inputs;
 
 use pacemark_modelfile::hf::safetensors;
 use pacemark_modelfile::{GgufWriter, gguf as format};
@@ -36,6 +38,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     ("template", template),
     ("tokenizer", tokenizer),
     ("tokenizer_json", tokenizer_json),
+    ("yaml", yaml),
 ];
 
 /// Any `config.json` is refused with a message, or describes a model that the engine knows or
@@ -118,4 +121,9 @@ pub fn tokenizer(bytes: &[u8]) {
 /// Any `tokenizer.json` is refused with a message, or encodes texts to ids that decode again.
 pub fn tokenizer_json(bytes: &[u8]) {
     tokenizer_inputs::directory::tokenizer_json(bytes);
+}
+
+/// Any text is refused as YAML, or is a tree within the bounds that can be asked for anything.
+pub fn yaml(bytes: &[u8]) {
+    yaml_inputs::yaml(bytes);
 }

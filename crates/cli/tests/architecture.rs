@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
 
 /// Libraries that only one crate may use: the terminal and flags are the binary's, connections that
-/// fetch something the hub's, drawing the report's.
+/// fetch something the hub's, drawing the report's, YAML's grammar one crate's.
 const KEPT: &[(&str, &str)] = &[
     ("clap", "cli"),
     ("indicatif", "cli"),
@@ -14,6 +14,7 @@ const KEPT: &[(&str, &str)] = &[
     ("ureq", "hub"),
     ("kuva", "report"),
     ("rusqlite", "store"),
+    ("serde-saphyr", "yaml"),
 ];
 
 /// A crate's row of the table.

@@ -193,26 +193,8 @@ impl Policy {
 
 /// All names, those most like `name` first.
 fn known_names(name: &str) -> Vec<&'static str> {
-    let mut names: Vec<&str> =
-        std::iter::once("full").chain(POLICIES.iter().map(|entry| entry.name)).collect();
-    names.sort_by_key(|known| distance(name, known));
-    names
-}
-
-/// Letters to add, drop or change (Levenshtein, 1966).
-fn distance(a: &str, b: &str) -> usize {
-    // A spec is as long as who asks likes.
-    let a: Vec<char> = a.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=a.len()).collect();
-    for (i, b) in b.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, a) in a.iter().enumerate() {
-            let changed = diagonal + usize::from(*a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[a.len()]
+    let policies = POLICIES.iter().map(|entry| entry.name);
+    pacemark_files::by_likeness(name, std::iter::once("full").chain(policies))
 }
 
 #[cfg(test)]
@@ -292,12 +274,5 @@ mod tests {
         let expected =
             ["full", "streaming:4+8,positions=original,skip=0", "recent:3", "what:3", "h2o:1+1"];
         assert_eq!(list, expected);
-    }
-
-    #[test]
-    fn distances_by_hand() {
-        assert_eq!(distance("recnt", "recent"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "ab"), 2);
     }
 }
