@@ -16,6 +16,7 @@ mod commands;
 mod exit;
 mod experiments;
 mod fresh;
+mod history;
 mod hub;
 mod input;
 mod interrupt;

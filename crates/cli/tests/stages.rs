@@ -1,6 +1,8 @@
 //! `pacemark stages` through the real binary: no stage goes round a lower one, and the exit code
 //! keeps its promise.
 
+mod binary;
+
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -11,7 +13,7 @@ const N_REQUESTS: u64 = 6;
 const N_GEN: u64 = 9;
 
 fn stages(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    binary::pacemark()
         .args([
             "stages",
             "-m",

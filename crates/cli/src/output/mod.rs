@@ -6,6 +6,7 @@ mod page;
 mod picture;
 mod record;
 
+use crate::history::Archive;
 use crate::interrupt;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -67,6 +68,7 @@ pub(crate) struct Output<'a> {
     compared: Vec<Comparison>,
     sinks: Vec<Sink>,
     record: Option<Record>,
+    archive: Archive,
 }
 
 /// One format on one stream.
@@ -88,12 +90,14 @@ impl Sink {
 }
 
 impl<'a> Output<'a> {
-    /// In the format of that name on standard output, and in a record where one is kept.
+    /// In the format of that name on standard output, in a record where one is kept, and in the
+    /// history.
     pub(crate) fn new(
         experiment: &'a dyn Experiment,
         env: Env,
         format: &str,
         record: Option<Record>,
+        archive: Archive,
     ) -> Output<'a> {
         let command = record::command_line();
         let run = Run { schema: SCHEMA, command, env, ..Run::default() };
@@ -101,7 +105,8 @@ impl<'a> Output<'a> {
         let document = experiment::head(&experiment.layout(varied), &run);
         let sinks = renderer(format).map(|renderer| Sink::new(renderer, Stream::Stdout));
         let sinks = sinks.into_iter().collect();
-        Output { experiment, varied, run, document, compared: Vec::new(), sinks, record }
+        let compared = Vec::new();
+        Output { experiment, varied, run, document, compared, sinks, record, archive }
     }
 
     /// With columns for these parameters.
@@ -188,6 +193,7 @@ impl<'a> Output<'a> {
             return Ok(());
         }
         let kept = self.record.take().map_or(Ok(()), |record| record.finish(&self.run));
+        self.archive.keep(&self.run);
         kept.and(self.show_end(notes))
     }
 
@@ -217,6 +223,15 @@ impl<'a> Output<'a> {
     }
 }
 
+impl Drop for Output<'_> {
+    /// What was measured is not lost to an error that kept the command from its end.
+    fn drop(&mut self) {
+        if !self.run.trials.is_empty() {
+            self.archive.keep(&self.run);
+        }
+    }
+}
+
 /// Shows runs of one experiment that were measured before: the rows of all under one another, each
 /// with what is known of its own run.
 pub(crate) fn show(
@@ -226,7 +241,6 @@ pub(crate) fn show(
     format: &str,
     further: Vec<String>,
 ) -> Result<()> {
-    let Some(renderer) = renderer(format) else { return Ok(()) };
     let mut document = Document::default();
     for (i, run) in runs.iter().enumerate() {
         let next = experiment.document(run, varied);
@@ -240,8 +254,15 @@ pub(crate) fn show(
         document.notes.extend(experiment.notes(run));
     }
     document.notes.extend(further);
+    print(&document, format)
+}
+
+/// Prints a document that is complete in the format of that name. What no format tells its reader
+/// goes to standard error.
+pub(crate) fn print(document: &Document, format: &str) -> Result<()> {
+    let Some(renderer) = renderer(format) else { return Ok(()) };
     let stream = Stream::Stdout;
-    stream.write(&render(&document, renderer, &stream.page()))?;
+    stream.write(&render(document, renderer, &stream.page()))?;
     if !renderer.tells {
         document.notes.iter().for_each(|note| eprintln!("warning: {note}"));
     }

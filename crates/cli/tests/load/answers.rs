@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::process::{Command, Output};
 
 fn load(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pacemark")).arg("load").args(arguments).output().unwrap()
+    crate::binary::pacemark().arg("load").args(arguments).output().unwrap()
 }
 
 /// The rows of `-o json`, the exit code and what was said besides.

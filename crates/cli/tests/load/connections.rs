@@ -15,7 +15,7 @@ fn good() -> Answer {
 fn load(server: &Server, name: &str, arguments: &[&str]) -> (Trial, u64, Option<i32>, String) {
     let path = std::env::temp_dir()
         .join(format!("pacemark-connections-{}-{name}.json", std::process::id()));
-    let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let output = crate::binary::pacemark()
         .args([
             "load",
             "--url",

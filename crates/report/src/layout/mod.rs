@@ -176,7 +176,9 @@ impl Layout<'_> {
     /// the headings of numbers.
     pub fn name(&self, row: &TrialRow<'_>) -> String {
         let keys = self.people().filter(|shown| self.rank(shown) == Rank::Key);
-        let named = keys.map(|shown| match (shown.of)(row) {
+        // What it is, then under which parameters.
+        let (what, under): (Vec<_>, Vec<_>) = keys.partition(|shown| shown.param.is_empty());
+        let named = what.into_iter().chain(under).map(|shown| match (shown.of)(row) {
             number if number.parse::<f64>().is_ok() => format!("{} {number}", shown.title),
             text => text,
         });

@@ -8,6 +8,7 @@ mod tasks;
 
 use crate::exit::{Exit, UsageError};
 use crate::experiments::help_of;
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
@@ -145,6 +146,8 @@ struct PerplexityArgs {
     /// Write the record, with every token's score, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// Runs `pacemark eval`.
@@ -188,7 +191,8 @@ fn perplexity(args: &PerplexityArgs) -> Result<Exit> {
     let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     input::warn(&backend.info());
     let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
-    let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&Perplexity, machine::env(), &args.output, record, args.history.archive());
     let mut running = Running { show: tells, bar: Bar::default() };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
     let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
