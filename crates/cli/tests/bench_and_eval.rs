@@ -4,7 +4,7 @@
 mod binary;
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn pacemark(line: &str) -> Output {
     let mut command = binary::pacemark();

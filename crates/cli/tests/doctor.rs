@@ -2,7 +2,7 @@
 
 mod binary;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn doctor(arguments: &[&str]) -> Output {
     binary::pacemark().arg("doctor").args(arguments).output().expect("the binary runs")

@@ -6,7 +6,7 @@ mod binary;
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A tiny model in a file of its own, removed at the end.
 struct Model(PathBuf);

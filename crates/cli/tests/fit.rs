@@ -7,7 +7,7 @@ use pacemark_modelfile::Value as Key;
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder of its own for each test; removed at its end.
 struct Folder(PathBuf);

@@ -7,7 +7,7 @@ mod binary;
 use pacemark_testmodel::TestModel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A way to write text, with its name.
 type Encoding = (&'static str, fn(&str) -> Vec<u8>);

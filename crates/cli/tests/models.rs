@@ -4,7 +4,7 @@ mod binary;
 
 use pacemark_modelfile::{DType, Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A new empty directory.
 fn directory(name: &str) -> PathBuf {

@@ -17,7 +17,6 @@ mod binary;
 
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Command;
 
 const MODELS: [&str; 2] = ["smollm2-135m", "gemma3-270m"];
 

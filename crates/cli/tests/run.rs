@@ -6,7 +6,7 @@ use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 /// A folder of its own for each test, removed at its end.
 struct Folder(PathBuf);

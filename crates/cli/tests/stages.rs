@@ -4,7 +4,7 @@
 mod binary;
 
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Two layers, so that a test takes a second.
 const MODEL: &str = r#"synth:{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 2, "n_heads": 2, "n_vocab": 300}:Q8_0"#;

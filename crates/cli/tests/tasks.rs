@@ -9,7 +9,7 @@ mod binary;
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder of its own for each test, with a model; removed at its end.
 struct Folder(PathBuf);

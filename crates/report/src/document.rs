@@ -82,6 +82,17 @@ pub struct Table {
     pub legend: Option<String>,
 }
 
+impl Table {
+    /// With columns as wide as the rows that are there need.
+    pub fn fitted(mut self) -> Table {
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            let texts = self.rows.iter().filter_map(|row| row.cells.get(i)).map(Cell::text);
+            column.longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        }
+        self
+    }
+}
+
 /// The line under a table's headings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {

@@ -24,7 +24,7 @@ pub fn document(name: &str, lines: &[Line]) -> Document {
     let runs = lines.iter().map(|line| line.points.len()).sum::<usize>();
     Document {
         title: Some(format!("{name}: {runs} figures of {} tests", lines.len())),
-        tables: vec![table],
+        tables: vec![table.fitted()],
         charts: lines.iter().map(chart).collect(),
         notes: lines.iter().flat_map(notes).collect(),
         ..Document::default()

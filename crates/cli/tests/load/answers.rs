@@ -3,7 +3,7 @@
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn load(arguments: &[&str]) -> Output {
     crate::binary::pacemark().arg("load").args(arguments).output().unwrap()

@@ -3,7 +3,6 @@
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use pacemark_record::{FailureKind, Run, Trial};
-use std::process::Command;
 
 /// Two tokens.
 fn good() -> Answer {

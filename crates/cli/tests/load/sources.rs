@@ -4,7 +4,7 @@
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn load(url: &str, arguments: &[&str]) -> Output {
     let mut command = crate::binary::pacemark();

@@ -49,7 +49,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit> {
 pub(super) fn page(entries: &[Entry]) -> Document {
     let rows = entries.iter().map(|entry| row(entry).into()).collect();
     let table = Table { name: "runs".to_owned(), columns: columns(), rows, ..Table::default() };
-    Document { tables: vec![table], ..Document::default() }
+    Document { tables: vec![table.fitted()], ..Document::default() }
 }
 
 fn columns() -> Vec<Column> {
@@ -114,7 +114,7 @@ fn models(entry: &Entry) -> String {
     models.join(", ")
 }
 
-/// Headline figures in a line, e.g. `t/s: pp512 301.20, tg128 45.11`.
+/// Headline figures in a line, e.g. `t/s pp512: 301.20; tg128: 45.11`.
 fn figures(entry: &Entry) -> String {
     let metrics = find(EXPERIMENTS, &entry.experiment).map_or(&[][..], |e| e.metrics());
     let told = |trial: &IndexedTrial| {
@@ -124,15 +124,16 @@ fn figures(entry: &Entry) -> String {
             Some(unit) => Cell::Figure(Some(*value), unit).text(),
             None => format!("{value:.4}"),
         };
-        Some((metric.map_or(name.clone(), Metric::title), format!("{} {value}", trial.test)))
+        Some((metric.map_or(name.clone(), Metric::title), format!("{}: {value}", trial.test)))
     };
     let told: Vec<(String, String)> = entry.trials.iter().filter_map(told).collect();
     let Some((title, _)) = told.first() else {
         let tests = entry.trials.iter().take(FIGURES).map(|trial| trial.test.as_str());
-        return tests.collect::<Vec<_>>().join(", ");
+        return tests.collect::<Vec<_>>().join("; ");
     };
-    let shown: Vec<&str> = told.iter().take(FIGURES).map(|(_, text)| text.trim()).collect();
+    let shown: Vec<&str> =
+        told.iter().take(FIGURES).map(|(_, text)| text.trim_start_matches(": ")).collect();
     let more = told.len().saturating_sub(FIGURES);
     let more = if more > 0 { format!(" +{more}") } else { String::new() };
-    format!("{title}: {}{more}", shown.join(", "))
+    format!("{title} {}{more}", shown.join("; "))
 }
