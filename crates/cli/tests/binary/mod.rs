@@ -1,5 +1,7 @@
 //! The real binary as all tests run it: kept from the history of whoever runs the tests.
 
+#![allow(dead_code, reason = "not every test that includes this needs both")]
+
 use std::process::Command;
 
 /// The binary.
@@ -8,7 +10,6 @@ pub(crate) fn pacemark() -> Command {
 }
 
 /// A shell that runs it.
-#[allow(dead_code, reason = "not every test that includes this needs a shell")]
 pub(crate) fn shell() -> Command {
     without_history("sh")
 }

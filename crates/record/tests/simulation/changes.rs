@@ -13,6 +13,7 @@ fn a_level_is_seldom_seen_where_none_is() {
     for n in [10, 20, 50] {
         let seen =
             share(QUICK, |draw| !change_points(&series(draw, n), CHANGE_CONFIDENCE).is_empty());
+        println!("{n} runs: called in {} %", percent(seen));
         assert!(seen <= 0.02, "{n} runs: {}", percent(seen));
     }
     // Whatever the noise is like.
@@ -31,6 +32,7 @@ fn a_step_is_found_and_where_it_is() {
             let points = change_points(&series, CHANGE_CONFIDENCE);
             points.iter().any(|at| at.abs_diff(before) <= 1)
         });
+        println!("{before} + {after} runs: found in {} %", percent(found));
         assert!(found >= 0.95, "{before} + {after}: {}", percent(found));
     }
 }
