@@ -103,7 +103,8 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let kept = KeptRun::of(&Run { schema: SCHEMA, ..Run::default() }).unwrap();
-        let save = |store: &mut Store| store.save(&[kept.clone()], &|_, _| Label::default());
+        let save =
+            |store: &mut Store| store.save(std::slice::from_ref(&kept), &|_, _| Label::default());
         let error = save(&mut store).unwrap_err();
         assert_eq!(error.trouble(), Some(Trouble::Locked), "{error}");
         assert!(store.list(&crate::Filter::default()).unwrap().is_empty(), "readers do not wait");

@@ -63,7 +63,7 @@ fn what_goes_in_comes_out_once() {
     assert!(Store::open_existing(&folder.history()).unwrap().is_none(), "nothing is made to look");
     let mut store = Store::open(&folder.history()).unwrap();
     let first = run(1, "small").said(vec!["a".into()], None);
-    assert!(store.save(&[first.clone()], &label).unwrap()[0].is_new);
+    assert!(store.save(std::slice::from_ref(&first), &label).unwrap()[0].is_new);
     // The same again, with another tag and a note: they are added.
     let again = run(1, "small").said(vec!["b".into()], Some("said".into()));
     assert!(!store.save(&[again], &label).unwrap()[0].is_new);

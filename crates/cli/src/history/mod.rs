@@ -8,9 +8,10 @@ use crate::hub::Cache;
 use anyhow::Result;
 use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
+use pacemark_files::bounded;
 use pacemark_record::{Run, Trial};
 use pacemark_store::{KeptRun, Label, Store, check_note, check_tag};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 pub(crate) use when::{age, since};
 
 /// Where the history is, if not in the home of models; `off` for none.
@@ -69,28 +70,25 @@ impl Archive {
     /// which: who measured is not stopped by that.
     pub(crate) fn keep(&mut self, run: &Run) {
         let Some(Said { tags, note }) = self.0.take() else { return };
-        let place = place();
-        if matches!(place, Ok(None)) {
-            return;
-        }
+        let Some(place) = place().transpose() else { return };
         let kept = match KeptRun::of(run) {
             Ok(kept) => kept.said(tags, note),
             Err(error) => return eprintln!("warning: this run is not in the history: {error}"),
         };
-        let path = place.as_ref().ok().and_then(Option::as_ref);
         let saved = match &place {
+            Ok(path) => save(&kept, path).map_err(|error| format!("{error:#}")),
             Err(error) => Err(format!("{error:#}")),
-            Ok(path) => path.as_ref().map_or(Ok(()), |path| {
-                let saved =
-                    Store::open(path).and_then(|mut store| store.save(&[kept.clone()], &label));
-                saved.map(drop).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
-            }),
         };
         if let Err(why) = saved {
-            eprintln!("warning: this run is not in the history: {}", pacemark_files::bounded(&why));
-            aside::put(&kept, path.map(PathBuf::as_path));
+            eprintln!("warning: this run is not in the history: {}", bounded(&why));
+            aside::put(&kept, place.as_deref().ok());
         }
     }
+}
+
+fn save(run: &KeptRun, path: &Path) -> Result<()> {
+    Store::open(path)?.save(std::slice::from_ref(run), &label)?;
+    Ok(())
 }
 
 /// The history's file; `None` where none is wanted.

@@ -48,7 +48,7 @@ enum Command {
         pacemark eval perplexity -m model.gguf -f wiki.test.raw -c 2048\n  \
         pacemark eval perplexity -f book.txt --chunks 8 -o json | jq .ppl\n  \
         pacemark eval perplexity -f book.txt --stream 2000 --kv streaming:4+508")]
-    Perplexity(PerplexityArgs),
+    Perplexity(Box<PerplexityArgs>),
     /// Measure how far the model's predictions are from a reference's: the lower, the better
     ///
     /// The text is cut as for perplexity. Of each scored token: the KL divergence of the
