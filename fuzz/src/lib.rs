@@ -9,6 +9,8 @@ mod bench_inputs;
 mod engine_inputs;
 #[path = "../../crates/foreign/tests/inputs/mod.rs"]
 mod foreign_inputs;
+#[path = "../../crates/store/tests/inputs/mod.rs"]
+mod history_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
 mod load_inputs;
 #[path = "../../crates/server/tests/inputs/mod.rs"]
@@ -32,6 +34,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     ("config", config),
     ("foreign", foreign),
     ("gguf", gguf),
+    ("history", history),
     ("items", items),
     ("load", load),
     ("policy", policy),
@@ -81,6 +84,11 @@ pub fn gguf(bytes: &[u8]) {
 /// Any text as a file of multiple-choice items.
 pub fn items(bytes: &[u8]) {
     bench_inputs::items(bytes);
+}
+
+/// Any bytes are imported as runs of a history, or refused by line.
+pub fn history(bytes: &[u8]) {
+    history_inputs::import(bytes);
 }
 
 /// Any bytes as a trace, prompts, a dataset, a record or a flag of a load: read, or refused by

@@ -84,6 +84,13 @@ impl Experiment for Doctor {
         Ok(vec![trial])
     }
 
+    fn row_name(&self, _: &Run, trial: &Trial) -> String {
+        match trial.count(N_THREADS.name) {
+            0 => "machine".to_owned(),
+            n => format!("{n} threads"),
+        }
+    }
+
     fn reads(&self, measured: &Measured) -> bool {
         matches!(measured, Measured::Facts { .. })
     }

@@ -76,6 +76,18 @@ pub trait Experiment: Sync {
     /// Its figures, in the order of their columns.
     fn metrics(&self) -> &'static [Metric];
 
+    /// The figure that stands for a trial where there is room for one.
+    fn headline(&self) -> Option<&'static Metric> {
+        let metrics = self.metrics();
+        metrics.iter().find(|metric| metric.in_tables).or(metrics.first())
+    }
+
+    /// Which row of its run a trial is, in words.
+    fn row_name(&self, run: &Run, trial: &Trial) -> String {
+        let varied: Vec<&str> = run.varied.iter().map(String::as_str).collect();
+        self.layout(&varied).name(&TrialRow { env: &run.env, trial, comparisons: &[] })
+    }
+
     /// What two of its trials are compared by, pair by pair.
     fn compared(&self) -> &'static [&'static Series] {
         &[]
@@ -167,6 +179,12 @@ pub fn head(layout: &Layout<'_>, run: &Run) -> Document {
 /// The experiment of that name among `experiments`.
 pub fn find<'a>(experiments: &[&'a dyn Experiment], name: &str) -> Option<&'a dyn Experiment> {
     experiments.iter().copied().find(|experiment| experiment.name() == name)
+}
+
+/// The metric of a series among `metrics`: the one with an interval, if there is one.
+pub(crate) fn metric_of(metrics: &'static [Metric], series: &Series) -> Option<&'static Metric> {
+    let mut of = metrics.iter().filter(|metric| metric.series.name == series.name);
+    of.clone().find(|metric| metric.ends.is_some()).or(of.next())
 }
 
 /// One thing that an experiment measures.

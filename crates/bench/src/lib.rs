@@ -33,6 +33,7 @@ mod test;
 #[cfg(test)]
 mod testing;
 mod throughput;
+pub mod trend;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;

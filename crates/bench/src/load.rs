@@ -9,6 +9,9 @@ use pacemark_record::{LOAD_EXPERIMENT, Measured, Metric, Run, Trial};
 use pacemark_report::Form;
 use pacemark_report::layout::{self, load_name};
 
+/// What a load comes to in one figure.
+const HEADLINE: &str = "output_ts_total";
+
 /// Requests to a server.
 pub struct Load;
 
@@ -48,6 +51,10 @@ impl Experiment for Load {
 
     fn metrics(&self) -> &'static [Metric] {
         METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        METRICS.iter().find(|metric| metric.name() == HEADLINE)
     }
 
     fn form(&self) -> &'static Form {

@@ -108,7 +108,7 @@ const PREFILL_RATE: Series = series(
     Trial::prefill_rates_ts,
 );
 
-const DECODE_RATE: Series = series(
+pub(crate) const DECODE_RATE: Series = series(
     "speed_tg",
     "S_TG t/s",
     TPS,

@@ -52,6 +52,10 @@ impl Experiment for SelfTest {
         &[]
     }
 
+    fn row_name(&self, _: &Run, trial: &Trial) -> String {
+        format!("{} streams", self_test_figures(trial).streams)
+    }
+
     fn reads(&self, measured: &Measured) -> bool {
         matches!(measured, Measured::Requests(_))
     }

@@ -68,6 +68,10 @@ impl Experiment for Stages {
         &[]
     }
 
+    fn row_name(&self, _: &Run, trial: &Trial) -> String {
+        trial.stage().map_or(String::new(), |(stage, name)| format!("stage {stage}, {name}"))
+    }
+
     fn reads(&self, measured: &Measured) -> bool {
         matches!(measured, Measured::Ladder { .. })
     }

@@ -9,6 +9,11 @@ pub(crate) fn of_backends() -> PossibleValuesParser {
     PossibleValuesParser::new(values(EXPERIMENTS))
 }
 
+/// All of them.
+pub(crate) fn all() -> PossibleValuesParser {
+    PossibleValuesParser::new(EXPERIMENTS.iter().map(|experiment| experiment.name()))
+}
+
 /// The values of a flag that names one of `experiments`, of those that have tests.
 fn values(experiments: &[&dyn Experiment]) -> Vec<PossibleValue> {
     let value = |e: &&dyn Experiment| PossibleValue::new(e.name()).help(e.help());

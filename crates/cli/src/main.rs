@@ -17,6 +17,7 @@ mod exit;
 mod experiments;
 mod fingerprint;
 mod fresh;
+mod history;
 mod hub;
 mod input;
 mod interrupt;

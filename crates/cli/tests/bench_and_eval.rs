@@ -1,11 +1,13 @@
 //! The commands `bench` and `eval` through the real binary, as far as no model is needed: what is
 //! refused, and how.
 
+mod binary;
+
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn pacemark(line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     command.args(line.split_whitespace()).output().unwrap()
 }
 
@@ -149,11 +151,7 @@ fn no_refusal_repeats_a_long_argument() {
         "run -C L -p x",
     ] {
         let words = line.split(' ').map(|word| word.replace('L', &long));
-        let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
-            .args(words)
-            .env("HF_HUB_OFFLINE", "1")
-            .output()
-            .unwrap();
+        let output = binary::pacemark().args(words).env("HF_HUB_OFFLINE", "1").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && !said.is_empty(), "{line}");
         assert!(
@@ -174,7 +172,7 @@ fn a_file_whose_name_has_a_comma_is_one_model() {
     }
     let few = ["-p", "4", "-n", "0", "-r", "1", "--no-warmup", "--no-roof", "-o", "json"];
     let bench = |models: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         command
             .arg("bench")
             .args(models.iter().flat_map(|model| ["-m", model]))

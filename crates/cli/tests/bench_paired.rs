@@ -1,10 +1,12 @@
 //! `pacemark bench` with several backends, through the real binary on a tiny model. What is
 //! measured is not looked at: no test depends on time.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A tiny model in a folder of its own, removed at the end.
 struct Model(PathBuf);
@@ -18,7 +20,7 @@ impl Model {
     }
 
     fn bench(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         command
             .args(["bench", "-m", self.0.to_str().unwrap(), "-t", "1"])
             .args(line.split_whitespace());
@@ -113,7 +115,7 @@ fn a_record_shows_again_what_was_shown_and_compares_within_it_only() {
     let line = "--backend native,native -p 8,9 -n 0 -r 5 --no-warmup --save ";
     let text = model.text(&(line.to_owned() + path));
     let show = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         let output = command.arg("show").args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };

@@ -1,6 +1,8 @@
 //! Chat templates through the real binary: which one is taken, what it is given, and tools for
 //! those that know none.
 
+mod binary;
+
 use pacemark_modelfile::Value as Entry;
 use pacemark_testmodel::TestModel;
 use serde_json::{Value, json};
@@ -39,7 +41,7 @@ impl Folder {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let model = self.path("model.gguf");
-        Command::new(env!("CARGO_BIN_EXE_pacemark"))
+        binary::pacemark()
             .args(["run", "-m", &model, "--chat", "-n", "1", "-o", "json"])
             .args(arguments)
             .stdin(Stdio::null())
@@ -80,7 +82,7 @@ struct Served {
 
 impl Served {
     fn start(folder: &Folder, arguments: &[&str]) -> Served {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+        let mut child = binary::pacemark()
             .args(["serve", "--port", "0", "-t", "1", "--max-num-seqs", "1", "--log-prompts", "-m"])
             .arg(folder.path("model.gguf"))
             .args(arguments)

@@ -1,6 +1,7 @@
 //! `pacemark bench --cold` through the real binary: our own process and others, the record, and what is
 //! refused.
 
+mod binary;
 mod folder;
 
 use folder::Folder;

@@ -1,10 +1,12 @@
 //! `check` and `compare` as a user runs them, on records that `bench` made of a tiny model.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder of a test's own.
 struct Folder(PathBuf);
@@ -30,11 +32,7 @@ fn measured(name: &str) -> Folder {
 /// Runs a command line in the folder.
 fn pacemark(folder: &Folder, line: &str) -> Output {
     let words = line.split(' ').map(|word| word.replace('~', " "));
-    Command::new(env!("CARGO_BIN_EXE_pacemark"))
-        .args(words)
-        .current_dir(&folder.0)
-        .output()
-        .unwrap()
+    binary::pacemark().args(words).current_dir(&folder.0).output().unwrap()
 }
 
 fn stderr(output: &Output) -> String {

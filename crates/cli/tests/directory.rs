@@ -1,9 +1,11 @@
 //! Hugging Face directories through the real binary: every command that takes `-m`, on a tiny one
 //! of the engine's golden models, as it is and quantized on load.
 
+mod binary;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn golden(name: &str) -> String {
     let path: PathBuf =
@@ -12,7 +14,7 @@ fn golden(name: &str) -> String {
 }
 
 fn pacemark(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pacemark")).args(arguments).output().unwrap()
+    binary::pacemark().args(arguments).output().unwrap()
 }
 
 fn json(arguments: &[&str]) -> Value {

@@ -1,10 +1,11 @@
 //! `pacemark doctor` through the real binary.
 
-use std::process::{Command, Output};
+mod binary;
+
+use std::process::Output;
 
 fn doctor(arguments: &[&str]) -> Output {
-    let binary = env!("CARGO_BIN_EXE_pacemark");
-    Command::new(binary).arg("doctor").args(arguments).output().expect("the binary runs")
+    binary::pacemark().arg("doctor").args(arguments).output().expect("the binary runs")
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The flags that steer the engine (threads, KV types, memory), through the real binary on a tiny
 //! model: each shows in what the command says about itself, or is refused.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A tiny model in a file of its own, removed at the end.
 struct Model(PathBuf);
@@ -18,14 +20,14 @@ impl Model {
     }
 
     fn pacemark(&self, command: &str, line: &str) -> Output {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut process = binary::pacemark();
         process.args([command, "-m", self.0.to_str().unwrap()]).args(line.split_whitespace());
         process.output().unwrap()
     }
 
     /// Perplexity as JSON.
     fn eval(&self, line: &str) -> Value {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut process = binary::pacemark();
         process.args(["eval", "perplexity", "-m", self.0.to_str().unwrap(), "-o", "json"]);
         let output = process.args(line.split_whitespace()).output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
@@ -119,7 +121,7 @@ fn weights_are_locked_or_the_limit_is_named() {
             "ulimit -l {limit} && exec {binary} run -m {} -p in_the -n 1 {flags}",
             model.0.display()
         );
-        Command::new("sh").args(["-c", &line]).output().unwrap()
+        binary::shell().args(["-c", &line]).output().unwrap()
     };
     assert!(run("0", "").status.success());
     let locked = run("0", "--mlock");

@@ -1,11 +1,13 @@
 //! `pacemark fit` through the real binary: what it says of models of every architecture, that it is
 //! shown again from its record, that a proof runs, and everything that is refused.
 
+mod binary;
+
 use pacemark_modelfile::Value as Key;
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder of its own for each test; removed at its end.
 struct Folder(PathBuf);
@@ -25,7 +27,7 @@ impl Folder {
 
     /// Runs `pacemark` there, words apart by spaces.
     fn run(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         command.current_dir(&self.0).env("PACEMARK_HOME", self.0.join("home"));
         command.args(line.split_whitespace()).output().unwrap()
     }

@@ -1,6 +1,8 @@
 //! `pacemark kv` through the real binary: the files and keys of the script that it takes the place
 //! of, and everything that is refused.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ impl Folder {
 
     /// Runs `pacemark kv` there, words apart by spaces.
     fn kv(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         command.current_dir(&self.0).env("PACEMARK_HOME", self.0.join("home"));
         command.arg("kv").args(line.split_whitespace()).output().unwrap()
     }
@@ -127,7 +129,7 @@ fn the_record_has_the_same_figures_again() {
     let folder = Folder::new("record");
     let shown = fine(&folder.kv(&format!("{SMALL} --policies baseline,streaming_llm -o csv")));
     let record = folder.results("results").join("record.json");
-    let mut show = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut show = binary::pacemark();
     let again = fine(&show.arg("show").arg(record).args(["-o", "csv"]).output().unwrap());
     assert_eq!(shown, again);
     let rows: Vec<&str> = shown.lines().collect();
@@ -257,7 +259,7 @@ fn fewer_samples_than_asked_for_are_said() {
 #[test]
 fn an_interrupt_keeps_what_was_measured() {
     let folder = Folder::new("interrupt");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     let line = with("--policies baseline,streaming_llm -r 100000");
     let child = command
         .current_dir(&folder.0)

@@ -1,5 +1,6 @@
 //! Policies of the KV cache through the real binary, on tiny models.
 
+mod binary;
 mod folder;
 
 use folder::Folder;

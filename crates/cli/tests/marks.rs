@@ -2,10 +2,12 @@
 //! that a command reads: what is printed is the same as for plain UTF-8. `load`'s files are with
 //! its other sources, a model directory's in `modelfile`.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// A way to write text, with its name.
 type Encoding = (&'static str, fn(&str) -> Vec<u8>);
@@ -59,7 +61,7 @@ fn printed(directory: &Path, line: &str, bytes: &[u8]) -> Result<String, String>
     let word = |word: &str| {
         word.replace("MODEL", model.to_str().unwrap()).replace("FILE", file.to_str().unwrap())
     };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     command
         .args(line.split(' ').map(word))
         .stdin(Stdio::piped())

@@ -1,8 +1,10 @@
 //! `pacemark models` as a user runs it, on a model made here and a cache of its own.
 
+mod binary;
+
 use pacemark_modelfile::{DType, Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A new empty directory.
 fn directory(name: &str) -> PathBuf {
@@ -13,7 +15,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn pacemark(home: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     command.args(arguments).env("PACEMARK_HOME", home).env("HF_HUB_OFFLINE", "1").output().unwrap()
 }
 

@@ -1,6 +1,8 @@
 //! What commands do to what is already where they write: each command with each kind of file.
 #![cfg(unix)]
 
+mod binary;
+
 use pacemark_modelfile::{DType, Metadata, ModelFile, TensorInfo, Value, write_gguf_file};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -60,7 +62,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn command(directory: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     command.current_dir(directory).env("PACEMARK_HOME", directory.join("home"));
     command
 }
@@ -207,7 +209,7 @@ fn a_write_that_fails_leaves_the_old_file_whole_and_nothing_else() {
         &["models", "synth", SHAPE, "-o"][..],
         &["models", "quantize", "m.gguf", "--type", "F32", "--allow-requantize"],
     ] {
-        let output = Command::new("sh")
+        let output = binary::shell()
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_pacemark")])
             .args(arguments)
             .arg("out.gguf")

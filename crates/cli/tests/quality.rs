@@ -1,6 +1,7 @@
 //! Quality through the real binary, on tiny models: how far predictions are from a reference's, and
 //! types of weights compared.
 
+mod binary;
 mod folder;
 
 use folder::Folder;

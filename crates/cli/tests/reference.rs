@@ -13,9 +13,10 @@
 //! precision (docs/numerics.md). Two correct engines therefore differ by about that much, and a
 //! greedy continuation departs wherever the two best tokens are nearer than a few times it.
 
+mod binary;
+
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::Command;
 
 const MODELS: [&str; 2] = ["smollm2-135m", "gemma3-270m"];
 
@@ -40,7 +41,7 @@ fn data(file: &str) -> Value {
 }
 
 fn pacemark(arguments: &[&str], isa: Option<&str>) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = binary::pacemark();
     command.args(arguments).args(["-o", "json"]);
     if let Some(isa) = isa {
         command.env("PACEMARK_ISA", isa);

@@ -1,10 +1,12 @@
 //! `pacemark run` and its errors, through the real binary on tiny models.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 /// A folder of its own for each test, removed at its end.
 struct Folder(PathBuf);
@@ -31,7 +33,7 @@ impl Drop for Folder {
 }
 
 fn pacemark(arguments: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let mut child = binary::pacemark()
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -107,7 +109,7 @@ fn every_isa_gives_an_answer_and_unknown_ones_are_refused() {
     let folder = Folder::new("isa");
     let model = folder.model(&TestModel::llama());
     let with = |isa: &str| {
-        Command::new(env!("CARGO_BIN_EXE_pacemark"))
+        binary::pacemark()
             .args(["run", "-m", model.to_str().unwrap(), "-p", "in", "-n", "2", "-o", "json"])
             .env("PACEMARK_ISA", isa)
             .output()
@@ -178,7 +180,7 @@ fn the_summary_and_the_breakdown_name_every_stage() {
 
 /// `pacemark run` in a shell, with its record in `record`.
 fn in_shell(line: &str, model: &Path, record: &Path) -> Output {
-    Command::new("sh")
+    binary::shell()
         .args(["-c", line, env!("CARGO_BIN_EXE_pacemark")])
         .args([model, record])
         .stdin(Stdio::null())

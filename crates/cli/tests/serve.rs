@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,11 +18,7 @@ struct Served {
 
 impl Served {
     fn start(arguments: &[&str]) -> Served {
-        Served::started(
-            Command::new(env!("CARGO_BIN_EXE_pacemark"))
-                .args(["serve", "--port", "0"])
-                .args(arguments),
-        )
+        Served::started(binary::pacemark().args(["serve", "--port", "0"]).args(arguments))
     }
 
     fn started(command: &mut Command) -> Served {
@@ -82,7 +80,7 @@ fn a_model_is_served_and_says_the_same_as_run() {
     let path = path.to_str().unwrap();
     let run =
         ["run", "-m", path, "-p", "abc secret", "-n", "6", "-o", "json", "--ignore-eos", "-t", "1"];
-    let run: Output = Command::new(env!("CARGO_BIN_EXE_pacemark")).args(run).output().unwrap();
+    let run: Output = binary::pacemark().args(run).output().unwrap();
     let run: Value = serde_json::from_slice(&run.stdout).unwrap();
 
     let served = Served::start(&["-m", path, "-t", "1", "-c", "64", "--max-num-seqs", "2"]);
@@ -237,11 +235,7 @@ fn what_cannot_be_served_is_said_with_code_1_or_2() {
         (&["--mock", "itl=1ms", "--api-key", ""], 2, "must not be empty"),
         (&["-m", "does-not-exist.gguf", "--port", "0"], 2, "does-not-exist.gguf"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
-            .arg("serve")
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = binary::pacemark().arg("serve").args(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.contains(message) && !text.contains("panicked"), "{arguments:?}: {text}");
@@ -322,7 +316,7 @@ fn an_end_that_cuts_answers_short_is_a_failure() {
 #[cfg(target_os = "linux")]
 #[test]
 fn running_out_of_descriptors_is_said_and_passes() {
-    let mut child = Command::new("sh");
+    let mut child = binary::shell();
     child.args([
         "-c",
         "ulimit -n 24; exec \"$0\" serve --port 0 --mock ttft=0,itl=0",

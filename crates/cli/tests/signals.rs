@@ -3,6 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -34,7 +36,7 @@ impl Drop for Folder {
 /// Started, and far enough to take signals: the thread that waits for them is there. `shell` is
 /// done before.
 fn started(shell: &str, arguments: &[&str]) -> Child {
-    let mut command = Command::new("sh");
+    let mut command = binary::shell();
     command
         .args(["-c", &format!("{shell} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_pacemark")])
         .args(arguments);

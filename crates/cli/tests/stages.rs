@@ -1,8 +1,10 @@
 //! `pacemark stages` through the real binary: no stage goes round a lower one, and the exit code
 //! keeps its promise.
 
+mod binary;
+
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Two layers, so that a test takes a second.
 const MODEL: &str = r#"synth:{"architecture": "llama", "n_embd": 64, "n_ff": 64, "n_layers": 2, "n_heads": 2, "n_vocab": 300}:Q8_0"#;
@@ -11,7 +13,7 @@ const N_REQUESTS: u64 = 6;
 const N_GEN: u64 = 9;
 
 fn stages(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    binary::pacemark()
         .args([
             "stages",
             "-m",

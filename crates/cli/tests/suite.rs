@@ -1,12 +1,13 @@
 //! `pacemark suite` through the real binary: a whole suite, its reports, that it goes on after it was
 //! killed, and what is refused.
 
+mod binary;
 mod folder;
 
 use folder::Folder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// A suite of a tiny model that is over soon.
@@ -100,7 +101,7 @@ fn a_whole_suite_and_its_reports() {
 #[test]
 fn a_suite_that_was_killed_goes_on() {
     let folder = folder("suite-killed", SMALL);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let mut child = binary::pacemark()
         .args(line(&folder, "-o csv").split(' '))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -163,7 +164,7 @@ fn a_step_that_fails_costs_only_itself() {
     // It is tried again, and the rest is not.
     let words = "to be or not to be that is the ".repeat(400);
     std::fs::write(folder.0.join("nowhere.txt"), words).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let output = binary::pacemark()
         .current_dir(&folder.0)
         .args(line(&folder, "--resume -o json").split(' '))
         .output()

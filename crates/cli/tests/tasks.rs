@@ -4,10 +4,12 @@
 //! The last test needs a real model: `PACEMARK_TEST_MODELS` names the directory where `pacemark models
 //! pull` puts it; without it the test says that it is skipped.
 
+mod binary;
+
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder of its own for each test, with a model; removed at its end.
 struct Folder(PathBuf);
@@ -27,7 +29,7 @@ impl Folder {
 
     /// Runs `pacemark` there, words apart by spaces.
     fn run(&self, line: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+        let mut command = binary::pacemark();
         command.current_dir(&self.0).env("PACEMARK_HOME", self.0.join("home"));
         command.args(line.split_whitespace()).output().unwrap()
     }

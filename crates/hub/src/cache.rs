@@ -50,6 +50,11 @@ impl Cache {
         Cache { home: home.to_owned(), models: home.join(FileKind::Model.folder()) }
     }
 
+    /// The directory that all of it is in.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// Where the models lie.
     pub fn models(&self) -> &Path {
         &self.models

@@ -6,6 +6,7 @@
 //! [`mod@env`] and [`host`], which read `/proc` and `/sys`. How a run is made is left to `bench`, how
 //! it is shown to `report`.
 
+mod alike;
 mod batch;
 mod bounds;
 mod cold;
@@ -38,6 +39,7 @@ mod texts;
 mod until;
 mod versus;
 
+pub use alike::Alike;
 pub use batch::BatchTimes;
 pub use cold::{Cold, Inside, Start};
 pub use comparison::{Comparison, Verdict, compare};

@@ -27,7 +27,7 @@ pub struct Steady {
     pub to_ns: u64,
     /// Tokens a second within it.
     pub tokens_per_second: f64,
-    /// Where the rate lies, by blocks of slices as long as a request.
+    /// Where the rate lies, by blocks of slices twice as long as a request.
     pub interval: Option<Interval>,
     /// Rate of its last third over that of its first, less 1: what drift remained, chance or not.
     /// Absent without tokens in the first.
@@ -87,8 +87,8 @@ impl Trial {
         let per_second = 1e9 * SLICES as f64 / span;
         let rates: Vec<f64> = slices.iter().map(|tokens| tokens * per_second).collect();
         let typical = stats::quantile(&e2e, 0.5)?;
-        // A block holds whole requests: their tokens come together.
-        let block = ((typical / span * SLICES as f64).ceil() as usize).max(4);
+        // Tokens of one request come together, and the next begins where it ends.
+        let block = ((2.0 * typical / span * SLICES as f64).ceil() as usize).max(4);
         let verdict = if span < 2.0 * typical || tokens < MIN_TOKENS_PER_SLICE * SLICES as f64 {
             SteadyVerdict::TooShort
         } else if let Some(growth) = self.growth(from_ns, to_ns) {

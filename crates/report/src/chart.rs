@@ -1,6 +1,8 @@
-//! A chart as bars for a terminal and as SVG; of values around one, as marks beside it.
+//! A chart for a terminal, as bars or as points with their intervals, and as SVG; of values around
+//! one, as marks beside it.
 
 use crate::document::{Chart, Point};
+use crate::picture::number;
 use std::fmt::Write;
 
 /// Widest and narrowest longest bar, and what stands beside it, in characters.
@@ -8,13 +10,40 @@ const WIDEST: usize = 50;
 const NARROWEST: usize = 8;
 const BESIDE: usize = 34;
 
-/// A bar for each point, as long as its value, on lines of at most `width` characters.
-pub fn bars(chart: &Chart, width: Option<usize>) -> String {
+/// A chart in characters, on lines of at most `width` of them.
+pub fn drawn(chart: &Chart, width: Option<usize>) -> String {
     if let Some(around) = chart.around {
         return beside(chart, around, width);
     }
     let room = width.map_or(WIDEST, |width| width.saturating_sub(BESIDE));
     let room = room.clamp(NARROWEST, WIDEST);
+    if chart.is_close_up { close_up(chart, room) } else { bars(chart, room) }
+}
+
+/// Each value as a point within its interval, between the least and the greatest of all.
+fn close_up(chart: &Chart, room: usize) -> String {
+    let ends = |point: &Point| point.interval.unwrap_or([point.value; 2]);
+    let all = || chart.points.iter().flat_map(|point| [ends(point), [point.value; 2]]).flatten();
+    let all = || all().filter(|value| value.is_finite());
+    let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::MIN, f64::max));
+    let at = |value: f64| match most - least {
+        span if span > 0.0 => ((value - least) / span * (room - 1) as f64).round() as usize,
+        _ => room / 2,
+    };
+    let mut out = format!("{}\n", chart.title);
+    for point in &chart.points {
+        let mut line = vec![' '; room];
+        let [low, high] = ends(point).map(|end| at(end).min(room - 1));
+        line[low..=high.max(low)].fill('─');
+        line[at(point.value).min(room - 1)] = '●';
+        let (line, value) = (line.into_iter().collect::<String>(), number(point.value));
+        let _ = writeln!(out, "{:>2} {:<19} {line} {value}", point.label, point.name);
+    }
+    out
+}
+
+/// A bar for each point, as long as its value.
+fn bars(chart: &Chart, room: usize) -> String {
     let most = chart.points.iter().map(|point| point.value).fold(f64::MIN_POSITIVE, f64::max);
     let mut out = String::new();
     for point in &chart.points {
@@ -162,14 +191,34 @@ mod tests {
             point("same", 1.0, None),
             point("odd", f64::NAN, None),
         ];
-        let chart = Chart { title: "ratio".into(), points, around: Some(1.0) };
+        let chart = Chart { title: "ratio".into(), points, around: Some(1.0), ..Chart::default() };
         // Two names, the value and ten columns between and beside them leave eight.
         let expected = "ratio\n\
                         tg8 slower ──●──     0.500\n\
                         tg8 same       ●     1.000\n\
                         tg8 odd    ●   ┊     NaN\n";
-        assert_eq!(bars(&chart, Some(20)), expected);
-        assert!(bars(&chart, None).lines().all(|line| line.chars().count() < 80));
+        assert_eq!(drawn(&chart, Some(20)), expected);
+        assert!(drawn(&chart, None).lines().all(|line| line.chars().count() < 80));
+    }
+
+    #[test]
+    fn a_close_up_shows_what_differs_by_little() {
+        let point =
+            |value, interval| Point { label: String::new(), name: "x".into(), value, interval };
+        let points = vec![point(100.0, Some([99.0, 101.0])), point(99.0, None), point(103.0, None)];
+        let chart = Chart { title: "t/s".into(), is_close_up: true, points, ..Chart::default() };
+        let text = drawn(&chart, Some(BESIDE + 9));
+        // Labels and names take 23 characters.
+        let points = text.lines().skip(1).map(|line| line.chars().skip(23).collect::<String>());
+        let points: Vec<String> = points.collect();
+        assert_eq!(points, ["──●──     100", "●         99", "        ● 103"], "{text}");
+        let alike = vec![point(1.0, None); 2];
+        let text = drawn(&Chart { points: alike, ..chart.clone() }, None);
+        assert_eq!(text.matches('●').count(), 2);
+        for odd in [f64::NAN, f64::INFINITY, -f64::INFINITY] {
+            let odd = vec![point(odd, Some([odd, odd])), point(1.0, Some([2.0, 0.0]))];
+            drawn(&Chart { points: odd, ..chart.clone() }, Some(0));
+        }
     }
 
     #[test]

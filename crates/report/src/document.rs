@@ -82,6 +82,17 @@ pub struct Table {
     pub legend: Option<String>,
 }
 
+impl Table {
+    /// With columns as wide as the rows that are there need.
+    pub fn fitted(mut self) -> Table {
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            let texts = self.rows.iter().filter_map(|row| row.cells.get(i)).map(Cell::text);
+            column.longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        }
+        self
+    }
+}
+
 /// The line under a table's headings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
@@ -261,10 +272,13 @@ impl Spread {
 }
 
 /// One series of points with intervals.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Chart {
     /// What is drawn, with its unit.
     pub title: String,
+    /// In a terminal values are points with their intervals between the least and the greatest, in
+    /// place of bars from zero: what differs by little is seen so.
+    pub is_close_up: bool,
     /// In order, from left to right or from the top down.
     pub points: Vec<Point>,
     /// Of ratios the one that all lie around, 1; without it bars begin at zero.

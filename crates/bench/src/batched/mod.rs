@@ -12,8 +12,8 @@
 //! credited with tokens that fell into T_PP: they are counted apart (`early_tokens`) and left out
 //! of the rate of T_TG.
 
-use crate::experiment::{Case, How, Subject, mismatch};
-use crate::metrics::{BATCH_COMPARED, BATCH_METRICS};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
+use crate::metrics::{BATCH_COMPARED, BATCH_METRICS, DECODE_RATE};
 use crate::repeat::{self, CutShort, MAX_GENERATED, Repeat};
 use crate::{BenchError, Experiment, Grid, Observer, Test};
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
@@ -56,6 +56,10 @@ impl Experiment for Batched {
 
     fn metrics(&self) -> &'static [Metric] {
         BATCH_METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(BATCH_METRICS, &DECODE_RATE)
     }
 
     fn compared(&self) -> &'static [&'static Series] {

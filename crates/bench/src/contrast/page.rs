@@ -97,5 +97,6 @@ fn chart(contrast: &Contrast) -> Chart {
         title: "ratio, new over base".to_owned(),
         points: contrast.ratios.iter().map(point).collect(),
         around: Some(1.0),
+        ..Chart::default()
     }
 }

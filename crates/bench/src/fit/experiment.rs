@@ -1,9 +1,9 @@
 //! The prediction as an experiment: rounds of passes, the model itself between two halves of them,
 //! the machine's limits before and after.
 
-use super::figures::METRICS;
+use super::figures::{DECODE, METRICS};
 use super::{EXPERIMENT, Fitting, Setting, page};
-use crate::experiment::{Case, How, Subject, mismatch};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Phase};
 use pacemark_record::env::StealWatch;
@@ -59,6 +59,10 @@ impl Experiment for FitModel {
 
     fn metrics(&self) -> &'static [Metric] {
         METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(METRICS, &DECODE)
     }
 
     fn form(&self) -> &'static Form {

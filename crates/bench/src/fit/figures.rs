@@ -161,7 +161,7 @@ const PREFILL_FULL: Series =
     rates("prefill_full_ts", "the same of prompts that fill the context", |t| {
         FitRate::FullPrompt.predicted(t)
     });
-const DECODE: Series = rates(
+pub(super) const DECODE: Series = rates(
     "decode_ts",
     "generated tokens a second of all sequences, on an empty cache: predicted",
     |t| FitRate::Decode.predicted(t),

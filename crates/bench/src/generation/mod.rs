@@ -3,7 +3,7 @@
 mod figures;
 mod page;
 
-use crate::experiment::{Case, How, Subject, mismatch};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Observer, Params, describe};
 use pacemark_backend::{Backend, Event, GenerateRequest, Phases};
@@ -71,6 +71,10 @@ impl Experiment for Generation {
 
     fn metrics(&self) -> &'static [Metric] {
         figures::METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(figures::METRICS, &figures::DECODE)
     }
 
     fn form(&self) -> &'static Form {

@@ -147,7 +147,7 @@ fn breakdown(facts: &Map<String, Value>) -> Chart {
     Chart {
         title: BREAKDOWN.to_owned(),
         points: facts.iter().filter_map(point).collect(),
-        around: None,
+        ..Chart::default()
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::figures::{METRICS, TPOT};
 use super::page;
+use super::stream::PPL;
 use super::study::EXPERIMENT;
-use crate::experiment::{Case, How, Subject, mismatch};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, filled};
 use crate::{BenchError, Experiment};
 use pacemark_record::{Comparison, Measured, Metric, Run, Series, Trial, compare};
@@ -50,6 +51,10 @@ impl Experiment for KvStudy {
 
     fn metrics(&self) -> &'static [Metric] {
         METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(METRICS, &PPL)
     }
 
     fn form(&self) -> &'static Form {

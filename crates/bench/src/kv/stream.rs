@@ -128,6 +128,11 @@ impl Experiment for TextStream {
         METRICS
     }
 
+    fn row_name(&self, _: &Run, trial: &Trial) -> String {
+        let kv = trial.params.get(KV.name).and_then(|kv| kv.as_str()).unwrap_or("full");
+        format!("{} tokens, {kv}", trial.texts().map_or(0, Texts::n_scored))
+    }
+
     fn reads(&self, measured: &Measured) -> bool {
         matches!(measured, Measured::Texts(_))
     }

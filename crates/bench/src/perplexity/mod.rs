@@ -132,6 +132,10 @@ impl Experiment for Perplexity {
         METRICS
     }
 
+    fn row_name(&self, _: &Run, trial: &Trial) -> String {
+        format!("chunks of {}", trial.scores().map_or(0, |scores| scores.n_ctx))
+    }
+
     fn reads(&self, measured: &Measured) -> bool {
         matches!(measured, Measured::Scores(_))
     }

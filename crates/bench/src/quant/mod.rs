@@ -12,7 +12,7 @@ mod picture;
 #[cfg(test)]
 mod testing;
 
-use crate::experiment::{Case, How, Subject, mismatch};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::parameter::N_THREADS;
 use crate::repeat::{CutShort, filled, in_turns, now_unix_s};
 use crate::{BenchError, Experiment, Params, Phase};
@@ -159,6 +159,10 @@ impl Experiment for QuantStudy {
 
     fn metrics(&self) -> &'static [Metric] {
         figures::METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(figures::METRICS, &figures::DECODE)
     }
 
     fn form(&self) -> &'static Form {

@@ -16,8 +16,8 @@
 
 mod workload;
 
-use crate::experiment::{Case, How, Subject, mismatch};
-use crate::metrics::{COMPARED, METRICS};
+use crate::experiment::{Case, How, Subject, metric_of, mismatch};
+use crate::metrics::{COMPARED, METRICS, RATE};
 use crate::repeat::{self, CutShort};
 use crate::{Experiment, Grid};
 use pacemark_record::{Metric, Series, Trial};
@@ -57,6 +57,10 @@ impl Experiment for Throughput {
 
     fn metrics(&self) -> &'static [Metric] {
         METRICS
+    }
+
+    fn headline(&self) -> Option<&'static Metric> {
+        metric_of(METRICS, &RATE)
     }
 
     fn compared(&self) -> &'static [&'static Series] {

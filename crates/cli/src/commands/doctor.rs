@@ -1,6 +1,7 @@
 //! `pacemark doctor`: what this machine can do at best, and what about it makes figures doubtful.
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Output, Record};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
@@ -44,6 +45,8 @@ pub(super) struct Args {
     /// Write the record as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
@@ -64,7 +67,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     machine::note_threads("-t", threads.iter().copied());
     let record = Record::create(args.save.as_deref(), &[])?;
-    let mut output = Output::new(&Doctor, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&Doctor, machine::env(), &args.output, record, args.history.archive());
     let mut asked = Asked { time: Duration::from_secs_f64(args.seconds), roof: None };
     let mut how = How {
         repetitions: Repetitions::exactly(1),

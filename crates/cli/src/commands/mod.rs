@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod eval;
 mod fit;
+mod history;
 mod kv;
 mod load;
 mod models;
@@ -36,12 +37,14 @@ const HELP: &str = "Examples:
   pacemark show run.json -o csv                      the figures of a record again
   pacemark check run.json --targets targets.yaml     whether it is as fast as it is to be
   pacemark compare before.json after.json            what became faster, and what slower
+  pacemark history                                   what was measured here, and how it changed
   pacemark models list                               the models it can get
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 a limit or target was missed or could not be shown to be \
 met, 125 with compare --bisect nothing can be told, 128 + N ended by signal N, e.g. 130 by a second Ctrl-C. Ctrl-C, SIGTERM and SIGHUP: the first one stops \
 a command, which shows and saves what it has; its exit code is 1.
-Environment: PACEMARK_HOME (where models are kept), \
+Environment: PACEMARK_HOME (where models and the history are kept), PACEMARK_HISTORY (another file for the \
+history, or off), \
 PACEMARK_ISA=portable|sse2|avx2|avx512|neon|neon-dotprod (force one set of kernels), HF_ENDPOINT and \
 HF_TOKEN (for hf: models), NO_COLOR.";
 
@@ -73,6 +76,8 @@ enum Command {
     /// The process of `fit --prove` that runs the model
     #[command(hide = true)]
     FitProof,
+    /// List, show, compare over time and tidy the runs that were measured here
+    History(Box<history::Args>),
     /// Compare policies of the KV cache: answers, time and memory
     Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
@@ -116,6 +121,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(&args),
         Command::FitProof => fit::child().map(|()| Exit::Fine),
+        Command::History(args) => history::run(*args),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
         Command::Models(args) => models::run(args),

@@ -33,10 +33,15 @@ pub(super) struct Args {
 /// Runs `pacemark show`.
 pub(super) fn run(args: Args) -> Result<Exit> {
     let runs: Vec<Run> = args.records.iter().map(|path| read(path)).collect::<Result<_>>()?;
+    show(&runs, args.output.as_deref())?;
+    Ok(Exit::Fine)
+}
+
+/// Shows the figures of runs that [`check`] has passed.
+pub(super) fn show(runs: &[Run], format: Option<&str>) -> Result<()> {
     // Rows of one experiment are one table.
     let tables: Vec<&[Run]> = runs.chunk_by(is_continued).collect();
-    let programs =
-        args.output.as_deref().filter(|format| !["md", "table", "text"].contains(format));
+    let programs = format.filter(|format| !["md", "table", "text"].contains(format));
     if let Some(format) = programs.filter(|_| tables.len() > 1) {
         let names: Vec<_> =
             tables.iter().filter_map(|runs| Some(experiment(&runs[0])?.name())).collect();
@@ -49,10 +54,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     for runs in tables {
         let experiment = experiment(&runs[0]).context("a record that was read has one")?;
-        let format = args.output.as_deref().unwrap_or(experiment.format());
+        let format = format.unwrap_or(experiment.format());
         output::show(experiment, runs, &varied(runs), format, Vec::new())?;
     }
-    Ok(Exit::Fine)
+    Ok(())
 }
 
 /// What measured a run.
@@ -64,22 +69,28 @@ fn experiment(run: &Run) -> Option<&'static dyn Experiment> {
 pub(super) fn read(path: &Path) -> Result<Run> {
     let shown = path.display();
     let run = Run::from_json(&input::read_file(path)?).with_context(|| shown.to_string())?;
-    let Some(first) = run.trials.first() else { bail!("{shown}: there is no row in it") };
+    check(&run).with_context(|| shown.to_string())?;
+    Ok(run)
+}
+
+/// A run is of one experiment that this version knows, and can be shown.
+pub(super) fn check(run: &Run) -> Result<()> {
+    let Some(first) = run.trials.first() else { bail!("there is no row in it") };
     if let Some(other) = run.trials.iter().find(|t| t.experiment != first.experiment) {
         let [first, other] = [first, other].map(|trial| pacemark_files::excerpt(&trial.experiment));
-        bail!("{shown}: expected trials of one experiment, found {first} and {other}");
+        bail!("expected trials of one experiment, found {first} and {other}");
     }
     let known = EXPERIMENTS.iter().map(|experiment| experiment.name());
     let experiment = find(EXPERIMENTS, &first.experiment).ok_or_else(|| {
         let (found, known) =
             (pacemark_files::excerpt(&first.experiment), known.collect::<Vec<_>>());
-        anyhow!("{shown}: unknown experiment {found}, expected one of {}", known.join(", "))
+        anyhow!("unknown experiment {found}, expected one of {}", known.join(", "))
     })?;
     if let Some(at) = run.trials.iter().position(|trial| !experiment.reads(&trial.measured)) {
         let (name, found) = (experiment.name(), run.trials[at].measured.kind());
-        bail!("{shown}: trials[{at}].measured: expected what {name} measures, found {found}");
+        bail!("trials[{at}].measured: expected what {name} measures, found {found}");
     }
-    Ok(run)
+    Ok(())
 }
 
 /// The rows of both are of one table.

@@ -6,6 +6,7 @@ mod page;
 mod picture;
 mod record;
 
+use crate::history::Archive;
 use crate::{fingerprint, interrupt};
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -71,6 +72,7 @@ pub(crate) struct Output<'a> {
     record: Option<Record>,
     /// Of the models so far, by path.
     fingerprints: HashMap<String, Option<String>>,
+    archive: Archive,
 }
 
 /// One format on one stream.
@@ -92,12 +94,14 @@ impl Sink {
 }
 
 impl<'a> Output<'a> {
-    /// In the format of that name on standard output, and in a record where one is kept.
+    /// In the format of that name on standard output, in a record where one is kept, and in the
+    /// history.
     pub(crate) fn new(
         experiment: &'a dyn Experiment,
         env: Env,
         format: &str,
         record: Option<Record>,
+        archive: Archive,
     ) -> Output<'a> {
         let command = record::command_line();
         let run = Run { schema: SCHEMA, command, env, ..Run::default() };
@@ -106,7 +110,7 @@ impl<'a> Output<'a> {
         let sinks = renderer(format).map(|renderer| Sink::new(renderer, Stream::Stdout));
         let sinks = sinks.into_iter().collect();
         let (compared, fingerprints) = (Vec::new(), HashMap::new());
-        Output { experiment, varied, run, document, compared, sinks, record, fingerprints }
+        Output { experiment, varied, run, document, compared, sinks, record, fingerprints, archive }
     }
 
     /// With columns for these parameters.
@@ -198,6 +202,7 @@ impl<'a> Output<'a> {
             return Ok(());
         }
         let kept = self.record.take().map_or(Ok(()), |record| record.finish(&self.run));
+        self.archive.keep(&self.run);
         kept.and(self.show_end(notes))
     }
 
@@ -227,6 +232,15 @@ impl<'a> Output<'a> {
     }
 }
 
+impl Drop for Output<'_> {
+    /// What was measured is not lost to an error that kept the command from its end.
+    fn drop(&mut self) {
+        if !self.run.trials.is_empty() {
+            self.archive.keep(&self.run);
+        }
+    }
+}
+
 /// Shows runs of one experiment that were measured before: the rows of all under one another, each
 /// with what is known of its own run.
 pub(crate) fn show(
@@ -236,7 +250,6 @@ pub(crate) fn show(
     format: &str,
     further: Vec<String>,
 ) -> Result<()> {
-    let Some(renderer) = renderer(format) else { return Ok(()) };
     let mut document = Document::default();
     for (i, run) in runs.iter().enumerate() {
         let next = experiment.document(run, varied);
@@ -250,7 +263,12 @@ pub(crate) fn show(
         document.notes.extend(experiment.notes(run));
     }
     document.notes.extend(further);
-    write(&document, renderer)
+    print(&document, format)
+}
+
+/// Prints a document that is complete in the format of that name.
+pub(crate) fn print(document: &Document, format: &str) -> Result<()> {
+    renderer(format).map_or(Ok(()), |renderer| write(document, renderer))
 }
 
 /// Shows a document that is whole. What its format does not tell goes to standard error.

@@ -3,7 +3,7 @@
 use pacemark_testmodel::TestModel;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// A folder with a model, removed at its end.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -31,7 +31,7 @@ impl Folder {
             word => word.to_owned(),
         };
         let arguments: Vec<String> = line.split(' ').map(argument).collect();
-        Command::new(env!("CARGO_BIN_EXE_pacemark")).args(arguments).output().unwrap()
+        crate::binary::pacemark().args(arguments).output().unwrap()
     }
 
     /// The JSON that a command line prints, which is to succeed.

@@ -3,10 +3,10 @@
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use serde_json::Value;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn load(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pacemark")).arg("load").args(arguments).output().unwrap()
+    crate::binary::pacemark().arg("load").args(arguments).output().unwrap()
 }
 
 /// The rows of `-o json`, the exit code and what was said besides.

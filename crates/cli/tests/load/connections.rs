@@ -3,7 +3,6 @@
 
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use pacemark_record::{FailureKind, Run, Trial};
-use std::process::Command;
 
 /// Two tokens.
 fn good() -> Answer {
@@ -15,7 +14,7 @@ fn good() -> Answer {
 fn load(server: &Server, name: &str, arguments: &[&str]) -> (Trial, u64, Option<i32>, String) {
     let path = std::env::temp_dir()
         .join(format!("pacemark-connections-{}-{name}.json", std::process::id()));
-    let output = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let output = crate::binary::pacemark()
         .args([
             "load",
             "--url",

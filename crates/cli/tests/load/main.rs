@@ -3,6 +3,8 @@
 //! and the `terminal`.
 
 mod answers;
+#[path = "../binary/mod.rs"]
+mod binary;
 mod connections;
 mod scripted;
 mod secure;

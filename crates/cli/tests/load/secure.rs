@@ -9,7 +9,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn relay(mut outside: StreamOwned<ServerConnection, TcpStream>, mut inside: TcpS
 }
 
 fn load(url: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = crate::binary::pacemark();
     command
         .args(["load", "--model", "m", "-n", "6", "-c", "2", "-o", "json", "--url", url])
         .args(arguments);

@@ -4,10 +4,10 @@
 use crate::scripted::{Answer, Server, chat_chunk, usage_chunk};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn load(url: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = crate::binary::pacemark();
     command.args(["load", "-o", "json"]).args(arguments);
     if !arguments.contains(&"--show") {
         command.args(["--url", url]);
@@ -316,7 +316,7 @@ fn a_sweep_doubles_until_its_end_and_names_a_knee() {
     let streams: Vec<_> = found.iter().map(|row| row["concurrency"].as_u64().unwrap()).collect();
     assert!(streams == [1, 2, 4], "{streams:?}");
     assert!(said.contains("knee at ") && said.contains("tokens/s"), "{said}");
-    let table = Command::new(env!("CARGO_BIN_EXE_pacemark"))
+    let table = crate::binary::pacemark()
         .args(["load", "--url", &server.url(), "-c", "1,2", "-n", "6", "--warmup", "0"])
         .output()
         .unwrap();

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 fn pacemark() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pacemark"));
+    let mut command = crate::binary::pacemark();
     command.arg("load").env("TERM", "xterm");
     command
 }

@@ -1,11 +1,12 @@
 //! Confidence intervals by resampling.
 
-use super::describe::quantile;
+use super::describe::{mean, quantile, sample_sd};
 use crate::rng::SplitMix64;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// The method's name, for every place that shows one of its intervals.
-pub const BOOTSTRAP: &str = "expanded percentile bootstrap of the mean, 10000 resamples, seed 0";
+pub const BOOTSTRAP: &str = "expanded percentile bootstrap of the mean, 10000 resamples, seed 0, or Student's t where that is \
+    wider";
 
 const RESAMPLES: usize = 10_000;
 
@@ -21,14 +22,22 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// What lies in either.
+    pub(super) fn joined(self, other: Interval) -> Interval {
+        Interval { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+}
+
 /// Interval for the mean of the population at level `confidence`; `None` for fewer than five
 /// samples.
 ///
-/// The percentile bootstrap (Efron 1979) with its levels widened for small samples, the "expanded
-/// percentile interval" of Hesterberg, "What teachers should know about the bootstrap", The
-/// American Statistician 69 (2015): α/2 becomes Φ(−√(n/(n−1)) · t(1−α/2; n−1)). Simulated with
-/// normal samples it covers, for a nominal 95 %: 91 % at n = 5, 93 % at 6, 95 % at 10 (the plain
-/// percentile interval: 82, 86, 90 %).
+/// At each end the wider of two. The percentile bootstrap (Efron 1979) with its levels widened for
+/// small samples, the "expanded percentile interval" of Hesterberg, "What teachers should know about
+/// the bootstrap", The American Statistician 69 (2015): α/2 becomes Φ(−√(n/(n−1)) · t(1−α/2; n−1)).
+/// And Student's: a bootstrap of five values cannot go beyond the least and the greatest of them, and
+/// covers 92 % where Student's covers 95. Of skewed or two-peaked samples the bootstrap is the one
+/// that covers more. `tests/simulation.rs` has how often both together do.
 pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Interval> {
     let n = samples.len();
     if n < MIN_SAMPLES || samples.iter().any(|x| !x.is_finite()) {
@@ -36,18 +45,36 @@ pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Interval> {
     }
     let mut rng = SplitMix64::new(0);
     let mut resample = || (0..n).map(|_| samples[rng.below(n)]).sum::<f64>() / n as f64;
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resample()).collect();
-    means.sort_by(f64::total_cmp);
+    let means: Vec<f64> = (0..RESAMPLES).map(|_| resample()).collect();
+    let expanded = expanded(means, n, confidence)?;
+    Some(expanded.joined(student(samples, confidence)?))
+}
+
+/// The interval that resampled means of `n` independent values give, its levels widened for small
+/// `n`.
+pub(super) fn expanded(mut means: Vec<f64>, n: usize, confidence: f64) -> Option<Interval> {
+    means.sort_unstable_by(f64::total_cmp);
     let tail = expanded_tail(n, confidence);
-    let (low, high) = (quantile(&means, tail)?, quantile(&means, 1.0 - tail)?);
-    Some(Interval { low, high })
+    Some(Interval { low: quantile(&means, tail)?, high: quantile(&means, 1.0 - tail)? })
+}
+
+/// Student's interval (1908).
+pub(super) fn student(samples: &[f64], confidence: f64) -> Option<Interval> {
+    let (n, middle) = (samples.len(), mean(samples)?);
+    let half = t_quantile(n, confidence) * sample_sd(samples)? / (n as f64).sqrt();
+    Some(Interval { low: middle - half, high: middle + half })
 }
 
 /// The share cut off at each end.
 fn expanded_tail(n: usize, confidence: f64) -> f64 {
-    let t = StudentsT::new(0.0, 1.0, (n - 1) as f64)
-        .map_or(f64::INFINITY, |student| student.inverse_cdf(0.5 + confidence / 2.0));
-    Normal::standard().cdf(-t * (n as f64 / (n - 1) as f64).sqrt())
+    let scale = (n as f64 / (n - 1) as f64).sqrt();
+    Normal::standard().cdf(-t_quantile(n, confidence) * scale)
+}
+
+/// The quantile of Student's distribution for a two-sided interval of `n` values.
+fn t_quantile(n: usize, confidence: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, (n - 1) as f64)
+        .map_or(f64::INFINITY, |student| student.inverse_cdf(0.5 + confidence / 2.0))
 }
 
 #[cfg(test)]
@@ -73,12 +100,20 @@ mod tests {
         let samples = [98.0, 101.0, 100.0, 103.0, 97.0, 101.0, 99.0, 102.0];
         let interval = mean_interval(&samples, 0.95).unwrap();
         assert_eq!(mean_interval(&samples, 0.95), Some(interval));
-        // Student's interval of the same samples: 100.125 ± 2.365 · 2.031 / √8, i.e. 98.43 to
-        // 101.82.
-        assert!(
-            (interval.low - 98.43).abs() < 0.3 && (interval.high - 101.82).abs() < 0.3,
-            "{interval:?}"
-        );
+        // scipy 1.17: stats.t.interval(0.95, 7, loc=mean(x), scale=stats.sem(x)); the bootstrap of
+        // these is narrower.
+        let student = student(&samples, 0.95).unwrap();
+        assert!((student.low - 98.426_98).abs() < 1e-4 && (student.high - 101.823_02).abs() < 1e-4);
+        assert!((interval.low - 98.43).abs() < 0.1 && (interval.high - 101.82).abs() < 0.1);
+        assert!(interval.low <= student.low && interval.high >= student.high, "{interval:?}");
+    }
+
+    #[test]
+    fn a_far_value_is_within_what_the_bootstrap_covers() {
+        let samples = [1.0, 1.1, 0.9, 1.0, 1.2, 0.8, 1.0, 9.0];
+        let (interval, student) =
+            (mean_interval(&samples, 0.95).unwrap(), student(&samples, 0.95).unwrap());
+        assert!(interval.high > student.high, "{interval:?} {student:?}");
     }
 
     #[test]

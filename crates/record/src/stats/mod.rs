@@ -5,6 +5,7 @@
 
 mod block;
 mod bootstrap;
+mod change;
 mod describe;
 mod flags;
 mod order;
@@ -13,6 +14,7 @@ mod share;
 
 pub use block::{BLOCK_BOOTSTRAP, block_interval};
 pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
+pub use change::{CHANGE_CONFIDENCE, CHANGE_POINTS, change_points};
 pub use describe::{mean, median, quantile, sample_sd};
 pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};
 pub use order::{least_samples, quantile_interval, supported_quantile};

@@ -5,12 +5,11 @@ use super::describe::mean;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// How the interval of a share is made, for every place that shows one.
-pub const SHARE: &str =
-    "Wilson's score interval; of shares of answers, expanded percentile bootstrap of the mean";
+pub const SHARE: &str = "Wilson's score interval; of shares of answers, expanded percentile bootstrap of the mean, or Student's t where wider";
 
 /// How a [`PairedDifference`] is made.
-pub const PAIRED_DIFFERENCE: &str = "mean difference over items; interval: expanded percentile bootstrap, 10000 resamples, seed 0; \
-    p: McNemar's exact test";
+pub const PAIRED_DIFFERENCE: &str = "mean difference over items; interval: expanded percentile bootstrap, 10000 resamples, seed 0, \
+    or Student's t where wider; p: McNemar's exact test";
 
 /// Interval of the share `n_right` of `n` at level `confidence`: Wilson, "Probable inference, the law
 /// of succession, and statistical inference", JASA 22 (1927). `None` without an item.

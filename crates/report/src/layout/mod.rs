@@ -174,6 +174,19 @@ impl Layout<'_> {
         Row { cells, block: Some(block::block(self, row, &figures)) }
     }
 
+    /// Which row of its table a trial is, in words: what is in the columns that tell rows apart, with
+    /// the headings of numbers.
+    pub fn name(&self, row: &TrialRow<'_>) -> String {
+        let keys = self.people().filter(|shown| self.rank(shown) == Rank::Key);
+        // What it is, then under which parameters.
+        let (what, under): (Vec<_>, Vec<_>) = keys.partition(|shown| shown.param.is_empty());
+        let named = what.into_iter().chain(under).map(|shown| match (shown.of)(row) {
+            number if number.parse::<f64>().is_ok() => format!("{} {number}", shown.title),
+            text => text,
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     /// Fields for programs: the form's, then our own.
     fn fields(&self) -> impl Iterator<Item = &'static Field> {
         let theirs = self.form.fields;
@@ -280,7 +293,7 @@ pub fn compact_time(unix_s: u64) -> String {
     time.chars().filter(|c| c.is_ascii_digit() || *c == '_').collect()
 }
 
-/// Date and time, UTC, to the second.
+/// Date and time, UTC, to the second, e.g. `2026-09-24T22:56:39Z`.
 pub fn rfc3339(unix_s: u64) -> String {
     i64::try_from(unix_s)
         .ok()

@@ -36,6 +36,7 @@ pub fn stages(run: &Run, figures: &[StageFigures], target: StageTarget) -> Docum
             ..Table::default()
         }],
         charts: vec![Chart {
+            is_close_up: false,
             title: "generated tokens per second, by stage".to_owned(),
             points: points.collect(),
             around: None,

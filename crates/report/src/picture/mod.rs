@@ -27,6 +27,7 @@ mod tests;
 mod text;
 
 pub use front::{Better, front};
+pub(crate) use text::number;
 
 use panel::Drawn;
 use thiserror::Error;

@@ -3,7 +3,7 @@
 
 use super::markdown::Markdown;
 use super::{Page, Render, Renderer};
-use crate::chart::bars;
+use crate::chart::drawn;
 use crate::document::{Block, Document, Row, Spread, Table};
 use pacemark_record::stats;
 
@@ -57,8 +57,11 @@ impl Render for Blocks {
 
     fn end(&mut self, document: &Document) -> String {
         if document.tables.first().is_none_or(|table| !table.in_blocks) {
-            let bars: String =
-                document.charts.iter().map(|c| format!("\n{}", bars(c, self.page.width))).collect();
+            let bars: String = document
+                .charts
+                .iter()
+                .map(|c| format!("\n{}", drawn(c, self.page.width)))
+                .collect();
             let end = self.tables.end(document);
             // Notes and build stand last.
             let rest = self.tables.rest(document);

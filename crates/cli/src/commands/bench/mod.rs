@@ -16,6 +16,7 @@ mod runner;
 mod synthetic;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
 use anyhow::Result;
@@ -48,6 +49,11 @@ Lists are separated by commas or made by giving a flag again (a file whose name 
 first-last+step and first-last*factor. Every combination is measured. Commands written for
 llama-bench work as they are, its short options (-ngl, -fa, ...) too, where they do not ask for
 what only a GPU can do.";
+
+/// Repetitions where none are asked for: llama-bench's; and of backends that are compared, so many
+/// that nine in ten differences of 3 % are found (docs/metrics.md, "How sure").
+const ALONE: usize = 5;
+const IN_TURN: usize = 16;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of_backends(EXAMPLES))]
@@ -131,9 +137,10 @@ pub(super) struct Args {
     experiment: Option<String>,
     #[command(flatten)]
     cold: cold::ColdArgs,
-    /// Repetitions of each test; with --until at least so many
-    #[arg(short, long, value_name = "N", default_value = "5")]
-    repetitions: NonZeroUsize,
+    /// Repetitions of each test; with --until at least so many [default: 5; of several backends 16,
+    /// which find a difference of 3 % among noise of 2 %]
+    #[arg(short, long, value_name = "N")]
+    repetitions: Option<NonZeroUsize>,
     #[command(flatten)]
     until: UntilArgs,
     /// Seconds to wait before each test
@@ -157,6 +164,8 @@ pub(super) struct Args {
     /// Write the record, with every repetition's time, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// Say on standard error what is being done, a line for each step
     #[arg(long)]
     progress: bool,
@@ -202,7 +211,8 @@ impl Args {
 
     /// How often each test is run.
     fn repetitions(&self) -> Repetitions {
-        self.until.repetitions(self.repetitions.get())
+        let default = if self.backend.len() > 1 { IN_TURN } else { ALONE };
+        self.until.repetitions(self.repetitions.map_or(default, NonZeroUsize::get))
     }
 }
 

@@ -42,14 +42,15 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let stop = interrupt::flag();
     let inputs: Vec<Input<'_>> = paths.values().map(|path| Input::Model(path)).collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
-    let mut output = Output::new(plan.experiment, machine::env(), &args.output, record)
-        .varying(&plan.varied)
-        .and_stderr(&args.output_err);
+    let mut output =
+        Output::new(plan.experiment, machine::env(), &args.output, record, args.history.archive())
+            .varying(&plan.varied)
+            .and_stderr(&args.output_err);
     let names: Vec<String> = plan.tests.iter().map(Test::name).collect();
     output.expect("test", names.iter().map(String::as_str));
     let steal = StealWatch::begin();
     let progress =
-        Progress::new(plan.tests.len(), args.repetitions.get(), args.progress, args.verbose);
+        Progress::new(plan.tests.len(), args.repetitions().least, args.progress, args.verbose);
     let result = measure(args, plan, &paths, &mut output, progress);
     output.env_mut().steal_share = steal.share();
     output.end(Vec::new())?;

@@ -3,6 +3,7 @@
 use super::{Bar, check_chunks, check_model, ended, read_text, tokens_of};
 use crate::commands::bench::backend;
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, anyhow};
@@ -54,6 +55,8 @@ pub(super) struct Args {
     /// Write the record, with every token's values, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// The reference that is no other model.
@@ -90,7 +93,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     // The error of a library names the file.
     let model = load(&path, &candidate, &mut |_, _| {}).map_err(|error| anyhow!(error))?;
     input::warn(&model.info());
-    let mut output = Output::new(&Distance, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&Distance, machine::env(), &args.output, record, args.history.archive());
     let case = Apartness {
         chunks: Chunks {
             n_ctx: args.ctx_size,

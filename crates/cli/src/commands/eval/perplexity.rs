@@ -3,6 +3,7 @@
 
 use super::{Bar, check_chunks, check_model, read_text, tokens_of};
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
@@ -59,6 +60,8 @@ pub(super) struct Args {
     /// Write the record, with every token's score, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 /// Runs `pacemark eval perplexity`.
@@ -88,7 +91,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     input::warn(&backend.info());
     let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
-    let mut output = Output::new(&Perplexity, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&Perplexity, machine::env(), &args.output, record, args.history.archive());
     let mut running = Running { show: tells, bar: Bar::default() };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
     let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };

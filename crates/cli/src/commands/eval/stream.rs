@@ -68,7 +68,8 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
     let stop = interrupt::flag();
     let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
     input::warn(&backend.info());
-    let mut output = Output::new(&TextStream, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&TextStream, machine::env(), &args.output, record, args.history.archive());
     let n_bytes = |_| 0;
     let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
     let file = args.file.display().to_string();

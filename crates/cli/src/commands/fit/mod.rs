@@ -9,6 +9,7 @@ mod subject;
 mod watch;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{interrupt, machine as system, setup};
 use anyhow::Result;
@@ -86,6 +87,8 @@ pub(super) struct Args {
     /// Write the record as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// Runs `pacemark fit`.
@@ -98,7 +101,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let plan = Plan::of(args, &model, threads)?;
     let record = Record::create(args.save.as_deref(), &[Input::Model(&model.path)])?;
     let stop = interrupt::flag();
-    let mut output = Output::new(&FitModel, system::env(), &args.output, record);
+    let mut output =
+        Output::new(&FitModel, system::env(), &args.output, record, args.history.archive());
     let mut slices = Slices::new(&model, threads);
     let mut watch = Watch::new(args.repetitions.get());
     let mut error = None;

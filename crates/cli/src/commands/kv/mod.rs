@@ -9,6 +9,7 @@ mod watch;
 mod what;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Output, Record};
 use crate::{hub, input, interrupt, machine, setup, texts};
 use anyhow::{Result, anyhow};
@@ -74,6 +75,8 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = output::formats(&[]))]
     output: String,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// Runs `pacemark kv`.
@@ -107,7 +110,8 @@ fn measure(
     env: Env,
 ) -> Result<Exit> {
     let record = Record::create(Some(&folder.record()), &[])?;
-    let mut output = Output::new(&KvStudy, env.clone(), &args.output, record);
+    let mut output =
+        Output::new(&KvStudy, env.clone(), &args.output, record, args.history.archive());
     let mut trials = Vec::new();
     let mut ended = None;
     for study in plan.passes() {

@@ -10,6 +10,7 @@ mod self_test;
 mod show;
 
 use crate::exit::Exit;
+use crate::history::HistoryArgs;
 use crate::until::{self, Time as Duration};
 use crate::{experiments, output};
 use anyhow::Result;
@@ -58,7 +59,7 @@ pub(super) struct Args {
     serve_arg: Vec<String>,
     /// Show the figures of a record that --save wrote, in any format, also with other limits
     /// (--slo)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "model", "endpoint", "no_stream",
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "no_history", "tags", "note", "model", "endpoint", "no_stream",
         "concurrency", "requests", "duration", "until", "max_time", "rate", "arrival", "ramp", "sweep", "trace", "max_in_flight", "max_concurrency",
         "warmup", "input_tokens", "output_tokens", "prompts", "dataset", "turns", "cache", "shared_prefix", "prompt_ids", "tokenizer", "seed",
         "nonce", "connections", "header", "body", "stamps", "connect_timeout", "first_byte_timeout", "stall_timeout", "timeout"])]
@@ -247,6 +248,8 @@ pub(super) struct Args {
     /// Write the record, every request raw, to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 impl Args {

@@ -56,7 +56,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     interrupt::flag();
     let record = record(args)?;
     let mut progress = Progress::new();
-    let mut output = Output::new(&Load, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&Load, machine::env(), &args.output, record, args.history.archive());
     let names: Vec<String> = plan::levels(args).into_iter().map(Level::name).collect();
     output.expect("load", names.iter().map(String::as_str));
     let mut sweep = Sweep::default();

@@ -42,7 +42,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     pacemark_load::allow_open_files(2 * most as u64)?;
     let record = Record::create(args.save.as_deref(), &[])?;
     let mut progress = Progress::new();
-    let mut output = Output::new(&SelfTest, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&SelfTest, machine::env(), &args.output, record, args.history.archive());
     let mut mocks = Processes(None);
     let mut error = None;
     for &streams in streams {

@@ -8,6 +8,7 @@ mod quality;
 use super::eval;
 use crate::exit::{Exit, UsageError};
 use crate::experiments::help_of;
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::texts::{Text, book};
 use crate::{hub, interrupt, machine, setup};
@@ -90,6 +91,8 @@ pub(super) struct Args {
     /// Write the record, with every run and every token's values, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 impl Args {
@@ -164,7 +167,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         file: name,
         limits: Limits { max_kld: args.max_kld },
     };
-    let mut output = Output::new(&QuantStudy, machine::env(), &args.output, record);
+    let mut output =
+        Output::new(&QuantStudy, machine::env(), &args.output, record, args.history.archive());
     let mut models = Models {
         original: &path,
         files: &files,

@@ -3,6 +3,7 @@
 mod breakdown;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
@@ -118,6 +119,8 @@ pub(super) struct Args {
     /// Write the record: prompt, answer, and when each token came
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// What standard output carries: the text as it comes, with what it cost on standard error; or
     /// at the end what it cost, and in json and jsonl the text too
     #[arg(short, long, value_name = "FORMAT", default_value = TEXT, value_parser = output::formats_beside(TEXT))]
@@ -180,10 +183,12 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     measured.trial.peak_rss_bytes = pacemark_record::env::peak_rss_bytes();
     drop(backend);
     breakdown.mark("exit");
+    // A prompt may be private: it goes to the history only where it was said to.
+    let archive = args.history.archive_if_said();
     let mut output = match args.output.as_str() {
         // Standard output has the text already.
-        TEXT => Output::new(&Generation, env, output::NONE, record).and_stderr("table"),
-        format => Output::new(&Generation, env, format, record),
+        TEXT => Output::new(&Generation, env, output::NONE, record, archive).and_stderr("table"),
+        format => Output::new(&Generation, env, format, record, archive),
     };
     let whole =
         Trial { measured: Measured::Facts { facts: breakdown.facts() }, ..measured.trial.clone() };

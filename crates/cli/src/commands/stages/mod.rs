@@ -4,6 +4,7 @@ mod ladder;
 mod prompts;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
@@ -85,6 +86,8 @@ pub(super) struct Args {
     /// Write the record, with every round's time, as JSON
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
     /// Write the chart as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
@@ -150,7 +153,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         n_gen_tokens: climb.n_gen_tokens,
     };
     let mut watch = Watch::new(args.rounds.get());
-    let mut output = Output::new(&Stages, env, &args.output, record);
+    let mut output = Output::new(&Stages, env, &args.output, record, args.history.archive());
     let mut how = How {
         repetitions: args.until.repetitions(args.rounds.get()),
         warmup: Warmups::UntilSettled,

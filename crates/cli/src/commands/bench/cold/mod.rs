@@ -24,8 +24,12 @@ use pacemark_modelfile::synth::PREFIX;
 use pacemark_record::Start;
 use page_cache::PageCache;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
+
+/// Starts of each, where nothing is said.
+const STARTS: usize = 5;
 
 /// How processes are started.
 #[derive(clap::Args, Debug)]
@@ -81,12 +85,14 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     }
     let inputs: Vec<Input<'_>> = paths.values().map(|path| Input::Model(path)).collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
-    let mut output = Output::new(&ColdStart, machine::env(), &args.output, record);
+    let archive = args.history.archive();
+    let mut output = Output::new(&ColdStart, machine::env(), &args.output, record, archive);
     let ways = ways(args, plan, &paths);
     let launches = Launches(ways.iter().map(|way| way.launch(plan)).collect());
-    let mut watch = Watch::new(args.repetitions.get());
+    let n_starts = args.repetitions.map_or(STARTS, NonZeroUsize::get);
+    let mut watch = Watch::new(n_starts);
     let mut how = How {
-        repetitions: Repetitions::exactly(args.repetitions.get()),
+        repetitions: Repetitions::exactly(n_starts),
         warmup: Warmups::None,
         seed: 0,
         observer: &mut watch,

@@ -8,6 +8,7 @@ mod settings;
 mod watch;
 
 use crate::exit::{Exit, UsageError};
+use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
 pub(super) use accuracy::{AccuracyArgs, accuracy};
@@ -46,6 +47,8 @@ pub(super) struct TaskArgs {
     /// Write the record, with what was made of every item, as JSON; `pacemark show` reads it
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
+    #[command(flatten)]
+    history: HistoryArgs,
 }
 
 /// What is measured, in tokens.
@@ -106,7 +109,13 @@ impl TaskArgs {
         let inputs: Vec<Input<'_>> =
             plan.items.iter().map(|file| Input::File(file)).chain([Input::Model(path)]).collect();
         let record = Record::create(self.save.as_deref(), &inputs)?;
-        let mut output = Output::new(plan.experiment, machine::env(), &self.output, record);
+        let mut output = Output::new(
+            plan.experiment,
+            machine::env(),
+            &self.output,
+            record,
+            self.history.archive(),
+        );
         let mut ended = Ended { trials: Vec::new(), error: None, told: Ok(()) };
         let mut failed = Ok(());
         for (first, cache) in self.settings.passes()? {

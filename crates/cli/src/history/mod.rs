@@ -1,0 +1,113 @@
+//! The history as every command sees it: where it is, which of its flags a command that measures has,
+//! and how a run gets into it. Reading it is left to `commands/history`.
+
+mod aside;
+mod when;
+
+use crate::hub::Cache;
+use anyhow::Result;
+use pacemark_bench::EXPERIMENTS;
+use pacemark_bench::experiment::find;
+use pacemark_files::bounded;
+use pacemark_record::{Run, Trial};
+use pacemark_store::{KeptRun, Label, Store, check_note, check_tag};
+use std::path::{Path, PathBuf};
+pub(crate) use when::{age, since};
+
+/// Where the history is, if not in the home of models; `off` for none.
+const VARIABLE: &str = "PACEMARK_HISTORY";
+
+/// What a command says of its run to the history.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "History")]
+pub(crate) struct HistoryArgs {
+    /// Keep this run out of the history (`pacemark history`)
+    #[arg(long)]
+    no_history: bool,
+    /// A word to find this run by; again for several
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag, conflicts_with = "no_history")]
+    tags: Vec<String>,
+    /// What there is to say of this run
+    #[arg(long, value_name = "TEXT", value_parser = note, conflicts_with = "no_history")]
+    note: Option<String>,
+}
+
+/// A tag, as it may be.
+pub(crate) fn tag(text: &str) -> Result<String, String> {
+    check_tag(text).map(|()| text.to_owned())
+}
+
+/// A note, as it may be.
+pub(crate) fn note(text: &str) -> Result<String, String> {
+    check_note(text).map(|()| text.to_owned())
+}
+
+/// Where a run goes when it ends: to the history, once.
+pub(crate) struct Archive(Option<Said>);
+
+/// What is said of it there.
+struct Said {
+    tags: Vec<String>,
+    note: Option<String>,
+}
+
+impl HistoryArgs {
+    /// Where the run of a command with these flags goes.
+    pub(crate) fn archive(&self) -> Archive {
+        let said = || Said { tags: self.tags.clone(), note: self.note.clone() };
+        Archive((!self.no_history).then(said))
+    }
+
+    /// The same of a command whose run goes there only where something was said of it.
+    pub(crate) fn archive_if_said(&self) -> Archive {
+        let is_said = !self.tags.is_empty() || self.note.is_some();
+        if is_said { self.archive() } else { Archive(None) }
+    }
+}
+
+impl Archive {
+    /// Keeps the run. If the history does not take it, it goes to a file, and standard error says
+    /// which: who measured is not stopped by that.
+    pub(crate) fn keep(&mut self, run: &Run) {
+        let Some(Said { tags, note }) = self.0.take() else { return };
+        let Some(place) = place().transpose() else { return };
+        let kept = match KeptRun::of(run) {
+            Ok(kept) => kept.said(tags, note),
+            Err(error) => return eprintln!("warning: this run is not in the history: {error}"),
+        };
+        let saved = match &place {
+            Ok(path) => save(&kept, path).map_err(|error| format!("{error:#}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        if let Err(why) = saved {
+            eprintln!("warning: this run is not in the history: {}", bounded(&why));
+            aside::put(&kept, place.as_deref().ok());
+        }
+    }
+}
+
+fn save(run: &KeptRun, path: &Path) -> Result<()> {
+    Store::open(path)?.save(std::slice::from_ref(run), &label)?;
+    Ok(())
+}
+
+/// The history's file; `None` where none is wanted.
+pub(crate) fn place() -> Result<Option<PathBuf>> {
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(value) if value == "off" => Ok(None),
+        Some(path) => Ok(Some(PathBuf::from(path))),
+        None => Ok(Some(Cache::from_env()?.home().join("history.db"))),
+    }
+}
+
+/// What the index says of a trial.
+pub(crate) fn label(run: &Run, trial: &Trial) -> Label {
+    let experiment = find(EXPERIMENTS, &trial.experiment);
+    // One that a later version knows is kept all the same.
+    let Some(experiment) = experiment.filter(|experiment| experiment.reads(&trial.measured)) else {
+        return Label { test: trial.test_name(), figure: None };
+    };
+    let value =
+        experiment.headline().and_then(|metric| Some((metric.name(), metric.of(trial).value?)));
+    Label { test: experiment.row_name(run, trial), figure: value }
+}
