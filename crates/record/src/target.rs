@@ -35,7 +35,7 @@ pub enum TargetVerdict {
     /// The whole interval misses it.
     Missed,
     /// The bound lies in the interval, or there is none yet. About so many more runs would decide;
-    /// `None` where that is beyond [`MOST_MORE`].
+    /// `None` where that is more than anybody will take.
     Undecided(Option<u64>),
     /// There is no value.
     NotMeasured,

@@ -1,6 +1,6 @@
 //! Files that people write by hand: YAML as a tree with lines, and typed reading of it.
 //!
-//! [`parse`] makes a [`Node`] tree of one document under bounds of size, depth and number of
+//! [`parse()`] makes a [`Node`] tree of one document under bounds of size, depth and number of
 //! values, so that no file takes more than it says. [`read`] walks it through [`Table`]s and
 //! [`Item`]s, which keep every mistake with its line and its keys: a file is refused once, with all
 //! that is wrong in it, unknown keys and repeated ones among it. What the keys mean is left to
