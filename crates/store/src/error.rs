@@ -105,7 +105,8 @@ impl std::fmt::Display for Trouble {
         f.write_str(match self {
             Trouble::Locked => "another process has held it for too long",
             Trouble::Damaged => {
-                "it is damaged; move it away, and `pacemark history import` what was exported of it"
+                "it is no database, or a damaged one; if it was a history, move it away, and \
+                 `pacemark history import` what was exported of it"
             }
             Trouble::ReadOnly => "it may not be written",
             Trouble::Full => "there is no room left for it",

@@ -17,18 +17,20 @@ pub(crate) use when::{age, since};
 /// Where the history is, if not in the home of models; `off` for none.
 const VARIABLE: &str = "PACEMARK_HISTORY";
 
+/// Where these flags stand in the help.
+const HEADING: &str = "History";
+
 /// What a command says of its run to the history.
 #[derive(clap::Args, Debug)]
-#[command(next_help_heading = "History")]
 pub(crate) struct HistoryArgs {
     /// Keep this run out of the history (`pacemark history`)
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     no_history: bool,
     /// A word to find this run by; again for several
-    #[arg(long = "tag", value_name = "TAG", value_parser = tag, conflicts_with = "no_history")]
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag, conflicts_with = "no_history", help_heading = HEADING)]
     tags: Vec<String>,
     /// What there is to say of this run
-    #[arg(long, value_name = "TEXT", value_parser = note, conflicts_with = "no_history")]
+    #[arg(long, value_name = "TEXT", value_parser = note, conflicts_with = "no_history", help_heading = HEADING)]
     note: Option<String>,
 }
 

@@ -23,8 +23,8 @@ Examples:
   pacemark history export runs.jsonl                 all runs, a line each
   pacemark history gc --older-than 90d --dry-run     what would go
 
-A run is named by the first digits of its id, latest, or latest~N for the N-th before it. The history is
-PACEMARK_HISTORY (off: none), else history.db in PACEMARK_HOME. Every command that measures keeps its run
+A run is named by the first digits of its id, latest, or latest~N for the N-th before it. The history \
+is PACEMARK_HISTORY (off: none), else history.db in PACEMARK_HOME. Every command that measures keeps its run \
 there, unless --no-history; --tag and --note say what it was. docs/history.md has more.";
 
 /// List, show, compare over time and tidy the runs that were measured here
