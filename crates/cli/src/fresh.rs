@@ -1,6 +1,6 @@
-//! Processes that are started for a measurement: their memory and their times are nobody else's. Most
-//! are hidden commands of this program; those are told a line of JSON and answer JSON, and live no
-//! longer than who asked, however that ends.
+//! Processes that are started for a measurement: their memory and their times are nobody else's. Hidden
+//! commands of this program are told a line of JSON and answer JSON. Whatever is of this program lives
+//! no longer than who asked, however that ends; of another's it is ended with an interrupt.
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
@@ -39,26 +39,55 @@ pub(crate) fn itself() -> Result<Command> {
     Ok(Command::new(std::env::current_exe().context("cannot find this program")?))
 }
 
-/// Starts a process, tells it `line`, and waits for its end; `None` once `stop` is set, and it is
-/// ended with all that it started.
-pub(crate) fn run(command: &mut Command, line: &str, stop: &AtomicBool) -> Result<Option<Ended>> {
-    start(command, line, stop, Signal::SIGKILL)
+/// What a process reads.
+pub(crate) enum Told<'a> {
+    /// A line, and then nothing: its end is the end of who asked.
+    Line(&'a str),
+    /// Nothing at all: it is not one of ours.
+    Nothing,
 }
 
-/// Starts a process that shows and saves what it has when it is asked to stop, and waits for its end.
+/// Starts a process and waits for its end; `None` once `stop` is set, and it is ended with all that
+/// it started.
+pub(crate) fn run(
+    command: &mut Command,
+    told: &Told<'_>,
+    stop: &AtomicBool,
+) -> Result<Option<Ended>> {
+    start(command, told, stop, Signal::SIGKILL)
+}
+
+/// Starts a command of this program that shows and saves what it has when it is asked to stop, and
+/// waits for its end. It ends with who asked, too.
 pub(crate) fn run_gently(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
-    start(command, "", stop, Signal::SIGINT)?.context("the process was lost")
+    let ended = start(command.env(TIED, "1"), &Told::Line(""), stop, Signal::SIGINT)?;
+    ended.context("the process did not stop when it was asked to")
+}
+
+/// Set for a command that is to end with who started it.
+const TIED: &str = "PACEMARK_TIED";
+
+/// In any command: whether it is to end with who started it, by standard input, which it has for
+/// nothing else.
+pub(crate) fn tie() {
+    if std::env::var_os(TIED).is_some() {
+        end_with_caller();
+    }
 }
 
 fn start(
     command: &mut Command,
-    line: &str,
+    told: &Told<'_>,
     stop: &AtomicBool,
     signal: Signal,
 ) -> Result<Option<Ended>> {
     let started = Instant::now();
+    let stdin = match told {
+        Told::Line(_) => Stdio::piped(),
+        Told::Nothing => Stdio::null(),
+    };
     let mut child = command
-        .stdin(Stdio::piped())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Ctrl-C is for who asked and has something to show.
@@ -66,13 +95,15 @@ fn start(
         .spawn()
         .context("cannot start a process to run the model in")?;
     let (out, err) = (reader(child.stdout.take()), reader(child.stderr.take()));
-    let mut told = child.stdin.take().context("the process takes no input")?;
-    // A process that has failed already does not listen; it has said why.
-    let _ = told.write_all(line.as_bytes());
+    let mut input = child.stdin.take();
+    if let (Some(input), Told::Line(line)) = (&mut input, told) {
+        // A process that has failed already does not listen; it has said why.
+        let _ = input.write_all(line.as_bytes());
+    }
     let Some(status) = wait(&mut child, stop, signal)? else { return Ok(None) };
     let took = started.elapsed();
     // Until here it was open, which kept the process alive.
-    drop(told);
+    drop(input);
     let (out, first) = out.join().unwrap_or_default();
     let (err, _) = err.join().unwrap_or_default();
     let first = first.map(|at| at.saturating_duration_since(started));
@@ -94,6 +125,8 @@ fn wait(child: &mut Child, stop: &AtomicBool, signal: Signal) -> Result<Option<E
     let mut asked: Option<Instant> = None;
     loop {
         if let Some(status) = child.try_wait().context("the process was lost")? {
+            // What it left running would hold its output open, and disturb what is measured next.
+            let _ = killpg(group, Signal::SIGKILL);
             return Ok(Some(status));
         }
         if stop.load(Relaxed) && asked.is_none() {
@@ -132,7 +165,9 @@ pub(crate) fn ask<Work: Serialize, Answer: DeserializeOwned>(
     stop: &AtomicBool,
 ) -> Result<Option<Answer>> {
     let line = serde_json::to_string(work)? + "\n";
-    let Some(ended) = run(itself()?.arg(command), &line, stop)? else { return Ok(None) };
+    let Some(ended) = run(itself()?.arg(command), &Told::Line(&line), stop)? else {
+        return Ok(None);
+    };
     ended.check()?;
     serde_json::from_slice(&ended.out).map(Some).context("the process did not answer")
 }
@@ -144,6 +179,7 @@ impl Ended {
             return Ok(());
         }
         let said = self.err.trim().trim_start_matches("error: ");
+        let said = if said.is_empty() { "it said nothing" } else { said };
         bail!("{} ({})", pacemark_files::bounded(said), self.status)
     }
 }

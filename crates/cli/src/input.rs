@@ -1,7 +1,7 @@
 //! What a command is given: text by flag, file or standard input.
 
 use crate::exit::UsageError;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use pacemark_backend::BackendInfo;
 use pacemark_files::{bounded, text};
 use pacemark_yaml::YamlError;
@@ -45,9 +45,10 @@ pub(crate) fn read_stdin() -> Result<String> {
 pub(crate) fn mistaken(error: &YamlError) -> anyhow::Error {
     if error.mistakes.len() > 1 {
         error.to_string().lines().for_each(|line| eprintln!("{line}"));
-        return anyhow!("{}: {} mistakes", error.file, error.mistakes.len());
+        let n = error.mistakes.len();
+        return UsageError(format!("{}: {n} mistakes", error.file)).into();
     }
-    anyhow!("{error}")
+    UsageError(error.to_string()).into()
 }
 
 fn decoded(bytes: Vec<u8>, source: &str) -> Result<String> {

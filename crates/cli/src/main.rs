@@ -37,6 +37,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    fresh::tie();
     let arguments = commands::long_options(std::env::args_os());
     let cli = commands::Cli::try_parse_from(arguments).unwrap_or_else(|error| exit::usage(&error));
     match commands::run(cli) {

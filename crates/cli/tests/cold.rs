@@ -49,11 +49,23 @@ fn what_was_started_before_a_failure_is_kept() {
 }
 
 #[test]
+fn a_command_reads_nothing_and_what_it_leaves_running_is_ended() {
+    let folder = Folder::new("cold-children", "llama");
+    let line = "bench --cold -m M -p 4 -n 1 -t 1 -r 1 --page-cache warm -o json";
+    let command = "--cold-command=cat;sleep\t1000\t&\techo\tx";
+    let rows = folder.json(&format!("{line} {command}"));
+    assert!(number(&rows[1], "cold_ttft_ms") > 0.0 && number(&rows[1], "wall_ms") < 60_000.0);
+}
+
+#[test]
 fn what_has_no_meaning_is_refused() {
     let folder = Folder::new("cold-refused", "llama");
     for (line, expected) in [
         ("bench --cold -m M --page-cache tepid", "expected warm or cold"),
         ("bench --cold -m M -d 16", "cannot be used with"),
+        ("bench --cold -m M -p 0", "at least 1 of each"),
+        ("bench --cold -m M --backend native,native", "one backend at a time"),
+        ("bench --cold -m M --no-roof", "cannot be used with"),
         ("bench --cold -m M -pg 4,4", "cannot be used with"),
         ("bench -m M --cold-command=x", "--cold"),
         ("bench --cold -m nowhere.gguf", "nowhere.gguf"),

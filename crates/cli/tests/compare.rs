@@ -96,7 +96,7 @@ fn bad_files_of_targets_are_told_with_their_lines() {
     let bad = |text: &str| {
         fs::write(folder.0.join("t.yaml"), text).unwrap();
         let (code, told) = code(&folder, "check a.json --targets t.yaml");
-        assert_eq!(code, 1, "{told}");
+        assert_eq!(code, 2, "{told}");
         told
     };
     let told = bad("targets:\n  ttft_sm: {max: 3}\n  decode_tps: {mn: 3}\n");

@@ -21,6 +21,9 @@ benchmark:
     - throughput: {n_prompt: 8, n-gen: 0, repetitions: 2, no-roof: true, sweep: {threads: [1, 2]}}
     - doctor: {seconds: 0.01, threads: 1}
   report: {format: [json, csv]}
+targets:
+  tiny: {min_tokens_per_second: 0.001, max_ttft_ms: 1000000, max_memory_gb: 100}
+  other: {max_ttft_ms: 1}
 ";
 
 /// A folder with a suite; results go to `out` in it.
@@ -78,7 +81,7 @@ fn a_whole_suite_and_its_reports() {
     assert!(report.pointer("/memory/kv_cache_gb").is_none(), "it was not asked for");
     let low = report["latency"]["ttft_ms_ci95"][0].as_f64().unwrap();
     assert!(low > 0.0 && low <= report["latency"]["ttft_ms"].as_f64().unwrap());
-    let why = report["not_measured"]["latency 4096 + 3"].as_str().unwrap();
+    let why = report["not_measured"]["002-latency-4096-3-tiny"].as_str().unwrap();
     assert!(why.contains("context"), "{why}");
     let settings = report["settings"].as_array().unwrap();
     let from = |key: &str| settings.iter().find(|s| s["key"] == key).unwrap()["from"].clone();
@@ -92,10 +95,34 @@ fn a_whole_suite_and_its_reports() {
         "{head}"
     );
     assert_eq!(csv.lines().count(), 2);
+    let swept = report["experiments"].as_array().unwrap();
+    let of: Vec<&str> = swept.iter().filter_map(|row| row["of"].as_str()).collect();
+    assert_eq!(of, ["threads 1", "threads 2"], "an experiment of a part's name is one still");
     // Each step's record is one that can be shown.
     let steps = out.join("steps");
-    let shown = steps.join("throughput-0-threads-2-tiny.json").display().to_string();
+    let shown = steps.join("008-throughput-0-threads-2-tiny.json").display().to_string();
     assert_eq!(folder.json(&format!("show {shown} -o json"))[0]["n_threads"], 2);
+}
+
+#[test]
+fn targets_are_judged_by_the_part_that_they_are_of() {
+    let folder = folder("suite-targets", SMALL);
+    let quick = "--set latency.input_lengths=8 --set throughput.concurrent_requests=[] \
+                 --set throughput.batch_sizes=[] --set experiments=[] -o md";
+    let quick = quick.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = folder.pacemark(&line(&folder, &quick));
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert_eq!(said.status.code(), Some(0), "{text}");
+    for expected in ["decode_tps", "peak_memory_gb", "met", "not measured: other"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let missed = format!("{quick} --set targets.tiny.min_tokens_per_second=1e9");
+    let said = folder.pacemark(&line(&folder, &missed));
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.code() == Some(3) && text.contains("Failed: decode_tps"), "{text}");
+    let wrong = format!("{quick} --set targets.tiny.min_token_per_secnd=1");
+    let (code, said) = folder.failure(&line(&folder, &wrong));
+    assert!(code == 2 && said.contains("unknown metric"), "{said}");
 }
 
 #[test]
@@ -135,6 +162,60 @@ fn a_suite_that_was_killed_goes_on() {
 }
 
 #[test]
+fn names_that_no_file_can_have_keep_their_figures_apart() {
+    let suite = "models: {模型一: MODEL, 模型二: \"synth:gpt2:Q4_0\"}\nbenchmark:\n  memory: {test_runs: 1}\n";
+    let folder = folder("suite-names", suite);
+    let rows = folder.json(&line(&folder, "-o json"));
+    let peak = |model: &str| {
+        let is = |row: &&Value| row["model"] == model && row["figure"] == "peak_gb";
+        rows.as_array().unwrap().iter().find(is).unwrap()["value"].as_f64().unwrap()
+    };
+    assert!(peak("模型二") > 2.0 * peak("模型一"), "{rows}");
+    let reports = std::fs::read_dir(results(&folder)).unwrap().flatten();
+    let is_report = |name: &str| name.starts_with("report-") && name.ends_with(".json");
+    let n = reports.filter(|file| is_report(&file.file_name().to_string_lossy())).count();
+    assert_eq!(n, 2);
+}
+
+#[test]
+fn one_suite_is_run_by_one_process() {
+    let suite = "models: {tiny: MODEL}\nbenchmark:\n  throughput: {concurrent_requests: 1, \
+                 duration_seconds: 20, input_tokens: 4, tokens_per_request: 4, batch_sizes: []}\n";
+    let folder = folder("suite-locked", suite);
+    let mut first = binary::pacemark()
+        .args(line(&folder, "").split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let is_locked = || {
+        let out = std::fs::read_dir(folder.0.join("out")).ok()?.next()?.ok()?;
+        out.path().join("lock").exists().then_some(())
+    };
+    while is_locked().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(60), "the suite did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (code, said) = folder.failure(&line(&folder, "--resume"));
+    assert!(code == 2 && said.contains("another process"), "{said}");
+    // What it started ends with it.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let model = folder.0.join("model.gguf").display().to_string();
+    let lives = || {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+            .any(|line| String::from_utf8_lossy(&line).contains(&model))
+    };
+    let killed = Instant::now();
+    while lives() {
+        assert!(killed.elapsed() < Duration::from_secs(30), "a step outlived its suite");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn the_plan_is_shown_and_nothing_is_measured() {
     let folder = folder("suite-plan", SMALL);
     let rows = folder.json(&line(&folder, "--dry-run -o json"));
@@ -160,7 +241,8 @@ fn a_step_that_fails_costs_only_itself() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("nowhere.txt") && said.contains("1 of 2 steps failed"), "{said}");
     let report = json(&results(&folder).join("report.json"));
-    assert!(report["not_measured"]["perplexity "].as_str().unwrap().contains("nowhere.txt"));
+    let why = report["not_measured"]["001-perplexity-0-tiny"].as_str().unwrap();
+    assert!(why.contains("nowhere.txt"), "{why}");
     // It is tried again, and the rest is not.
     let words = "to be or not to be that is the ".repeat(400);
     std::fs::write(folder.0.join("nowhere.txt"), words).unwrap();
@@ -198,6 +280,9 @@ fn what_cannot_be_a_suite_is_refused_before_anything_runs() {
         ("--set latency.test_run=3", "did you mean test_runs?"),
         ("--resume", "there is no suite in"),
         ("--format xml", "expected one of json, csv"),
+        ("--set quality.x=1", "quality"),
+        ("-o jsn", "expected a format"),
+        ("--model a=x --model a=y", "there twice"),
     ] {
         let (code, said) = folder.failure(&line(&folder, more));
         assert!(code == 2 && said.contains(expected), "{more}: {code} {said}");

@@ -72,6 +72,9 @@ impl<'t> Item<'t> {
     pub fn count(&self) -> Option<u64> {
         match self.node.value {
             Value::Int(number @ 0..=MOST) => Some(number as u64),
+            Value::Int(0..) | Value::Float(1e15..) => {
+                self.expected("a whole number of at most 2^53")
+            }
             _ => self.expected("a whole number from 0 on"),
         }
     }
@@ -231,7 +234,9 @@ impl<'t> Table<'t> {
     /// Refuses keys that nobody asked for, which would otherwise say something to nobody.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
-        let known = asked.iter().map(String::as_str);
+        // In the order in which they were asked for, each once.
+        let is_first = |(i, key): &(usize, &String)| !asked[..*i].contains(key);
+        let known = asked.iter().enumerate().filter(is_first).map(|(_, key)| key.as_str());
         for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key)) {
             let path = joined(&self.item.path, &entry.key);
             let what = unknown_key(&entry.key, known.clone());

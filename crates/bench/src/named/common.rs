@@ -109,7 +109,12 @@ const MEMORY: Series = series(
     Unit::Number,
     Lower,
     "highest resident memory of the process that ran the model, in 2^30 bytes",
-    |t| t.peak_rss_bytes.iter().map(|bytes| *bytes as f64 / (1u64 << 30) as f64).collect(),
+    |t| {
+        let insides = t.cold().map_or(&[][..], |cold| &cold.starts).iter();
+        let insides = insides.filter_map(|start| start.inside.as_ref()?.peak_rss_bytes);
+        let most = insides.chain(t.peak_rss_bytes).max();
+        most.iter().map(|bytes| *bytes as f64 / (1u64 << 30) as f64).collect()
+    },
 );
 
 /// Milliseconds of each repetition, or of each answered request.

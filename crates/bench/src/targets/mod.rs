@@ -12,7 +12,7 @@ use crate::named::{Found, Named};
 pub use junit::junit;
 use pacemark_record::{Bound, Run, TargetVerdict, Trial};
 pub use page::document;
-pub use read::read;
+pub use read::{read, read_tree};
 use std::path::Path;
 
 /// A bound for a figure of some trials.

@@ -16,11 +16,16 @@
 use super::{Target, as_text};
 use crate::named::Named;
 use pacemark_record::Bound;
-use pacemark_yaml::{Item, Table, Value, YamlError};
+use pacemark_yaml::{Item, Node, Table, Value, YamlError};
 
 /// The targets of a text. `file` is its name in errors.
 pub fn read(file: &str, text: &str) -> Result<Vec<Target>, YamlError> {
-    pacemark_yaml::read(file, text, |top| {
+    read_tree(file, &pacemark_yaml::parse(file, text)?)
+}
+
+/// The same of a tree that was read before.
+pub fn read_tree(file: &str, tree: &Node) -> Result<Vec<Target>, YamlError> {
+    pacemark_yaml::read_tree(file, tree, |top| {
         let mut targets = Vec::new();
         let below = top.optional("targets");
         let table = match &below {

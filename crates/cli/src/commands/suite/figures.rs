@@ -7,7 +7,7 @@ use super::state::State;
 use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
 use pacemark_record::stats::{self, CONFIDENCE, Interval};
-use pacemark_record::{Trial, figures};
+use pacemark_record::{Run, Trial, figures};
 use std::path::Path;
 
 /// A figure of a step.
@@ -17,19 +17,29 @@ pub(super) struct Value {
     pub name: String,
     pub value: Option<f64>,
     pub interval: Option<Interval>,
+    /// Tables for people show it.
+    pub is_shown: bool,
+}
+
+/// A trial of a step, and its figures.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// What tells it from the step's other trials; empty where it is the only one.
+    pub name: String,
+    pub values: Vec<Value>,
 }
 
 /// A step with what came of it.
 #[derive(Clone, Debug)]
 pub(super) struct Row<'s> {
     pub step: &'s Step,
-    pub values: Vec<Value>,
-    /// Why there are none.
+    pub found: Vec<Found>,
+    /// Why there is nothing.
     pub missing: Option<String>,
 }
 
 /// Bytes of what reports call GB: 2^30, as the tools do that they come from.
-const GB: f64 = (1u64 << 30) as f64;
+pub(super) const GB: f64 = (1u64 << 30) as f64;
 
 /// All steps of a model, in order; of no model where that is empty.
 pub(super) fn rows<'s>(state: &'s State, model: &Model, folder: &Path) -> Vec<Row<'s>> {
@@ -45,9 +55,27 @@ fn row<'s>(state: &'s State, step: &'s Step, folder: &Path) -> Row<'s> {
         (None, Some(done)) => done.error.clone(),
     };
     let run = state.record(step, folder);
-    let values: Vec<Value> = run.iter().flat_map(|run| &run.trials).flat_map(values).collect();
     let missing = missing.or_else(|| run.is_none().then(|| "its record cannot be read".into()));
-    Row { step, values, missing }
+    let found = run.map_or_else(Vec::new, |run| found(&run));
+    Row { step, found, missing }
+}
+
+/// Every trial with its figures, under names that tell them apart.
+fn found(run: &Run) -> Vec<Found> {
+    let name = |trial: &Trial| {
+        let experiment = find(EXPERIMENTS, &trial.experiment);
+        let name = experiment.map_or_else(|| trial.test_name(), |e| e.row_name(run, trial));
+        let several = run.trials.iter().any(|other| other.model.backend != trial.model.backend);
+        let state = trial.params.get("page_cache").and_then(|state| state.as_str());
+        let parts = [Some(name.as_str()), several.then_some(&trial.model.backend), state];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
+    let alone = run.trials.len() == 1;
+    let found = run.trials.iter().map(|trial| Found {
+        name: if alone { String::new() } else { name(trial) },
+        values: values(trial),
+    });
+    found.filter(|found| !found.values.is_empty()).collect()
 }
 
 /// The figures of a trial.
@@ -60,9 +88,13 @@ fn values(trial: &Trial) -> Vec<Value> {
         name => find(EXPERIMENTS, name).map_or_else(Vec::new, |experiment| {
             let metrics = experiment.metrics();
             let found = figures(metrics, trial).into_iter().zip(metrics);
-            let value = |(figure, metric): (pacemark_record::Figure, &pacemark_record::Metric)| {
-                Value { name: metric.name(), value: figure.value, interval: figure.interval }
-            };
+            let value =
+                |(figure, metric): (pacemark_record::Figure, &pacemark_record::Metric)| Value {
+                    name: metric.name(),
+                    value: figure.value,
+                    interval: figure.interval,
+                    is_shown: metric.in_tables,
+                };
             found.map(value).filter(|value| value.value.is_some()).collect()
         }),
     }
@@ -71,11 +103,11 @@ fn values(trial: &Trial) -> Vec<Value> {
 /// The mean of a sample, with its interval.
 fn mean(name: &str, sample: &[f64]) -> Value {
     let interval = stats::mean_interval(sample, CONFIDENCE);
-    Value { name: name.to_owned(), value: stats::mean(sample), interval }
+    Value { name: name.to_owned(), value: stats::mean(sample), interval, is_shown: true }
 }
 
 fn single(name: impl Into<String>, value: Option<f64>) -> Value {
-    Value { name: name.into(), value, interval: None }
+    Value { name: name.into(), value, interval: None, is_shown: true }
 }
 
 fn latency(trial: &Trial) -> Vec<Value> {
@@ -116,6 +148,7 @@ fn load(trial: &Trial) -> Vec<Value> {
             name: "p99_latency_ms".to_owned(),
             value: p99,
             interval: within.map(|(low, high)| Interval { low, high }),
+            is_shown: true,
         },
         single("failed_requests", Some(trial.requests().len() as f64 - answered().count() as f64)),
     ]

@@ -73,8 +73,32 @@ pub(super) struct Report {
 /// Sets of prompts by the name of their length.
 pub(super) const PROMPT_SETS: [&str; 3] = ["short", "medium", "long"];
 
-/// Reads it; the defaults are those of [`INIT`].
-pub(super) fn read(file: &str, tree: &Node, settings: &Settings) -> Result<Suite, YamlError> {
+/// What is measured.
+pub(super) const PARTS: [&str; 4] = ["latency", "memory", "throughput", "experiments"];
+
+/// The parts that a file names. One that names some means those; one that names none means all.
+pub(super) fn parts(tree: &Node) -> Vec<&'static str> {
+    let entries = |node: &Node| match &node.value {
+        Value::Map(entries) => entries.clone(),
+        _ => Vec::new(),
+    };
+    let benchmark = entries(tree).into_iter().find(|entry| entry.key == "benchmark");
+    let named = benchmark.map_or_else(Vec::new, |entry| entries(&entry.node));
+    let is_there = |part: &&'static str| {
+        let found = named.iter().find(|entry| entry.key == **part);
+        found.is_some_and(|entry| !is_empty(&entry.node))
+    };
+    PARTS.iter().copied().filter(is_there).collect()
+}
+
+/// Reads it; the defaults are those of [`INIT`]. `parts` are those that the file named, before
+/// anything was put into its tree.
+pub(super) fn read(
+    file: &str,
+    tree: &Node,
+    settings: &Settings,
+    parts: &[&str],
+) -> Result<Suite, YamlError> {
     pacemark_yaml::read_tree(file, tree, |top| {
         let models = top.optional("models").map_or_else(Vec::new, |item| models(&item, settings));
         let known = ["native", "llama-cpp"];
@@ -85,11 +109,12 @@ pub(super) fn read(file: &str, tree: &Node, settings: &Settings) -> Result<Suite
         }
         let backends = outer.choices("backends", &["native"], &known);
         let benchmark = outer.section("benchmark");
-        let parts = ["latency", "memory", "throughput", "experiments"];
-        // A file that names parts means those; one that names none means all.
-        let names = |part: &str| benchmark.item(part).is_some_and(|item| !is_empty(&item));
-        let is_partial = parts.into_iter().any(names);
-        let wanted = |part: &str| !is_partial || names(part);
+        let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
+        if backends.is_empty()
+            && let Some(item) = top.optional("backends")
+        {
+            item.wrong("expected at least one backend, found none");
+        }
         let suite = Suite {
             models,
             backends,
@@ -101,14 +126,20 @@ pub(super) fn read(file: &str, tree: &Node, settings: &Settings) -> Result<Suite
             prompts: top.optional("test_prompts").map_or_else(Vec::new, |item| prompts(&item)),
             has_targets: top.optional("targets").is_some(),
         };
+        // A suite goes on only with the same of them.
+        for key in ["targets", "test_prompts"] {
+            if let Some(item) = top.optional(key) {
+                settings.note(key, super::settings::json_of(item.node()), true);
+            }
+        }
         benchmark.finish();
         top.finish();
         suite
     })
 }
 
-fn is_empty(item: &Item<'_>) -> bool {
-    matches!(&item.node().value, Value::List(list) if list.is_empty())
+fn is_empty(node: &Node) -> bool {
+    matches!(&node.value, Value::List(list) if list.is_empty())
 }
 
 fn latency(section: &Section<'_>) -> Latency {
@@ -217,7 +248,7 @@ fn experiments(item: &Item<'_>) -> Vec<Asked> {
         item.wrong(format!("expected a list of experiments, found {}", item.node().value.told()));
         return Vec::new();
     };
-    if is_empty(item) {
+    if is_empty(item.node()) {
         return Vec::new();
     }
     item.each(asked).unwrap_or_default()

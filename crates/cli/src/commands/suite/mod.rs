@@ -14,6 +14,7 @@ mod report;
 mod runner;
 mod settings;
 mod state;
+mod targets;
 mod time;
 
 use crate::exit::{Exit, UsageError};
@@ -21,11 +22,14 @@ use crate::{input, interrupt, machine, output};
 use anyhow::{Context, Result};
 use file::{INIT, PROMPT_SETS, Suite};
 use models::{Model, ModelEntry};
+use pacemark_bench::targets::{Judged, Target, read_tree};
+use pacemark_record::TargetVerdict;
 use pacemark_report::layout::compact_time;
 use pacemark_yaml::{Node, Value};
 use runner::Ending;
 use settings::{Origin, Settings};
 use state::State;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +45,8 @@ const EXAMPLES: &str = "Examples:
 Each row is measured in a process of its own; its record is in FOLDER/steps (`pacemark show`), how far the \
 suite is in FOLDER/suite.json. Ctrl-C, a crash or the end of the machine cost the row in progress.
 
-Exit codes: 0 all was measured, 1 something failed or it was interrupted, 2 wrong usage, 3 a target was missed.";
+Exit codes: 0 all was measured, 1 something failed or it was interrupted, 2 wrong usage, 3 a target was missed or \
+could not be shown to be met.";
 
 /// Run a suite of benchmarks that a YAML file describes
 #[derive(clap::Args, Debug)]
@@ -82,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         std::io::stdout().write_all(INIT.as_bytes())?;
         return Ok(Exit::Fine);
     }
-    let (suite, settings) = read(args)?;
+    let (suite, settings, wanted) = read(args)?;
     let models = models_of(&suite)?;
     let steps = plan::steps(&suite, &models)?;
     let file = args.file.as_ref().map_or(String::new(), |file| file.display().to_string());
@@ -98,10 +103,19 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     }
     let stop = interrupt::flag();
     let (mut state, folder) = begin(args, &suite, state)?;
+    let _alone = lock(&folder)?;
     let ending = runner::run(&mut state, &folder)?;
     let measured = state.done.iter().any(|done| done.error.is_none());
     let written = if measured { report::write(&suite, &state, &folder)? } else { Vec::new() };
-    let document = report::document(&state, &folder);
+    let mut document = report::document(&state, &folder);
+    let outcome = targets::judged(&state, &wanted, &folder);
+    if !wanted.is_empty() {
+        report::add_targets(&mut document, &outcome);
+        let path = folder.join("targets.xml");
+        let text = pacemark_bench::targets::junit(&outcome, false);
+        pacemark_files::write(&path, text.as_bytes())
+            .with_context(|| path.display().to_string())?;
+    }
     print(args, &document)?;
     for file in written {
         eprintln!("report: {}", file.display());
@@ -116,20 +130,23 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         eprintln!("error: {failed} of {} steps failed", state.steps.len());
         return Ok(Exit::Failed);
     }
-    Ok(Exit::Fine)
+    let is_met = |judged: &Judged| judged.verdict == TargetVerdict::Met;
+    let all_met = outcome.judged.iter().all(is_met);
+    Ok(if all_met { Exit::Fine } else { Exit::Missed })
 }
 
 /// What file, environment and flags say together.
-fn read(args: &Args) -> Result<(Suite, Settings)> {
+fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
     let (name, text) = match &args.file {
         Some(path) => (path.display().to_string(), input::read_file(path)?),
         None => ("the defaults".to_owned(), "{}".to_owned()),
     };
     let usage = |why: String| UsageError(why);
-    let mut tree = pacemark_yaml::parse(&name, &text).map_err(|e| usage(e.to_string()))?;
+    let mut tree = pacemark_yaml::parse(&name, &text).map_err(|e| input::mistaken(&e))?;
     if tree.value == Value::Null {
         tree = Node { value: Value::Map(Vec::new()), ..tree };
     }
+    let parts = file::parts(&tree);
     let mut settings = Settings::default();
     settings.put_environment(&mut tree, std::env::vars()).map_err(usage)?;
     for set in &args.set {
@@ -140,7 +157,7 @@ fn read(args: &Args) -> Result<(Suite, Settings)> {
     }
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut flag = |key: &str, value: String| settings.put(&mut tree, key, &value, Origin::Flag);
-    if let Some(folder) = args.folder() {
+    if let Some(folder) = args.folder()? {
         flag("report.output_dir", quoted(folder)).map_err(usage)?;
     }
     if !args.format.is_empty() {
@@ -148,19 +165,41 @@ fn read(args: &Args) -> Result<(Suite, Settings)> {
     }
     if !args.model.is_empty() {
         let entries = args.model.iter().map(|text| ModelEntry::parse(text));
-        let map: serde_json::Map<String, serde_json::Value> =
-            entries.map(|entry| (entry.name, entry.source.into())).collect();
+        let mut map = serde_json::Map::new();
+        for entry in entries {
+            if map.insert(entry.name.clone(), entry.source.into()).is_some() {
+                let name = pacemark_files::quoted(&entry.name);
+                return Err(usage(format!("--model: {name} is there twice")).into());
+            }
+        }
         flag("models", serde_json::to_string(&map)?).map_err(usage)?;
     }
-    let suite = file::read(&name, &tree, &settings).map_err(|error| usage(error.to_string()))?;
-    Ok((suite, settings))
+    if let Some(key) = settings.astray(&parts, &file::PARTS) {
+        let why = format!("{key}: the file measures {} only", parts.join(", "));
+        return Err(usage(why).into());
+    }
+    let suite =
+        file::read(&name, &tree, &settings, &parts).map_err(|error| input::mistaken(&error))?;
+    let targets = match suite.has_targets {
+        true => read_tree(&name, &tree).map_err(|error| input::mistaken(&error))?,
+        false => Vec::new(),
+    };
+    Ok((suite, settings, targets))
 }
 
 impl Args {
-    /// The output folder, where that was given.
-    fn folder(&self) -> Option<&str> {
-        let is_format = output::renderer(&self.output).is_some();
-        self.output_dir.as_deref().or_else(|| (!is_format).then_some(self.output.as_str()))
+    /// The output folder, where that was given; -o is one where it is no format and looks like a path.
+    fn folder(&self) -> Result<Option<&str>, UsageError> {
+        if output::renderer(&self.output).is_some() {
+            return Ok(self.output_dir.as_deref());
+        }
+        let output = &self.output;
+        let is_path = output.contains(['/', '.']) || Path::new(output).is_dir();
+        if self.output_dir.is_some() || !is_path {
+            let output = pacemark_files::quoted(output);
+            return Err(UsageError(format!("-o {output}: expected a format (a folder is ./NAME)")));
+        }
+        Ok(Some(output))
     }
 
     /// The format on standard output.
@@ -198,7 +237,7 @@ fn begin(args: &Args, suite: &Suite, state: State) -> Result<(State, PathBuf)> {
         };
         let mut began = State::load(&folder)?;
         began.check_same(&state)?;
-        began.try_again();
+        began.try_again(&folder);
         return Ok((began, folder));
     }
     // Models are pulled before anything is measured.
@@ -222,6 +261,16 @@ fn begin(args: &Args, suite: &Suite, state: State) -> Result<(State, PathBuf)> {
     Ok((state, folder))
 }
 
+/// Holds the suite for this process until it ends, however that is.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    file.try_lock().map_err(|_| {
+        UsageError(format!("{}: another process is running this suite", folder.display()))
+    })?;
+    Ok(file)
+}
+
 /// A folder that nobody has, named after the time.
 fn new_folder(base: &Path, unix_s: u64) -> Result<PathBuf> {
     let cannot = || format!("cannot make a folder in {}", base.display());
@@ -238,10 +287,11 @@ fn new_folder(base: &Path, unix_s: u64) -> Result<PathBuf> {
     anyhow::bail!("{}: too many folders of one second", base.display())
 }
 
-/// The folder of the suite that began last.
+/// The folder of the suite that was worked on last.
 fn last(base: &Path) -> Option<PathBuf> {
+    let changed = |path: &PathBuf| path.join(state::FILE).metadata().ok()?.modified().ok();
     let entries = std::fs::read_dir(base).ok()?.flatten().map(|entry| entry.path());
-    entries.filter(|path| path.join(state::FILE).is_file()).max()
+    entries.filter(|path| changed(path).is_some()).max_by_key(changed)
 }
 
 fn show_plan(args: &Args, state: &State) -> Result<Exit> {

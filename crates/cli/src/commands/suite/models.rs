@@ -9,6 +9,7 @@ use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::synth::{self, PREFIX, SHAPES};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// A model as the file has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,9 @@ pub(super) struct Model {
     pub weights: Vec<String>,
     /// Tokens of its context, where its header says.
     pub n_ctx: Option<u64>,
+    /// Bytes of its tensors, and when its file was changed: a suite goes on with no other.
+    pub bytes: u64,
+    pub changed_unix_s: Option<u64>,
     /// What is to be known of it.
     pub note: Option<String>,
 }
@@ -57,6 +61,8 @@ impl Model {
             argument: empty(),
             weights: Vec::new(),
             n_ctx: None,
+            bytes: 0,
+            changed_unix_s: None,
             note: None,
         }
     }
@@ -142,9 +148,15 @@ impl ModelEntry {
             Here::Shape(shape) => Some(shape.into()),
             Here::Absent => None,
         };
-        let file = path.map(ModelFile::open).transpose()?;
+        let file = path.as_ref().map(ModelFile::open).transpose()?;
         let n_ctx = file.as_ref().map(Summary::of).transpose()?.and_then(|s| s.context_length);
-        Ok(Model { name, of: self.name.clone(), argument, weights, n_ctx, note })
+        let bytes = file.as_ref().map_or(0, ModelFile::n_bytes);
+        let changed_unix_s = path.and_then(|path| {
+            let changed = path.metadata().ok()?.modified().ok()?;
+            Some(changed.duration_since(UNIX_EPOCH).ok()?.as_secs())
+        });
+        let of = self.name.clone();
+        Ok(Model { name, of, argument, weights, n_ctx, bytes, changed_unix_s, note })
     }
 
     /// What `-m` takes, and further arguments.

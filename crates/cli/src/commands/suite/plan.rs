@@ -11,34 +11,61 @@ use clap::{CommandFactory, Parser};
 use pacemark_bench::EXPERIMENTS;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One row to be measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
     /// Its name among the steps, and that of its files.
     pub id: String,
-    /// Which part of the suite it is of, e.g. `latency`.
+    /// What kind of row it is.
+    pub kind: Kind,
+    /// Which part of the suite it is of, e.g. `latency`; of another experiment its name.
     pub part: String,
     /// What it measures within that, e.g. `128 + 64`.
     pub what: String,
     /// [`Model::name`]; empty of what has no model.
     pub model: String,
-    /// The command line, without the program, `{dir}` being the suite's folder.
+    /// The command line, without the program and without where its record goes.
     pub line: Vec<String>,
+    /// The flag that says where that goes.
+    pub save: String,
+    /// The set of prompts that it sends.
+    pub prompts: Option<String>,
     /// Tokens computed as prompts and one by one, and seconds besides: what its time is guessed by.
     pub work: Option<Work>,
     /// Why it is not measured.
     pub skipped: Option<String>,
 }
 
-/// What a step computes.
+/// What a row is, for reports and targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    /// A pair of lengths.
+    Lengths,
+    /// A set of prompts, one at a time.
+    Prompts,
+    Memory,
+    /// So many requests at a time.
+    Concurrent(u64),
+    /// So many sequences in a batch.
+    Batch(u64),
+    /// Another experiment.
+    #[default]
+    Experiment,
+}
+
+/// What a step computes: a guess of its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Work {
-    pub n_prompt: u64,
-    pub n_gen: u64,
+    pub n_prompt: f64,
+    pub n_gen: f64,
     pub seconds: f64,
 }
+
+/// The flag of most commands for where a record goes.
+const SAVE: &str = "--save";
 
 /// An experiment, and the command that measures it.
 struct CommandOf {
@@ -55,7 +82,7 @@ const fn command(
     line: &'static [&'static str],
     model: &'static str,
 ) -> CommandOf {
-    CommandOf { experiment, line, model, save: "--save" }
+    CommandOf { experiment, line, model, save: SAVE }
 }
 
 /// The command of every experiment.
@@ -89,7 +116,9 @@ pub(super) fn steps(suite: &Suite, models: &[Model]) -> Result<Vec<Step>> {
     for (number, asked) in suite.experiments.iter().enumerate() {
         experiment(asked, number, models, &mut steps)?;
     }
-    for step in &mut steps {
+    for (i, step) in steps.iter_mut().enumerate() {
+        // Names of models may differ in what no file's name has.
+        step.id = format!("{:03}-{}", i + 1, step.id);
         step.check()?;
     }
     Ok(steps)
@@ -100,23 +129,30 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 impl Step {
-    /// One of a model, whose record is kept.
-    fn of(part: &str, what: String, model: &Model, line: Vec<String>) -> Step {
-        let id = identifier(&[part, &what, &model.name]);
-        let mut line = line;
+    /// A row of a model.
+    fn of(kind: Kind, what: String, model: &Model, mut line: Vec<String>) -> Step {
+        let part = match kind {
+            Kind::Lengths | Kind::Prompts => "latency",
+            Kind::Memory => "memory",
+            Kind::Concurrent(_) | Kind::Batch(_) | Kind::Experiment => "throughput",
+        };
         name_model(&mut line, "-m", model);
-        Step { id, part: part.into(), what, model: model.name.clone(), line, ..Step::default() }
-            .kept("--save")
-    }
-
-    fn kept(mut self, flag: &str) -> Step {
-        let to = if flag == "--save" { format!("{}.json", self.id) } else { self.id.clone() };
-        self.line.extend([flag.to_owned(), format!("{{dir}}/steps/{to}")]);
-        self
+        Step {
+            id: identifier(&[part, &what, &model.name]),
+            kind,
+            part: part.to_owned(),
+            what,
+            model: model.name.clone(),
+            line,
+            save: SAVE.to_owned(),
+            ..Step::default()
+        }
     }
 
     /// Not measured where its sequences are longer than the model's context.
-    fn within(mut self, n_tokens: u64, model: &Model) -> Step {
+    fn within(mut self, tokens: &[u64], model: &Model) -> Step {
+        // And the token that a prompt gives.
+        let n_tokens = tokens.iter().fold(1, |sum: u64, n| sum.saturating_add(*n));
         self.skipped = model
             .n_ctx
             .filter(|n_ctx| n_tokens > *n_ctx)
@@ -124,10 +160,27 @@ impl Step {
         self
     }
 
-    /// The words of its command line in a folder.
+    /// Where its record goes, in a suite's folder.
+    pub(super) fn record(&self, folder: &Path) -> PathBuf {
+        let steps = folder.join("steps");
+        if self.save == SAVE {
+            steps.join(format!("{}.json", self.id))
+        } else {
+            steps.join(&self.id)
+        }
+    }
+
+    /// The words of its command line in a folder, by whose name the history finds it.
     pub(super) fn line_in(&self, folder: &Path) -> Vec<OsString> {
-        let folder = folder.display().to_string();
-        self.line.iter().map(|word| word.replace("{dir}", &folder).into()).collect()
+        let mut line: Vec<OsString> = self.line.iter().map(OsString::from).collect();
+        if let Some(set) = &self.prompts {
+            let file = folder.join("prompts").join(format!("{set}.jsonl"));
+            line.extend(["--prompts".into(), file.into()]);
+        }
+        line.extend([OsString::from(&self.save), self.record(folder).into()]);
+        let name = folder.file_name().unwrap_or("suite".as_ref());
+        line.extend(["--tag".into(), name.to_owned()]);
+        line
     }
 
     /// Refuses a command line that is none.
@@ -176,10 +229,12 @@ fn latency(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
                 "--backend",
                 &backends,
             ]);
-            let n = (latency.test_runs + latency.warmup_runs) * suite.backends.len() as u64;
-            let work = Work { n_prompt: n * input, n_gen: n * output, seconds: 2.0 };
-            let step = Step::of("latency", format!("{input} + {output}"), model, line);
-            steps.push(Step { work: Some(work), ..step }.within(input + output + 1, model));
+            let n = (latency.test_runs as f64 + latency.warmup_runs as f64)
+                * suite.backends.len() as f64;
+            let work =
+                Work { n_prompt: n * *input as f64, n_gen: n * *output as f64, seconds: 2.0 };
+            let step = Step::of(Kind::Lengths, format!("{input} + {output}"), model, line);
+            steps.push(Step { work: Some(work), ..step }.within(&[*input, *output], model));
         }
     }
     for set in &latency.prompts {
@@ -188,8 +243,6 @@ fn latency(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
         let output = latency.output_lengths.first().copied().unwrap_or(64);
         let line = words(&[
             "load",
-            "--prompts",
-            &format!("{{dir}}/prompts/{set}.jsonl"),
             "--concurrency",
             "1",
             "--requests",
@@ -199,11 +252,11 @@ fn latency(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
             "--output-tokens",
             &output.to_string(),
         ]);
-        let n = n_requests + latency.warmup_runs;
-        let longest = texts.iter().map(|text| text.len() as u64 / 3).max().unwrap_or(0);
-        let work = Work { n_prompt: n * longest, n_gen: n * output, seconds: 3.0 };
-        let step = Step::of("latency", format!("{set} prompts + {output}"), model, line);
-        steps.push(Step { work: Some(work), ..step });
+        let n = n_requests as f64 + latency.warmup_runs as f64;
+        let longest = texts.iter().map(|text| text.len() as f64 / 3.0).fold(0.0, f64::max);
+        let work = Work { n_prompt: n * longest, n_gen: n * output as f64, seconds: 3.0 };
+        let step = Step::of(Kind::Prompts, format!("{set} prompts + {output}"), model, line);
+        steps.push(Step { work: Some(work), prompts: Some(set.clone()), ..step });
     }
 }
 
@@ -222,10 +275,10 @@ fn memory(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
         "-r",
         &memory.test_runs.to_string(),
     ]);
-    let n = memory.test_runs;
-    let work = Work { n_prompt: n * n_prompt, n_gen: n * n_gen, seconds: n as f64 };
-    let step = Step::of("memory", format!("{n_prompt} + {n_gen}"), model, line);
-    steps.push(Step { work: Some(work), ..step }.within(n_prompt + n_gen + 1, model));
+    let n = memory.test_runs as f64;
+    let work = Work { n_prompt: n * n_prompt as f64, n_gen: n * n_gen as f64, seconds: n };
+    let step = Step::of(Kind::Memory, format!("{n_prompt} + {n_gen}"), model, line);
+    steps.push(Step { work: Some(work), ..step }.within(&[n_prompt, n_gen], model));
 }
 
 fn throughput(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
@@ -245,9 +298,14 @@ fn throughput(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
             &output.to_string(),
         ]);
         let what = if *n == 1 { "single".to_owned() } else { format!("{n} concurrent") };
-        let step = Step::of("throughput", what, model, line);
-        let work = Work { n_prompt: n * input, n_gen: n * output, seconds: seconds + 3.0 };
-        steps.push(Step { work: Some(work), ..step }.within(input + output + 1, model));
+        let step = Step::of(Kind::Concurrent(*n), what, model, line);
+        let each = *n as f64;
+        let work = Work {
+            n_prompt: each * input as f64,
+            n_gen: each * output as f64,
+            seconds: seconds + 3.0,
+        };
+        steps.push(Step { work: Some(work), ..step }.within(&[input, output], model));
     }
     for n in &throughput.batch_sizes {
         let line = words(&[
@@ -259,10 +317,14 @@ fn throughput(suite: &Suite, model: &Model, steps: &mut Vec<Step>) {
             "-ntg",
             &output.to_string(),
         ]);
-        let runs = 7;
-        let work = Work { n_prompt: runs * n * input, n_gen: runs * output, seconds: 2.0 };
-        let step = Step::of("throughput", format!("batch of {n}"), model, line);
-        steps.push(Step { work: Some(work), ..step }.within(input + output + 1, model));
+        let runs = 7.0;
+        let work = Work {
+            n_prompt: runs * *n as f64 * input as f64,
+            n_gen: runs * output as f64,
+            seconds: 2.0,
+        };
+        let step = Step::of(Kind::Batch(*n), format!("batch of {n}"), model, line);
+        steps.push(Step { work: Some(work), ..step }.within(&[input, output], model));
     }
 }
 
@@ -281,6 +343,13 @@ fn experiment(
         return Err(UsageError(format!("line {line}: no experiment is called {name}: {near}")));
     };
     check_flags(asked, command)?;
+    let given = |name: &str| asked.flags.iter().chain(&asked.sweep).any(|(flag, _)| flag == name);
+    if command.experiment == "run" && !["prompt", "file"].into_iter().any(given) {
+        let line = asked.line;
+        return Err(UsageError(format!(
+            "line {line}: run: expected a prompt or a file, found none"
+        )));
+    }
     let mut lines = vec![(String::new(), words(command.line))];
     for (flag, values) in &asked.flags {
         lines.iter_mut().for_each(|(_, line)| give(line, flag, values));
@@ -308,8 +377,15 @@ fn experiment(
             let number = number.to_string();
             let id = identifier(&[part, &number, what, &model.name]);
             let what = what.trim().to_owned();
-            let (part, model) = (part.to_owned(), model.name.clone());
-            steps.push(Step { id, part, what, model, line, ..Step::default() }.kept(command.save));
+            steps.push(Step {
+                id,
+                part: part.to_owned(),
+                what,
+                model: model.name.clone(),
+                line,
+                save: command.save.to_owned(),
+                ..Step::default()
+            });
         }
     }
     Ok(())
@@ -335,6 +411,24 @@ fn give(line: &mut Vec<String>, flag: &str, values: &[String]) {
     }
 }
 
+/// Flags that are the suite's own business.
+const TAKEN: [&str; 14] = [
+    "save",
+    "model",
+    "output",
+    "output-dir",
+    "output-err",
+    "png",
+    "svg",
+    "chart",
+    "dir",
+    "cold",
+    "experiment",
+    "self-test",
+    "show",
+    "tag",
+];
+
 /// Refuses flags that the command has not, with the nearest that it has.
 fn check_flags(asked: &Asked, command: &CommandOf) -> Result<(), UsageError> {
     let mut cli = Cli::command();
@@ -344,8 +438,8 @@ fn check_flags(asked: &Asked, command: &CommandOf) -> Result<(), UsageError> {
     }
     let known: Vec<&str> = cli.get_arguments().filter_map(|argument| argument.get_long()).collect();
     for (flag, _) in asked.flags.iter().chain(&asked.sweep) {
-        if ["save", "model", "output", "output-dir"].contains(&flag.as_str()) {
-            let why = "the suite says where a record goes and which models are measured";
+        if TAKEN.contains(&flag.as_str()) {
+            let why = "the suite says which models are measured, by what, and where results go";
             return Err(UsageError(format!("line {}: {flag}: {why}", asked.line)));
         }
         if !known.contains(&flag.as_str()) {

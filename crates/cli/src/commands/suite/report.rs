@@ -1,19 +1,18 @@
 //! The reports of a suite in its folder: for each model JSON as the guide has it, and one CSV with a
 //! line for each; and the table that is shown at the end.
 
-use super::figures::{Row, Value, rows};
+use super::figures::{Found, GB, Row, Value, rows};
 use super::file::Suite;
 use super::models::Model;
+use super::plan::Kind as StepKind;
 use super::state::State;
 use anyhow::{Context, Result};
+use pacemark_bench::targets::Outcome;
 use pacemark_record::Env;
 use pacemark_report::layout::rfc3339;
 use pacemark_report::{Cell, Column, Document, Kind, Rank, Table};
 use serde_json::{Map, Value as Json, json};
 use std::path::{Path, PathBuf};
-
-/// What figures of parts are called in reports.
-const GB: f64 = (1u64 << 30) as f64;
 
 /// Writes the reports of every model; the files.
 pub(super) fn write(suite: &Suite, state: &State, folder: &Path) -> Result<Vec<PathBuf>> {
@@ -28,9 +27,12 @@ pub(super) fn write(suite: &Suite, state: &State, folder: &Path) -> Result<Vec<P
             written.push(put(folder.join("report.csv"), csv(&reports).as_bytes())?);
             continue;
         }
-        for (name, report) in &reports {
+        for (i, (name, report)) in reports.iter().enumerate() {
+            let taken = reports[..i].iter().any(|(other, _)| plain(other) == plain(name));
             let file = match reports.len() {
                 1 => "report.json".to_owned(),
+                // Names may differ in what no file's name has.
+                _ if taken => format!("report-{}-{}.json", plain(name), i + 1),
                 _ => format!("report-{}.json", plain(name)),
             };
             let text = serde_json::to_vec_pretty(report)?;
@@ -53,7 +55,8 @@ fn plain(name: &str) -> String {
 
 /// One model's report, by the guide's names; what was not measured is null.
 fn report(suite: &Suite, state: &State, model: &Model, folder: &Path) -> Json {
-    let rows = rows(state, model, folder);
+    let none = Model::none();
+    let rows = [rows(state, model, folder), rows(state, &none, folder)].concat();
     let mut report = Map::new();
     report.insert("model_name".into(), model.name.as_str().into());
     report.insert("timestamp".into(), rfc3339(state.env.started_unix_s).into());
@@ -63,11 +66,11 @@ fn report(suite: &Suite, state: &State, model: &Model, folder: &Path) -> Json {
     report.insert("latency".into(), latency(&rows));
     report.insert("memory".into(), memory(suite, &rows));
     report.insert("throughput".into(), throughput(&rows));
-    let others = rows.iter().filter(|row| !PARTS.contains(&row.step.part.as_str()));
-    report.insert("experiments".into(), others.map(other).collect());
+    let others = rows.iter().filter(|row| row.step.kind == StepKind::Experiment);
+    report.insert("experiments".into(), others.flat_map(other).collect());
     let missing = rows.iter().filter_map(|row| {
         let why = row.missing.as_ref()?;
-        Some((format!("{} {}", row.step.part, row.step.what), Json::from(why.as_str())))
+        Some((row.step.id.clone(), Json::from(why.as_str())))
     });
     report.insert("not_measured".into(), Json::Object(missing.collect()));
     report.insert("notes".into(), model.note.iter().cloned().collect::<Vec<_>>().into());
@@ -75,9 +78,6 @@ fn report(suite: &Suite, state: &State, model: &Model, folder: &Path) -> Json {
     report.insert("settings".into(), settings);
     Json::Object(report)
 }
-
-/// Parts that have names of their own in a report.
-const PARTS: [&str; 3] = ["latency", "memory", "throughput"];
 
 fn system_info(env: &Env) -> Json {
     json!({
@@ -114,73 +114,72 @@ fn nulls(names: &[&str]) -> Map<String, Json> {
 
 /// The figures of the first pair of lengths, and those of all.
 fn latency(rows: &[Row<'_>]) -> Json {
-    let mut of: Vec<&Row<'_>> = rows.iter().filter(|row| row.step.part == "latency").collect();
-    let is_pair = |row: &&Row<'_>| row.step.what.starts_with(|c: char| c.is_ascii_digit());
-    let names = ["ttft_ms", "tokens_per_second", "e2e_latency_ms"];
-    let mut latency = nulls(&names);
-    if let Some(first) = of.iter().find(|row| is_pair(row)) {
-        latency.extend(object(&first.values));
-    }
-    let each = |row: &&Row<'_>| {
-        let mut object = object(&row.values);
-        object.insert("of".to_owned(), row.step.what.as_str().into());
-        Json::Object(object)
-    };
-    of.retain(|row| !row.values.is_empty());
-    latency.insert("each".to_owned(), of.iter().map(each).collect());
+    let of = |kinds: &'static [StepKind]| rows.iter().filter(|row| kinds.contains(&row.step.kind));
+    let mut latency = nulls(&["ttft_ms", "tokens_per_second", "e2e_latency_ms"]);
+    let first = of(&[StepKind::Lengths]).find_map(|row| row.found.first());
+    latency.extend(first.map(|found| object(&found.values)).unwrap_or_default());
+    let each = of(&[StepKind::Lengths, StepKind::Prompts]).flat_map(named);
+    latency.insert("each".to_owned(), each.map(Json::Object).collect());
     Json::Object(latency)
 }
 
-fn memory(suite: &Suite, rows: &[Row<'_>]) -> Json {
-    let names = ["model_load_gb", "inference_delta_gb", "peak_gb"];
-    let mut memory = nulls(&names);
-    let found = rows.iter().find(|row| row.step.part == "memory");
-    memory.extend(found.map(|row| object(&row.values)).unwrap_or_default());
-    let wants = |peak: bool, kv: bool| {
-        move |name: &String| {
-            (peak || !name.starts_with("peak")) && (kv || !name.starts_with("kv_cache"))
-        }
+/// The figures of each trial of a row, under what it is of.
+fn named(row: &Row<'_>) -> Vec<Map<String, Json>> {
+    let one = |found: &Found| {
+        let mut object = object(&found.values);
+        let of = [row.step.what.as_str(), found.name.as_str()].join(" ");
+        object.insert("of".to_owned(), of.trim().into());
+        object
     };
+    row.found.iter().map(one).collect()
+}
+
+fn memory(suite: &Suite, rows: &[Row<'_>]) -> Json {
+    let mut memory = nulls(&["model_load_gb", "inference_delta_gb", "peak_gb"]);
+    let row = rows.iter().find(|row| row.step.kind == StepKind::Memory);
+    let found = row.and_then(|row| row.found.first());
+    memory.extend(found.map(|found| object(&found.values)).unwrap_or_default());
     if let Some(asked) = &suite.memory {
-        let wanted = wants(asked.measure_peak, asked.measure_kv_cache);
-        memory.retain(|name, _| wanted(name));
+        memory.retain(|name, _| {
+            (asked.measure_peak || !name.starts_with("peak"))
+                && (asked.measure_kv_cache || !name.starts_with("kv_cache"))
+        });
     }
     Json::Object(memory)
 }
 
 fn throughput(rows: &[Row<'_>]) -> Json {
-    let mut throughput = Map::new();
-    throughput.insert("single_request_tps".to_owned(), Json::Null);
-    for row in rows.iter().filter(|row| row.step.part == "throughput") {
-        let of =
-            |name: &str| row.values.iter().find(|value| value.name == name).and_then(|v| v.value);
+    let mut throughput = nulls(&["single_request_tps"]);
+    for row in rows {
+        let values = row.found.first().map_or(&[][..], |found| &found.values);
+        let of = |name: &str| values.iter().find(|v| v.name == name).and_then(|v| v.value);
         let mut put = |name: String, figure: &str| throughput.insert(name, of(figure).into());
-        let words: Vec<&str> = row.step.what.split(' ').collect();
-        match words[..] {
-            ["single"] => {
+        match row.step.kind {
+            StepKind::Concurrent(1) => {
                 put("single_request_tps".to_owned(), "total_tokens_per_second");
                 put("single_request_rps".to_owned(), "requests_per_second");
             }
-            [n, "concurrent"] => {
+            StepKind::Concurrent(n) => {
                 put(format!("concurrent_{n}_rps"), "requests_per_second");
                 put(format!("concurrent_{n}_tps"), "total_tokens_per_second");
                 put(format!("concurrent_{n}_avg_latency_ms"), "avg_latency_ms");
                 put(format!("concurrent_{n}_p99_latency_ms"), "p99_latency_ms");
             }
-            ["batch", "of", n] => {
+            StepKind::Batch(n) => {
                 put(format!("batch_{n}_tps"), "total_tokens_per_second");
             }
-            _ => {}
+            StepKind::Lengths | StepKind::Prompts | StepKind::Memory | StepKind::Experiment => {}
         }
     }
     Json::Object(throughput)
 }
 
-fn other(row: &Row<'_>) -> Json {
-    let mut values = object(&row.values);
-    values.insert("experiment".to_owned(), row.step.part.as_str().into());
-    values.insert("of".to_owned(), row.step.what.as_str().into());
-    Json::Object(values)
+fn other(row: &Row<'_>) -> Vec<Json> {
+    let with_name = |mut values: Map<String, Json>| {
+        values.insert("experiment".to_owned(), row.step.part.as_str().into());
+        Json::Object(values)
+    };
+    named(row).into_iter().map(with_name).collect()
 }
 
 /// A line for each model under the names of all; lists are left to JSON.
@@ -230,7 +229,7 @@ pub(super) fn document(state: &State, folder: &Path) -> Document {
     let columns = vec![
         Column::new("model", Kind::Text, "model", -22).ranked(Rank::Key),
         Column::new("part", Kind::Text, "part", -11).ranked(Rank::Key),
-        Column::new("of", Kind::Text, "of", -18).ranked(Rank::Key),
+        Column::new("of", Kind::Text, "of", -24).ranked(Rank::Key),
         Column::new("figure", Kind::Text, "figure", -24).ranked(Rank::Key),
         Column::for_people("value (95 %)", -26).ranked(Rank::Main),
         Column::for_programs("value", Kind::Float),
@@ -257,6 +256,15 @@ pub(super) fn document(state: &State, folder: &Path) -> Document {
     Document { tables: vec![table], notes, build, ..Document::default() }
 }
 
+/// What targets came to, below the figures; what was not met is said first.
+pub(super) fn add_targets(document: &mut Document, outcome: &Outcome) {
+    let found = pacemark_bench::targets::document(outcome);
+    let failures = found.facts.into_iter().filter(|fact| fact.told.is_some());
+    document.facts.extend(failures);
+    document.tables.extend(found.tables);
+    document.notes.extend(found.notes);
+}
+
 /// A value with its interval, in digits that say something.
 fn shown(value: &Value) -> String {
     let digits = |x: f64| {
@@ -278,14 +286,17 @@ fn shown(value: &Value) -> String {
 
 fn lines(row: &Row<'_>) -> Vec<Vec<Cell>> {
     let text = |text: &str| Cell::Text(text.to_owned());
-    let head = || vec![text(&row.step.model), text(&row.step.part), text(&row.step.what)];
-    if row.values.is_empty() {
+    let head = |of: &str| {
+        let of = [row.step.what.as_str(), of].join(" ");
+        vec![text(&row.step.model), text(&row.step.part), text(of.trim())]
+    };
+    if row.found.is_empty() {
         let file = format!("it has no single figures: pacemark show steps/{}.json", row.step.id);
         let why = row.missing.as_deref().unwrap_or(&file);
         let absent = [text("-"), text("-"), Cell::Absent, Cell::Absent, Cell::Absent, text(why)];
-        return vec![head().into_iter().chain(absent).collect()];
+        return vec![head("").into_iter().chain(absent).collect()];
     }
-    let line = |value: &Value| {
+    let line = |of: &str, value: &Value| {
         let ends = value.interval.map(|i| (i.low, i.high)).unzip();
         let cells = [
             text(&value.name),
@@ -295,7 +306,11 @@ fn lines(row: &Row<'_>) -> Vec<Vec<Cell>> {
             ends.1.into(),
             Cell::Absent,
         ];
-        head().into_iter().chain(cells).collect()
+        head(of).into_iter().chain(cells).collect()
     };
-    row.values.iter().map(line).collect()
+    let of = |found: &Found| -> Vec<Vec<Cell>> {
+        let values = found.values.iter().filter(|value| value.is_shown);
+        values.map(|value| line(&found.name, value)).collect()
+    };
+    row.found.iter().flat_map(of).collect()
 }

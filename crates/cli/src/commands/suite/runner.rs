@@ -43,6 +43,11 @@ pub(super) fn run(state: &mut State, folder: &Path) -> Result<Ending> {
 
 /// One step; `None` where it was interrupted before its end.
 fn one(step: &Step, folder: &Path) -> Result<Option<Done>> {
+    // What an earlier try left would be taken for this one's.
+    let record = step.record(folder);
+    if record.is_dir() {
+        std::fs::remove_dir_all(&record).with_context(|| record.display().to_string())?;
+    }
     let mut command = fresh::itself()?;
     command.args(step.line_in(folder));
     // What a step measures is shown when all is measured; its record says the rest.

@@ -79,6 +79,16 @@ impl Settings {
         Ok(())
     }
 
+    /// A key that was put into a part which is not among `parts`, where a file names some.
+    pub(super) fn astray(&self, parts: &[&str], all: &[&str]) -> Option<&str> {
+        let part = |key: &str| key.strip_prefix("benchmark.")?.split('.').next().map(str::to_owned);
+        let is_astray = |key: &str| {
+            part(key).is_some_and(|p| all.contains(&p.as_str()) && !parts.contains(&p.as_str()))
+        };
+        let found = self.overridden.iter().find(|(key, _)| !parts.is_empty() && is_astray(key));
+        found.map(|(key, _)| key.as_str())
+    }
+
     /// Everything that was read, in order.
     pub(super) fn all(&self) -> Vec<Setting> {
         self.read.borrow().clone()
@@ -94,6 +104,22 @@ impl Settings {
     pub(super) fn note(&self, key: &str, value: serde_json::Value, is_given: bool) {
         let from = if is_given { self.from(key) } else { Origin::Default };
         self.read.borrow_mut().push(Setting { key: key.to_owned(), value, from });
+    }
+}
+
+/// A tree as JSON has it.
+pub(super) fn json_of(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(yes) => json!(yes),
+        Value::Int(number) => json!(number),
+        Value::Float(number) => json!(number),
+        Value::Text(text) => json!(text),
+        Value::List(list) => list.iter().map(json_of).collect(),
+        Value::Map(entries) => {
+            let pair = |entry: &Entry| (entry.key.clone(), json_of(&entry.node));
+            serde_json::Value::Object(entries.iter().map(pair).collect())
+        }
     }
 }
 
@@ -158,7 +184,7 @@ impl<'t> Section<'t> {
         let read = |item: &Item<'t>| match &item.node().value {
             // An empty list asks for none of it.
             Value::List(list) if list.is_empty() => Some(Vec::new()),
-            _ => item.each(at_least_one),
+            _ => distinct(item, item.each(at_least_one)?),
         };
         self.get(key, default.to_vec(), read, |n| json!(n))
     }
@@ -188,7 +214,7 @@ impl<'t> Section<'t> {
         };
         let read = |item: &Item<'t>| match &item.node().value {
             Value::List(list) if list.is_empty() => Some(Vec::new()),
-            _ => item.each(one),
+            _ => distinct(item, item.each(one)?),
         };
         let default: Vec<String> = default.iter().map(|text| (*text).to_owned()).collect();
         self.get(key, default, read, |texts| json!(texts))
@@ -225,6 +251,16 @@ impl<'t> Section<'t> {
     pub(super) fn finish(&self) {
         self.table.iter().for_each(Table::finish);
     }
+}
+
+/// Refuses a list that has something twice: it would be measured twice under one name.
+fn distinct<T: PartialEq + std::fmt::Display>(item: &Item<'_>, values: Vec<T>) -> Option<Vec<T>> {
+    let twice = values.iter().enumerate().find(|(i, value)| values[..*i].contains(value));
+    if let Some((_, value)) = twice {
+        item.wrong(format!("expected each value once, found {value} twice"));
+        return None;
+    }
+    Some(values)
 }
 
 fn at_least_one(item: &Item<'_>) -> Option<u64> {

@@ -83,9 +83,14 @@ impl State {
         self.done.iter().any(|done| done.id == step.id)
     }
 
-    /// Forgets the failures, for another try.
-    pub(super) fn try_again(&mut self) {
-        self.done.retain(|done| done.error.is_none());
+    /// Forgets the failures and what has no record any more, for another try.
+    pub(super) fn try_again(&mut self, folder: &Path) {
+        let steps = self.steps.clone();
+        let has_record = |done: &Done| {
+            let step = steps.iter().find(|step| step.id == done.id);
+            step.is_some_and(|step| record_file(step, folder).is_some())
+        };
+        self.done.retain(|done| done.error.is_none() && has_record(done));
     }
 
     /// Refuses to go on with a suite that has become another.
@@ -99,27 +104,37 @@ impl State {
                  it began"
             )));
         }
-        if self.steps != now.steps {
-            let why = "its steps are not those that it began with: another version made them?";
-            return Err(UsageError(format!("--resume: {why}")));
-        }
-        Ok(())
+        let build = |state: &State| (state.env.version.clone(), state.env.commit.clone());
+        let why = if let Some((before, _)) =
+            self.models.iter().zip(&now.models).find(|(before, now)| before != now)
+        {
+            format!("the model {} is not what it was", pacemark_files::excerpt(&before.name))
+        } else if build(self) != build(now) {
+            let (before, after) = (&self.env.commit, &now.env.commit);
+            format!("it began with the build {before}, this is {after}")
+        } else if self.steps != now.steps {
+            "its steps are not those that it began with".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(UsageError(format!("--resume: {why}; it goes on only as it began")))
     }
 
     /// The record of a step that succeeded.
     pub(super) fn record(&self, step: &Step, folder: &Path) -> Option<Run> {
         let done = self.done.iter().find(|done| done.id == step.id)?;
-        let file = folder.join("steps").join(format!("{}.json", step.id));
-        let path =
-            if file.is_file() { Some(file) } else { inner(&folder.join("steps").join(&step.id)) };
-        let text = std::fs::read_to_string(path.filter(|_| done.error.is_none())?).ok()?;
-        Run::from_json(&text).ok()
+        let path = record_file(step, folder).filter(|_| done.error.is_none())?;
+        Run::from_json(&std::fs::read_to_string(path).ok()?).ok()
     }
 }
 
-/// The record of an experiment that makes a folder of its own.
-fn inner(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten();
+/// The file of a step's record; an experiment may have made a folder of its own for it.
+fn record_file(step: &Step, folder: &Path) -> Option<PathBuf> {
+    let record = step.record(folder);
+    if record.is_file() {
+        return Some(record);
+    }
+    let entries = std::fs::read_dir(&record).ok()?.flatten();
     entries.map(|entry| entry.path().join("record.json")).find(|path| path.is_file())
 }
 
@@ -138,7 +153,7 @@ mod tests {
         let mut began = state(1, vec![step("x"), step("y")]);
         began.done.push(Done { id: "x".into(), seconds: 1.0, error: Some("broken".into()) });
         assert_eq!(began.pending().count(), 1);
-        began.try_again();
+        began.try_again(Path::new("nowhere"));
         assert_eq!(began.pending().count(), 2);
         assert!(began.check_same(&state(1, vec![step("x"), step("y")])).is_ok());
         let said = began.check_same(&state(2, began.steps.clone())).unwrap_err().0;

@@ -53,7 +53,9 @@ pub(super) fn plan(state: &State) -> Result<Document> {
         if let Some(why) = &step.skipped {
             notes.push(format!("not measured: {} {} {}: {why}", step.model, step.part, step.what));
         }
-        let command = Cell::Text(format!("pacemark {}", step.line.join(" ")));
+        let line = step.line_in(std::path::Path::new("FOLDER"));
+        let words: Vec<_> = line.iter().map(|word| word.to_string_lossy()).collect();
+        let command = Cell::Text(format!("pacemark {}", words.join(" ")));
         let texts = texts.into_iter().cloned().map(Cell::Text);
         table.rows.push(texts.chain([seconds, command, why]).collect::<Vec<_>>().into());
     }
@@ -63,9 +65,10 @@ pub(super) fn plan(state: &State) -> Result<Document> {
         n => format!(" and {n} steps whose time is not guessed"),
     };
     table.legend = Some(format!(
-        "{} steps, about {}{besides}, by what this machine did just now; nothing was measured. -o json has \
+        "{} {}, about {}{besides}, by what this machine did just now; nothing was measured. -o json has \
          their command lines",
         state.steps.len(),
+        if state.steps.len() == 1 { "step" } else { "steps" },
         words(total)
     ));
     notes.extend(state.models.iter().filter_map(|model| model.note.clone()));
@@ -73,7 +76,7 @@ pub(super) fn plan(state: &State) -> Result<Document> {
 }
 
 fn expected(work: Work, (prefill, decode): (f64, f64)) -> f64 {
-    work.n_prompt as f64 / prefill + work.n_gen as f64 / decode + work.seconds
+    work.n_prompt / prefill + work.n_gen / decode + work.seconds
 }
 
 fn words(seconds: f64) -> String {
@@ -130,7 +133,7 @@ mod tests {
             [12.4, 600.0, 9000.0].map(words),
             ["12 s", "10 minutes", "2.5 hours"].map(str::to_owned)
         );
-        let work = Work { n_prompt: 1000, n_gen: 100, seconds: 2.0 };
+        let work = Work { n_prompt: 1000.0, n_gen: 100.0, seconds: 2.0 };
         assert_eq!(expected(work, (500.0, 50.0)), 6.0);
     }
 }

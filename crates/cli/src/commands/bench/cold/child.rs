@@ -8,14 +8,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
 use pacemark_bench::{Test, describe};
-use pacemark_modelfile::{ModelFile, OpenOptions};
 use pacemark_record::rng::SplitMix64;
 use pacemark_record::{Inside, Model, Sample, env};
 use pacemark_setup::Setup;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
 use std::time::Instant;
 
 /// The hidden command that the process is.
@@ -33,7 +31,6 @@ pub(crate) struct ChildArgs {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Answer {
     pub model: Model,
-    pub weights: Vec<(String, u64)>,
     pub inside: Inside,
     pub storage_bytes: Option<u64>,
 }
@@ -73,9 +70,9 @@ pub(crate) fn child(args: ChildArgs) -> Result<()> {
         sample,
     };
     let storage_bytes = env::storage_read_bytes();
-    let (model, weights) = (describe(&backend.info()), weights(&path, &setup)?);
+    let model = describe(&backend.info());
     println!();
-    fresh::answer(&Answer { model, weights, inside, storage_bytes })
+    fresh::answer(&Answer { model, inside, storage_bytes })
 }
 
 /// A prompt and what follows it; the first token is printed at once.
@@ -84,11 +81,11 @@ fn generate(backend: &dyn Backend, test: &Test) -> Result<(Sample, Option<u64>)>
     let mut rng = SplitMix64::new(0);
     let n_vocab = info.vocab_size.max(2);
     let mut prompt: Vec<TokenId> =
-        (0..test.n_prompt.max(1)).map(|_| rng.below(n_vocab) as TokenId).collect();
+        (0..test.n_prompt).map(|_| rng.below(n_vocab) as TokenId).collect();
     prompt[0] = info.bos.unwrap_or(prompt[0]);
     let request = GenerateRequest {
         prompt,
-        max_tokens: test.n_gen.max(1),
+        max_tokens: test.n_gen,
         ignore_eos: true,
         kv: test.kv.clone(),
         ..GenerateRequest::default()
@@ -120,37 +117,17 @@ fn generate(backend: &dyn Backend, test: &Test) -> Result<(Sample, Option<u64>)>
     Ok((sample, kv.map(|held| held.page_bytes)))
 }
 
-/// Bytes of the weights by type, the largest first.
-fn weights(path: &Path, setup: &Setup) -> Result<Vec<(String, u64)>> {
-    let options = OpenOptions { weights: setup.weights.quantize, ..OpenOptions::default() };
-    let file = ModelFile::open_with(path, options)?;
-    let mut types: Vec<(String, u64)> = Vec::new();
-    for tensor in file.tensors() {
-        let name = tensor.dtype.info().name;
-        match types.iter_mut().find(|(known, _)| known == name) {
-            Some((_, bytes)) => *bytes = bytes.saturating_add(tensor.n_bytes()),
-            None => types.push((name.to_owned(), tensor.n_bytes())),
-        }
-    }
-    types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    Ok(types)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_answer_is_the_last_line() {
-        let told = Answer {
-            model: Model::default(),
-            weights: vec![("Q4_1".into(), 7)],
-            inside: Inside::default(),
-            storage_bytes: Some(3),
-        };
+        let told =
+            Answer { model: Model::default(), inside: Inside::default(), storage_bytes: Some(3) };
         let line = serde_json::to_string(&told).unwrap();
         let found = answer(format!("first token\n\n{line}").as_bytes()).unwrap();
-        assert_eq!((found.weights, found.storage_bytes), (told.weights, Some(3)));
+        assert_eq!((found.inside, found.storage_bytes), (told.inside, Some(3)));
         assert!(answer(b"first token\n").is_none());
     }
 }

@@ -10,8 +10,9 @@ mod page_cache;
 use super::plan::Plan;
 use super::{Args, synthetic};
 use crate::exit::{Exit, UsageError};
+use crate::fresh::{self, Told};
 use crate::output::{Input, Output, Record};
-use crate::{fresh, hub, interrupt, machine};
+use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 pub(crate) use child::{ChildArgs, child};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,11 +22,13 @@ use pacemark_bench::{
     Warmups,
 };
 use pacemark_modelfile::synth::PREFIX;
+use pacemark_modelfile::{ModelFile, OpenOptions};
 use pacemark_record::Start;
+use pacemark_setup::Setup;
 use page_cache::PageCache;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Starts of each, where nothing is said.
@@ -36,7 +39,8 @@ const STARTS: usize = 5;
 pub(super) struct ColdArgs {
     /// Start a fresh process for each run: time from its start to the first token (cold TTFT), load
     /// time, memory. A prompt of -p tokens, -n generated
-    #[arg(long, conflicts_with_all = ["npl", "pg", "n_depth", "experiment", "until", "no_warmup", "warmups", "output_err"])]
+    #[arg(long, conflicts_with_all = ["npl", "pg", "n_depth", "experiment", "until", "no_warmup", "warmups", "output_err", "no_roof",
+        "delay", "progress", "verbose"])]
     pub cold: bool,
     /// With --cold: another engine's command line, run by the shell in turn with ours; may be
     /// repeated
@@ -60,6 +64,8 @@ struct Way {
     page_cache: PageCache,
     /// Files that it reads, as far as that is known.
     files: Vec<PathBuf>,
+    /// Bytes of its weights by type, the largest first.
+    weights: Vec<(String, u64)>,
 }
 
 /// Starts them.
@@ -71,6 +77,19 @@ struct Starter {
 pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     if cfg!(debug_assertions) {
         eprintln!("warning: debug build, times are not those of a release build");
+    }
+    if let Some(test) = plan.tests.iter().find(|test| test.n_prompt == 0 || test.n_gen == 0) {
+        let (p, n) = (test.n_prompt, test.n_gen);
+        let why = "a process that is started has a prompt and answers it";
+        return Err(UsageError(format!("--cold -p {p} -n {n}: at least 1 of each: {why}")).into());
+    }
+    if plan.backends.len() > 1 {
+        let why = "one backend at a time; `compare` has two records beside each other";
+        return Err(UsageError(format!(
+            "--backend {}: --cold takes {why}",
+            args.backend.join(",")
+        ))
+        .into());
     }
     let mut paths = HashMap::new();
     for test in &plan.tests {
@@ -87,7 +106,7 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let archive = args.history.archive();
     let mut output = Output::new(&ColdStart, machine::env(), &args.output, record, archive);
-    let ways = ways(args, plan, &paths);
+    let ways = ways(args, plan, &paths)?;
     let launches = Launches(ways.iter().map(|way| way.launch(plan)).collect());
     let n_starts = args.repetitions.map_or(STARTS, NonZeroUsize::get);
     let mut watch = Watch::new(n_starts);
@@ -122,7 +141,7 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
 }
 
 /// Every test and every command, in each state of the page cache.
-fn ways(args: &Args, plan: &Plan, paths: &HashMap<String, PathBuf>) -> Vec<Way> {
+fn ways(args: &Args, plan: &Plan, paths: &HashMap<String, PathBuf>) -> Result<Vec<Way>> {
     let file = |model: &String| paths.get(model).filter(|path| path.exists()).cloned();
     let mut states: Vec<PageCache> = Vec::new();
     for state in &args.cold.page_cache {
@@ -133,10 +152,15 @@ fn ways(args: &Args, plan: &Plan, paths: &HashMap<String, PathBuf>) -> Vec<Way> 
     let mut ways = Vec::new();
     for (index, test) in plan.tests.iter().enumerate() {
         let files: Vec<PathBuf> = file(&test.model).into_iter().collect();
+        let weights = weights(&paths[&test.model], &test.setup)?;
         // Weights that are made and not read are in no cache.
         let n_states = if files.is_empty() { 1 } else { states.len() };
-        let way =
-            |state: &PageCache| Way { what: Ok(index), page_cache: *state, files: files.clone() };
+        let way = |state: &PageCache| Way {
+            what: Ok(index),
+            page_cache: *state,
+            files: files.clone(),
+            weights: weights.clone(),
+        };
         ways.extend(states.iter().take(n_states).map(way));
     }
     let all: Vec<PathBuf> = paths.keys().filter_map(file).collect();
@@ -145,10 +169,27 @@ fn ways(args: &Args, plan: &Plan, paths: &HashMap<String, PathBuf>) -> Vec<Way> 
             what: Err(command.clone()),
             page_cache: *state,
             files: all.clone(),
+            weights: Vec::new(),
         };
         ways.extend(states.iter().map(way));
     }
-    ways
+    Ok(ways)
+}
+
+/// Bytes of the weights by type, the largest first.
+fn weights(path: &Path, setup: &Setup) -> Result<Vec<(String, u64)>> {
+    let options = OpenOptions { weights: setup.weights.quantize, ..OpenOptions::default() };
+    let file = ModelFile::open_with(path, options)?;
+    let mut types: Vec<(String, u64)> = Vec::new();
+    for tensor in file.tensors() {
+        let name = tensor.dtype.info().name;
+        match types.iter_mut().find(|(known, _)| known == name) {
+            Some((_, bytes)) => *bytes = bytes.saturating_add(tensor.n_bytes()),
+            None => types.push((name.to_owned(), tensor.n_bytes())),
+        }
+    }
+    types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    Ok(types)
 }
 
 impl Way {
@@ -180,7 +221,8 @@ impl Way {
     /// `None` once it was interrupted.
     fn start(&self) -> Result<Option<Launched>> {
         self.files.iter().try_for_each(|file| self.page_cache.bring(file))?;
-        let Some(ended) = fresh::run(&mut self.command()?, "", interrupt::flag())? else {
+        let told = if self.what.is_ok() { Told::Line("") } else { Told::Nothing };
+        let Some(ended) = fresh::run(&mut self.command()?, &told, interrupt::flag())? else {
             return Ok(None);
         };
         ended.check().with_context(|| match &self.what {
@@ -196,12 +238,14 @@ impl Way {
             return Ok(Some(Launched { start, ..Launched::default() }));
         }
         let told = child::answer(&ended.out).context("the process did not answer")?;
-        let bytes: u64 = self.files.iter().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
-        let notes = self.page_cache.doubts(told.storage_bytes, bytes);
+        let bytes: u64 = self.files.iter().map(|file| page_cache::n_bytes(file)).sum();
+        let is_known = !self.files.is_empty();
+        let notes = self.page_cache.doubts(told.storage_bytes, bytes).filter(|_| is_known);
         start.storage_bytes = told.storage_bytes;
         start.inside = Some(told.inside);
-        let (model, weights) = (told.model, told.weights);
-        Ok(Some(Launched { model, weights, start, notes: notes.into_iter().collect() }))
+        let weights = self.weights.clone();
+        let notes = notes.into_iter().collect();
+        Ok(Some(Launched { model: told.model, weights, start, notes }))
     }
 }
 

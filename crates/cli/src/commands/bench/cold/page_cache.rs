@@ -81,6 +81,16 @@ impl PageCache {
     }
 }
 
+/// Bytes of a file, or of all files of a folder.
+pub(super) fn n_bytes(path: &Path) -> u64 {
+    if !path.is_dir() {
+        return path.metadata().map_or(0, |about| about.len());
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());
+    files.map(|file| n_bytes(&file)).fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

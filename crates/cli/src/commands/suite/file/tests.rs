@@ -6,14 +6,15 @@ use serde_json::json;
 /// A file's suite, or what is wrong with it.
 fn suite(text: &str) -> Result<Suite, String> {
     let tree = pacemark_yaml::parse("suite.yaml", text).map_err(|error| error.to_string())?;
-    read("suite.yaml", &tree, &Settings::default()).map_err(|error| error.to_string())
+    read("suite.yaml", &tree, &Settings::default(), &parts(&tree))
+        .map_err(|error| error.to_string())
 }
 
 #[test]
 fn the_file_that_init_writes_holds_the_defaults() {
     let tree = pacemark_yaml::parse("init.yaml", INIT).unwrap();
     let settings = Settings::default();
-    let init = read("init.yaml", &tree, &settings).unwrap();
+    let init = read("init.yaml", &tree, &settings, &[]).unwrap();
     let models = vec![ModelEntry::named("smollm2-135m")];
     assert_eq!(init, Suite { models, ..suite("{}").unwrap() });
     // Every value of it is one that is read.
@@ -136,6 +137,8 @@ fn everything_that_is_wrong_is_told_with_its_line_and_key() {
         ("benchmarks: {}\n", "did you mean benchmark?"),
         ("models:\n  a: {quantization: 3bit}\n", "expected null, 8bit or 4bit"),
         ("backends: [gpu]\n", "native, llama-cpp"),
+        ("backends: []\n", "at least one backend"),
+        ("benchmark:\n  latency: {input_lengths: [16, 16]}\n", "found 16 twice"),
         ("test_prompts:\n  short: []\n", "test_prompts.short"),
         ("- a\n", "expected a table of keys"),
         ("a: &a [*a]\n", "suite.yaml:1"),

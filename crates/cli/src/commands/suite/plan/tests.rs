@@ -6,7 +6,7 @@ use super::*;
 
 fn suite(text: &str) -> Suite {
     let tree = pacemark_yaml::parse("suite.yaml", text).unwrap();
-    file::read("suite.yaml", &tree, &Settings::default()).unwrap()
+    file::read("suite.yaml", &tree, &Settings::default(), &file::parts(&tree)).unwrap()
 }
 
 fn model(n_ctx: u64) -> Model {
@@ -16,6 +16,8 @@ fn model(n_ctx: u64) -> Model {
         argument: "folder".into(),
         weights: vec!["--type".into(), "Q8_0".into()],
         n_ctx: Some(n_ctx),
+        bytes: 1,
+        changed_unix_s: None,
         note: None,
     }
 }
@@ -36,25 +38,24 @@ fn steps_are_command_lines_that_are_understood() {
     assert_eq!(
         ids,
         [
-            "latency-128-64-mine-8bit",
-            "latency-128-128-mine-8bit",
-            "latency-512-64-mine-8bit",
-            "latency-512-128-mine-8bit",
-            "memory-128-64-mine-8bit",
-            "throughput-single-mine-8bit",
-            "throughput-2-concurrent-mine-8bit",
-            "throughput-4-concurrent-mine-8bit",
-            "throughput-batch-of-1-mine-8bit",
-            "throughput-batch-of-4-mine-8bit",
-            "throughput-batch-of-8-mine-8bit",
+            "001-latency-128-64-mine-8bit",
+            "002-latency-128-128-mine-8bit",
+            "003-latency-512-64-mine-8bit",
+            "004-latency-512-128-mine-8bit",
+            "005-memory-128-64-mine-8bit",
+            "006-throughput-single-mine-8bit",
+            "007-throughput-2-concurrent-mine-8bit",
+            "008-throughput-4-concurrent-mine-8bit",
+            "009-throughput-batch-of-1-mine-8bit",
+            "010-throughput-batch-of-4-mine-8bit",
+            "011-throughput-batch-of-8-mine-8bit",
         ]
     );
     let line = found[0].line.join(" ");
-    let expected = "-pg 128,64 -r 10 --warmups 3 --backend native -m folder --type Q8_0 --save \
-                    {dir}/steps/latency-128-64-mine-8bit.json";
+    let expected = "-pg 128,64 -r 10 --warmups 3 --backend native -m folder --type Q8_0";
     assert!(line.ends_with(expected), "{line}");
     let line = found[0].line_in(Path::new("/x"));
-    assert_eq!(line.last().unwrap(), "/x/steps/latency-128-64-mine-8bit.json");
+    assert!(line.contains(&"/x/steps/001-latency-128-64-mine-8bit.json".into()), "{line:?}");
 }
 
 #[test]
@@ -91,7 +92,9 @@ fn sweeps_are_steps_and_flags_are_those_of_the_command() {
         ]
     );
     assert_eq!((found[4].part.as_str(), found[4].model.as_str()), ("doctor", ""));
-    assert!(found[5].line.contains(&"--output-dir".to_owned()), "{:?}", found[5].line);
+    let line = found[5].line_in(Path::new("/x/suite-1"));
+    let end: Vec<_> = line[line.len() - 4..].iter().map(|word| word.to_str().unwrap()).collect();
+    assert_eq!(end, ["--output-dir", "/x/suite-1/steps/006-kv-2-mine-8bit", "--tag", "suite-1"]);
 }
 
 #[test]
@@ -101,10 +104,33 @@ fn what_is_no_experiment_or_no_flag_is_told_with_the_nearest() {
         ("throughput: {treads: 2}", "`pacemark bench` has no flag treads, did you mean threads?"),
         ("throughput: {save: x.json}", "the suite says where"),
         ("throughput: {n-gen: many}", "throughput: "),
+        ("run", "expected a prompt or a file"),
+        ("batched: {npl: 2, png: x.png}", "the suite says"),
         ("perplexity", "perplexity: the following required arguments"),
     ] {
         let text = format!("benchmark:\n  experiments:\n    - {asked}\n");
         let said = steps(&suite(&text), &[model(4096)]).unwrap_err().to_string();
         assert!(said.contains(expected), "{asked}: {said}");
     }
+}
+
+#[test]
+fn no_two_steps_have_one_file() {
+    let two = ["模型一", "模型二"].map(|name| Model { name: name.into(), ..model(4096) });
+    let found = steps(&suite("{}"), &two).unwrap();
+    let mut files: Vec<PathBuf> = found.iter().map(|step| step.record(Path::new("x"))).collect();
+    files.sort();
+    files.dedup();
+    assert_eq!(files.len(), found.len());
+}
+
+#[test]
+fn numbers_without_end_are_guessed_and_not_summed() {
+    let most = "9007199254740991";
+    let text = format!(
+        "benchmark:\n  latency: {{test_runs: {most}, input_lengths: {most}, output_lengths: {most}}}\n  \
+         throughput: {{concurrent_requests: 4503599627370496, batch_sizes: {most}}}\n"
+    );
+    let found = steps(&suite(&text), &[model(64)]).unwrap();
+    assert!(found.iter().any(|step| step.skipped.is_some()));
 }
