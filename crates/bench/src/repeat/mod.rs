@@ -80,7 +80,8 @@ pub(crate) fn in_turns(round: usize, n: usize) -> Vec<usize> {
     if round.is_multiple_of(2) { order.rev().collect() } else { order.collect() }
 }
 
-/// Has `work` fill trials, and adds to each what the hypervisor took meanwhile. What was measured before an error is kept; a trial that measured nothing is not.
+/// Has `work` fill trials, and adds to each what the hypervisor took meanwhile. What was measured
+/// before an error is kept; a trial that measured nothing is not.
 pub(crate) fn filled(
     mut trials: Vec<Trial>,
     work: impl FnOnce(&mut Vec<Trial>) -> Result<(), BenchError>,

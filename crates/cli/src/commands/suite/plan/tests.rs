@@ -2,7 +2,9 @@
 
 use super::super::file::{self, Latency};
 use super::super::settings::Settings;
+use super::experiments::COMMANDS;
 use super::*;
+use pacemark_bench::EXPERIMENTS;
 
 fn suite(text: &str) -> Suite {
     let tree = pacemark_yaml::parse("suite.yaml", text).unwrap();
