@@ -104,7 +104,7 @@ fn what_is_no_experiment_or_no_flag_is_told_with_the_nearest() {
     for (asked, expected) in [
         ("thruput", "no experiment is called \"thruput\": throughput"),
         ("throughput: {treads: 2}", "`pacemark bench` has no flag treads, did you mean threads?"),
-        ("throughput: {save: x.json}", "the suite says where"),
+        ("throughput: {save: x.json}", "the suite says"),
         ("throughput: {n-gen: many}", "throughput: "),
         ("run", "expected a prompt or a file"),
         ("batched: {npl: 2, png: x.png}", "the suite says"),
@@ -129,10 +129,18 @@ fn no_two_steps_have_one_file() {
 #[test]
 fn numbers_without_end_are_guessed_and_not_summed() {
     let most = "9007199254740991";
-    let text = format!(
-        "benchmark:\n  latency: {{test_runs: {most}, input_lengths: {most}, output_lengths: {most}}}\n  \
-         throughput: {{concurrent_requests: 4503599627370496, batch_sizes: {most}}}\n"
+    // A command refuses what it cannot count; the plan itself does not overflow before that.
+    let latency = format!(
+        "benchmark:\n  latency: {{test_runs: {most}, input_lengths: {most}, output_lengths: {most}}}\n"
     );
-    let found = steps(&suite(&text), &[model(64)]).unwrap();
-    assert!(found.iter().any(|step| step.skipped.is_some()));
+    let said = steps(&suite(&latency), &[model(64)]).unwrap_err().to_string();
+    assert!(said.starts_with("latency: ") && said.contains(most), "{said}");
+    let throughput = format!(
+        "benchmark:\n  throughput: {{concurrent_requests: {most}, tokens_per_request: {most}, \
+         input_tokens: {most}, batch_sizes: []}}\n"
+    );
+    match steps(&suite(&throughput), &[model(64)]) {
+        Ok(found) => assert!(found.iter().all(|step| step.skipped.is_some())),
+        Err(error) => assert!(error.to_string().starts_with("throughput: "), "{error}"),
+    }
 }
