@@ -60,17 +60,20 @@ pub(crate) fn run(
 /// Starts a command of this program that shows and saves what it has when it is asked to stop, and
 /// waits for its end. It ends with who asked, too.
 pub(crate) fn run_gently(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
-    let ended = start(command.env(TIED, "1"), &Told::Line(""), stop, Signal::SIGINT)?;
+    let own_id = std::process::id().to_string();
+    let ended = start(command.env(TIED, own_id), &Told::Line(""), stop, Signal::SIGINT)?;
     ended.context("the process did not stop when it was asked to")
 }
 
-/// Set for a command that is to end with who started it.
+/// The process that a command is to end with: who started it. What that command starts in turn inherits
+/// it and has another parent.
 const TIED: &str = "PACEMARK_TIED";
 
 /// In any command: whether it is to end with who started it, by standard input, which it has for
 /// nothing else.
 pub(crate) fn tie() {
-    if std::env::var_os(TIED).is_some() {
+    let parent = std::os::unix::process::parent_id().to_string();
+    if std::env::var_os(TIED).is_some_and(|caller| caller == *parent) {
         end_with_caller();
     }
 }
