@@ -58,6 +58,22 @@ pub(crate) fn distinct<T: PartialEq + std::fmt::Display>(
     }
 }
 
+/// All that is right, or everything that is wrong, a line each; what is no error of usage ends it.
+pub(crate) fn together<T>(
+    results: impl Iterator<Item = anyhow::Result<T>>,
+) -> anyhow::Result<Vec<T>> {
+    let (mut fine, mut wrong) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => fine.push(value),
+            Err(error) if error.is::<UsageError>() => wrong.push(format!("{error:#}")),
+            Err(error) => return Err(error),
+        }
+    }
+    wrong.dedup();
+    if wrong.is_empty() { Ok(fine) } else { Err(UsageError(wrong.join("\n")).into()) }
+}
+
 /// Ends the process with clap's own message and code. It repeats arguments in full: a line with one
 /// that nobody reads is cut.
 pub(crate) fn usage(error: &clap::Error) -> ! {

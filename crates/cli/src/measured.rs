@@ -1,7 +1,7 @@
-//! Measurements that were saved: records of ours, and results of other tools.
+//! Measurements that were saved: records of ours, runs of the history, and results of other tools.
 
 use crate::exit::UsageError;
-use crate::input;
+use crate::{history, input};
 use anyhow::{Context, Result, anyhow, bail};
 use pacemark_bench::contrast::Source;
 use pacemark_files::look;
@@ -13,12 +13,19 @@ use std::path::{Path, PathBuf};
 pub(crate) fn readable() -> String {
     let others = READERS.iter().map(|reader| format!("\n  {:12} {}", reader.name, reader.help));
     let ours = format!("\n  {:12} what --save wrote, and record.json of kv", "Pacemark");
-    format!("What can be read:{ours}{}", others.collect::<String>())
+    let kept = format!(
+        "\n  {:12} latest, latest~N or the first digits of an id (a file of that name comes first)",
+        "history"
+    );
+    format!("What can be read:{ours}{kept}{}", others.collect::<String>())
 }
 
-/// The measurement in a file, whoever made it.
+/// The measurement in a file, whoever made it, or that run of the history.
 pub(crate) fn read(path: &Path) -> Result<Source> {
     let name = path.display().to_string();
+    if let Some(kept) = kept(path) {
+        return Ok(Source { name: format!("run {kept}"), run: history::run(kept)? });
+    }
     let text = input::read_file(path)?;
     let run = if is_record(&text) {
         Run::from_json(&text).with_context(|| name.clone())?
@@ -40,12 +47,22 @@ fn is_record(text: &str) -> bool {
     words.next().is_some_and(|head| head.trim() == "{") && words.next() == Some("schema")
 }
 
-/// A file that is given twice would be compared with itself.
+/// The name of a run of the history, where it is no file's.
+fn kept(path: &Path) -> Option<&str> {
+    let name = path.to_str().filter(|name| history::is_name(name))?;
+    matches!(look::at(path), Ok(None)).then_some(name)
+}
+
+/// A measurement that is given twice would be compared with itself.
 pub(crate) fn once(paths: &[&PathBuf]) -> Result<()> {
+    let mut ids = Vec::new();
     for (i, path) in paths.iter().enumerate() {
-        if paths[..i].iter().any(|other| look::is_same(other, path)) {
+        let id = kept(path).map(history::id).transpose()?;
+        let is_there = id.is_some() && ids.contains(&id);
+        if is_there || paths[..i].iter().any(|other| look::is_same(other, path)) {
             return Err(UsageError(format!("{} is given twice", path.display())).into());
         }
+        ids.push(id);
     }
     Ok(())
 }

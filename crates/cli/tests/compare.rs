@@ -152,6 +152,39 @@ fn records_are_compared_in_all_ways() {
     let turns = json("compare turns.json --metric decode_tps -o json");
     assert_eq!(turns["pairing"], "repetitions");
 
+    // Runs of the history go by their names.
+    let keep = |times: f64| {
+        slowed(&folder, "a.json", "kept.json", times);
+        let record = fs::read_to_string(folder.0.join("kept.json")).unwrap();
+        let record =
+            record.replace("\"started_unix_s\":", &format!("\"started_unix_s\":{}", times as u64));
+        fs::write(folder.0.join("kept.json"), record).unwrap();
+        let line = "history import kept.json".split(' ');
+        let output = binary::pacemark()
+            .args(line)
+            .current_dir(&folder.0)
+            .env("PACEMARK_HISTORY", "h.db")
+            .output();
+        assert!(output.unwrap().status.success());
+    };
+    keep(1.0);
+    keep(2.0);
+    let named = |line: &str| {
+        let mut command = binary::pacemark();
+        command
+            .args(line.split(' '))
+            .current_dir(&folder.0)
+            .env("PACEMARK_HISTORY", "h.db")
+            .output()
+            .unwrap()
+    };
+    let found = named("compare latest~1 latest --metric decode_tps -o json");
+    let found: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert!((found["ratios"][0]["ratio"].as_f64().unwrap() - 0.5).abs() < 1e-4, "{found}");
+    let twice = named("compare latest latest~0");
+    assert!(twice.status.code() == Some(2) && stderr(&twice).contains("given twice"));
+    assert_eq!(named("compare latest~7 latest").status.code(), Some(2));
+
     let gate = |condition: &str| {
         code(&folder, &format!("compare {base} --fail-if {condition} --to {new}"))
     };

@@ -127,6 +127,9 @@ fn targets_are_judged_by_the_part_that_they_are_of() {
     let wrong = format!("{quick} --set targets.tiny.min_token_per_secnd=1");
     let (code, said) = folder.failure(&line(&folder, &wrong));
     assert!(code == 2 && said.contains("unknown metric"), "{said}");
+    let others = format!("{quick} --set targets=null --set targets.other.max_ttft_ms=1");
+    let (code, said) = folder.failure(&line(&folder, &others));
+    assert!(code == 3 && said.contains("no target is of a model"), "{said}");
 }
 
 #[test]
@@ -274,6 +277,14 @@ fn what_cannot_be_a_suite_is_refused_before_anything_runs() {
         ("model", "models: [gtp2]", "synth:gpt2"),
         ("anchor", "a: &a [x, x]\nb: [*a, *a]\n", "unknown key"),
         ("list", "- 1\n", "expected a table of keys"),
+        ("models", "models: [gtp2, smolm2]", "gtp2"),
+        ("models", "models: [gtp2, smolm2]", "\"smolm2\""),
+        (
+            "experiments",
+            "benchmark:\n  experiments: [kvv, {kv: {x: 1}}]",
+            "line 2: no experiment is called \"kvv\"",
+        ),
+        ("experiments", "benchmark:\n  experiments: [kvv, {kv: {x: 1}}]", "has no flag x"),
     ] {
         std::fs::write(folder.0.join(name), text).unwrap();
         let (code, said) = folder.failure(&format!("suite {}", path(name)));
@@ -281,7 +292,10 @@ fn what_cannot_be_a_suite_is_refused_before_anything_runs() {
     }
     for (more, expected) in [
         ("--set latency", "expected KEY=VALUE"),
-        ("--set latency.test_run=3", "did you mean test_runs?"),
+        (
+            "--set latency.test_run=3",
+            "error: flags: benchmark.latency.test_run: unknown key, did you mean test_runs?",
+        ),
         ("--resume", "there is no suite in"),
         ("--format xml", "expected one of json, csv"),
         ("--set quality.x=1", "quality"),

@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   pacemark bench --save run.json; pacemark check run.json --targets targets.yaml
   pacemark check run.json --targets suite.yaml --junit targets.xml
+  pacemark check latest --targets targets.yaml                   the last run of the history
   pacemark check run.json --targets targets.yaml --model gpt2    whatever model it is of
 
 A file of targets:
@@ -33,7 +34,7 @@ Exit code 3 where a target is missed, has no value, or is undecided (see --allow
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Records, or results of other tools (see `compare --help`)
+    /// Records, runs of the history or results of other tools (see `compare --help`)
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// File of targets, YAML

@@ -4,13 +4,14 @@
 mod aside;
 mod when;
 
+use crate::exit::UsageError;
 use crate::hub::Cache;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
 use pacemark_files::bounded;
 use pacemark_record::{Run, Trial};
-use pacemark_store::{KeptRun, Label, Store, check_note, check_tag};
+use pacemark_store::{KeptRun, Label, Store, StoreError, check_note, check_tag};
 use std::path::{Path, PathBuf};
 pub(crate) use when::{age, since};
 
@@ -100,6 +101,49 @@ pub(crate) fn place() -> Result<Option<PathBuf>> {
         Some(path) => Ok(Some(PathBuf::from(path))),
         None => Ok(Some(Cache::from_env()?.home().join("history.db"))),
     }
+}
+
+/// Whether `text` can name a run there: `latest`, `latest~N` or the beginning of an id.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_recent = text.strip_prefix("latest").is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix('~').is_some_and(|n| n.parse::<usize>().is_ok())
+    });
+    is_recent || (!text.is_empty() && text.bytes().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// The history, which has a run at least.
+pub(crate) fn existing() -> Result<Store> {
+    let path = required()?;
+    Store::open_existing(&path)?.ok_or_else(|| {
+        anyhow!("there is no history yet at {}: a command that measures makes it", path.display())
+    })
+}
+
+/// Where the history is to be.
+pub(crate) fn required() -> Result<PathBuf> {
+    place()?
+        .ok_or_else(|| UsageError("there is no history: PACEMARK_HISTORY is off".to_owned()).into())
+}
+
+/// The id of a run that was named on the command line.
+pub(crate) fn found(store: &Store, name: &str) -> Result<String> {
+    store.find(name).map_err(|error| match error {
+        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } | StoreError::TooFew { .. } => {
+            UsageError(error.to_string()).into()
+        }
+        error => error.into(),
+    })
+}
+
+/// The id of the run of that name.
+pub(crate) fn id(name: &str) -> Result<String> {
+    found(&existing()?, name)
+}
+
+/// The run of that name.
+pub(crate) fn run(name: &str) -> Result<Run> {
+    let store = existing()?;
+    Ok(store.load(&found(&store, name)?)?.run().clone())
 }
 
 /// What the index says of a trial.

@@ -14,6 +14,7 @@ Examples:
   pacemark compare before.json after.json                 one run each: an indication
   pacemark compare b1.json b2.json b3.json b4.json b5.json --to n1.json n2.json n3.json n4.json n5.json
   pacemark compare b1.json n1.json b2.json n2.json … --alternate     the same, as they were run
+  pacemark compare latest~1 latest                        the last two runs of the history
   pacemark compare run.json                               a run of `bench --backend A,B`, in turn
   pacemark compare llama-bench.json run.json --plot       another tool's result
   pacemark compare b*.json --to n*.json --fail-if 'decode_tps < 0.97' --fail-if 'ttft_ms > 1.05'
@@ -29,7 +30,7 @@ docs/compare.md has more.";
 #[derive(clap::Args, Debug)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", crate::measured::readable()))]
 pub(super) struct Args {
-    /// Records, or results of other tools: the first is compared with; with --to all of these are
+    /// Records, runs of the history or results of other tools: the first is compared with; with --to all of these are
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The runs of the new side, as many as of the other

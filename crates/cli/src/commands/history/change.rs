@@ -1,8 +1,9 @@
 //! What changes a history: tags, notes, and what goes.
 
-use super::{existing, found, list};
+use super::list;
 use crate::exit::{Exit, UsageError};
 use crate::history::{age, note as checked_note, tag as checked_tag};
+use crate::history::{existing, found};
 use crate::output;
 use anyhow::Result;
 use pacemark_store::Sweep;

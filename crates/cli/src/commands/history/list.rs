@@ -1,7 +1,8 @@
 //! `pacemark history list`.
 
-use super::{FilterArgs, path};
+use super::FilterArgs;
 use crate::exit::Exit;
+use crate::history::required;
 use crate::output;
 use anyhow::Result;
 use pacemark_bench::EXPERIMENTS;
@@ -33,7 +34,7 @@ pub(super) struct ListArgs {
 /// Lists runs; none are there before the first was measured.
 pub(super) fn run(args: &ListArgs) -> Result<Exit> {
     let filter = args.filter.newest(args.n);
-    let path = path()?;
+    let path = required()?;
     let entries = match Store::open_existing(&path)? {
         Some(store) => store.list(&filter)?,
         None => Vec::new(),

@@ -5,13 +5,12 @@ mod list;
 mod transfer;
 mod trend;
 
-use crate::exit::{Exit, UsageError};
-use crate::history::{place, since};
+use crate::exit::Exit;
+use crate::history::since;
 use crate::{experiments, output};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Subcommand;
-use pacemark_store::{Filter, Store, StoreError};
-use std::path::PathBuf;
+use pacemark_store::Filter;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,33 +113,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 fn show(name: &str, format: Option<&str>) -> Result<Exit> {
-    let store = existing()?;
-    let kept = store.load(&found(&store, name)?)?;
-    super::show::check(kept.run()).with_context(|| format!("run {name} of the history"))?;
-    super::show::show(std::slice::from_ref(kept.run()), format)?;
+    let run = crate::history::run(name)?;
+    super::show::check(&run).with_context(|| format!("run {name} of the history"))?;
+    super::show::show(&[run], format)?;
     Ok(Exit::Fine)
-}
-
-/// Where the history is to be.
-fn path() -> Result<PathBuf> {
-    place()?
-        .ok_or_else(|| UsageError("there is no history: PACEMARK_HISTORY is off".to_owned()).into())
-}
-
-/// The history, which has a run at least.
-fn existing() -> Result<Store> {
-    let path = path()?;
-    Store::open_existing(&path)?.ok_or_else(|| {
-        anyhow!("there is no history yet at {}: a command that measures makes it", path.display())
-    })
-}
-
-/// The id of a run that was named on the command line.
-fn found(store: &Store, name: &str) -> Result<String> {
-    store.find(name).map_err(|error| match error {
-        StoreError::Unknown { .. } | StoreError::Ambiguous { .. } | StoreError::TooFew { .. } => {
-            UsageError(error.to_string()).into()
-        }
-        error => error.into(),
-    })
 }

@@ -1,8 +1,9 @@
 //! `pacemark history export` and `import`.
 
-use super::{FilterArgs, existing, path};
+use super::FilterArgs;
 use crate::exit::Exit;
 use crate::history::label;
+use crate::history::{existing, required};
 use crate::input;
 use anyhow::{Context, Result, bail};
 use pacemark_files::Output;
@@ -76,7 +77,7 @@ fn each_in(store: &Store, entries: &[Entry], folder: &Path) -> Result<()> {
 
 /// Takes runs in. What cannot be read is told, and the rest taken all the same.
 pub(super) fn import(args: &ImportArgs) -> Result<Exit> {
-    let mut store = Store::open(&path()?)?;
+    let mut store = Store::open(&required()?)?;
     let (mut new, mut known, mut refused) = (0, 0, 0);
     for file in &args.files {
         let text = match input::read_file(file) {

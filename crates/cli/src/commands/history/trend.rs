@@ -1,7 +1,8 @@
 //! `pacemark history trend`.
 
-use super::{FilterArgs, existing};
+use super::FilterArgs;
 use crate::exit::{Exit, UsageError};
+use crate::history::existing;
 use crate::output::{self, PictureArgs};
 use anyhow::{Result, anyhow};
 use pacemark_bench::trend::{Past, document, lines, metric_names, picture};

@@ -17,7 +17,7 @@ mod state;
 mod targets;
 mod time;
 
-use crate::exit::{Exit, UsageError};
+use crate::exit::{self, Exit, UsageError};
 use crate::{input, interrupt, machine, output};
 use anyhow::{Context, Result};
 use file::{INIT, PROMPT_SETS, Suite};
@@ -25,7 +25,7 @@ use models::{Model, ModelEntry};
 use pacemark_bench::targets::{Judged, Target, read_tree};
 use pacemark_record::TargetVerdict;
 use pacemark_report::layout::compact_time;
-use pacemark_yaml::{Node, Value};
+use pacemark_yaml::{Node, Value, YamlError};
 use runner::Ending;
 use settings::{Origin, Settings};
 use state::State;
@@ -131,6 +131,10 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         return Ok(Exit::Failed);
     }
     let is_met = |judged: &Judged| judged.verdict == TargetVerdict::Met;
+    if !wanted.is_empty() && outcome.judged.is_empty() {
+        eprintln!("error: no target is of a model that was measured");
+        return Ok(Exit::Missed);
+    }
     let all_met = outcome.judged.iter().all(is_met);
     Ok(if all_met { Exit::Fine } else { Exit::Missed })
 }
@@ -179,12 +183,18 @@ fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
         return Err(usage(why).into());
     }
     let suite =
-        file::read(&name, &tree, &settings, &parts).map_err(|error| input::mistaken(&error))?;
+        file::read(&name, &tree, &settings, &parts).map_err(|error| mistaken(&settings, error))?;
     let targets = match suite.has_targets {
-        true => read_tree(&name, &tree).map_err(|error| input::mistaken(&error))?,
+        true => read_tree(&name, &tree).map_err(|error| mistaken(&settings, error))?,
         false => Vec::new(),
     };
     Ok((suite, settings, targets))
+}
+
+/// Says what is wrong, and of the file only what it says itself.
+fn mistaken(settings: &Settings, error: YamlError) -> anyhow::Error {
+    let told = settings.blamed(error).iter().map(|error| Err::<(), _>(input::mistaken(error)));
+    exit::together(told).unwrap_err()
 }
 
 impl Args {
@@ -212,10 +222,7 @@ impl Args {
 fn models_of(suite: &Suite) -> Result<Vec<Model>> {
     let default = [ModelEntry::named(crate::hub::DEFAULT_MODEL)];
     let entries = if suite.models.is_empty() { &default[..] } else { &suite.models[..] };
-    let mut models = Vec::new();
-    for entry in entries {
-        models.extend(entry.models()?);
-    }
+    let models = exit::together(entries.iter().map(ModelEntry::models))?.concat();
     for (i, model) in models.iter().enumerate() {
         if models[..i].iter().any(|other| other.name == model.name) {
             let name = pacemark_files::quoted(&model.name);

@@ -2,7 +2,7 @@
 //! or a flag. The environment and flags are put into the file's tree before it is read, so that one
 //! reading serves all.
 
-use pacemark_yaml::{Entry, Item, Node, Table, Value};
+use pacemark_yaml::{Entry, Item, Mistake, Node, Table, Value, YamlError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::cell::RefCell;
@@ -89,13 +89,28 @@ impl Settings {
         found.map(|(key, _)| key.as_str())
     }
 
+    /// What is wrong, by who said it: the file, the environment, flags.
+    pub(super) fn blamed(&self, error: YamlError) -> Vec<YamlError> {
+        let of = |name: &str, from: Origin| {
+            let is_his = |mistake: &&Mistake| self.from(&mistake.path) == from;
+            let line = |m: &Mistake| if from == Origin::File { m.line } else { 0 };
+            let mistakes = error.mistakes.iter().filter(is_his);
+            let mistakes = mistakes.map(|m| Mistake { line: line(m), ..m.clone() }).collect();
+            YamlError { file: name.to_owned(), mistakes }
+        };
+        let environment = of("the environment", Origin::Environment);
+        let all = [of(&error.file, Origin::File), environment, of("flags", Origin::Flag)];
+        all.into_iter().filter(|error| !error.mistakes.is_empty()).collect()
+    }
+
     /// Everything that was read, in order.
     pub(super) fn all(&self) -> Vec<Setting> {
         self.read.borrow().clone()
     }
 
     fn from(&self, key: &str) -> Origin {
-        let within = |over: &str| key == over || key.starts_with(&format!("{over}."));
+        let after = |over| key.strip_prefix(over).and_then(|rest: &str| rest.chars().next());
+        let within = |over: &str| key == over || matches!(after(over), Some('.' | '['));
         let found = self.overridden.iter().rev().find(|(over, _)| within(over));
         found.map_or(Origin::File, |(_, from)| *from)
     }

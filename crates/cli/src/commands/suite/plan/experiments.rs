@@ -51,8 +51,8 @@ pub(super) fn experiment(
     asked: &Asked,
     number: usize,
     models: &[Model],
-    steps: &mut Vec<Step>,
-) -> Result<(), UsageError> {
+) -> Result<Vec<Step>, UsageError> {
+    let mut steps = Vec::new();
     let known = || EXPERIMENTS.iter().map(|experiment| experiment.name());
     let Some(command) = COMMANDS.iter().find(|c| c.experiment == asked.experiment) else {
         let near = pacemark_files::by_likeness(&asked.experiment, known()).join(", ");
@@ -106,7 +106,7 @@ pub(super) fn experiment(
             });
         }
     }
-    Ok(())
+    Ok(steps)
 }
 
 /// A flag with its values, as its command takes them.

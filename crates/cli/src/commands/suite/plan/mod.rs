@@ -7,7 +7,7 @@ mod parts;
 use super::file::Suite;
 use super::models::Model;
 use crate::commands::{Cli, long_options};
-use crate::exit::UsageError;
+use crate::exit::{UsageError, together};
 use anyhow::Result;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
@@ -76,14 +76,14 @@ pub(super) fn steps(suite: &Suite, models: &[Model]) -> Result<Vec<Step>> {
         parts::memory(suite, model, &mut steps);
         parts::throughput(suite, model, &mut steps);
     }
-    for (number, asked) in suite.experiments.iter().enumerate() {
-        experiments::experiment(asked, number, models, &mut steps)?;
-    }
+    let asked = suite.experiments.iter().enumerate();
+    let more = asked.map(|(number, asked)| Ok(experiments::experiment(asked, number, models)?));
+    steps.extend(together(more)?.concat());
     for (i, step) in steps.iter_mut().enumerate() {
         // Names of models may differ in what no file's name has.
         step.id = format!("{:03}-{}", i + 1, step.id);
-        step.check()?;
     }
+    together(steps.iter().map(Step::check))?;
     Ok(steps)
 }
 
