@@ -9,6 +9,7 @@ use crate::generation::Generate;
 use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
 use crate::quant::{Candidates, Types};
+use crate::reported::{self, Rows};
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
@@ -21,6 +22,7 @@ use pacemark_load::self_test::SelfTest;
 use pacemark_load::{Level, LoadPlan, Watch};
 use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
+use pacemark_report::picture::Panel;
 use pacemark_report::{Document, Form, Layout, Row, TrialRow};
 use std::sync::atomic::AtomicBool;
 
@@ -128,6 +130,16 @@ pub trait Experiment: Sync {
             notes.extend(trial.notes.iter().map(|note| format!("{name}: {note}")));
         }
         notes
+    }
+
+    /// What a report shows of a run in pictures.
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        reported::panels(&Rows::of(self, run))
+    }
+
+    /// What follows from a run, a sentence or two each: which setting helped, and where it ended.
+    fn advice(&self, run: &Run) -> Vec<String> {
+        reported::advice(&Rows::of(self, run))
     }
 
     /// A run as it is shown, without its notes. Parameters that were `varied` have columns.

@@ -12,11 +12,12 @@ use crate::{BenchError, Experiment, Phase, Test};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::StealWatch;
 use pacemark_record::{
-    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageTarget, Trial, Warmup,
-    stage_figures,
+    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageFigures, StageTarget, Trial,
+    Warmup, stage_figures,
 };
 use pacemark_report::Document;
 use pacemark_report::layout::stages as table;
+use pacemark_report::picture::{Marks, Panel, Role, Span};
 use pacemark_setup::Setup;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -90,10 +91,36 @@ impl Experiment for Stages {
         false
     }
 
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        let figures = stage_figures(&run.trials, target(run));
+        waterfall(&figures).into_iter().collect()
+    }
+
     fn document(&self, run: &Run, _: &[&str]) -> Document {
         let target = target(run);
         table(run, &stage_figures(&run.trials, target), target)
     }
+}
+
+/// The time of a token, and which layer adds what of it.
+fn waterfall(figures: &[StageFigures]) -> Option<Panel> {
+    let us = |row: &StageFigures| 1e6 / row.tokens_per_second;
+    let span = |(i, row): (usize, &StageFigures)| Span {
+        label: format!("{} {}", row.stage, row.name),
+        from: if i == 0 { 0.0 } else { us(&figures[i - 1]) },
+        to: us(row),
+        words: match row.own_us_per_token {
+            Some(own) => format!("{own:+.1} µs"),
+            None => format!("{:.1} µs", us(row)),
+        },
+        role: if row.own_us_per_token.is_some() { Role::Other } else { Role::Baseline },
+    };
+    (!figures.is_empty()).then(|| Panel {
+        title: "Time of a generated token: what each layer adds".to_owned(),
+        y_axis: String::new(),
+        x_axis: "µs for each generated token".to_owned(),
+        marks: Marks::Spans(figures.iter().enumerate().map(span).collect()),
+    })
 }
 
 /// What the stages of a run are held to.

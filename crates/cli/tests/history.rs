@@ -213,6 +213,47 @@ fn what_cannot_be_stored_goes_to_a_file() {
     assert_eq!(fs::read_dir(folder.path("tmp/pacemark-unsaved")).unwrap().count(), 1);
 }
 
+/// A history that cannot grow, and one that may not be written: the run goes to a file, and what was there
+/// stays as it is.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_or_read_only_history_loses_nothing() {
+    let folder = Folder::new("full");
+    folder.fine(BENCH);
+    let before = folder.json("history -o json").len();
+    let history = folder.path("home/history.db");
+    let limited = |shell: &str| {
+        let pacemark = env!("CARGO_BIN_EXE_pacemark");
+        let mut command = Command::new("sh");
+        let script = format!("{shell} {pacemark} {BENCH}");
+        command.args(["-c", &script]).current_dir(&folder.0);
+        for (name, value) in folder.command(BENCH).get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.contains("not in the history"), "{shell}: {said}");
+        said
+    };
+    // No file may be longer than 16 KB, which the history is already, and its log would be.
+    assert!(fs::metadata(&history).unwrap().len() > 16 << 10);
+    limited("trap '' XFSZ; ulimit -f 32; exec");
+    let unsaved = folder.path("home/unsaved");
+    let file = fs::read_dir(&unsaved).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(folder.json("history -o json").len(), before);
+    folder.fine(&format!("history import {}", file.display()));
+    assert_eq!(folder.json("history -o json").len(), before + 1);
+    // Who may do everything is not stopped by a mode: root gives that up for this one.
+    let mut mode = fs::metadata(&history).unwrap().permissions();
+    mode.set_readonly(true);
+    fs::set_permissions(&history, mode).unwrap();
+    let is_root = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
+    let said = limited(if is_root { "exec setpriv --bounding-set=-all" } else { "" });
+    assert!(said.contains("history.db"), "{said}");
+    assert_eq!(fs::read_dir(&unsaved).unwrap().count(), 2);
+    assert_eq!(folder.json("history -o json").len(), before + 1);
+}
+
 /// Real processes, each of which makes the history if it is the first.
 #[test]
 fn sixteen_at_once_lose_none() {

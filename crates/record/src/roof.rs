@@ -22,6 +22,13 @@ pub struct Operations {
     pub f32: u64,
 }
 
+impl Operations {
+    /// All of them together.
+    pub fn all(&self) -> u64 {
+        self.int8.saturating_add(self.bf16).saturating_add(self.f32)
+    }
+}
+
 /// Limits of the machine at one moment, with the trial's threads: the best that a short probe saw.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Roof {

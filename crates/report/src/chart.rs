@@ -2,8 +2,26 @@
 //! one, as marks beside it.
 
 use crate::document::{Chart, Point};
-use crate::picture::number;
+use crate::picture::{Bar, Marks, Panel, Role, number};
 use std::fmt::Write;
+
+/// The same as a picture.
+impl From<Chart> for Panel {
+    fn from(chart: Chart) -> Panel {
+        let bar = |point: Point| Bar {
+            label: format!("{} {}", point.label, point.name).trim().to_owned(),
+            value: Some(point.value),
+            interval: point.interval.map(|[low, high]| (low, high)),
+            role: Role::Other,
+        };
+        Panel {
+            title: chart.title,
+            y_axis: String::new(),
+            x_axis: String::new(),
+            marks: Marks::Bars(chart.points.into_iter().map(bar).collect()),
+        }
+    }
+}
 
 /// Widest and narrowest longest bar, and what stands beside it, in characters.
 const WIDEST: usize = 50;

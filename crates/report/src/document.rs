@@ -3,7 +3,9 @@
 //! Who measures fills a [`Document`]; a renderer turns it to text and computes nothing. People and
 //! programs read the same document: each column says who it is for.
 
-use crate::Cell;
+use crate::columns::wide;
+use crate::picture::Panel;
+use crate::{Cell, Reading};
 use serde_json::Value;
 
 /// All that there is to show of one run.
@@ -34,8 +36,12 @@ pub struct Document {
     pub facts: Vec<Fact>,
     /// Tables in order. Rows of the first may be written before the document is complete.
     pub tables: Vec<Table>,
-    /// Pictures of what the tables hold.
+    /// Sketches of what the tables hold, for a terminal.
     pub charts: Vec<Chart>,
+    /// Pictures of it.
+    pub panels: Vec<Panel>,
+    /// What is said of it besides.
+    pub reading: Reading,
     /// What a reader should know of the measurement's quality, a sentence each.
     pub notes: Vec<String>,
     /// The build that measured: commit and number.
@@ -87,7 +93,7 @@ impl Table {
     pub fn fitted(mut self) -> Table {
         for (i, column) in self.columns.iter_mut().enumerate() {
             let texts = self.rows.iter().filter_map(|row| row.cells.get(i)).map(Cell::text);
-            column.longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+            column.longest = texts.map(|text| wide(&text)).max().unwrap_or(0);
         }
         self
     }

@@ -80,7 +80,9 @@ fn a_page_of_made_up_starts() {
     let run = Run { trials: measured(0).1.unwrap(), ..Run::default() };
     let mut document = ColdStart.document(&run, &[]);
     document.notes = ColdStart.notes(&run);
-    let shown = |format: &str, width| render(&document, find(format).unwrap(), &Page { width });
+    let shown = |format: &str, width| {
+        render(&document, find(format).unwrap(), &Page { width, ..Page::default() })
+    };
     insta::assert_snapshot!("cold_md", shown("md", None));
     for width in [80, 100] {
         let page = shown("md", Some(width));

@@ -2,13 +2,14 @@
 //! and in memory.
 
 use super::figures::{METRICS, TPOT};
-use super::page;
 use super::stream::PPL;
 use super::study::EXPERIMENT;
+use super::{page, pictures};
 use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, filled};
 use crate::{BenchError, Experiment};
 use pacemark_record::{Comparison, Measured, Metric, Run, Series, Trial, compare};
+use pacemark_report::picture::Panel;
 use pacemark_report::{Document, Form, layout};
 
 /// Ways to keep keys and values, compared.
@@ -91,6 +92,12 @@ impl Experiment for KvStudy {
 
     fn notes(&self, run: &Run) -> Vec<String> {
         page::notes(run)
+    }
+
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        let mut panels = pictures::comparison(&run.trials).panels;
+        panels.extend(pictures::pareto(&run.trials).panels);
+        panels
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

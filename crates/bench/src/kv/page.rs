@@ -141,7 +141,7 @@ mod tests {
         let run = Run { trials: trials(), ..Run::default() };
         let mut document = document(&KvStudy, &run);
         document.notes = notes(&run);
-        render(&document, find(format).unwrap(), &Page { width })
+        render(&document, find(format).unwrap(), &Page { width, ..Page::default() })
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use advice::{Advice, Limits};
 use pacemark_record::{
     Distances, FreshRun, Measured, Metric, Model, Quantized, Run, Series, Trial,
 };
+use pacemark_report::picture::Panel;
 use pacemark_report::{Document, Form, layout};
 pub use page::advice;
 pub use picture::panels;
@@ -188,6 +189,10 @@ impl Experiment for QuantStudy {
 
     fn notes(&self, run: &Run) -> Vec<String> {
         page::notes(run)
+    }
+
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        panels(&run.trials).panels
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

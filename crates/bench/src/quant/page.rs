@@ -101,7 +101,7 @@ mod tests {
         let run = Run { trials: trials(), ..Run::default() };
         let mut document = document(&QuantStudy, &run);
         document.notes = notes(&run);
-        render(&document, find(format).unwrap(), &Page { width })
+        render(&document, find(format).unwrap(), &Page { width, ..Page::default() })
     }
 
     #[test]

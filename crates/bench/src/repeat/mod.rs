@@ -3,6 +3,7 @@
 //! Two things are compared by pairs of neighbours in time (metrics.md, rule 7): A B, then B A, and
 //! so on. Whatever slows the machine meets both, and who follows whom is the same for both.
 
+mod reloaded;
 mod until;
 mod warmup;
 
@@ -11,6 +12,7 @@ use crate::{BenchError, Observer, Phase, Test, describe};
 use pacemark_backend::Backend;
 use pacemark_record::env::{self, StealWatch};
 use pacemark_record::{Measured, Sample, Trial};
+pub use reloaded::{Loader, reloaded};
 use std::sync::atomic::AtomicBool;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub use until::Repetitions;

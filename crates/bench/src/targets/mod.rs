@@ -11,7 +11,7 @@ mod read;
 use crate::named::{Found, Named};
 pub use junit::junit;
 use pacemark_record::{Bound, Run, TargetVerdict, Trial};
-pub use page::document;
+pub use page::{document, verdicts};
 pub use read::{read, read_tree};
 use std::path::Path;
 

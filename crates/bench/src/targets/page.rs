@@ -3,7 +3,7 @@
 
 use super::{Judged, Outcome};
 use pacemark_record::{Bound, TargetVerdict, Unit};
-use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Table};
+use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Standing, Table, Verdict};
 use serde_json::Value;
 
 const LEGEND: &str = "met: the whole 95 % interval keeps the target; missed: the whole interval misses it; \
@@ -18,7 +18,7 @@ pub fn document(outcome: &Outcome) -> Document {
         .into();
     let failed = outcome.judged.iter().filter(|judged| judged.verdict != TargetVerdict::Met);
     facts.extend(failed.map(|judged| Fact::told("", sentence(judged))));
-    let columns = vec![
+    let mut columns = vec![
         Column::new("run", Kind::Text, "run", -12).ranked(Rank::Other),
         Column::new("model", Kind::Text, "model", -16),
         Column::new("test", Kind::Text, "test", -10).ranked(Rank::Key),
@@ -33,10 +33,16 @@ pub fn document(outcome: &Outcome) -> Document {
         Column::new("verdict", Kind::Text, "verdict", -12).ranked(Rank::Main),
         Column::new("more_runs", Kind::Int, "more runs", 9),
     ];
+    let rows: Vec<Vec<Cell>> = outcome.judged.iter().map(row).collect();
+    for (i, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.width < 0) {
+        // In a file too, names stand within their column.
+        let longest = rows.iter().map(|row| row[i].text().chars().count()).max().unwrap_or(0);
+        column.width = column.width.min(-(longest as isize));
+    }
     let table = Table {
         name: "targets".to_owned(),
         columns,
-        rows: outcome.judged.iter().map(|judged| row(judged).into()).collect(),
+        rows: rows.into_iter().map(Into::into).collect(),
         legend: Some(LEGEND.to_owned()),
         ..Table::default()
     };
@@ -82,6 +88,20 @@ fn sentence(judged: &Judged) -> String {
     };
     let test = if judged.test.is_empty() { String::new() } else { format!(" [{}]", judged.test) };
     format!("{label}: {}{test}", actual(judged))
+}
+
+/// Each as a sentence, for a report.
+pub fn verdicts(outcome: &Outcome) -> Vec<Verdict> {
+    let one = |judged: &Judged| match judged.verdict {
+        TargetVerdict::Met => {
+            let test =
+                if judged.test.is_empty() { String::new() } else { format!(" [{}]", judged.test) };
+            Verdict { standing: Standing::Good, text: format!("Met: {}{test}", actual(judged)) }
+        }
+        TargetVerdict::Missed => Verdict { standing: Standing::Bad, text: sentence(judged) },
+        _ => Verdict { standing: Standing::Open, text: sentence(judged) },
+    };
+    outcome.judged.iter().map(one).collect()
 }
 
 /// The target, e.g. `ttft_ms at most 500`.

@@ -2,13 +2,16 @@
 
 use super::difference::Figure;
 use super::page;
+use super::picture::heat;
 use crate::Experiment;
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::{CutShort, filled};
+use crate::reported::{self, Rows};
 use pacemark_record::env;
 use pacemark_record::{
     Better, Ends, Item, Items, Measured, Metric, Run, Series, Statistic, Trial, Unit,
 };
+use pacemark_report::picture::Panel;
 use pacemark_report::{Document, Form, layout};
 
 /// Multiple choice by log-likelihood.
@@ -107,6 +110,16 @@ impl Experiment for Retrieval {
 
     fn notes(&self, run: &Run) -> Vec<String> {
         page::notes(run)
+    }
+
+    /// By depth and length, where what is looked for lies at a depth.
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        let mut panels = match page::all_depths(&run.trials).is_empty() {
+            true => Vec::new(),
+            false => heat(&run.trials, "").panels,
+        };
+        panels.extend(reported::panels(&Rows::of(self, run)));
+        panels
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

@@ -12,6 +12,7 @@ mod kv;
 mod load;
 mod models;
 mod quant_study;
+mod report;
 mod run;
 mod serve;
 mod show;
@@ -35,6 +36,7 @@ const HELP: &str = "Examples:
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
+  pacemark report latest --format html -o report     what was measured, as a page to read
   pacemark check run.json --targets targets.yaml     whether it is as fast as it is to be
   pacemark compare before.json after.json            what became faster, and what slower
   pacemark history                                   what was measured here, and how it changed
@@ -89,6 +91,8 @@ enum Command {
     /// One run of `quant-study`
     #[command(hide = true)]
     QuantStudyRun,
+    /// Make a report of saved measurements: verdicts, tables, pictures, advice
+    Report(report::Args),
     /// Generate text from a prompt
     Run(Box<run::Args>),
     /// Serve a model over OpenAI's HTTP API
@@ -127,6 +131,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Models(args) => models::run(args),
         Command::QuantStudy(args) => quant_study::run(&args),
         Command::QuantStudyRun => quant_study::child().map(|()| Exit::Fine),
+        Command::Report(args) => report::run(&args),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),
         Command::Show(args) => show::run(args),

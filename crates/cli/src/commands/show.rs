@@ -101,7 +101,7 @@ fn is_continued(run: &Run, next: &Run) -> bool {
 
 /// Parameters that had columns when the records were made, and others that are not the same in all
 /// trials now.
-fn varied(runs: &[Run]) -> Vec<&str> {
+pub(super) fn varied(runs: &[Run]) -> Vec<&str> {
     let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
     let differ = |name: &&&str| {
         trials.windows(2).any(|pair| pair[0].params.get(**name) != pair[1].params.get(**name))

@@ -15,7 +15,7 @@ use pacemark_bench::{Experiment, experiment};
 use pacemark_record::{Comparison, Env, Run, SCHEMA, Trial};
 use pacemark_report::layout::comparisons;
 use pacemark_report::render::find;
-use pacemark_report::{Document, RENDERERS, Render, Renderer, TrialRow, render};
+use pacemark_report::{Document, Lang, Page, RENDERERS, Render, Renderer, TrialRow, render};
 use page::Stream;
 pub(crate) use picture::PictureArgs;
 pub(crate) use record::Record;
@@ -273,8 +273,14 @@ pub(crate) fn print(document: &Document, format: &str) -> Result<()> {
 
 /// Shows a document that is whole. What its format does not tell goes to standard error.
 pub(crate) fn write(document: &Document, renderer: &Renderer) -> Result<()> {
+    write_in(Lang::En, document, renderer)
+}
+
+/// Shows a document that is in this language already.
+pub(crate) fn write_in(lang: Lang, document: &Document, renderer: &Renderer) -> Result<()> {
     let stream = Stream::Stdout;
-    stream.write(&render(document, renderer, &stream.page()))?;
+    let page = Page { lang, ..stream.page() };
+    stream.write(&render(document, renderer, &page))?;
     if !renderer.tells {
         document.notes.iter().for_each(|note| eprintln!("note: {note}"));
     }

@@ -20,7 +20,7 @@ impl Stream {
             Stream::Stderr if io::stderr().is_terminal() => terminal_size_of(io::stderr()),
             Stream::Stdout | Stream::Stderr => None,
         };
-        Page { width: width.map(|(Width(columns), _)| usize::from(columns)) }
+        Page { width: width.map(|(Width(columns), _)| usize::from(columns)), ..Page::default() }
     }
 
     /// Writes all of it now.

@@ -87,10 +87,10 @@ impl Drawn for Cells<'_> {
                 let top = frame.top + height * row as f64;
                 let corners = ((left + GAP, top + GAP), (left + width, top + height));
                 let value = self.value(row, i).filter(|value| value.is_finite());
-                let ground = value.map_or(Ink::WHITE, colour);
+                let ground = value.map_or(Ink::ON_DARK, colour);
                 sheet.rectangle(corners.0, corners.1, ground);
                 let is_dark = value.is_some_and(|value| value > DARK);
-                let ink = if is_dark { Ink::WHITE } else { Ink::DARK };
+                let ink = if is_dark { Ink::ON_DARK } else { Ink::ON_LIGHT };
                 let words = value.map_or(MISSING.to_owned(), |value| {
                     text::number((value * 1000.0).round() / 10.0)
                 });

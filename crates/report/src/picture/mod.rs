@@ -1,12 +1,12 @@
-//! Pictures for files: panels of bars with intervals, of points with a front, or of cells, as SVG and
-//! as PNG.
+//! Pictures for files: panels of bars with intervals, of points with a front, of lines, of stretches
+//! or of cells, as SVG and as PNG.
 //!
 //! Who has figures fills a [`Picture`], plain data without sizes or coordinates; [`svg`] and [`png`]
 //! draw the same page in both formats. The page makes itself large enough for what it shows, text
 //! is cut or turned before it overlaps, and no value breaks it: what cannot be drawn is written.
 //! Nothing outside of this module knows the drawing library, and here only `sheet` does: `page` and
-//! `panel` lay out, `bars`, `points` and `cells` draw marks, `scale` and `text` say where values and words
-//! fall. Another kind of mark (lines, steps) is another variant of [`Marks`] and its `Drawn`.
+//! `panel` lay out, `bars`, `points`, `lines`, `spans` and `cells` draw marks, `scale` and `text` say where
+//! values and words fall. Another kind of mark is another variant of [`Marks`] and its `Drawn`.
 //!
 //! The [`Chart`](crate::Chart) of a [`Document`](crate::Document), which renderers show as bars in a
 //! terminal and `chart` as a small SVG of one series, is older and apart: it belongs to a document
@@ -16,18 +16,27 @@
 mod bars;
 mod cells;
 mod front;
+mod glyphs;
+mod lines;
+mod listed;
 mod page;
 mod panel;
 mod place;
 mod points;
 mod scale;
 mod sheet;
+mod spans;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod text;
+mod themed;
 
 pub use front::{Better, front};
-pub(crate) use text::number;
+pub use listed::{Listed, listed};
+pub use terminal::terminal;
+pub use text::number;
+pub use themed::themed_svg;
 
 use panel::Drawn;
 use thiserror::Error;
@@ -99,6 +108,19 @@ pub enum Marks {
         /// Which of them a line joins, in its order: indices, as [`front()`] gives them.
         front: Vec<usize>,
     },
+    /// Values over others.
+    Lines {
+        /// In any order.
+        lines: Vec<Line>,
+        /// How values lie from left to right.
+        x: Spacing,
+        /// How they lie upwards.
+        y: Spacing,
+        /// Values to look for.
+        guides: Vec<Guide>,
+    },
+    /// Stretches, each on a row of its own, from the top down.
+    Spans(Vec<Span>),
     /// A grid of shares, 0 to 1, each written in its cell in parts of 100; the more, the darker.
     Cells {
         /// From left to right.
@@ -120,6 +142,68 @@ pub struct Bar {
     pub value: Option<f64>,
     /// Where the value lies, from and to; drawn where both are finite and the bar is not cut.
     pub interval: Option<(f64, f64)>,
+    /// Its colour.
+    pub role: Role,
+}
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What it is of; it stands at the line's end.
+    pub label: String,
+    /// In the order in which they are joined; those without a place are left out.
+    pub points: Vec<LinePoint>,
+    /// How they are joined.
+    pub stroke: Stroke,
+    /// Its colour.
+    pub role: Role,
+}
+
+/// A point of a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinePoint {
+    /// From left to right.
+    pub x: f64,
+    /// Upwards.
+    pub y: f64,
+    /// Where `y` lies, from and to.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// How points are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stroke {
+    /// By straight lines.
+    #[default]
+    Straight,
+    /// By steps: a value holds up to the next one.
+    Steps,
+    /// Not at all.
+    Dots,
+}
+
+/// A value that a reader looks for, as a line across the panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guide {
+    /// What it is.
+    pub label: String,
+    /// The value.
+    pub at: f64,
+    /// It is one of those from left to right, and its line stands.
+    pub is_upright: bool,
+}
+
+/// A stretch.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// What it is of.
+    pub label: String,
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// What stands behind it: its length, its share.
+    pub words: String,
     /// Its colour.
     pub role: Role,
 }
@@ -164,6 +248,9 @@ pub enum Role {
     Other,
     /// What a method has to beat for its bytes: amber.
     Control,
+    /// One of several of equal rank, by its number: colours that all kinds of colour vision tell apart
+    /// (Okabe and Ito, "Color Universal Design", 2008), from the start again after the seventh.
+    Nth(usize),
 }
 
 /// Why a picture was not drawn.
@@ -192,8 +279,9 @@ pub fn svg(picture: &Picture) -> String {
     page::drawn(picture).svg()
 }
 
-/// The picture as PNG at 300 dots per inch, which the file says. Its font is part of the program and
-/// has Latin, Greek, Cyrillic and more, but no ideographs: those become boxes here and not in SVG.
+/// The picture as PNG at 300 dots per inch, which the file says. Its fonts are part of the program: they
+/// have Latin, Greek, Cyrillic and more, of ideographs only those that reports in Chinese need; others
+/// become boxes here and not in SVG.
 pub fn png(picture: &Picture) -> Result<Vec<u8>, PictureError> {
     page::drawn(picture).png()
 }
@@ -205,6 +293,10 @@ fn drawn(marks: &Marks) -> Box<dyn Drawn + '_> {
         Marks::Points { points, x, y, front } => {
             Box::new(points::Points::new(points, [*x, *y], front))
         }
+        Marks::Lines { lines, x, y, guides } => {
+            Box::new(lines::Lines::new(lines, [*x, *y], guides))
+        }
+        Marks::Spans(spans) => Box::new(spans::Spans::new(spans)),
         Marks::Cells { columns, rows, values } => {
             Box::new(cells::Cells::new(columns, rows, values))
         }

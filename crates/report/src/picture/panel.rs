@@ -133,6 +133,17 @@ fn head(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &Frame) {
     sheet.words(&Words { ink: Ink::MIDDLE, room, ..remark });
 }
 
+/// A grid and names at the ticks below a frame, and its lower edge.
+pub(super) fn x_axis(sheet: &mut Sheet, frame: &Frame, scale: &Scale, size: u32) {
+    for (value, name) in &scale.ticks {
+        let x = scale.at(*value, frame.left, frame.right);
+        sheet.line((x, frame.top), (x, frame.bottom), Ink::PALE, 1.0);
+        let words = Words::new(name, (x, frame.bottom + 16.0), size);
+        sheet.words(&Words { anchor: Anchor::Middle, ..words });
+    }
+    sheet.line((frame.left, frame.bottom), (frame.right, frame.bottom), Ink::DARK, 1.0);
+}
+
 /// Two strokes across an axis or a bar: something is left out here.
 pub(super) fn broken(sheet: &mut Sheet, (x, y): Place, half: f64) {
     for (part, ink) in [(-1.0, Ink::DARK), (0.0, Ink::WHITE), (1.0, Ink::DARK)] {

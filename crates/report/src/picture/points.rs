@@ -1,8 +1,8 @@
 //! Points in the plane with their intervals and names, and the line of a front.
 
-use super::panel::{Drawn, Frame, Room, TICK};
+use super::panel::{Drawn, Frame, Room, TICK, x_axis};
 use super::scale::{Scale, ends};
-use super::sheet::{Along, Anchor, Ink, Place, Sheet, Words};
+use super::sheet::{Along, Ink, Place, Sheet, Words};
 use super::{Point, Spacing, place, text};
 
 /// The size of a frame.
@@ -54,13 +54,7 @@ impl<'a> Points<'a> {
     }
 
     fn draw_axis(&self, sheet: &mut Sheet, frame: &Frame) {
-        for (value, name) in &self.x.ticks {
-            let x = self.x.at(*value, frame.left, frame.right);
-            sheet.line((x, frame.top), (x, frame.bottom), Ink::PALE, 1.0);
-            let words = Words::new(name, (x, frame.bottom + 16.0), TICK);
-            sheet.words(&Words { anchor: Anchor::Middle, ..words });
-        }
-        sheet.line((frame.left, frame.bottom), (frame.right, frame.bottom), Ink::DARK, 1.0);
+        x_axis(sheet, frame, &self.x, TICK);
         if !self.lost.is_empty() {
             let lost = format!("not drawn: {}", self.lost);
             let words = Words::new(&lost, (frame.left, frame.bottom + TICKS + 12.0), NAME);

@@ -6,6 +6,7 @@
 //! its PNG draws otherwise than its SVG (bold letters as plain ones, dashes of the wrong length) is
 //! not offered here. Where shapes go is `page`'s.
 
+use super::glyphs::{Lettering, has_ideographs, lettered};
 use super::{PictureError, Role, text};
 use kuva::RasterBackend;
 use kuva::backend::svg::SvgBackend;
@@ -43,10 +44,37 @@ impl Ink {
     /// The paper.
     pub(super) const WHITE: Ink = Ink(0xff, 0xff, 0xff);
 
+    /// On a ground of its own colour, light and dark: these two are no page's.
+    pub(super) const ON_LIGHT: Ink = Ink(0x21, 0x21, 0x21);
+    /// The other.
+    pub(super) const ON_DARK: Ink = Ink(0xfe, 0xfe, 0xfe);
+
+    /// As a file has it.
+    pub(super) fn hex(self) -> String {
+        format!("#{:02x}{:02x}{:02x}", self.0, self.1, self.2)
+    }
+
+    /// The same, dark enough for words.
+    pub(super) fn on_paper(self) -> Ink {
+        let part = |x: u8| (f64::from(x) * 0.62) as u8;
+        Ink(part(self.0), part(self.1), part(self.2))
+    }
+
     fn colour(self) -> Color {
         Color::Rgb(self.0, self.1, self.2)
     }
 }
+
+/// Colours of [`Role::Nth`], without the palette's yellow, which is too light for a line.
+pub(super) const NTH: [Ink; 7] = [
+    Ink(0x00, 0x72, 0xb2),
+    Ink(0xd5, 0x5e, 0x00),
+    Ink(0x00, 0x9e, 0x73),
+    Ink(0xcc, 0x79, 0xa7),
+    Ink(0xe6, 0x9f, 0x00),
+    Ink(0x56, 0xb4, 0xe9),
+    Ink(0x22, 0x22, 0x22),
+];
 
 impl From<Role> for Ink {
     fn from(role: Role) -> Ink {
@@ -56,6 +84,7 @@ impl From<Role> for Ink {
             Role::Recent => Ink(0xd6, 0x4b, 0x45),
             Role::Other => Ink(0x3b, 0x7d, 0xc4),
             Role::Control => Ink(0xe0, 0x9f, 0x1f),
+            Role::Nth(i) => NTH[i % NTH.len()],
         }
     }
 }
@@ -109,6 +138,8 @@ impl<'a> Words<'a> {
 /// A page that is drawn on.
 pub(super) struct Sheet {
     scene: Scene,
+    /// Words that the library's font lacks, and their places among the shapes.
+    lettered: Vec<(usize, Lettering)>,
 }
 
 impl Sheet {
@@ -116,7 +147,7 @@ impl Sheet {
     pub(super) fn new(width: f64, height: f64) -> Sheet {
         let mut scene = Scene::new(width.ceil(), height.ceil());
         scene.font_family = Some(FONTS.to_owned());
-        Sheet { scene }
+        Sheet { scene, lettered: Vec::new() }
     }
 
     /// A filled rectangle from its upper left to its lower right corner.
@@ -147,14 +178,26 @@ impl Sheet {
     }
 
     /// An interval: a line from end to end, each end with a stroke across it of twice `half`.
-    pub(super) fn whisker(&mut self, (from, to): (f64, f64), at: f64, half: f64, along: Along) {
+    pub(super) fn whisker(&mut self, ends: (f64, f64), at: f64, half: f64, along: Along) {
+        self.whisker_of(ends, at, half, along, Ink::DARK);
+    }
+
+    /// The same in a colour.
+    pub(super) fn whisker_of(
+        &mut self,
+        (from, to): (f64, f64),
+        at: f64,
+        half: f64,
+        along: Along,
+        ink: Ink,
+    ) {
         let place = |along_it, across_it| match along {
             Along::Up => (across_it, along_it),
             Along::Across => (along_it, across_it),
         };
-        self.line(place(from, at), place(to, at), Ink::DARK, 1.2);
+        self.line(place(from, at), place(to, at), ink, 1.2);
         for end in [from, to] {
-            self.line(place(end, at - half), place(end, at + half), Ink::DARK, 1.2);
+            self.line(place(end, at - half), place(end, at + half), ink, 1.2);
         }
     }
 
@@ -187,6 +230,17 @@ impl Sheet {
                 extra_attrs: None,
             });
         }
+        if has_ideographs(&shown) {
+            let lettering = Lettering {
+                text: shown.clone(),
+                at: words.at,
+                size: f64::from(words.size),
+                anchor: words.anchor,
+                turn: words.turn,
+                ink: words.ink,
+            };
+            self.lettered.push((self.scene.elements.len(), lettering));
+        }
         self.scene.elements.push(Primitive::Text {
             x: words.at.0,
             y: words.at.1,
@@ -215,6 +269,23 @@ impl Sheet {
         drawn.replacen("<svg ", &format!("<svg viewBox=\"0 0 {width} {height}\" "), 1)
     }
 
+    /// The shapes as pixels, without the words that are lettered.
+    fn raster(&self, scale: f32) -> Result<Vec<u8>, PictureError> {
+        let draw = |scene: &Scene| {
+            let drawn = RasterBackend::new().with_scale(scale).render_scene(scene);
+            drawn.map_err(PictureError::Encoding)
+        };
+        if self.lettered.is_empty() {
+            return draw(&self.scene);
+        }
+        let mut scene = Scene::new(self.scene.width, self.scene.height);
+        scene.font_family.clone_from(&self.scene.font_family);
+        let is_lettered = |i: usize| self.lettered.binary_search_by_key(&i, |(at, _)| *at).is_ok();
+        let shapes = self.scene.elements.iter().enumerate().filter(|(i, _)| !is_lettered(*i));
+        scene.elements = shapes.map(|(_, shape)| shape.clone()).collect();
+        draw(&scene)
+    }
+
     /// The page as PNG.
     pub(super) fn png(&self) -> Result<Vec<u8>, PictureError> {
         let pixels = |length: f64| (length * PNG_DPI / CSS_DPI).ceil() as u64;
@@ -223,8 +294,11 @@ impl Sheet {
             return Err(PictureError::TooLarge { width, height, limit: MOST_PIXELS });
         }
         let scale = (PNG_DPI / CSS_DPI) as f32;
-        let drawn = RasterBackend::new().with_scale(scale).render_scene(&self.scene);
-        let mut png = drawn.map_err(PictureError::Encoding)?;
+        let mut png = self.raster(scale)?;
+        if !self.lettered.is_empty() {
+            let words: Vec<Lettering> = self.lettered.iter().map(|(_, one)| one.clone()).collect();
+            png = lettered(&png, &words, f64::from(scale))?;
+        }
         if png.get(12..16) != Some(b"IHDR") || png.len() < AFTER_HEADER {
             return Err(PictureError::Encoding("it does not begin with its header".to_owned()));
         }

@@ -93,7 +93,7 @@ pub(super) fn wrapped(text: &str, size: f64, room: f64) -> Vec<String> {
 }
 
 /// A value as it stands on its mark: whole numbers whole, others to four significant digits.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let size = value.abs();
     if value.is_nan() {
         "NaN".to_owned()

@@ -1,6 +1,7 @@
 //! What is wider than the terminal: a table in parts that are not, with the columns that say which
 //! row it is in each; sentences on several lines.
 
+use crate::columns::wide;
 use crate::document::{Rank, Row, Table};
 
 /// Some columns of a table, as wide as what stands in them.
@@ -20,12 +21,12 @@ pub(super) fn folded(text: &str, width: Option<usize>) -> String {
 }
 
 fn fold(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
+    if wide(line) <= width {
         return line.to_owned();
     }
     let (mut folded, mut column) = (String::new(), 0);
     for word in line.split(' ') {
-        let length = word.chars().count();
+        let length = wide(word);
         if column > 0 && column + 1 + length > width {
             folded.push_str("\n  ");
             column = 2;
@@ -72,7 +73,7 @@ pub(super) fn parts_beside(
     }
     let natural = |i: usize| {
         let column = &table.columns[i];
-        let cell = |row: &Row| row.cells.get(i).map_or(0, |cell| cell.text().chars().count());
+        let cell = |row: &Row| row.cells.get(i).map_or(0, |cell| wide(&cell.text()));
         let content = rows.iter().map(cell).max().unwrap_or(0).max(column.longest);
         // A later row's number may have a digit more.
         let content = match column.width {
@@ -83,7 +84,7 @@ pub(super) fn parts_beside(
             }
             _ => content,
         };
-        column.title.trim_end().chars().count().max(content)
+        wide(column.title.trim_end()).max(content)
     };
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for i in people {

@@ -3,8 +3,9 @@
 //! facts, and its tables as lists of objects. A value that is absent is null.
 
 use super::{Render, Renderer};
+use crate::Verdict;
 use crate::document::{Document, Row, Table};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(super) const JSON: Renderer = Renderer {
     name: "json",
@@ -75,7 +76,7 @@ impl Render for JsonLines {
 }
 
 fn is_object(document: &Document) -> bool {
-    document.facts.iter().any(|fact| !fact.name.is_empty())
+    !document.reading.is_empty() || document.facts.iter().any(|fact| !fact.name.is_empty())
 }
 
 /// Names and values, in order.
@@ -85,10 +86,28 @@ fn members<'a>(table: &'a Table, row: &Row) -> Vec<(&'a str, String)> {
     cells.map(|(column, cell)| (column.name.as_str(), cell.json())).collect()
 }
 
+/// What a report says besides its figures.
+fn read(document: &Document, object: &mut Map<String, Value>) {
+    let reading = &document.reading;
+    let verdict = |v: &Verdict| json!({ "standing": v.standing.name(), "text": v.text });
+    let pair = |(name, value): &(String, String)| json!({ "name": name, "value": value });
+    let list = |pairs: &[(String, String)]| -> Value { pairs.iter().map(pair).collect() };
+    object.insert("title".into(), json!(document.title));
+    object.insert("verdicts".into(), reading.verdicts.iter().map(verdict).collect());
+    object.insert("advice".into(), json!(reading.advice));
+    object.insert("notes".into(), json!(document.notes));
+    object.insert("definitions".into(), list(&reading.definitions));
+    object.insert("environment".into(), list(&reading.environment));
+    object.insert("commands".into(), json!(reading.commands));
+}
+
 fn object(document: &Document) -> Value {
     let facts = document.facts.iter().filter(|fact| !fact.name.is_empty());
     let mut object: Map<String, Value> =
         facts.map(|fact| (fact.name.to_owned(), fact.value.clone())).collect();
+    if !document.reading.is_empty() {
+        read(document, &mut object);
+    }
     for table in document.tables.iter().filter(|table| !table.name.is_empty()) {
         let row = |row: &Row| -> Value {
             let members = members(table, row).into_iter();

@@ -5,7 +5,8 @@
 //! and those for which there is no room follow in further tables below the rows.
 
 use super::fit::{self, Part};
-use super::{Page, Render, Renderer, head};
+use super::{Page, Render, Renderer, head, reading};
+use crate::columns::{padded, padded_left, wide};
 use crate::document::{Document, Row, Rules, Table};
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -123,7 +124,7 @@ impl Render for Markdown {
         );
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("\nbuild: {commit} ({number})\n")));
-        text
+        text + &reading::after(document, &self.page)
     }
 }
 
@@ -149,7 +150,7 @@ fn headings(table: &Table, part: &Part) -> String {
     // A heading that is padded by hand is as wide as its column was.
     let titles = line(titles.map(|(&i, &width)| {
         let title = &table.columns[i].title;
-        let fits = title.chars().count() <= width.unsigned_abs();
+        let fits = wide(title) <= width.unsigned_abs();
         pad(if fits { title } else { title.trim_end() }, width)
     }));
     if table.rules == Rules::Filled {
@@ -175,9 +176,9 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     format!("|{cells}\n")
 }
 
-/// To a width in characters. llama-bench counts bytes and gives the column with its two-byte `±`
-/// one more: the same.
+/// To a width in columns of a terminal. llama-bench counts bytes and gives the column with its two-byte
+/// `±` one more: the same.
 fn pad(text: &str, width: isize) -> String {
     let columns = width.unsigned_abs();
-    if width < 0 { format!("{text:columns$}") } else { format!("{text:>columns$}") }
+    if width < 0 { padded(text, columns) } else { padded_left(text, columns) }
 }

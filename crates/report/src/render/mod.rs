@@ -5,11 +5,13 @@ mod csv;
 mod fit;
 mod json;
 mod markdown;
+mod reading;
 mod sql;
 mod table;
 
-use crate::Cell;
+use crate::columns::{padded, wide};
 use crate::document::{Column, Document, Kind, Row, Table};
+use crate::{Cell, Lang};
 use fit::folded;
 
 /// Formats a document. The texts are written one after the other, unchanged.
@@ -29,6 +31,8 @@ pub trait Render {
 pub struct Page {
     /// Columns of the terminal; `None` for a file or a pipe, whose lines are as long as they need.
     pub width: Option<usize>,
+    /// The language of what the renderer says itself.
+    pub lang: Lang,
 }
 
 /// A row of [`RENDERERS`].
@@ -70,14 +74,18 @@ const NAMES: usize = 13;
 
 /// The title and the facts, for people.
 fn head(document: &Document, page: &Page) -> String {
-    let title = document.title.iter().map(|title| format!("{}\n\n", folded(title, page.width)));
+    let is_report = !document.reading.is_empty();
+    let mark = if is_report { "# " } else { "" };
+    let title = document.title.iter();
+    let title = title.map(|title| format!("{}\n\n", folded(&format!("{mark}{title}"), page.width)));
     let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
-    let width = told().map(|(title, _)| title.chars().count()).max().unwrap_or(0).max(NAMES);
+    let width = told().map(|(title, _)| wide(title)).max().unwrap_or(0).max(NAMES);
     let facts = told().map(|(title, text)| match title.as_str() {
         "" => format!("{text}\n"),
-        title => format!("{title:width$} {text}\n"),
+        title => format!("{} {text}\n", padded(title, width)),
     });
-    let mut head: String = title.chain(facts).collect();
+    let verdicts = reading::before(document, page);
+    let mut head: String = title.chain([verdicts]).chain(facts).collect();
     if told().next().is_some() && !document.tables.is_empty() {
         head.push('\n');
     }

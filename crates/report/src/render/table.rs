@@ -2,9 +2,10 @@
 //! by side, where rows have one; else tables, with their charts as bars below.
 
 use super::markdown::Markdown;
-use super::{Page, Render, Renderer};
+use super::{Page, Render, Renderer, reading};
 use crate::chart::drawn;
 use crate::document::{Block, Document, Row, Spread, Table};
+use crate::picture::terminal;
 use pacemark_record::stats;
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -62,6 +63,9 @@ impl Render for Blocks {
                 .iter()
                 .map(|c| format!("\n{}", drawn(c, self.page.width)))
                 .collect();
+            let panels = document.panels.iter();
+            let panels = panels.map(|panel| format!("\n{}", terminal(panel, self.page.width)));
+            let bars: String = std::iter::once(bars).chain(panels).collect();
             let end = self.tables.end(document);
             // Notes and build stand last.
             let rest = self.tables.rest(document);
@@ -80,7 +84,9 @@ impl Render for Blocks {
         text.extend(document.notes.iter().map(|note| self.tables.note(note)));
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("build: {commit} ({number})\n")));
-        text
+        let panels = document.panels.iter();
+        text.extend(panels.map(|panel| format!("\n{}", terminal(panel, self.page.width))));
+        text + &reading::after(document, &self.page)
     }
 }
 

@@ -98,7 +98,7 @@ fn document(layout: &Layout<'_>, rows: &[(&Trial, &[Comparison])], notes: &[&str
 }
 
 fn shown(document: &Document, name: &str, width: Option<usize>) -> String {
-    super::render(document, find(name).unwrap(), &Page { width })
+    super::render(document, find(name).unwrap(), &Page { width, ..Page::default() })
 }
 
 fn three_rows(varied: &[&str]) -> Document {

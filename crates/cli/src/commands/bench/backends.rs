@@ -5,6 +5,7 @@ use crate::exit::UsageError;
 use anyhow::{Result, anyhow};
 use pacemark_backend::Backend;
 use pacemark_backends::{BACKENDS, BackendEntry};
+use pacemark_bench::{BenchError, Loader};
 use pacemark_record::env;
 use pacemark_setup::Setup;
 use std::path::Path;
@@ -32,6 +33,34 @@ pub(super) fn check(names: &[String]) -> Result<(), UsageError> {
         }
     }
     Ok(())
+}
+
+/// Loads a model in backends again and again, the first time with what there is to tell of it.
+pub(super) struct Reload<'a> {
+    pub(super) backends: &'a [&'static BackendEntry],
+    pub(super) path: &'a Path,
+    pub(super) setup: &'a Setup,
+    /// Those that were loaded to begin with.
+    pub(super) first: Option<Vec<Box<dyn Backend>>>,
+}
+
+impl Loader for Reload<'_> {
+    fn n_backends(&self) -> usize {
+        self.backends.len()
+    }
+
+    fn load(&mut self, order: &[usize]) -> Result<Vec<Box<dyn Backend>>, BenchError> {
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        let load = |index: &usize| {
+            let BackendEntry { name, load, .. } = self.backends[*index];
+            let load = load.map_err(|why| BenchError::Machine(format!("{name}: {why}")))?;
+            let loaded = load(self.path, self.setup, &mut |_, _| {});
+            loaded.map_err(|error| BenchError::Machine(error.to_string()))
+        };
+        order.iter().map(load).collect()
+    }
 }
 
 /// Loads `model`, which is at `path`, in each of `backends`.

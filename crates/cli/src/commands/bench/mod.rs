@@ -143,6 +143,10 @@ pub(super) struct Args {
     repetitions: Option<NonZeroUsize>,
     #[command(flatten)]
     until: UntilArgs,
+    /// Load several backends once, not anew for each pair of runs: sooner done, but then where their
+    /// memory lies counts as a difference
+    #[arg(long)]
+    keep_loaded: bool,
     /// Seconds to wait before each test
     #[arg(long, value_name = "S", default_value = "0")]
     delay: u64,

@@ -1,7 +1,7 @@
 //! Loads the models, runs the tests and writes each row when it is measured, so that no later
 //! failure loses it.
 
-use super::backends::open;
+use super::backends::{Reload, open};
 use super::plan::Plan;
 use super::progress::Progress;
 use super::roof::Probe;
@@ -11,13 +11,13 @@ use crate::output::{Input, Output, Record};
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
-use pacemark_bench::{BenchError, Case, How, Subject, Test};
+use pacemark_bench::{BenchError, Case, CutShort, Experiment, How, Subject, Test, reloaded};
 use pacemark_record::Trial;
 use pacemark_record::env::StealWatch;
 use pacemark_setup::Setup;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn measure(
         let setup = Setup { n_ctx: Some(n_ctx), n_seqs, ..*setup };
         probe.next_load(setup.threads)?;
         let opened = open(&plan.backends, (model, &paths[model]), &setup, &progress)?;
-        let backends: Vec<&dyn Backend> = opened.iter().map(|backend| &**backend).collect();
+        let mut copies = Copies::new(args, plan, &paths[model], &setup, opened);
         for test in tests {
             pause(args.delay);
             probe.before()?;
@@ -105,10 +105,8 @@ fn measure(
             };
             // A batch is recorded with the room that it has in the KV cache.
             let n_kv_max = test.n_parallel.map(|_| n_ctx * n_seqs);
-            let case = Case::Test(Test { n_kv_max, ..test.clone() });
-            let mut subject = Subject::Backends(&backends);
-            let result = plan.experiment.measure(&case, &mut subject, &mut how);
-            let (mut trials, error) = match result {
+            let test = Test { n_kv_max, ..test.clone() };
+            let (mut trials, error) = match copies.measure(plan.experiment, &test, &mut how) {
                 Ok(trials) => (trials, None),
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
@@ -121,6 +119,45 @@ fn measure(
         }
     }
     Ok(())
+}
+
+/// A model in the backends of a command.
+enum Copies<'a> {
+    /// Loaded once.
+    Kept(Vec<Box<dyn Backend>>),
+    /// Loaded anew for each pair of runs.
+    Anew(Reload<'a>),
+}
+
+impl<'a> Copies<'a> {
+    fn new(
+        args: &Args,
+        plan: &'a Plan,
+        path: &'a Path,
+        setup: &'a Setup,
+        opened: Vec<Box<dyn Backend>>,
+    ) -> Copies<'a> {
+        if plan.backends.len() == 1 || args.keep_loaded {
+            return Copies::Kept(opened);
+        }
+        Copies::Anew(Reload { backends: &plan.backends, path, setup, first: Some(opened) })
+    }
+
+    fn measure(
+        &mut self,
+        experiment: &dyn Experiment,
+        test: &Test,
+        how: &mut How<'_>,
+    ) -> Result<Vec<Trial>, CutShort> {
+        match self {
+            Copies::Anew(reload) => reloaded(experiment, test, reload, how),
+            Copies::Kept(opened) => {
+                let backends: Vec<&dyn Backend> = opened.iter().map(|one| &**one).collect();
+                let case = Case::Test(test.clone());
+                experiment.measure(&case, &mut Subject::Backends(&backends), how)
+            }
+        }
+    }
 }
 
 /// Waits, but not past an interrupt.

@@ -193,8 +193,9 @@ fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
 
 /// Says what is wrong, and of the file only what it says itself.
 fn mistaken(settings: &Settings, error: YamlError) -> anyhow::Error {
-    let told = settings.blamed(error).iter().map(|error| Err::<(), _>(input::mistaken(error)));
-    exit::together(told).unwrap_err()
+    let blamed = settings.blamed(error);
+    let told = blamed.iter().map(|error| Err::<(), _>(input::mistaken(error)));
+    exit::together(told).err().unwrap_or_else(|| anyhow::anyhow!("there is a mistake"))
 }
 
 impl Args {

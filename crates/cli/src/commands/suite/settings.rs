@@ -109,7 +109,7 @@ impl Settings {
     }
 
     fn from(&self, key: &str) -> Origin {
-        let after = |over| key.strip_prefix(over).and_then(|rest: &str| rest.chars().next());
+        let after = |over: &str| key.strip_prefix(over).and_then(|rest| rest.chars().next());
         let within = |over: &str| key == over || matches!(after(over), Some('.' | '['));
         let found = self.overridden.iter().rev().find(|(over, _)| within(over));
         found.map_or(Origin::File, |(_, from)| *from)

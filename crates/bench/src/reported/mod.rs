@@ -1,0 +1,66 @@
+//! What was measured as a report: verdicts, pictures, advice, definitions, machine and commands around
+//! the tables that the experiment shows anyway.
+//!
+//! Everything is made of a run's record and the figures of its experiment; an experiment that has
+//! pictures of its own says so ([`Experiment::panels`]). How any of it looks is left to `report`.
+
+mod about;
+mod distribution;
+mod pictures;
+mod roofline;
+mod rows;
+mod sweep;
+mod verdicts;
+
+use crate::Experiment;
+use pacemark_record::Run;
+use pacemark_report::picture::Panel;
+use pacemark_report::{Document, Reading};
+
+pub(crate) use pictures::panels;
+pub(crate) use rows::Rows;
+pub(crate) use sweep::advice;
+
+/// Runs of one experiment as a report: the rows of all under one another.
+pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Document {
+    let mut report = Document::default();
+    for (i, run) in runs.iter().enumerate() {
+        let next = experiment.document(run, varied);
+        if i == 0 {
+            report = next;
+        } else {
+            for (table, more) in report.tables.iter_mut().zip(next.tables) {
+                table.rows.extend(more.rows);
+            }
+        }
+        report.notes.extend(experiment.notes(run));
+    }
+    let all = joined(runs);
+    report.title = Some(about::title(experiment, &all));
+    // What a terminal is shown of a document as bars is a picture here.
+    report.panels = report.charts.drain(..).map(Panel::from).collect();
+    report.panels.extend(experiment.panels(&all));
+    report.reading = Reading {
+        verdicts: verdicts::verdicts(experiment, &all),
+        advice: experiment.advice(&all),
+        definitions: about::definitions(experiment),
+        environment: about::environment(runs),
+        commands: about::commands(runs),
+    };
+    report
+}
+
+/// All rows as those of one run.
+fn joined(runs: &[Run]) -> Run {
+    let mut all = runs.first().cloned().unwrap_or_default();
+    for run in runs.iter().skip(1) {
+        all.trials.extend(run.trials.iter().cloned());
+        all.varied.extend(run.varied.iter().cloned());
+    }
+    let mut seen = std::collections::HashSet::new();
+    all.varied.retain(|name| seen.insert(name.clone()));
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! How many columns of a terminal a text takes: an ideograph takes two.
+
+use unicode_width::UnicodeWidthStr;
+
+/// The columns of a text.
+pub(crate) fn wide(text: &str) -> usize {
+    text.width()
+}
+
+/// The text with spaces behind it, up to so many columns.
+pub(crate) fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(wide(text))))
+}
+
+/// The text with spaces before it.
+pub(crate) fn padded_left(text: &str, columns: usize) -> String {
+    format!("{}{text}", " ".repeat(columns.saturating_sub(wide(text))))
+}

@@ -1,0 +1,267 @@
+//! Documents in other languages: everything in them that people read, and nothing that programs do.
+//!
+//! A document is made in English. Each language has a table of English sentences and its own, in which
+//! `{}` stands for what differs: names and numbers, or words that have an entry themselves. What has no
+//! entry stays English; that nothing of our own does is for tests of those who make documents.
+
+mod zh;
+
+use crate::picture::{Marks, Panel, Picture};
+use crate::{Cell, Document, Table};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, in simplified characters.
+    Zh,
+}
+
+/// How deep words may stand in sentences that stand in sentences.
+const DEPTH: usize = 4;
+
+impl Lang {
+    /// All of them.
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::Zh];
+
+    /// Its name as BCP 47 has it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Zh => "zh-Hans",
+        }
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Zh => "zh",
+        }
+    }
+
+    /// Every character of all tables, for fonts.
+    #[cfg(test)]
+    pub(crate) fn characters() -> impl Iterator<Item = char> {
+        zh::SAID.iter().flat_map(|(_, other)| other.chars())
+    }
+
+    /// An English text in it; the text itself where there is no entry for it.
+    pub fn say(self, text: &str) -> Cow<'_, str> {
+        self.known(text).map_or(Cow::Borrowed(text), Cow::Owned)
+    }
+
+    /// The same, if there is an entry.
+    pub fn known(self, text: &str) -> Option<String> {
+        match self {
+            Lang::En => Some(text.to_owned()),
+            Lang::Zh => ZH.say(text, DEPTH),
+        }
+    }
+
+    /// A document as it is read in it.
+    pub fn document(self, document: &Document) -> Document {
+        let mut said = document.clone();
+        if self == Lang::En {
+            return said;
+        }
+        let one = |text: &mut String| *text = self.say(text).into_owned();
+        said.title.iter_mut().for_each(one);
+        for (name, value) in said.facts.iter_mut().filter_map(|fact| fact.told.as_mut()) {
+            one(name);
+            one(value);
+        }
+        said.tables.iter_mut().for_each(|table| self.table(table));
+        for chart in &mut said.charts {
+            one(&mut chart.title);
+            chart.points.iter_mut().for_each(|point| one(&mut point.name));
+        }
+        said.panels.iter_mut().for_each(|panel| self.panel(panel));
+        said.notes.iter_mut().for_each(one);
+        let reading = &mut said.reading;
+        reading.verdicts.iter_mut().for_each(|verdict| one(&mut verdict.text));
+        reading.advice.iter_mut().for_each(one);
+        for (name, value) in reading.definitions.iter_mut().chain(&mut reading.environment) {
+            one(name);
+            one(value);
+        }
+        said
+    }
+
+    /// A picture as it is read in it.
+    pub fn picture(self, picture: &Picture) -> Picture {
+        let mut said = picture.clone();
+        let one = |text: &mut String| *text = self.say(text).into_owned();
+        one(&mut said.title);
+        said.notes.iter_mut().for_each(one);
+        said.legend.iter_mut().for_each(|(_, words)| one(words));
+        said.panels.iter_mut().for_each(|panel| self.panel(panel));
+        said
+    }
+
+    fn table(self, table: &mut Table) {
+        let one = |text: &mut String| *text = self.say(text).into_owned();
+        table.legend.iter_mut().for_each(one);
+        for column in table.columns.iter_mut().filter(|column| column.readers.has_people()) {
+            // A heading may be padded by hand.
+            column.title = self.say(column.title.trim_end()).into_owned();
+        }
+        for row in &mut table.rows {
+            for cell in &mut row.cells {
+                match cell {
+                    Cell::Text(text) | Cell::Told(_, text) => one(text),
+                    _ => {}
+                }
+            }
+            if let Some(block) = &mut row.block {
+                one(&mut block.heading);
+                block.lines.iter_mut().for_each(|(name, value)| {
+                    one(name);
+                    one(value);
+                });
+                block.spreads.iter_mut().for_each(|spread| one(&mut spread.name));
+            }
+        }
+    }
+
+    fn panel(self, panel: &mut Panel) {
+        let one = |text: &mut String| *text = self.say(text).into_owned();
+        [&mut panel.title, &mut panel.x_axis, &mut panel.y_axis].into_iter().for_each(one);
+        match &mut panel.marks {
+            Marks::Bars(bars) => bars.iter_mut().for_each(|bar| one(&mut bar.label)),
+            Marks::Points { points, .. } => points.iter_mut().for_each(|p| one(&mut p.label)),
+            Marks::Lines { lines, guides, .. } => {
+                lines.iter_mut().for_each(|line| one(&mut line.label));
+                guides.iter_mut().for_each(|guide| one(&mut guide.label));
+            }
+            Marks::Spans(spans) => spans.iter_mut().for_each(|span| {
+                one(&mut span.label);
+                one(&mut span.words);
+            }),
+            Marks::Cells { columns, rows, .. } => columns.iter_mut().chain(rows).for_each(one),
+        }
+    }
+}
+
+static ZH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(zh::SAID, zh::SAME));
+
+/// Entries of a language, to look up.
+struct Catalogue {
+    /// What is the same in both.
+    same: HashSet<&'static str>,
+    whole: HashMap<&'static str, &'static str>,
+    /// Those with a gap, the longest first: the most that is fixed decides.
+    gapped: Vec<(Vec<&'static str>, &'static str)>,
+}
+
+/// What stands for what differs.
+const GAP: &str = "{}";
+
+impl Catalogue {
+    fn new(
+        said: &'static [(&'static str, &'static str)],
+        same: &'static [&'static str],
+    ) -> Catalogue {
+        let (gapped, whole): (Vec<_>, Vec<_>) =
+            said.iter().copied().partition(|(english, _)| english.contains(GAP));
+        let mut gapped: Vec<(Vec<&str>, &str)> =
+            gapped.into_iter().map(|(text, other)| (text.split(GAP).collect(), other)).collect();
+        let fixed = |parts: &[&str]| parts.iter().map(|part| part.len()).sum::<usize>();
+        gapped.sort_by_key(|(parts, _)| std::cmp::Reverse(fixed(parts)));
+        let same = same.iter().copied().collect();
+        Catalogue { same, whole: whole.into_iter().collect(), gapped }
+    }
+
+    fn say(&self, text: &str, depth: usize) -> Option<String> {
+        if let Some(other) = self.whole.get(text) {
+            return Some((*other).to_owned());
+        }
+        if self.same.contains(text) {
+            return Some(text.to_owned());
+        }
+        // Nothing of ours is that long.
+        if depth == 0 || text.len() > 2000 {
+            return None;
+        }
+        let found = self.gapped.iter().find_map(|(parts, other)| Some((gaps(text, parts)?, other)));
+        let (gaps, other) = found?;
+        let inner = |gap: &&str| self.say(gap, depth - 1).unwrap_or_else(|| (*gap).to_owned());
+        Some(filled(other, &gaps.iter().map(inner).collect::<Vec<_>>()))
+    }
+}
+
+/// What stands in the gaps between `parts`, if the text has them in their order; none is empty.
+fn gaps<'t>(text: &'t str, parts: &[&str]) -> Option<Vec<&'t str>> {
+    let mut rest = text.strip_prefix(parts[0])?;
+    let mut gaps = Vec::with_capacity(parts.len() - 1);
+    for (i, part) in parts.iter().enumerate().skip(1) {
+        let is_last = i + 1 == parts.len();
+        let (gap, after) = match (is_last, part.is_empty()) {
+            (true, _) => (rest.strip_suffix(part)?, ""),
+            (false, _) => rest.split_once(part)?,
+        };
+        if gap.is_empty() {
+            return None;
+        }
+        gaps.push(gap);
+        rest = after;
+    }
+    Some(gaps)
+}
+
+/// The gaps of a sentence filled: in their order, or by their number, `{1}` for the second.
+fn filled(sentence: &str, gaps: &[String]) -> String {
+    let mut said = sentence.to_owned();
+    for (i, gap) in gaps.iter().enumerate() {
+        let numbered = format!("{{{i}}}");
+        said = match said.contains(&numbered) {
+            true => said.replace(&numbered, gap),
+            false => said.replacen(GAP, gap, 1),
+        };
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_found_with_what_differs_in_them() {
+        let said = &[
+            ("rate", "速率"),
+            ("median", "中位数"),
+            ("{}: {}", "{}：{}"),
+            ("{} of {} is far", "{1} 中的 {0} 很远"),
+            ("a fixed {} end", "固定 {} 结束"),
+        ];
+        let catalogue = Catalogue::new(said, &["same"]);
+        let say = |text| catalogue.say(text, DEPTH);
+        assert_eq!(say("rate").unwrap(), "速率");
+        assert_eq!(say("rate: median").unwrap(), "速率：中位数");
+        assert_eq!(say("2 of rate is far").unwrap(), "速率 中的 2 很远");
+        assert_eq!(say("a fixed x end").unwrap(), "固定 x 结束");
+        assert_eq!(say("same").unwrap(), "same");
+        for unknown in ["", "a fixed  end", ": ", "something else"] {
+            assert_eq!(say(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn every_entry_has_as_many_gaps_and_none_stands_twice() {
+        let mut seen = HashSet::new();
+        for (english, other) in zh::SAID {
+            assert!(seen.insert(english), "twice: {english}");
+            let n = english.matches(GAP).count();
+            let filled = (0..n).map(|i| other.contains(&format!("{{{i}}}")));
+            let numbered = filled.filter(|is_there| *is_there).count();
+            assert_eq!(n, other.matches(GAP).count() + numbered, "{english}: {other}");
+            assert!(!english.contains("{}{}"), "{english}: nothing tells two gaps apart");
+        }
+    }
+}

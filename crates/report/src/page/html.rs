@@ -1,0 +1,266 @@
+//! A page for a browser, in one file that fetches nothing: what it came to first, then tables, pictures
+//! with their values beside them, and what is to be known of both.
+//!
+//! Everything that comes from outside (names of models, tags, command lines, notes) is escaped, and
+//! there is no script on it. Colours follow the reader's choice of light or dark; paper is light.
+
+use super::{Cover, PageFormat};
+use crate::document::{Block, Document, Spread, Table};
+use crate::picture::{Listed, Panel, listed, themed_svg};
+use crate::{Lang, Verdict};
+
+pub(super) const FORMAT: PageFormat = PageFormat {
+    name: "html",
+    help: "one page for a browser and for paper, with everything in it",
+    write: |cover, documents| Ok(page(cover, documents).into_bytes()),
+};
+
+/// Sizes, colours, light and dark, and paper.
+const STYLE: &str = include_str!("style.css");
+
+fn page(cover: &Cover, documents: &[Document]) -> String {
+    let lang = cover.lang;
+    let said: Vec<Document> = documents.iter().map(|document| lang.document(document)).collect();
+    let mut page = Page { lang, out: String::new(), number: 0 };
+    let title = escaped(&lang.say(&cover.title));
+    page.out = format!(
+        "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n</header>\n<main>\n",
+        lang.tag()
+    );
+    let several = said.len() > 1;
+    if several {
+        page.contents(&said);
+    }
+    for (i, document) in said.iter().enumerate() {
+        page.section(i, document, several);
+    }
+    page.out + "</main>\n</body>\n</html>\n"
+}
+
+/// The page as far as it is written.
+struct Page {
+    lang: Lang,
+    out: String,
+    /// Of pictures and tables so far, which makes names.
+    number: usize,
+}
+
+impl Page {
+    /// One of the page's own words.
+    fn say(&self, words: &str) -> String {
+        escaped(&self.lang.say(words))
+    }
+
+    fn heading(&mut self, words: &str, several: bool) {
+        let level = if several { 3 } else { 2 };
+        let words = self.say(words);
+        self.out += &format!("<h{level}>{words}</h{level}>\n");
+    }
+
+    /// Links to the documents.
+    fn contents(&mut self, documents: &[Document]) {
+        let name = self.say("Contents");
+        self.out += &format!("<nav aria-label=\"{name}\">\n<ul>\n");
+        for (i, document) in documents.iter().enumerate() {
+            let title = escaped(document.title.as_deref().unwrap_or("-"));
+            self.out += &format!("<li><a href=\"#part-{i}\">{title}</a></li>\n");
+        }
+        self.out += "</ul>\n</nav>\n";
+    }
+
+    fn section(&mut self, i: usize, document: &Document, several: bool) {
+        self.out += &format!("<section id=\"part-{i}\">\n");
+        if several {
+            let title = escaped(document.title.as_deref().unwrap_or("-"));
+            self.out += &format!("<h2>{title}</h2>\n");
+        }
+        let reading = &document.reading;
+        if !reading.verdicts.is_empty() {
+            self.heading("Verdicts", several);
+            self.verdicts(&reading.verdicts);
+        }
+        let facts = document.facts.iter().filter_map(|fact| fact.told.clone());
+        self.pairs(&facts.collect::<Vec<_>>());
+        let tables = document.tables.iter().filter(|table| is_shown(table));
+        let tables: Vec<&Table> = tables.collect();
+        if !tables.is_empty() {
+            self.heading("Figures", several);
+            tables.into_iter().for_each(|table| self.table(table));
+        }
+        if !document.panels.is_empty() {
+            self.heading("Pictures", several);
+            self.out += "<div class=\"panels\">\n";
+            document.panels.iter().for_each(|panel| self.picture(panel));
+            self.out += "</div>\n";
+        }
+        self.list("Advice", &reading.advice, several);
+        self.list("Notes", &document.notes, several);
+        if !reading.definitions.is_empty() {
+            self.heading("Definitions", several);
+            self.pairs(&reading.definitions);
+        }
+        if !reading.environment.is_empty() {
+            self.heading("Taken on", several);
+            self.pairs(&reading.environment);
+        }
+        if !reading.commands.is_empty() {
+            self.heading("Again", several);
+            let name = self.say("Again");
+            let commands = escaped(&reading.commands.join("\n"));
+            self.out += &format!(
+                "<pre tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><code>{commands}</code></pre>\n"
+            );
+        }
+        self.out += "</section>\n";
+    }
+
+    fn verdicts(&mut self, verdicts: &[Verdict]) {
+        self.out += "<ul class=\"verdicts\">\n";
+        for verdict in verdicts {
+            let (class, mark) = (verdict.standing.name(), verdict.standing.mark());
+            let text = escaped(&verdict.text);
+            self.out += &format!(
+                "<li class=\"{class}\"><span class=\"mark\" aria-hidden=\"true\">{mark}</span> {text}</li>\n"
+            );
+        }
+        self.out += "</ul>\n";
+    }
+
+    fn list(&mut self, name: &str, sentences: &[String], several: bool) {
+        if sentences.is_empty() {
+            return;
+        }
+        self.heading(name, several);
+        self.out += "<ul>\n";
+        for sentence in sentences {
+            self.out += &format!("<li>{}</li>\n", escaped(sentence));
+        }
+        self.out += "</ul>\n";
+    }
+
+    fn pairs(&mut self, pairs: &[(String, String)]) {
+        if pairs.is_empty() {
+            return;
+        }
+        self.out += "<dl>\n";
+        for (name, value) in pairs {
+            let (name, value) = (escaped(name), escaped(value));
+            self.out += &format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n");
+        }
+        self.out += "</dl>\n";
+    }
+
+    fn table(&mut self, table: &Table) {
+        let blocks: Vec<&Block> = table.rows.iter().filter_map(|row| row.block.as_ref()).collect();
+        if table.in_blocks && !blocks.is_empty() {
+            blocks.into_iter().for_each(|block| self.block(block));
+        } else {
+            let shown: Vec<usize> = (0..table.columns.len())
+                .filter(|i| table.columns[*i].readers.has_people())
+                .collect();
+            let headings = shown.iter().map(|&i| {
+                let column = &table.columns[i];
+                (column.title.trim().to_owned(), column.width > 0)
+            });
+            let headings: Vec<(String, bool)> = headings.collect();
+            let cell = |row: &crate::Row, i: &usize| {
+                row.cells.get(*i).map_or(String::new(), crate::Cell::text)
+            };
+            let rows = table.rows.iter().map(|row| shown.iter().map(|i| cell(row, i)).collect());
+            self.grid(&headings, rows.collect());
+        }
+        if let Some(legend) = &table.legend {
+            self.out += &format!("<p class=\"legend\">{}</p>\n", escaped(legend));
+        }
+    }
+
+    /// A row as lines and distributions.
+    fn block(&mut self, block: &Block) {
+        self.out += &format!("<p class=\"row\">{}</p>\n", escaped(&block.heading));
+        self.pairs(&block.lines);
+        if block.spreads.is_empty() {
+            return;
+        }
+        let first = ("ms".to_owned(), false);
+        let heads = Spread::COLUMNS.iter().map(|name| ((*name).to_owned(), true));
+        let headings: Vec<(String, bool)> = std::iter::once(first).chain(heads).collect();
+        let row = |spread: &Spread| {
+            std::iter::once(spread.name.clone()).chain(spread.values.iter().cloned()).collect()
+        };
+        self.grid(&headings, block.spreads.iter().map(row).collect());
+    }
+
+    /// A table that may be wider than the page: then it is moved by itself, also by keys.
+    fn grid(&mut self, headings: &[(String, bool)], rows: Vec<Vec<String>>) {
+        self.number += 1;
+        let name = format!("{} {}", self.say("Table"), self.number);
+        self.out += &format!(
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\">\n<table>\n<thead><tr>"
+        );
+        let class = |is_number: bool| if is_number { " class=\"number\"" } else { "" };
+        for (heading, is_number) in headings {
+            let class = class(*is_number);
+            self.out += &match heading.is_empty() {
+                // A heading that says nothing is none.
+                true => format!("<td{class}></td>"),
+                false => format!("<th scope=\"col\"{class}>{}</th>", escaped(heading)),
+            };
+        }
+        self.out += "</tr></thead>\n<tbody>\n";
+        for row in rows {
+            self.out += "<tr>";
+            for (cell, (_, is_number)) in row.iter().zip(headings) {
+                self.out += &format!("<td{}>{}</td>", class(*is_number), escaped(cell));
+            }
+            self.out += "</tr>\n";
+        }
+        self.out += "</tbody>\n</table>\n</div>\n";
+    }
+
+    /// A picture with its name, and its values for who cannot see it.
+    fn picture(&mut self, panel: &Panel) {
+        self.number += 1;
+        let (name, title) = (format!("picture-{}", self.number), escaped(&panel.title));
+        let drawing = themed_svg(panel);
+        let labelled = format!("<svg role=\"img\" aria-labelledby=\"{name}\" ");
+        let drawing = drawing.replacen("<svg ", &labelled, 1);
+        let values = self.say("Values");
+        self.out += &format!(
+            "<figure>\n<figcaption id=\"{name}\">{title}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
+             role=\"group\" aria-label=\"{title}\">\n{drawing}\n</div>\n<details>\n<summary>{values}</summary>\n"
+        );
+        let Listed { headings, rows } = listed(panel);
+        let headings: Vec<(String, bool)> =
+            headings.into_iter().enumerate().map(|(i, heading)| (heading, i > 0)).collect();
+        self.grid(&headings, rows);
+        self.out += "</details>\n</figure>\n";
+    }
+}
+
+/// People read some of it, and it has a row.
+fn is_shown(table: &Table) -> bool {
+    let has_people = |column: &crate::Column| column.readers.has_people();
+    !table.rows.is_empty() && (table.in_blocks || table.columns.iter().any(has_people))
+}
+
+/// A text as it may stand in an element or an attribute: no markup, and no character that a page may
+/// not hold.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,30 @@
+//! All panels of documents on one page, as SVG and as PNG of 300 dots per inch.
+
+use super::{Cover, PageFormat};
+use crate::Document;
+use crate::picture::{Picture, png, svg};
+
+pub(super) const SVG: PageFormat = PageFormat {
+    name: "svg",
+    help: "its pictures, to any size",
+    write: |cover, documents| Ok(svg(&picture(cover, documents)).into_bytes()),
+};
+
+pub(super) const PNG: PageFormat = PageFormat {
+    name: "png",
+    help: "its pictures, 300 dots per inch",
+    write: |cover, documents| png(&picture(cover, documents)),
+};
+
+/// Two panels beside each other.
+const COLUMNS: usize = 2;
+
+fn picture(cover: &Cover, documents: &[Document]) -> Picture {
+    let panels: Vec<_> = documents.iter().flat_map(|document| document.panels.clone()).collect();
+    let nothing = "There is nothing to draw: no row has a figure.".to_owned();
+    let notes = if panels.is_empty() { vec![nothing] } else { Vec::new() };
+    let columns = COLUMNS.min(panels.len().max(1));
+    let picture =
+        Picture { title: cover.title.clone(), panels, notes, columns, ..Picture::default() };
+    cover.lang.picture(&picture)
+}
