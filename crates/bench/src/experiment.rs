@@ -5,6 +5,7 @@ use crate::cold::{self, Launcher, Launches};
 use crate::distance::{Apartness, Reference};
 use crate::doctor::Machine;
 use crate::fit::{Fitting, Setting};
+use crate::genai::{self, Prompted, Writer};
 use crate::generation::Generate;
 use crate::kv::{Stream, Study};
 use crate::perplexity::Chunks;
@@ -43,6 +44,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &load::Load,
     &self_test::SelfTest,
     &generation::Generation,
+    &genai::Genai,
     &doctor::Doctor,
 ];
 
@@ -228,6 +230,8 @@ pub enum Case {
     Mock(SelfTest),
     /// One request.
     Generate(Box<Generate>),
+    /// A prompt, again and again.
+    Prompted(Box<Prompted>),
     /// A machine with so many threads, or by itself.
     Machine(Option<usize>),
 }
@@ -236,6 +240,8 @@ pub enum Case {
 pub enum Subject<'a> {
     /// Backends; several are measured in turn.
     Backends(&'a [&'a dyn Backend]),
+    /// A backend that is given texts.
+    Writer(Writer<'a>),
     /// A backend that scores a text.
     Text(Text<'a>),
     /// The same, and whom it is compared with.

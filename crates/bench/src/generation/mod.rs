@@ -158,7 +158,8 @@ fn generate(
     Ok(request)
 }
 
-fn by_name(phases: &Phases) -> Vec<(String, u64)> {
+/// Where the backend's time went, by name.
+pub(crate) fn by_name(phases: &Phases) -> Vec<(String, u64)> {
     let ns = |time: Duration| time.as_nanos() as u64;
     [
         ("prefill", phases.prefill),

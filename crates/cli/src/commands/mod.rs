@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod eval;
 mod fit;
+mod genai_bench;
 mod history;
 mod kv;
 mod load;
@@ -32,6 +33,7 @@ const HELP: &str = "Examples:
   pacemark eval perplexity -f text.txt               how good the answers are
   pacemark kv                                        what a smaller KV cache costs, and saves
   pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
+  pacemark genai-bench -n 5 --report                 benchmark_genai's flags and lines, and what they hide
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark suite suite.yaml                          a whole benchmark that a file describes
@@ -78,6 +80,8 @@ enum Command {
     /// The process of `fit --prove` that runs the model
     #[command(hide = true)]
     FitProof,
+    /// Repeat one prompt and time it from text to text: benchmark_genai's flags and lines
+    GenaiBench(Box<genai_bench::Args>),
     /// List, show, compare over time and tidy the runs that were measured here
     History(Box<history::Args>),
     /// Compare policies of the KV cache: answers, time and memory
@@ -125,6 +129,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Eval(args) => eval::run(args),
         Command::Fit(args) => fit::run(&args),
         Command::FitProof => fit::child().map(|()| Exit::Fine),
+        Command::GenaiBench(args) => genai_bench::run(*args),
         Command::History(args) => history::run(*args),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),

@@ -15,7 +15,7 @@ Examples:
   pacemark show run.json -o csv             the same figures for a spreadsheet
   pacemark show monday.json tuesday.json    the rows of both, one after the other
 
-Records are what --save of bench, doctor, eval, load, run and stages writes, and record.json of kv, of this version or an earlier one. Figures are computed
+Records are what --save of bench, doctor, eval, genai-bench, load, run and stages writes, and record.json of kv, of this version or an earlier one. Figures are computed
 anew from the raw samples. Records of different days are shown, not compared: see `bench --backend A,B`.";
 
 /// Shows the figures of records that `--save` wrote

@@ -13,6 +13,14 @@ pub fn sample_sd(samples: &[f64]) -> Option<f64> {
     (samples.len() > 1).then(|| (squares / (samples.len() - 1) as f64).sqrt())
 }
 
+/// Standard deviation of the population, with n in the denominator: what other tools print behind
+/// their ±. Ours have [`sample_sd`]. `None` of nothing.
+pub fn population_sd(samples: &[f64]) -> Option<f64> {
+    let mean = mean(samples)?;
+    let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
+    Some((squares / samples.len() as f64).sqrt())
+}
+
 /// The `p`-quantile of `sorted` (ascending), `p` from 0 to 1: type 7 of Hyndman and Fan, "Sample
 /// quantiles in statistical packages", The American Statistician 50 (1996), the default of R and
 /// NumPy. `None` of nothing.
@@ -45,6 +53,9 @@ mod tests {
         assert_eq!(mean(&[1.0, 2.0, 6.0]), Some(3.0));
         assert_eq!(sample_sd(&[1.0, 2.0, 6.0]), Some(7.0_f64.sqrt()));
         assert_eq!(sample_sd(&[1.0]), None);
+        // numpy.std([1, 2, 6]) is sqrt(14 / 3).
+        assert!((population_sd(&[1.0, 2.0, 6.0]).unwrap() - 2.160_246_899_469_287).abs() < 1e-12);
+        assert_eq!((population_sd(&[4.0]), population_sd(&[])), (Some(0.0), None));
         assert_eq!(mean(&[]), None);
         assert_eq!(median(&[5.0, 1.0, 3.0, 2.0]), Some(2.5));
     }

@@ -1,5 +1,5 @@
-//! Other tools' spelling of options: short options of several letters as llama.cpp has them, and `_`
-//! for `-` in long ones of llama-bench and of scripts in Python.
+//! Other tools' spelling of options: short options of several letters as llama.cpp and
+//! benchmark_genai have them, and `_` for `-` in long ones of llama-bench and of scripts in Python.
 //!
 //! clap reads `-ngl 0` as `-n gl 0`, so such options are turned to their long names before it sees
 //! them.
@@ -24,6 +24,10 @@ const SHORT: &[(&str, &str)] = &[
 const ENGINE: &[(&str, &str)] =
     &[("-tb", "--threads-batch"), ("-ctk", "--cache-type-k"), ("-ctv", "--cache-type-v")];
 
+/// Those of benchmark_genai before it gave each a letter.
+const GENAI: &[(&str, &str)] =
+    &[("-pf", "--prompt-file"), ("-nw", "--num-warmup"), ("-mt", "--max-new-tokens")];
+
 /// The command line with the long names of options that clap can't read; nothing is changed for
 /// commands without such.
 pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -31,6 +35,7 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
     let long: fn(&str) -> Option<String> = match args.get(1).and_then(|command| command.to_str()) {
         Some("bench") => long_option,
         Some("kv") => |arg| dashed(arg).or_else(|| find(ENGINE, arg)),
+        Some("genai-bench") => |arg| dashed(arg).or_else(|| find(GENAI, arg)),
         Some("run" | "eval" | "serve" | "stages" | "fit") => |arg| find(ENGINE, arg),
         _ => return args,
     };
@@ -90,6 +95,10 @@ mod tests {
             (
                 "pacemark kv --model_id a_b --start_size=4 -ctk q8_0",
                 "pacemark kv --model-id a_b --start-size=4 --cache-type-k q8_0",
+            ),
+            (
+                "pacemark genai-bench -pf a_b -nw 0 -mt 20 --num_iter=1 --nw 0",
+                "pacemark genai-bench --prompt-file a_b --num-warmup 0 --max-new-tokens 20 --num-iter=1 --nw 0",
             ),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
             ("pacemark tokenize -tb", "pacemark tokenize -tb"),

@@ -43,6 +43,7 @@ pub(super) const COMMANDS: &[CommandOf] = &[
     command("load", &["load"], "-m"),
     command("self-test", &["load", "--self-test"], ""),
     command("run", &["run"], "-m"),
+    command("genai", &["genai-bench"], "-m"),
     command("doctor", &["doctor"], ""),
 ];
 
