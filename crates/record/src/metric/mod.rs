@@ -241,6 +241,14 @@ impl Metric {
         self.figure(trial, &Values::of((self.series.of)(trial)))
     }
 
+    /// What of an interval can be: the mean of times or rates is not below zero, where the tail of a
+    /// wide interval may lie.
+    fn possible(&self, interval: Interval, sorted: &[f64]) -> Interval {
+        let is_positive = sorted.first().is_some_and(|least| *least >= 0.0);
+        let has_zero = self.series.unit.is_time_or_rate() && is_positive;
+        Interval { low: if has_zero { interval.low.max(0.0) } else { interval.low }, ..interval }
+    }
+
     fn figure(&self, trial: &Trial, values: &Values) -> Figure {
         let Values { in_order, sorted } = values;
         let value = match self.statistic {
@@ -259,7 +267,10 @@ impl Metric {
         let interval = match (self.interval, self.statistic) {
             (Some(interval), _) => interval(trial),
             // Resampling a hundred thousand requests takes a second: only where it is shown.
-            (None, Mean) => self.ends.and_then(|_| stats::mean_interval(in_order, CONFIDENCE)),
+            (None, Mean) => {
+                let interval = self.ends.and_then(|_| stats::mean_interval(in_order, CONFIDENCE));
+                interval.map(|i| self.possible(i, sorted))
+            }
             (None, Quantile(p)) => stats::quantile_interval(sorted, p, CONFIDENCE)
                 .map(|(low, high)| Interval { low, high }),
             (None, _) => None,
@@ -336,6 +347,14 @@ mod tests {
         assert_eq!(metric(Quantile(0.5)).help(), "time of a repetition: median");
         assert_eq!(metric(Mean).named("time_ms", "time ms").name(), "time_ms");
         assert_eq!(metric(Stability).unit(), Unit::Ratio);
+    }
+
+    #[test]
+    fn no_time_is_below_zero() {
+        let mean = Metric::new(&TIME, Mean).with_ends(Ends { infix: "_ci95", titles: None });
+        let interval = mean.of(&trial(&[1, 1, 1, 1, 900])).interval.unwrap();
+        assert_eq!(interval.low, 0.0, "Student's reaches below: {interval:?}");
+        assert!(interval.high > 300.0);
     }
 
     #[test]

@@ -27,6 +27,14 @@ pub enum Unit {
     Number,
 }
 
+impl Unit {
+    /// It is of a time or a rate.
+    pub fn is_time_or_rate(self) -> bool {
+        use Unit::{Microseconds, Milliseconds, RequestsPerSecond, Seconds, TokensPerSecond};
+        matches!(self, Microseconds | Milliseconds | RequestsPerSecond | Seconds | TokensPerSecond)
+    }
+}
+
 /// Direction of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {

@@ -155,7 +155,9 @@ impl Page {
 
     fn table(&mut self, table: &Table) {
         let blocks: Vec<&Block> = table.rows.iter().filter_map(|row| row.block.as_ref()).collect();
-        if table.in_blocks && !blocks.is_empty() {
+        // Lines are for a table that would be too wide everywhere.
+        let has_columns = table.columns.iter().any(|column| column.readers.has_people());
+        if !has_columns && !blocks.is_empty() {
             blocks.into_iter().for_each(|block| self.block(block));
         } else {
             let shown: Vec<usize> = (0..table.columns.len())

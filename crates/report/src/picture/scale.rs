@@ -112,7 +112,10 @@ impl Scale {
 
     /// For points, with some room around them.
     pub(super) fn of_points(values: impl Iterator<Item = f64>, spacing: Spacing) -> Scale {
-        let spaced = values.filter(|&value| spacing.has(value)).map(|value| spacing.of(value));
+        let values: Vec<f64> = values.filter(|&value| spacing.has(value)).collect();
+        // Between whole numbers there is nothing to mark.
+        let is_whole = values.iter().all(|value| value.fract() == 0.0);
+        let spaced = values.into_iter().map(|value| spacing.of(value));
         let Some((least, most)) = extremes(spaced) else { return Scale::empty() };
         let size = match spacing {
             Spacing::Even => least.abs().max(most.abs()),
@@ -125,6 +128,9 @@ impl Scale {
         };
         let (low, high) = (least - margin, most + margin);
         let ticks = match spacing {
+            Spacing::Even if is_whole && most > least => {
+                ticks(low, high, step(high - low).max(1.0))
+            }
             Spacing::Even => ticks(low, high, step(high - low)),
             Spacing::Logarithmic => decades(low, high),
         };

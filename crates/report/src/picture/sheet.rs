@@ -261,6 +261,11 @@ impl Sheet {
         }
     }
 
+    /// Its width and height.
+    pub(super) fn size(&self) -> (f64, f64) {
+        (self.scene.width, self.scene.height)
+    }
+
     /// The page as SVG.
     pub(super) fn svg(&self) -> String {
         let drawn = SvgBackend::new().with_pretty(true).render_scene(&self.scene);
