@@ -12,6 +12,7 @@ use crate::quant::{Candidates, Types};
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
+use crate::tune::{self, Candidates as Settings, Search};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
     doctor, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
@@ -42,6 +43,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &self_test::SelfTest,
     &generation::Generation,
     &doctor::Doctor,
+    &tune::Tune,
 ];
 
 /// A kind of measurement that Pacemark can make.
@@ -202,6 +204,8 @@ pub enum Case {
     Study(Study),
     /// Types of weights.
     Types(Box<Types>),
+    /// Settings to search.
+    Search(Box<Search>),
     /// Processes to start.
     Launches(Launches),
     /// Tasks, and settings that they are measured under.
@@ -230,6 +234,8 @@ pub enum Subject<'a> {
     Pair(Reference<'a>, Text<'a>),
     /// A model in several types of weights.
     Types(&'a mut dyn Candidates),
+    /// A model under several settings.
+    Settings(&'a mut dyn Settings),
     /// Who starts processes.
     Launcher(&'a mut dyn Launcher),
     /// A serving stack.
