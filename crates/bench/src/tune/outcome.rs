@@ -145,17 +145,20 @@ fn even(trials: &[Trial], index: usize) -> String {
         );
     }
     let names: Vec<&str> = left.iter().map(|i| name(&trials[*i])).collect();
-    let widest = left.iter().filter(|i| **i != index).filter_map(|i| {
+    // Without an interval nothing is bounded.
+    let widest = left.iter().filter(|i| **i != index).try_fold(0.0, |widest: f64, i| {
         let interval = beside(&trials[*i], &trials[index])?.interval?;
-        Some((interval.high - 1.0).max(1.0 - interval.low))
+        Some(widest.max(interval.high - 1.0).max(1.0 - interval.low))
     });
-    let widest = widest.fold(0.0, f64::max);
     let resolution = trials[index].params.get(RESOLUTION).and_then(Value::as_f64).unwrap_or(0.0);
-    let bound = format!(
-        "the largest difference that its 95 % intervals leave room for is {:.1} %{}",
-        widest * 100.0,
-        if widest < resolution { ", which is below --resolution" } else { "" }
-    );
+    let bound = match widest {
+        None => "too few rounds for an interval, so a difference may be of any size".to_owned(),
+        Some(widest) => format!(
+            "the largest difference that their 95 % intervals leave room for is {:.1} %{}",
+            widest * 100.0,
+            if widest < resolution { ", which is below --resolution" } else { "" }
+        ),
+    };
     let why = match is_default(&trials[index]) {
         true => "the default is recommended: it changes nothing".to_owned(),
         false => format!("{} is recommended: of these it changes least", name(&trials[index])),

@@ -68,6 +68,17 @@ fn a_race_that_was_cut_short_says_so() {
 }
 
 #[test]
+fn nothing_is_bounded_by_too_few_rounds() {
+    let even = |name, times: &[u64]| with_fate(trial(name, times), Fate::Even, 4);
+    let four = vec![even("default", &[100, 101, 99, 100]), even("-t 1", &[90, 89, 91, 90])];
+    let said = shown(four, "md", None);
+    assert!(said.contains("a difference may be of any size") && !said.contains("below"), "{said}");
+    let six = [100, 101, 99, 100, 102, 98];
+    let said = shown(vec![even("default", &six), even("-t 1", &six)], "md", None);
+    assert!(said.contains("leave room for is 0.0 %, which is below --resolution"), "{said}");
+}
+
+#[test]
 fn the_recommended_setting_stands_out_in_the_picture() {
     let picture = panels(&trials());
     assert_eq!(picture.panels.len(), 1, "no answers were compared");

@@ -33,7 +33,7 @@ use subject::{Models, Words};
 use watch::Watch;
 
 const EXAMPLES: &str = "Examples:
-  pacemark tune -m model.gguf                                   threads, batches and types of KV cache
+  pacemark tune -m model.gguf                    half the threads, smaller batches, q8_0 keys and values
   pacemark tune -m model.gguf --target 'ttft_ms.p95<300' --maximize throughput --confirm
   pacemark tune -t 1,2,4 -ub 64,128,256,512 --maximize prefill_tps -p 2048 -n 16
   pacemark tune -m model-f16.gguf --weights Q8_0,Q4_K_M --max-kld 0.02 --svg pareto.svg
