@@ -14,6 +14,7 @@ use crate::reported::{self, Rows};
 use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
+use crate::tune::{self, Candidates as Settings, Search};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
     doctor, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
@@ -46,6 +47,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &generation::Generation,
     &genai::Genai,
     &doctor::Doctor,
+    &tune::Tune,
 ];
 
 /// A kind of measurement that Pacemark can make.
@@ -216,6 +218,8 @@ pub enum Case {
     Study(Study),
     /// Types of weights.
     Types(Box<Types>),
+    /// Settings to search.
+    Search(Box<Search>),
     /// Processes to start.
     Launches(Launches),
     /// Tasks, and settings that they are measured under.
@@ -248,6 +252,8 @@ pub enum Subject<'a> {
     Pair(Reference<'a>, Text<'a>),
     /// A model in several types of weights.
     Types(&'a mut dyn Candidates),
+    /// A model under several settings.
+    Settings(&'a mut dyn Settings),
     /// Who starts processes.
     Launcher(&'a mut dyn Launcher),
     /// A serving stack.

@@ -36,6 +36,7 @@ mod test;
 mod testing;
 mod throughput;
 pub mod trend;
+pub mod tune;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
@@ -61,6 +62,7 @@ pub use stages::Stages;
 pub use tasks::{Accuracy, Retrieval};
 pub use test::Test;
 pub use throughput::Throughput;
+pub use tune::Tune;
 
 use pacemark_backend::BackendInfo;
 use pacemark_record::Model;

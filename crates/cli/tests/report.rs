@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What measures each experiment on a tiny model; each is followed by where its record goes.
-const MEASURED: [&str; 17] = [
+const MEASURED: [&str; 18] = [
     "bench -m M -p 8 -n 6 -t 1-3 -r 6 --no-warmup --no-roof -o json --save",
     "bench -m M -npl 1,2,3 -npp 8 -ntg 4 -r 2 --no-warmup --no-roof -t 1 -o json --save",
     "eval perplexity -m M -f T -c 32 --chunks 3 -t 1 -o json --save",
@@ -27,6 +27,7 @@ const MEASURED: [&str; 17] = [
     "load -m M --concurrency 1,2,3 --requests 24 --input-tokens 8 --output-tokens 4 -o json --save",
     "load --self-test --streams 4 -o json --save",
     "run -m M -p in_the -n 6 -t 1 -o json --save",
+    "tune -m M -f T -p 8 -n 4 -c 32 --chunks 5 --min-rounds 4 --max-rounds 4 -ub 2,4 -o json --save",
     "genai-bench -m M -p in_the -n 6 -t 1 --report -o json --save",
     "doctor --seconds 0.01 --threads 1 -o json --save",
 ];

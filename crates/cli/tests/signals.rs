@@ -92,6 +92,31 @@ fn bench_shows_what_it_has() {
 }
 
 #[test]
+fn tune_keeps_what_it_raced_and_says_that_it_was_not_over() {
+    let folder = Folder::new("tune");
+    let (model, record) = (folder.0.join("tiny.gguf"), folder.0.join("run.json"));
+    TestModel::llama().write(&model).unwrap();
+    let words = "-p 4 -n 4 -ub 2 --min-rounds 9999 --max-rounds 9999 -o json --save";
+    let arguments = ["tune", "-m", model.to_str().unwrap()].into_iter().chain(words.split(' '));
+    let arguments: Vec<&str> = arguments.chain([record.to_str().unwrap()]).collect();
+    let child = started("", &arguments);
+    // It is there after the first round.
+    while !record.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send("-INT", &child);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("interrupted"), "{said}");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("whole JSON");
+    assert_eq!(
+        (&found["verdict"], &found["command"]),
+        (&"not_over".into(), &serde_json::Value::Null)
+    );
+    assert!(found["settings"][1]["rounds"].as_u64().unwrap() > 0, "{found}");
+}
+
+#[test]
 fn an_older_record_outlives_an_interrupt_before_the_first_row() {
     let folder = Folder::new("older");
     let (model, record) = (folder.0.join("tiny.gguf"), folder.0.join("older.json"));

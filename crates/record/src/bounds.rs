@@ -48,6 +48,11 @@ fn total(trial: &Trial) -> u64 {
             let apart = of.distances.as_ref().map_or(0, distances);
             sum(of.runs.iter().map(fresh_run).chain([of.file_bytes, apart]))
         }
+        Measured::Tuned(of) => {
+            let apart = of.distances.as_ref().map_or(0, distances);
+            let rounds = of.rounds.iter().copied();
+            sum(of.samples.iter().map(sample).chain(rounds).chain([of.fate_round, apart]))
+        }
         Measured::Texts(texts) => sum(texts.texts.iter().map(text)),
         Measured::Items(items) => {
             let of = |item: &Item| {

@@ -22,6 +22,7 @@ mod items;
 mod load;
 mod measured;
 mod metric;
+mod objective;
 mod place;
 mod quantized;
 mod request;
@@ -36,6 +37,7 @@ pub mod stats;
 mod steady;
 mod target;
 mod texts;
+mod tuned;
 mod until;
 mod versus;
 
@@ -53,6 +55,7 @@ pub use measured::{Chunk, Measured, Requests, Sample, Scores};
 pub use metric::{
     Better, Ends, Figure, Metric, MetricColumn, Part, Series, Statistic, Unit, column, figures,
 };
+pub use objective::Objective;
 pub use quantized::{FreshRun, Quantized};
 pub use request::{Client, Failure, FailureKind, Request, TokenSource};
 pub use roof::{Operations, Roof};
@@ -63,5 +66,6 @@ pub use stages::{STAGES_EXPERIMENT, StageFigures, StageTarget, StageVerdict, sta
 pub use steady::{Steady, SteadyVerdict};
 pub use target::{Bound, Measure, TargetVerdict};
 pub use texts::{Continued, Held, ScoredText, Texts};
+pub use tuned::{Fate, Tuned};
 pub use until::{Until, half_width};
 pub use versus::{UNPAIRED_RATIO, Versus};

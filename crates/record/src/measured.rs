@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Cold, Distances, Fit, Items, Quantized, Request, Texts};
+use crate::{Client, Cold, Distances, Fit, Items, Quantized, Request, Texts, Tuned};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,6 +21,8 @@ pub enum Measured {
     Distances(Distances),
     /// A type of weights.
     Quantized(Quantized),
+    /// A setting of a search.
+    Tuned(Tuned),
     /// Texts, each as one sequence of which a part is kept.
     Texts(Texts),
     /// Items of a task.
@@ -74,6 +76,7 @@ impl Measured {
             Measured::Scores(_) => "scores",
             Measured::Distances(_) => "distances",
             Measured::Quantized(_) => "quantized",
+            Measured::Tuned(_) => "tuned",
             Measured::Texts(_) => "texts",
             Measured::Items(_) => "items",
             Measured::Ladder { .. } => "ladder",
@@ -93,6 +96,7 @@ impl Measured {
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Distances(distances) => distances.apart.is_empty(),
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
+            Measured::Tuned(of) => of.samples.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Items(items) => items.items.is_empty(),
             Measured::Cold(cold) => cold.starts.is_empty(),

@@ -2,7 +2,7 @@
 
 use crate::{
     Cold, Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample,
-    Scores, Texts, bounds, earlier, place, stats,
+    Scores, Texts, Tuned, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -245,10 +245,12 @@ impl Trial {
         self.params.get(name).and_then(Value::as_u64).unwrap_or(0).min(u32::MAX.into())
     }
 
-    /// The repetitions of a test, or the rounds of a stage; none of what measures otherwise.
+    /// The repetitions of a test, the rounds of a stage or the runs of a setting; none of what
+    /// measures otherwise.
     pub fn samples(&self) -> &[Sample] {
         match &self.measured {
             Measured::Repetitions { samples } | Measured::Ladder { samples, .. } => samples,
+            Measured::Tuned(tuned) => &tuned.samples,
             _ => &[],
         }
     }
@@ -279,6 +281,7 @@ impl Trial {
         match &self.measured {
             Measured::Distances(distances) => Some(distances),
             Measured::Quantized(quantized) => quantized.distances.as_ref(),
+            Measured::Tuned(tuned) => tuned.distances.as_ref(),
             _ => None,
         }
     }
@@ -287,6 +290,22 @@ impl Trial {
     pub fn quantized(&self) -> Option<&Quantized> {
         match &self.measured {
             Measured::Quantized(quantized) => Some(quantized),
+            _ => None,
+        }
+    }
+
+    /// What was measured of a setting of a search.
+    pub fn tuned(&self) -> Option<&Tuned> {
+        match &self.measured {
+            Measured::Tuned(tuned) => Some(tuned),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::tuned`], to add to.
+    pub fn tuned_mut(&mut self) -> Option<&mut Tuned> {
+        match &mut self.measured {
+            Measured::Tuned(tuned) => Some(tuned),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// Runs the request, whose output is as long as it may be. Memory that holds nothing is given back
 /// before, so that the peak is this request's and not the last one's.
-pub(super) fn generate(
+pub(crate) fn generate(
     backend: &dyn Backend,
     request: GenerateRequest,
     stop: &AtomicBool,

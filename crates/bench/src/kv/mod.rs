@@ -7,7 +7,7 @@
 
 mod experiment;
 mod figures;
-mod generate;
+pub(crate) mod generate;
 mod method;
 mod page;
 mod pictures;

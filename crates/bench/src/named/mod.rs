@@ -71,8 +71,14 @@ impl Named {
         &self.name
     }
 
+    /// The statistic that it is, and the values in a trial that it is made of.
+    pub(crate) fn sample(&self, trial: &Trial) -> Option<(Statistic, Vec<f64>)> {
+        let metric = self.metric(find(EXPERIMENTS, &trial.experiment)?)?;
+        Some((metric.statistic, (metric.series.of)(trial)))
+    }
+
     /// The metric that it is in an experiment.
-    fn metric(&self, experiment: &dyn Experiment) -> Option<Metric> {
+    pub(crate) fn metric(&self, experiment: &dyn Experiment) -> Option<Metric> {
         let metrics = || experiment.metrics().iter().chain(COMMON);
         let column = metrics().find(|metric| plain(&metric.name()) == self.name);
         let of_series = || {

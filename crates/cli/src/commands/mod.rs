@@ -20,6 +20,7 @@ mod show;
 mod stages;
 mod suite;
 mod tokenize;
+mod tune;
 
 use crate::exit::Exit;
 pub(crate) use bench::long_options;
@@ -34,6 +35,7 @@ const HELP: &str = "Examples:
   pacemark kv                                        what a smaller KV cache costs, and saves
   pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
   pacemark genai-bench -n 5 --report                 benchmark_genai's flags and lines, and what they hide
+  pacemark tune -m model.gguf                        which threads, batches and types are best
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark suite suite.yaml                          a whole benchmark that a file describes
@@ -112,6 +114,8 @@ enum Command {
     Suite(Box<suite::Args>),
     /// Show the token ids of a text
     Tokenize(tokenize::Args),
+    /// Find the best setting for a model on this machine, under targets
+    Tune(Box<tune::Args>),
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Print the manual pages, in roff
@@ -144,6 +148,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::StagesClient => stages::client().map(|()| Exit::Fine),
         Command::Suite(args) => suite::run(&args),
         Command::Tokenize(args) => tokenize::run(args),
+        Command::Tune(args) => tune::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     }

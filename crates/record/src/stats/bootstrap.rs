@@ -58,6 +58,12 @@ pub(super) fn expanded(mut means: Vec<f64>, n: usize, confidence: f64) -> Option
     Some(Interval { low: quantile(&means, tail)?, high: quantile(&means, 1.0 - tail)? })
 }
 
+/// Student's interval for the mean (1908), at any level: far out in the tails, where the resamples
+/// of a bootstrap are too few. `None` for fewer than two samples, or one that is not finite.
+pub fn student_interval(samples: &[f64], confidence: f64) -> Option<Interval> {
+    samples.iter().all(|x| x.is_finite()).then(|| student(samples, confidence))?
+}
+
 /// Student's interval (1908).
 pub(super) fn student(samples: &[f64], confidence: f64) -> Option<Interval> {
     let (n, middle) = (samples.len(), mean(samples)?);

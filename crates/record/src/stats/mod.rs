@@ -13,11 +13,11 @@ mod paired;
 mod share;
 
 pub use block::{BLOCK_BOOTSTRAP, block_interval};
-pub use bootstrap::{BOOTSTRAP, Interval, mean_interval};
+pub use bootstrap::{BOOTSTRAP, Interval, mean_interval, student_interval};
 pub use change::{CHANGE_CONFIDENCE, CHANGE_POINTS, change_points};
 pub use describe::{mean, median, population_sd, quantile, sample_sd};
 pub use flags::{MIN_DRIFT, OUTLIER_SCORE, changed_speed, drift, outliers};
-pub use order::{least_samples, quantile_interval, supported_quantile};
+pub use order::{least_samples, quantile_interval, supported_quantile, tails};
 pub use paired::{PAIRED_RATIO, PairedRatio, paired_ratio};
 pub use share::{
     Change, PAIRED_DIFFERENCE, PairedDifference, SHARE, paired_difference, share_interval,

@@ -28,6 +28,17 @@ pub fn least_samples(p: f64, confidence: f64) -> Option<usize> {
     (2..=1_000_000).find(|&n| 1.0 - p.powi(n) - (1.0 - p).powi(n) >= confidence).map(|n| n as usize)
 }
 
+/// Of `n` trials that succeed with probability `share`: P(K ≤ k) and P(K ≥ k), the tails of the
+/// exact binomial test. Whether a quantile lies beyond a bound is one: of values that are above the
+/// p-quantile there are binomial(n, 1 − p).
+pub fn tails(k: usize, n: usize, share: f64) -> (f64, f64) {
+    if n == 0 || k > n || !(share > 0.0 && share < 1.0) {
+        return (1.0, 1.0);
+    }
+    let weights = binomial(n, share);
+    (weights[..=k].iter().sum(), weights[k..].iter().sum())
+}
+
 /// Indices (from 0) of the samples that bound the quantile.
 fn rank_interval(n: usize, p: f64, confidence: f64) -> Option<(usize, usize)> {
     if n < 2 || !(p > 0.0 && p < 1.0) {
@@ -100,6 +111,17 @@ mod tests {
             assert_eq!(least_samples(p, 0.95), Some(needed));
         }
         assert_eq!(least_samples(1.0 - 1e-9, 0.95), None);
+    }
+
+    #[test]
+    fn tails_of_the_binomial_test() {
+        // By hand: 0.95^59 is the first below 5 %; three of three above a 95th percentile, 0.05^3.
+        let below = |n| tails(0, n, 0.05).0;
+        assert!(below(58) > 0.05 && below(59) < 0.05, "{} {}", below(58), below(59));
+        assert!((tails(3, 3, 0.05).1 - 1.25e-4).abs() < 1e-12);
+        assert_eq!(tails(0, 0, 0.05), (1.0, 1.0));
+        let (low, high) = tails(5, 10, 0.5);
+        assert!((low - high).abs() < 1e-12 && (low - 0.623_046_875).abs() < 1e-12, "{low}");
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub(super) const SAME: &[&str] = &[
     "ttft ms",
     "x",
     "Δp",
+    "e2e ms",
     "genai",
 ];
 
@@ -145,6 +146,14 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ),
     ("one generation: its text, and what it cost", "一次生成：文本与代价"),
     ("what this machine is, and its limits", "本机的配置与极限"),
+    (
+        "a fixed prompt again and again, from text to text: benchmark_genai's figures",
+        "反复运行同一个提示词，从文本到文本：benchmark_genai 的数据",
+    ),
+    (
+        "the best of several settings under targets, found by racing them",
+        "在目标之下通过竞速找出的最佳设置",
+    ),
     // Statistics.
     ("{}: mean", "{}：平均值"),
     ("{}; mean", "{}；平均值"),
@@ -228,6 +237,12 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("% of tokens", "词元的 %"),
     ("depth", "深度"),
     ("tokens of the prompt", "提示词的词元数"),
+    // Pictures of a search.
+    ("What speed costs in answers", "速度对答案的代价"),
+    ("Rate and time to first token", "速率与到第一个词元的时间"),
+    ("TTFT, ms, lower is better", "TTFT，ms，越低越好"),
+    ("mean KLD from the default, nats, lower is better", "与默认设置的平均 KLD，奈特，越低越好"),
+    ("{}, tokens a second", "{}，词元/秒"),
     // Verdicts.
     ("best of {} rows: {}: {}", "{} 行中最好的：{}：{}"),
     ("{}: {} (95 %: {} to {})", "{}：{}（95 %：{} 至 {}）"),
@@ -381,6 +396,16 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("min t/s", "最低 t/s"),
     ("max t/s", "最高 t/s"),
     ("storage", "存储"),
+    ("after", "出局轮次"),
+    ("detokenize ms", "还原文本 ms"),
+    ("front", "前沿"),
+    ("peak GB", "峰值 GB"),
+    ("runs", "次数"),
+    ("time ms", "时间 ms"),
+    ("to ms", "上限 ms"),
+    ("tokenize ms", "分词 ms"),
+    ("verdict", "判定"),
+    ("x default", "与默认之比"),
     ("table", "表"),
     ("task", "任务"),
     ("together", "合计"),

@@ -21,6 +21,7 @@ mod quant;
 mod stages;
 mod study;
 mod tasks;
+mod tune;
 
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
@@ -40,6 +41,7 @@ pub use quant::QUANT;
 pub use stages::stages;
 pub use study::STUDY;
 pub use tasks::{ANSWERS, CHOICES};
+pub use tune::TUNE;
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]

@@ -7,6 +7,9 @@
 use super::compat::FLAGS;
 use std::ffi::{OsStr, OsString};
 
+/// Prompt tokens computed at once.
+const UBATCH: (&str, &str) = ("-ub", "--ubatch-size");
+
 /// Short options of several letters that are not in [`FLAGS`].
 const SHORT: &[(&str, &str)] = &[
     ("-hf", "--hf-repo"),
@@ -16,7 +19,7 @@ const SHORT: &[(&str, &str)] = &[
     ("-npp", "--npp"),
     ("-ntg", "--ntg"),
     ("-npl", "--npl"),
-    ("-ub", "--ubatch-size"),
+    UBATCH,
     ("-oe", "--output-err"),
 ];
 
@@ -36,6 +39,7 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
         Some("bench") => long_option,
         Some("kv") => |arg| dashed(arg).or_else(|| find(ENGINE, arg)),
         Some("genai-bench") => |arg| dashed(arg).or_else(|| find(GENAI, arg)),
+        Some("tune") => |arg| find(ENGINE, arg).or_else(|| find(&[UBATCH], arg)),
         Some("run" | "eval" | "serve" | "stages" | "fit") => |arg| find(ENGINE, arg),
         _ => return args,
     };
@@ -101,6 +105,10 @@ mod tests {
                 "pacemark genai-bench --prompt-file a_b --num-warmup 0 --max-new-tokens 20 --num-iter=1 --nw 0",
             ),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
+            (
+                "pacemark tune -ub 64,128 -ctk q8_0",
+                "pacemark tune --ubatch-size 64,128 --cache-type-k q8_0",
+            ),
             ("pacemark tokenize -tb", "pacemark tokenize -tb"),
             ("pacemark", "pacemark"),
         ] {

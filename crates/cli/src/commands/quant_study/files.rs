@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file for each type.
-pub(super) struct Files {
+pub(in crate::commands) struct Files {
     /// Where they were written, and their bytes.
     pub written: Vec<(PathBuf, u64)>,
     /// Those that go with this, before their folder does.
@@ -21,7 +21,7 @@ pub(super) struct Files {
 }
 
 /// Where the file of each type will be: in `keep_in`, if that is given.
-pub(super) fn paths(types: &[Recipe], keep_in: Option<&Path>) -> Vec<PathBuf> {
+pub(in crate::commands) fn paths(types: &[Recipe], keep_in: Option<&Path>) -> Vec<PathBuf> {
     let own = || std::env::temp_dir().join(format!("pacemark-quant-study-{}", std::process::id()));
     let folder = keep_in.map_or_else(own, Path::to_owned);
     types.iter().map(|recipe| folder.join(format!("{}.gguf", recipe.info().name))).collect()
@@ -31,7 +31,7 @@ impl Files {
     /// Plans all types before the first is written, so that a model that cannot be had in one of
     /// them is known at once. A file that is there already, which may be the model itself, is left
     /// alone.
-    pub(super) fn write(
+    pub(in crate::commands) fn write(
         model: &ModelFile,
         types: &[Recipe],
         paths: &[PathBuf],

@@ -2,7 +2,7 @@
 //! time and memory.
 
 mod child;
-mod files;
+pub(super) mod files;
 mod quality;
 
 use super::eval;

@@ -12,7 +12,7 @@ use pacemark_bench::{reported, targets};
 use pacemark_modelfile::catalog;
 use pacemark_report::{Document, Lang, PAGES, RENDERERS};
 use sources::Source;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,7 +102,7 @@ fn documents(sources: &[Source]) -> Vec<Document> {
 }
 
 /// Puts what targets came to before all other verdicts.
-fn judge(path: &PathBuf, sources: &[Source], documents: &mut [Document]) -> Result<()> {
+fn judge(path: &Path, sources: &[Source], documents: &mut [Document]) -> Result<()> {
     let text = input::read_file(path)?;
     let wanted = targets::read(&path.display().to_string(), &text)
         .map_err(|error| input::mistaken(&error))?;

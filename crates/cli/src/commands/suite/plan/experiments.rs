@@ -45,6 +45,7 @@ pub(super) const COMMANDS: &[CommandOf] = &[
     command("run", &["run"], "-m"),
     command("genai", &["genai-bench"], "-m"),
     command("doctor", &["doctor"], ""),
+    command("tune", &["tune"], "-m"),
 ];
 
 /// What was asked for by name: a step for each model and each combination of what is swept.
@@ -120,8 +121,9 @@ fn give(line: &mut Vec<String>, flag: &str, values: &[String]) {
 }
 
 /// Flags that are the suite's own business.
-const TAKEN: [&str; 14] = [
+const TAKEN: [&str; 15] = [
     "save",
+    "write",
     "model",
     "output",
     "output-dir",

@@ -1,0 +1,228 @@
+//! A search on a page: what it found and how to run it, a row for each setting, and how it was decided.
+
+use super::figures::OBJECTIVE;
+use super::outcome::{Outcome, beside, fate, is_default, outcome, times};
+use super::picture::on_front;
+use super::{ALIKE, COMMAND, CONFIRMATION, MAXIMIZE, PART, TARGETS, Tune, Verdict, is_race, name};
+use crate::experiment::head;
+use crate::{Experiment, Warning, warnings};
+use pacemark_record::stats::{CONFIDENCE, PAIRED_RATIO};
+use pacemark_record::{Better, Comparison, Fate, Run, Trial, Verdict as Ratio, Versus};
+use pacemark_report::{Document, Fact, Row, Table, TrialRow};
+use serde_json::{Value, json};
+
+/// How to read the table.
+const LEGEND: &str = "t/s: the rate that is maximized, the mean over rounds ± half of its 95 % interval. x \
+    default: its ratio to the default's, pair by pair, with its 95 % interval. KLD: mean divergence from \
+    the default's predictions, nats; 0 where they are the same by construction. runs: those of the \
+    rounds, and + those after it for its targets. after: the round that decided its verdict. front: no \
+    other setting is better in both, t/s and KLD (K) or t/s and time to the first token (T).";
+
+fn text<'a>(trial: &'a Trial, name: &str) -> &'a str {
+    trial.params.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The default and the recommended setting of the confirmation.
+fn confirmation(trials: &[Trial]) -> Option<(Versus, &Trial)> {
+    let of = |turn: u64| trials.iter().find(|trial| !is_race(trial) && trial.turn == turn);
+    let (default, chosen) = (of(0)?, of(1)?);
+    Some((beside(chosen, default)?, chosen))
+}
+
+/// What the confirmation came to.
+fn confirmed(versus: &Versus) -> &'static str {
+    match versus.verdict(Better::Higher) {
+        Ratio::Faster => "confirmed",
+        Ratio::Slower => "refuted",
+        Ratio::NotDistinguishable => "not confirmed: not distinguishable from the default",
+        Ratio::TooFewPairs => "not confirmed: too few pairs",
+    }
+}
+
+/// All of it.
+pub(super) fn document(experiment: &Tune, run: &Run) -> Document {
+    let layout = experiment.layout(&[]);
+    let found = outcome(&run.trials);
+    let mut document = head(&layout, run);
+    document.title = run.trials.first().map(title);
+    document.facts = facts(run, &found);
+    let fronts = on_front(&run.trials);
+    let row = |(trial, front): (&Trial, &String)| {
+        // That of the race, or of the confirmation.
+        let is_it = |other: &&Trial| is_race(other) == is_race(trial) && is_default(other);
+        let default = run.trials.iter().find(is_it).filter(|_| !is_default(trial));
+        let compared = default.and_then(|default| against_default(default, trial));
+        let comparisons: Vec<Comparison> = compared.into_iter().collect();
+        // What is known of all trials together is handed to the row as a parameter of it.
+        let mut told = trial.clone();
+        told.params.insert("front".to_owned(), front.as_str().into());
+        let row = layout.row(&TrialRow { env: &run.env, trial: &told, comparisons: &comparisons });
+        Row { block: None, ..row }
+    };
+    let table = &mut document.tables[0];
+    table.rows = run.trials.iter().zip(&fronts).map(row).collect();
+    table.in_blocks = false;
+    table.legend = Some(LEGEND.to_owned());
+    let table = std::mem::take(&mut document.tables[0]);
+    document.tables[0] = widened(table);
+    document.tables.push(Table { legend: Some(decided(run)), ..Table::default() });
+    document
+}
+
+/// Makes columns for people as wide as their texts: settings have long names.
+fn widened(mut table: Table) -> Table {
+    for (i, column) in table.columns.iter_mut().enumerate() {
+        if !column.readers.has_people() {
+            continue;
+        }
+        let texts = table.rows.iter().filter_map(|row| row.cells.get(i));
+        let longest = texts.map(|cell| cell.text().chars().count()).max().unwrap_or(0);
+        let width = column.width.unsigned_abs().max(longest) as isize;
+        column.width = if column.width < 0 { -width } else { width };
+    }
+    table
+}
+
+fn against_default(default: &Trial, trial: &Trial) -> Option<Comparison> {
+    let versus = beside(trial, default)?;
+    let (low, high) = (versus.interval.map(|i| i.low), versus.interval.map(|i| i.high));
+    Some(Comparison {
+        metric: OBJECTIVE.name,
+        title: OBJECTIVE.title,
+        first: name(trial).to_owned(),
+        second: name(default).to_owned(),
+        ratio: versus.ratio,
+        ci95_low: low,
+        ci95_high: high,
+        pairs: versus.pairs,
+        verdict: versus.verdict(Better::Higher),
+        method: PAIRED_RATIO,
+        model_type: trial.model.model_type.clone(),
+        params: trial.params.clone(),
+    })
+}
+
+fn facts(run: &Run, found: &Outcome) -> Vec<Fact> {
+    let chosen = found.recommended.map(|index| &run.trials[index]);
+    let setting = chosen.map(name);
+    let command = chosen.map(|trial| text(trial, COMMAND));
+    let told = |name, value: Value, title: &str, words: String| Fact {
+        name,
+        value,
+        told: Some((title.to_owned(), words)),
+    };
+    let words = match found.verdict {
+        Verdict::Winner => "one setting is the best",
+        Verdict::NoDifference => "no difference",
+        Verdict::NoneMeets => "no setting meets the targets",
+        Verdict::NotOver => "the race was not over",
+    };
+    let mut facts = vec![told("verdict", found.verdict.name().into(), "verdict", words.to_owned())];
+    facts.push(match setting {
+        Some(name) => told("recommended", name.into(), "recommended", name.to_owned()),
+        None => Fact::value("recommended", Value::Null),
+    });
+    facts.push(told("reason", found.reason.as_str().into(), "why", found.reason.clone()));
+    facts.push(match command {
+        Some(command) => told("command", command.into(), "run it", command.to_owned()),
+        None => Fact::value("command", Value::Null),
+    });
+    let targets =
+        if found.not_met.is_empty() { "met".to_owned() } else { found.not_met.join("; ") };
+    let has_targets = run.trials.first().is_some_and(|trial| !text(trial, TARGETS).is_empty());
+    facts.push(match has_targets && found.verdict != Verdict::NotOver {
+        true => told("not_met", found.not_met.clone().into(), "targets", targets),
+        false => Fact::value("not_met", found.not_met.clone()),
+    });
+    facts.push(match confirmation(&run.trials) {
+        Some((versus, _)) => {
+            let words = format!("{}, {}", confirmed(&versus), times(&versus, "the default's"));
+            told("confirmation", as_json(&versus), "confirmation", words)
+        }
+        None => Fact::value(CONFIRMATION, Value::Null),
+    });
+    facts
+}
+
+fn as_json(versus: &Versus) -> Value {
+    json!({
+        "ratio": versus.ratio,
+        "ci95_low": versus.interval.map(|i| i.low),
+        "ci95_high": versus.interval.map(|i| i.high),
+        "pairs": versus.pairs,
+        "verdict": versus.verdict(Better::Higher),
+        "method": PAIRED_RATIO,
+    })
+}
+
+/// What was searched, in a line.
+fn title(trial: &Trial) -> String {
+    let targets = match text(trial, TARGETS) {
+        "" => String::new(),
+        targets => format!(" under {}", targets.replace(',', ", ")),
+    };
+    format!(
+        "{}: the most {}{targets}, prompts of {} tokens and {} generated",
+        text(trial, "source"),
+        text(trial, MAXIMIZE),
+        trial.count("n_prompt"),
+        trial.count("n_gen"),
+    )
+}
+
+/// How it was decided.
+fn decided(run: &Run) -> String {
+    let n = |wanted: Fate| run.trials.iter().filter(|trial| fate(trial) == wanted).count();
+    let race = run.trials.iter().filter(|trial| is_race(trial)).count();
+    let parts = [
+        (n(Fate::Worse) - (run.trials.len() - race), "shown to be worse"),
+        (n(Fate::Missed), "shown to miss a target"),
+        (n(Fate::TooFar), "not near enough in answers"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, words)| format!("{n} {words}"))
+        .collect();
+    let dropped = if parts.is_empty() { "none dropped".to_owned() } else { parts.join(", ") };
+    format!(
+        "{race} settings raced in turn, every other round in the opposite order: {dropped}. A setting is \
+         dropped for another only where {:.0} of 100 races between equals would drop none.",
+        CONFIDENCE * 100.0
+    )
+}
+
+/// What a reader should know besides.
+pub(super) fn notes(run: &Run) -> Vec<String> {
+    let mut notes: Vec<String> = warnings(&run.env, &[]).iter().map(Warning::to_string).collect();
+    let stolen = run.trials.iter().filter_map(|trial| trial.steal_share).fold(0.0, f64::max);
+    if stolen > 0.02 {
+        let percent = stolen * 100.0;
+        notes.push(format!("the hypervisor gave {percent:.0} % of the processors' time to others"));
+    }
+    for trial in &run.trials {
+        notes.extend(trial.notes.iter().map(|note| format!("{}: {note}", name(trial))));
+    }
+    notes.dedup();
+    let differ = run.trials.iter().any(|t| t.params.get(ALIKE) == Some(&Value::Bool(false)));
+    if differ && run.trials.iter().all(|trial| trial.distances().is_none()) {
+        notes.push(
+            "answers were not compared: weights that are drawn have no quality, so --max-kld decided \
+             nothing"
+                .to_owned(),
+        );
+    }
+    let cut = run.trials.iter().find(|trial| trial.params.contains_key(PART));
+    let cut = cut.filter(|trial| trial.samples().len() < trial.repetitions);
+    notes.extend(cut.map(|trial| {
+        format!(
+            "the confirmation was cut short: {} of {} pairs",
+            trial.samples().len(),
+            trial.repetitions
+        )
+    }));
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Pages of made-up searches.
+
+use super::super::panels;
+use super::super::testing::{trial, with_fate};
+use super::*;
+use pacemark_report::picture::svg;
+use pacemark_report::{Page, render, render::find};
+
+/// Three settings that were raced, and a confirmation.
+fn trials() -> Vec<Trial> {
+    let default = [100, 102, 99, 101, 100, 98];
+    let better = [90, 91, 90, 89, 90, 88];
+    let mut trials = vec![
+        with_fate(trial("default", &default), Fate::Worse, 6),
+        with_fate(trial("-t 1", &better), Fate::Won, 6),
+        with_fate(trial("-t 1 -ub 64", &[120, 121, 122, 119, 120, 118]), Fate::Worse, 6),
+    ];
+    for (turn, (name, times)) in [("default", default), ("-t 1", better)].into_iter().enumerate() {
+        let mut confirming = trial(name, &times);
+        confirming.params.insert(PART.into(), CONFIRMATION.into());
+        confirming.turn = turn as u64;
+        trials.push(confirming);
+    }
+    trials
+}
+
+fn shown(trials: Vec<Trial>, format: &str, width: Option<usize>) -> String {
+    let run = Run { trials, ..Run::default() };
+    let mut document = document(&Tune, &run);
+    document.notes = notes(&run);
+    render(&document, find(format).unwrap(), &Page { width, ..Page::default() })
+}
+
+#[test]
+fn a_search_with_made_up_numbers() {
+    insta::assert_snapshot!("tune_md", shown(trials(), "md", None));
+    for width in [80, 100, 140] {
+        let wide = shown(trials(), "table", Some(width));
+        assert!(wide.contains("one setting is the best"), "{wide}");
+    }
+    let json: Value = serde_json::from_str(&shown(trials(), "json", None)).unwrap();
+    assert_eq!(
+        (&json["verdict"], &json["recommended"], &json["command"]),
+        (&"winner".into(), &"-t 1".into(), &"pacemark bench -m model.gguf -t 1".into())
+    );
+    assert_eq!(
+        (&json["confirmation"]["pairs"], &json["confirmation"]["verdict"]),
+        (&6.into(), &"faster".into())
+    );
+    let rows = json["settings"].as_array().unwrap();
+    let verdicts: Vec<&Value> = rows.iter().map(|row| &row["verdict"]).collect();
+    assert_eq!(verdicts[..3], ["worse", "won", "worse"]);
+    assert_eq!((&rows[1]["front"], &rows[3]["part"]), (&"T".into(), &"confirmation".into()));
+    assert!(shown(trials(), "csv", None).lines().count() >= 6);
+}
+
+#[test]
+fn a_race_that_was_cut_short_says_so() {
+    let mut cut = trials();
+    cut.truncate(4);
+    (cut[3].repetitions, cut[3].turn) = (16, 0);
+    let said = shown(cut, "md", None);
+    assert!(said.contains("cut short: 6 of 16 pairs"), "{said}");
+    let racing = vec![trial("default", &[100, 101]), trial("-t 1", &[90])];
+    let said = shown(racing, "md", None);
+    assert!(said.contains("the race was not over: after 2 rounds 2 still in it"), "{said}");
+    assert!(!said.contains("run it"), "{said}");
+}
+
+#[test]
+fn nothing_is_bounded_by_too_few_rounds() {
+    let even = |name, times: &[u64]| with_fate(trial(name, times), Fate::Even, 4);
+    let four = vec![even("default", &[100, 101, 99, 100]), even("-t 1", &[90, 89, 91, 90])];
+    let said = shown(four, "md", None);
+    assert!(said.contains("a difference may be of any size") && !said.contains("below"), "{said}");
+    let six = [100, 101, 99, 100, 102, 98];
+    let said = shown(vec![even("default", &six), even("-t 1", &six)], "md", None);
+    assert!(said.contains("leave room for is 0.0 %, which is below --resolution"), "{said}");
+}
+
+#[test]
+fn the_recommended_setting_stands_out_in_the_picture() {
+    let picture = panels(&trials());
+    assert_eq!(picture.panels.len(), 1, "no answers were compared");
+    let drawn = svg(&picture);
+    assert!(drawn.contains("-t 1 -ub 64") && drawn.contains("recommended"), "{drawn}");
+}
