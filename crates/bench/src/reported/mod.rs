@@ -42,7 +42,8 @@ pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Doc
     report.panels.extend(experiment.panels(&all));
     report.reading = Reading {
         verdicts: verdicts::verdicts(experiment, &all),
-        advice: experiment.advice(&all),
+        // What was swept is a run's own.
+        advice: runs.iter().flat_map(|run| experiment.advice(run)).collect(),
         definitions: about::definitions(experiment),
         environment: about::environment(runs),
         commands: about::commands(runs),

@@ -1,4 +1,4 @@
-//! Whole files of documents: a page for a browser, and pictures. Unlike what [`crate::render`] writes row by
+//! Whole files of documents: a page for a browser, and pictures. Unlike what [`mod@crate::render`] writes row by
 //! row, they are made when all is measured, and of several documents at once.
 
 mod html;

@@ -1,7 +1,7 @@
 //! Pictures for files: panels of bars with intervals, of points with a front, of lines, of stretches
 //! or of cells, as SVG and as PNG.
 //!
-//! Who has figures fills a [`Picture`], plain data without sizes or coordinates; [`svg`] and [`png`]
+//! Who has figures fills a [`Picture`], plain data without sizes or coordinates; [`svg`] and [`png()`]
 //! draw the same page in both formats. The page makes itself large enough for what it shows, text
 //! is cut or turned before it overlaps, and no value breaks it: what cannot be drawn is written.
 //! Nothing outside of this module knows the drawing library, and here only `sheet` does: `page` and

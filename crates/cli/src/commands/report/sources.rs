@@ -41,24 +41,10 @@ fn one(path: &Path) -> Result<Source> {
 fn folder(path: &Path) -> Result<Vec<Source>> {
     let shown = path.display();
     let mut files = Vec::new();
-    for folder in [path.to_owned(), path.join("steps")] {
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(_) if folder != path => continue,
-            Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
-        };
-        for entry in entries {
-            let file = entry.with_context(|| format!("cannot read {shown}"))?.path();
-            // A study has a folder of its own among the steps.
-            files.push(if file.is_dir() { file.join("record.json") } else { file });
-        }
-    }
-    files.retain(|file| file.extension().is_some_and(|end| end == "json") && file.is_file());
+    within(path, DEPTH, &mut files).with_context(|| format!("cannot read {shown}"))?;
     files.sort();
-    let mut sources: Vec<Source> = Vec::new();
-    for file in files.iter().filter(|file| is_record(file)) {
-        sources.push(one(file)?);
-    }
+    let sources: Result<Vec<Source>> = files.iter().map(|file| one(file)).collect();
+    let mut sources = sources?;
     if sources.is_empty() {
         bail!(
             "{shown}: there is no record in it: nothing succeeded, or it is not a suite's folder"
@@ -68,6 +54,22 @@ fn folder(path: &Path) -> Result<Vec<Source>> {
         |source: &Source| EXPERIMENTS.iter().position(|e| e.name() == source.experiment.name());
     sources.sort_by_key(place);
     Ok(sources)
+}
+
+/// A suite has its steps in a folder, a study there one of its own, with one for each time it ran.
+const DEPTH: usize = 3;
+
+/// All records of a folder.
+fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && depth > 0 {
+            within(&path, depth - 1, files)?;
+        } else if path.extension().is_some_and(|end| end == "json") && is_record(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Not how far a suite is, nor its report.
