@@ -25,7 +25,7 @@ use pacemark_load::{Level, LoadPlan, Watch};
 use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
 use pacemark_report::picture::Panel;
-use pacemark_report::{Document, Form, Layout, Row, TrialRow};
+use pacemark_report::{Document, Form, Layout, Row, TrialRow, Verdict};
 use std::sync::atomic::AtomicBool;
 
 /// Every experiment.
@@ -139,6 +139,11 @@ pub trait Experiment: Sync {
     /// What a report shows of a run in pictures.
     fn panels(&self, run: &Run) -> Vec<Panel> {
         reported::panels(&Rows::of(self, run))
+    }
+
+    /// What a run comes to, the most important first.
+    fn verdicts(&self, run: &Run) -> Vec<Verdict> {
+        reported::verdicts(self, run)
     }
 
     /// What follows from a run, a sentence or two each: which setting helped, and where it ended.

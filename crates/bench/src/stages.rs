@@ -12,12 +12,12 @@ use crate::{BenchError, Experiment, Phase, Test};
 use pacemark_backend::{BackendError, layer};
 use pacemark_record::env::StealWatch;
 use pacemark_record::{
-    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageFigures, StageTarget, Trial,
-    Warmup, stage_figures,
+    Measured, Metric, Model, Run, STAGES_EXPERIMENT, Sample, StageFigures, StageTarget,
+    StageVerdict, Trial, Warmup, stage_figures,
 };
-use pacemark_report::Document;
 use pacemark_report::layout::stages as table;
 use pacemark_report::picture::{Marks, Panel, Role, Span};
+use pacemark_report::{Document, Standing, Verdict};
 use pacemark_setup::Setup;
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -91,6 +91,12 @@ impl Experiment for Stages {
         false
     }
 
+    /// Stages that miss the target or may, or that all reach it; and the dearest layer.
+    fn verdicts(&self, run: &Run) -> Vec<Verdict> {
+        let target = target(run);
+        judged(&stage_figures(&run.trials, target), target)
+    }
+
     fn panels(&self, run: &Run) -> Vec<Panel> {
         let figures = stage_figures(&run.trials, target(run));
         waterfall(&figures).into_iter().collect()
@@ -100,6 +106,37 @@ impl Experiment for Stages {
         let target = target(run);
         table(run, &stage_figures(&run.trials, target), target)
     }
+}
+
+fn judged(figures: &[StageFigures], target: StageTarget) -> Vec<Verdict> {
+    let wanted = match target {
+        StageTarget::Share(share) => format!("{:.0} % of the decoder's rate", share * 100.0),
+        StageTarget::TokensPerSecond(rate) => format!("{rate} t/s"),
+    };
+    let one = |row: &StageFigures| {
+        let (standing, what) = match row.verdict {
+            StageVerdict::Met => return None,
+            StageVerdict::Missed => (Standing::Bad, "misses"),
+            StageVerdict::Undecided => (Standing::Open, "is not shown to reach"),
+        };
+        let StageFigures { stage, name, tokens_per_second, .. } = row;
+        let text = format!("stage {stage}, {name}: {tokens_per_second:.1} t/s {what} {wanted}");
+        Some(Verdict { standing, text })
+    };
+    let mut said: Vec<Verdict> = figures.iter().filter_map(one).collect();
+    if said.is_empty() && !figures.is_empty() {
+        let text = format!("all {} stages reach {wanted}", figures.len());
+        said.push(Verdict { standing: Standing::Good, text });
+    }
+    let own = |row: &StageFigures| row.own_us_per_token.unwrap_or(f64::NEG_INFINITY);
+    let dearest = figures.iter().max_by(|a, b| own(a).total_cmp(&own(b)));
+    if let Some(row) = dearest.filter(|row| own(row) > 0.0) {
+        let (stage, name, us) = (row.stage, &row.name, own(row));
+        said.push(Verdict::plain(format!(
+            "the dearest layer is stage {stage}, {name}: {us:.1} µs for each generated token"
+        )));
+    }
+    said
 }
 
 /// The time of a token, and which layer adds what of it.

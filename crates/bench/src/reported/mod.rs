@@ -20,6 +20,7 @@ use pacemark_report::{Document, Reading};
 pub(crate) use pictures::panels;
 pub(crate) use rows::Rows;
 pub(crate) use sweep::advice;
+pub(crate) use verdicts::verdicts;
 
 /// Runs of one experiment as a report: the rows of all under one another.
 pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Document {
@@ -41,7 +42,7 @@ pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Doc
     report.panels = report.charts.drain(..).map(Panel::from).collect();
     report.panels.extend(experiment.panels(&all));
     report.reading = Reading {
-        verdicts: verdicts::verdicts(experiment, &all),
+        verdicts: experiment.verdicts(&all),
         // What was swept is a run's own.
         advice: runs.iter().flat_map(|run| experiment.advice(run)).collect(),
         definitions: about::definitions(experiment),

@@ -11,7 +11,7 @@ use pacemark_report::{Standing, Verdict};
 const MOST_ROWS: usize = 6;
 
 /// Sentences, comparisons first.
-pub(super) fn verdicts(experiment: &dyn Experiment, run: &Run) -> Vec<Verdict> {
+pub(crate) fn verdicts(experiment: &(impl Experiment + ?Sized), run: &Run) -> Vec<Verdict> {
     let compared = experiment.comparisons(&run.trials).concat();
     let mut said: Vec<Verdict> = compared.iter().map(contrast).collect();
     let rows = Rows::of(experiment, run);

@@ -64,6 +64,22 @@ impl Lang {
         }
     }
 
+    /// A title: what was measured, and behind a colon of what.
+    pub fn title(self, title: &str) -> String {
+        // What was measured may have a colon, too.
+        let parts = || {
+            let mut colons = title.match_indices(": ");
+            colons.find_map(|(at, _)| Some((self.known(&title[..at])?, &title[at + 2..])))
+        };
+        match (self, self.known(title)) {
+            (Lang::En, _) => title.to_owned(),
+            (_, Some(known)) => known,
+            (_, None) => {
+                parts().map_or_else(|| title.to_owned(), |(head, of)| format!("{head}：{of}"))
+            }
+        }
+    }
+
     /// A document as it is read in it.
     pub fn document(self, document: &Document) -> Document {
         let mut said = document.clone();
@@ -71,7 +87,7 @@ impl Lang {
             return said;
         }
         let one = |text: &mut String| *text = self.say(text).into_owned();
-        said.title.iter_mut().for_each(one);
+        said.title.iter_mut().for_each(|title| *title = self.title(title));
         for (name, value) in said.facts.iter_mut().filter_map(|fact| fact.told.as_mut()) {
             one(name);
             one(value);
@@ -97,7 +113,7 @@ impl Lang {
     pub fn picture(self, picture: &Picture) -> Picture {
         let mut said = picture.clone();
         let one = |text: &mut String| *text = self.say(text).into_owned();
-        one(&mut said.title);
+        said.title = self.title(&said.title);
         said.notes.iter_mut().for_each(one);
         said.legend.iter_mut().for_each(|(_, words)| one(words));
         said.panels.iter_mut().for_each(|panel| self.panel(panel));
@@ -250,6 +266,16 @@ mod tests {
         for unknown in ["", "a fixed  end", ": ", "something else"] {
             assert_eq!(say(unknown), None, "{unknown}");
         }
+    }
+
+    #[test]
+    fn a_title_is_said_up_to_what_it_is_of() {
+        let title = "one generation: its text, and what it cost: llama 1B mean";
+        assert_eq!(Lang::Zh.title(title), "一次生成：文本与代价：llama 1B mean");
+        let title = "what this machine is, and its limits: llama: 1B";
+        assert_eq!(Lang::Zh.title(title), "本机的配置与极限：llama: 1B");
+        let note = "so trust the interval rather than the mean";
+        assert_eq!(Lang::Zh.say(note), note);
     }
 
     #[test]

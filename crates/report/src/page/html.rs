@@ -22,7 +22,7 @@ fn page(cover: &Cover, documents: &[Document]) -> String {
     let lang = cover.lang;
     let said: Vec<Document> = documents.iter().map(|document| lang.document(document)).collect();
     let mut page = Page { lang, out: String::new(), number: 0 };
-    let title = escaped(&lang.say(&cover.title));
+    let title = escaped(&lang.title(&cover.title));
     page.out = format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
