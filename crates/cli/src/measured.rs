@@ -40,6 +40,11 @@ pub(crate) fn read(path: &Path) -> Result<Source> {
     Ok(Source { name, run })
 }
 
+/// Whether a file begins as a record of ours does; not how far a suite is, nor its report.
+pub(crate) fn is_ours(path: &Path) -> bool {
+    input::read_file(path).is_ok_and(|text| is_record(&text))
+}
+
 /// A record begins with its schema, also where the rest of it is damaged: its own errors say what is
 /// wrong with it.
 fn is_record(text: &str) -> bool {

@@ -32,6 +32,9 @@ const MEASURED: [&str; 18] = [
     "doctor --seconds 0.01 --threads 1 -o json --save",
 ];
 
+/// Those whose figures are told one by one.
+const WITHOUT_PICTURE: [&str; 2] = ["doctor", "self-test"];
+
 /// A record of each, whatever the command says of its targets.
 fn records(folder: &Folder) -> Vec<PathBuf> {
     let items = r#"{"query":"to be","choices":["or","not"],"gold":0}"#;
@@ -69,14 +72,16 @@ fn read(path: &Path) -> String {
 #[test]
 fn every_experiment_in_every_format_and_language() {
     let folder = Folder::new("report", "llama");
-    let mut found = BTreeSet::new();
+    let (mut found, mut undrawn) = (BTreeSet::new(), BTreeSet::new());
     for record in records(&folder) {
         let text = read(&record);
         let value: Value = serde_json::from_str(&text).unwrap();
         let name = value["trials"][0]["experiment"].as_str().unwrap().to_owned();
         for lang in ["en", "zh"] {
             let out = folder.0.join(format!("out-{name}-{lang}"));
-            let formats = "html,png,svg,md,table,json,jsonl,csv,sql";
+            // Pictures of many dots take their time without optimisation: once is enough.
+            let png = if lang == "en" { ",png" } else { "" };
+            let formats = format!("html,svg,md,table,json,jsonl,csv,sql{png}");
             let line = format!(
                 "report {} --format {formats} --lang {lang} -o {}",
                 record.display(),
@@ -86,9 +91,13 @@ fn every_experiment_in_every_format_and_language() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success() && !said.contains("panicked"), "{name}: {said}");
             let html = read(&out.join("report.html"));
-            assert!(html.contains("<figure>"), "{name} has no picture");
-            assert_eq!(html.contains("图表"), lang == "zh", "{name}");
-            assert!(std::fs::read(out.join("report.png")).unwrap().starts_with(b"\x89PNG"));
+            if !html.contains("<figure>") {
+                undrawn.insert(name.clone());
+            }
+            assert_eq!(html.contains("测量环境"), lang == "zh", "{name}");
+            if lang == "en" {
+                assert!(std::fs::read(out.join("report.png")).unwrap().starts_with(b"\x89PNG"));
+            }
             assert!(read(&out.join("report.svg")).contains("</svg>"));
             let json: Value = serde_json::from_str(&read(&out.join("report.json"))).unwrap();
             assert!(
@@ -103,6 +112,7 @@ fn every_experiment_in_every_format_and_language() {
     }
     let all: BTreeSet<String> = EXPERIMENTS.iter().map(|e| e.name().to_owned()).collect();
     assert_eq!(found, all, "each experiment has a record here");
+    assert_eq!(undrawn.into_iter().collect::<Vec<_>>(), WITHOUT_PICTURE);
 }
 
 #[test]

@@ -13,7 +13,9 @@ use crate::parameter::MODEL;
 use crate::repeat::{CutShort, filled, in_turns, now_unix_s};
 use crate::{BenchError, Experiment, Params, Phase};
 pub use figures::{COLD_TTFT, INFERENCE, KV, LOAD_MEMORY, PEAK};
-use pacemark_record::{Cold, Measured, Metric, Model, Run, Series, Start, Trial};
+use pacemark_record::{
+    Cold, Comparison, Measured, Metric, Model, Run, Series, Start, Trial, compare,
+};
 use pacemark_report::{Form, layout};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -138,6 +140,30 @@ impl Experiment for ColdStart {
         filled(launches.trials(how.repetitions.least), |trials| {
             launches.fill(&mut **launcher, trials, how)
         })
+    }
+
+    /// Each with the first of the same lengths: of others it would be the lengths that are compared.
+    /// Another engine's command does not tell its own; it is compared with the first of all.
+    fn against_first(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
+        let lengths = |trial: &Trial| (trial.count("n_prompt"), trial.count("n_gen"));
+        let against = |(i, second): (usize, &Trial)| {
+            let before = &trials[..i];
+            let is_same = |first: &&Trial| {
+                lengths(first) == lengths(second) || !second.params.contains_key("n_prompt")
+            };
+            let first = before.iter().find(is_same);
+            let found = first.map(|first| {
+                let compared = self.compared().iter();
+                compared.filter_map(|series| compare(first, second, series)).map(|comparison| {
+                    match self.compared_as(first).zip(self.compared_as(second)) {
+                        Some((first, second)) => Comparison { first, second, ..comparison },
+                        None => comparison,
+                    }
+                })
+            });
+            found.into_iter().flatten().collect()
+        };
+        trials.iter().enumerate().map(against).collect()
     }
 
     fn metrics(&self) -> &'static [Metric] {

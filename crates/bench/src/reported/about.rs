@@ -50,7 +50,8 @@ pub(super) fn environment(runs: &[Run]) -> Vec<(String, String)> {
     let mut told = Vec::new();
     for (i, (name, _)) in all.first().into_iter().flatten().enumerate() {
         let mut values: Vec<&String> = all.iter().map(|one| &one[i].1).collect();
-        values.dedup();
+        let mut seen = std::collections::HashSet::new();
+        values.retain(|value| seen.insert(value.as_str()));
         let values: Vec<&str> = values.into_iter().map(String::as_str).collect();
         if values.iter().any(|value| *value != "-") {
             told.push(((*name).to_owned(), values.join("; ")));

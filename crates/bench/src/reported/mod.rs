@@ -22,8 +22,13 @@ pub(crate) use rows::Rows;
 pub(crate) use sweep::advice;
 pub(crate) use verdicts::verdicts;
 
-/// Runs of one experiment as a report: the rows of all under one another.
-pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Document {
+/// Runs of one experiment, which have names, as a report: the rows of all under one another.
+pub fn report(
+    experiment: &dyn Experiment,
+    runs: &[Run],
+    names: &[String],
+    varied: &[&str],
+) -> Document {
     let mut report = Document::default();
     for (i, run) in runs.iter().enumerate() {
         let next = experiment.document(run, varied);
@@ -36,7 +41,7 @@ pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Doc
         }
         report.notes.extend(experiment.notes(run));
     }
-    let all = joined(runs);
+    let all = joined(runs, names);
     report.title = Some(about::title(experiment, &all));
     // What a terminal is shown of a document as bars is a picture here.
     report.panels = report.charts.drain(..).map(Panel::from).collect();
@@ -53,10 +58,17 @@ pub fn report(experiment: &dyn Experiment, runs: &[Run], varied: &[&str]) -> Doc
 }
 
 /// All rows as those of one run.
-fn joined(runs: &[Run]) -> Run {
+fn joined(runs: &[Run], names: &[String]) -> Run {
     let mut all = runs.first().cloned().unwrap_or_default();
-    for run in runs.iter().skip(1) {
-        all.trials.extend(run.trials.iter().cloned());
+    all.trials.clear();
+    for (run, name) in runs.iter().zip(names) {
+        let named = run.trials.iter().cloned().map(|mut trial| {
+            if runs.len() > 1 {
+                trial.params.insert(rows::RUN.to_owned(), name.as_str().into());
+            }
+            trial
+        });
+        all.trials.extend(named);
         all.varied.extend(run.varied.iter().cloned());
     }
     let mut seen = std::collections::HashSet::new();

@@ -31,6 +31,13 @@ pub(crate) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
     panels
 }
 
+/// Keeps what can be told apart, and says of how many.
+pub(super) fn left_out(lines: &mut Vec<Line>) -> String {
+    let n = lines.len();
+    lines.truncate(MOST_LINES);
+    if n > MOST_LINES { format!(" (the first {MOST_LINES} of {n} rows)") } else { String::new() }
+}
+
 /// A bar for each row.
 fn bars(rows: &Rows<'_>, work: Work, indices: &[usize]) -> Option<Panel> {
     let bar = |&i: &usize| {
@@ -66,10 +73,10 @@ fn course(rows: &Rows<'_>, work: Work, indices: &[usize]) -> Option<Panel> {
         }
     };
     let lines = indices.iter().enumerate().map(line);
-    let lines: Vec<Line> =
-        lines.filter(|line| line.points.len() >= FEWEST).take(MOST_LINES).collect();
+    let mut lines: Vec<Line> = lines.filter(|line| line.points.len() >= FEWEST).collect();
+    let more = left_out(&mut lines);
     (!lines.is_empty()).then(|| Panel {
-        title: rows.titled(work, "each repetition in turn"),
+        title: rows.titled(work, "each repetition in turn") + &more,
         y_axis: Rows::axis(series),
         x_axis: "repetition".to_owned(),
         marks: Marks::Lines { lines, x: Spacing::Even, y: Spacing::Even, guides: Vec::new() },

@@ -1,9 +1,9 @@
 //! The roofline: how fast tests computed beside what the machine allows for so many operations a byte
 //! (Williams, Waterman and Patterson, "Roofline", CACM 52, 2009).
 
-use super::pictures::MOST_LINES;
+use super::pictures::left_out;
 use super::rows::Rows;
-use pacemark_record::Trial;
+use pacemark_record::{Roof, Trial};
 use pacemark_report::picture::{Line, LinePoint, Marks, Panel, Role, Spacing, Stroke};
 
 /// Operations a second are told in thousands of millions.
@@ -26,7 +26,7 @@ pub(super) fn panel(rows: &Rows<'_>) -> Option<Panel> {
     if lines.is_empty() || read <= 0.0 || int8 <= 0.0 {
         return None;
     }
-    lines.truncate(MOST_LINES - 1);
+    let more = left_out(&mut lines);
     let ridge = int8 / read;
     let xs = || lines.iter().map(|line| line.points[0].x);
     let from = xs().fold(ridge, f64::min) / 2.0;
@@ -36,7 +36,7 @@ pub(super) fn panel(rows: &Rows<'_>) -> Option<Panel> {
     let label = "roof".to_owned();
     lines.push(Line { label, points, stroke: Stroke::Straight, role: Role::Baseline });
     Some(Panel {
-        title: "Roofline: operations a second beside what the machine allows".to_owned(),
+        title: format!("Roofline: operations a second beside what the machine allows{more}"),
         y_axis: "1e9 operations / s".to_owned(),
         x_axis: "operations for each byte that is read".to_owned(),
         marks: Marks::Lines {
@@ -46,6 +46,14 @@ pub(super) fn panel(rows: &Rows<'_>) -> Option<Panel> {
             guides: Vec::new(),
         },
     })
+}
+
+/// Whether a test's reads take longer than its operations at the roofs that were measured with it.
+pub(super) fn is_bound_by_memory(trial: &Trial) -> Option<bool> {
+    let (intensity, _) = place(trial)?;
+    let best = |of: fn(&Roof) -> f64| trial.roofs.iter().map(of).fold(0.0, f64::max);
+    let (read, int8) = (best(|roof| roof.read_bytes_per_s), best(|roof| roof.int8_per_s));
+    (read > 0.0 && int8 > 0.0).then(|| intensity < int8 / read)
 }
 
 /// Operations for each byte of weights that must be read, and operations a second.

@@ -50,11 +50,38 @@ impl Work {
     }
 }
 
+/// Names of rows; what stands for several has its model, its turn and its run behind it, as far as these
+/// differ.
+fn names(experiment: &(impl Experiment + ?Sized), run: &Run) -> Vec<String> {
+    let plain: Vec<String> =
+        run.trials.iter().map(|trial| experiment.row_name(run, trial)).collect();
+    let twice = |name: &String| plain.iter().filter(|other| *other == name).count() > 1;
+    let differs =
+        |of: fn(&Trial) -> String| run.trials.windows(2).any(|pair| of(&pair[0]) != of(&pair[1]));
+    let parts: [fn(&Trial) -> String; 3] = [
+        |trial| trial.model.model_type.clone(),
+        |trial| format!("({})", trial.turn + 1),
+        |trial| trial.params.get(RUN).and_then(|run| run.as_str()).unwrap_or_default().to_owned(),
+    ];
+    let told = |(name, trial): (&String, &Trial)| {
+        if !twice(name) {
+            return name.clone();
+        }
+        let more = parts.iter().filter(|part| differs(**part)).map(|part| part(trial));
+        let more = more.filter(|part| !part.is_empty() && !name.contains(part.as_str()));
+        std::iter::once(name.clone()).chain(more).collect::<Vec<_>>().join(" ").trim().to_owned()
+    };
+    plain.iter().zip(&run.trials).map(told).collect()
+}
+
+/// The parameter that says which of several runs a row is of.
+pub(super) const RUN: &str = "run";
+
 impl<'a> Rows<'a> {
     pub(crate) fn of(experiment: &(impl Experiment + ?Sized), run: &'a Run) -> Rows<'a> {
         Rows {
             trials: &run.trials,
-            names: run.trials.iter().map(|trial| experiment.row_name(run, trial)).collect(),
+            names: names(experiment, run),
             metrics: experiment.metrics(),
             headline: experiment.headline(),
             varied: run.varied.iter().map(String::as_str).collect(),

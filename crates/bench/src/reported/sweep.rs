@@ -3,6 +3,7 @@
 //! Points of a sweep were measured one after the other and not in turn, so what is said of them is an
 //! indication: two points are told apart only where their intervals do not touch.
 
+use super::roofline;
 use super::rows::{Rows, Work};
 use pacemark_record::{Better, Figure, Trial};
 use pacemark_report::picture::{
@@ -22,6 +23,9 @@ const NOTHING: f64 = 0.02;
 /// What may be swept besides the parameters that a run says it varied.
 const ALWAYS: [&str; 6] =
     ["n_prompt", "n_gen", "n_depth", "n_parallel", "concurrency", "request_rate"];
+
+/// What may differ besides and is no number: lines of their own.
+const TEXTS: [&str; 5] = ["run", "type_k", "type_v", "kv", "page_cache"];
 
 /// What reaches this part of what the machine allows is bound by it.
 const AT_ROOF: f64 = 0.7;
@@ -45,23 +49,32 @@ fn swept(rows: &Rows<'_>, indices: &[usize]) -> Option<(String, Vec<Swept>)> {
         found.len()
     };
     let mut keys: Vec<&str> = rows.varied.clone();
-    keys.extend(ALWAYS.iter().filter(|key| !rows.varied.contains(key)));
+    keys.extend(ALWAYS.iter().chain(&TEXTS).filter(|key| !rows.varied.contains(key)));
     let most = keys.iter().rev().max_by_key(|key| distinct(key)).copied()?;
     if distinct(most) < FEWEST {
         return None;
     }
-    let others: Vec<&str> =
-        keys.into_iter().filter(|key| *key != most && distinct(key) > 1).collect();
+    let differs = |key: &&str| {
+        *key != most && indices.windows(2).any(|pair| value(pair[0], key) != value(pair[1], key))
+    };
+    let others: Vec<&str> = keys.into_iter().filter(differs).collect();
+    let model = |i: usize| rows.trials[i].model.model_type.as_str();
+    let has_models = indices.windows(2).any(|pair| model(pair[0]) != model(pair[1]));
     let mut lines: Vec<Swept> = Vec::new();
     for &i in indices {
         let Some(x) = value(i, most).and_then(Value::as_f64) else { continue };
-        let told =
-            |key: &&str| format!("{key} {}", value(i, key).map_or("-".into(), Value::to_string));
-        let label = others.iter().map(told).collect::<Vec<_>>().join(", ");
-        let label = match rows.trials[i].turn {
-            0 => label,
-            _ => format!("{} {label}", rows.trials[i].model.backend).trim().to_owned(),
+        let told = |key: &&str| match value(i, key) {
+            Some(Value::String(text)) => format!("{key} {text}"),
+            other => format!("{key} {}", other.map_or("-".into(), Value::to_string)),
         };
+        let mut label: Vec<String> = others.iter().map(told).collect();
+        if has_models {
+            label.insert(0, model(i).to_owned());
+        }
+        if rows.trials[i].turn > 0 {
+            label.push(format!("{} ({})", rows.trials[i].model.backend, rows.trials[i].turn + 1));
+        }
+        let label = label.join(", ");
         match lines.iter_mut().find(|line| line.label == label) {
             Some(line) => line.points.push((x, i)),
             None => lines.push(Swept { label, points: vec![(x, i)] }),
@@ -126,7 +139,7 @@ pub(crate) fn advice(rows: &Rows<'_>) -> Vec<String> {
                 (what, "") => what,
                 (what, label) => format!("{what}, {label}"),
             };
-            let reason = course.reason(rows, work, &key);
+            let reason = course.reason(rows, &key);
             said.push(format!("{what}: {}{reason}", course.told(&key)));
         }
     }
@@ -146,20 +159,13 @@ impl Course {
         let rises = rows.headline?.better() != Better::Lower;
         let points = line.points.iter().map(|(x, i)| (*x, rows.figure(*i), *i));
         let points: Vec<_> = points.filter(|(_, figure, _)| figure.value.is_some()).collect();
-        (points.len() >= FEWEST).then_some(Course { points, rises })
+        // What scatters by nobody knows how much is nothing to go by.
+        let known = points.iter().all(|(_, figure, _)| figure.interval.is_some());
+        (points.len() >= FEWEST && known).then_some(Course { points, rises })
     }
 
     fn value(&self, i: usize) -> f64 {
         self.points[i].1.value.unwrap_or(f64::NAN)
-    }
-
-    /// The best point.
-    fn best(&self) -> usize {
-        let better = |a: &usize, b: &usize| {
-            let order = self.value(*a).total_cmp(&self.value(*b));
-            if self.rises { order } else { order.reverse() }
-        };
-        (0..self.points.len()).max_by(better).unwrap_or(0)
     }
 
     /// Whether two points cannot be told apart.
@@ -172,10 +178,13 @@ impl Course {
         touch || change < NOTHING
     }
 
-    /// The first point that is as good as the best.
+    /// The first point that no other is shown to be better than.
     fn first_best(&self) -> usize {
-        let best = self.best();
-        (0..self.points.len()).find(|&i| self.alike(i, best)).unwrap_or(best)
+        let beaten = |i: usize| {
+            let mut others = 0..self.points.len();
+            others.any(|j| self.is_better(j, i) && !self.alike(j, i))
+        };
+        (0..self.points.len()).find(|&i| !beaten(i)).unwrap_or(0)
     }
 
     /// Where it stops to grow, if it grew and went on.
@@ -184,12 +193,15 @@ impl Course {
         (first > 0 && first + 1 < self.points.len()).then(|| self.points[first].0)
     }
 
+    /// Whether a point is better than another, be it by chance.
+    fn is_better(&self, a: usize, b: usize) -> bool {
+        self.value(a) != self.value(b) && (self.value(a) > self.value(b)) == self.rises
+    }
+
     fn told(&self, key: &str) -> String {
         let (first, last) = (self.first_best(), self.points.len() - 1);
         let at = |i: usize| number(self.points[i].0);
         let value = |i: usize| number(self.value(i));
-        let gain = self.value(first) / self.value(0);
-        let gain = if self.rises { gain } else { 1.0 / gain };
         if first == 0 && self.alike(0, last) {
             return format!(
                 "{key} makes no difference that can be told between {} and {}.",
@@ -199,13 +211,15 @@ impl Course {
         }
         if first == 0 {
             return format!(
-                "{key} is best at {}, with {}; at {} it is {}.",
+                "nothing is shown to be better than {key} {}, with {}; at {} it is {}.",
                 at(0),
                 value(0),
                 at(last),
                 value(last)
             );
         }
+        let gain = self.value(first) / self.value(0);
+        let gain = if self.rises { gain } else { 1.0 / gain };
         let helped = format!(
             "{key} helped from {} to {}: from {} to {}, {gain:.2} times as good.",
             at(0),
@@ -217,48 +231,51 @@ impl Course {
             return format!("{helped} It had not stopped to grow: larger values are worth a try.");
         }
         if self.alike(first, last) {
-            return format!("{helped} From {} on there is no more to be had.", at(first));
+            return format!("{helped} From {} on no more is shown.", at(first));
         }
         format!("{helped} Beyond it falls: {} at {}.", value(last), at(last))
     }
 
     /// Why it does not go on, where something measured says so; begins with a space.
-    fn reason(&self, rows: &Rows<'_>, work: Work, key: &str) -> String {
-        let first = self.first_best();
+    fn reason(&self, rows: &Rows<'_>, key: &str) -> String {
+        let (first, last) = (self.first_best(), self.points.len() - 1);
         let trial = &rows.trials[self.points[first].2];
-        let last = &self.points[self.points.len() - 1];
+        if first == 0 {
+            let falls = !self.alike(0, last);
+            return if falls { context(trial, key) } else { String::new() };
+        }
+        if first == last {
+            return String::new();
+        }
         let (cpus, at) = (rows.logical_cpus, self.points[first].0);
-        let roof = trial.roof_share().filter(|share| *share >= AT_ROOF);
-        let share = |share: f64| format!("{:.0} %", share * 100.0);
-        if key.starts_with("n_threads") && cpus > 0 && last.0 > cpus as f64 && at <= cpus as f64 {
+        let is_beyond = cpus > 0 && self.points[last].0 > cpus as f64 && at <= cpus as f64;
+        if key.starts_with("n_threads") && is_beyond {
             return format!(
                 " The reason: there are {cpus} processors, and more threads take turns on them."
             );
         }
-        match (work, roof) {
-            (Work::Generation, Some(of)) => format!(
-                " The reason: memory. {} of its bandwidth is in use, and every token reads all weights.",
-                share(of)
+        let near = |share: &f64| (AT_ROOF..=1.2).contains(share);
+        let Some(share) = trial.roof_share().filter(near) else { return String::new() };
+        let share = format!("{:.0} %", share * 100.0);
+        match roofline::is_bound_by_memory(trial) {
+            Some(true) => format!(
+                " The reason: memory. {share} of its bandwidth is in use, and every token reads all weights."
             ),
-            (Work::Prompt, Some(of)) => {
-                format!(
-                    " The reason: the processors. {} of what they can compute is in use.",
-                    share(of)
-                )
+            Some(false) => {
+                format!(" The reason: the processors. {share} of what they can compute is in use.")
             }
-            _ => self.context(trial, key),
+            None => String::new(),
         }
     }
+}
 
-    /// Of longer sequences each token looks at more.
-    fn context(&self, trial: &Trial, key: &str) -> String {
-        let is_length = ["n_prompt", "n_gen", "n_depth"].contains(&key);
-        if is_length && trial.model.kv_bytes_per_token > 0 && self.first_best() == 0 {
-            return " The reason: each token looks at the keys and values of all before it."
-                .to_owned();
-        }
-        String::new()
+/// Of longer sequences each token looks at more.
+fn context(trial: &Trial, key: &str) -> String {
+    let is_length = ["n_prompt", "n_gen", "n_depth"].contains(&key);
+    if is_length && trial.model.kv_bytes_per_token > 0 {
+        return " A reason: each token looks at the keys and values of all before it.".to_owned();
     }
+    String::new()
 }
 
 #[cfg(test)]
@@ -281,7 +298,7 @@ mod tests {
         assert_eq!(grows.saturation(), Some(2.0));
         assert_eq!(
             grows.told("n_threads"),
-            "n_threads helped from 1 to 2: from 100 to 190, 1.90 times as good. From 2 on there is no more to be had."
+            "n_threads helped from 1 to 2: from 100 to 190, 1.90 times as good. From 2 on no more is shown."
         );
         let falls = course(&[(1.0, 100.0, 2.0), (2.0, 190.0, 3.0), (4.0, 120.0, 3.0)]);
         assert!(falls.told("x").ends_with("Beyond it falls: 120 at 4."), "{}", falls.told("x"));
@@ -291,6 +308,11 @@ mod tests {
         let open = course(&[(1.0, 100.0, 2.0), (2.0, 150.0, 3.0), (4.0, 200.0, 3.0)]);
         assert!(open.told("x").contains("had not stopped"), "{}", open.told("x"));
         let sinks = course(&[(1.0, 100.0, 2.0), (2.0, 80.0, 3.0), (4.0, 60.0, 3.0)]);
-        assert_eq!(sinks.told("x"), "x is best at 1, with 100; at 4 it is 60.");
+        assert_eq!(
+            sinks.told("x"),
+            "nothing is shown to be better than x 1, with 100; at 4 it is 60."
+        );
+        let wide = course(&[(1.0, 100.0, 2.0), (2.0, 150.0, 60.0), (4.0, 140.0, 2.0)]);
+        assert!(wide.told("x").contains("helped from 1 to 2"), "{}", wide.told("x"));
     }
 }

@@ -40,7 +40,7 @@ fn run() -> Run {
 
 #[test]
 fn a_sweep_is_drawn_and_advised_on() {
-    let report = report(&Throughput, &[run()], &["n_threads"]);
+    let report = report(&Throughput, &[run()], &["run".to_owned()], &["n_threads"]);
     let titles: Vec<&str> = report.panels.iter().map(|panel| panel.title.as_str()).collect();
     assert_eq!(titles[0], "Generation: t/s over n_threads", "{titles:?}");
     let Marks::Lines { lines, guides, .. } = &report.panels[0].marks else { panic!() };
@@ -60,7 +60,7 @@ fn a_sweep_is_drawn_and_advised_on() {
 
 #[test]
 fn it_renders_in_every_format_and_language_and_nothing_from_outside_is_markup() {
-    let report = report(&Throughput, &[run()], &["n_threads"]);
+    let report = report(&Throughput, &[run()], &["run".to_owned()], &["n_threads"]);
     for lang in Lang::ALL {
         let cover = Cover { title: "<b>title</b>".into(), lang };
         for format in PAGES {
@@ -84,7 +84,7 @@ fn it_renders_in_every_format_and_language_and_nothing_from_outside_is_markup() 
 fn a_run_without_a_figure_is_a_report_too() {
     let empty = Run { trials: vec![Trial::default()], ..Run::default() };
     for experiment in crate::EXPERIMENTS {
-        let report = report(*experiment, std::slice::from_ref(&empty), &[]);
+        let report = report(*experiment, std::slice::from_ref(&empty), &["run".to_owned()], &[]);
         for format in PAGES {
             (format.write)(&Cover::default(), std::slice::from_ref(&report)).unwrap();
         }
@@ -116,7 +116,7 @@ fn words() -> Vec<String> {
         let quantiles = experiment.metrics().iter().map(|metric| metric.series.title.trim());
         words.extend(quantiles.map(str::to_owned));
     }
-    let report = report(&Throughput, &[run()], &["n_threads"]);
+    let report = report(&Throughput, &[run()], &["run".to_owned()], &["n_threads"]);
     for panel in &report.panels {
         words.extend([panel.title.clone(), panel.x_axis.clone(), panel.y_axis.clone()]);
         if let Marks::Lines { guides, .. } = &panel.marks {

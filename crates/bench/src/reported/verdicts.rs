@@ -24,6 +24,9 @@ pub(crate) fn verdicts(experiment: &(impl Experiment + ?Sized), run: &Run) -> Ve
 }
 
 fn row(rows: &Rows<'_>, i: usize) -> Option<Verdict> {
+    if rows.names[i].trim().is_empty() {
+        return Some(Verdict::plain(told(rows, i)?));
+    }
     Some(Verdict::plain(format!("{}: {}", rows.names[i], told(rows, i)?)))
 }
 
@@ -58,6 +61,9 @@ fn best(rows: &Rows<'_>, indices: &[usize]) -> Option<Verdict> {
     let with = indices.iter().filter_map(|i| Some((*i, value(i)? * sign)));
     let (i, _) = with.max_by(|a, b| a.1.total_cmp(&b.1))?;
     let n = indices.len();
+    if n == 1 {
+        return row(rows, i);
+    }
     Some(Verdict::plain(format!("best of {n} rows: {}: {}", rows.names[i], told(rows, i)?)))
 }
 

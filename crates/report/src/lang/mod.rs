@@ -22,6 +22,11 @@ pub enum Lang {
     Zh,
 }
 
+/// Entries that begin and end with a gap and have no more fixed bytes than this are for texts no longer
+/// than that.
+const FEW: usize = 7;
+const SHORT: usize = 60;
+
 /// How deep words may stand in sentences that stand in sentences.
 const DEPTH: usize = 4;
 
@@ -204,7 +209,14 @@ impl Catalogue {
         if depth == 0 || text.len() > 2000 {
             return None;
         }
-        let found = self.gapped.iter().find_map(|(parts, other)| Some((gaps(text, parts)?, other)));
+        // Few letters between two gaps say little of a long text, which has them by chance.
+        let says_enough = |parts: &[&str]| {
+            let fixed = parts.iter().map(|part| part.len()).sum::<usize>();
+            let is_open = parts.first() == Some(&"") && parts.last() == Some(&"");
+            !is_open || fixed > FEW || text.len() <= SHORT
+        };
+        let fitting = self.gapped.iter().filter(|(parts, _)| says_enough(parts));
+        let found = fitting.filter_map(|(parts, other)| Some((gaps(text, parts)?, other))).next();
         let (gaps, other) = found?;
         let inner = |gap: &&str| self.say(gap, depth - 1).unwrap_or_else(|| (*gap).to_owned());
         Some(filled(other, &gaps.iter().map(inner).collect::<Vec<_>>()))
@@ -230,17 +242,21 @@ fn gaps<'t>(text: &'t str, parts: &[&str]) -> Option<Vec<&'t str>> {
     Some(gaps)
 }
 
-/// The gaps of a sentence filled: in their order, or by their number, `{1}` for the second.
+/// The gaps of a sentence filled: in their order, or by their number, `{1}` for the second. What fills
+/// them is not looked at again.
 fn filled(sentence: &str, gaps: &[String]) -> String {
-    let mut said = sentence.to_owned();
-    for (i, gap) in gaps.iter().enumerate() {
-        let numbered = format!("{{{i}}}");
-        said = match said.contains(&numbered) {
-            true => said.replace(&numbered, gap),
-            false => said.replacen(GAP, gap, 1),
-        };
+    let (mut said, mut next, mut rest) = (String::new(), 0, sentence);
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((number, behind)) = after.split_once('}') else { break };
+        let index = number.parse().unwrap_or_else(|_| {
+            next += 1;
+            next - 1
+        });
+        said += before;
+        said += gaps.get(index).map_or("", String::as_str);
+        rest = behind;
     }
-    said
+    said + rest
 }
 
 #[cfg(test)]
@@ -262,6 +278,11 @@ mod tests {
         assert_eq!(say("rate: median").unwrap(), "速率：中位数");
         assert_eq!(say("2 of rate is far").unwrap(), "速率 中的 2 很远");
         assert_eq!(say("a fixed x end").unwrap(), "固定 x 结束");
+        assert_eq!(
+            say("a fixed A{}B{0} end").unwrap(),
+            "固定 A{}B{0} 结束",
+            "gaps are not read again"
+        );
         assert_eq!(say("same").unwrap(), "same");
         for unknown in ["", "a fixed  end", ": ", "something else"] {
             assert_eq!(say(unknown), None, "{unknown}");

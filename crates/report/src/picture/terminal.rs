@@ -6,7 +6,7 @@
 use super::scale::{Scale, ends};
 use super::text::number;
 use super::{Line, LinePoint, Marks, Panel, Spacing, listed};
-use crate::columns::{padded, wide};
+use crate::columns::{padded, plain, wide};
 use std::fmt::Write;
 
 /// Characters of a page without a width, the least that a panel takes, and the rows of a field.
@@ -23,7 +23,7 @@ const DOTS: [char; 7] = ['●', '○', '▲', '△', '■', '□', '◆'];
 /// A panel in lines of at most `width` characters.
 pub fn terminal(panel: &Panel, width: Option<usize>) -> String {
     let width = width.unwrap_or(WIDTH).max(NARROWEST);
-    let mut out = format!("{}\n", panel.title);
+    let mut out = format!("{}\n", plain(&panel.title));
     match &panel.marks {
         Marks::Bars(bars) => {
             let rows: Vec<Row> = bars
@@ -36,17 +36,17 @@ pub fn terminal(panel: &Panel, width: Option<usize>) -> String {
                         }
                         None => told,
                     };
-                    Row { name: bar.label.clone(), from: 0.0, to: bar.value.unwrap_or(0.0), told }
+                    Row { name: plain(&bar.label), from: 0.0, to: bar.value.unwrap_or(0.0), told }
                 })
                 .collect();
             out += &lying(&rows, width);
         }
         Marks::Spans(spans) => {
             let row = |span: &super::Span| Row {
-                name: span.label.clone(),
+                name: plain(&span.label),
                 from: span.from,
                 to: span.to,
-                told: span.words.clone(),
+                told: plain(&span.words),
             };
             out += &lying(&spans.iter().map(row).collect::<Vec<_>>(), width);
         }
@@ -113,7 +113,7 @@ fn field(panel: &Panel, lines: &[Line], spacing: [Spacing; 2], width: usize) -> 
         }
     }
     let mut out =
-        if panel.y_axis.is_empty() { String::new() } else { format!("{}\n", panel.y_axis) };
+        if panel.y_axis.is_empty() { String::new() } else { format!("{}\n", plain(&panel.y_axis)) };
     for (i, cells) in grid.iter().enumerate() {
         let tick = y.ticks.iter().find(|(value, _)| row(*value) == i);
         let name = tick.map_or("", |(_, name)| name);
@@ -128,9 +128,9 @@ fn field(panel: &Panel, lines: &[Line], spacing: [Spacing; 2], width: usize) -> 
             axis = padded(&axis, at) + name;
         }
     }
-    let _ = writeln!(out, "{} {}", axis, panel.x_axis);
+    let _ = writeln!(out, "{} {}", axis, plain(&panel.x_axis));
     for (i, line) in lines.iter().enumerate().filter(|(_, line)| !line.label.is_empty()) {
-        let _ = writeln!(out, "  {} {}", DOTS[i % DOTS.len()], line.label);
+        let _ = writeln!(out, "  {} {}", DOTS[i % DOTS.len()], plain(&line.label));
     }
     out
 }

@@ -6,7 +6,7 @@
 
 use super::fit::{self, Part};
 use super::{Page, Render, Renderer, head, reading};
-use crate::columns::{padded, padded_left, wide};
+use crate::columns::{padded, padded_left, plain, wide};
 use crate::document::{Document, Row, Rules, Table};
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -41,7 +41,7 @@ impl Markdown {
 
     /// A line, or several, of a note.
     pub(super) fn note(&self, note: &str) -> String {
-        self.folded(&format!("note: {note}")) + "\n"
+        self.folded(&plain(&format!("note: {note}"))) + "\n"
     }
 
     fn parts(&self, table: &Table, rows: &[Row]) -> Vec<Part> {
@@ -167,13 +167,18 @@ fn headings(table: &Table, part: &Part) -> String {
 fn cells(row: &Row, part: &Part) -> String {
     let texts = part.columns.iter().zip(&part.widths);
     line(texts.map(|(&i, &width)| {
-        pad(&row.cells.get(i).map_or(String::new(), |cell| cell.text()), width)
+        pad(&row.cells.get(i).map_or(String::new(), |cell| cell_of(&cell.text())), width)
     }))
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: String = cells.map(|cell| format!(" {cell} |")).collect();
     format!("|{cells}\n")
+}
+
+/// A cell's text: a bar in it would be another cell.
+fn cell_of(text: &str) -> String {
+    plain(text).replace('|', "\\|")
 }
 
 /// To a width in columns of a terminal. llama-bench counts bytes and gives the column with its two-byte

@@ -9,7 +9,7 @@ mod reading;
 mod sql;
 mod table;
 
-use crate::columns::{padded, wide};
+use crate::columns::{padded, plain, wide};
 use crate::document::{Column, Document, Kind, Row, Table};
 use crate::{Cell, Lang};
 use fit::folded;
@@ -77,7 +77,8 @@ fn head(document: &Document, page: &Page) -> String {
     let is_report = !document.reading.is_empty();
     let mark = if is_report { "# " } else { "" };
     let title = document.title.iter();
-    let title = title.map(|title| format!("{}\n\n", folded(&format!("{mark}{title}"), page.width)));
+    let title =
+        title.map(|title| format!("{}\n\n", folded(&plain(&format!("{mark}{title}")), page.width)));
     let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
     let width = told().map(|(title, _)| wide(title)).max().unwrap_or(0).max(NAMES);
     let facts = told().map(|(title, text)| match title.as_str() {

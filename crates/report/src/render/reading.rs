@@ -1,6 +1,7 @@
 //! What a report says besides its figures, as Markdown: verdicts above them, the rest below.
 
 use super::{Page, folded};
+use crate::columns::plain;
 use crate::document::Document;
 
 /// Verdicts, and the heading of what follows; nothing of a document that only shows figures.
@@ -10,7 +11,7 @@ pub(super) fn before(document: &Document, page: &Page) -> String {
         return String::new();
     }
     let verdicts = reading.verdicts.iter().map(|verdict| {
-        let line = format!("- {} {}", verdict.standing.mark(), verdict.text);
+        let line = format!("- {} {}", verdict.standing.mark(), plain(&verdict.text));
         folded(&line, page.width) + "\n"
     });
     let verdicts: String = verdicts.collect();
@@ -24,7 +25,7 @@ pub(super) fn after(document: &Document, page: &Page) -> String {
     let reading = &document.reading;
     let heading = |name: &str| format!("\n## {}\n\n", page.lang.say(name));
     let mut text = String::new();
-    let line = |line: String| folded(&line, page.width) + "\n";
+    let line = |line: String| folded(&plain(&line), page.width) + "\n";
     if !reading.advice.is_empty() {
         text += &heading("Advice");
         text.extend(reading.advice.iter().map(|advice| line(format!("- {advice}"))));
@@ -38,7 +39,7 @@ pub(super) fn after(document: &Document, page: &Page) -> String {
     }
     if !reading.commands.is_empty() {
         text += &heading("Again");
-        text.extend(reading.commands.iter().map(|command| format!("    {command}\n")));
+        text.extend(reading.commands.iter().map(|command| format!("    {}\n", plain(command))));
     }
     text
 }

@@ -4,6 +4,7 @@
 use super::markdown::Markdown;
 use super::{Page, Render, Renderer, reading};
 use crate::chart::drawn;
+use crate::columns::plain;
 use crate::document::{Block, Document, Row, Spread, Table};
 use crate::picture::terminal;
 use pacemark_record::stats;
@@ -107,8 +108,10 @@ impl Blocks {
 }
 
 fn lines(block: &Block) -> String {
-    let mut text = format!("{}\n", block.heading);
-    text.extend(block.lines.iter().map(|(name, value)| format!("  {name:NAMES$} {value}\n")));
+    let mut text = format!("{}\n", plain(&block.heading));
+    text.extend(
+        block.lines.iter().map(|(name, value)| format!("  {name:NAMES$} {}\n", plain(value))),
+    );
     let cells =
         |cells: &[String]| -> String { cells.iter().map(|cell| format!("{cell:>10}")).collect() };
     if !block.spreads.is_empty() {

@@ -191,6 +191,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return Ok(Exit::Fine);
     }
     backends::check(&args.backend)?;
+    if args.keep_loaded && args.backend.len() == 1 {
+        let why = "one backend is loaded once anyway; it is for --backend A,B";
+        return Err(UsageError(format!("--keep-loaded: {why}")).into());
+    }
     let plan = plan::plan(&args)?;
     if plan.tests.is_empty() {
         return Err(

@@ -92,11 +92,19 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 
 /// A document for each stretch of runs of one experiment.
 fn documents(sources: &[Source]) -> Vec<Document> {
-    let is_continued = |a: &Source, b: &Source| a.experiment.name() == b.experiment.name();
+    // What stands once for a run, as its grade, is not another's.
+    let is_alone = |source: &Source| {
+        let document = source.experiment.document(&source.run, &[]);
+        !source.experiment.streams() || document.facts.iter().any(|fact| fact.told.is_some())
+    };
+    let is_continued = |a: &Source, b: &Source| {
+        a.experiment.name() == b.experiment.name() && !is_alone(a) && !is_alone(b)
+    };
     let documents = sources.chunk_by(is_continued).map(|of_one| {
         let runs: Vec<_> = of_one.iter().map(|source| source.run.clone()).collect();
+        let names: Vec<String> = of_one.iter().map(|source| source.name.clone()).collect();
         let varied = super::show::varied(&runs);
-        reported::report(of_one[0].experiment, &runs, &varied)
+        reported::report(of_one[0].experiment, &runs, &names, &varied)
     });
     documents.collect()
 }

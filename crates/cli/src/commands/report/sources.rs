@@ -65,15 +65,9 @@ fn within(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::Res
         let path = entry?.path();
         if path.is_dir() && depth > 0 {
             within(&path, depth - 1, files)?;
-        } else if path.extension().is_some_and(|end| end == "json") && is_record(&path) {
+        } else if path.extension().is_some_and(|end| end == "json") && measured::is_ours(&path) {
             files.push(path);
         }
     }
     Ok(())
-}
-
-/// Not how far a suite is, nor its report.
-fn is_record(file: &Path) -> bool {
-    let others = ["suite.json", "report.json", "results.json"];
-    !file.file_name().is_some_and(|name| others.iter().any(|other| name == *other))
 }

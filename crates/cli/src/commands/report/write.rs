@@ -50,13 +50,18 @@ pub(super) fn files(
     documents: &[Document],
 ) -> Result<()> {
     let cannot = || format!("cannot write to {}", folder.display());
+    if folder.join("suite.json").exists() {
+        let why = "it is a suite's, which has reports of its own there; give another folder";
+        return Err(UsageError(format!("--output-dir {}: {why}", folder.display())).into());
+    }
+    // All or nothing, as far as making them goes.
+    let made = formats.iter().map(|format| made(format, cover, documents));
+    let made: Vec<Vec<(String, Vec<u8>)>> = made.collect::<Result<_>>()?;
     std::fs::create_dir_all(folder).with_context(cannot)?;
-    for format in formats {
-        for (name, bytes) in made(format, cover, documents)? {
-            let path = folder.join(name);
-            pacemark_files::write(&path, &bytes).with_context(|| path.display().to_string())?;
-            eprintln!("report: {}", path.display());
-        }
+    for (name, bytes) in made.into_iter().flatten() {
+        let path = folder.join(name);
+        pacemark_files::write(&path, &bytes).with_context(|| path.display().to_string())?;
+        eprintln!("report: {}", path.display());
     }
     Ok(())
 }
