@@ -150,6 +150,7 @@ fn what_cannot_be_a_report_is_told() {
     std::fs::write(&newer, r#"{"schema": 99, "trials": []}"#).unwrap();
     std::fs::write(&cut, r#"{"schema": 2, "trials": [{"#).unwrap();
     std::fs::create_dir(&empty).unwrap();
+    let vllm = concat!(env!("CARGO_MANIFEST_DIR"), "/../foreign/tests/data/vllm.json");
     std::fs::write(&blocked, "").unwrap();
     let save = path("run.json");
     folder.pacemark(&format!(
@@ -159,6 +160,7 @@ fn what_cannot_be_a_report_is_told() {
         (format!("report {newer}"), 1, "schema 99"),
         (format!("report {cut}"), 1, "cut.json"),
         (format!("report {empty}"), 1, "there is no record in it"),
+        (format!("report {vllm}"), 1, "`pacemark compare` reads it"),
         (format!("report {}", path("nowhere.json")), 1, "nowhere.json"),
         (format!("report {save} -o {blocked}"), 1, "cannot write to"),
         (format!("report {save} --format html,md"), 2, "room for one format"),

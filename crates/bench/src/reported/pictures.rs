@@ -35,7 +35,7 @@ pub(crate) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
 pub(super) fn left_out(lines: &mut Vec<Line>) -> String {
     let n = lines.len();
     lines.truncate(MOST_LINES);
-    if n > MOST_LINES { format!(" (the first {MOST_LINES} of {n} rows)") } else { String::new() }
+    if n > MOST_LINES { format!(" (the first {MOST_LINES} of {n} lines)") } else { String::new() }
 }
 
 /// A bar for each row.

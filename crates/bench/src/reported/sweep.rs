@@ -3,6 +3,7 @@
 //! Points of a sweep were measured one after the other and not in turn, so what is said of them is an
 //! indication: two points are told apart only where their intervals do not touch.
 
+use super::pictures::left_out;
 use super::roofline;
 use super::rows::{Rows, Work};
 use pacemark_record::{Better, Figure, Trial};
@@ -115,12 +116,14 @@ pub(super) fn panel(rows: &Rows<'_>, work: Work, indices: &[usize]) -> Option<Pa
         }
     };
     let heading = rows.heading();
+    let mut lines: Vec<Line> = lines.iter().enumerate().map(line).collect();
+    let more = left_out(&mut lines);
     Some(Panel {
-        title: rows.titled(work, &format!("{heading} over {key}")),
+        title: rows.titled(work, &format!("{heading} over {key}")) + &more,
         y_axis: heading,
         x_axis: key,
         marks: Marks::Lines {
-            lines: lines.iter().enumerate().map(line).take(super::pictures::MOST_LINES).collect(),
+            lines,
             x: if is_wide { Spacing::Logarithmic } else { Spacing::Even },
             y: Spacing::Even,
             guides,

@@ -201,7 +201,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("from {} on no more", "从 {} 起不再提高"),
     ("each repetition in turn", "按次序的每次重复"),
     ("{}: each repetition in turn", "{}：按次序的每次重复"),
-    ("{} (the first {} of {} rows)", "{}（{2} 行中的前 {1} 行）"),
+    ("{} (the first {} of {} lines)", "{}（{2} 条中的前 {1} 条）"),
     ("repetition", "重复次序"),
     ("number", "序号"),
     ("share", "比例"),

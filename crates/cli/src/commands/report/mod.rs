@@ -24,14 +24,17 @@ Examples:
   pacemark report run.json --targets targets.yaml -o report  with what was to be reached
   pacemark report run.json --format svg > run.svg
 
+What can be read: what --save wrote, record.json of kv, latest, latest~N or the first digits of an id in the history, results of llama-bench \
+(-o json or jsonl), and folders of suites and studies. Results of other tools have no raw samples of ours: `pacemark compare` reads them.
+
 Figures are computed anew from the raw samples. A page is one file that fetches nothing; pictures in PNG have 300 dots per \
 inch. docs/report.md has more.";
 
 /// Makes a report of saved measurements: verdicts, tables, pictures, advice
 #[derive(clap::Args, Debug)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", crate::measured::readable()))]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Records, runs of the history, results of other tools, or folders of suites
+    /// Records, runs of the history, results of llama-bench, or folders of suites
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Formats [default: html with -o, else table]

@@ -4,7 +4,7 @@ use crate::commands::show;
 use crate::measured;
 use anyhow::{Context, Result, bail};
 use pacemark_bench::experiment::{EXPERIMENTS, Experiment, find};
-use pacemark_record::Run;
+use pacemark_record::{Measured, Run, Trial};
 use std::path::{Path, PathBuf};
 
 /// A run with what measured it.
@@ -31,6 +31,12 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
 fn one(path: &Path) -> Result<Source> {
     let found = measured::read(path)?;
     let name = found.name.clone();
+    let is_facts = |trial: &Trial| matches!(trial.measured, Measured::Facts { .. });
+    if found.run.trials.iter().all(is_facts) && !measured::is_ours(path) && path.is_file() {
+        bail!(
+            "{name}: a result of another tool, without samples that a report is made of: `pacemark compare` reads it"
+        );
+    }
     show::check(&found.run).with_context(|| name.clone())?;
     let first = &found.run.trials[0].experiment;
     let experiment = find(EXPERIMENTS, first).context("a run that was checked has one")?;
