@@ -145,7 +145,7 @@ pub(super) struct Args {
     until: UntilArgs,
     /// Load several backends once, not anew for each pair of runs: sooner done, but then where their
     /// memory lies counts as a difference
-    #[arg(long)]
+    #[arg(long, conflicts_with = "cold")]
     keep_loaded: bool,
     /// Seconds to wait before each test
     #[arg(long, value_name = "S", default_value = "0")]
