@@ -2,7 +2,7 @@
 //!
 //! First the answers of settings that may change them are compared with the default's, then all are
 //! raced (`race`), under rules that say how sure one must be (`rules`); the setting that is left may be
-//! confirmed against the default in further runs, in turn. What the trials came to is `outcome`'s, how
+//! confirmed in further runs, in turn with the default or, where that won, with the next best. What the trials came to is `outcome`'s, how
 //! it is shown `page`'s. Settings are numbers here: what they are, and how a model is loaded and run
 //! under them, is the caller's affair ([`Candidates`]). The first is the default.
 
@@ -22,6 +22,7 @@ use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, filled, in_turns, now_unix_s};
 use crate::{BenchError, Experiment, Params, Phase};
 pub use aim::{Aim, Standing};
+use outcome::rival;
 pub use outcome::{Outcome, Verdict, outcome};
 use pacemark_backend::{Backend, GenerateRequest};
 use pacemark_record::{
@@ -79,7 +80,7 @@ pub struct Search {
     pub rules: Rules,
     /// Whether answers are compared at all: those of weights that are drawn are not.
     pub has_quality: bool,
-    /// Pairs of the confirmation, where one is wanted.
+    /// Pairs of the confirmation, where one is wanted and something won.
     pub confirm: Option<usize>,
     /// Recorded parameters that all settings have in common.
     pub params: Params,
@@ -194,8 +195,9 @@ impl Search {
             self.compare(candidates, trials, how)?;
         }
         Race::new(&self.rules, trials, candidates, how).run()?;
-        match (self.confirm, outcome(trials).recommended) {
-            (Some(n), Some(index @ 1..)) => self.confirm(index, n, candidates, trials, how),
+        let both = outcome(trials).recommended.and_then(|it| Some([rival(trials, it)?, it]));
+        match (self.confirm, both) {
+            (Some(n), Some(both)) => self.confirm(both, n, candidates, trials, how),
             _ => Ok(()),
         }
     }
@@ -225,16 +227,15 @@ impl Search {
         Ok(())
     }
 
-    /// The default and the setting that is recommended, in turn.
+    /// A rival and the setting that is recommended, in turn.
     fn confirm(
         &self,
-        index: usize,
+        both: [usize; 2],
         n: usize,
         candidates: &mut dyn Candidates,
         trials: &mut Vec<Trial>,
         how: &mut How<'_>,
     ) -> Result<(), BenchError> {
-        let both = [0, index];
         let from = trials.len();
         for (turn, index) in both.into_iter().enumerate() {
             let mut trial = self.trial(index);

@@ -110,6 +110,23 @@ fn unmet(trial: &Trial) -> Vec<String> {
     unmet.collect()
 }
 
+/// Whom a confirmation runs the recommended setting against: the default, or where the default won the
+/// nearest of those that it was faster than. `None` where nothing was won: equals have no rival.
+pub(super) fn rival(trials: &[Trial], recommended: usize) -> Option<usize> {
+    let default = trials.iter().position(is_default)?;
+    if recommended != default {
+        return Some(default);
+    }
+    if fate(&trials[default]) != Fate::Won {
+        return None;
+    }
+    let slower = (0..trials.len())
+        .filter(|index| is_race(&trials[*index]) && *index != default)
+        .filter(|index| fate(&trials[*index]) == Fate::Worse);
+    let ratios = slower.filter_map(|i| Some((i, beside(&trials[i], &trials[default])?.ratio)));
+    ratios.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
+}
+
 /// One setting beside another in the rounds that both ran.
 pub(super) fn beside(first: &Trial, second: &Trial) -> Option<Versus> {
     let (new, base) = pairs(first, second);

@@ -22,21 +22,26 @@ fn text<'a>(trial: &'a Trial, name: &str) -> &'a str {
     trial.params.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The default and the recommended setting of the confirmation.
+/// The confirmation: the recommended setting beside its rival, and the rival.
 fn confirmation(trials: &[Trial]) -> Option<(Versus, &Trial)> {
     let of = |turn: u64| trials.iter().find(|trial| !is_race(trial) && trial.turn == turn);
-    let (default, chosen) = (of(0)?, of(1)?);
-    Some((beside(chosen, default)?, chosen))
+    let (rival, chosen) = (of(0)?, of(1)?);
+    Some((beside(chosen, rival)?, rival))
 }
 
 /// What the confirmation came to.
-fn confirmed(versus: &Versus) -> &'static str {
-    match versus.verdict(Better::Higher) {
-        Ratio::Faster => "confirmed",
-        Ratio::Slower => "refuted",
-        Ratio::NotDistinguishable => "not confirmed: not distinguishable from the default",
-        Ratio::TooFewPairs => "not confirmed: too few pairs",
-    }
+fn confirmed(versus: &Versus, rival: &Trial) -> String {
+    let (what, whose) = match is_default(rival) {
+        true => ("the default", "the default's".to_owned()),
+        false => (name(rival), format!("that of {}", name(rival))),
+    };
+    let came_to = match versus.verdict(Better::Higher) {
+        Ratio::Faster => "confirmed".to_owned(),
+        Ratio::Slower => "refuted".to_owned(),
+        Ratio::NotDistinguishable => format!("not confirmed: not distinguishable from {what}"),
+        Ratio::TooFewPairs => "not confirmed: too few pairs".to_owned(),
+    };
+    format!("{came_to}, {}", times(versus, &whose))
 }
 
 /// All of it.
@@ -135,17 +140,18 @@ fn facts(run: &Run, found: &Outcome) -> Vec<Fact> {
         false => Fact::value("not_met", found.not_met.clone()),
     });
     facts.push(match confirmation(&run.trials) {
-        Some((versus, _)) => {
-            let words = format!("{}, {}", confirmed(&versus), times(&versus, "the default's"));
-            told("confirmation", as_json(&versus), "confirmation", words)
+        Some((versus, rival)) => {
+            let words = confirmed(&versus, rival);
+            told("confirmation", as_json(&versus, name(rival)), "confirmation", words)
         }
         None => Fact::value(CONFIRMATION, Value::Null),
     });
     facts
 }
 
-fn as_json(versus: &Versus) -> Value {
+fn as_json(versus: &Versus, rival: &str) -> Value {
     json!({
+        "against": rival,
         "ratio": versus.ratio,
         "ci95_low": versus.interval.map(|i| i.low),
         "ci95_high": versus.interval.map(|i| i.high),

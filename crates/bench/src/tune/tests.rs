@@ -107,8 +107,19 @@ fn the_best_wins_and_is_confirmed_in_runs_of_its_own() {
 }
 
 #[test]
+fn a_default_that_wins_is_confirmed_against_the_next_best() {
+    let mut who = scripted(&[90, 130, 100]);
+    let search = Search { confirm: Some(6), ..search(3, &[]) };
+    let trials = measure(&search, &mut who, &mut Silent).unwrap();
+    assert_eq!(fates(&trials[..3]), [Fate::Won, Fate::Worse, Fate::Worse]);
+    assert!(who.asked.ends_with("200220022002"), "{}", who.asked);
+    assert_eq!((trials.len(), name(&trials[3])), (5, name(&trials[2])));
+}
+
+#[test]
 fn equals_are_no_winners_and_the_default_stays() {
-    let trials = measure(&search(2, &[]), &mut scripted(&[100, 100]), &mut Silent).unwrap();
+    let search_two = Search { confirm: Some(6), ..search(2, &[]) };
+    let trials = measure(&search_two, &mut scripted(&[100, 100]), &mut Silent).unwrap();
     assert_eq!(fates(&trials), [Fate::Even; 2]);
     let found = outcome(&trials);
     assert_eq!((found.verdict, found.recommended), (Verdict::NoDifference, Some(0)));

@@ -55,6 +55,22 @@ fn a_search_with_made_up_numbers() {
 }
 
 #[test]
+fn a_default_that_won_is_confirmed_against_another() {
+    let mut trials = trials();
+    let names = ["-t 1", "default", "-t 1 -ub 64", "-t 1", "default"];
+    for (trial, name) in trials.iter_mut().zip(names) {
+        trial.params.insert(super::super::SETTING.into(), name.into());
+        let n_changes = if name == "default" { 0 } else { 1 };
+        trial.params.insert(super::super::N_CHANGES.into(), n_changes.into());
+    }
+    trials.swap(0, 1);
+    let said = shown(trials.clone(), "md", None);
+    assert!(said.contains("confirmation  confirmed, 1.115 times that of -t 1 (95 %"), "{said}");
+    let json: Value = serde_json::from_str(&shown(trials, "json", None)).unwrap();
+    assert_eq!(json["confirmation"]["against"], "-t 1");
+}
+
+#[test]
 fn a_race_that_was_cut_short_says_so() {
     let mut cut = trials();
     cut.truncate(4);

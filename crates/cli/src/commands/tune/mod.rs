@@ -88,7 +88,8 @@ pub(super) struct Args {
     /// End the race by then, with what is known, e.g. 10m
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = str::parse::<Time>)]
     max_time: Time,
-    /// Run the recommended setting against the default once more, N pairs in turn, at least 16
+    /// Run the winner once more, N pairs in turn with the default, or where that is the winner with the
+    /// next best; at least 16
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "16")]
     confirm: Option<usize>,
     /// Text that prompts are cut of and answers compared on, UTF-8 [default: The Tempest, which comes
