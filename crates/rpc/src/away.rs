@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Counts turns that are open at a time. Threads tell of ends a little after they were, so an end
-/// may come after a later beginning; the union then lacks no turn and has the gap between too.
+/// Counts turns that are open at a time. Threads tell of ends a little after they were, so of two
+/// workers an end may be told after a later beginning; the gap between is then counted too.
 #[derive(Debug, Default)]
 pub(crate) struct Away(Mutex<State>);
 

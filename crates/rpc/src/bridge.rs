@@ -110,7 +110,6 @@ fn backward(worker: &TcpStream, caller: &TcpStream, conversation: &Mutex<Convers
         if (&mut &*caller).write_all(bytes).is_err() {
             return Ending::CallerLeft;
         }
-        locked(conversation).received_on(Instant::now());
     }
 }
 

@@ -35,21 +35,6 @@ impl Counts {
     }
 }
 
-/// The worker's turn.
-#[derive(Clone, Copy, Debug)]
-enum Turn {
-    None,
-    Open {
-        since: Instant,
-    },
-    /// The last answer is being handed on. The next command may be read before that is told, and
-    /// ends this turn and begins the next.
-    Closing {
-        since: Instant,
-        next: Option<Instant>,
-    },
-}
-
 /// A connection's conversation.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -58,7 +43,8 @@ pub(crate) struct Conversation {
     owed: VecDeque<Command>,
     /// Commands of a graph since the last answer.
     graph_pending: bool,
-    turn: Turn,
+    /// The worker has its turn.
+    turn_since: Option<Instant>,
     computing_since: Option<Instant>,
     /// When bytes were last handed to the worker.
     sent_on: Option<Instant>,
@@ -74,7 +60,7 @@ impl Conversation {
             answers: Framing::of_answers(),
             owed: VecDeque::new(),
             graph_pending: false,
-            turn: Turn::None,
+            turn_since: None,
             computing_since: None,
             sent_on: None,
             hello_since: None,
@@ -97,23 +83,14 @@ impl Conversation {
         self.sent_on = Some(at);
     }
 
-    /// Bytes of the worker's, read at `at` and not yet handed on.
+    /// Bytes of the worker's, read at `at` and not yet handed on. A turn ends here and not when they
+    /// have been handed on: the caller runs by then, and may keep this thread from telling so.
     pub(crate) fn received(&mut self, bytes: &[u8], at: Instant) -> Result<(), Fault> {
         self.counts.received_bytes += bytes.len() as u64;
         let mut answers = self.answers;
         let outcome = answers.feed(bytes, |mark| self.answer(mark, at));
         self.answers = answers;
         outcome
-    }
-
-    /// They were handed to the caller.
-    pub(crate) fn received_on(&mut self, at: Instant) {
-        if let Turn::Closing { since, next } = self.turn {
-            self.end_turn(since, next.map_or(at, |next| next.min(at)));
-            if let Some(next) = next {
-                self.begin_turn(next);
-            }
-        }
     }
 
     fn command(&mut self, mark: Mark, at: Instant) -> Result<(), Fault> {
@@ -144,7 +121,7 @@ impl Conversation {
         if command == Command::Hello {
             self.hello_since.get_or_insert(at);
         }
-        if (answered || command.is_graph()) && self.in_turn() {
+        if (answered || command.is_graph()) && self.turn_since.is_some() {
             self.computing_since.get_or_insert(at);
         }
         Ok(())
@@ -171,47 +148,35 @@ impl Conversation {
                 if command == Command::Hello {
                     self.hello_since = None;
                 }
-                match self.turn {
-                    Turn::Open { since } if self.owed.is_empty() => {
-                        self.turn = Turn::Closing { since, next: None };
-                    }
+                if !self.owed.is_empty() {
                     // The worker goes on with the next that is owed.
-                    Turn::Open { .. } => self.computing_since = Some(at),
-                    _ => {}
+                    self.computing_since = self.turn_since.map(|_| at);
+                } else if let Some(since) = self.turn_since {
+                    self.end_turn(since, at);
                 }
             }
         }
         Ok(())
     }
 
-    fn in_turn(&self) -> bool {
-        matches!(self.turn, Turn::Open { .. } | Turn::Closing { next: Some(_), .. })
-    }
-
     fn begin_turn(&mut self, at: Instant) {
-        match &mut self.turn {
-            Turn::None => {
-                self.turn = Turn::Open { since: at };
-                self.away.begin(at);
-            }
-            Turn::Open { .. } => {}
-            Turn::Closing { next, .. } => {
-                next.get_or_insert(at);
-            }
+        if self.turn_since.is_none() {
+            self.turn_since = Some(at);
+            self.away.begin(at);
         }
     }
 
     fn end_turn(&mut self, since: Instant, at: Instant) {
         self.counts.turn_ns += ns(since, at);
         self.away.end(at);
-        self.turn = Turn::None;
+        self.turn_since = None;
     }
 
     /// Ends a turn in which the worker owes nothing, where its last byte was handed on: tensors
     /// that were set, and no word of a graph. What the caller does until its next command would
     /// otherwise be the worker's.
     pub(crate) fn settle(&mut self) {
-        if let Turn::Open { since } = self.turn
+        if let Some(since) = self.turn_since
             && self.owed.is_empty()
             && !self.graph_pending
             && !self.commands.is_within()
@@ -223,9 +188,11 @@ impl Conversation {
     /// Ends what is open: the connection is gone.
     pub(crate) fn close(&mut self, at: Instant) -> Counts {
         self.settle();
-        match self.turn {
-            Turn::None => {}
-            Turn::Open { since } | Turn::Closing { since, .. } => self.end_turn(since, at),
+        if let Some(since) = self.turn_since {
+            self.end_turn(since, at);
+        }
+        if let Some(since) = self.computing_since.take() {
+            self.counts.computing_ns += ns(since, at);
         }
         self.counts
     }
@@ -233,10 +200,7 @@ impl Conversation {
     /// What was counted until `now`, open turns included.
     pub(crate) fn counts(&self, now: Instant) -> Counts {
         let mut counts = self.counts;
-        counts.turn_ns += match self.turn {
-            Turn::None => 0,
-            Turn::Open { since } | Turn::Closing { since, .. } => ns(since, now),
-        };
+        counts.turn_ns += self.turn_since.map_or(0, |since| ns(since, now));
         counts.computing_ns += self.computing_since.map_or(0, |since| ns(since, now));
         counts
     }

@@ -16,7 +16,7 @@ pub struct Usage {
 /// Of one worker.
 ///
 /// A *turn* begins with the first byte of the first command since the last answer that moves a
-/// tensor or computes a graph, and ends when the last byte of an answer was handed to llama.cpp.
+/// tensor or computes a graph, and ends with the last byte of an answer, as it is handed to llama.cpp.
 /// What only allocates, frees, clears or asks begins none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerUsage {
