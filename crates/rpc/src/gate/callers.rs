@@ -148,6 +148,7 @@ impl Callers {
         let dead = self.options.dead_after;
         // Three questions of the kernel's before a caller is given up.
         socket::keep_alive(stream, dead / 3, dead)?;
+        socket::acknowledged_within(stream, dead)?;
         stream.set_read_timeout(Some(self.options.hello_timeout))?;
         let mut byte = [0];
         let n = stream.peek(&mut byte)?;

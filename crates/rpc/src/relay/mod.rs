@@ -43,7 +43,8 @@ pub struct RelayOptions {
     /// How often a gate is asked whether it lives, and the kernel asks the other machine.
     pub heartbeat_every: Duration,
     /// A worker without a sign of life for so long is lost. Without a gate the kernel watches, which
-    /// counts in seconds, and knows the machine but not the worker's process.
+    /// counts in seconds, knows the machine but not the worker's process, and is patient (a quarter
+    /// of an hour) where the machine goes while bytes are on their way to it.
     pub dead_after: Duration,
     /// A worker that has not answered llama.cpp's HELLO for so long is lost to us: it serves
     /// another caller.
