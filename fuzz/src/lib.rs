@@ -13,6 +13,8 @@ mod foreign_inputs;
 mod history_inputs;
 #[path = "../../crates/load/tests/inputs/mod.rs"]
 mod load_inputs;
+#[path = "../../crates/rpc/tests/inputs/mod.rs"]
+mod rpc_inputs;
 #[path = "../../crates/server/tests/inputs/mod.rs"]
 mod server_inputs;
 #[path = "../../crates/openai-api/tests/inputs/mod.rs"]
@@ -39,6 +41,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     ("load", load),
     ("policy", policy),
     ("request", request),
+    ("rpc", rpc),
     ("safetensors", safetensors),
     ("sse", sse),
     ("template", template),
@@ -105,6 +108,11 @@ pub fn policy(bytes: &[u8]) {
 /// Any bytes posted to any route are answered or refused, and never a fault of the server's.
 pub fn request(bytes: &[u8]) {
     server_inputs::body(bytes);
+}
+
+/// Any bytes are messages of the RPC protocol, the same however they are cut.
+pub fn rpc(bytes: &[u8]) {
+    rpc_inputs::framing(bytes);
 }
 
 /// Any bytes are either refused as a safetensors file or read into tensors that fill it without
