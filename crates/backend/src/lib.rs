@@ -133,7 +133,9 @@ pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 /// them.
 ///
 /// For each request they are those of an [`EventStream`], in the same order; those of different
-/// requests are interleaved as they happen.
+/// requests are interleaved as they happen. The lower bound of the size hint, of this stream as of that
+/// one, is how many events are known and come without computing: whoever hands them on wakes
+/// listeners once for all of these.
 pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
 
 /// Anything that generates.

@@ -3,16 +3,20 @@
 //! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare
 //! with. A new backend is one module here and one line in [`BACKENDS`]; it must pass
 //! `backend::conformance`. All load by the same [`Setup`](pacemark_setup::Setup); what one does not
-//! do of it is said in `supports`, before anything is loaded.
+//! do of it is said in `supports`, before anything is loaded. [`served`] makes a service of any of them.
 
 mod cost;
+mod gather;
 mod generation;
 #[cfg(feature = "llama-cpp")]
 pub mod llama_cpp;
 mod model_type;
 pub mod native;
+pub mod served;
 mod supports;
 mod table;
+mod text;
 
 pub use model_type::model_type;
 pub use table::{BACKENDS, BackendEntry, Load, LoadError, find};
+pub use text::{ModelText, TextError};

@@ -12,6 +12,7 @@
 #[macro_use]
 mod tell;
 
+mod backend;
 mod commands;
 mod exit;
 mod experiments;

@@ -279,3 +279,51 @@ fn every_row_says_how_near_the_roof_it_is() {
         (&Value::Array(Vec::new()), &Value::Null)
     );
 }
+
+#[test]
+fn run_and_serve_take_the_native_backend_by_name() {
+    let model = Model::new("by-name");
+    let run = |line: &str| model.json("run", &format!("-p in_the -n 6 --ignore-eos -t 1 {line}"));
+    assert_eq!(run("")["text"], run("--backend native")["text"]);
+    for command in ["run -p a", "serve --port 0"] {
+        let (command, line) = command.split_once(' ').unwrap();
+        let output = model.pacemark(command, &format!("{line} --backend vllm"));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{text}");
+        assert!(text.contains("--backend vllm: there is no such backend, only native"), "{text}");
+    }
+    let output = model.pacemark("serve", "--port 0 --backend native --mock ttft=1ms");
+    assert_eq!(output.status.code(), Some(2), "a mock is no engine");
+}
+
+#[test]
+#[cfg(not(feature = "llama-cpp"))]
+fn run_and_serve_say_how_to_get_a_backend_that_was_left_out() {
+    let model = Model::new("left-out");
+    for (command, line) in [("run", "-p a"), ("serve", "--port 0")] {
+        let output = model.pacemark(command, &format!("{line} --backend llama-cpp"));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{text}");
+        let why =
+            "--backend llama-cpp: it was left out of this build: build with --features llama-cpp";
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+/// One engine's text is nearly the other's; what only one has is refused.
+#[test]
+#[cfg(feature = "llama-cpp")]
+fn run_takes_llama_cpp() {
+    let model = Model::new("llama-cpp");
+    let run = model.json("run", "-p in_the -n 6 --ignore-eos -t 1 --backend llama-cpp");
+    assert_eq!(run["ids"].as_array().unwrap().len(), 6);
+    for (command, line, why) in [
+        ("run", "-p a --kv recent:4", "--kv: not with --backend llama-cpp"),
+        ("run", "-p a --mlock", "--mlock: only the native backend"),
+        ("serve", "--port 0 --speculate 2", "--speculate: not with --backend llama-cpp"),
+    ] {
+        let output = model.pacemark(command, &format!("{line} --backend llama-cpp"));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && text.contains(why), "{text}");
+    }
+}

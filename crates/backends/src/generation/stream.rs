@@ -206,6 +206,10 @@ impl<E: Engine> Iterator for Stream<'_, E> {
         }
         self.ready.pop_front()
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.ready.len(), None)
+    }
 }
 
 impl<E: Engine> Drop for Stream<'_, E> {

@@ -7,6 +7,7 @@ mod service;
 mod stages;
 
 use crate::generation::{Host, Limits};
+use crate::text::has_tokenizer;
 use crate::{cost, supports};
 use engine::NativeEngine;
 use pacemark_backend::{
@@ -135,9 +136,11 @@ fn load(
     let cache = DecoderOptions { n_ctx: n_kv_tokens(assumed), kv };
     let model = Model::load(path, setup.threads, setup.weights, cache, progress)?;
     let started = Instant::now();
-    let has_tokenizer = model.file().metadata().get("tokenizer.ggml.model").is_some();
-    let tokenizer =
-        if has_tokenizer { Some(Tokenizer::from_metadata(model.file().metadata())?) } else { None };
+    let tokenizer = if has_tokenizer(model.file().metadata()) {
+        Some(Tokenizer::from_metadata(model.file().metadata())?)
+    } else {
+        None
+    };
     let rows = model.config().n_vocab;
     if let Some(tokens) =
         tokenizer.as_ref().map(Tokenizer::vocab_size).filter(|&tokens| tokens > rows)

@@ -23,7 +23,7 @@ mod tokenize;
 mod tune;
 
 use crate::exit::Exit;
-pub(crate) use bench::long_options;
+pub(crate) use bench::{check_backends, long_options};
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:

@@ -7,16 +7,15 @@
 
 mod as_backend;
 mod draft;
-mod gather;
 mod pooling;
 pub(in crate::native) mod requests;
 mod residency;
-mod text;
 mod turn;
 pub(in crate::native) mod worker;
 
 use super::{Loaded, NativeError, load};
 use crate::generation::Terms;
+use crate::text::ModelText;
 use pacemark_backend::{
     BackendError, BackendInfo, Bell, Bells, Capabilities, EmbeddingSink, Event, GenerateRequest,
     MemoryUsage, Pooling, Service, ServiceStatus, Sink, Text, Ticket, TokenId,
@@ -31,7 +30,6 @@ use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
-use text::ModelText;
 use worker::Worker;
 
 /// How to serve.
@@ -189,13 +187,13 @@ impl NativeService {
 
     /// The model's chat templates, or why they cannot be used; `None` without a tokenizer.
     pub fn chat_templates(&self) -> Option<Result<&ChatTemplates, &str>> {
-        self.text.as_ref().map(|text| text.templates.as_ref().map_err(String::as_str))
+        self.text.as_ref().map(ModelText::chat_templates)
     }
 
     /// Puts chats in other templates from now on.
     pub fn set_chat_templates(&mut self, templates: ChatTemplates) {
         if let Some(text) = &mut self.text {
-            text.templates = Ok(templates);
+            text.set_chat_templates(templates);
         }
     }
 

@@ -1,11 +1,11 @@
 //! The engine's thread: takes commands, asks the scheduler for a step, computes it, samples, tells.
 
 use super::draft;
-use super::gather::Gather;
 use super::requests::{Embedding, Generation};
 use super::residency::PolicyAccount;
 use super::turn::{Turn, take_all};
 use super::{Command, Loan, ServiceOptions, Shared};
+use crate::gather::Gather;
 use crate::native::engine::{forward, held, sequence};
 use crate::native::error;
 use pacemark_backend::layer::{self, StackLayer};

@@ -25,14 +25,15 @@ pub(crate) fn backend(name: &str) -> Result<&'static BackendEntry, UsageError> {
     })
 }
 
-/// Refuses names that there are not, and backends that this build has not.
-pub(super) fn check(names: &[String]) -> Result<(), UsageError> {
-    for entry in named(names)? {
+/// The same; refuses backends that this build has not.
+pub(crate) fn check(names: &[String]) -> Result<Vec<&'static BackendEntry>, UsageError> {
+    let entries = named(names)?;
+    for entry in &entries {
         if let Err(why) = entry.load {
             return Err(UsageError(format!("--backend {}: {why}", entry.name)));
         }
     }
-    Ok(())
+    Ok(entries)
 }
 
 /// Loads a model in backends again and again, the first time with what there is to tell of it.

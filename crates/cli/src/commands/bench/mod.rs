@@ -13,7 +13,7 @@ mod plan;
 mod progress;
 pub(super) mod roof;
 mod runner;
-mod synthetic;
+pub(super) mod synthetic;
 
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
@@ -21,7 +21,7 @@ use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
 use anyhow::Result;
 pub(crate) use argv::long_options;
-pub(crate) use backends::backend;
+pub(crate) use backends::{backend, check as check_backends};
 pub(crate) use cold::{ChildArgs, child};
 use compat::CompatFlags;
 use lists::{Numbers, Pair};

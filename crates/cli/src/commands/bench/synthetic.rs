@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Puts a file in the place of each synthetic model of `paths` that a backend needs one of. They
 /// live as long as the result.
-pub(super) fn write_needed(
+pub(crate) fn write_needed(
     backends: &[String],
     paths: &mut HashMap<String, PathBuf>,
     cache: impl Fn() -> Result<Cache, HubError>,

@@ -1,15 +1,18 @@
 //! `pacemark run`: one prompt, its text as it comes, and what it cost.
 
 mod breakdown;
+mod engine;
 
+use crate::backend::{self, BackendArgs};
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
+use engine::Engine;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
-use pacemark_backends::native::NativeBackend;
+use pacemark_backends::BackendEntry;
 use pacemark_bench::generation::Generate;
 use pacemark_bench::parameter::{KV, TYPE_K, TYPE_V};
 use pacemark_bench::{
@@ -31,6 +34,7 @@ const EXAMPLES: &str = r#"Examples:
   pacemark run --chat --chat-template mine.jinja -p "Name a colour."
   echo '[{"role": "user", "content": "Hi"}]' | pacemark run --chat --messages
   cat letter.txt | pacemark run -m model.gguf -n 32 --breakdown
+  pacemark run --backend llama-cpp -m model.gguf -p "1, 2, 3,"    in a build with --features llama-cpp
   pacemark run -p "1, 2, 3," --logprobs 5 -o json"#;
 
 /// Generate text from a prompt
@@ -43,6 +47,8 @@ pub(super) struct Args {
     model: String,
     #[command(flatten)]
     weights: setup::WeightType,
+    #[command(flatten)]
+    backend: BackendArgs,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -131,11 +137,12 @@ pub(super) struct Args {
 const TEXT: &str = "text";
 
 impl Args {
-    fn setup(&self) -> Result<Setup, UsageError> {
+    fn setup(&self, entry: &BackendEntry) -> Result<Setup, UsageError> {
+        backend::check_policy(entry, self.keep.spec().as_deref())?;
         let threads =
             setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
         let n_ubatch = self.ubatch_size as usize;
-        setup::check_native(Setup {
+        let setup = Setup {
             threads: Threads { place: self.host.place()?, ..threads },
             weights: self.host.residence(self.weights),
             n_ctx: self.ctx_size.map(|n| n as usize),
@@ -144,7 +151,8 @@ impl Args {
             n_batch: n_ubatch,
             n_ubatch,
             ..Setup::default()
-        })
+        };
+        setup::check(entry, setup)
     }
 }
 
@@ -153,7 +161,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if args.logprobs.is_some() && !["json", "jsonl"].contains(&args.output.as_str()) {
         return Err(UsageError("--logprobs: it takes -o json or jsonl".into()).into());
     }
-    let setup = args.setup()?;
+    let entry = args.backend.entry()?;
+    let setup = args.setup(entry)?;
     let mut breakdown = Breakdown::start();
     let text = input::prompt(args.prompt.as_deref(), args.file.as_ref())?;
     let path = hub::resolve(&args.model)?;
@@ -167,21 +176,25 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let env = machine::env();
     breakdown.mark("read");
-    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
+    let engine = Engine::load(entry, &path, &setup)?;
+    let backend = engine.backend();
     breakdown.mark("load");
     input::warn(&backend.info());
-    let Some(tokenizer) = backend.tokenizer() else {
+    if args.logprobs.is_some() && !backend.capabilities().logprobs {
+        return Err(backend::refusal("--logprobs", entry, "it tells of none").into());
+    }
+    let Some(tokenizer) = engine.tokenizer() else {
         bail!("{}: the file has no tokenizer", path.display())
     };
-    let (prompt, ids) = encode(&args, &backend, tokenizer, text)?;
+    let (prompt, ids) = encode(&args, &engine, tokenizer, text)?;
     breakdown.mark("tokenize");
-    let request = request(&args, &backend, ids)?;
+    let request = request(&args, &engine, ids)?;
     let params = params(&setup, &backend.info(), &request);
-    let mut measured = generate(&args, &backend, Generate { request, prompt, params })?;
+    let mut measured = generate(&args, backend, Generate { request, prompt, params })?;
     let request = measured.trial.generation().context("a generation has a request")?;
     breakdown.generated(request);
     measured.trial.peak_rss_bytes = pacemark_record::env::peak_rss_bytes();
-    drop(backend);
+    drop(engine);
     breakdown.mark("exit");
     // A prompt may be private: it goes to the history only where it was said to.
     let archive = args.history.archive_if_said();
@@ -210,7 +223,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// The prompt as the model sees it, and its ids: as it stands, or in the chat template.
 fn encode(
     args: &Args,
-    backend: &NativeBackend,
+    engine: &Engine,
     tokenizer: &Tokenizer,
     text: String,
 ) -> Result<(String, Vec<TokenId>)> {
@@ -218,7 +231,7 @@ fn encode(
         let ids = tokenizer.encode(&text, EncodeOptions::SPECIAL);
         return Ok((text, ids));
     }
-    let own = backend.chat_templates().context("the file has no tokenizer")??;
+    let own = engine.chat_templates()?;
     let templates = match &args.chat_template {
         Some(wanted) => template::choose(wanted, &own)?,
         None => own,
@@ -242,7 +255,7 @@ fn encode(
     Ok((prompt, ids))
 }
 
-fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
+fn request(args: &Args, engine: &Engine, prompt: Vec<TokenId>) -> Result<GenerateRequest> {
     let kv = args.keep.spec();
     if prompt.is_empty() {
         return Err(UsageError("the prompt is empty".into()).into());
@@ -250,7 +263,7 @@ fn request(args: &Args, backend: &NativeBackend, prompt: Vec<TokenId>) -> Result
     let max_tokens = match usize::try_from(args.n_predict) {
         Ok(n) => n,
         // A policy may leave room without end.
-        Err(_) => backend.room(kv.as_deref(), prompt.len())?.min(backend.info().n_ctx),
+        Err(_) => engine.room(kv.as_deref(), prompt.len())?.min(engine.backend().info().n_ctx),
     };
     Ok(GenerateRequest {
         prompt,
@@ -316,7 +329,7 @@ enum Ended {
 }
 
 /// Ctrl-C ends it, and what was measured is kept.
-fn generate(args: &Args, backend: &NativeBackend, wanted: Generate) -> Result<Generated> {
+fn generate(args: &Args, backend: &dyn Backend, wanted: Generate) -> Result<Generated> {
     let mut shown = Shown { out: (args.output == TEXT).then(|| stdout().lock()), error: None };
     let mut how = How {
         repetitions: Repetitions::exactly(1),

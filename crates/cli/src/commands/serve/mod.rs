@@ -2,24 +2,28 @@
 
 mod limits;
 mod mock;
+mod scheduling;
+mod service;
 
+use crate::backend::{self, BackendArgs, is_native};
 use crate::exit::{Exit, UsageError};
 use crate::{hub, input, interrupt, setup, template};
 use anyhow::{Context, Result};
 use limits::Limits;
-use pacemark_backend::{BackendInfo, MockOptions, MockService, Service};
-use pacemark_backends::native::{NativeService, ServiceOptions};
+use pacemark_backend::{BackendInfo, MockOptions};
+use pacemark_backends::BackendEntry;
 use pacemark_server::Options;
 use pacemark_setup::{Setup, Threads};
+use scheduling::Scheduling;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 
 const EXAMPLES: &str = r#"Examples:
   pacemark serve                                     the default model at http://127.0.0.1:8080
   pacemark serve -m model.gguf --port 9000 --max-num-seqs 32
   pacemark serve --host 0.0.0.0 --api-key "$KEY"     for other machines: only with a key
   pacemark serve --chat-template mine.jinja          chats in a template of your own
+  pacemark serve --backend llama-cpp -m model.gguf   another engine, in static batches: see --backend
   pacemark serve --mock ttft=50ms,itl=10ms           no model: tokens by the clock, to calibrate clients
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \
     -d '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 16}'
@@ -37,10 +41,12 @@ pub(super) struct Args {
     model: String,
     #[command(flatten)]
     weights: setup::WeightType,
+    #[command(flatten)]
+    backend: BackendArgs,
     /// Instead of a model: a token at each tick of a clock, e.g. ttft=50ms,itl=10ms; further
     /// prompt=TIME (for each prompt token), ctx=N, seqs=N (at once; others wait), and last
     /// answer=TEXT (said instead of made-up words)
-    #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with = "model")]
+    #[arg(long, value_name = "SPEC", value_parser = mock::options, conflicts_with_all = ["model", "backend"])]
     mock: Option<MockOptions>,
     #[arg(long, value_name = "NAME|FILE", visible_alias = "chat-template-file", conflicts_with = "mock", help = template::HELP,
           long_help = template::LONG_HELP)]
@@ -79,63 +85,38 @@ pub(super) struct Args {
 }
 
 impl Args {
-    fn setup(&self) -> Result<Setup, UsageError> {
+    /// The setup of the model in this backend.
+    fn setup(&self, entry: &BackendEntry) -> Result<Setup, UsageError> {
         let threads =
             setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
-        let place = self.placement.place_beside_server(&threads)?;
-        setup::check_native(Setup {
+        let place = if is_native(entry) {
+            self.placement.place_beside_server(&threads)?
+        } else {
+            backend::check_policy(entry, self.keep.spec().as_deref())?;
+            self.placement.place()?
+        };
+        let setup = Setup {
             threads: Threads { place, ..threads },
             weights: self.placement.residence(self.weights),
             n_ctx: self.ctx_size.map(|n| n as usize),
             cache: self.kv.types(),
             ..Setup::default()
-        })
-    }
-}
-
-/// How requests share the engine.
-#[derive(clap::Args, Clone, Copy, Debug)]
-struct Scheduling {
-    /// Requests computed at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    max_num_seqs: u32,
-    /// Tokens of one step, over all requests; at least --max-num-seqs
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    max_num_batched_tokens: u32,
-    /// Tokens of KV cache, over all requests; at least one context [default: context times
-    /// --max-num-seqs, at most 16384 or one context]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    kv_tokens: Option<u32>,
-    /// Compute prompts anew even where an earlier one began alike
-    #[arg(long)]
-    no_prefix_cache: bool,
-    /// Guess up to N tokens from what was written before, and compute them at once; the text stays
-    /// the same
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
-    speculate: u32,
-}
-
-impl Scheduling {
-    fn options(self) -> ServiceOptions {
-        ServiceOptions {
-            max_num_seqs: self.max_num_seqs as usize,
-            max_num_batched_tokens: self.max_num_batched_tokens as usize,
-            n_kv_tokens: self.kv_tokens.map(|n| n as usize),
-            prefix_cache: !self.no_prefix_cache,
-            n_draft: self.speculate as usize,
-            ..ServiceOptions::default()
-        }
+        };
+        setup::check(entry, self.scheduling.apply(entry, setup)?)
     }
 }
 
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<Exit> {
+    let entry = args.backend.entry()?;
+    // A mock has no use for one.
+    let setup = args.mock.is_none().then(|| args.setup(entry)).transpose()?;
     // Before the model is loaded: an address that is taken is known at once, and connections wait
     // until it serves.
     let listener = TcpListener::bind((&*args.host, args.port))
         .with_context(|| format!("cannot listen on {}, port {}", args.host, args.port))?;
     let reached_by_others = !listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let service = service(&args)?;
+    let service = service::of(&args, entry, setup)?;
     let info = service.info();
     input::warn(&info);
     let names = if args.served_model_name.is_empty() {
@@ -172,29 +153,6 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 fn end_with_input() {
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink()); // an error is an end too
     std::process::exit(Exit::Fine as i32);
-}
-
-fn service(args: &Args) -> Result<Arc<dyn Service>> {
-    if let Some(mock) = &args.mock {
-        return Ok(Arc::new(MockService::new(mock.clone()).context("cannot start the mock")?));
-    }
-    let setup = args.setup()?;
-    let path = hub::resolve(&args.model)?;
-    // The engine's threads go to their places by themselves; all others are started by this one.
-    setup
-        .threads
-        .place
-        .leave_leader()
-        .context("cannot leave a processor to the thread that leads the computation")?;
-    let mut service =
-        NativeService::load(&path, &setup, args.scheduling.options(), &mut |_, _| {})?;
-    if let Some(wanted) = &args.chat_template {
-        let own =
-            service.chat_templates().context("--chat-template: the model has no tokenizer")?;
-        let chosen = template::choose(wanted, own.map_err(|error| anyhow::anyhow!("{error}"))?)?;
-        service.set_chat_templates(chosen);
-    }
-    Ok(Arc::new(service))
 }
 
 /// A model's name without folders and ending.

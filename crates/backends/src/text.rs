@@ -1,25 +1,68 @@
-//! The model's tokenizer and chat templates as `backend::Text`.
+//! The model's tokenizer and chat templates as `backend::Text`, whatever engine computes.
 
 use pacemark_backend::{BackendError, Chat, Text, TokenId};
-use pacemark_modelfile::Metadata;
+use pacemark_modelfile::{Metadata, ModelFile, ModelFileError};
 use pacemark_tokenizer::{
-    ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer,
+    ChatTemplates, DecodeOptions, EncodeOptions, Message, RenderOptions, Tokenizer, TokenizerError,
 };
+use std::path::Path;
 use std::sync::Arc;
 
 /// Text of one model.
-pub(super) struct ModelText {
+pub struct ModelText {
     tokenizer: Arc<Tokenizer>,
     /// Or why they cannot be used.
-    pub templates: Result<ChatTemplates, String>,
+    templates: Result<ChatTemplates, String>,
+}
+
+/// Why a model's file gives no text.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    /// Its vocabulary cannot be used.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
 }
 
 impl ModelText {
-    pub(super) fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
+    pub(crate) fn new(metadata: &Metadata, tokenizer: Arc<Tokenizer>) -> ModelText {
         let templates =
             ChatTemplates::from_metadata(metadata, &tokenizer).map_err(|error| error.to_string());
         ModelText { tokenizer, templates }
     }
+
+    /// Of the model at `path`, for a backend that takes and gives token ids; `None` where the model
+    /// has no tokenizer.
+    pub fn open(path: &Path) -> Result<Option<ModelText>, TextError> {
+        let file = ModelFile::open(path)?;
+        if !has_tokenizer(file.metadata()) {
+            return Ok(None);
+        }
+        let tokenizer = Tokenizer::from_metadata(file.metadata())?;
+        Ok(Some(ModelText::new(file.metadata(), Arc::new(tokenizer))))
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The chat templates, ChatML if the model brings none; or why they cannot be used.
+    pub fn chat_templates(&self) -> Result<&ChatTemplates, &str> {
+        self.templates.as_ref().map_err(String::as_str)
+    }
+
+    /// Puts chats in other templates from now on.
+    pub fn set_chat_templates(&mut self, templates: ChatTemplates) {
+        self.templates = Ok(templates);
+    }
+}
+
+/// Whether the model's file brings a tokenizer.
+pub(crate) fn has_tokenizer(metadata: &Metadata) -> bool {
+    metadata.get("tokenizer.ggml.model").is_some()
 }
 
 impl Text for ModelText {

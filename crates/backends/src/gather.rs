@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_millis(4);
 
 /// What is known of requests to come.
 #[derive(Debug, Default)]
-pub(super) struct Gather {
+pub(crate) struct Gather {
     /// When requests ended last, and how many in that step.
     ended: Option<(Instant, usize)>,
     /// Requests that ended and that no others have followed yet.
@@ -20,27 +20,27 @@ pub(super) struct Gather {
 
 impl Gather {
     /// `n` requests have ended in one step.
-    pub(super) fn ended(&mut self, n: usize, at: Instant) {
+    pub(crate) fn ended(&mut self, n: usize, at: Instant) {
         self.ended = Some((at, n));
         self.n_expected += n;
     }
 
     /// A request has come.
-    pub(super) fn came(&mut self) {
+    pub(crate) fn came(&mut self) {
         self.n_expected = self.n_expected.saturating_sub(1);
     }
 
     /// How long to wait for the next before the next step. The `n_running` under way wait too, so
     /// they must be fewer than those that are expected; and whoever is alone is never kept waiting
     /// for others.
-    pub(super) fn wait(&self, n_running: usize, now: Instant) -> Option<Duration> {
+    pub(crate) fn wait(&self, n_running: usize, now: Instant) -> Option<Duration> {
         let (at, _) = self.ended.filter(|(_, n)| *n > 1 && self.n_expected > n_running)?;
         Some(PATIENCE.saturating_sub(now.saturating_duration_since(at)))
             .filter(|wait| !wait.is_zero())
     }
 
     /// The step begins without those that have not come: they are not expected any more.
-    pub(super) fn give_up(&mut self, n_running: usize) {
+    pub(crate) fn give_up(&mut self, n_running: usize) {
         if self.n_expected > n_running {
             self.n_expected = 0;
         }

@@ -1,0 +1,73 @@
+//! `--backend` of commands that run a model in one backend, and refusals of what only others do.
+
+use crate::commands::check_backends;
+use crate::exit::UsageError;
+use pacemark_backends::{BackendEntry, native};
+
+/// Which engine runs the model.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct BackendArgs {
+    /// The engine that runs the model: native, or llama-cpp in a build with that feature
+    #[arg(long, value_name = "NAME", default_value = native::NAME)]
+    backend: String,
+}
+
+impl BackendArgs {
+    /// Its row of the table; a usage error where there is none, or this build left it out.
+    pub(crate) fn entry(&self) -> Result<&'static BackendEntry, UsageError> {
+        check_backends(std::slice::from_ref(&self.backend)).map(|entries| entries[0])
+    }
+}
+
+/// Whether it is Pacemark's own engine, which commands may ask for more than a backend's trait has.
+pub(crate) fn is_native(entry: &BackendEntry) -> bool {
+    entry.name == native::NAME
+}
+
+/// That a flag asks for what a backend does not do.
+pub(crate) fn refusal(flag: &str, entry: &BackendEntry, why: &str) -> UsageError {
+    UsageError(format!("{flag}: not with --backend {}: {why}", entry.name))
+}
+
+/// Refuses `--kv` where all keys and values are kept.
+pub(crate) fn check_policy(entry: &BackendEntry, kv: Option<&str>) -> Result<(), UsageError> {
+    match kv {
+        Some(_) if !entry.kv_policies => {
+            Err(refusal("--kv", entry, "it keeps all keys and values"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pacemark_backends::find;
+
+    #[test]
+    fn names_that_there_are_not_and_backends_that_were_left_out_are_refused() {
+        let entry = |name: &str| BackendArgs { backend: name.into() }.entry();
+        assert!(entry("native").is_ok_and(is_native));
+        let unknown = entry("vllm").err().unwrap().to_string();
+        assert!(unknown.starts_with("--backend vllm: there is no such backend"), "{unknown}");
+        match entry("llama-cpp") {
+            Ok(entry) => assert!(cfg!(feature = "llama-cpp") && !is_native(entry)),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(error.ends_with("build with --features llama-cpp"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn policies_are_for_backends_that_have_them() {
+        let (native, other) = (find("native").unwrap(), find("llama-cpp").unwrap());
+        assert!(
+            check_policy(native, Some("recent:4")).is_ok() && check_policy(other, None).is_ok()
+        );
+        assert_eq!(
+            check_policy(other, Some("recent:4")).unwrap_err().to_string(),
+            "--kv: not with --backend llama-cpp: it keeps all keys and values"
+        );
+    }
+}
