@@ -12,7 +12,7 @@ const FEWEST: usize = 20;
 
 /// So many series at most, those of the most values first: gaps between tokens before what a request
 /// has one of. Those of a load are six.
-const MOST_SERIES: usize = 4;
+const MOST_SERIES: usize = 5;
 
 /// More points of a line than this are not seen.
 const MOST_POINTS: usize = 400;

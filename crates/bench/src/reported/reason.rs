@@ -21,21 +21,21 @@ pub(super) fn beyond(rows: &Rows<'_>, course: &Course, key: &str) -> String {
     let Some(place) = course.points.get(course.knee) else { return String::new() };
     let trial = &rows.trials[place.row];
     match limit(rows, trial, key).filter(|(limit, _)| place.at >= *limit as f64) {
-        Some((limit, why)) => format!("{grows}, {why} {limit}."),
+        Some((limit, [before, after])) => format!("{grows}, but {before} {limit} {after}."),
         None => format!("{grows}: larger values are worth a try."),
     }
 }
 
-/// From where on a parameter cannot help, and what that is.
-fn limit(rows: &Rows<'_>, trial: &Trial, key: &str) -> Option<(u64, &'static str)> {
-    const PROMPT: &str = "but larger values change nothing: the tokens of all prompts are";
+/// From where on a parameter cannot help, and what stands around that in a sentence.
+fn limit(rows: &Rows<'_>, trial: &Trial, key: &str) -> Option<(u64, [&'static str; 2])> {
+    const NOTHING: &str = "larger values change nothing";
     let n_tokens = trial.n_parallel().saturating_mul(trial.count("n_prompt"));
-    let of_step = |other: &str, why: &'static str| [(n_tokens, PROMPT), (trial.count(other), why)];
+    let prompts = (n_tokens, ["with prompts of", "tokens larger values change nothing"]);
     let limits = match key {
-        "n_ubatch" => of_step("n_batch", "but larger values change nothing: n_batch is"),
-        "n_batch" => of_step("n_ubatch", "but larger values change nothing: n_ubatch is"),
+        "n_ubatch" => [prompts, (trial.count("n_batch"), ["with an n_batch of", NOTHING])],
+        "n_batch" => [prompts, (trial.count("n_ubatch"), ["with an n_ubatch of", NOTHING])],
         _ if key.starts_with("n_threads") => {
-            [(rows.logical_cpus as u64, "but the processors are no more than"), (0, "")]
+            [(rows.logical_cpus as u64, ["there are only", "processors"]), (0, ["", ""])]
         }
         _ => return None,
     };

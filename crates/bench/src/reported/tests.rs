@@ -190,8 +190,8 @@ fn what_races_prompts_and_layers_came_to_is_there_in_every_language() {
         "which layer is the dearest cannot be told: an interval takes five rounds",
         "no layer is shown to be the dearest: intervals of several touch",
         "t/s: none of 50 rows is shown to be the best; these cannot be told apart: a (1); 46 more",
-        "It had not stopped to grow, but larger values change nothing: n_batch is 64.",
-        "It had not stopped to grow, but the processors are no more than 2.",
+        "It had not stopped to grow, but with an n_batch of 64 larger values change nothing.",
+        "It had not stopped to grow, but there are only 2 processors.",
         "From 64 on no more is shown. Too noisy to tell: 128 (1221–2003).",
         "Roofline of AMD EPYC (2): operations a second beside what the machine allows",
     ] {
@@ -200,6 +200,12 @@ fn what_races_prompts_and_layers_came_to_is_there_in_every_language() {
         }
     }
     let zh = |text: &str| Lang::Zh.known(text).unwrap();
+    assert_eq!(
+        zh(
+            "It had not stopped to grow, but with prompts of 256 tokens larger values change nothing. Too noisy to tell: 128 (1–2)."
+        ),
+        "仍在提高，但提示词共 256 个词元，更大的值不会有任何改变。噪声太大，无法判断：128 (1–2)。"
+    );
     assert_eq!(zh("no difference; recommended: default"), "没有差别；推荐：default");
     assert_eq!(
         zh("From 64 on no more is shown. Too noisy to tell: 128 (12.5–2003)."),

@@ -323,19 +323,19 @@ pub(super) const SAID: &[(&str, &str)] = &[
     // What larger values would come to, and what is too noisy.
     ("It had not stopped to grow.", "仍在提高。"),
     (
-        "It had not stopped to grow, but larger values change nothing: the tokens of all prompts are {}.",
-        "仍在提高，但更大的值不会有任何改变：全部提示词的词元数为 {}。",
+        "It had not stopped to grow, but with prompts of {} tokens larger values change nothing.",
+        "仍在提高，但提示词共 {} 个词元，更大的值不会有任何改变。",
     ),
     (
-        "It had not stopped to grow, but larger values change nothing: n_batch is {}.",
-        "仍在提高，但更大的值不会有任何改变：n_batch 为 {}。",
+        "It had not stopped to grow, but with an n_batch of {} larger values change nothing.",
+        "仍在提高，但 n_batch 为 {}，更大的值不会有任何改变。",
     ),
     (
-        "It had not stopped to grow, but larger values change nothing: n_ubatch is {}.",
-        "仍在提高，但更大的值不会有任何改变：n_ubatch 为 {}。",
+        "It had not stopped to grow, but with an n_ubatch of {} larger values change nothing.",
+        "仍在提高，但 n_ubatch 为 {}，更大的值不会有任何改变。",
     ),
     (
-        "It had not stopped to grow, but the processors are no more than {}.",
+        "It had not stopped to grow, but there are only {} processors.",
         "仍在提高，但处理器只有 {} 个。",
     ),
     ("Too noisy to tell: {}.", "噪声太大，无法判断：{}。"),
