@@ -128,15 +128,31 @@ fn judged(figures: &[StageFigures], target: StageTarget) -> Vec<Verdict> {
         let text = format!("all {} stages reach {wanted}", figures.len());
         said.push(Verdict { standing: Standing::Good, text });
     }
-    let own = |row: &StageFigures| row.own_us_per_token.unwrap_or(f64::NEG_INFINITY);
-    let dearest = figures.iter().max_by(|a, b| own(a).total_cmp(&own(b)));
-    if let Some(row) = dearest.filter(|row| own(row) > 0.0) {
-        let (stage, name, us) = (row.stage, &row.name, own(row));
-        said.push(Verdict::plain(format!(
-            "the dearest layer is stage {stage}, {name}: {us:.1} µs for each generated token"
-        )));
-    }
+    said.extend(dearest(figures));
     said
+}
+
+/// The layer that is shown to cost most: its interval lies above nothing and above all others'.
+fn dearest(figures: &[StageFigures]) -> Option<Verdict> {
+    let layers: Vec<(&StageFigures, f64)> =
+        figures.iter().filter_map(|row| Some((row, row.own_us_per_token?))).collect();
+    let open = |text: &str| Some(Verdict { standing: Standing::Open, text: text.to_owned() });
+    let (row, us) = *layers.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    if layers.iter().any(|(row, _)| row.own_interval.is_none()) {
+        return open("which layer is the dearest cannot be told: an interval takes five rounds");
+    }
+    let [low, _] = row.own_interval?;
+    if low <= 0.0 {
+        return open("no layer is shown to cost anything");
+    }
+    let (stage, name) = (row.stage, &row.name);
+    let mut others = layers.iter().filter(|(other, _)| other.stage != stage);
+    if others.any(|(other, _)| other.own_interval.is_none_or(|[_, high]| high >= low)) {
+        return open("no layer is shown to be the dearest: intervals of several touch");
+    }
+    Some(Verdict::plain(format!(
+        "the dearest layer is stage {stage}, {name}: {us:.1} µs for each generated token"
+    )))
 }
 
 /// The time of a token, and which layer adds what of it.
@@ -403,6 +419,37 @@ mod tests {
         assert_eq!(stages, [4, 9]);
         let stopped = climb(0, true).0.unwrap_err();
         assert!(matches!(stopped.error, BenchError::Interrupted) && stopped.partial.is_empty());
+    }
+
+    #[test]
+    fn only_what_is_shown_is_the_dearest_layer() {
+        let row = |stage, us: f64, half: Option<f64>| StageFigures {
+            stage,
+            name: format!("layer {stage}"),
+            tokens_per_second: 100.0,
+            interval: None,
+            own_us_per_token: (stage > 0).then_some(us),
+            own_interval: half.map(|half| [us - half, us + half]),
+            own_share: None,
+            loss: 0.0,
+            loss_interval: None,
+            verdict: StageVerdict::Met,
+            rounds: 5,
+        };
+        let said = |layers: &[(f64, Option<f64>)]| {
+            let rows = (1..).zip(layers).map(|(stage, (us, half))| row(stage, *us, *half));
+            let rows: Vec<StageFigures> = std::iter::once(row(0, 0.0, None)).chain(rows).collect();
+            dearest(&rows).unwrap().text
+        };
+        let shown = said(&[(40.0, Some(2.0)), (10.0, Some(2.0)), (-5.0, Some(9.0))]);
+        assert_eq!(
+            shown,
+            "the dearest layer is stage 1, layer 1: 40.0 µs for each generated token"
+        );
+        assert!(said(&[(42.7, None), (-278.7, None)]).contains("cannot be told"));
+        assert!(said(&[(40.0, Some(50.0)), (10.0, Some(90.0))]).contains("to cost anything"));
+        assert!(said(&[(40.0, Some(2.0)), (37.0, Some(2.0))]).contains("of several touch"));
+        assert!(dearest(&[row(0, 0.0, None)]).is_none());
     }
 
     #[test]

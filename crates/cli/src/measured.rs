@@ -46,10 +46,12 @@ pub(crate) fn is_ours(path: &Path) -> bool {
 }
 
 /// A record begins with its schema, also where the rest of it is damaged: its own errors say what is
-/// wrong with it.
+/// wrong with it. How far a suite is begins so too, and has the suite's file next.
 fn is_record(text: &str) -> bool {
     let mut words = text.split('"');
-    words.next().is_some_and(|head| head.trim() == "{") && words.next() == Some("schema")
+    let has_schema =
+        words.next().is_some_and(|head| head.trim() == "{") && words.next() == Some("schema");
+    has_schema && words.nth(1) != Some("file")
 }
 
 /// The name of a run of the history, where it is no file's.
@@ -70,4 +72,24 @@ pub(crate) fn once(paths: &[&PathBuf]) -> Result<()> {
         ids.push(id);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_told_from_how_far_a_suite_is() {
+        for record in [
+            "{\n  \"schema\": 2,\n  \"command\": [\"file\"]}",
+            "{\"schema\": 99, \"trials\": []}",
+            "{\"schema\": 2",
+        ] {
+            assert!(is_record(record), "{record}");
+        }
+        let suite = "{\n  \"schema\": 1,\n  \"file\": \"suite.yaml\"}";
+        for other in [suite, "", "[]", "{\"model_name\": \"schema\"}"] {
+            assert!(!is_record(other), "{other}");
+        }
+    }
 }

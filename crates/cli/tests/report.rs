@@ -142,6 +142,30 @@ fn a_sweep_is_advised_on_and_targets_come_first() {
 }
 
 #[test]
+fn a_suites_folder_is_a_report() {
+    let folder = Folder::new("report-suite", "llama");
+    let path = |name: &str| folder.0.join(name).display().to_string();
+    let suite = format!(
+        "models: {{tiny: {}}}\nbenchmark:\n  experiments:\n    - throughput: {{n_prompt: 8, n-gen: 0, \
+         repetitions: 2, no-roof: true}}\n    - doctor: {{seconds: 0.01, threads: 1}}\n",
+        path("model.gguf")
+    );
+    std::fs::write(path("suite.yaml"), suite).unwrap();
+    let run =
+        folder.pacemark(&format!("suite {} --output-dir {}", path("suite.yaml"), path("suites")));
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let made = std::fs::read_dir(path("suites")).unwrap().next().unwrap().unwrap().path();
+    assert!(made.join("suite.json").exists());
+    let line = format!("report {} --format html,csv -o {}", made.display(), path("out"));
+    let report = folder.pacemark(&line);
+    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+    let html = read(&folder.0.join("out").join("report.html"));
+    assert!(html.contains("pp8") && html.contains("what this machine is"), "both experiments");
+    let (code, said) = folder.failure(&format!("report {}/suite.json", made.display()));
+    assert!(code == 1 && said.contains("not a record of Pacemark"), "{code} {said}");
+}
+
+#[test]
 fn what_cannot_be_a_report_is_told() {
     let folder = Folder::new("report-refused", "llama");
     let path = |name: &str| folder.0.join(name).display().to_string();
@@ -156,10 +180,20 @@ fn what_cannot_be_a_report_is_told() {
     folder.pacemark(&format!(
         "bench -m M -p 0 -n 4 -r 2 --no-warmup --no-roof -o json --save {save}"
     ));
+    // Nobody answers at the port of the machine that discards.
+    let dead = path("dead.json");
+    folder.pacemark(&format!("load --url http://127.0.0.1:9/v1 --model m --requests 3 --concurrency 1 -o json --save {dead}"));
+    let both = folder.pacemark(&format!("report {save} {dead} -o {}", path("both")));
+    let said = String::from_utf8_lossy(&both.stderr).into_owned();
+    assert!(
+        both.status.success() && said.contains("dead.json: there is no figure in it"),
+        "{said}"
+    );
     for (line, code, expected) in [
         (format!("report {newer}"), 1, "schema 99"),
         (format!("report {cut}"), 1, "cut.json"),
         (format!("report {empty}"), 1, "there is no record in it"),
+        (format!("report {dead} -o {}", path("dead")), 1, "dead.json: there is no figure in it"),
         (format!("report {vllm}"), 1, "`pacemark compare` reads it"),
         (format!("report {}", path("nowhere.json")), 1, "nowhere.json"),
         (format!("report {save} -o {blocked}"), 1, "cannot write to"),

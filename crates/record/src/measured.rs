@@ -104,6 +104,15 @@ impl Measured {
             Measured::Facts { facts } => facts.is_empty(),
         }
     }
+
+    /// Whether anything succeeded, so that there is something to make figures of: a load of which no
+    /// request was answered has counts, but nothing was measured.
+    pub fn has_result(&self) -> bool {
+        match self {
+            Measured::Requests(load) => load.requests.iter().any(Request::is_ok),
+            other => !other.is_empty(),
+        }
+    }
 }
 
 /// One repetition, raw.
@@ -168,4 +177,21 @@ pub struct Chunk {
     pub n_computed: u64,
     /// Time within the backend.
     pub elapsed_ns: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Failure, FailureKind};
+
+    #[test]
+    fn what_failed_altogether_has_no_result() {
+        let failure = Failure { kind: FailureKind::ALL[0], message: "refused".into() };
+        let failed = || Request { failure: Some(failure.clone()), ..Request::default() };
+        let load = |requests: Vec<Request>| Measured::from(requests);
+        assert!(!load(vec![failed(), failed()]).has_result());
+        assert!(load(vec![failed(), Request::default()]).has_result());
+        assert!(!Measured::default().has_result());
+        assert!(Measured::from(vec![Sample::default()]).has_result());
+    }
 }

@@ -75,6 +75,18 @@ impl Trial {
         Some((self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean)
     }
 
+    /// How often the weights are read for the prompts of a repetition: a pass computes `n_ubatch`
+    /// tokens, but no more than `n_batch`, which is how many are handed over at once. One pass where
+    /// neither is known.
+    pub fn prompt_passes(&self) -> u64 {
+        let n_tokens = self.n_parallel().saturating_mul(self.count("n_prompt"));
+        let sizes = ["n_batch", "n_ubatch"].map(|name| self.count(name));
+        match sizes.into_iter().filter(|size| *size > 0).min() {
+            Some(step) => n_tokens.div_ceil(step),
+            None => n_tokens.min(1),
+        }
+    }
+
     fn least_prompt_s(&self, roof: &Roof) -> f64 {
         let (n_seqs, n_prompt) = (self.n_parallel() as f64, self.count("n_prompt") as f64);
         if n_prompt == 0.0 {
@@ -82,13 +94,9 @@ impl Trial {
         }
         let operations = roof.seconds(self.model.layer_operations, n_seqs * n_prompt)
             + roof.seconds(self.model.output_operations, n_seqs);
-        let n_ubatch = self.count("n_ubatch").max(1) as f64;
-        let passes = if self.params.contains_key("n_ubatch") {
-            (n_seqs * n_prompt / n_ubatch).ceil()
-        } else {
-            1.0
-        };
-        operations.max(passes * self.model.bytes_per_token as f64 / roof.read_bytes_per_s)
+        operations.max(
+            self.prompt_passes() as f64 * self.model.bytes_per_token as f64 / roof.read_bytes_per_s,
+        )
     }
 
     fn least_generation_s(&self, roof: &Roof) -> f64 {
@@ -170,8 +178,24 @@ mod tests {
         check(&[("n_prompt", 500), ("n_ubatch", 512)], 3.0);
         // Ten passes over the weights do.
         check(&[("n_prompt", 500), ("n_ubatch", 50)], 10.0);
+        // No more than `n_batch` are handed over at once.
+        check(&[("n_prompt", 500), ("n_ubatch", 512), ("n_batch", 50)], 10.0);
         // Eight sequences: logits of eight tokens a pass take longer than reading once.
         check(&[("n_gen", 2), ("n_parallel", 8)], 2.0 * 8.032);
+    }
+
+    #[test]
+    fn a_pass_is_no_longer_than_a_batch() {
+        for (params, n) in [
+            (&[("n_prompt", 256), ("n_batch", 16), ("n_ubatch", 256)][..], 16),
+            (&[("n_prompt", 256), ("n_batch", 2048), ("n_ubatch", 100)][..], 3),
+            (&[("n_prompt", 256), ("n_ubatch", 512)][..], 1),
+            (&[("n_prompt", 256)][..], 1),
+            (&[("n_gen", 4), ("n_batch", 16)][..], 0),
+            (&[("n_prompt", 100), ("n_parallel", 3), ("n_batch", 150), ("n_ubatch", 512)][..], 2),
+        ] {
+            assert_eq!(trial(params, 1.0).prompt_passes(), n, "{params:?}");
+        }
     }
 
     #[test]

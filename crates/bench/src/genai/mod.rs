@@ -17,11 +17,13 @@ use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::generation::by_name;
 use crate::parameter::N_PROMPT;
 use crate::repeat::{CutShort, filled, now_unix_s};
+use crate::reported::{self, Rows};
 use crate::{BenchError, Experiment, Params, Phase, Warmups, describe};
 pub use grade::GRADES;
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
 use pacemark_record::{Measured, Metric, Request, Requests, Run, Trial, Warmup, env};
-use pacemark_report::{Document, Form, layout};
+use pacemark_report::picture::Panel;
+use pacemark_report::{Document, Form, Verdict, layout};
 pub use perf::{MeanSd, Perf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -118,6 +120,17 @@ impl Experiment for Genai {
 
     fn notes(&self, run: &Run) -> Vec<String> {
         page::notes(run)
+    }
+
+    fn panels(&self, run: &Run) -> Vec<Panel> {
+        reported::panels(&Rows::of(self, &page::iterated(run)))
+    }
+
+    /// Grade and trend, where they were asked for, before the figures.
+    fn verdicts(&self, run: &Run) -> Vec<Verdict> {
+        let mut said = page::verdicts(run);
+        said.extend(reported::verdicts(self, &page::iterated(run)));
+        said
     }
 
     fn document(&self, run: &Run, varied: &[&str]) -> Document {

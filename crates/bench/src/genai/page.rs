@@ -6,7 +6,8 @@ use super::report;
 use super::trend::Trend;
 use crate::{Warning, warnings};
 use pacemark_record::{Measured, Request, Run, Trial, stats};
-use pacemark_report::{Document, Layout, Row, TrialRow};
+use pacemark_report::{Document, Layout, Row, TrialRow, Verdict};
+use serde_json::{Map, Value};
 
 /// How to read the first table.
 const LEGEND: &str = "time: from the prompt's text to the answer's, tokenization and detokenization \
@@ -24,14 +25,30 @@ pub(super) fn document(run: &Run, layout: &Layout<'_>) -> Document {
         Row { block: None, ..row }
     };
     table.rows = measured.iter().map(row).collect();
-    let spent = run.trials.iter().find_map(|trial| match &trial.measured {
-        Measured::Facts { facts } => Some(facts),
-        _ => None,
-    });
-    if let Some((trial, spent)) = measured.first().zip(spent) {
+    if let Some((trial, spent)) = measured.first().zip(spent(run)) {
         report::add(&mut document, trial, spent);
     }
     document
+}
+
+/// The process's time by stages, where a report was asked for.
+fn spent(run: &Run) -> Option<&Map<String, Value>> {
+    run.trials.iter().find_map(|trial| match &trial.measured {
+        Measured::Facts { facts } => Some(facts),
+        _ => None,
+    })
+}
+
+/// A run without that: what has figures.
+pub(super) fn iterated(run: &Run) -> Run {
+    let trials = measured(run).cloned().collect();
+    Run { trials, ..run.clone() }
+}
+
+/// What the report of a run judges it by.
+pub(super) fn verdicts(run: &Run) -> Vec<Verdict> {
+    let trial = measured(run).next().filter(|_| spent(run).is_some());
+    trial.map_or(Vec::new(), report::verdicts)
 }
 
 /// The trials that hold iterations.

@@ -2,11 +2,13 @@
 //! time went, grade and trend.
 
 use super::figures::{DECODE, GENERATE, OUTPUT, TTFT, generate_ms, ms, output_rate};
-use super::grade::{grade, grades};
+use super::grade::{Grade, grade, grades};
 use super::trend::Trend;
 use pacemark_record::Statistic::{Least, Mean, Most, Stability, StandardDeviation};
-use pacemark_record::{Metric, Request, Series, Statistic, Trial, Unit};
-use pacemark_report::{Cell, Chart, Column, Document, Fact, Kind, Point, Rank, Row, Table};
+use pacemark_record::{Grades, Metric, Request, Series, Statistic, Trial, Unit};
+use pacemark_report::{
+    Cell, Chart, Column, Document, Fact, Kind, Point, Rank, Row, Standing, Table, Verdict,
+};
 use serde_json::{Map, Value, json};
 
 /// Adds it to a document of the figures. `spent` is the process's time by stages.
@@ -14,6 +16,28 @@ pub(super) fn add(document: &mut Document, trial: &Trial, spent: &Map<String, Va
     document.facts = facts(trial);
     document.tables.extend([iterations(trial), spread(trial), breakdown(spent)]);
     document.charts.push(chart(trial));
+}
+
+/// The same for a report of several runs, as sentences: a trend is good where nothing but noise is
+/// shown, and the grade says itself what it is.
+pub(super) fn verdicts(trial: &Trial) -> Vec<Verdict> {
+    let graded = grade(trial)
+        .zip(grades(trial))
+        .map(|(grade, by)| Verdict::plain(format!("grade: {}", graded(&grade, &by))));
+    let trend = Trend::of(trial);
+    let standing = match trend.beyond_noise {
+        Some(change) if change < 0.0 => Standing::Bad,
+        Some(_) => Standing::Plain,
+        None if trend.is_told() => Standing::Good,
+        None => Standing::Open,
+    };
+    let trend = Verdict { standing, text: format!("trend: {}", trend.verdict()) };
+    graded.into_iter().chain([trend]).collect()
+}
+
+fn graded(grade: &Grade, by: &Grades) -> String {
+    let Grade { name, tokens_per_second, ttft_ms } = grade;
+    format!("{name}: {tokens_per_second:.2} t/s, TTFT {ttft_ms:.2} ms (thresholds {by})")
 }
 
 /// The verdicts.
@@ -26,10 +50,7 @@ fn facts(trial: &Trial) -> Vec<Fact> {
             json!({ "name": grade.name, "tokens_per_second": grade.tokens_per_second,
                 "ttft_ms": grade.ttft_ms, "thresholds": by.to_string() }),
             "grade",
-            format!(
-                "{}: {:.2} t/s, TTFT {:.2} ms (thresholds {by})",
-                grade.name, grade.tokens_per_second, grade.ttft_ms
-            ),
+            graded(&grade, &by),
         ),
         _ => fact("grade", Value::Null, "grade", "- (needs answers of two tokens)".to_owned()),
     };

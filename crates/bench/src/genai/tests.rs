@@ -197,3 +197,19 @@ fn an_answer_that_ended_early_says_so() {
     run.trials[0].repetitions = 3;
     assert_eq!(Genai.notes(&run)[0], "cut short after 1 of 3 iterations");
 }
+
+#[test]
+fn a_page_of_reports_has_grade_and_trend_as_verdicts_and_no_bar_of_the_process() {
+    use pacemark_report::Standing;
+    let reported = run(&SEED, true);
+    let said = Genai.verdicts(&reported);
+    assert!(said[0].text.starts_with("grade: ") && said[0].text.contains("thresholds"), "{said:?}");
+    assert!(said[1].text.starts_with("trend: none beyond noise"), "{said:?}");
+    assert_eq!((said[1].standing, said.len()), (Standing::Good, 3), "{said:?}");
+    assert_eq!(Genai.verdicts(&run(&SEED, false)).len(), 1, "nobody asked for a grade");
+    let few = Genai.verdicts(&run(&SEED[..2], true));
+    assert_eq!(few[1].standing, Standing::Open);
+    let panels = Genai.panels(&reported);
+    let pacemark_report::picture::Marks::Bars(bars) = &panels[0].marks else { panic!() };
+    assert_eq!((bars.len(), bars[0].label.as_str()), (1, "pp5+tg4"));
+}

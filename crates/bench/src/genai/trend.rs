@@ -24,6 +24,11 @@ impl Trend {
         Trend { n: rates.len(), drift: drift(&rates), beyond_noise }
     }
 
+    /// There are enough iterations to tell.
+    pub(super) fn is_told(&self) -> bool {
+        self.n >= LEAST
+    }
+
     /// The verdict, in words.
     pub(super) fn verdict(&self) -> String {
         match (self.beyond_noise, self.drift) {
@@ -32,7 +37,7 @@ impl Trend {
                 if change < 0.0 { "slower" } else { "faster" },
                 words(change)
             ),
-            (None, _) if self.n < LEAST => {
+            (None, _) if !self.is_told() => {
                 format!(
                     "cannot be told from noise: it takes {LEAST} iterations, here are {}",
                     self.n

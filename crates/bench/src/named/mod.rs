@@ -54,16 +54,8 @@ impl Named {
         if EXPERIMENTS.iter().any(|experiment| named.metric(*experiment).is_some()) {
             return Ok(named);
         }
-        let known = names();
-        let nearest = pacemark_files::nearest(&written, known.iter().map(String::as_str));
-        let advice = match nearest {
-            Some(name) => format!("did you mean {name}?"),
-            None => {
-                let near = pacemark_files::by_likeness(&written, known.iter().map(String::as_str));
-                format!("the nearest are {}", near[..near.len().min(4)].join(", "))
-            }
-        };
-        Err(format!("unknown metric {}, {advice}", pacemark_files::quoted(text)))
+        let known = names_of(EXPERIMENTS);
+        Err(unknown(text, &known.iter().map(String::as_str).collect::<Vec<_>>()))
     }
 
     /// Its name, with underscores.
@@ -174,9 +166,28 @@ fn of_values(values: &[f64], statistic: Statistic) -> Measure {
     Measure { figure: Figure { value, interval }, runs: values.len(), needs: needs(statistic) }
 }
 
-/// Every name there is, for advice.
-fn names() -> Vec<String> {
-    let metrics = || EXPERIMENTS.iter().flat_map(|e| e.metrics()).chain(COMMON);
+/// What to say of a name that is not known: the nearest of those that are.
+pub(crate) fn unknown(text: &str, known: &[&str]) -> String {
+    let written = plain(text.trim());
+    // A name without its unit.
+    let begun = || {
+        let longer = known.iter().copied().filter(|name| name.starts_with(&format!("{written}_")));
+        longer.min_by_key(|name| name.len())
+    };
+    let nearest = pacemark_files::nearest(&written, known.iter().copied());
+    let advice = match nearest.or_else(begun) {
+        Some(name) => format!("did you mean {name}?"),
+        None => {
+            let near = pacemark_files::by_likeness(&written, known.iter().copied());
+            format!("the nearest are {}", near[..near.len().min(4)].join(", "))
+        }
+    };
+    format!("unknown metric {}, {advice}", pacemark_files::quoted(text))
+}
+
+/// Every name that figures of these experiments have, for advice.
+pub(crate) fn names_of(experiments: &[&dyn Experiment]) -> Vec<String> {
+    let metrics = || experiments.iter().flat_map(|e| e.metrics()).chain(COMMON);
     let columns = metrics().map(Metric::name);
     let series = metrics().map(|metric| metric.series.name.to_owned());
     let aliases = ALIASES.iter().map(|(alias, _)| (*alias).to_owned());

@@ -44,20 +44,37 @@ pub(super) fn definitions(experiment: &dyn Experiment) -> Vec<(String, String)> 
     definitions
 }
 
-/// The machine and the build of each run; what holds for all of them once.
-pub(super) fn environment(runs: &[Run]) -> Vec<(String, String)> {
+/// The machine and the build of each run; what holds for all of them once, else with the runs it is of.
+pub(super) fn environment(runs: &[Run], names: &[String]) -> Vec<(String, String)> {
     let all: Vec<Vec<(&str, String)>> = runs.iter().map(|run| of(&run.env)).collect();
     let mut told = Vec::new();
     for (i, (name, _)) in all.first().into_iter().flatten().enumerate() {
-        let mut values: Vec<&String> = all.iter().map(|one| &one[i].1).collect();
-        let mut seen = std::collections::HashSet::new();
-        values.retain(|value| seen.insert(value.as_str()));
-        let values: Vec<&str> = values.into_iter().map(String::as_str).collect();
-        if values.iter().any(|value| *value != "-") {
-            told.push(((*name).to_owned(), values.join("; ")));
+        let mut values: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (one, run) in all.iter().zip(names) {
+            let value = one[i].1.as_str();
+            match values.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, of)) => of.push(run),
+                None => values.push((value, vec![run])),
+            }
+        }
+        let value = match &values[..] {
+            [(value, _)] => (*value).to_owned(),
+            _ => {
+                let one = |(value, of): &(&str, Vec<&str>)| format!("{value} ({})", of.join(", "));
+                values.iter().map(one).collect::<Vec<_>>().join("; ")
+            }
+        };
+        if values.iter().any(|(value, _)| *value != "-") {
+            told.push(((*name).to_owned(), value));
         }
     }
     told
+}
+
+/// What tells machines apart whose limits are not the same.
+pub(super) fn machine(env: &Env) -> String {
+    let cpu = env.cpu_model.as_deref().unwrap_or("unknown processor");
+    format!("{cpu} ({})", env.logical_cpus)
 }
 
 fn of(env: &Env) -> Vec<(&'static str, String)> {
@@ -108,6 +125,21 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_between_runs_is_told_of_each() {
+        let run = |cpu: &str| {
+            let env = Env { cpu_model: Some(cpu.into()), logical_cpus: 2, ..Env::default() };
+            Run { env, ..Run::default() }
+        };
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let told = environment(&[run("X"), run("Y"), run("X")], &names);
+        let of = |wanted: &str| &told.iter().find(|(name, _)| name == wanted).unwrap().1;
+        assert_eq!(
+            (of("Processor").as_str(), of("Logical processors").as_str()),
+            ("X (a, c); Y (b)", "2")
+        );
+    }
 
     #[test]
     fn commands_are_what_a_shell_takes() {

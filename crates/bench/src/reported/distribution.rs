@@ -10,8 +10,9 @@ use pacemark_report::picture::{Line, LinePoint, Marks, Panel, Role, Spacing, Str
 /// Fewer values are shown better by themselves.
 const FEWEST: usize = 20;
 
-/// So many series at most: those of a load are six.
-const MOST_SERIES: usize = 3;
+/// So many series at most, those of the most values first: gaps between tokens before what a request
+/// has one of. Those of a load are six.
+const MOST_SERIES: usize = 5;
 
 /// More points of a line than this are not seen.
 const MOST_POINTS: usize = 400;
@@ -22,28 +23,30 @@ const PERCENTILES: [f64; 12] =
 
 /// The panels of the series that have percentiles among the figures.
 pub(super) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
-    let mut series: Vec<&Series> = Vec::new();
+    let mut series: Vec<&'static Series> = Vec::new();
     for metric in rows.metrics {
         let is_quantile = matches!(metric.statistic, Statistic::Quantile(_));
         if is_quantile && series.iter().all(|known| known.name != metric.series.name) {
             series.push(metric.series);
         }
     }
-    let mut panels = Vec::new();
-    let mut n_series = 0;
-    for series in series {
+    let with_values = |series: &'static Series| {
         let values: Vec<(usize, Vec<f64>)> = (0..rows.trials.len())
             .map(|i| (i, (series.of)(&rows.trials[i])))
             .filter(|(_, values)| values.len() >= FEWEST)
             .take(MOST_LINES)
             .collect();
-        if values.is_empty() || n_series == MOST_SERIES {
-            continue;
-        }
-        n_series += 1;
-        panels.push(timeline(rows, series, &values));
-        panels.push(below(rows, series, &values));
-        panels.extend(percentiles(rows, series, &values));
+        (!values.is_empty()).then_some((series, values))
+    };
+    let mut drawn: Vec<_> = series.into_iter().filter_map(with_values).collect();
+    let n_values =
+        |values: &[(usize, Vec<f64>)]| values.iter().map(|(_, v)| v.len()).sum::<usize>();
+    drawn.sort_by_key(|(_, values)| std::cmp::Reverse(n_values(values)));
+    let mut panels = Vec::new();
+    for (series, values) in drawn.iter().take(MOST_SERIES) {
+        panels.push(timeline(rows, series, values));
+        panels.push(below(rows, series, values));
+        panels.extend(percentiles(rows, series, values));
     }
     panels
 }

@@ -5,8 +5,10 @@
 //! pictures of its own says so ([`Experiment::panels`]). How any of it looks is left to `report`.
 
 mod about;
+mod course;
 mod distribution;
 mod pictures;
+mod reason;
 mod roofline;
 mod rows;
 mod sweep;
@@ -20,7 +22,7 @@ use pacemark_report::{Document, Reading};
 pub(crate) use pictures::panels;
 pub(crate) use rows::Rows;
 pub(crate) use sweep::advice;
-pub(crate) use verdicts::verdicts;
+pub(crate) use verdicts::{of_rows, verdicts};
 
 /// Runs of one experiment, which have names, as a report: the rows of all under one another.
 pub fn report(
@@ -51,7 +53,7 @@ pub fn report(
         // What was swept is a run's own.
         advice: runs.iter().flat_map(|run| experiment.advice(run)).collect(),
         definitions: about::definitions(experiment),
-        environment: about::environment(runs),
+        environment: about::environment(runs, names),
         commands: about::commands(runs),
     };
     report
@@ -61,10 +63,15 @@ pub fn report(
 fn joined(runs: &[Run], names: &[String]) -> Run {
     let mut all = runs.first().cloned().unwrap_or_default();
     all.trials.clear();
-    for (run, name) in runs.iter().zip(names) {
+    let machines: Vec<String> = runs.iter().map(|run| about::machine(&run.env)).collect();
+    let has_machines = machines.windows(2).any(|pair| pair[0] != pair[1]);
+    for ((run, name), machine) in runs.iter().zip(names).zip(&machines) {
         let named = run.trials.iter().cloned().map(|mut trial| {
             if runs.len() > 1 {
                 trial.params.insert(rows::RUN.to_owned(), name.as_str().into());
+            }
+            if has_machines {
+                trial.params.insert(rows::MACHINE.to_owned(), machine.as_str().into());
             }
             trial
         });

@@ -23,7 +23,7 @@ pub(crate) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
             None => bars(rows, work, &indices),
         });
     }
-    panels.extend(roofline::panel(rows));
+    panels.extend(roofline::panels(rows));
     for (work, indices) in rows.by_work() {
         panels.extend(course(rows, work, &indices));
     }

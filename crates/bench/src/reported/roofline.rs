@@ -2,18 +2,41 @@
 //! (Williams, Waterman and Patterson, "Roofline", CACM 52, 2009).
 
 use super::pictures::left_out;
-use super::rows::Rows;
+use super::rows::{MACHINE, Rows};
 use pacemark_record::{Roof, Trial};
 use pacemark_report::picture::{Line, LinePoint, Marks, Panel, Role, Spacing, Stroke};
 
 /// Operations a second are told in thousands of millions.
 const GIGA: f64 = 1e9;
 
-/// Where tests of the native engine stand beside the roofs that were measured with them.
-pub(super) fn panel(rows: &Rows<'_>) -> Option<Panel> {
+/// Where tests of the native engine stand beside the roofs that were measured with them: a picture for
+/// each machine, whose roof is no other's.
+pub(super) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
+    let mut machines: Vec<Option<&str>> = Vec::new();
+    for found in rows.trials.iter().map(machine) {
+        if !machines.contains(&found) {
+            machines.push(found);
+        }
+    }
+    let of = |wanted: &Option<&str>| {
+        let its = |(trial, _): &(&Trial, &String)| machine(trial) == *wanted;
+        panel(*wanted, rows.trials.iter().zip(&rows.names).filter(its))
+    };
+    machines.iter().filter_map(of).collect()
+}
+
+/// The machine of a trial, where a report has several.
+fn machine(trial: &Trial) -> Option<&str> {
+    trial.params.get(MACHINE)?.as_str()
+}
+
+fn panel<'r>(
+    name: Option<&str>,
+    rows: impl Iterator<Item = (&'r Trial, &'r String)>,
+) -> Option<Panel> {
     let mut lines: Vec<Line> = Vec::new();
     let (mut read, mut int8) = (0.0_f64, 0.0_f64);
-    for (trial, name) in rows.trials.iter().zip(&rows.names) {
+    for (trial, name) in rows {
         let Some((x, y)) = place(trial) else { continue };
         for roof in &trial.roofs {
             read = read.max(roof.read_bytes_per_s);
@@ -35,8 +58,9 @@ pub(super) fn panel(rows: &Rows<'_>) -> Option<Panel> {
     let points = roof.map(|(x, y)| LinePoint { x, y: y / GIGA, interval: None }).to_vec();
     let label = "roof".to_owned();
     lines.push(Line { label, points, stroke: Stroke::Straight, role: Role::Baseline });
+    let of = name.map_or(String::new(), |machine| format!(" of {machine}"));
     Some(Panel {
-        title: format!("Roofline: operations a second beside what the machine allows{more}"),
+        title: format!("Roofline{of}: operations a second beside what the machine allows{more}"),
         y_axis: "1e9 operations / s".to_owned(),
         x_axis: "operations for each byte that is read".to_owned(),
         marks: Marks::Lines {
@@ -67,10 +91,61 @@ fn place(trial: &Trial) -> Option<(f64, f64)> {
     if !known || trial.params.contains_key("n_parallel") {
         return None;
     }
-    let n_ubatch = trial.count("n_ubatch").max(1) as f64;
-    let passes = (n_prompt / n_ubatch).ceil() + n_gen;
+    let passes = trial.prompt_passes() as f64 + n_gen;
     let prompt_output = if n_prompt > 0.0 { output } else { 0.0 };
     let operations = layers * (n_prompt + n_gen) + output * n_gen + prompt_output;
     let bytes = passes * trial.model.bytes_per_token as f64;
     (operations > 0.0 && bytes > 0.0).then(|| (operations / bytes, operations / time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::throughput::Throughput;
+    use pacemark_record::{Run, Sample};
+    use serde_json::json;
+
+    /// A prompt of 256 tokens in batches of that length, which took a second.
+    fn trial(n_batch: u64, read_bytes_per_s: f64) -> Trial {
+        let params = json!({ "n_prompt": 256, "n_gen": 0, "n_batch": n_batch, "n_ubatch": 256 });
+        let mut trial = Trial {
+            params: params.as_object().unwrap().clone(),
+            measured: vec![Sample { elapsed_ns: 1_000_000_000, ..Sample::default() }].into(),
+            ..Trial::default()
+        };
+        trial.model.bytes_per_token = 100;
+        trial.model.layer_operations.int8 = 200;
+        let roof = Roof { read_bytes_per_s, int8_per_s: 1e5, bf16_per_s: None, f32_per_s: 1e4 };
+        trial.roofs = vec![roof];
+        trial
+    }
+
+    #[test]
+    fn short_batches_read_the_weights_more_often() {
+        // 200 operations of each token over 100 bytes of each pass.
+        assert_eq!(place(&trial(256, 1e3)).unwrap().0, 512.0);
+        assert_eq!(place(&trial(16, 1e3)).unwrap().0, 32.0);
+        assert_eq!(is_bound_by_memory(&trial(16, 1e3)), Some(true), "the ridge is at 100");
+        assert_eq!(is_bound_by_memory(&trial(256, 1e3)), Some(false));
+    }
+
+    #[test]
+    fn each_machine_has_its_own_roof() {
+        let mut trials = vec![trial(256, 1e3), trial(256, 1e4)];
+        let drawn = |trials: &[Trial]| {
+            let run = Run { trials: trials.to_vec(), ..Run::default() };
+            panels(&Rows::of(&Throughput, &run))
+        };
+        assert_eq!(drawn(&trials).len(), 1);
+        for (trial, machine) in trials.iter_mut().zip(["one", "other"]) {
+            trial.params.insert(MACHINE.to_owned(), machine.into());
+        }
+        let drawn = drawn(&trials);
+        assert_eq!(drawn.len(), 2);
+        for (panel, (machine, ridge)) in drawn.iter().zip([("one", 100.0), ("other", 10.0)]) {
+            assert!(panel.title.starts_with(&format!("Roofline of {machine}:")), "{}", panel.title);
+            let Marks::Lines { lines, .. } = &panel.marks else { panic!() };
+            assert_eq!((lines.len(), lines[1].points[1].x), (2, ridge));
+        }
+    }
 }

@@ -50,6 +50,20 @@ impl Work {
     }
 }
 
+/// A change of less is none, whatever the intervals say.
+const NOTHING: f64 = 0.02;
+
+/// Whether two figures that were not measured in turn cannot be told apart: their intervals touch, or
+/// the difference is of no consequence. Without intervals they cannot, for nobody knows the scatter.
+pub(super) fn alike(a: &Figure, b: &Figure) -> bool {
+    let (Some(x), Some(y)) = (a.value, b.value) else { return true };
+    let touch = match (a.interval, b.interval) {
+        (Some(a), Some(b)) => a.low <= b.high && b.low <= a.high,
+        _ => true,
+    };
+    touch || (x / y - 1.0).abs() < NOTHING
+}
+
 /// Names of rows; what stands for several has its model, its turn and its run behind it, as far as these
 /// differ.
 fn names(experiment: &(impl Experiment + ?Sized), run: &Run) -> Vec<String> {
@@ -77,6 +91,9 @@ fn names(experiment: &(impl Experiment + ?Sized), run: &Run) -> Vec<String> {
 /// The parameter that says which of several runs a row is of.
 pub(super) const RUN: &str = "run";
 
+/// The one that says which of several machines.
+pub(super) const MACHINE: &str = "machine";
+
 impl<'a> Rows<'a> {
     pub(crate) fn of(experiment: &(impl Experiment + ?Sized), run: &'a Run) -> Rows<'a> {
         Rows {
@@ -98,9 +115,11 @@ impl<'a> Rows<'a> {
         Work::ALL.into_iter().map(of).filter(|(_, indices)| !indices.is_empty()).collect()
     }
 
-    /// The figure that stands for a row.
+    /// The figure that stands for a row; none where nothing succeeded, whatever that would count.
     pub(super) fn figure(&self, i: usize) -> Figure {
-        self.headline.map(|metric| metric.of(&self.trials[i])).unwrap_or_default()
+        let trial = &self.trials[i];
+        let metric = self.headline.filter(|_| trial.measured.has_result());
+        metric.map(|metric| metric.of(trial)).unwrap_or_default()
     }
 
     /// What that is called, with the work before it.

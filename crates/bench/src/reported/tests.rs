@@ -149,3 +149,66 @@ fn every_word_of_ours_is_there_in_every_language() {
         );
     }
 }
+
+#[test]
+fn gaps_between_tokens_are_drawn_before_what_a_request_has_one_of() {
+    let ms = 1_000_000;
+    let request = |i: u64| pacemark_record::Request {
+        sent_ns: i * 500 * ms,
+        scheduled_ns: i * 500 * ms,
+        chunks_ns: (0..9).map(|n| (i * 500 + 100 + n * 20 + i % 3) * ms).collect(),
+        end_ns: (i * 500 + 300) * ms,
+        output_usage: Some(9),
+        ..Default::default()
+    };
+    let params = json!({ "concurrency": 1 });
+    let trial = Trial {
+        experiment: "load".into(),
+        params: params.as_object().unwrap().clone(),
+        measured: (0..24).map(request).collect::<Vec<_>>().into(),
+        ..Trial::default()
+    };
+    let run = Run { trials: vec![trial], ..Run::default() };
+    let titles: Vec<String> =
+        crate::load::Load.panels(&run).into_iter().map(|panel| panel.title).collect();
+    let at = |title: &str| titles.iter().position(|found| found == title);
+    let gaps = at("itl: in the order in which it came");
+    let waits = at("ttft: in the order in which it came");
+    assert!(gaps.is_some() && gaps < waits, "{titles:#?}");
+}
+
+#[test]
+fn what_races_prompts_and_layers_came_to_is_there_in_every_language() {
+    for text in [
+        "no difference; recommended: default",
+        "target ttft_ms<300: missed (310.0)",
+        "confirmation: confirmed, 1.115 times the default's (95 %: 1.110 to 1.120; 16 pairs)",
+        "confirmation: not confirmed: not distinguishable from -t 1, 1.001 times that of -t 1 (no interval; 3 pairs)",
+        "grade: good: 25.10 t/s, TTFT 210.00 ms (thresholds 30/200)",
+        "trend: none beyond noise: the last third was 1.2 % faster than the first",
+        "trend: cannot be told from noise: it takes 5 iterations, here are 2",
+        "which layer is the dearest cannot be told: an interval takes five rounds",
+        "no layer is shown to be the dearest: intervals of several touch",
+        "t/s: none of 50 rows is shown to be the best; these cannot be told apart: a (1); 46 more",
+        "It had not stopped to grow, but with an n_batch of 64 larger values change nothing.",
+        "It had not stopped to grow, but there are only 2 processors.",
+        "From 64 on no more is shown. Too noisy to tell: 128 (1221–2003).",
+        "Roofline of AMD EPYC (2): operations a second beside what the machine allows",
+    ] {
+        for lang in Lang::ALL {
+            assert!(lang.known(text).is_some(), "{}: {text}", lang.name());
+        }
+    }
+    let zh = |text: &str| Lang::Zh.known(text).unwrap();
+    assert_eq!(
+        zh(
+            "It had not stopped to grow, but with prompts of 256 tokens larger values change nothing. Too noisy to tell: 128 (1–2)."
+        ),
+        "仍在提高，但提示词共 256 个词元，更大的值不会有任何改变。噪声太大，无法判断：128 (1–2)。"
+    );
+    assert_eq!(zh("no difference; recommended: default"), "没有差别；推荐：default");
+    assert_eq!(
+        zh("From 64 on no more is shown. Too noisy to tell: 128 (12.5–2003)."),
+        "从 64 起没有显示出提高。噪声太大，无法判断：128 (12.5–2003)。"
+    );
+}

@@ -5,7 +5,7 @@
 //! p-quantile there are binomial(n, 1 − p), so six runs of six above 300 ms miss `p95<300` for certain.
 
 use super::Tune;
-use crate::named::Named;
+use crate::named::{self, Named};
 use pacemark_files::quoted;
 use pacemark_record::stats::{self, CONFIDENCE};
 use pacemark_record::{Bound, Statistic, TargetVerdict, Trial};
@@ -146,6 +146,17 @@ impl fmt::Display for Aim {
     }
 }
 
+/// Figures of answers and not of speed.
+const OF_ANSWERS: [&str; 2] = ["kld", "same_top"];
+
+/// What to say of a name that is no figure's: figures that a run of tune has.
+fn unknown(name: &str) -> String {
+    let is_target = |figure: &&String| !OF_ANSWERS.iter().any(|own| figure.starts_with(own));
+    let known = named::names_of(&[&Tune]);
+    let known: Vec<&str> = known.iter().filter(is_target).map(String::as_str).collect();
+    named::unknown(name, &known)
+}
+
 impl FromStr for Aim {
     type Err = String;
 
@@ -159,8 +170,8 @@ impl FromStr for Aim {
         let (is_max, limit) = (rest.starts_with('<'), rest[1..].trim_start_matches('=').trim());
         let limit = limit.parse::<f64>().ok().filter(|limit| limit.is_finite() && *limit > 0.0);
         let limit = limit.ok_or_else(expected)?;
-        let figure = Named::parse(name)?;
-        if ["kld", "same_top"].iter().any(|own| figure.name().starts_with(own)) {
+        let figure = Named::parse(name).map_err(|_| unknown(name))?;
+        if OF_ANSWERS.iter().any(|own| figure.name().starts_with(own)) {
             return Err(format!("{}: how far answers may be is --max-kld's to say", name.trim()));
         }
         if figure.metric(&Tune).is_none() {
@@ -229,6 +240,10 @@ mod tests {
             ("ttft_ms<fast", "expected FIGURE<LIMIT"),
             ("ttft_ms<-1", "expected FIGURE<LIMIT"),
             ("tfft_ms<300", "did you mean ttft_ms?"),
+            // A figure of another experiment is nearer.
+            ("ttft<3", "did you mean ttft_ms?"),
+            ("klt<3", "unknown metric \"klt\""),
+            ("ttft_s<3", "a run of tune has no such figure"),
             ("goodput>3", "a run of tune has no such figure"),
             ("kld<0.05", "--max-kld"),
         ] {

@@ -29,7 +29,7 @@ use pacemark_record::{
     Distances, Measured, Metric, Model, Run, Sample, TargetVerdict, Trial, Tuned, stats,
 };
 use pacemark_report::picture::Panel;
-use pacemark_report::{Document, Form, layout};
+use pacemark_report::{Document, Form, Verdict as Said, layout};
 pub use picture::panels;
 use race::Race;
 pub use rules::{LEAST_ROUNDS, Rules};
@@ -322,6 +322,11 @@ impl Experiment for Tune {
 
     fn panels(&self, run: &Run) -> Vec<Panel> {
         panels(&run.trials).panels
+    }
+
+    /// The race's own: rates of settings that were raced are for its table.
+    fn verdicts(&self, run: &Run) -> Vec<Said> {
+        page::verdicts(self, run)
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

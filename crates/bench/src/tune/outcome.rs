@@ -29,6 +29,16 @@ impl Verdict {
             Verdict::NotOver => "not_over",
         }
     }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Winner => "one setting is the best",
+            Verdict::NoDifference => "no difference",
+            Verdict::NoneMeets => "no setting meets the targets",
+            Verdict::NotOver => "the race was not over",
+        }
+    }
 }
 
 /// A verdict, and what follows.

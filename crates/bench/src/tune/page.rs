@@ -5,10 +5,11 @@ use super::outcome::{Outcome, beside, fate, is_default, outcome, times};
 use super::picture::on_front;
 use super::{ALIKE, COMMAND, CONFIRMATION, MAXIMIZE, PART, TARGETS, Tune, Verdict, is_race, name};
 use crate::experiment::head;
+use crate::reported::{Rows, of_rows};
 use crate::{Experiment, Warning, warnings};
 use pacemark_record::stats::{CONFIDENCE, PAIRED_RATIO};
 use pacemark_record::{Better, Comparison, Fate, Run, Trial, Verdict as Ratio, Versus};
-use pacemark_report::{Document, Fact, Row, Table, TrialRow};
+use pacemark_report::{Document, Fact, Row, Standing, Table, TrialRow, Verdict as Said};
 use serde_json::{Value, json};
 
 /// How to read the table.
@@ -116,13 +117,8 @@ fn facts(run: &Run, found: &Outcome) -> Vec<Fact> {
         value,
         told: Some((title.to_owned(), words)),
     };
-    let words = match found.verdict {
-        Verdict::Winner => "one setting is the best",
-        Verdict::NoDifference => "no difference",
-        Verdict::NoneMeets => "no setting meets the targets",
-        Verdict::NotOver => "the race was not over",
-    };
-    let mut facts = vec![told("verdict", found.verdict.name().into(), "verdict", words.to_owned())];
+    let words = found.verdict.words().to_owned();
+    let mut facts = vec![told("verdict", found.verdict.name().into(), "verdict", words)];
     facts.push(match setting {
         Some(name) => told("recommended", name.into(), "recommended", name.to_owned()),
         None => Fact::value("recommended", Value::Null),
@@ -159,6 +155,46 @@ fn as_json(versus: &Versus, rival: &str) -> Value {
         "verdict": versus.verdict(Better::Higher),
         "method": PAIRED_RATIO,
     })
+}
+
+/// What it came to, for a report: the verdict, what to take, whether that keeps its targets and was
+/// confirmed, and the rates of it and of the default.
+pub(super) fn verdicts(experiment: &Tune, run: &Run) -> Vec<Said> {
+    let found = outcome(&run.trials);
+    let standing = match found.verdict {
+        Verdict::Winner => Standing::Good,
+        Verdict::NoDifference | Verdict::NotOver => Standing::Open,
+        Verdict::NoneMeets => Standing::Bad,
+    };
+    let words = found.verdict.words();
+    let chosen = found.recommended.map(|index| name(&run.trials[index]));
+    let text = match chosen {
+        Some(setting) => format!("{words}; recommended: {setting}"),
+        None => words.to_owned(),
+    };
+    let mut said = vec![Said { standing, text }];
+    let missed = |line: &String| {
+        let is_missed = found.verdict == Verdict::NoneMeets || line.contains(": missed (");
+        let standing = if is_missed { Standing::Bad } else { Standing::Open };
+        Said { standing, text: format!("target {line}") }
+    };
+    said.extend(found.not_met.iter().map(missed));
+    if let Some((versus, rival)) = confirmation(&run.trials) {
+        let standing = match versus.verdict(Better::Higher) {
+            Ratio::Faster => Standing::Good,
+            Ratio::Slower => Standing::Bad,
+            Ratio::NotDistinguishable | Ratio::TooFewPairs => Standing::Open,
+        };
+        let text = format!("confirmation: {}", confirmed(&versus, rival));
+        said.push(Said { standing, text });
+    }
+    let told = |index: &usize| {
+        let trial = &run.trials[*index];
+        is_race(trial) && (found.recommended == Some(*index) || is_default(trial))
+    };
+    let rows = Rows::of(experiment, run);
+    said.extend(of_rows(&rows, (0..run.trials.len()).filter(told)));
+    said
 }
 
 /// What was searched, in a line.

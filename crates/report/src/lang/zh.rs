@@ -320,6 +320,102 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "The reason: each token looks at the keys and values of all before it.",
         "原因：每个词元都要查看之前全部的键值。",
     ),
+    // What larger values would come to, and what is too noisy.
+    ("It had not stopped to grow.", "仍在提高。"),
+    (
+        "It had not stopped to grow, but with prompts of {} tokens larger values change nothing.",
+        "仍在提高，但提示词共 {} 个词元，更大的值不会有任何改变。",
+    ),
+    (
+        "It had not stopped to grow, but with an n_batch of {} larger values change nothing.",
+        "仍在提高，但 n_batch 为 {}，更大的值不会有任何改变。",
+    ),
+    (
+        "It had not stopped to grow, but with an n_ubatch of {} larger values change nothing.",
+        "仍在提高，但 n_ubatch 为 {}，更大的值不会有任何改变。",
+    ),
+    (
+        "It had not stopped to grow, but there are only {} processors.",
+        "仍在提高，但处理器只有 {} 个。",
+    ),
+    ("Too noisy to tell: {}.", "噪声太大，无法判断：{}。"),
+    ("Too noisy to tell: {}. {}", "噪声太大，无法判断：{}。{}"),
+    ("{} Too noisy to tell: {}.", "{}噪声太大，无法判断：{}。"),
+    ("{} Too noisy to tell: {}. {}", "{}噪声太大，无法判断：{}。{}"),
+    (
+        "A reason: each token looks at the keys and values of all before it.",
+        "原因之一：每个词元都要查看之前全部的键值。",
+    ),
+    (
+        "{}: {} helped from {} to {}: from {} to {}, {} times as good.",
+        "{}：{} 从 {} 增加到 {} 有帮助：由 {} 变为 {}，是原来的 {} 倍。",
+    ),
+    // Verdicts of rows, races, prompts and layers.
+    (
+        "best of {} rows, though no interval shows it: {}: {}",
+        "{} 行中最好的（没有区间可以证明）：{}：{}",
+    ),
+    (
+        "{}: none of {} rows is shown to be the best; these cannot be told apart: {}",
+        "{}：{} 行中没有一行显示出最好；以下各行无法区分：{}",
+    ),
+    ("{} more tests are in the table", "另有 {} 项测试见表"),
+    ("one setting is the best", "有一个设置最好"),
+    ("no difference", "没有差别"),
+    ("no setting meets the targets", "没有设置达到目标"),
+    ("the race was not over", "竞速尚未结束"),
+    ("{}; recommended: {}", "{}；推荐：{}"),
+    ("target {}: missed ({})", "目标 {}：未达到（{}）"),
+    ("target {}: no setting meets it", "目标 {}：没有设置达到"),
+    ("target {}: not measured ({})", "目标 {}：未测量（{}）"),
+    ("target {}: not shown, too near to tell ({})", "目标 {}：未能证明，太接近，无法判断（{}）"),
+    (
+        "target {}: not shown, about one more run decides ({})",
+        "目标 {}：未能证明，大约再运行一次即可判断（{}）",
+    ),
+    (
+        "target {}: not shown, about {} more runs decide ({})",
+        "目标 {}：未能证明，大约再运行 {} 次即可判断（{}）",
+    ),
+    (
+        "confirmation: {}, {} times the default's ({} pairs)",
+        "确认：{}，是默认设置的 {} 倍（{} 对）",
+    ),
+    ("confirmation: {}, {} times that of {} ({} pairs)", "确认：{}，是 {2} 的 {1} 倍（{3} 对）"),
+    ("confirmed", "已确认"),
+    ("refuted", "被否定"),
+    ("not confirmed: not distinguishable from {}", "未确认：与 {} 无法区分"),
+    ("the default", "默认设置"),
+    ("not confirmed: too few pairs", "未确认：对数太少"),
+    ("grade: {}: {} t/s, TTFT {} ms (thresholds {})", "等级：{}：{} t/s，TTFT {} ms（阈值 {}）"),
+    ("trend: {}", "趋势：{}"),
+    (
+        "none beyond noise: the last third was {} % {} than the first",
+        "没有超出噪声：最后三分之一比最初三分之一{1} {0} %",
+    ),
+    (
+        "later iterations are {}: the last third was {} % {} than the first, more than chance explains",
+        "后面的迭代{}：最后三分之一比最初三分之一{2} {1} %，超出偶然所能解释",
+    ),
+    (
+        "cannot be told from noise: it takes {} iterations, here are {}",
+        "无法与噪声区分：需要 {} 次迭代，这里有 {} 次",
+    ),
+    ("slower", "更慢"),
+    ("faster", "更快"),
+    (
+        "which layer is the dearest cannot be told: an interval takes five rounds",
+        "无法判断哪一层代价最大：区间需要五轮",
+    ),
+    ("no layer is shown to cost anything", "没有显示出任何一层有代价"),
+    (
+        "no layer is shown to be the dearest: intervals of several touch",
+        "没有显示出哪一层代价最大：有几层的区间相接",
+    ),
+    (
+        "Roofline of {}: operations a second beside what the machine allows",
+        "{} 的屋顶线：每秒运算次数与本机的极限",
+    ),
     // Headings of tables.
     ("model", "模型"),
     ("size", "大小"),

@@ -101,3 +101,18 @@ fn the_recommended_setting_stands_out_in_the_picture() {
     let drawn = svg(&picture);
     assert!(drawn.contains("-t 1 -ub 64") && drawn.contains("recommended"), "{drawn}");
 }
+
+#[test]
+fn a_report_begins_with_what_the_race_came_to() {
+    let said = |trials: Vec<Trial>| verdicts(&Tune, &Run { trials, ..Run::default() });
+    let won = said(trials());
+    assert_eq!(won[0].text, "one setting is the best; recommended: -t 1");
+    assert_eq!(won[0].standing, Standing::Good);
+    assert!(won[1].text.starts_with("confirmation: confirmed, 1.115 times"), "{won:?}");
+    let rates: Vec<&str> = won[2..].iter().map(|row| row.text.as_str()).collect();
+    assert!(rates[0].starts_with("default: t/s") && rates[1].starts_with("-t 1: t/s"), "{rates:?}");
+    let even = |name| with_fate(trial(name, &[100, 101, 99, 100]), Fate::Even, 4);
+    let open = said(vec![even("default"), even("-t 1")]);
+    assert_eq!(open[0].text, "no difference; recommended: default");
+    assert_eq!((open[0].standing, open.len()), (Standing::Open, 2));
+}

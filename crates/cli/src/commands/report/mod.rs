@@ -79,6 +79,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     }
     let lang = Lang::ALL.into_iter().find(|lang| lang.name() == args.lang).unwrap_or_default();
     let sources = sources::read(&args.runs)?;
+    sources::with_figures(&sources)?;
     let mut documents = documents(&sources);
     if let Some(path) = &args.targets {
         judge(path, &sources, &mut documents)?;

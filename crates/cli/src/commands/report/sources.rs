@@ -28,6 +28,22 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+/// That there is a figure to report: a run of which nothing succeeded is named, and if all are such it is
+/// an error.
+pub(super) fn with_figures(sources: &[Source]) -> Result<()> {
+    let has_figure =
+        |source: &&Source| source.run.trials.iter().any(|trial| trial.measured.has_result());
+    let (with, without): (Vec<&Source>, Vec<&Source>) = sources.iter().partition(has_figure);
+    let names: Vec<&str> = without.iter().map(|source| source.name.as_str()).collect();
+    if with.is_empty() {
+        bail!("{}: there is no figure in it: nothing succeeded", names.join(", "));
+    }
+    for name in names {
+        eprintln!("report: {name}: there is no figure in it: nothing succeeded");
+    }
+    Ok(())
+}
+
 fn one(path: &Path) -> Result<Source> {
     let found = measured::read(path)?;
     let name = found.name.clone();
