@@ -24,6 +24,8 @@ pub struct PageFormat {
     pub help: &'static str,
     /// Makes the file of documents that are complete.
     pub write: fn(&Cover, &[Document]) -> Result<Vec<u8>, PictureError>,
+    /// The same as several files, where one would be too large.
+    pub pages: fn(&Cover, &[Document]) -> Result<Vec<Vec<u8>>, PictureError>,
 }
 
 /// Every format of whole files.
