@@ -6,7 +6,7 @@ from fontTools import subset
 from fontTools.ttLib import TTCollection
 
 here = pathlib.Path(__file__).parent
-text = (here / "../src/lang/zh.rs").read_text()
+text = "".join(path.read_text() for path in sorted((here / "../src/lang").glob("zh*.rs")))
 wanted = {ord(c) for c in text if ord(c) > 0x7F} | set(range(0x20, 0x7F)) | {ord(c) for c in "µ±–…≤≥×∞·Δ"}
 fonts = TTCollection(sys.argv[1]).fonts
 font = next(font for font in fonts if font["name"].getDebugName(4) == "Noto Sans CJK SC")

@@ -5,6 +5,7 @@
 //! entry stays English; that nothing of our own does is for tests of those who make documents.
 
 mod zh;
+mod zh_words;
 
 use crate::picture::{Marks, Panel, Picture};
 use crate::{Cell, Document, Table};
@@ -53,7 +54,7 @@ impl Lang {
     /// Every character of all tables, for fonts.
     #[cfg(test)]
     pub(crate) fn characters() -> impl Iterator<Item = char> {
-        zh::SAID.iter().flat_map(|(_, other)| other.chars())
+        zh::SAID.iter().chain(zh_words::SAID).flat_map(|(_, other)| other.chars())
     }
 
     /// An English text in it; the text itself where there is no entry for it.
@@ -169,7 +170,8 @@ impl Lang {
     }
 }
 
-static ZH: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(zh::SAID, zh::SAME));
+static ZH: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::new(&[zh::SAID, zh_words::SAID], &[zh::SAME, zh_words::SAME]));
 
 /// Entries of a language, to look up.
 struct Catalogue {
@@ -185,16 +187,19 @@ const GAP: &str = "{}";
 
 impl Catalogue {
     fn new(
-        said: &'static [(&'static str, &'static str)],
-        same: &'static [&'static str],
+        said: &[&'static [(&'static str, &'static str)]],
+        same: &[&'static [&'static str]],
     ) -> Catalogue {
-        let (gapped, whole): (Vec<_>, Vec<_>) =
-            said.iter().copied().partition(|(english, _)| english.contains(GAP));
+        let (gapped, whole): (Vec<_>, Vec<_>) = said
+            .iter()
+            .flat_map(|said| *said)
+            .copied()
+            .partition(|(english, _)| english.contains(GAP));
         let mut gapped: Vec<(Vec<&str>, &str)> =
             gapped.into_iter().map(|(text, other)| (text.split(GAP).collect(), other)).collect();
         let fixed = |parts: &[&str]| parts.iter().map(|part| part.len()).sum::<usize>();
         gapped.sort_by_key(|(parts, _)| std::cmp::Reverse(fixed(parts)));
-        let same = same.iter().copied().collect();
+        let same = same.iter().flat_map(|same| *same).copied().collect();
         Catalogue { same, whole: whole.into_iter().collect(), gapped }
     }
 
@@ -218,7 +223,9 @@ impl Catalogue {
         let fitting = self.gapped.iter().filter(|(parts, _)| says_enough(parts));
         let found = fitting.filter_map(|(parts, other)| Some((gaps(text, parts)?, other))).next();
         let (gaps, other) = found?;
-        let inner = |gap: &&str| self.say(gap, depth - 1).unwrap_or_else(|| (*gap).to_owned());
+        // Between sentences there is a space in English only.
+        let inner =
+            |gap: &&str| self.say(gap.trim(), depth - 1).unwrap_or_else(|| (*gap).to_owned());
         Some(filled(other, &gaps.iter().map(inner).collect::<Vec<_>>()))
     }
 }
@@ -231,7 +238,7 @@ fn gaps<'t>(text: &'t str, parts: &[&str]) -> Option<Vec<&'t str>> {
         let is_last = i + 1 == parts.len();
         let (gap, after) = match (is_last, part.is_empty()) {
             (true, _) => (rest.strip_suffix(part)?, ""),
-            (false, _) => rest.split_once(part)?,
+            (false, _) => split(rest, part)?,
         };
         if gap.is_empty() {
             return None;
@@ -240,6 +247,20 @@ fn gaps<'t>(text: &'t str, parts: &[&str]) -> Option<Vec<&'t str>> {
         rest = after;
     }
     Some(gaps)
+}
+
+/// What stands before and behind a part, at its first place that is not within a number: a point and a comma
+/// are its decimals', a colon that of a time.
+fn split<'t>(text: &'t str, part: &str) -> Option<(&'t str, &'t str)> {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let is_mark = |c: Option<char>| c.is_some_and(|c| ".,:".contains(c));
+    let mut places =
+        text.match_indices(part).map(|(at, _)| (&text[..at], &text[at + part.len()..]));
+    places.find(|(before, behind)| {
+        let begins = is_mark(part.chars().next()) && is_digit(before.chars().next_back());
+        let second = part.chars().nth(1).or(behind.chars().next());
+        !(begins && is_digit(second))
+    })
 }
 
 /// The gaps of a sentence filled: in their order, or by their number, `{1}` for the second. What fills
@@ -265,14 +286,14 @@ mod tests {
 
     #[test]
     fn sentences_are_found_with_what_differs_in_them() {
-        let said = &[
+        let said: &[(&str, &str)] = &[
             ("rate", "速率"),
             ("median", "中位数"),
             ("{}: {}", "{}：{}"),
             ("{} of {} is far", "{1} 中的 {0} 很远"),
             ("a fixed {} end", "固定 {} 结束"),
         ];
-        let catalogue = Catalogue::new(said, &["same"]);
+        let catalogue = Catalogue::new(&[said], &[&["same"]]);
         let say = |text| catalogue.say(text, DEPTH);
         assert_eq!(say("rate").unwrap(), "速率");
         assert_eq!(say("rate: median").unwrap(), "速率：中位数");
@@ -290,6 +311,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_stay_whole() {
+        let of = |reason: &str| {
+            format!(
+                "Generation: t/s: nothing is shown to be better than n_threads 1, with 812.5; at 8 it is 705.8.{reason}"
+            )
+        };
+        let plain = Lang::Zh.say(&of("")).into_owned();
+        assert!(plain.contains("705.8") && plain.contains("812.5"), "{plain}");
+        let reason = " A reason: each token looks at the keys and values of all before it.";
+        let reasoned = Lang::Zh.say(&of(reason)).into_owned();
+        assert!(reasoned.contains("705.8") && reasoned.ends_with("键值。"), "{reasoned}");
+        let said: &[(&str, &str)] = &[("{}.{}", "{}。{}"), ("{}, {}", "{}，{}")];
+        let catalogue = Catalogue::new(&[said], &[]);
+        assert_eq!(catalogue.say("at 1.5.then", DEPTH).unwrap(), "at 1.5。then");
+        assert_eq!(catalogue.say("0.25", DEPTH), None);
+    }
+
+    #[test]
     fn a_title_is_said_up_to_what_it_is_of() {
         let title = "one generation: its text, and what it cost: llama 1B mean";
         assert_eq!(Lang::Zh.title(title), "一次生成：文本与代价：llama 1B mean");
@@ -302,7 +341,7 @@ mod tests {
     #[test]
     fn every_entry_has_as_many_gaps_and_none_stands_twice() {
         let mut seen = HashSet::new();
-        for (english, other) in zh::SAID {
+        for (english, other) in zh::SAID.iter().chain(zh_words::SAID) {
             assert!(seen.insert(english), "twice: {english}");
             let n = english.matches(GAP).count();
             let filled = (0..n).map(|i| other.contains(&format!("{{{i}}}")));

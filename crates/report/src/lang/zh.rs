@@ -284,11 +284,11 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "{}：{} 从 {} 增加到 {} 有帮助：由 {} 变为 {}，是原来的 {} 倍。{}",
     ),
     (
-        "{}: nothing is shown to be better than {} {}, with {}; at {} it is {}.{}",
+        "{}: nothing is shown to be better than {} {}, with {}; at {} it is {}. {}",
         "{}：没有显示出比 {} 为 {} 更好的，那里是 {}；为 {} 时是 {}。{}",
     ),
     (
-        "{}: {} makes no difference that can be told between {} and {}.{}",
+        "{}: {} makes no difference that can be told between {} and {}. {}",
         "{}：{} 在 {} 与 {} 之间没有可以分辨的差别。{}",
     ),
     (
@@ -317,7 +317,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "原因：处理器。其计算能力已使用 {}。",
     ),
     (
-        "The reason: each token looks at the keys and values of all before it.",
+        "A reason: each token looks at the keys and values of all before it.",
         "原因：每个词元都要查看之前全部的键值。",
     ),
     // What larger values would come to, and what is too noisy.

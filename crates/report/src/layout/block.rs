@@ -36,7 +36,8 @@ pub(super) fn block(layout: &Layout<'_>, row: &TrialRow<'_>, figures: &[Figure])
         let cells = found.map(|(metric, figure)| (metric.title(), value(metric, figure.value)));
         ((summary.name)(row.trial), cells.collect())
     });
-    Block { heading: (layout.form.heading)(row), lines, spreads: spreads(&all), summary }
+    let heading = layout.told_apart((layout.form.heading)(row), row);
+    Block { heading, lines, spreads: spreads(&all), summary }
 }
 
 /// A line for each series of which something is known; not for one that says again what the line

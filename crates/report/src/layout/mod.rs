@@ -191,6 +191,23 @@ impl Layout<'_> {
         named.collect::<Vec<_>>().join(", ")
     }
 
+    /// The heading of a row with the parameters that were varied, as far as they are not in it.
+    fn told_apart(&self, heading: String, row: &TrialRow<'_>) -> String {
+        let own = own::VARIED.iter().chain(llama_bench::VARIED);
+        let varied = own.filter(|(name, _)| self.varied.contains(name)).map(|(_, shown)| shown);
+        let of_form = self.form.columns.iter().chain(self.form.results);
+        let of_form = of_form.filter(|shown| self.varied.contains(&shown.param));
+        let parts = of_form.chain(varied).map(|shown| (shown.title, (shown.of)(row)));
+        let is_new = |text: &str| heading.split(", ").all(|part| part != text);
+        let parts = parts.filter(|(_, text)| is_new(text) && !text.is_empty());
+        let parts = parts.map(|(title, text)| match title {
+            "model" | "backend" => format!(", {text}"),
+            _ => format!(", {title} {text}"),
+        });
+        let parts = parts.collect::<String>();
+        heading + &parts
+    }
+
     /// Fields for programs: the form's, then our own.
     fn fields(&self) -> impl Iterator<Item = &'static Field> {
         let theirs = self.form.fields;

@@ -5,14 +5,16 @@
 //! there is no script on it. Colours follow the reader's choice of light or dark; paper is light.
 
 use super::{Cover, PageFormat};
+use crate::columns::is_hidden;
 use crate::document::{Block, Document, Spread, Table};
-use crate::picture::{Listed, Panel, listed, themed_svg};
+use crate::picture::{Key, Listed, Panel, keys, listed, themed_svg};
 use crate::{Lang, Verdict};
 
 pub(super) const FORMAT: PageFormat = PageFormat {
     name: "html",
     help: "one page for a browser and for paper, with everything in it",
     write: |cover, documents| Ok(page(cover, documents).into_bytes()),
+    pages: |cover, documents| Ok(vec![page(cover, documents).into_bytes()]),
 };
 
 /// Sizes, colours, light and dark, and paper.
@@ -222,21 +224,41 @@ impl Page {
         self.out += "</tbody>\n</table>\n</div>\n";
     }
 
+    /// What the lines of a picture are, by the numbers at their ends.
+    fn keys(&mut self, keys: &[Key]) {
+        if keys.is_empty() {
+            return;
+        }
+        self.out += "<ul class=\"keys\">\n";
+        for Key { number, label, ink } in keys {
+            let label = escaped(label);
+            self.out += &format!(
+                "<li><span class=\"key\" style=\"color: var({ink})\">{number}</span> {label}</li>\n"
+            );
+        }
+        self.out += "</ul>\n";
+    }
+
     /// A picture with its name, and its values for who cannot see it.
     fn picture(&mut self, panel: &Panel) {
         self.number += 1;
         let (name, title) = (format!("picture-{}", self.number), escaped(&panel.title));
-        let drawing = themed_svg(panel);
+        let drawing = themed_svg(panel, self.lang);
         let labelled = format!("<svg role=\"img\" aria-labelledby=\"{name}\" ");
         let drawing = drawing.replacen("<svg ", &labelled, 1);
         let values = self.say("Values");
         self.out += &format!(
             "<figure>\n<figcaption id=\"{name}\">{title}</figcaption>\n<div class=\"scroll\" tabindex=\"0\" \
-             role=\"group\" aria-label=\"{title}\">\n{drawing}\n</div>\n<details>\n<summary>{values}</summary>\n"
+             role=\"group\" aria-label=\"{title}\">\n{drawing}\n</div>\n"
         );
+        self.keys(&keys(panel));
+        self.out += &format!("<details>\n<summary>{values}</summary>\n");
         let Listed { headings, rows } = listed(panel);
+        let lang = self.lang;
+        let said = |text: &String| lang.say(text).into_owned();
         let headings: Vec<(String, bool)> =
-            headings.into_iter().enumerate().map(|(i, heading)| (heading, i > 0)).collect();
+            headings.iter().enumerate().map(|(i, heading)| (said(heading), i > 0)).collect();
+        let rows = rows.iter().map(|row| row.iter().map(said).collect()).collect();
         self.grid(&headings, rows);
         self.out += "</details>\n</figure>\n";
     }
@@ -260,7 +282,7 @@ fn escaped(text: &str) -> String {
             '"' => out += "&quot;",
             '\'' => out += "&#39;",
             '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
+            c if is_hidden(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }

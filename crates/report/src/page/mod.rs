@@ -16,6 +16,9 @@ pub struct Cover {
     pub lang: Lang,
 }
 
+/// Makes files of documents.
+pub type Makes<T> = fn(&Cover, &[Document]) -> Result<T, PictureError>;
+
 /// A row of [`PAGES`].
 pub struct PageFormat {
     /// Its name on the command line, and the end of the file's name.
@@ -23,7 +26,9 @@ pub struct PageFormat {
     /// One line on what it is for.
     pub help: &'static str,
     /// Makes the file of documents that are complete.
-    pub write: fn(&Cover, &[Document]) -> Result<Vec<u8>, PictureError>,
+    pub write: Makes<Vec<u8>>,
+    /// The same as several files, where one would be too large.
+    pub pages: Makes<Vec<Vec<u8>>>,
 }
 
 /// Every format of whole files.

@@ -1,7 +1,9 @@
 //! Pages of documents that nobody should make.
 
 use super::*;
-use crate::picture::{Guide, Line, LinePoint, Marks, Panel, Role, Spacing, Span, Stroke, terminal};
+use crate::picture::{
+    Bar, Guide, Line, LinePoint, Marks, Panel, Role, Spacing, Span, Stroke, terminal,
+};
 use crate::{Column, Kind, Reading, Standing, Table, Verdict};
 
 const HOSTILE: &str = "</style></svg><script>alert('x')</script>\" onload=\"x\u{0}\u{202e}";
@@ -126,6 +128,134 @@ fn panels_stand_in_a_terminal_too() {
     let panel =
         Panel { title: "rate".into(), y_axis: "t/s".into(), x_axis: "threads".into(), marks };
     let text = terminal(&panel, Some(60));
-    assert!(text.lines().all(|line| crate::columns::wide(line) <= 60 + 8), "{text}");
+    assert!(text.lines().all(|line| crate::columns::wide(line) <= 60), "{text}");
     insta::assert_snapshot!(text);
+}
+
+fn widest(text: &str) -> usize {
+    text.lines().map(crate::columns::wide).max().unwrap_or(0)
+}
+
+#[test]
+fn nothing_on_a_terminal_is_wider_than_it() {
+    let long = "a name of several words that go on for longer than the room there is beside a bar";
+    let bar = |label: &str, value: f64| Bar {
+        label: label.to_owned(),
+        value: Some(value),
+        interval: Some((value * 0.912_345, value * 1.123_456)),
+        role: Role::Other,
+    };
+    let bars = Marks::Bars(vec![
+        bar(long, 1748.0),
+        bar("short", 1e-9),
+        bar("中位数".repeat(9).as_str(), 2.0),
+    ]);
+    let words = |n: usize| vec!["of each".to_owned(); n];
+    let cells =
+        Marks::Cells { columns: words(30), rows: words(3), values: vec![vec![Some(0.5); 30]; 3] };
+    let span = |words: &str| Span {
+        label: long.into(),
+        from: -278.7,
+        to: 42.7,
+        words: words.into(),
+        role: Role::Other,
+    };
+    let spans = Marks::Spans(vec![span(long), span("+42.7 µs")]);
+    for marks in [bars, cells, spans] {
+        let [title, y_axis, x_axis] = [long.repeat(3), long.repeat(2), "比例".repeat(60)];
+        let panel = Panel { title, y_axis, x_axis, marks };
+        for width in [40, 80, 100] {
+            let text = terminal(&panel, Some(width));
+            assert!(widest(&text) <= width, "{width}:\n{text}");
+            assert!(text.contains("…") || !text.contains("1748"), "no figure is cut: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_roof_goes_on_between_its_points_and_each_line_has_a_mark_of_its_own() {
+    let at = |x: f64, y: f64| LinePoint { x, y, interval: None };
+    let mut all: Vec<Line> = (0..14)
+        .map(|n| Line {
+            label: format!("line {n}"),
+            points: vec![at(1.0 + n as f64, 10.0 + n as f64)],
+            stroke: Stroke::Dots,
+            role: Role::Nth(n),
+        })
+        .collect();
+    all.push(Line {
+        label: "roof".into(),
+        points: vec![at(1.0, 20.0), at(8.0, 40.0), at(14.0, 40.0)],
+        stroke: Stroke::Straight,
+        role: Role::Baseline,
+    });
+    let marks = Marks::Lines { lines: all, x: Spacing::Even, y: Spacing::Even, guides: Vec::new() };
+    let panel = Panel { title: "t".into(), y_axis: "y".into(), x_axis: "x".into(), marks };
+    let text = terminal(&panel, Some(80));
+    assert!(text.contains("··········"), "{text}");
+    let named = text.lines().filter_map(|line| line.strip_prefix("  "));
+    let named = named.filter(|line| line.contains("line ") || line.contains("roof"));
+    let marks: std::collections::HashSet<char> = named.filter_map(|l| l.chars().next()).collect();
+    assert_eq!(marks.len(), 15, "{text}");
+}
+
+#[test]
+fn pictures_of_many_panels_are_several_files() {
+    let bar = |n: usize| Bar {
+        label: format!("row {n}"),
+        value: Some(n as f64),
+        interval: None,
+        role: Role::Other,
+    };
+    let panel = |n: usize| Panel {
+        title: format!("panel {n}"),
+        y_axis: String::new(),
+        x_axis: String::new(),
+        marks: Marks::Bars((0..n).map(bar).collect()),
+    };
+    let of = |n: usize| Document { panels: (0..n).map(|_| panel(150)).collect(), ..document() };
+    let cover = Cover { title: "t".into(), lang: Lang::En };
+    let many = [of(60)];
+    assert!((pictures::PNG.write)(&cover, &many).is_err());
+    let parts = crate::picture::png_pages_of(&pictures::picture(&cover, &many));
+    let panels: usize = parts.iter().map(|part| part.panels.len()).sum();
+    assert!(parts.len() > 1 && panels == 60, "{} {panels}", parts.len());
+    assert!(parts.iter().all(|part| part.title == "t"));
+    let few = (pictures::PNG.pages)(&cover, &[document()]).unwrap();
+    assert_eq!(few.len(), 1);
+}
+
+#[test]
+fn markdown_has_no_markup_from_outside() {
+    let outside =
+        "<img src=x onerror=y> [a](http://b) *c* _d_ n_threads &lt; ~~e~~ \\<b>|f\u{202e}";
+    let named = Document {
+        title: Some(outside.into()),
+        tables: vec![Table {
+            columns: vec![Column::new("a", Kind::Text, "a", -8)],
+            rows: vec![vec![crate::Cell::from(outside)].into()],
+            legend: Some(outside.into()),
+            ..Table::default()
+        }],
+        notes: vec![outside.into()],
+        reading: Reading {
+            environment: vec![("Processor".into(), outside.into())],
+            verdicts: vec![Verdict::plain(outside)],
+            advice: vec![outside.into()],
+            ..Reading::default()
+        },
+        ..Document::default()
+    };
+    let text = crate::render(&named, crate::render::find("md").unwrap(), &crate::Page::default());
+    let escaped =
+        r"\<img src=x onerror=y> \[a\](http://b) \*c\* \_d\_ n_threads \&lt; \~\~e\~\~ \\\<b>";
+    assert_eq!(text.matches(escaped).count(), 7, "{text}");
+    assert!(!text.contains('\u{202e}'), "{text}");
+    for c in ['<', '[', '*', '&'] {
+        let bare = text.match_indices(c).filter(|(at, _)| !text[..*at].ends_with('\\'));
+        assert_eq!(bare.count(), 0, "{c}: {text}");
+    }
+    let terminal =
+        crate::render(&named, crate::render::find("table").unwrap(), &crate::Page::default());
+    assert!(terminal.contains("<img src=x onerror=y> [a]"), "{terminal}");
 }

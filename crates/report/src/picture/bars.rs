@@ -174,7 +174,7 @@ impl Drawn for Bars<'_> {
         &self.scale
     }
 
-    fn remark(&self) -> String {
+    fn remarks(&self) -> Vec<String> {
         let mut said = Vec::new();
         if let Some((_, first)) = self.scale.ticks.first().filter(|_| self.scale.zoomed) {
             said.push(format!("axis begins at {first}, not at 0"));
@@ -184,7 +184,7 @@ impl Drawn for Bars<'_> {
             1 => said.push("one bar is cut: it goes far beyond".to_owned()),
             count => said.push(format!("{count} bars are cut: they go far beyond")),
         }
-        said.join("; ")
+        said
     }
 
     fn draw(&self, sheet: &mut Sheet, frame: &Frame) {

@@ -31,9 +31,6 @@ const COLOURS: [Ink; 5] = [
     Ink(0x08, 0x45, 0x94),
 ];
 
-/// Above this share a number is white.
-const DARK: f64 = 0.6;
-
 /// What stands in the place of a value that there is none of.
 const MISSING: &str = "–";
 
@@ -89,8 +86,7 @@ impl Drawn for Cells<'_> {
                 let value = self.value(row, i).filter(|value| value.is_finite());
                 let ground = value.map_or(Ink::ON_DARK, colour);
                 sheet.rectangle(corners.0, corners.1, ground);
-                let is_dark = value.is_some_and(|value| value > DARK);
-                let ink = if is_dark { Ink::ON_DARK } else { Ink::ON_LIGHT };
+                let ink = on(ground);
                 let words = value.map_or(MISSING.to_owned(), |value| {
                     text::number((value * 1000.0).round() / 10.0)
                 });
@@ -103,6 +99,13 @@ impl Drawn for Cells<'_> {
             sheet.words(&Words { anchor: Anchor::Middle, ..words });
         }
     }
+}
+
+/// What is read best on a ground.
+fn on(ground: Ink) -> Ink {
+    let inks = [Ink::ON_LIGHT, Ink::ON_DARK];
+    let [dark, light] = inks.map(|ink| ink.contrast(ground));
+    if dark >= light { inks[0] } else { inks[1] }
 }
 
 /// The colour of a share, between those of [`COLOURS`] around it.
@@ -119,14 +122,13 @@ fn colour(share: f64) -> Ink {
 mod tests {
     use super::*;
 
-    /// Relative luminance falls with the share (WCAG 2's weights, without its curve).
+    /// Lightness falls with the share, and a number is read on each.
     #[test]
     fn more_is_darker() {
-        let light = |share: f64| {
-            let Ink(r, g, b) = colour(share);
-            0.2126 * f64::from(r) + 0.7152 * f64::from(g) + 0.0722 * f64::from(b)
-        };
+        let light = |share: f64| colour(share).luminance();
         for i in 0..100 {
+            let ground = colour(f64::from(i) / 100.0);
+            assert!(on(ground).contrast(ground) >= 4.5, "{i} %");
             assert!(light(f64::from(i) / 100.0) > light(f64::from(i + 1) / 100.0), "{i} %");
         }
         assert_eq!((colour(-1.0), colour(2.0)), (COLOURS[0], COLOURS[4]));

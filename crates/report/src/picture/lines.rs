@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
         Lines {
             lines,
             guides,
-            x: Scale::of_points(xs, spacing[0]),
+            x: Scale::of_settings(xs, spacing[0]),
             y: Scale::of_points(ys, spacing[1]),
             spacing,
         }

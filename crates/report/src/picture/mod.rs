@@ -34,10 +34,11 @@ mod themed;
 
 pub use front::{Better, front};
 pub use listed::{Listed, listed};
-pub use terminal::terminal;
+pub use terminal::{terminal, terminal_in};
 pub use text::number;
-pub use themed::themed_svg;
+pub use themed::{Key, keys, themed_svg};
 
+use crate::Lang;
 use panel::Drawn;
 use thiserror::Error;
 
@@ -249,7 +250,7 @@ pub enum Role {
     /// What a method has to beat for its bytes: amber.
     Control,
     /// One of several of equal rank, by its number: colours that all kinds of colour vision tell apart
-    /// (Okabe and Ito, "Color Universal Design", 2008), from the start again after the seventh.
+    /// (after Okabe and Ito, "Color Universal Design", 2008), from the start again after the seventh.
     Nth(usize),
 }
 
@@ -276,14 +277,36 @@ pub enum PictureError {
 /// The picture as SVG. Its text stays text, in the reader's own sans-serif font; a text that had to
 /// be cut is whole in its tooltip.
 pub fn svg(picture: &Picture) -> String {
-    page::drawn(picture).svg()
+    svg_in(picture, Lang::En)
+}
+
+/// The same, of a picture that is in this language already.
+pub fn svg_in(picture: &Picture, lang: Lang) -> String {
+    page::drawn(picture, lang, None).svg()
 }
 
 /// The picture as PNG at 300 dots per inch, which the file says. Its fonts are part of the program: they
 /// have Latin, Greek, Cyrillic and more, of ideographs only those that reports in Chinese need; others
 /// become boxes here and not in SVG.
 pub fn png(picture: &Picture) -> Result<Vec<u8>, PictureError> {
-    page::drawn(picture).png()
+    png_in(picture, Lang::En)
+}
+
+/// The same, of a picture that is in this language already.
+pub fn png_in(picture: &Picture, lang: Lang) -> Result<Vec<u8>, PictureError> {
+    page::drawn(picture, lang, None).png()
+}
+
+/// The same on as many pages as it takes: each has the title and the legend, and as many rows of panels as
+/// one file has room for.
+pub fn png_pages(picture: &Picture, lang: Lang) -> Result<Vec<Vec<u8>>, PictureError> {
+    page::broken(picture, lang).iter().map(|page| png_in(page, lang)).collect()
+}
+
+/// The parts that [`png_pages`] draws.
+#[cfg(test)]
+pub(crate) fn png_pages_of(picture: &Picture) -> Vec<Picture> {
+    page::broken(picture, Lang::En)
 }
 
 /// What draws a panel's marks.

@@ -10,8 +10,11 @@ const AXIS: u32 = 12;
 pub(super) const TICK: u32 = 11;
 const REMARK: u32 = 10;
 
-/// Pixels above a frame: the title, and a remark below it.
-pub(super) const HEAD: f64 = 42.0;
+/// Pixels above a frame: the title, and a remark below it; those of a further line of the title, and how many
+/// there are at most.
+const HEAD: f64 = 42.0;
+const TITLE_PITCH: f64 = 17.0;
+const TITLE_LINES: usize = 3;
 
 /// Pixels of an axis' name, and what ticks keep from the frame.
 const NAME: f64 = 22.0;
@@ -25,9 +28,9 @@ pub(super) trait Drawn {
     /// The values from the frame's bottom to its top.
     fn y(&self) -> &Scale;
 
-    /// What a reader must know of the axis, in a few words.
-    fn remark(&self) -> String {
-        String::new()
+    /// What a reader must know of the axis, in a few words each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Draws the marks, and what stands below the frame.
@@ -90,10 +93,33 @@ pub(super) fn room(panel: &Panel, drawn: &dyn Drawn) -> Room {
     }
 }
 
+/// The title of a panel in lines of at most `room`: one that is cut where words themselves are too long.
+pub(super) fn title(panel: &Panel, room: f64) -> Vec<String> {
+    let size = f64::from(TITLE);
+    let lines = text::wrapped(&panel.title, size, room);
+    let has_room =
+        |word: &str| text::width(word, size) <= room || word.chars().any(|c| c as u32 >= 0x2e80);
+    match lines.len() <= TITLE_LINES && panel.title.split_whitespace().all(has_room) {
+        true => lines,
+        false => vec![panel.title.clone()],
+    }
+}
+
+/// Pixels above a frame whose title has so many lines.
+pub(super) fn head_height(lines: usize) -> f64 {
+    HEAD + TITLE_PITCH * lines.saturating_sub(1) as f64
+}
+
 /// Draws a panel; `below` is where the next one may begin.
-pub(super) fn draw(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &Frame, below: f64) {
+pub(super) fn draw(
+    sheet: &mut Sheet,
+    (panel, title): (&Panel, &[String]),
+    drawn: &dyn Drawn,
+    frame: &Frame,
+    below: f64,
+) {
     let scale = drawn.y();
-    head(sheet, panel, drawn, frame);
+    head(sheet, title, drawn, frame);
     for (value, name) in &scale.ticks {
         let y = frame.y(scale, *value);
         sheet.line((frame.left, y), (frame.right, y), Ink::PALE, 1.0);
@@ -102,7 +128,8 @@ pub(super) fn draw(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &
     }
     let (across, up) = frame.middle();
     if scale.ticks.is_empty() {
-        let words = Words::new("no values", (across, up), AXIS);
+        let said = sheet.lang.say("no values");
+        let words = Words::new(&said, (across, up), AXIS);
         sheet.words(&Words { anchor: Anchor::Middle, ink: Ink::MIDDLE, ..words });
     }
     sheet.words(&Words {
@@ -124,11 +151,15 @@ pub(super) fn draw(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &
 }
 
 /// The title, and the remark below it.
-fn head(sheet: &mut Sheet, panel: &Panel, drawn: &dyn Drawn, frame: &Frame) {
+fn head(sheet: &mut Sheet, title: &[String], drawn: &dyn Drawn, frame: &Frame) {
     let room = frame.right - frame.left;
-    let title = Words::new(&panel.title, (frame.left, frame.top - 24.0), TITLE);
-    sheet.words(&Words { room, ..title });
-    let remark = drawn.remark();
+    for (i, line) in title.iter().rev().enumerate() {
+        let at = (frame.left, frame.top - 24.0 - TITLE_PITCH * i as f64);
+        sheet.words(&Words { room, ..Words::new(line, at, TITLE) });
+    }
+    let lang = sheet.lang;
+    let remarks: Vec<_> = drawn.remarks().iter().map(|one| lang.say(one).into_owned()).collect();
+    let remark = remarks.join("; ");
     let remark = Words::new(&remark, (frame.left, frame.top - 9.0), REMARK);
     sheet.words(&Words { ink: Ink::MIDDLE, room, ..remark });
 }

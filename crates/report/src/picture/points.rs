@@ -56,7 +56,7 @@ impl<'a> Points<'a> {
     fn draw_axis(&self, sheet: &mut Sheet, frame: &Frame) {
         x_axis(sheet, frame, &self.x, TICK);
         if !self.lost.is_empty() {
-            let lost = format!("not drawn: {}", self.lost);
+            let lost = sheet.lang.say(&format!("not drawn: {}", self.lost)).into_owned();
             let words = Words::new(&lost, (frame.left, frame.bottom + TICKS + 12.0), NAME);
             let room = frame.right - frame.left;
             sheet.words(&Words { ink: Ink::MIDDLE, room, ..words });

@@ -1,6 +1,7 @@
 //! What values an axis spans, where it has ticks and what they are called.
 
-use super::Spacing;
+use super::panel::TICK;
+use super::{Spacing, text};
 
 /// Values beyond these are no measurements, and their differences need not be numbers.
 const LARGEST: f64 = 1e300;
@@ -25,6 +26,11 @@ const DECADE: f64 = 1.0;
 /// How far below the smallest bar a zoomed axis begins, in parts of what the bars differ by: the
 /// smallest is still a bar.
 const FOOT: f64 = 0.4;
+
+/// Whole values that are so few, and so many pixels apart on an axis of that many, are its ticks.
+const FEW: std::ops::RangeInclusive<usize> = 3..=9;
+const APART: f64 = 8.0;
+const AXIS: f64 = 420.0;
 
 /// What points keep from the frame, in parts of what they differ by.
 const MARGIN: f64 = 0.08;
@@ -135,6 +141,30 @@ impl Scale {
             Spacing::Logarithmic => decades(low, high),
         };
         Scale { spacing, low, high, ticks, zoomed: false }
+    }
+
+    /// For points from left to right: where their values are few and whole, as those of a parameter are, each
+    /// is marked.
+    pub(super) fn of_settings(values: impl Iterator<Item = f64>, spacing: Spacing) -> Scale {
+        let mut values: Vec<f64> = values.filter(|&value| spacing.has(value)).collect();
+        let mut scale = Scale::of_points(values.iter().copied(), spacing);
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let is_whole = values.iter().all(|value| value.fract() == 0.0 && value.abs() < 1e7);
+        if !FEW.contains(&values.len()) || !is_whole {
+            return scale;
+        }
+        let ticks: Vec<(f64, String)> = values.iter().map(|&x| (x, name(x, 1.0))).collect();
+        let place = |x: f64| scale.at(x, 0.0, AXIS);
+        let half = |name: &str| text::width(name, f64::from(TICK)) / 2.0;
+        let is_apart = |pair: &[(f64, String)]| {
+            let room = half(&pair[0].1) + half(&pair[1].1) + APART;
+            place(pair[1].0) - place(pair[0].0) >= room
+        };
+        if ticks.windows(2).all(is_apart) {
+            scale.ticks = ticks;
+        }
+        scale
     }
 
     /// For rows of equal height, the first at the top.
@@ -270,6 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn values_of_a_parameter_are_all_marked() {
+        let scale = |values: &[f64], spacing| Scale::of_settings(values.iter().copied(), spacing);
+        let threads = scale(&[1.0, 2.0, 4.0, 8.0, 4.0], Spacing::Logarithmic);
+        assert_eq!(names(&threads), ["1", "2", "4", "8"]);
+        let batch = scale(&[512.0, 2048.0, 1024.0], Spacing::Even);
+        assert_eq!(names(&batch), ["512", "1024", "2048"]);
+        for (values, why) in [
+            (vec![1.0, 2.0, 3.0, 1000.0], "two would touch"),
+            (vec![0.5, 1.0, 2.0], "not whole"),
+            (vec![1.0, 8.0], "two say nothing of what is between"),
+            ((1..=30).map(f64::from).collect(), "many"),
+        ] {
+            let plain = Scale::of_points(values.iter().copied(), Spacing::Even);
+            assert_eq!(names(&scale(&values, Spacing::Even)), names(&plain), "{why}");
+        }
+    }
+
+    #[test]
     fn every_axis_is_finite_with_a_few_ticks() {
         let odd = [0.0, -0.0, 1.0, 1.0 + 1e-15, 5e-324, 1e-299, 1e299, -1e299, f64::MAX, f64::NAN];
         let odd = odd.into_iter().chain([f64::INFINITY, 1e7, 123_456_789.0, 1e-6]);
@@ -281,6 +329,7 @@ mod tests {
                     Scale::of_bars(values(), 100.0, 10.0),
                     Scale::of_points(values(), Spacing::Even),
                     Scale::of_points(values(), Spacing::Logarithmic),
+                    Scale::of_settings(values(), Spacing::Even),
                 ] {
                     assert!(scale.low.is_finite() && scale.high > scale.low, "{a} {b}: {scale:?}");
                     assert!(scale.ticks.len() <= 11, "{a} {b}: {scale:?}");

@@ -8,6 +8,7 @@
 
 use super::glyphs::{Lettering, has_ideographs, lettered};
 use super::{PictureError, Role, text};
+use crate::Lang;
 use kuva::RasterBackend;
 use kuva::backend::svg::SvgBackend;
 use kuva::render::color::Color;
@@ -44,8 +45,9 @@ impl Ink {
     /// The paper.
     pub(super) const WHITE: Ink = Ink(0xff, 0xff, 0xff);
 
-    /// On a ground of its own colour, light and dark: these two are no page's.
-    pub(super) const ON_LIGHT: Ink = Ink(0x21, 0x21, 0x21);
+    /// On a ground of its own colour, light and dark: these two are no page's. On any ground one of them has
+    /// a contrast of 4.5 to 1.
+    pub(super) const ON_LIGHT: Ink = Ink(0x01, 0x01, 0x01);
     /// The other.
     pub(super) const ON_DARK: Ink = Ink(0xfe, 0xfe, 0xfe);
 
@@ -60,19 +62,35 @@ impl Ink {
         Ink(part(self.0), part(self.1), part(self.2))
     }
 
+    /// Relative luminance (WCAG 2.2).
+    pub(super) fn luminance(self) -> f64 {
+        let part = |x: u8| match f64::from(x) / 255.0 {
+            x if x <= 0.04045 => x / 12.92,
+            x => ((x + 0.055) / 1.055).powf(2.4),
+        };
+        0.2126 * part(self.0) + 0.7152 * part(self.1) + 0.0722 * part(self.2)
+    }
+
+    /// How far two colours are apart, 1 to 21 (WCAG 2.2).
+    pub(super) fn contrast(self, other: Ink) -> f64 {
+        let (a, b) = (self.luminance(), other.luminance());
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
     fn colour(self) -> Color {
         Color::Rgb(self.0, self.1, self.2)
     }
 }
 
-/// Colours of [`Role::Nth`], without the palette's yellow, which is too light for a line.
+/// Colours of [`Role::Nth`], without the palette's yellow. Its orange and its light blue are darker here, so
+/// that a line of each has a contrast of 3 to 1 (WCAG 2.2, 1.4.11) on white and on the dark page.
 pub(super) const NTH: [Ink; 7] = [
     Ink(0x00, 0x72, 0xb2),
     Ink(0xd5, 0x5e, 0x00),
     Ink(0x00, 0x9e, 0x73),
     Ink(0xcc, 0x79, 0xa7),
-    Ink(0xe6, 0x9f, 0x00),
-    Ink(0x56, 0xb4, 0xe9),
+    Ink(0xb5, 0x7d, 0x00),
+    Ink(0x2b, 0x8f, 0xc9),
     Ink(0x22, 0x22, 0x22),
 ];
 
@@ -83,7 +101,7 @@ impl From<Role> for Ink {
             Role::Streaming => Ink(0x3a, 0x9d, 0x4f),
             Role::Recent => Ink(0xd6, 0x4b, 0x45),
             Role::Other => Ink(0x3b, 0x7d, 0xc4),
-            Role::Control => Ink(0xe0, 0x9f, 0x1f),
+            Role::Control => Ink(0xb8, 0x80, 0x0f),
             Role::Nth(i) => NTH[i % NTH.len()],
         }
     }
@@ -138,16 +156,18 @@ impl<'a> Words<'a> {
 /// A page that is drawn on.
 pub(super) struct Sheet {
     scene: Scene,
+    /// The language of what the page says itself.
+    pub(super) lang: Lang,
     /// Words that the library's font lacks, and their places among the shapes.
     lettered: Vec<(usize, Lettering)>,
 }
 
 impl Sheet {
     /// A white one.
-    pub(super) fn new(width: f64, height: f64) -> Sheet {
+    pub(super) fn new(width: f64, height: f64, lang: Lang) -> Sheet {
         let mut scene = Scene::new(width.ceil(), height.ceil());
         scene.font_family = Some(FONTS.to_owned());
-        Sheet { scene, lettered: Vec::new() }
+        Sheet { scene, lang, lettered: Vec::new() }
     }
 
     /// A filled rectangle from its upper left to its lower right corner.
@@ -291,10 +311,21 @@ impl Sheet {
         draw(&scene)
     }
 
+    /// Pixels of the PNG: width and height.
+    fn pixels(&self) -> (u64, u64) {
+        let pixels = |length: f64| (length * PNG_DPI / CSS_DPI).ceil() as u64;
+        (pixels(self.scene.width), pixels(self.scene.height))
+    }
+
+    /// What part of the largest PNG it is; above 1 none is made.
+    pub(super) fn load(&self) -> f64 {
+        let (width, height) = self.pixels();
+        width as f64 * height as f64 / MOST_PIXELS as f64
+    }
+
     /// The page as PNG.
     pub(super) fn png(&self) -> Result<Vec<u8>, PictureError> {
-        let pixels = |length: f64| (length * PNG_DPI / CSS_DPI).ceil() as u64;
-        let (width, height) = (pixels(self.scene.width), pixels(self.scene.height));
+        let (width, height) = self.pixels();
         if width.saturating_mul(height) > MOST_PIXELS {
             return Err(PictureError::TooLarge { width, height, limit: MOST_PIXELS });
         }
@@ -338,7 +369,8 @@ mod tests {
         const PITCH: f64 = 20.0;
         let rows: Vec<String> =
             (' '..='~').map(|c| format!("{}|", c.to_string().repeat(TIMES))).collect();
-        let mut sheet = Sheet::new(400.0, PITCH * (rows.len() + 1) as f64);
+        let height = PITCH * (rows.len() + 1) as f64;
+        let mut sheet = Sheet::new(400.0, height, Lang::En);
         for (row, words) in ["|"].into_iter().chain(rows.iter().map(String::as_str)).enumerate() {
             sheet.words(&Words::new(words, (10.0, PITCH * row as f64 + 14.0), 12));
         }

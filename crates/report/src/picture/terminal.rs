@@ -1,12 +1,14 @@
 //! Panels in characters, for a terminal: the same marks on a grid of letters.
 //!
 //! Bars and stretches lie; lines and points stand on a field with the least and the greatest value
-//! at its edges. A grid of shares is told by its table alone.
+//! at its edges. A grid of shares is told by its table alone. No line is wider than the terminal: names
+//! and titles go on, figures are never cut.
 
 use super::scale::{Scale, ends};
 use super::text::number;
-use super::{Line, LinePoint, Marks, Panel, Spacing, listed};
-use crate::columns::{padded, plain, wide};
+use super::{Line, LinePoint, Marks, Panel, Role, Spacing, Stroke, listed};
+use crate::Lang;
+use crate::columns::{folded, padded, padded_left, plain, wide};
 use std::fmt::Write;
 
 /// Characters of a page without a width, the least that a panel takes, and the rows of a field.
@@ -14,32 +16,39 @@ const WIDTH: usize = 100;
 const NARROWEST: usize = 40;
 const ROWS: usize = 12;
 
-/// The longest name beside a bar.
+/// The longest name beside a bar, and the shortest longest bar.
 const NAME: usize = 28;
+const SHORTEST: usize = 8;
 
-/// What the points of lines are, by their number.
-const DOTS: [char; 7] = ['●', '○', '▲', '△', '■', '□', '◆'];
+/// What the points of lines are, by their number; after the last come letters.
+const DOTS: [char; 10] = ['●', '○', '▲', '△', '■', '□', '◆', '◇', '★', '☆'];
+
+/// What a line is drawn with that the others are held against.
+const BASELINE: char = '·';
 
 /// A panel in lines of at most `width` characters.
 pub fn terminal(panel: &Panel, width: Option<usize>) -> String {
+    terminal_in(panel, width, Lang::En)
+}
+
+/// The same, of a panel that is in this language already.
+pub fn terminal_in(panel: &Panel, width: Option<usize>, lang: Lang) -> String {
     let width = width.unwrap_or(WIDTH).max(NARROWEST);
-    let mut out = format!("{}\n", plain(&panel.title));
+    let mut out = format!("{}\n", folded(&plain(&panel.title), Some(width)));
     match &panel.marks {
         Marks::Bars(bars) => {
-            let rows: Vec<Row> = bars
-                .iter()
-                .map(|bar| {
-                    let told = bar.value.map_or_else(|| "–".to_owned(), number);
-                    let told = match ends(bar.interval) {
-                        Some((low, high)) => {
-                            format!("{told} ({} to {})", number(low), number(high))
-                        }
-                        None => told,
-                    };
-                    Row { name: plain(&bar.label), from: 0.0, to: bar.value.unwrap_or(0.0), told }
-                })
-                .collect();
-            out += &lying(&rows, width);
+            let told = |bar: &super::Bar| {
+                let told = bar.value.map_or_else(|| "–".to_owned(), number);
+                let ends = ends(bar.interval).map(|(low, high)| (number(low), number(high)));
+                ends.map_or(told.clone(), |(low, high)| format!("{told} ({low} … {high})"))
+            };
+            let row = |bar: &super::Bar| Row {
+                name: plain(&bar.label),
+                from: 0.0,
+                to: bar.value.unwrap_or(0.0),
+                told: told(bar),
+            };
+            out += &lying(&bars.iter().map(row).collect::<Vec<_>>(), width);
         }
         Marks::Spans(spans) => {
             let row = |span: &super::Span| Row {
@@ -50,18 +59,23 @@ pub fn terminal(panel: &Panel, width: Option<usize>) -> String {
             };
             out += &lying(&spans.iter().map(row).collect::<Vec<_>>(), width);
         }
-        Marks::Lines { lines, x, y, .. } => out += &field(panel, lines, [*x, *y], width),
+        Marks::Lines { lines, x, y, .. } => {
+            let of_settings =
+                |values: &mut dyn Iterator<Item = f64>| Scale::of_settings(values, *x);
+            out += &field(panel, lines, (&of_settings, [*x, *y]), width, lang);
+        }
         Marks::Points { points, x, y, .. } => {
             let line = |point: &super::Point| Line {
                 label: point.label.clone(),
                 points: vec![LinePoint { x: point.x, y: point.y, interval: None }],
-                stroke: super::Stroke::Dots,
+                stroke: Stroke::Dots,
                 role: point.role,
             };
             let lines: Vec<Line> = points.iter().map(line).collect();
-            out += &field(panel, &lines, [*x, *y], width);
+            let of_points = |values: &mut dyn Iterator<Item = f64>| Scale::of_points(values, *x);
+            out += &field(panel, &lines, (&of_points, [*x, *y]), width, lang);
         }
-        Marks::Cells { .. } => out += &cells(panel),
+        Marks::Cells { .. } => out += &cells(panel, width, lang),
     }
     out
 }
@@ -74,11 +88,13 @@ struct Row {
     told: String,
 }
 
-/// Rows from the least to the greatest value.
+/// Rows from the least to the greatest value. A name that is too long stands above its bar.
 fn lying(rows: &[Row], width: usize) -> String {
-    let name = rows.iter().map(|row| wide(&row.name)).max().unwrap_or(0).min(NAME);
+    let widths = || rows.iter().map(|row| wide(&row.name));
     let told = rows.iter().map(|row| wide(&row.told)).max().unwrap_or(0);
-    let room = width.saturating_sub(name + told + 2).clamp(8, 60);
+    let most = width.saturating_sub(told + SHORTEST + 2).min(NAME);
+    let name = widths().filter(|width| *width <= most).max().unwrap_or(0);
+    let room = width.saturating_sub(name + told + 2).clamp(SHORTEST, 60);
     let values = rows.iter().flat_map(|row| [row.from, row.to]).filter(|x| x.is_finite());
     let (least, most) = values.fold((0.0_f64, f64::MIN_POSITIVE), |(l, m), x| (l.min(x), m.max(x)));
     let at = |value: f64| ((value - least) / (most - least) * room as f64).round() as usize;
@@ -87,63 +103,179 @@ fn lying(rows: &[Row], width: usize) -> String {
         let drawn = row.from.is_finite() && row.to.is_finite();
         let (from, to) = (at(row.from.min(row.to)).min(room), at(row.to.max(row.from)).min(room));
         let bar = if drawn { " ".repeat(from) + &"█".repeat(to - from) } else { String::new() };
-        let line = format!("{} {} {}", padded(&row.name, name), padded(&bar, room), row.told);
-        let _ = writeln!(out, "{}", line.trim_end());
+        let is_long = wide(&row.name) > name;
+        if is_long {
+            let _ = writeln!(out, "{}", folded(&row.name, Some(width)));
+        }
+        let beside = if is_long { "" } else { &row.name };
+        let line = format!("{} {} {}", padded(beside, name), padded(&bar, room), row.told);
+        let _ = writeln!(out, "{}", folded_behind(line.trim_end(), &row.told, width));
     }
     out
+}
+
+/// A line whose end is on the next where it has no room.
+fn folded_behind(line: &str, end: &str, width: usize) -> String {
+    match wide(line) <= width {
+        true => line.to_owned(),
+        false => {
+            let begin = line.strip_suffix(end).unwrap_or(line).trim_end();
+            let end = folded(&format!("  {end}"), Some(width));
+            if begin.is_empty() { end } else { format!("{begin}\n{end}") }
+        }
+    }
+}
+
+/// The mark of a line's points, by its number among those that have one.
+fn dot(i: usize) -> char {
+    let letters = || char::from(b'a' + ((i - DOTS.len()) % 26) as u8);
+    DOTS.get(i).copied().unwrap_or_else(letters)
+}
+
+/// How an axis from left to right is made of values.
+type Across<'a> = &'a dyn Fn(&mut dyn Iterator<Item = f64>) -> Scale;
+
+/// A field of characters, and where values fall in it.
+struct Field {
+    x: Scale,
+    y: Scale,
+    cells: Vec<Vec<char>>,
+}
+
+impl Field {
+    fn column(&self, value: f64) -> usize {
+        self.x.at(value, 0.0, (self.cells[0].len() - 1) as f64).round() as usize
+    }
+
+    fn row(&self, value: f64) -> usize {
+        self.y.at(value, (ROWS - 1) as f64, 0.0).round() as usize
+    }
+
+    fn mark(&mut self, p: &LinePoint, mark: char) {
+        let (row, column) = (self.row(p.y), self.column(p.x));
+        self.cells[row][column] = mark;
+    }
+
+    /// A straight line.
+    fn stroke(&mut self, from: &LinePoint, to: &LinePoint, mark: char) {
+        let ends = [from, to].map(|p| (self.column(p.x) as f64, self.row(p.y) as f64));
+        let [(x0, y0), (x1, y1)] = ends;
+        let steps = (x1 - x0).abs().max((y1 - y0).abs()).max(1.0) as usize;
+        for i in 0..=steps {
+            let part = i as f64 / steps as f64;
+            let (x, y) = (x0 + (x1 - x0) * part, y0 + (y1 - y0) * part);
+            self.cells[y.round() as usize][x.round() as usize] = mark;
+        }
+    }
 }
 
 /// Lines on a field, their names below it.
-fn field(panel: &Panel, lines: &[Line], spacing: [Spacing; 2], width: usize) -> String {
+fn field(
+    panel: &Panel,
+    lines: &[Line],
+    (across, spacing): (Across<'_>, [Spacing; 2]),
+    width: usize,
+    lang: Lang,
+) -> String {
     let drawn = |p: &&LinePoint| spacing[0].has(p.x) && spacing[1].has(p.y);
     let points = || lines.iter().flat_map(|line| &line.points).filter(drawn);
-    let x = Scale::of_points(points().map(|p| p.x), spacing[0]);
+    let x = across(&mut points().map(|p| p.x));
     let y = Scale::of_points(points().map(|p| p.y), spacing[1]);
     if x.ticks.is_empty() || y.ticks.is_empty() {
-        return "no values\n".to_owned();
+        return format!("{}\n", lang.say("no values"));
     }
     let left = y.ticks.iter().map(|(_, name)| wide(name)).max().unwrap_or(0);
-    let columns = width.saturating_sub(left + 3).clamp(8, 80);
-    let mut grid = vec![vec![' '; columns]; ROWS];
-    let column = |value: f64| x.at(value, 0.0, (columns - 1) as f64).round() as usize;
-    let row = |value: f64| y.at(value, (ROWS - 1) as f64, 0.0).round() as usize;
-    for (i, line) in lines.iter().enumerate() {
-        for p in line.points.iter().filter(drawn) {
-            grid[row(p.y)][column(p.x)] = DOTS[i % DOTS.len()];
-        }
+    let columns = width.saturating_sub(left + 2).clamp(SHORTEST, 80);
+    let mut field = Field { x, y, cells: vec![vec![' '; columns]; ROWS] };
+    // The baseline lies behind all others.
+    let (behind, before): (Vec<&Line>, Vec<&Line>) =
+        lines.iter().partition(|line| is_baseline(line));
+    for line in &behind {
+        let places: Vec<&LinePoint> = line.points.iter().filter(drawn).collect();
+        places.windows(2).for_each(|ends| field.stroke(ends[0], ends[1], BASELINE));
     }
-    let mut out =
-        if panel.y_axis.is_empty() { String::new() } else { format!("{}\n", plain(&panel.y_axis)) };
-    for (i, cells) in grid.iter().enumerate() {
-        let tick = y.ticks.iter().find(|(value, _)| row(*value) == i);
-        let name = tick.map_or("", |(_, name)| name);
+    for (i, line) in before.iter().enumerate() {
+        line.points.iter().filter(drawn).for_each(|p| field.mark(p, dot(i)));
+    }
+    let mut out = match panel.y_axis.as_str() {
+        "" => String::new(),
+        name => format!("{}\n", folded(&plain(name), Some(width))),
+    };
+    for (i, cells) in field.cells.iter().enumerate() {
+        let tick = field.y.ticks.iter().find(|(value, _)| field.row(*value) == i);
+        let name = padded_left(tick.map_or("", |(_, name)| name), left);
         let cells: String = cells.iter().collect();
-        let _ = writeln!(out, "{name:>left$} ┤{}", cells.trim_end());
+        let _ = writeln!(out, "{name} ┤{}", cells.trim_end());
     }
     let _ = writeln!(out, "{:left$} └{}", "", "─".repeat(columns));
-    let mut axis = String::new();
-    for (value, name) in &x.ticks {
-        let at = (left + 2 + column(*value)).saturating_sub(wide(name) / 2);
-        if at > wide(&axis) || axis.is_empty() {
-            axis = padded(&axis, at) + name;
-        }
-    }
-    let _ = writeln!(out, "{} {}", axis, plain(&panel.x_axis));
-    for (i, line) in lines.iter().enumerate().filter(|(_, line)| !line.label.is_empty()) {
-        let _ = writeln!(out, "  {} {}", DOTS[i % DOTS.len()], plain(&line.label));
+    out += &below(&field, &plain(&panel.x_axis), left + 2, width);
+    let marks = before.iter().enumerate().map(|(i, line)| (dot(i), *line));
+    let marks = marks.chain(behind.iter().map(|line| (BASELINE, *line)));
+    for (mark, line) in marks.filter(|(_, line)| !line.label.is_empty()) {
+        let name = format!("  {mark} {}", plain(&line.label));
+        let _ = writeln!(out, "{}", folded(&name, Some(width)));
     }
     out
 }
 
-/// The table of a panel.
-fn cells(panel: &Panel) -> String {
+/// What the others are held against, and goes on between its points: a roof.
+fn is_baseline(line: &Line) -> bool {
+    line.role == Role::Baseline && line.stroke == Stroke::Straight
+}
+
+/// The ticks below a field that begins at `left`, and the name of its axis: behind them where there is room.
+fn below(field: &Field, name: &str, left: usize, width: usize) -> String {
+    let mut axis = String::new();
+    for (value, tick) in &field.x.ticks {
+        let at = (left + field.column(*value)).saturating_sub(wide(tick) / 2);
+        let at = at.min(width.saturating_sub(wide(tick)));
+        if at > wide(&axis) || axis.is_empty() {
+            axis = padded(&axis, at) + tick;
+        }
+    }
+    match name {
+        "" => format!("{axis}\n"),
+        name if wide(&axis) + 1 + wide(name) <= width => format!("{axis} {name}\n"),
+        name => {
+            let name = folded(name, Some(width));
+            // Behind the field's left edge, where that is enough.
+            let lead = left.min(width.saturating_sub(wide(name.lines().next().unwrap_or(""))));
+            format!("{axis}\n{}{name}\n", " ".repeat(if name.contains('\n') { 0 } else { lead }))
+        }
+    }
+}
+
+/// The table of a panel: in several where it is too wide, each with the names of the rows.
+fn cells(panel: &Panel, width: usize, lang: Lang) -> String {
     let table = listed(panel);
-    let all = || std::iter::once(&table.headings).chain(&table.rows);
-    let width = |i: usize| all().filter_map(|row| row.get(i)).map(|cell| wide(cell)).max();
-    let widths: Vec<usize> = (0..table.headings.len()).filter_map(width).collect();
-    let line = |row: &Vec<String>| -> String {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| padded(cell, *width));
+    let said = |row: &Vec<String>| -> Vec<String> {
+        row.iter().map(|cell| lang.say(&plain(cell)).into_owned()).collect()
+    };
+    let all = std::iter::once(&table.headings).chain(&table.rows).map(said);
+    let mut all: Vec<Vec<String>> = all.collect();
+    // What is measured may be a long name, and stands above.
+    let measured = all[0].first_mut().map(std::mem::take).unwrap_or_default();
+    let needed = |i: usize| all.iter().filter_map(|row| row.get(i)).map(|cell| wide(cell)).max();
+    let widths: Vec<usize> = (0..table.headings.len()).filter_map(needed).collect();
+    let Some((first, others)) = widths.split_first() else { return String::new() };
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for (i, column) in others.iter().enumerate() {
+        used = used.saturating_add(column + 2);
+        match parts.last_mut().filter(|_| used <= width) {
+            Some(part) => part.push(i + 1),
+            None => {
+                used = first + 2 + column;
+                parts.push(vec![i + 1]);
+            }
+        }
+    }
+    let line = |row: &Vec<String>, part: &[usize]| -> String {
+        let cells = std::iter::once(&0).chain(part);
+        let cells = cells.map(|&i| padded(row.get(i).map_or("", String::as_str), widths[i]));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
-    all().map(line).collect()
+    let part = |part: &Vec<usize>| all.iter().map(|row| line(row, part)).collect::<String>();
+    let parts = parts.iter().map(part).collect::<Vec<_>>().join("\n");
+    format!("{}\n{parts}", folded(&measured, Some(width)))
 }

@@ -182,7 +182,7 @@ fn colours_follow_roles() {
     let roles = [Role::Baseline, Role::Streaming, Role::Recent, Role::Other, Role::Control];
     let bars = roles.iter().map(|role| Bar { role: *role, ..bar("same", Some(1.0)) });
     let svg = drawn(&of_bars(bars.collect()));
-    for colour in ["#8c8c8c", "#3a9d4f", "#d64b45", "#3b7dc4", "#e09f1f"] {
+    for colour in ["#8c8c8c", "#3a9d4f", "#d64b45", "#3b7dc4", "#b8800f"] {
         assert_eq!(svg.matches(&format!("fill=\"{colour}\"")).count(), 1, "{colour}");
     }
 }

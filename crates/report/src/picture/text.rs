@@ -3,6 +3,8 @@
 //! The library measures text too, but keeps that to itself. Widths are those of DejaVu Sans, which
 //! is what a PNG is drawn in; a reader's font for SVG may be narrower (Helvetica) or alike (Verdana).
 
+use crate::columns::is_hidden;
+
 /// Advance widths of the characters from space to `~`, of 2048 parts of the font's size: the `hmtx`
 /// table of DejaVu Sans 2.37, read with fontTools as
 /// `[t["hmtx"][t.getBestCmap()[c]][0] for c in range(32, 127)]`. A test draws each and looks.
@@ -32,7 +34,7 @@ pub(super) fn width(text: &str, size: f64) -> f64 {
 pub(super) fn clean(text: &str) -> String {
     let allowed = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
-        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => '\u{fffd}',
+        c if is_hidden(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => '\u{fffd}',
         c => c,
     };
     text.chars().map(allowed).collect()

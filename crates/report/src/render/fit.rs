@@ -1,6 +1,7 @@
 //! What is wider than the terminal: a table in parts that are not, with the columns that say which
-//! row it is in each; sentences on several lines.
+//! row it is in each.
 
+pub(super) use crate::columns::folded;
 use crate::columns::wide;
 use crate::document::{Rank, Row, Table};
 
@@ -10,34 +11,6 @@ pub(super) struct Part {
     pub columns: Vec<usize>,
     /// Their widths; negative: left-aligned.
     pub widths: Vec<isize>,
-}
-
-/// Text whose lines are longer than `width`, if there is one, broken between words; what continues
-/// a line begins with two spaces. A word that is longer than a line stays whole.
-pub(super) fn folded(text: &str, width: Option<usize>) -> String {
-    let Some(width) = width else { return text.to_owned() };
-    let lines: Vec<String> = text.lines().map(|line| fold(line, width)).collect();
-    lines.join("\n")
-}
-
-fn fold(line: &str, width: usize) -> String {
-    if wide(line) <= width {
-        return line.to_owned();
-    }
-    let (mut folded, mut column) = (String::new(), 0);
-    for word in line.split(' ') {
-        let length = wide(word);
-        if column > 0 && column + 1 + length > width {
-            folded.push_str("\n  ");
-            column = 2;
-        } else if column > 0 {
-            folded.push(' ');
-            column += 1;
-        }
-        folded.push_str(word);
-        column += length;
-    }
-    folded
 }
 
 /// Columns of a line with cells of these widths: each has a space before and behind, and a bar.
@@ -158,14 +131,5 @@ mod tests {
         let rest: Vec<_> = rest.into_iter().map(|part| part.columns).collect();
         assert_eq!(rest, [vec![0, 1, 3]]);
         assert!(parts_beside(&table, &[], 99, &[0, 1, 2, 3]).is_empty(), "nothing is left");
-    }
-
-    #[test]
-    fn sentences_are_broken_between_words() {
-        let text = "one two three four\nfive";
-        assert_eq!(folded(text, None), text);
-        assert_eq!(folded(text, Some(18)), text);
-        assert_eq!(folded(text, Some(10)), "one two\n  three\n  four\nfive");
-        assert_eq!(folded("a-very-long-word b", Some(5)), "a-very-long-word\n  b");
     }
 }

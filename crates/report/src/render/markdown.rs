@@ -6,7 +6,8 @@
 
 use super::fit::{self, Part};
 use super::{Page, Render, Renderer, head, reading};
-use crate::columns::{padded, padded_left, plain, wide};
+use crate::Cell;
+use crate::columns::{padded, padded_left, wide};
 use crate::document::{Document, Row, Rules, Table};
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -14,7 +15,7 @@ pub(super) const RENDERER: Renderer = Renderer {
     help: "a Markdown table",
     streams: true,
     tells: true,
-    new: |page| Box::new(Markdown::new(page)),
+    new: |page| Box::new(Markdown::new(&Page { is_markdown: true, ..*page })),
 };
 
 /// Writes tables; of the first, rows as they come.
@@ -36,12 +37,12 @@ impl Markdown {
 
     /// No line wider than the page.
     fn folded(&self, text: &str) -> String {
-        fit::folded(text, self.page.width)
+        self.page.folded(text)
     }
 
     /// A line, or several, of a note.
     pub(super) fn note(&self, note: &str) -> String {
-        self.folded(&plain(&format!("note: {note}"))) + "\n"
+        self.folded(&format!("{}: {}", self.page.lang.say("note"), self.page.text(note))) + "\n"
     }
 
     fn parts(&self, table: &Table, rows: &[Row]) -> Vec<Part> {
@@ -62,8 +63,20 @@ impl Markdown {
             true => self.parts(table, &table.rows),
             false => vec![whole(table)],
         };
-        let parts: Vec<String> = parts.iter().map(|part| part_of(table, part)).collect();
+        let parts: Vec<String> = parts.iter().map(|part| self.part_of(table, part)).collect();
         parts.join("\n")
+    }
+
+    fn part_of(&self, table: &Table, part: &Part) -> String {
+        let rows = table.rows.iter().map(|row| self.cells(row, part));
+        std::iter::once(headings(table, part)).chain(rows).collect()
+    }
+
+    fn cells(&self, row: &Row, part: &Part) -> String {
+        let texts = part.columns.iter().zip(&part.widths);
+        // A bar in a text would be another cell.
+        let text = |cell: &Cell| self.page.text(&cell.text()).replace('|', "\\|");
+        line(texts.map(|(&i, &width)| pad(&row.cells.get(i).map_or(String::new(), text), width)))
     }
 
     /// All below the rows but notes and build.
@@ -76,13 +89,17 @@ impl Markdown {
                 fit::parts_beside(first, &first.rows, width, &shown.columns)
             });
             let further = further.into_iter().flatten();
-            text.extend(further.map(|part| format!("\n{}", part_of(first, &part))));
+            text.extend(further.map(|part| format!("\n{}", self.part_of(first, &part))));
         }
         for (i, table) in document.tables.iter().enumerate() {
             if i > 0 && !table.rows.is_empty() {
                 text += &format!("\n{}", self.table(table));
             }
-            text.extend(table.legend.iter().map(|legend| format!("\n{}\n", self.folded(legend))));
+            let lines = |legend: &String| -> Vec<String> {
+                legend.lines().map(|line| self.folded(&self.page.text(line))).collect()
+            };
+            let legend = table.legend.iter().map(lines);
+            text.extend(legend.map(|lines| format!("\n{}\n", lines.join("\n"))));
         }
         text
     }
@@ -108,13 +125,15 @@ impl Render for Markdown {
             return String::new();
         }
         if !self.is_too_wide(table) {
-            return cells(row, &whole(table));
+            return self.cells(row, &whole(table));
         }
         if let Some(part) = &self.part {
-            return cells(row, part);
+            return self.cells(row, part);
         }
-        let part = self.part.insert(self.first_part(table, std::slice::from_ref(row)));
-        headings(table, part) + &cells(row, part)
+        let part = self.first_part(table, std::slice::from_ref(row));
+        let text = headings(table, &part) + &self.cells(row, &part);
+        self.part = Some(part);
+        text
     }
 
     fn end(&mut self, document: &Document) -> String {
@@ -140,11 +159,6 @@ fn whole(table: &Table) -> Part {
     Part { columns, widths }
 }
 
-fn part_of(table: &Table, part: &Part) -> String {
-    let rows = table.rows.iter().map(|row| cells(row, part));
-    std::iter::once(headings(table, part)).chain(rows).collect()
-}
-
 fn headings(table: &Table, part: &Part) -> String {
     let titles = part.columns.iter().zip(&part.widths);
     // A heading that is padded by hand is as wide as its column was.
@@ -164,21 +178,9 @@ fn headings(table: &Table, part: &Part) -> String {
         }))
 }
 
-fn cells(row: &Row, part: &Part) -> String {
-    let texts = part.columns.iter().zip(&part.widths);
-    line(texts.map(|(&i, &width)| {
-        pad(&row.cells.get(i).map_or(String::new(), |cell| cell_of(&cell.text())), width)
-    }))
-}
-
 fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: String = cells.map(|cell| format!(" {cell} |")).collect();
     format!("|{cells}\n")
-}
-
-/// A cell's text: a bar in it would be another cell.
-fn cell_of(text: &str) -> String {
-    plain(text).replace('|', "\\|")
 }
 
 /// To a width in columns of a terminal. llama-bench counts bytes and gives the column with its two-byte

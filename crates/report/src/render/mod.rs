@@ -33,6 +33,8 @@ pub struct Page {
     pub width: Option<usize>,
     /// The language of what the renderer says itself.
     pub lang: Lang,
+    /// Names are written such that Markdown has no markup in them: renderers of it say so themselves.
+    pub is_markdown: bool,
 }
 
 /// A row of [`RENDERERS`].
@@ -69,6 +71,45 @@ pub fn render(document: &Document, renderer: &Renderer, page: &Page) -> String {
     text + &render.end(document)
 }
 
+impl Page {
+    /// A text from outside, on one line.
+    fn text(&self, text: &str) -> String {
+        let text = plain(text);
+        if self.is_markdown { literal(&text) } else { text }
+    }
+
+    /// The same, on as many lines as it takes.
+    fn folded(&self, text: &str) -> String {
+        folded(text, self.width)
+    }
+}
+
+/// A text in which Markdown finds no markup: no tags, links, emphasis or entities. Code is left: it is text
+/// too, and notes name commands by it.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let mut before: Option<char> = None;
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_markup = match c {
+            '<' | '[' | ']' | '*' | '\\' => true,
+            '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
+            // Within words it is none: n_threads.
+            '_' => !(in_word(before) && in_word(next)),
+            '~' => next == Some('~') || before == Some('~'),
+            _ => false,
+        };
+        if is_markup {
+            out.push('\\');
+        }
+        out.push(c);
+        before = Some(c);
+    }
+    out
+}
+
 /// Names of facts take so many columns at least.
 const NAMES: usize = 13;
 
@@ -77,13 +118,12 @@ fn head(document: &Document, page: &Page) -> String {
     let is_report = !document.reading.is_empty();
     let mark = if is_report { "# " } else { "" };
     let title = document.title.iter();
-    let title =
-        title.map(|title| format!("{}\n\n", folded(&plain(&format!("{mark}{title}")), page.width)));
+    let title = title.map(|title| page.folded(&format!("{mark}{}", page.text(title))) + "\n\n");
     let told = || document.facts.iter().filter_map(|fact| fact.told.as_ref());
     let width = told().map(|(title, _)| wide(title)).max().unwrap_or(0).max(NAMES);
     let facts = told().map(|(title, text)| match title.as_str() {
-        "" => format!("{text}\n"),
-        title => format!("{} {text}\n", padded(title, width)),
+        "" => page.folded(&page.text(text)) + "\n",
+        title => page.folded(&format!("{} {}", padded(title, width), page.text(text))) + "\n",
     });
     let verdicts = reading::before(document, page);
     let mut head: String = title.chain([verdicts]).chain(facts).collect();

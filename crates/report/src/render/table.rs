@@ -4,9 +4,9 @@
 use super::markdown::Markdown;
 use super::{Page, Render, Renderer, reading};
 use crate::chart::drawn;
-use crate::columns::plain;
+use crate::columns::{folded, padded, padded_left, plain, wide};
 use crate::document::{Block, Document, Row, Spread, Table};
-use crate::picture::terminal;
+use crate::picture::{Panel, terminal_in};
 use pacemark_record::stats;
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -35,8 +35,10 @@ struct Blocks {
     unsupported: Vec<f64>,
 }
 
-/// Width of the names.
+/// Width of the names, of a percentile where there is room, and of what rows are compared by.
 const NAMES: usize = 18;
+const SPREAD: usize = 10;
+const SUMMED: usize = 11;
 
 impl Render for Blocks {
     fn begin(&mut self, document: &Document) -> String {
@@ -54,7 +56,7 @@ impl Render for Blocks {
             }
         }
         self.summary.extend(block.summary.clone());
-        lines(block) + "\n"
+        self.lines(block) + "\n"
     }
 
     fn end(&mut self, document: &Document) -> String {
@@ -65,7 +67,7 @@ impl Render for Blocks {
                 .map(|c| format!("\n{}", drawn(c, self.page.width)))
                 .collect();
             let panels = document.panels.iter();
-            let panels = panels.map(|panel| format!("\n{}", terminal(panel, self.page.width)));
+            let panels = panels.map(|panel| format!("\n{}", self.panel(panel)));
             let bars: String = std::iter::once(bars).chain(panels).collect();
             let end = self.tables.end(document);
             // Notes and build stand last.
@@ -76,53 +78,115 @@ impl Render for Blocks {
         self.unsupported.sort_by(f64::total_cmp);
         let needs = self.unsupported.iter().filter_map(|p| {
             let n = stats::least_samples(*p, stats::CONFIDENCE)?;
-            Some(format!("p{} takes {n}", (p * 1e5).round() / 1e3))
+            let takes = self.page.lang.say("takes");
+            Some(format!("p{} {takes} {n}", (p * 1e5).round() / 1e3))
         });
         let needs: Vec<String> = needs.collect();
         if !needs.is_empty() {
-            text += &format!("-: not enough for its 95 % interval: {}\n", needs.join(", "));
+            let why = self.page.lang.say("not enough for its 95 % interval");
+            text += &(folded(&format!("-: {why}: {}", needs.join(", ")), self.page.width) + "\n");
         }
         text.extend(document.notes.iter().map(|note| self.tables.note(note)));
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("build: {commit} ({number})\n")));
         let panels = document.panels.iter();
-        text.extend(panels.map(|panel| format!("\n{}", terminal(panel, self.page.width))));
+        text.extend(panels.map(|panel| format!("\n{}", self.panel(panel))));
         text + &reading::after(document, &self.page)
     }
 }
 
 impl Blocks {
-    /// Several rows side by side, with the columns that one of them has something in.
+    fn panel(&self, panel: &Panel) -> String {
+        terminal_in(panel, self.page.width, self.page.lang)
+    }
+
+    /// Several rows side by side, with the columns that one of them has something in; in several parts where
+    /// they are too wide.
     fn comparison(&self) -> String {
         let [(_, first), _, ..] = &self.summary[..] else { return String::new() };
         let has = |i: &usize| self.summary.iter().any(|(_, cells)| cells[*i].1 != "-");
         let shown: Vec<usize> = (0..first.len()).filter(has).collect();
-        let line = |name: &str, cell: &dyn Fn(usize) -> String| {
-            let cells: String = shown.iter().map(|&i| format!("{:>11}", cell(i))).collect();
-            format!("{name:NAMES$}{cells}\n")
+        let names = self.summary.iter().map(|(name, _)| wide(name)).max().unwrap_or(0).max(NAMES);
+        let width = |i: usize| {
+            let cells = self.summary.iter().map(|(_, cells)| wide(&cells[i].1));
+            cells.chain([wide(&first[i].0)]).max().unwrap_or(0).max(SUMMED - 1) + 1
         };
-        let heads = line("", &|i| first[i].0.clone());
-        let rows = self.summary.iter().map(|(name, cells)| line(name, &|i| cells[i].1.clone()));
-        std::iter::once(heads).chain(rows).collect::<String>() + "\n"
+        let columns: Vec<Column<'_>> = shown
+            .iter()
+            .map(|&i| {
+                let cells = self.summary.iter().map(|(_, cells)| cells[i].1.as_str());
+                Column { head: first[i].0.as_str(), cells: cells.collect(), width: width(i) }
+            })
+            .collect();
+        let rows: Vec<&str> = self.summary.iter().map(|(name, _)| name.as_str()).collect();
+        side_by_side(("", &rows), &columns, names, self.page.width) + "\n"
+    }
+
+    /// A row as lines.
+    fn lines(&self, block: &Block) -> String {
+        let (lang, width) = (self.page.lang, self.page.width);
+        let mut text = folded(&plain(&block.heading), width) + "\n";
+        let line = |(name, value): &(String, String)| {
+            folded(&format!("  {} {}", padded(name, NAMES), plain(value)), width) + "\n"
+        };
+        text.extend(block.lines.iter().map(line));
+        if block.spreads.is_empty() {
+            return text;
+        }
+        let heads = Spread::COLUMNS.map(|head| lang.say(head));
+        let column = |i: usize| {
+            let cells: Vec<&str> = block.spreads.iter().map(|s| s.values[i].as_str()).collect();
+            let needed =
+                cells.iter().map(|cell| wide(cell)).max().unwrap_or(0).max(wide(&heads[i]));
+            // As wide as in other rows, where there is room for it.
+            let is_narrow = width.is_some_and(|width| width < 2 + NAMES + SPREAD * heads.len());
+            let width = if is_narrow { needed + 1 } else { SPREAD.max(needed + 1) };
+            Column { head: heads[i].as_ref(), cells, width }
+        };
+        let columns: Vec<Column<'_>> = (0..heads.len()).map(column).collect();
+        let names: Vec<String> =
+            block.spreads.iter().map(|spread| format!("  {}", spread.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let longest = names.iter().map(|name| wide(name)).max().unwrap_or(0).max(NAMES + 2);
+        text + &side_by_side(("  ms", &names), &columns, longest, width)
     }
 }
 
-fn lines(block: &Block) -> String {
-    let mut text = format!("{}\n", plain(&block.heading));
-    text.extend(
-        block.lines.iter().map(|(name, value)| format!("  {name:NAMES$} {}\n", plain(value))),
-    );
-    let cells =
-        |cells: &[String]| -> String { cells.iter().map(|cell| format!("{cell:>10}")).collect() };
-    if !block.spreads.is_empty() {
-        let heads = cells(&Spread::COLUMNS.map(str::to_owned));
-        text += &format!("  {:NAMES$}{heads}\n", "ms");
+/// A column of figures.
+struct Column<'a> {
+    head: &'a str,
+    cells: Vec<&'a str>,
+    width: usize,
+}
+
+/// Rows by name under columns; those for which there is no room follow below, with the names again.
+fn side_by_side(
+    (corner, names): (&str, &[&str]),
+    columns: &[Column<'_>],
+    longest: usize,
+    width: Option<usize>,
+) -> String {
+    let width = width.unwrap_or(usize::MAX);
+    let mut parts: Vec<Vec<&Column<'_>>> = Vec::new();
+    let mut used = usize::MAX;
+    for column in columns {
+        used = used.saturating_add(column.width);
+        match parts.last_mut().filter(|_| used <= width) {
+            Some(part) => part.push(column),
+            None => {
+                used = longest + column.width;
+                parts.push(vec![column]);
+            }
+        }
     }
-    text.extend(
-        block
-            .spreads
-            .iter()
-            .map(|spread| format!("  {:NAMES$}{}\n", spread.name, cells(&spread.values))),
-    );
+    let mut text = String::new();
+    for part in parts {
+        let heads = part.iter().map(|column| padded_left(column.head, column.width));
+        text += &format!("{}{}\n", padded(corner, longest), heads.collect::<String>());
+        for (row, name) in names.iter().enumerate() {
+            let cells = part.iter().map(|column| padded_left(column.cells[row], column.width));
+            text += &format!("{}{}\n", padded(name, longest), cells.collect::<String>());
+        }
+    }
     text
 }
