@@ -7,6 +7,7 @@
 
 mod bell;
 pub mod conformance;
+mod elsewhere;
 mod error;
 mod event;
 pub mod layer;
@@ -16,6 +17,7 @@ mod request;
 mod service;
 
 pub use bell::{Bell, Bells};
+pub use elsewhere::Elsewhere;
 pub use error::BackendError;
 pub use event::{Event, FinishReason, Phases, Usage};
 pub use mock::MockBackend;
@@ -227,6 +229,12 @@ pub trait Backend {
 
     /// Memory held, where it can be known.
     fn memory(&self) -> Option<MemoryUsage> {
+        None
+    }
+
+    /// Workers on other machines and what they were used for until now; `None` where all is computed
+    /// here. Asking takes a round trip to each: not within what is timed.
+    fn elsewhere(&self) -> Option<Elsewhere> {
         None
     }
 }

@@ -6,6 +6,7 @@
 //! do of it is said in `supports`, before anything is loaded. [`served`] makes a service of any of them.
 
 mod cost;
+mod devices;
 mod gather;
 mod generation;
 #[cfg(feature = "llama-cpp")]
@@ -17,6 +18,7 @@ mod supports;
 mod table;
 mod text;
 
+pub use devices::{Device, Work, devices, work};
 pub use model_type::model_type;
 pub use table::{BACKENDS, BackendEntry, Load, LoadError, find};
 pub use text::{ModelText, TextError};

@@ -2,7 +2,7 @@
 //! can say it before a model is looked for, and of a backend that this build leaves out.
 
 use pacemark_engine::{KvType, KvTypes};
-use pacemark_setup::{CacheTypes, DType, Place, Setting, Setup, Unsupported};
+use pacemark_setup::{CacheTypes, DType, Offload, Place, Setting, Setup, Unsupported};
 
 /// What llama.cpp's KV cache can store.
 const LLAMA_CPP_CACHE: [DType; 9] = [
@@ -24,6 +24,16 @@ pub(crate) fn native(setup: &Setup) -> Result<(), Unsupported> {
 
 /// The same, and the types of its KV cache.
 pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
+    let Offload { workers, .. } = &setup.offload;
+    if !workers.is_empty() {
+        let why =
+            "Pacemark's own engine computes on this machine only; --backend llama-cpp uses workers";
+        return Err(Unsupported::new(Setting::Workers, why));
+    }
+    if !setup.offload.is_here() {
+        let why = "Pacemark's own engine computes on the CPU, there is no GPU to use";
+        return Err(Unsupported::new(Setting::Offload, why));
+    }
     if setup.flash_attn == Some(false) {
         let why = "the native backend has fused attention only";
         return Err(Unsupported::new(Setting::FlashAttention, why));
@@ -40,7 +50,7 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
 /// Whether llama.cpp, set up as it is here, does all that `setup` asks for.
 pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, .. } = setup;
-    let refused: [(bool, Setting, &'static str); 6] = [
+    let refused: [(bool, Setting, &'static str); 5] = [
         (
             threads.place != Place::Anywhere,
             Setting::Place,
@@ -50,11 +60,6 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
             weights.quantize.is_some(),
             Setting::Quantize,
             "the llama-cpp backend reads GGUF files only",
-        ),
-        (
-            !weights.is_mapped(),
-            Setting::Mmap,
-            "only the native backend reads files without mapping them",
         ),
         (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
         (!weights.pack, Setting::Pack, "only the native backend packs weights"),

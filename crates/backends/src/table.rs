@@ -66,9 +66,12 @@ pub fn find(name: &str) -> Option<&'static BackendEntry> {
     BACKENDS.iter().find(|entry| entry.name == name)
 }
 
+/// Why a build has no llama.cpp.
 #[cfg(not(feature = "llama-cpp"))]
-const LLAMA_CPP: Result<Load, &str> =
-    Err("it was left out of this build: build with --features llama-cpp");
+pub(crate) const LEFT_OUT: &str = "it was left out of this build: build with --features llama-cpp";
+
+#[cfg(not(feature = "llama-cpp"))]
+const LLAMA_CPP: Result<Load, &str> = Err(LEFT_OUT);
 
 #[cfg(feature = "llama-cpp")]
 const LLAMA_CPP: Result<Load, &str> = Ok(|path, setup, progress| {
@@ -103,16 +106,20 @@ mod tests {
             Setting::Exact => setup.weights.exact = true,
             Setting::Cache => setup.cache = CacheTypes::both(DType::Q6K),
             Setting::FlashAttention => setup.flash_attn = Some(false),
+            Setting::Offload => setup.offload.n_layers = Some(1),
+            Setting::Workers => setup.offload.workers = vec!["127.0.0.1:50052".into()],
         }
         setup
     }
 
     #[test]
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
-        use Setting::{Cache, Exact, FlashAttention, Mlock, Mmap, Pack, Place, Quantize};
+        use Setting::{
+            Cache, Exact, FlashAttention, Mlock, Offload, Pack, Place, Quantize, Workers,
+        };
         let refused: &[(&str, &[Setting])] = &[
-            ("native", &[Cache, FlashAttention]),
-            ("llama-cpp", &[Place, Quantize, Mmap, Mlock, Pack, Exact, Cache]),
+            ("native", &[Cache, FlashAttention, Offload, Workers]),
+            ("llama-cpp", &[Place, Quantize, Mlock, Pack, Exact, Cache]),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

@@ -17,7 +17,8 @@ use crate::tasks::{self, Battery};
 use crate::tune::{self, Candidates as Settings, Search};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
-    doctor, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput, warnings,
+    doctor, elsewhere, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput,
+    warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -25,7 +26,7 @@ use pacemark_load::{Level, LoadPlan, Watch};
 use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
 use pacemark_report::picture::Panel;
-use pacemark_report::{Document, Form, Layout, Row, TrialRow, Verdict};
+use pacemark_report::{Document, Form, Layout, Row, Table, TrialRow, Verdict};
 use std::sync::atomic::AtomicBool;
 
 /// Every experiment.
@@ -133,6 +134,7 @@ pub trait Experiment: Sync {
             let name = trial.test_name();
             notes.extend(trial.notes.iter().map(|note| format!("{name}: {note}")));
         }
+        notes.extend(elsewhere::advice(self, run));
         notes
     }
 
@@ -151,6 +153,11 @@ pub trait Experiment: Sync {
         reported::advice(&Rows::of(self, run))
     }
 
+    /// Tables below the rows: where the time went, where other machines computed.
+    fn further(&self, run: &Run) -> Vec<Table> {
+        elsewhere::tables(self, run)
+    }
+
     /// A run as it is shown, without its notes. Parameters that were `varied` have columns.
     fn document(&self, run: &Run, varied: &[&str]) -> Document {
         let layout = self.layout(varied);
@@ -162,6 +169,7 @@ pub trait Experiment: Sync {
         let mut document = head(&layout, run);
         document.tables[0].rows = rows;
         document.tables.push(comparisons(varied, &compared.concat()));
+        document.tables.extend(self.further(run));
         document
     }
 

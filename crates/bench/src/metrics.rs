@@ -1,7 +1,7 @@
 //! The figures of tests that are repeated, by the definitions of metrics.md: series of what the
 //! repetitions took, and the statistics of each that have a column.
 
-use pacemark_record::{Better, Ends, Metric, Series, Statistic, Trial, Unit};
+use pacemark_record::{Away, Better, Ends, Metric, Series, Statistic, Trial, Turns, Unit};
 
 use Better::{Higher, Lower, Neither};
 use Statistic::{Drift, Least, Mean, Most, Only, Outliers, Quantile, Stability, StandardDeviation};
@@ -41,6 +41,12 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric::new(&WARMUP_DRIFT, Only),
     Metric::new(&CACHED_TOKENS, Only),
     ROOF_SHARE,
+    Metric::new(&HERE, Mean).named("here_ms", "here ms"),
+    Metric::new(&WORKERS, Mean).named("workers_ms", "workers ms"),
+    Metric::new(&NETWORK, Mean).named("network_ms", "network ms"),
+    Metric::new(&ROUND_TRIPS, Mean).named("round_trips", "round trips"),
+    Metric::new(&SENT, Mean).named("sent_bytes", "sent"),
+    Metric::new(&RECEIVED, Mean).named("received_bytes", "received"),
     Metric::new(&LOAD, Only),
     Metric::new(&LOAD_MAP, Only),
     Metric::new(&LOAD_PACK, Only),
@@ -144,6 +150,72 @@ const ITL: Series = series(
     "gap between tokens of a sequence, pooled over repetitions",
     |t| t.samples().iter().flat_map(|s| &s.gaps_ns).map(|&ns| ns as f64 / 1e6).collect(),
 );
+
+/// What was computed here of each repetition that other machines took part in.
+const HERE: Series = series(
+    "here_ms",
+    "here ms",
+    MS,
+    Lower,
+    "of a repetition with workers, the time in which no worker had its turn",
+    |t| {
+        let both = t.samples().iter().zip(&t.away);
+        both.map(|(s, away)| s.elapsed_ns.saturating_sub(away.away_ns) as f64 / 1e6).collect()
+    },
+);
+
+/// What workers computed by their own clocks; nothing where one does not tell.
+const WORKERS: Series = series(
+    "workers_ms",
+    "workers ms",
+    MS,
+    Lower,
+    "of a repetition with workers, what they computed by their own clocks",
+    |t| away(t, |turns| turns.computing_ns.map(|ns| ns as f64 / 1e6)),
+);
+
+/// What is left of their turns.
+const NETWORK: Series = series(
+    "network_ms",
+    "network ms",
+    MS,
+    Lower,
+    "of a repetition with workers, the rest of their turns: the way there and back",
+    |t| away(t, |turns| turns.computing_ns.map(|ns| turns.turn_ns.saturating_sub(ns) as f64 / 1e6)),
+);
+
+const ROUND_TRIPS: Series = series(
+    "round_trips",
+    "round trips",
+    Unit::Number,
+    Lower,
+    "of a repetition with workers, how often it waited for an answer",
+    |t| away(t, |turns| Some(turns.round_trips as f64)),
+);
+
+const SENT: Series = series(
+    "sent_bytes",
+    "sent",
+    Unit::Bytes,
+    Lower,
+    "of a repetition with workers, bytes to them",
+    |t| away(t, |turns| Some(turns.sent_bytes as f64)),
+);
+
+const RECEIVED: Series = series(
+    "received_bytes",
+    "received",
+    Unit::Bytes,
+    Lower,
+    "of a repetition with workers, bytes from them",
+    |t| away(t, |turns| Some(turns.received_bytes as f64)),
+);
+
+/// A figure of each repetition, the sum over its workers; nothing where one of them has none.
+fn away(trial: &Trial, of: fn(&Turns) -> Option<f64>) -> Vec<f64> {
+    let sum = |away: &Away| away.workers.iter().map(of).sum::<Option<f64>>();
+    trial.away.iter().map(sum).collect::<Option<Vec<f64>>>().unwrap_or_default()
+}
 
 const WARMUPS: Series =
     series("warmup_runs", "warm-ups", Unit::Count, Neither, "runs before counting began", |t| {

@@ -4,7 +4,7 @@
 
 use crate::test::Test;
 use pacemark_record::test_name;
-use pacemark_setup::{Place, Residence};
+use pacemark_setup::{Place, Residence, Split};
 use serde_json::{Map, Value};
 
 /// Parameters of one test by name.
@@ -31,29 +31,62 @@ const fn inert(name: &'static str) -> Parameter {
     })
 }
 
+/// What says where layers are computed: recorded where it was asked for, or is not the default.
+fn placed(test: &Test, name: &str, is_default: bool, value: Value) -> Option<Value> {
+    let asked = test.inert.iter().any(|(given, _)| *given == name);
+    (asked || !is_default).then_some(value)
+}
+
 /// The model, as it was asked for.
 pub const MODEL: Parameter = recorded("model", |t, _| Some(t.model.as_str().into()));
 /// Memory of a GPU to leave free, in MiB.
 pub const FIT_TARGET: Parameter = inert("fit_target");
 /// Least context when a model is fitted to a GPU, in tokens.
 pub const FIT_MIN_CTX: Parameter = inert("fit_min_ctx");
-/// Layers on a GPU.
-pub const N_GPU_LAYERS: Parameter = inert("n_gpu_layers");
+/// Layers that devices compute; -1 for all.
+pub const N_GPU_LAYERS: Parameter = recorded("n_gpu_layers", |t, name| {
+    let n_layers = t.setup.offload.n_layers;
+    placed(t, name, n_layers.is_none(), n_layers.map_or(-1, i64::from).into())
+});
 /// Layers whose experts stay on the CPU.
 pub const N_CPU_MOE: Parameter = inert("n_cpu_moe");
-/// How a model is split between GPUs.
-pub const SPLIT_MODE: Parameter = inert("split_mode");
+/// How a model is split between devices.
+pub const SPLIT_MODE: Parameter = recorded("split_mode", |t, name| {
+    let split = t.setup.offload.split;
+    placed(t, name, split == Split::default(), split.name().into())
+});
 /// How the file becomes memory: llama.cpp's names for mapped or not, locked or not.
 pub const LOAD_MODE: Parameter =
     recorded("load_mode", |t, _| Some(load_mode(t.setup.weights).into()));
 /// When tensors are read.
 pub const LAZY_MODE: Parameter = inert("lazy_mode");
-/// The GPU that computes what is not split.
-pub const MAIN_GPU: Parameter = inert("main_gpu");
-/// The devices to use.
-pub const DEVICES: Parameter = inert("devices");
-/// Shares of several GPUs.
-pub const TENSOR_SPLIT: Parameter = inert("tensor_split");
+/// The device that computes what is not split.
+pub const MAIN_GPU: Parameter = recorded("main_gpu", |t, name| {
+    let main = t.setup.offload.main;
+    placed(t, name, main == 0, main.into())
+});
+/// The devices to use: `auto`, `none`, or names with `/` between them.
+pub const DEVICES: Parameter = recorded("devices", |t, name| {
+    let devices = t.setup.offload.devices.as_deref();
+    let words = match devices {
+        None => "auto".to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(names) => names.join("/"),
+    };
+    placed(t, name, devices.is_none(), words.into())
+});
+/// Shares of several devices, with `/` between them; `0.00` for none.
+pub const TENSOR_SPLIT: Parameter = recorded("tensor_split", |t, name| {
+    let shares = &t.setup.offload.shares;
+    let shares: Vec<String> = shares.iter().map(|share| format!("{share:.2}")).collect();
+    let words = if shares.is_empty() { "0.00".to_owned() } else { shares.join("/") };
+    placed(t, name, shares.is_empty(), words.into())
+});
+/// Workers on other machines, where there are any.
+pub const WORKERS: Parameter = recorded("rpc", |t, _| {
+    let workers = &t.setup.offload.workers;
+    (!workers.is_empty()).then(|| workers.join(",").into())
+});
 /// Where single tensors lie.
 pub const TENSOR_BUFT_OVERRIDES: Parameter = inert("tensor_buft_overrides");
 /// No buffers that a GPU reads directly.
@@ -62,8 +95,13 @@ pub const NO_HOST: Parameter = inert("no_host");
 pub const REPACK: Parameter = recorded("repack", |t, _| Some(t.setup.weights.pack.into()));
 /// Embeddings in place of logits.
 pub const EMBEDDINGS: Parameter = inert("embeddings");
+/// Links that a deployment is planned for, as they were given.
+pub const PLAN: Parameter = inert("plan");
 /// Operations stay where their weights are.
-pub const NO_OP_OFFLOAD: Parameter = inert("no_op_offload");
+pub const NO_OP_OFFLOAD: Parameter = recorded("no_op_offload", |t, name| {
+    let ops = t.setup.offload.ops;
+    placed(t, name, ops, i32::from(!ops).into())
+});
 /// Tokens handed over at once.
 pub const N_BATCH: Parameter = recorded("n_batch", |t, _| Some(t.setup.n_batch.into()));
 /// Tokens computed at once, as asked for.
@@ -77,7 +115,10 @@ pub const TYPE_V: Parameter =
 /// What of the keys and values is kept, where that was asked for.
 pub const KV: Parameter = recorded("kv", |t, _| t.kv.as_deref().map(Value::from));
 /// The KV cache stays in main memory.
-pub const NO_KV_OFFLOAD: Parameter = inert("no_kv_offload");
+pub const NO_KV_OFFLOAD: Parameter = recorded("no_kv_offload", |t, name| {
+    let kv = t.setup.offload.kv;
+    placed(t, name, kv, (!kv).into())
+});
 /// Flash attention: 1 and 0 for with and without, -1 for the backend's choice.
 pub const FLASH_ATTN: Parameter =
     recorded("flash_attn", |t, _| Some(t.setup.flash_attn.map_or(-1, i64::from).into()));
@@ -130,6 +171,8 @@ pub const PARAMETERS: &[Parameter] = &[
     MAIN_GPU,
     DEVICES,
     TENSOR_SPLIT,
+    WORKERS,
+    PLAN,
     TENSOR_BUFT_OVERRIDES,
     NO_HOST,
     REPACK,
@@ -181,7 +224,7 @@ fn load_mode(weights: Residence) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_setup::{CacheTypes, Cpus, DType, Numa, Setup, Threads};
+    use pacemark_setup::{CacheTypes, Cpus, DType, Numa, Offload, Setup, Threads};
     use serde_json::json;
 
     #[test]
@@ -207,12 +250,13 @@ mod tests {
             cache: CacheTypes { k: DType::F16, v: DType::IQ4NL },
             n_ubatch: 4096,
             flash_attn: Some(false),
+            offload: Offload { n_layers: Some(0), ..Offload::default() },
             ..Setup::default()
         };
-        let inert = vec![(POLL.name, 50.into()), (N_GPU_LAYERS.name, 0.into())];
+        let inert = vec![(POLL.name, 50.into()), (MAIN_GPU.name, Value::Null)];
         let mut test = Test { model: "m".into(), setup, n_gen: 4, inert, ..Test::default() };
         let expected = json!({
-            "model": "m", "n_gpu_layers": 0, "load_mode": "mlock", "repack": false,
+            "model": "m", "n_gpu_layers": 0, "load_mode": "mlock", "main_gpu": 0, "repack": false,
             "n_batch": 2048, "n_ubatch": 4096, "type_k": "f16", "type_v": "iq4_nl",
             "flash_attn": 0, "n_threads": 2, "n_threads_batch": 3, "cpu_mask": "0x6",
             "cpu_strict": true, "n_depth": 0, "poll": 50, "n_prompt": 0, "n_gen": 4,

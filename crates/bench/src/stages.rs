@@ -331,7 +331,7 @@ impl Climb {
             },
         });
         let mut params = params.as_object().cloned().unwrap_or_default();
-        let of_setup = Test { setup: self.setup, ..Test::default() }.params();
+        let of_setup = Test { setup: self.setup.clone(), ..Test::default() }.params();
         let names = [N_THREADS, TYPE_K, TYPE_V].map(|parameter| parameter.name);
         params.extend(of_setup.into_iter().filter(|(name, _)| names.contains(&name.as_str())));
         params.insert("seed".into(), seed.into());

@@ -22,7 +22,8 @@ pub struct Test {
     pub n_kv_max: Option<usize>,
     /// What of the keys and values is kept, as a policy's spec; all where nothing is said.
     pub kv: Option<String>,
-    /// What else was asked for and changes nothing here, by its name in the record.
+    /// What else was asked for and changes nothing here, by its name in the record; of what says where
+    /// layers are computed, that it was asked for.
     pub inert: Vec<(&'static str, Value)>,
 }
 

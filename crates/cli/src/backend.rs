@@ -1,8 +1,14 @@
 //! `--backend` of commands that run a model in one backend, and refusals of what only others do.
 
-use crate::commands::check_backends;
+use crate::commands::{check_backends, write_needed};
 use crate::exit::UsageError;
+use crate::hub;
+use anyhow::{Result, anyhow};
+use pacemark_backend::Backend;
 use pacemark_backends::{BackendEntry, native};
+use pacemark_setup::Setup;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 /// Which engine runs the model.
 #[derive(clap::Args, Clone, Debug)]
@@ -22,6 +28,18 @@ impl BackendArgs {
 /// Whether it is Pacemark's own engine, which commands may ask for more than a backend's trait has.
 pub(crate) fn is_native(entry: &BackendEntry) -> bool {
     entry.name == native::NAME
+}
+
+/// A model in a backend. A synthetic one is written to a file for those that read files only, which is
+/// removed when it is loaded.
+pub(crate) fn load(entry: &BackendEntry, path: &Path, setup: &Setup) -> Result<Box<dyn Backend>> {
+    let load = entry.load.map_err(|why| anyhow!("{}: {why}", entry.name))?;
+    let mut paths: HashMap<String, PathBuf> =
+        [(path.display().to_string(), path.to_owned())].into();
+    let _written = write_needed(&[entry.name.to_owned()], &mut paths, hub::Cache::from_env)?;
+    let path = paths.values().next().map_or(path, PathBuf::as_path);
+    // The error of a library names the file.
+    load(path, setup, &mut |_, _| {}).map_err(|error| anyhow!(error))
 }
 
 /// That a flag asks for what a backend does not do.

@@ -13,6 +13,7 @@
 mod tell;
 
 mod backend;
+mod child;
 mod commands;
 mod exit;
 mod experiments;
@@ -24,6 +25,7 @@ mod input;
 mod interrupt;
 mod machine;
 mod measured;
+mod offload;
 mod output;
 mod process;
 mod progress;

@@ -188,6 +188,8 @@ fn flags(setting: Setting) -> &'static str {
         Setting::Exact => "--reference exact",
         Setting::Cache => "-ctk, -ctv",
         Setting::FlashAttention => "-fa",
+        Setting::Offload => "-ngl, -sm, -mg, -ts, -dev",
+        Setting::Workers => "--rpc",
     }
 }
 

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Cold, Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof, Sample,
-    Scores, Texts, Tuned, bounds, earlier, place, stats,
+    Away, Cold, Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof,
+    Sample, Scores, Texts, Tuned, Worker, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -204,6 +204,12 @@ pub struct Trial {
     /// Limits of the machine, measured before and after this trial; empty where they were not.
     #[serde(default)]
     pub roofs: Vec<Roof>,
+    /// Other machines that computed for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<Worker>,
+    /// What each repetition, or the one request, used them for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<Away>,
 }
 
 /// Something about a trial that its figures alone do not show.

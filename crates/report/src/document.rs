@@ -99,6 +99,18 @@ impl Table {
     }
 }
 
+impl Table {
+    /// With columns for people as wide as their texts at least.
+    pub fn widened(self) -> Table {
+        let mut table = self.fitted();
+        for column in table.columns.iter_mut().filter(|column| column.readers.has_people()) {
+            let width = column.width.unsigned_abs().max(column.longest) as isize;
+            column.width = if column.width < 0 { -width } else { width };
+        }
+        table
+    }
+}
+
 /// The line under a table's headings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {

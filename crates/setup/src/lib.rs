@@ -5,9 +5,11 @@
 //! [`Setting`]; nothing that was asked for is passed over. Which settings a backend has is its own
 //! to say (`backends`), flags and their spelling are `cli`'s, names in records `bench`'s.
 
+mod offload;
 mod setting;
 mod setup;
 
+pub use offload::{Offload, Split};
 pub use pacemark_kernels::{Cpus, Numa, Place};
 pub use pacemark_modelfile::quantize::Recipe;
 pub use pacemark_quant::DType;

@@ -22,11 +22,15 @@ pub enum Setting {
     Cache,
     /// [`Setup::flash_attn`](crate::Setup::flash_attn).
     FlashAttention,
+    /// [`Setup::offload`](crate::Setup::offload), but for workers.
+    Offload,
+    /// [`Offload::workers`](crate::Offload::workers).
+    Workers,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 8] = [
+    pub const ALL: [Setting; 10] = [
         Setting::Place,
         Setting::Quantize,
         Setting::Mmap,
@@ -35,6 +39,8 @@ impl Setting {
         Setting::Exact,
         Setting::Cache,
         Setting::FlashAttention,
+        Setting::Offload,
+        Setting::Workers,
     ];
 }
 
@@ -49,6 +55,8 @@ impl fmt::Display for Setting {
             Setting::Exact => "weights in single precision",
             Setting::Cache => "KV cache types",
             Setting::FlashAttention => "attention without flash attention",
+            Setting::Offload => "devices",
+            Setting::Workers => "workers on other machines",
         })
     }
 }

@@ -1,6 +1,6 @@
-//! The setup and its parts: threads, weights, KV cache, batches.
+//! The setup and its parts: threads, weights, KV cache, batches. Devices are `offload`'s.
 
-use crate::{DType, Place, Recipe};
+use crate::{DType, Offload, Place, Recipe};
 
 /// How a model is loaded and run, in any backend that can.
 ///
@@ -17,7 +17,7 @@ use crate::{DType, Place, Recipe};
 /// assert_eq!(setup.threads.per_batch(), 1);
 /// assert_eq!(setup.cache.names(), ["q8_0", "q8_0"]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
     /// The threads that compute.
     pub threads: Threads,
@@ -36,6 +36,8 @@ pub struct Setup {
     pub n_ubatch: usize,
     /// Flash attention; `None` for the backend's choice.
     pub flash_attn: Option<bool>,
+    /// The devices that compute beside the processors.
+    pub offload: Offload,
 }
 
 impl Setup {
@@ -51,7 +53,9 @@ impl Setup {
     pub fn acts_like(&self, other: &Setup) -> bool {
         let plain = |setup: &Setup| {
             let weights = Residence { mmap: Some(setup.weights.is_mapped()), ..setup.weights };
-            Setup { n_ubatch: setup.n_step(), weights, ..*setup }
+            let here = setup.offload.is_here();
+            let offload = if here { Offload::default() } else { setup.offload.clone() };
+            Setup { n_ubatch: setup.n_step(), weights, offload, ..setup.clone() }
         };
         plain(self) == plain(other)
     }
@@ -68,6 +72,7 @@ impl Default for Setup {
             n_batch: 2048,
             n_ubatch: 512,
             flash_attn: None,
+            offload: Offload::default(),
         }
     }
 }
@@ -180,10 +185,10 @@ mod tests {
     fn the_same_said_differently() {
         let plain = Setup::default();
         let weights = |mmap| Residence { mmap, ..Residence::default() };
-        let mapped = Setup { weights: weights(Some(true)), ..plain };
-        let read = Setup { weights: weights(Some(false)), ..plain };
+        let mapped = Setup { weights: weights(Some(true)), ..plain.clone() };
+        let read = Setup { weights: weights(Some(false)), ..plain.clone() };
         assert!(plain.acts_like(&mapped) && !plain.acts_like(&read));
-        let step = |n_batch, n_ubatch| Setup { n_batch, n_ubatch, ..plain };
+        let step = |n_batch, n_ubatch| Setup { n_batch, n_ubatch, ..plain.clone() };
         assert!(step(64, 512).acts_like(&step(64, 100)) && !step(64, 512).acts_like(&step(64, 8)));
         assert!(!step(64, 8).acts_like(&step(128, 8)), "a batch is what llama.cpp is handed");
     }

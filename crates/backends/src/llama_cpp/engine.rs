@@ -1,9 +1,10 @@
 //! A llama.cpp context as an engine of `generation`.
 
-use super::ffi::{Context, Token, take_errors};
+use super::ffi::{Context, DecodeError, Token, take_errors};
 use crate::generation::{Engine, Item, Keeping, Wanted};
 use pacemark_backend::{BackendError, MemoryUsage, TokenId};
 use pacemark_engine::TokenLogprobs;
+use std::sync::Arc;
 
 /// What `llama_decode` gives where the cache has no room for a batch (llama.h).
 const NO_KV_SLOT: i32 = 1;
@@ -25,7 +26,7 @@ pub(super) struct Sequence {
 
 struct Saved {
     len: usize,
-    state: Vec<u8>,
+    state: Arc<[u8]>,
 }
 
 impl LlamaEngine {
@@ -72,7 +73,8 @@ impl Engine for LlamaEngine {
     fn keep(&mut self, sequence: &mut Sequence) {
         if self.context.model().window() > 0 && sequence.saved.is_none() {
             let len = sequence.len;
-            sequence.saved = self.context.save(sequence.id).map(|state| Saved { len, state });
+            sequence.saved =
+                self.context.save(sequence.id).map(|state| Saved { len, state: state.into() });
         }
     }
 
@@ -94,10 +96,20 @@ impl Engine for LlamaEngine {
             self.tokens.extend(tokens);
         }
         let n_wanted = self.tokens.iter().filter(|token| token.wanted).count();
-        self.context.decode(&self.tokens).map_err(|code| {
-            let (n, errors) = (self.tokens.len(), take_errors());
-            let found = format!("llama.cpp could not compute {n} tokens (code {code}): {errors}");
-            if code == NO_KV_SLOT { BackendError::Full(found) } else { BackendError::Engine(found) }
+        self.context.decode(&self.tokens).map_err(|error| {
+            let n = self.tokens.len();
+            match error {
+                DecodeError::Lost(why) => BackendError::Engine(why),
+                DecodeError::Code(code) => {
+                    let errors = take_errors();
+                    let found =
+                        format!("llama.cpp could not compute {n} tokens (code {code}): {errors}");
+                    match code {
+                        NO_KV_SLOT => BackendError::Full(found),
+                        _ => BackendError::Engine(found),
+                    }
+                }
+            }
         })?;
         for item in items {
             item.sequence.len += item.tokens.len();

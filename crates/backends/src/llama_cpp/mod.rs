@@ -5,25 +5,32 @@
 //! same sampler as the native engine's, so that a comparison is one of the engines. Text and the
 //! tokens that end a generation come from Pacemark's tokenizer where it reads the model's.
 
+mod devices;
 mod engine;
 mod ffi;
+mod work;
+mod workers;
 
 use crate::generation::{Host, Item, Limits, Wanted};
 use crate::{cost, supports};
 use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, BatchStream, Capabilities, EventStream, GenerateRequest,
-    MemoryUsage, ScoreRequest, TextScores, TokenId,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, Elsewhere, EventStream,
+    GenerateRequest, MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_modelfile::summary::Summary;
-use pacemark_modelfile::{DType, ModelFile, ModelFileError};
+use pacemark_modelfile::{DType, ModelFile, ModelFileError, TensorInfo};
 use pacemark_setup::{CacheTypes, Setup, Unsupported};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
+pub use work::WorkError;
+pub(crate) use work::{devices, work};
+use workers::Workers;
 
 /// Its name in [`crate::BACKENDS`].
 pub const NAME: &str = "llama-cpp";
@@ -53,6 +60,12 @@ pub enum LlamaCppError {
         /// Its log.
         reason: String,
     },
+    /// Devices that are not there, or cannot be used so.
+    #[error("{0}")]
+    Devices(String),
+    /// A worker that cannot be used, or was lost; the text names it.
+    #[error("{0}")]
+    Worker(String),
     /// A number that llama.cpp cannot count to.
     #[error("{name} {value} is more than llama.cpp can hold")]
     TooLarge {
@@ -70,6 +83,7 @@ pub enum LlamaCppError {
 pub struct LlamaCppBackend {
     host: Host<LlamaEngine>,
     info: BackendInfo,
+    workers: Option<Arc<Workers>>,
 }
 
 impl LlamaCppBackend {
@@ -84,14 +98,26 @@ impl LlamaCppBackend {
         let file = ModelFile::open(path)?;
         let c_path = path.to_str().and_then(|text| CString::new(text).ok());
         let c_path = c_path.ok_or_else(|| LlamaCppError::Path(path.to_owned()))?;
+        let workers = Workers::of(&setup.offload)?;
+        let (model_params, names) =
+            devices::params(&setup.offload, &setup.weights, workers.as_deref())?;
+        // This machine alone, even if workers could be used.
+        let workers = workers.filter(|_| setup.offload.n_layers != Some(0));
+        if let Some(workers) = &workers {
+            workers.check_room(offloaded_bytes(&file, setup))?;
+        }
         let refused = |action| {
-            move || LlamaCppError::Refused {
-                path: path.to_owned(),
-                action,
-                reason: ffi::take_errors(),
+            let workers = &workers;
+            move || {
+                let reason = ffi::take_errors();
+                let reason = workers.iter().fold(reason, |reason, workers| workers.named(reason));
+                LlamaCppError::Refused { path: path.to_owned(), action, reason }
             }
         };
-        let model = Model::load(&c_path).ok_or_else(refused("load the model"))?;
+        let guard = workers.as_ref().map(|workers| workers.guard.clone());
+        let model = Model::load(&c_path, &model_params, guard)
+            .map_err(LlamaCppError::Worker)?
+            .ok_or_else(refused("load the model"))?;
         let loaded = Instant::now();
         let default_ctx = model.n_ctx_train().min(Setup::DEFAULT_MAX_CTX);
         let n_ctx = setup.n_ctx.unwrap_or(default_ctx).max(1);
@@ -110,11 +136,18 @@ impl LlamaCppBackend {
             flash_attn: setup.flash_attn.map_or(-1, i32::from),
             type_k: setup.cache.k.info().ggml_id,
             type_v: setup.cache.v.info().ggml_id,
+            offload_kv: setup.offload.kv,
+            offload_ops: setup.offload.ops,
         };
         let bos = model.bos();
-        let context = Context::new(model, &params).ok_or_else(refused("set up a context"))?;
+        let context = Context::new(model, &params)
+            .map_err(LlamaCppError::Worker)?
+            .ok_or_else(refused("set up a context"))?;
         let tokenizer = Tokenizer::from_metadata(file.metadata()).ok();
         let mut info = describe(&file, path, &context, setup.cache);
+        if setup.offload.n_layers != Some(0) && !names.is_empty() {
+            info.device = format!("llama.cpp {}", kinds(&names).join(","));
+        }
         info.n_ctx = n_ctx.min(context.n_ctx_seq());
         info.n_seqs = n_seqs;
         info.n_threads = n_threads;
@@ -133,7 +166,33 @@ impl LlamaCppBackend {
             n_step: n_batch,
             n_vocab: info.vocab_size,
         };
-        Ok(LlamaCppBackend { host: Host::new(engine, tokenizer, limits), info })
+        Ok(LlamaCppBackend { host: Host::new(engine, tokenizer, limits), info, workers })
+    }
+}
+
+/// Kinds of devices as llama-bench prints them: `CUDA`, `RPC`, without numbers, each once.
+fn kinds(names: &[String]) -> Vec<&str> {
+    let mut kinds: Vec<&str> = Vec::new();
+    for name in names {
+        let kind = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Bytes of the tensors that go to devices, at least: all layers are taken as equal, and what is
+/// outside of them (embeddings, output) as staying here.
+fn offloaded_bytes(file: &ModelFile, setup: &Setup) -> u64 {
+    let in_layers = file.tensors().iter().filter(|tensor| tensor.name.starts_with("blk."));
+    let bytes: u64 = in_layers.map(TensorInfo::n_bytes).sum();
+    let n_layers = Summary::of(file).ok().and_then(|summary| summary.n_layer).unwrap_or(0);
+    match setup.offload.n_layers {
+        Some(n) if u64::from(n) < n_layers => {
+            (u128::from(bytes) * u128::from(n) / u128::from(n_layers)) as u64
+        }
+        _ => bytes,
     }
 }
 
@@ -219,5 +278,10 @@ impl Backend for LlamaCppBackend {
 
     fn memory(&self) -> Option<MemoryUsage> {
         self.host.memory()
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        let workers = self.workers.as_ref()?;
+        Some(Elsewhere { links: workers.links.clone(), usage: workers.relays.usage() })
     }
 }

@@ -35,7 +35,7 @@ impl Probe {
         let began = Instant::now();
         let model = Model::of(file, began, setup.threads, setup.weights, cache, &mut |_, _| {})?;
         let decoder = Some(Decoder::new(model, cache));
-        Ok(Probe { decoder, setup: *setup, sequences: Vec::new() })
+        Ok(Probe { decoder, setup: setup.clone(), sequences: Vec::new() })
     }
 
     /// Makes a cache for the sequences of `setup`, and fills it, but for each one's last token. What
@@ -45,7 +45,7 @@ impl Probe {
         let per_sequence = n_ctx.div_ceil(KV_BLOCK);
         let n_tokens = per_sequence.saturating_mul(KV_BLOCK).saturating_mul(setup.n_seqs.max(1));
         let cache = DecoderOptions { n_ctx: n_tokens, kv: supports::kv_types(setup)? };
-        self.setup = *setup;
+        self.setup = setup.clone();
         self.sequences.clear();
         // The old cache goes before the new one comes.
         let decoder = self.decoder.take().expect("a probe has a decoder between two calls");

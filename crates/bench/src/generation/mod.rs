@@ -5,7 +5,7 @@ mod page;
 
 use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment, Observer, Params, describe};
+use crate::{BenchError, Experiment, Observer, Params, describe, elsewhere};
 use pacemark_backend::{Backend, Event, GenerateRequest, Phases};
 use pacemark_record::{
     Content, GENERATION_EXPERIMENT, Measured, Metric, Request, Requests, Run, Trial,
@@ -49,7 +49,8 @@ impl Experiment for Generation {
             return Err(mismatch(self));
         };
         let started_unix_s = now_unix_s();
-        let request = generate(*backend, wanted, how.observer, how.stop)
+        let once = || generate(*backend, wanted, how.observer, how.stop);
+        let (request, away) = elsewhere::watched(*backend, once)
             .map_err(|error| CutShort { partial: Vec::new(), error })?;
         let interrupted = request.finish_reason.is_none();
         let measured =
@@ -61,6 +62,8 @@ impl Experiment for Generation {
             params: wanted.params.clone(),
             repetitions: 1,
             measured,
+            workers: elsewhere::workers(*backend),
+            away: away.into_iter().collect(),
             ..Trial::default()
         };
         match interrupted {
@@ -94,12 +97,14 @@ impl Experiment for Generation {
         false
     }
 
-    fn notes(&self, _: &Run) -> Vec<String> {
-        Vec::new()
+    fn notes(&self, run: &Run) -> Vec<String> {
+        elsewhere::advice(self, run)
     }
 
     fn document(&self, run: &Run, varied: &[&str]) -> Document {
-        page::document(run, &self.layout(varied))
+        let mut document = page::document(run, &self.layout(varied));
+        document.tables.extend(self.further(run));
+        document
     }
 }
 

@@ -8,7 +8,7 @@ mod until;
 mod warmup;
 
 use crate::experiment::How;
-use crate::{BenchError, Observer, Phase, Test, describe};
+use crate::{BenchError, Observer, Phase, Test, describe, elsewhere};
 use pacemark_backend::Backend;
 use pacemark_record::env::{self, StealWatch};
 use pacemark_record::{Measured, Sample, Trial};
@@ -58,6 +58,7 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
         started_unix_s: now_unix_s(),
         repetitions: how.repetitions.least,
         model: describe(&backend.info()),
+        workers: elsewhere::workers(*backend),
         measured: Measured::default(),
         ..Trial::default()
     };
@@ -65,7 +66,7 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
     let result = filled(trials, |trials| {
         let made: Result<Vec<R>, _> =
             backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();
-        let result = made.and_then(|mut runs| in_turn(&mut runs, trials, how));
+        let result = made.and_then(|mut runs| in_turn(&mut runs, backends, trials, how));
         // Several engines in one process: what each holds cannot be told apart.
         let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
         trials.iter_mut().for_each(|trial| trial.peak_rss_bytes = peak_rss_bytes);
@@ -106,6 +107,7 @@ pub(crate) fn now_unix_s() -> u64 {
 
 fn in_turn<R: Repeat>(
     runs: &mut [R],
+    backends: &[&dyn Backend],
     trials: &mut [Trial],
     how: &mut How<'_>,
 ) -> Result<(), BenchError> {
@@ -135,8 +137,10 @@ fn in_turn<R: Repeat>(
             }
             runs[index].prepare(how.observer)?;
             how.observer.phase(Phase::Repetition(repetition));
-            let sample = runs[index].once(how.observer, false)?;
+            let once = || runs[index].once(how.observer, false);
+            let (sample, away) = elsewhere::watched(backends[index], once)?;
             how.observer.sample(&sample);
+            trials[index].away.extend(away);
             trials[index]
                 .samples_mut()
                 .into_iter()

@@ -103,6 +103,7 @@ fn add(trials: &mut Vec<Trial>, new: Trial) {
             trial.steal_share = trial.steal_share.zip(new.steal_share).map(|(a, b)| share(a, b));
             let samples = new.samples().to_vec();
             trial.samples_mut().into_iter().for_each(|all| all.extend(samples.iter().cloned()));
+            trial.away.extend(new.away);
             trial.notes.extend(new.notes.into_iter().filter(|note| !note.is_empty()));
             trial.notes.dedup();
         }

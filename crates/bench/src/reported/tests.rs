@@ -206,7 +206,7 @@ fn what_races_prompts_and_layers_came_to_is_there_in_every_language() {
         ),
         "仍在提高，但提示词共 256 个词元，更大的值不会有任何改变。噪声太大，无法判断：128 (1–2)。"
     );
-    assert_eq!(zh("no difference; recommended: default"), "没有差别；推荐：default");
+    assert_eq!(zh("no difference; recommended: default"), "没有差别；推荐：默认");
     assert_eq!(
         zh("From 64 on no more is shown. Too noisy to tell: 128 (12.5–2003)."),
         "从 64 起没有显示出提高。噪声太大，无法判断：128 (12.5–2003)。"

@@ -70,23 +70,9 @@ pub(super) fn document(experiment: &Tune, run: &Run) -> Document {
     table.in_blocks = false;
     table.legend = Some(LEGEND.to_owned());
     let table = std::mem::take(&mut document.tables[0]);
-    document.tables[0] = widened(table);
+    document.tables[0] = table.widened();
     document.tables.push(Table { legend: Some(decided(run)), ..Table::default() });
     document
-}
-
-/// Makes columns for people as wide as their texts: settings have long names.
-fn widened(mut table: Table) -> Table {
-    for (i, column) in table.columns.iter_mut().enumerate() {
-        if !column.readers.has_people() {
-            continue;
-        }
-        let texts = table.rows.iter().filter_map(|row| row.cells.get(i));
-        let longest = texts.map(|cell| cell.text().chars().count()).max().unwrap_or(0);
-        let width = column.width.unsigned_abs().max(longest) as isize;
-        column.width = if column.width < 0 { -width } else { width };
-    }
-    table
 }
 
 fn against_default(default: &Trial, trial: &Trial) -> Option<Comparison> {

@@ -14,6 +14,7 @@ mod load;
 mod models;
 mod quant_study;
 mod report;
+mod rpc_worker;
 mod run;
 mod serve;
 mod show;
@@ -23,7 +24,7 @@ mod tokenize;
 mod tune;
 
 use crate::exit::Exit;
-pub(crate) use bench::{check_backends, long_options};
+pub(crate) use bench::{check_backends, long_options, write_needed};
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:
@@ -37,6 +38,7 @@ const HELP: &str = "Examples:
   pacemark genai-bench -n 5 --report                 benchmark_genai's flags and lines, and what they hide
   pacemark tune -m model.gguf                        which threads, batches and types are best
   pacemark fit -m model.gguf                         what it will take here, before it runs
+  pacemark rpc-worker --host 0.0.0.0                 compute layers for another machine's --rpc
   pacemark load --url http://localhost:8000          what a server's users would see
   pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
@@ -99,6 +101,8 @@ enum Command {
     QuantStudyRun,
     /// Make a report of saved measurements: verdicts, tables, pictures, advice
     Report(report::Args),
+    /// Compute layers of a model for other machines
+    RpcWorker(rpc_worker::Args),
     /// Generate text from a prompt
     Run(Box<run::Args>),
     /// Serve a model over OpenAI's HTTP API
@@ -141,6 +145,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::QuantStudy(args) => quant_study::run(&args),
         Command::QuantStudyRun => quant_study::child().map(|()| Exit::Fine),
         Command::Report(args) => report::run(&args),
+        Command::RpcWorker(args) => rpc_worker::run(args),
         Command::Run(args) => run::run(*args),
         Command::Serve(args) => serve::run(*args),
         Command::Show(args) => show::run(args),

@@ -213,6 +213,7 @@ impl<'a> Output<'a> {
         if self.experiment.streams() {
             self.document.notes = notes.clone();
             self.document.tables.push(comparisons(self.varied, &self.compared));
+            self.document.tables.extend(self.experiment.further(&self.run));
             for sink in &mut self.sinks {
                 sink.text += &sink.render.end(&self.document);
                 shown = shown.and(sink.write());

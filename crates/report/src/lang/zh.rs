@@ -316,10 +316,6 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "The reason: the processors. {} of what they can compute is in use.",
         "原因：处理器。其计算能力已使用 {}。",
     ),
-    (
-        "A reason: each token looks at the keys and values of all before it.",
-        "原因：每个词元都要查看之前全部的键值。",
-    ),
     // What larger values would come to, and what is too noisy.
     ("It had not stopped to grow.", "仍在提高。"),
     (
@@ -530,6 +526,19 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("wall ms", "总时间 ms"),
     ("warm ms", "预热 ms"),
     ("warm-ups", "预热"),
+    // Other machines.
+    ("here ms", "本机，毫秒"),
+    ("workers ms", "其他机器，毫秒"),
+    ("network ms", "网络，毫秒"),
+    ("round trips", "往返次数"),
+    ("sent", "发送"),
+    ("received", "接收"),
+    ("machine", "机器"),
+    ("computing ms", "计算，毫秒"),
+    ("by the link ms", "链路，毫秒"),
+    ("KiB sent", "发送 KiB"),
+    ("KiB back", "接收 KiB"),
+    ("predicted ms", "预测，毫秒"),
     ("weights", "权重"),
     ("work", "工作区"),
     // What figures are.

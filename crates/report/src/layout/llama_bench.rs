@@ -104,6 +104,7 @@ const FIELDS: &[Field] = &[
 /// Headings and widths of the parameters that appear only when they were varied, in llama-bench's
 /// order.
 pub(super) const VARIED: &[(&str, Shown)] = &[
+    ("n_gpu_layers", varied("ngl", 3, |r| value(r, "n_gpu_layers"))),
     ("n_cpu_moe", varied("n_cpu_moe", 10, |r| value(r, "n_cpu_moe"))),
     ("cpu_mask", varied("cpu_mask", -10, |r| value(r, "cpu_mask"))),
     ("cpu_strict", varied("cpu_strict", 10, |r| value(r, "cpu_strict"))),

@@ -248,7 +248,7 @@ fn markdown_has_no_markup_from_outside() {
     };
     let text = crate::render(&named, crate::render::find("md").unwrap(), &crate::Page::default());
     let escaped =
-        r"\<img src=x onerror=y> \[a\](http://b) \*c\* \_d\_ n_threads \&lt; \~\~e\~\~ \\\<b>";
+        r"\<img src=x onerror=y> \[a](http://b) \*c\* \_d\_ n_threads \&lt; \~\~e\~\~ \\\<b>";
     assert_eq!(text.matches(escaped).count(), 7, "{text}");
     assert!(!text.contains('\u{202e}'), "{text}");
     for c in ['<', '[', '*', '&'] {

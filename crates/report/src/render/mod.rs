@@ -94,7 +94,13 @@ fn literal(text: &str) -> String {
         let next = chars.peek().copied();
         let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let is_markup = match c {
-            '<' | '[' | ']' | '*' | '\\' => true,
+            // A tag begins so; a limit such as p95<300 does not.
+            '<' => next.is_some_and(|next| next.is_ascii_alphabetic() || "/!?".contains(next)),
+            // A link has its target behind it.
+            '[' => ["](", "][", "]:"].iter().any(|end| text.contains(end)),
+            // One alone emphasises nothing.
+            '*' => text.matches('*').count() > 1,
+            '\\' => next.is_some_and(|next| next.is_ascii_punctuation()),
             '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
             // Within words it is none: n_threads.
             '_' => !(in_word(before) && in_word(next)),

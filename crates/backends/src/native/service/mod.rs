@@ -140,7 +140,7 @@ impl NativeService {
         let (commands, queue) = channel();
         let (told, loading) = channel();
         let shared = Arc::new(Shared::default());
-        let (path, setup, seen) = (path.to_path_buf(), *setup, shared.clone());
+        let (path, setup, seen) = (path.to_path_buf(), setup.clone(), shared.clone());
         let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
             let tell = told.clone();
             let loaded = load(&path, &setup, Some(service), &mut |done, of| {

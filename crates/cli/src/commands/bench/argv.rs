@@ -21,6 +21,17 @@ const SHORT: &[(&str, &str)] = &[
     ("-npl", "--npl"),
     UBATCH,
     ("-oe", "--output-err"),
+    ("-rpc", "--rpc"),
+];
+
+/// Devices, of commands that run one model; `bench` has them in lists ([`FLAGS`]).
+const DEVICES: &[(&str, &str)] = &[
+    ("-ngl", "--n-gpu-layers"),
+    ("-sm", "--split-mode"),
+    ("-mg", "--main-gpu"),
+    ("-ts", "--tensor-split"),
+    ("-dev", "--device"),
+    ("-rpc", "--rpc"),
 ];
 
 /// Those of every command that computes.
@@ -40,7 +51,8 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
         Some("kv") => |arg| dashed(arg).or_else(|| find(ENGINE, arg)),
         Some("genai-bench") => |arg| dashed(arg).or_else(|| find(GENAI, arg)),
         Some("tune") => |arg| find(ENGINE, arg).or_else(|| find(&[UBATCH], arg)),
-        Some("run" | "eval" | "serve" | "stages" | "fit") => |arg| find(ENGINE, arg),
+        Some("run" | "eval" | "serve") => |arg| find(ENGINE, arg).or_else(|| find(DEVICES, arg)),
+        Some("stages" | "fit") => |arg| find(ENGINE, arg),
         _ => return args,
     };
     for arg in &mut args[2..] {
@@ -104,7 +116,7 @@ mod tests {
                 "pacemark genai-bench -pf a_b -nw 0 -mt 20 --num_iter=1 --nw 0",
                 "pacemark genai-bench --prompt-file a_b --num-warmup 0 --max-new-tokens 20 --num-iter=1 --nw 0",
             ),
-            ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 -ngl 0"),
+            ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 --n-gpu-layers 0"),
             (
                 "pacemark tune -ub 64,128 -ctk q8_0",
                 "pacemark tune --ubatch-size 64,128 --cache-type-k q8_0",

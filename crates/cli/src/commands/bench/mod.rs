@@ -10,6 +10,7 @@ mod cold;
 mod compat;
 mod lists;
 mod plan;
+mod planned;
 mod progress;
 pub(super) mod roof;
 mod runner;
@@ -17,20 +18,22 @@ pub(super) mod synthetic;
 
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
+use crate::offload::WorkerArgs;
 use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 pub(crate) use argv::long_options;
 pub(crate) use backends::{backend, check as check_backends};
 pub(crate) use cold::{ChildArgs, child};
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
-use pacemark_backends::BACKENDS;
+use pacemark_backends::{BACKENDS, Device};
 use pacemark_bench::{Repetitions, Warmups};
-use pacemark_setup::Numa;
+use pacemark_setup::{Numa, Offload};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+pub(crate) use synthetic::write_needed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +45,8 @@ Examples:
   pacemark bench -o json > result.json           llama-bench's fields, then Pacemark's own
   pacemark bench -npp 32 -ntg 50 -npl 1,2,4,8    several sequences at once, llama-batched-bench's table
   pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
+  pacemark bench --backend llama-cpp -ngl 0,99 --rpc 10.0.0.2:50052      this machine alone, and with a worker
+  pacemark bench --backend llama-cpp --plan 1gbit/1ms,10gbit/0.1ms       what links would make of it, before they are there
   pacemark bench --cold -p 16 -n 1               fresh processes: from their start to the first token, and memory
   pacemark bench --cold --cold-command 'llama-cli -m model.gguf -p Hi -n 1 -no-cnv'     another engine's, in turn
 
@@ -180,22 +185,24 @@ pub(super) struct Args {
     #[arg(long)]
     list_devices: bool,
     #[command(flatten)]
+    workers: WorkerArgs,
+    #[command(flatten)]
+    planned: planned::PlanArgs,
+    #[command(flatten)]
     compat: CompatFlags,
 }
 
 /// Runs `pacemark bench`.
 pub(super) fn run(args: Args) -> Result<Exit> {
     if args.list_devices {
-        let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
-        writeln!(std::io::stdout(), "Available devices:\n  CPU: {cpu}")?;
-        return Ok(Exit::Fine);
+        return list_devices(&args);
     }
     backends::check(&args.backend)?;
     if args.keep_loaded && args.backend.len() == 1 {
         let why = "one backend is loaded once anyway; it is for --backend A,B";
         return Err(UsageError(format!("--keep-loaded: {why}")).into());
     }
-    let plan = plan::plan(&args)?;
+    let mut plan = plan::plan(&args)?;
     if plan.tests.is_empty() {
         return Err(
             UsageError("nothing to measure: -p, -n and -pg ask for no tokens".into()).into()
@@ -204,7 +211,24 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if args.cold.cold {
         return cold::run(&args, &plan);
     }
+    // They end with this function.
+    let _workers = args.planned.start(&mut plan.tests)?;
     runner::run(&args, &plan)
+}
+
+/// What can compute: the processors, devices and workers.
+fn list_devices(args: &Args) -> Result<Exit> {
+    let mut offload = Offload::default();
+    args.workers.set(&mut offload)?;
+    let devices = pacemark_backends::devices(&offload).map_err(|error| anyhow!(error))?;
+    let cpu = pacemark_record::env::cpu_model().unwrap_or_else(|| "unknown processor".into());
+    let mut out = std::io::stdout();
+    writeln!(out, "Available devices:\n  CPU: {cpu}")?;
+    for Device { name, description, total_bytes, free_bytes } in devices {
+        let (total, free) = (total_bytes >> 20, free_bytes >> 20);
+        writeln!(out, "  {name}: {description} ({total} MiB, {free} MiB free)")?;
+    }
+    Ok(Exit::Fine)
 }
 
 impl Args {

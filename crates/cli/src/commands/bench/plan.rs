@@ -101,13 +101,15 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         Shapes { n_prompt, n_gen, n_pg }
     };
     let weights = Residence { mlock: args.mlock, ..args.weights.residence() };
-    let base = Test { setup: Setup { weights, ..Setup::default() }, ..Test::default() };
+    let mut base = Test { setup: Setup { weights, ..Setup::default() }, ..Test::default() };
+    args.workers.set(&mut base.setup.offload)?;
+    args.planned.set(&mut base)?;
     let cases = experiment.cases(&Grid { base, axes, shapes }).into_iter();
     let tests: Vec<Test> = cases
         .filter_map(|case| if let Case::Test(test) = case { Some(test) } else { None })
         .collect();
     for backend in &backends {
-        tests.iter().try_for_each(|test| setup::check(backend, test.setup).map(|_| ()))?;
+        tests.iter().try_for_each(|test| setup::check(backend, test.setup.clone()).map(|_| ()))?;
     }
     Ok(Plan { experiment, backends, tests, varied })
 }
@@ -164,6 +166,7 @@ fn add_sizes(args: &Args, axes: &mut Axes) -> Result<()> {
 /// The flags of llama-bench's table, `--mlock` and `--numa`.
 fn add_settings(args: &Args, backends: &[&BackendEntry], axes: &mut Axes) -> Result<()> {
     for choices in args.compat.choices(backends)? {
+        let choices = if args.planned.is_wanted() { choices.or_none_and_all() } else { choices };
         let parameter = choices.parameter;
         let is_varied = choices.is_varied || args.mlock && parameter.name == LOAD_MODE.name;
         axes.push(parameter, choices.axis(), is_varied);

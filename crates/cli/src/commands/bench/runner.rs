@@ -89,7 +89,7 @@ fn measure(
         }
         let n_seqs = tests.iter().filter_map(|test| test.n_parallel).max().unwrap_or(1);
         let n_ctx = tests.iter().map(Test::n_ctx).max().unwrap_or(1);
-        let setup = Setup { n_ctx: Some(n_ctx), n_seqs, ..*setup };
+        let setup = Setup { n_ctx: Some(n_ctx), n_seqs, ..setup.clone() };
         probe.next_load(setup.threads)?;
         let opened = open(&plan.backends, (model, &paths[model]), &setup, &progress)?;
         let mut copies = Copies::new(args, plan, &paths[model], &setup, opened);

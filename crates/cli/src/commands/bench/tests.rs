@@ -77,7 +77,7 @@ fn flags_of_other_hardware() {
             .is_ok()
     );
     for (line, says) in [
-        ("-ngl 99", "-ngl 99: Pacemark computes on the CPU"),
+        ("-ngl 99", "-ngl 99: Pacemark's own engine computes on the CPU"),
         ("-ngl 0,99", "Here it may be -1 or 0."),
         ("-fa off", "-fa off: the native backend has fused attention only"),
         (
@@ -93,11 +93,13 @@ fn flags_of_other_hardware() {
             "-t 1 -C 1 --backend native,llama-cpp",
             "only the native backend places its threads; taskset",
         ),
-        ("-mmp 0 --backend llama-cpp", "only the native backend reads files without mapping"),
         ("--mlock --backend llama-cpp", "only the native backend locks"),
         ("--no-pack --backend llama-cpp", "only the native backend packs"),
         ("-rpk 0 --backend llama-cpp", "-rpk 0: only the native backend packs weights"),
-        ("-lm mlock --backend llama-cpp", "Here it may be auto or mmap. The native backend takes"),
+        (
+            "-lm mlock --backend llama-cpp",
+            "Here it may be auto or mmap or none. The native backend takes",
+        ),
         ("-ctk f32", "-ctk, -ctv: KV cache with keys in f32 and values in f16: the pairs are"),
         ("--numa isolate --backend llama-cpp", "-C, --numa: only the native backend places"),
         ("--type Q8_0 --backend llama-cpp", "--type: the llama-cpp backend reads GGUF files only"),
@@ -106,7 +108,9 @@ fn flags_of_other_hardware() {
         ("--backend nope", "there is no such backend, only native (Pacemark's own engine)"),
         ("-mmp 2", "-mmp 2: expected 0 or 1"),
         ("-lm dio", "-lm dio: the file is mapped or read"),
-        ("-rpc host:1", "-rpc host:1: Pacemark computes on this machine only"),
+        ("--rpc host:1", "--rpc: Pacemark's own engine computes on this machine only"),
+        ("-ngl 1 -sm row --backend native,llama-cpp", "there is no GPU"),
+        ("-ts 1/x --backend llama-cpp", "-ts 1/x: expected shares"),
         ("-hft secret", "set HF_TOKEN in the environment"),
         ("--offline", "--offline: set HF_HUB_OFFLINE=1"),
         ("-hf org/repo", "give each"),
@@ -122,7 +126,7 @@ fn flags_of_other_hardware() {
 #[test]
 fn places_and_ways_to_load() {
     let plan = |line: &str| plan(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let setup = |line: &str| plan(line).tests[0].setup;
+    let setup = |line: &str| plan(line).tests[0].setup.clone();
     let place = |line: &str| setup(line).threads.place;
     assert_eq!(place("-C 0x0"), Place::Anywhere);
     let cpus = Cpus::from_mask("6").unwrap();

@@ -4,6 +4,7 @@ use super::{Bar, check_chunks, check_model, ended, read_text, tokens_of};
 use crate::commands::bench::backend;
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
+use crate::offload::DeviceArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, anyhow};
@@ -42,6 +43,8 @@ pub(super) struct Args {
     /// The engine that runs the model; the reference is always run by Pacemark's own
     #[arg(long, value_name = "NAME", default_value = pacemark_backends::native::NAME)]
     backend: String,
+    #[command(flatten)]
+    devices: DeviceArgs,
     /// Threads that compute [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -77,6 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         weights: args.weights.residence(),
         n_ctx: Some(args.ctx_size),
         cache: args.kv.types(),
+        offload: args.devices.offload()?,
         ..Setup::default()
     };
     let candidate = setup::check(entry, candidate)?;

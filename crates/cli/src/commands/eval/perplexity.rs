@@ -2,14 +2,14 @@
 //! is `stream`'s.
 
 use super::{Bar, check_chunks, check_model, read_text, tokens_of};
+use crate::backend::{self, BackendArgs};
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
+use crate::offload::DeviceArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::Result;
-use pacemark_backend::Backend;
-use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
 use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject, Warmups};
@@ -51,6 +51,10 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "N")]
     pub(super) threads: Option<NonZeroUsize>,
     #[command(flatten)]
+    pub(super) backend: BackendArgs,
+    #[command(flatten)]
+    pub(super) devices: DeviceArgs,
+    #[command(flatten)]
     pub(super) kv: setup::KvArgs,
     #[command(flatten)]
     pub(super) until: UntilArgs,
@@ -75,27 +79,30 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let n_ctx = args.ctx_size;
     check_chunks(n_ctx)?;
     let text = read_text(&args.file)?;
-    let setup = setup::check_native(Setup {
+    let entry = args.backend.entry()?;
+    let setup = Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
         weights: args.weights.residence(),
         n_ctx: Some(n_ctx),
         cache: args.kv.types(),
+        offload: args.devices.offload()?,
         ..Setup::default()
-    })?;
+    };
+    let setup = setup::check(entry, setup)?;
     let path = hub::resolve(&args.model)?;
     let tokenizer = check_model(&path, n_ctx)?;
     let tokens = tokens_of(&tokenizer, &text, &args.file, n_ctx)?;
     let record =
         Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
-    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
+    let backend = backend::load(entry, &path, &setup)?;
     input::warn(&backend.info());
     let tells = output::renderer(&args.output).is_some_and(|renderer| renderer.tells);
     let mut output =
         Output::new(&Perplexity, machine::env(), &args.output, record, args.history.archive());
     let mut running = Running { show: tells, bar: Bar::default() };
     let n_bytes = |id| tokenizer.token_bytes(id).map_or(0, |bytes| bytes.len());
-    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
+    let text = Text { backend: &*backend, tokens: &tokens, n_bytes: &n_bytes };
     let chunks = Chunks {
         n_ctx,
         max_chunks: args.chunks.map(usize::from),

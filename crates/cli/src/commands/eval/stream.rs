@@ -3,12 +3,11 @@
 
 use super::perplexity::Args;
 use super::{Bar, ended, tokenizer};
+use crate::backend;
 use crate::exit::{Exit, UsageError};
 use crate::output::{Input, Output, Record};
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::{Result, bail};
-use pacemark_backend::Backend;
-use pacemark_backends::native::NativeBackend;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::kv::Stream;
 use pacemark_bench::{Case, Experiment, How, Repetitions, Subject, TextStream, Warmups};
@@ -55,23 +54,27 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
         let found = tokens.len();
         bail!("{}: it has {found} tokens, --stream asks for {n_tokens}", args.file.display());
     }
-    let setup = setup::check_native(Setup {
+    let entry = args.backend.entry()?;
+    backend::check_policy(entry, args.keep.spec().as_deref())?;
+    let setup = Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
         weights: args.weights.residence(),
         // Memory is taken as tokens come: under a policy that is less.
         n_ctx: Some(n_tokens),
         cache: args.kv.types(),
+        offload: args.devices.offload()?,
         ..Setup::default()
-    })?;
+    };
+    let setup = setup::check(entry, setup)?;
     let record =
         Record::create(args.save.as_deref(), &[Input::File(&args.file), Input::Model(&path)])?;
     let stop = interrupt::flag();
-    let backend = NativeBackend::load(&path, &setup, &mut |_, _| {})?;
+    let backend = backend::load(entry, &path, &setup)?;
     input::warn(&backend.info());
     let mut output =
         Output::new(&TextStream, machine::env(), &args.output, record, args.history.archive());
     let n_bytes = |_| 0;
-    let text = Text { backend: &backend, tokens: &tokens, n_bytes: &n_bytes };
+    let text = Text { backend: &*backend, tokens: &tokens, n_bytes: &n_bytes };
     let file = args.file.display().to_string();
     let per_token = args.per_token;
     let stream = Stream { n_tokens, n_prompt, kv, per_token, setup, file };

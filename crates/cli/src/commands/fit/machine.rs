@@ -98,7 +98,7 @@ impl<'a> Slices<'a> {
             self.prompts = Some(self.load(&setting.fit.of_prompts)?);
         }
         for (probe, n_seqs) in [(&mut self.steps, setting.n_parallel), (&mut self.prompts, 1)] {
-            probe.as_mut().context("a slice")?.fill(&Setup { n_seqs, ..setup })?;
+            probe.as_mut().context("a slice")?.fill(&Setup { n_seqs, ..setup.clone() })?;
         }
         // Once for nothing: memory is touched, threads are awake.
         self.time(setting).map(|_| ())

@@ -90,7 +90,7 @@ impl Work {
         n: usize,
     ) -> Result<ProofRun> {
         let test = Test {
-            setup: *setup,
+            setup: setup.clone(),
             n_prompt,
             n_gen,
             n_parallel: Some(self.n_seqs),

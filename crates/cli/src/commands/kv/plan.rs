@@ -70,7 +70,7 @@ impl Plan {
         }
         let setup = Setup { threads, weights, n_ctx: Some(n), ..Setup::default() };
         for method in &methods {
-            setup::check_native(Setup { cache: method.cache, ..setup })?;
+            setup::check_native(Setup { cache: method.cache, ..setup.clone() })?;
         }
         let n_samples = what.num_samples.get();
         Ok(Plan { what: what.clone(), methods, setup, n_samples, file: String::new() })
@@ -167,7 +167,7 @@ impl Plan {
             n_tokens: self.what.max_tokens.get(),
             n_gen: self.what.max_new_tokens.get(),
             n_prompt: self.what.eval_prompt.map(NonZeroUsize::get),
-            setup: Setup { cache: *cache, ..self.setup },
+            setup: Setup { cache: *cache, ..self.setup.clone() },
             file: self.file.clone(),
             apart: i > 0,
         };

@@ -1,6 +1,6 @@
 //! One row after the other: measured, shown, and all of them kept where that was asked for.
 
-use super::child::Child;
+use super::child::Server;
 use super::progress::Progress;
 use super::{Args, plan};
 use crate::exit::Exit;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let child = args
         .serve
         .as_deref()
-        .map(|model| Child::serve(&serve_arguments(args, model)))
+        .map(|model| Server::start(&serve_arguments(args, model)))
         .transpose()?;
     let target = args
         .url

@@ -2,7 +2,7 @@
 //! asked for. The mock servers are processes of their own.
 
 use super::Args;
-use super::child::Child;
+use super::child::Server;
 use super::progress::Progress;
 use crate::exit::Exit;
 use crate::output::{Output, Record};
@@ -19,7 +19,7 @@ const STREAMS: &[usize] = &[1, 100, 1000, 2000];
 const CHUNKS_A_SECOND: u32 = 20_000;
 
 /// The mock that runs now.
-struct Processes(Option<Child>);
+struct Processes(Option<Server>);
 
 impl Mocks for Processes {
     fn start(&mut self, test: &self_test::SelfTest) -> Result<Target, String> {
@@ -29,7 +29,7 @@ impl Mocks for Processes {
         let (connections, queue) = ((streams + 64).to_string(), streams.to_string());
         let words = ["--mock", &spec, "--max-connections", &connections, "--max-queue", &queue];
         let child =
-            Child::serve(&words.map(str::to_owned)).map_err(|error| format!("{error:#}"))?;
+            Server::start(&words.map(str::to_owned)).map_err(|error| format!("{error:#}"))?;
         Ok(self.0.insert(child).target.clone())
     }
 }

@@ -71,7 +71,7 @@ impl Candidates for Models<'_> {
         let chunks = Chunks {
             n_ctx: self.types.n_ctx,
             max_chunks: Some(self.max_chunks),
-            setup,
+            setup: setup.clone(),
             file: self.types.file.clone(),
         };
         let case =

@@ -6,6 +6,7 @@ mod engine;
 use crate::backend::{self, BackendArgs};
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
+use crate::offload::DeviceArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
@@ -113,6 +114,8 @@ pub(super) struct Args {
     keep: setup::KeepArgs,
     #[command(flatten)]
     host: setup::HostArgs,
+    #[command(flatten)]
+    devices: DeviceArgs,
     /// Prompt tokens computed at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65536))]
     ubatch_size: u32,
@@ -150,6 +153,7 @@ impl Args {
             // The whole prompt is handed over.
             n_batch: n_ubatch,
             n_ubatch,
+            offload: self.devices.offload()?,
             ..Setup::default()
         };
         setup::check(entry, setup)
@@ -289,7 +293,7 @@ fn request(args: &Args, engine: &Engine, prompt: Vec<TokenId>) -> Result<Generat
 /// What decided the answer and its time.
 fn params(setup: &Setup, info: &BackendInfo, request: &GenerateRequest) -> Params {
     let s = &request.sampling;
-    let test = Test { setup: *setup, ..Test::default() };
+    let test = Test { setup: setup.clone(), ..Test::default() };
     let cache = [TYPE_K, TYPE_V].map(|p| (p.name.to_owned(), test.params()[p.name].clone()));
     let params = json!({
         "n_threads": info.n_threads,

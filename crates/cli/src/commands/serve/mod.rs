@@ -7,6 +7,7 @@ mod service;
 
 use crate::backend::{self, BackendArgs, is_native};
 use crate::exit::{Exit, UsageError};
+use crate::offload::DeviceArgs;
 use crate::{hub, input, interrupt, setup, template};
 use anyhow::{Context, Result};
 use limits::Limits;
@@ -79,6 +80,8 @@ pub(super) struct Args {
     #[command(flatten)]
     placement: setup::HostArgs,
     #[command(flatten)]
+    devices: DeviceArgs,
+    #[command(flatten)]
     scheduling: Scheduling,
     #[command(flatten)]
     limits: Limits,
@@ -100,6 +103,7 @@ impl Args {
             weights: self.placement.residence(self.weights),
             n_ctx: self.ctx_size.map(|n| n as usize),
             cache: self.kv.types(),
+            offload: self.devices.offload()?,
             ..Setup::default()
         };
         setup::check(entry, self.scheduling.apply(entry, setup)?)

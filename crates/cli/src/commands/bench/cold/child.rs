@@ -52,7 +52,7 @@ pub(crate) fn child(args: ChildArgs) -> Result<()> {
     let plan = plan(&args_of_bench)?;
     let test = plan.tests.get(args.test).with_context(|| format!("no test {}", args.test))?;
     let path = crate::hub::resolve(&test.model)?;
-    let setup = Setup { n_ctx: Some(test.n_ctx()), ..test.setup };
+    let setup = Setup { n_ctx: Some(test.n_ctx()), ..test.setup.clone() };
     let entry = plan.backends.first().context("no backend")?;
     let opening = Instant::now();
     let load = entry.load.map_err(|why| anyhow!("{}: {why}", entry.name))?;

@@ -2,10 +2,11 @@
 
 use pacemark_backends::BackendEntry;
 use pacemark_bench::{Parameter, Test};
-use pacemark_setup::{CacheTypes, Cpus, DType, Place, Setup};
+use pacemark_setup::{CacheTypes, Cpus, DType, Place, Setup, Split};
+use serde_json::Value;
 
 /// What a value is to a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Choice {
     /// A whole number that changes nothing.
     Int(i64),
@@ -32,6 +33,20 @@ pub(crate) enum Choice {
     Processors(Option<Cpus>),
     /// Each on a processor of its own.
     Strict(bool),
+    /// Layers that devices compute; all of them.
+    Layers(Option<u32>),
+    /// How devices share a model.
+    SplitMode(Split),
+    /// The device that computes what is not split.
+    Main(u32),
+    /// The shares of devices.
+    Shares(&'static [f32]),
+    /// The devices; all of them.
+    Devices(Option<&'static [String]>),
+    /// The KV cache stays in main memory.
+    KvHere(bool),
+    /// Operations stay where their weights are.
+    OpsHere(bool),
 }
 
 impl Choice {
@@ -42,6 +57,17 @@ impl Choice {
             Choice::Int(n) => n.into(),
             Choice::Bool(yes) => yes.into(),
             Choice::Str(word) => word.into(),
+            Choice::Layers(_)
+            | Choice::SplitMode(_)
+            | Choice::Main(_)
+            | Choice::Shares(_)
+            | Choice::Devices(_)
+            | Choice::KvHere(_)
+            | Choice::OpsHere(_) => {
+                self.set_up(&mut test.setup);
+                // Its value is the setup's; that it was asked for is told here.
+                Value::Null
+            }
             _ => return self.set_up(&mut test.setup),
         };
         test.inert.push((parameter.name, inert));
@@ -49,6 +75,7 @@ impl Choice {
 
     /// What of it steers how a model is loaded and run.
     fn set_up(self, setup: &mut Setup) {
+        let Setup { offload, .. } = setup;
         match self {
             Choice::Int(_) | Choice::Bool(_) | Choice::Str(_) => {}
             Choice::Keys(dtype) => setup.cache.k = dtype,
@@ -68,6 +95,13 @@ impl Choice {
                     *strict = wanted;
                 }
             }
+            Choice::Layers(n_layers) => offload.n_layers = n_layers,
+            Choice::SplitMode(split) => offload.split = split,
+            Choice::Main(main) => offload.main = main,
+            Choice::Shares(shares) => offload.shares = shares.to_vec(),
+            Choice::Devices(devices) => offload.devices = devices.map(<[String]>::to_vec),
+            Choice::KvHere(here) => offload.kv = !here,
+            Choice::OpsHere(here) => offload.ops = !here,
         }
     }
 

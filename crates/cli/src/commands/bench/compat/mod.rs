@@ -11,7 +11,7 @@ use crate::setup::strict_without_processors;
 use choice::Choice;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
 use pacemark_backends::{BACKENDS, BackendEntry};
-use pacemark_bench::parameter::{CPU_MASK, CPU_STRICT};
+use pacemark_bench::parameter::{CPU_MASK, CPU_STRICT, N_GPU_LAYERS};
 use pacemark_bench::{Axis, Parameter};
 use pacemark_setup::{Cpus, DType};
 use table::CACHE_TYPES;
@@ -41,6 +41,8 @@ enum Accepts {
     Only(&'static [(&'static str, Choice)]),
     /// A type of the KV cache.
     CacheType(fn(DType) -> Choice),
+    /// These, and what the function reads: `None` for what may not be.
+    Free(&'static [(&'static str, Choice)], fn(&str) -> Option<Choice>),
     /// Any whole number from 0.
     AnyCount,
     /// A hexadecimal set of processors.
@@ -66,6 +68,16 @@ pub(super) struct Choices {
 }
 
 impl Choices {
+    /// With no layer on a device, and with all: what is planned for beside this machine alone. What
+    /// was asked for stays.
+    pub(super) fn or_none_and_all(mut self) -> Choices {
+        if self.parameter.name == N_GPU_LAYERS.name && !self.is_varied {
+            self.values = vec![Choice::Layers(Some(0)), Choice::Layers(None)];
+            self.is_varied = true;
+        }
+        self
+    }
+
     /// Them as an axis of tests.
     pub(super) fn axis(self) -> Axis {
         let parameter = self.parameter;
@@ -111,7 +123,7 @@ impl Accepts {
     /// The values that have names.
     fn named(&self) -> Vec<(String, Choice)> {
         match self {
-            Accepts::Only(values) => {
+            Accepts::Only(values) | Accepts::Free(values, _) => {
                 values.iter().map(|(name, choice)| ((*name).to_owned(), *choice)).collect()
             }
             Accepts::CacheType(of) => {
@@ -121,12 +133,15 @@ impl Accepts {
         }
     }
 
+    fn by_name(&self, given: &str) -> Option<Choice> {
+        self.named().into_iter().find(|(name, _)| name == given).map(|(_, choice)| choice)
+    }
+
     /// What was given, if it may be.
     fn read(&self, given: &str) -> Option<Choice> {
         match self {
-            Accepts::Only(_) | Accepts::CacheType(_) => {
-                self.named().into_iter().find(|(name, _)| name == given).map(|(_, choice)| choice)
-            }
+            Accepts::Only(_) | Accepts::CacheType(_) => self.by_name(given),
+            Accepts::Free(_, read) => self.by_name(given).or_else(|| read(given)),
             Accepts::AnyCount => given.parse::<u32>().ok().map(|n| Choice::Int(n.into())),
             Accepts::Mask => {
                 let cpus = Cpus::from_mask(given).ok()?;
@@ -173,6 +188,7 @@ impl Flag {
         match self.accepts {
             Accepts::Only(_) if self.switch => self.why.to_owned(),
             Accepts::Only(_) | Accepts::CacheType(_) => format!("{}{short}", self.values()),
+            Accepts::Free(..) => format!("{}; llama-cpp: {}{short}", self.values(), self.why),
             Accepts::AnyCount => format!("any number{short}"),
             Accepts::Mask => {
                 format!("processors to compute on, as a hexadecimal mask; 0x0 for any{short}")

@@ -1,13 +1,15 @@
 //! The flags: what each may be given, what that is to a test, and why nothing else may.
 
-use super::Accepts::{AnyCount, CacheType, Mask, Nothing, Only};
+use super::Accepts::{AnyCount, CacheType, Free, Mask, Nothing, Only};
 use super::Choice::{
-    self, Bool, FlashAttn, Int, Keys, Load, Pack, Processors, Str, Strict, Values,
+    self, Bool, Devices, FlashAttn, Int, Keys, KvHere, Layers, Load, Main, OpsHere, Pack,
+    Processors, Shares, SplitMode, Str, Strict, Values,
 };
 use super::{Accepts, Flag};
+use crate::offload::{self, MAX_DEVICES, MAX_LAYERS};
 use pacemark_bench::Parameter;
 use pacemark_bench::parameter::*;
-use pacemark_setup::DType;
+use pacemark_setup::{DType, Split};
 
 const GPU: &str = "Pacemark computes on the CPU, there is no GPU to use";
 const KV: &str = "no KV cache has that type";
@@ -49,7 +51,32 @@ const FLASH: &[(&str, Choice)] = &[
     ("0", FlashAttn(Some(false))),
 ];
 const OFF: &[(&str, Choice)] = &[("0", Bool(false))];
-const EITHER: &[(&str, Choice)] = &[("0", Bool(false)), ("1", Bool(true))];
+const SPLITS: &[(&str, Choice)] = &[
+    ("none", SplitMode(Split::None)),
+    ("layer", SplitMode(Split::Layer)),
+    ("row", SplitMode(Split::Row)),
+    ("tensor", SplitMode(Split::Tensor)),
+];
+
+/// Layers that devices compute.
+fn layers(given: &str) -> Option<Choice> {
+    let n: u32 = given.parse().ok()?;
+    (n <= MAX_LAYERS).then_some(Layers(Some(n)))
+}
+
+fn main_gpu(given: &str) -> Option<Choice> {
+    given.parse().ok().filter(|n: &u32| *n < MAX_DEVICES).map(Main)
+}
+
+/// Shares of devices, which live as long as the command line does.
+fn shares(given: &str) -> Option<Choice> {
+    offload::shares(given).ok().map(|shares| Shares(Vec::leak(shares)))
+}
+
+/// Names of devices.
+fn devices(given: &str) -> Option<Choice> {
+    offload::devices(given).ok().map(|names| Devices(names.map(|names| &*Vec::leak(names))))
+}
 
 const fn flag(
     long: &'static str,
@@ -97,9 +124,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         "n-gpu-layers",
         "-ngl",
         N_GPU_LAYERS,
-        Int(-1),
-        Only(&[("-1", Int(-1)), ("0", Int(0))]),
-        GPU,
+        Layers(None),
+        Free(&[("-1", Layers(None)), ("0", Layers(Some(0)))], layers),
+        "expected a number of layers, or -1 for all",
     ),
     // Experts stay on the CPU whatever the number.
     flag("n-cpu-moe", "-ncmoe", N_CPU_MOE, Int(0), AnyCount, "expected a whole number"),
@@ -107,13 +134,27 @@ pub(crate) const FLAGS: &[Flag] = &[
         "split-mode",
         "-sm",
         SPLIT_MODE,
-        Str("layer"),
-        Only(&[("none", Str("none")), ("layer", Str("layer"))]),
-        "there are no GPUs to split the model between",
+        SplitMode(Split::Layer),
+        Only(SPLITS),
+        "neither none nor layer nor row nor tensor",
     ),
-    flag("main-gpu", "-mg", MAIN_GPU, Int(0), Only(&[("0", Int(0))]), GPU),
-    // The KV cache is in main memory either way.
-    flag("no-kv-offload", "-nkvo", NO_KV_OFFLOAD, Bool(false), Only(EITHER), "expected 0 or 1"),
+    flag(
+        "main-gpu",
+        "-mg",
+        MAIN_GPU,
+        Main(0),
+        Free(&[("0", Main(0))], main_gpu),
+        "expected the number of a device",
+    ),
+    // Without devices the KV cache is in main memory either way.
+    flag(
+        "no-kv-offload",
+        "-nkvo",
+        NO_KV_OFFLOAD,
+        KvHere(false),
+        Only(&[("0", KvHere(false)), ("1", KvHere(true))]),
+        "expected 0 or 1",
+    ),
     flag(
         "flash-attn",
         "-fa",
@@ -126,9 +167,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         "device",
         "-dev",
         DEVICES,
-        Str("auto"),
-        Only(&[("auto", Str("auto")), ("none", Str("none"))]),
-        GPU,
+        Devices(None),
+        Free(&[("auto", Devices(None)), ("none", Devices(Some(&[])))], devices),
+        "expected names of --list-devices with / between them",
     ),
     flag("load-mode", "-lm", LOAD_MODE, AUTO, Only(LOAD_MODES), LOAD),
     Flag { sets: Some(LOAD_MODE), ..unrecorded("mmap", "-mmp", Only(MMAPS), "expected 0 or 1") },
@@ -158,9 +199,9 @@ pub(crate) const FLAGS: &[Flag] = &[
         "tensor-split",
         "-ts",
         TENSOR_SPLIT,
-        Str("0.00"),
-        Only(&[("0", Str("0.00")), ("0.00", Str("0.00"))]),
-        GPU,
+        Shares(&[]),
+        Free(&[("0", Shares(&[])), ("0.00", Shares(&[]))], shares),
+        "expected shares of the devices with / between them, e.g. 3/1",
     ),
     flag(
         "override-tensor",
@@ -170,13 +211,13 @@ pub(crate) const FLAGS: &[Flag] = &[
         Only(&[("none", Str("none"))]),
         GPU,
     ),
-    // There is no other device that operations could go to.
+    // Without devices there is nothing that operations could go to.
     flag(
         "no-op-offload",
         "-nopo",
         NO_OP_OFFLOAD,
-        Int(0),
-        Only(&[("0", Int(0)), ("1", Int(1))]),
+        OpsHere(false),
+        Only(&[("0", OpsHere(false)), ("1", OpsHere(true))]),
         "expected 0 or 1",
     ),
     flag("no-host", "", NO_HOST, Bool(false), Only(OFF), "there are no other buffers"),
@@ -196,7 +237,6 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("fit-target", "-fitt", FIT_TARGET, Int(0), Only(&[("off", Int(0)), ("0", Int(0))]), GPU),
     flag("fit-ctx", "-fitc", FIT_MIN_CTX, Int(4096), Only(&[("4096", Int(4096))]), GPU),
     unrecorded("prio", "", Only(&[("0", Int(0))]), THREADS),
-    unrecorded("rpc", "-rpc", Nothing, "Pacemark computes on this machine only"),
     unrecorded(
         "hf-token",
         "-hft",

@@ -119,8 +119,14 @@ impl TaskArgs {
         let mut ended = Ended { trials: Vec::new(), error: None, told: Ok(()) };
         let mut failed = Ok(());
         for (first, cache) in self.settings.passes()? {
-            failed =
-                self.pass(path, plan, Setup { cache, ..setup }, first, &mut output, &mut ended);
+            failed = self.pass(
+                path,
+                plan,
+                Setup { cache, ..setup.clone() },
+                first,
+                &mut output,
+                &mut ended,
+            );
             if failed.is_err() || ended.error.is_some() {
                 break;
             }
@@ -145,7 +151,8 @@ impl TaskArgs {
         output: &mut Output<'_>,
         ended: &mut Ended,
     ) -> Result<()> {
-        let backend = NativeBackend::load(path, &setup::check_native(setup)?, &mut |_, _| {})?;
+        let setup = setup::check_native(setup)?;
+        let backend = NativeBackend::load(path, &setup, &mut |_, _| {})?;
         if ended.trials.is_empty() {
             input::warn(&backend.info());
         }

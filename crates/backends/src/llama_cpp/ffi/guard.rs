@@ -1,0 +1,189 @@
+//! Calls into llama.cpp that may never come back. Over a network it waits without a limit, and where
+//! a worker is lost it ends the process (`GGML_ABORT`).
+//!
+//! Such calls are made on a thread of their own. Who made one waits for it, or for word that it will
+//! not come back ([`Lifeline`]): from whoever watches the workers, or from llama.cpp itself, whose
+//! last call before it ends the process is ours. That call never returns either, so the process goes
+//! on. What the lost call was using must be left alone for good: its thread may still hold it.
+
+use super::take_errors;
+use llama_cpp_sys_2 as sys;
+use std::ffi::{CStr, c_char};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, Weak, mpsc};
+
+/// All of them, for the call that comes before the end.
+static GUARDS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread for calls that may never come back, one at a time.
+pub(in super::super) struct Guard {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+}
+
+/// Tells whoever waits for a call that it will not come back.
+#[derive(Clone)]
+pub(in super::super) struct Lifeline(Weak<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// A call is under way.
+    calling: bool,
+    /// Why no call will come back any more.
+    lost: Option<String>,
+}
+
+/// What is handed to the other thread and is not `Send` by itself.
+pub(super) struct Carried<T>(pub(super) T);
+
+// SAFETY: made by callers of `Guard::call` alone, who wait for the other thread to be done with what
+// they hand over, or never touch it again. So one thread at a time uses it, and none of what is handed
+// over (objects of llama.cpp, arrays) belongs to the thread that made it.
+unsafe impl<T> Send for Carried<T> {}
+
+impl<T> Carried<T> {
+    /// What was carried. By value, so that a closure takes all of it along.
+    pub(super) fn get(self) -> T {
+        self.0
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lose(&self, why: &str) {
+        self.state().lost.get_or_insert_with(|| why.to_owned());
+        self.changed.notify_all();
+    }
+}
+
+impl Lifeline {
+    /// No call comes back any more, for this reason; the first one counts.
+    pub(in super::super) fn lose(&self, why: &str) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lose(why);
+        }
+    }
+}
+
+impl Guard {
+    /// With a thread of its own, which ends with the guard if it can.
+    pub(in super::super) fn new() -> io::Result<Guard> {
+        static ONCE: Once = Once::new();
+        // SAFETY: `aborted` is a function of the right type.
+        ONCE.call_once(|| unsafe {
+            sys::ggml_set_abort_callback(Some(aborted));
+        });
+        let shared = Arc::new(Shared::default());
+        let (jobs, queue) = mpsc::channel::<Job>();
+        std::thread::Builder::new().name("llama.cpp".into()).spawn(move || {
+            for job in queue {
+                job();
+            }
+        })?;
+        let mut guards = GUARDS.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.retain(|guard| guard.strong_count() > 0);
+        guards.push(Arc::downgrade(&shared));
+        Ok(Guard { jobs, shared })
+    }
+
+    /// For whoever watches.
+    pub(in super::super) fn lifeline(&self) -> Lifeline {
+        Lifeline(Arc::downgrade(&self.shared))
+    }
+
+    /// Makes a call on the other thread and waits for it. The error is why it will not come back;
+    /// whatever it was given must be left alone then, and all calls after it fail the same.
+    pub(in super::super) fn call<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, String> {
+        let slot = Arc::new(Mutex::new(None));
+        let (shared, result) = (self.shared.clone(), slot.clone());
+        let mut state = self.shared.state();
+        if let Some(why) = &state.lost {
+            return Err(why.clone());
+        }
+        state.calling = true;
+        let job = Box::new(move || {
+            let value = work();
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            shared.state().calling = false;
+            shared.changed.notify_all();
+        });
+        if self.jobs.send(job).is_err() {
+            return Err("the thread of llama.cpp has ended".to_owned());
+        }
+        while state.calling && state.lost.is_none() {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let lost = state.lost.clone().unwrap_or_default();
+        drop(state);
+        // What came back counts, even if it is known by now that nothing else will.
+        slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(lost)
+    }
+}
+
+/// llama.cpp's last call before it ends the process, on any of its threads.
+extern "C" fn aborted(message: *const c_char) {
+    // SAFETY: ggml passes a NUL-terminated string that lives for the call.
+    let said = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    let guards: Vec<Arc<Shared>> = {
+        let guards = GUARDS.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.iter().filter_map(Weak::upgrade).filter(|guard| guard.state().calling).collect()
+    };
+    if guards.is_empty() {
+        // Nobody would be told, and whoever made the call would wait forever.
+        eprintln!("llama.cpp ends the process: {said}; {}", take_errors());
+        return;
+    }
+    let why = format!("llama.cpp gave up: {}", said.trim());
+    guards.iter().for_each(|guard| guard.lose(&why));
+    loop {
+        std::thread::park();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn calls_come_back_with_what_they_made() {
+        let guard = Guard::new().unwrap();
+        let carried = Carried(7usize as *const u8);
+        assert_eq!(guard.call(move || carried.get() as usize), Ok(7));
+        assert_eq!(guard.call(|| "again".to_owned()), Ok("again".to_owned()));
+    }
+
+    #[test]
+    fn a_call_that_does_not_come_back_is_given_up() {
+        let guard = Guard::new().unwrap();
+        let lifeline = guard.lifeline();
+        let told = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            lifeline.lose("10.0.0.2:50052: gone");
+            lifeline.lose("later");
+        });
+        let lost = guard.call(|| {
+            loop {
+                std::thread::park();
+            }
+        });
+        let lost: Result<(), String> = lost;
+        assert_eq!(lost, Err("10.0.0.2:50052: gone".to_owned()));
+        assert_eq!(guard.call(|| 1), Err("10.0.0.2:50052: gone".to_owned()));
+        told.join().unwrap();
+    }
+}

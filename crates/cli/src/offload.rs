@@ -1,0 +1,159 @@
+//! Flags that say which devices and which other machines compute, shared by the commands, and what
+//! their texts mean.
+
+use crate::exit::UsageError;
+use pacemark_setup::{Offload, Split};
+use std::time::Duration;
+
+/// More layers than any model has.
+pub(crate) const MAX_LAYERS: u32 = 100_000;
+/// llama.cpp's bound of devices (`llama_max_devices`, `GGML_RPC_MAX_SERVERS`).
+pub(crate) const MAX_DEVICES: u32 = 16;
+
+/// Other machines, of every command whose backend may use them.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct WorkerArgs {
+    /// Workers on other machines that compute layers, each `pacemark rpc-worker` or llama.cpp's
+    /// rpc-server (needs --backend llama-cpp)
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', help_heading = "Other machines")]
+    rpc: Vec<String>,
+    /// Use workers at addresses that anybody on the internet reaches: nothing is encrypted
+    #[arg(long, requires = "rpc", help_heading = "Other machines")]
+    rpc_public: bool,
+    /// A worker that gives no sign of life for so many seconds is lost
+    #[arg(long, value_name = "S", default_value_t = Offload::DEAD_AFTER.as_secs(), requires = "rpc",
+          value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Other machines")]
+    rpc_timeout: u64,
+}
+
+impl WorkerArgs {
+    /// The workers in `offload`.
+    pub(crate) fn set(&self, offload: &mut Offload) -> Result<(), UsageError> {
+        if self.rpc.len() > MAX_DEVICES as usize {
+            let (n, most) = (self.rpc.len(), MAX_DEVICES);
+            return Err(UsageError(format!("--rpc: {n} workers, at most {most} can be used")));
+        }
+        for (i, worker) in self.rpc.iter().enumerate() {
+            worker
+                .parse::<pacemark_rpc::Endpoint>()
+                .map_err(|error| UsageError(format!("--rpc {worker}: {error}")))?;
+            if self.rpc[..i].contains(worker) {
+                return Err(UsageError(format!("--rpc: {worker} is there twice")));
+            }
+        }
+        offload.workers.clone_from(&self.rpc);
+        offload.public = self.rpc_public;
+        offload.dead_after = Duration::from_secs(self.rpc_timeout);
+        Ok(())
+    }
+}
+
+/// Devices, of commands that run one model; `bench` has them in lists.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct DeviceArgs {
+    /// Layers that devices compute (-ngl) [default: all, where there are devices]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_LAYERS)),
+          help_heading = "Devices (needs --backend llama-cpp)")]
+    n_gpu_layers: Option<u32>,
+    /// How devices share a model: none, layer, row or tensor (-sm)
+    #[arg(long, value_name = "HOW", default_value_t = Split::Layer, value_parser = split,
+          help_heading = "Devices (needs --backend llama-cpp)")]
+    split_mode: Split,
+    /// The device that computes what is not split (-mg)
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..i64::from(MAX_DEVICES)),
+          help_heading = "Devices (needs --backend llama-cpp)")]
+    main_gpu: u32,
+    /// Shares of the devices, e.g. 3,1 (-ts) [default: by their free memory]
+    #[arg(long, value_name = "N,N", value_parser = share, value_delimiter = ',',
+          help_heading = "Devices (needs --backend llama-cpp)")]
+    tensor_split: Vec<f32>,
+    /// Devices to use, by the names of `bench --list-devices`; none for no device (-dev)
+    #[arg(
+        long,
+        value_name = "NAME,NAME",
+        value_delimiter = ',',
+        help_heading = "Devices (needs --backend llama-cpp)"
+    )]
+    device: Vec<String>,
+    #[command(flatten)]
+    workers: WorkerArgs,
+}
+
+impl DeviceArgs {
+    /// What was asked for.
+    pub(crate) fn offload(&self) -> Result<Offload, UsageError> {
+        let named = self.device.join("/");
+        let mut offload = Offload {
+            n_layers: self.n_gpu_layers,
+            split: self.split_mode,
+            main: self.main_gpu,
+            shares: self.tensor_split.clone(),
+            devices: match self.device.is_empty() {
+                true => None,
+                false => {
+                    devices(&named).map_err(|why| UsageError(format!("--device {named}: {why}")))?
+                }
+            },
+            ..Offload::default()
+        };
+        if offload.shares.len() > MAX_DEVICES as usize {
+            return Err(UsageError(format!("--tensor-split: at most {MAX_DEVICES} shares")));
+        }
+        self.workers.set(&mut offload)?;
+        Ok(offload)
+    }
+}
+
+fn split(name: &str) -> Result<Split, String> {
+    let names = Split::ALL.map(Split::name).join(", ");
+    Split::from_name(name).ok_or_else(|| format!("not one of {names}"))
+}
+
+/// The share of a device.
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.trim().parse::<f32>().ok();
+    share
+        .filter(|share| (0.0..=1e6).contains(share))
+        .ok_or_else(|| format!("expected a share from 0 to 1000000, found {text:?}"))
+}
+
+/// Shares with `/` or `;` between them, as llama-bench has them in its lists.
+pub(crate) fn shares(text: &str) -> Result<Vec<f32>, String> {
+    let shares: Vec<f32> = text.split(['/', ';']).map(share).collect::<Result<_, _>>()?;
+    match shares.len() <= MAX_DEVICES as usize {
+        true => Ok(shares),
+        false => Err(format!("at most {MAX_DEVICES} shares, found {}", shares.len())),
+    }
+}
+
+/// Names of devices with `/` or `;` between them; `auto` for all, `none` for none.
+pub(crate) fn devices(text: &str) -> Result<Option<Vec<String>>, String> {
+    let names: Vec<String> = text.split(['/', ';']).map(|name| name.trim().to_owned()).collect();
+    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["auto"] => Ok(None),
+        ["none"] => Ok(Some(Vec::new())),
+        ref names if names.iter().any(|name| ["", "auto", "none"].contains(name)) => {
+            Err(format!("expected names of devices, found {text:?}"))
+        }
+        _ => Ok(Some(names)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_within_lists() {
+        assert_eq!(shares("3/1"), Ok(vec![3.0, 1.0]));
+        assert_eq!(devices("auto"), Ok(None));
+        assert_eq!(devices("none"), Ok(Some(Vec::new())));
+        assert_eq!(devices("RPC0;RPC1"), Ok(Some(vec!["RPC0".into(), "RPC1".into()])));
+        for wrong in ["", "a//b", "auto/CUDA0"] {
+            assert!(devices(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "1/", "-1", "NaN", "inf", "1/2/3/4/5/6/7/8/9/1/2/3/4/5/6/7/8"] {
+            assert!(shares(wrong).is_err(), "{wrong}");
+        }
+    }
+}
