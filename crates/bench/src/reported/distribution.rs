@@ -32,18 +32,24 @@ pub(super) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
     let mut panels = Vec::new();
     let mut n_series = 0;
     for series in series {
-        let values: Vec<(usize, Vec<f64>)> = (0..rows.trials.len())
+        let mut values: Vec<(usize, Vec<f64>)> = (0..rows.trials.len())
             .map(|i| (i, (series.of)(&rows.trials[i])))
             .filter(|(_, values)| values.len() >= FEWEST)
-            .take(MOST_LINES)
             .collect();
+        // What can be told apart; the titles say of how many.
+        let n = values.len();
+        values.truncate(MOST_LINES);
         if values.is_empty() || n_series == MOST_SERIES {
             continue;
         }
         n_series += 1;
-        panels.push(timeline(rows, series, &values));
-        panels.push(below(rows, series, &values));
-        panels.extend(percentiles(rows, series, &values));
+        let mut drawn = vec![timeline(rows, series, &values), below(rows, series, &values)];
+        drawn.extend(percentiles(rows, series, &values));
+        if n > MOST_LINES {
+            let more = format!(" (the first {MOST_LINES} of {n} lines)");
+            drawn.iter_mut().for_each(|panel| panel.title += &more);
+        }
+        panels.extend(drawn);
     }
     panels
 }

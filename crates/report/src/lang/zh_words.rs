@@ -16,7 +16,7 @@ pub(super) const SAME: &[&str] = &[
     "concurrency",
     "request_rate",
     "n_parallel",
-    "RMS Δp",
+    "TTFT",
 ];
 
 /// English and Chinese.
@@ -372,5 +372,10 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "{}: up to {} % of the processor time went to other machines: these figures are too low",
         "{}：至多 {} % 的处理器时间给了其他虚拟机：这些数据偏低",
     ),
+    (
+        "figures of time have no intervals: it takes {} generations, samples times -r",
+        "时间数据没有区间：需要 {} 次生成，即样本数乘以 -r",
+    ),
+    ("{}: no perplexity: it works when a prompt ends", "{}：没有困惑度：它在提示词结束时起作用"),
     ("there are no intervals: they take {} starts (-r)", "没有区间：需要 {} 次启动（-r）"),
 ];

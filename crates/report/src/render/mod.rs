@@ -94,7 +94,9 @@ fn literal(text: &str) -> String {
         let next = chars.peek().copied();
         let in_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let is_markup = match c {
-            '<' | '[' | ']' | '*' | '\\' => true,
+            '<' | '*' | '\\' => true,
+            // A link; brackets by themselves are none.
+            ']' => next.is_some_and(|next| "([:".contains(next)),
             '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
             // Within words it is none: n_threads.
             '_' => !(in_word(before) && in_word(next)),
