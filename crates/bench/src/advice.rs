@@ -1,6 +1,7 @@
 //! What the reader of a result should know about its quality, and do about it.
 
 use pacemark_record::{Env, Flag, Trial};
+use serde_json::Value;
 use std::fmt;
 
 /// Something about a measurement that a figure alone does not show. Shares and changes are ratios.
@@ -36,6 +37,9 @@ const STEAL: f64 = 0.02;
 /// began.
 const BUSY: f64 = 0.5;
 
+/// So many parameters at most stand beside the name of a test.
+const MOST_DIFFERING: usize = 3;
+
 /// What to say about a run: first the machine, then each trial.
 pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     let mut warnings = Vec::new();
@@ -51,7 +55,7 @@ pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     let found: Vec<(String, Flag)> = trials
         .iter()
         .flat_map(|trial| {
-            let name = trial.test_name();
+            let name = trial.test_name() + &differing(trial, trials);
             let name = if several { format!("{name} ({})", trial.model.backend) } else { name };
             trial.flags().into_iter().map(move |flag| (name.clone(), flag))
         })
@@ -67,6 +71,22 @@ pub fn warnings(env: &Env, trials: &[Trial]) -> Vec<Warning> {
     );
     warnings.extend(concerned(&found, steal).map(|(tests, share)| Warning::Stolen(tests, share)));
     warnings
+}
+
+/// The parameters by which a test differs from others of the same name: begins with a space.
+fn differing(trial: &Trial, trials: &[Trial]) -> String {
+    let name = trial.test_name();
+    let alike = || trials.iter().filter(|other| other.test_name() == name);
+    let is_told = |value: &Value| value.is_number() || value.is_string() || value.is_boolean();
+    let differs = |key: &str, value: &Value| {
+        key != "seed" && is_told(value) && alike().any(|other| other.params.get(key) != Some(value))
+    };
+    let found = trial.params.iter().filter(|(key, value)| differs(key, value));
+    let told = found.map(|(key, value)| match value {
+        Value::String(text) => format!(" {key} {text}"),
+        value => format!(" {key} {value}"),
+    });
+    told.take(MOST_DIFFERING).collect()
 }
 
 /// The tests with a flag of one kind, and its value furthest from zero.
@@ -172,10 +192,17 @@ mod tests {
             warnings(&quiet, std::slice::from_ref(&stolen)),
             [Warning::Stolen(vec!["tg8".into()], 0.08)]
         );
-        let mut other = stolen;
+        let mut other = stolen.clone();
         other.model.backend = "other".into();
         let names = vec!["tg8 (other)".into()];
         assert_eq!(warnings(&quiet, &[trial(&steady, &[]), other]), [Warning::Stolen(names, 0.08)]);
+        let of = |n_threads: u64| {
+            let mut trial = stolen.clone();
+            trial.params.insert("n_threads".into(), n_threads.into());
+            trial
+        };
+        let told = vec!["tg8 n_threads 1".into(), "tg8 n_threads 2".into()];
+        assert_eq!(warnings(&quiet, &[of(1), of(2)]), [Warning::Stolen(told, 0.08)]);
         let noisy = Env { load_average_1m: Some(1.7), steal_share: Some(0.1), ..quiet };
         let drifting = vec![trial(&[100, 101, 99, 100, 199, 200, 201, 200], &[]); 5];
         let mut trials = drifting;

@@ -139,6 +139,30 @@ fn a_sweep_is_advised_on_and_targets_come_first() {
     for file in ["report-1.csv", "report-2.csv"] {
         assert!(Path::new(&out).join(file).exists(), "{file}");
     }
+    let page = folder.pacemark(&format!("report {save} {doctor} --format html"));
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(page.contains("<h1>Report of 2 experiments</h1>"), "of one it would be a part's");
+}
+
+/// Pictures of many rows are too many dots for one file.
+#[test]
+fn pictures_of_many_runs_are_several_files() {
+    let folder = Folder::new("report-many", "llama");
+    let path = |name: &str| folder.0.join(name).display().to_string();
+    let (save, out) = (path("run.json"), path("out"));
+    // The widest pictures that there are, those of bars, and six of each.
+    let line = format!("run -m M -p in_the -n 6 -t 1 -o json --save {save}");
+    assert!(folder.pacemark(&line).status.success());
+    let text = read(Path::new(&save));
+    let copies: Vec<String> = (0..40).map(|i| path(&format!("copy-{i}.json"))).collect();
+    copies.iter().for_each(|copy| std::fs::write(copy, &text).unwrap());
+    let line = format!("report {} --format png,html,csv -o {out}", copies.join(" "));
+    let output = folder.pacemark(&line);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    for file in ["report-1.png", "report-2.png", "report.html"] {
+        assert!(Path::new(&out).join(file).exists(), "{file}: {said}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod score;
 mod stream;
 mod study;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use experiment::KvStudy;
 pub use method::{Group, Method};

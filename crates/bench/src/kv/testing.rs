@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Two stretches of 600 tokens, of which the first was continued twice; a baseline, a policy, and
 /// one that has no perplexity.
-pub(super) fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let method = |name: &str, kv: &str, group, why: Option<&str>| Method {
         name: name.into(),
         kv: kv.into(),

@@ -10,7 +10,7 @@ mod figures;
 mod page;
 mod picture;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::parameter::N_THREADS;

@@ -6,7 +6,7 @@ use pacemark_record::{
 };
 
 /// A type that generates at a rate and is at a distance, measured in six rounds and chunks.
-pub(super) fn trial(name: &str, rate_ts: f64, kld: f64) -> Trial {
+pub(crate) fn trial(name: &str, rate_ts: f64, kld: f64) -> Trial {
     // Another spread for each, so that ratios have an interval.
     let spread = |round: usize| [1.0, 1.01, 0.99, 1.02, 0.98, 1.0][(round + name.len()) % 6];
     let ns = |round: usize| (1e9 / rate_ts * spread(round)) as u64;

@@ -34,7 +34,6 @@ pub(super) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
         let values: Vec<(usize, Vec<f64>)> = (0..rows.trials.len())
             .map(|i| (i, (series.of)(&rows.trials[i])))
             .filter(|(_, values)| values.len() >= FEWEST)
-            .take(MOST_LINES)
             .collect();
         (!values.is_empty()).then_some((series, values))
     };
@@ -43,10 +42,17 @@ pub(super) fn panels(rows: &Rows<'_>) -> Vec<Panel> {
         |values: &[(usize, Vec<f64>)]| values.iter().map(|(_, v)| v.len()).sum::<usize>();
     drawn.sort_by_key(|(_, values)| std::cmp::Reverse(n_values(values)));
     let mut panels = Vec::new();
-    for (series, values) in drawn.iter().take(MOST_SERIES) {
-        panels.push(timeline(rows, series, values));
-        panels.push(below(rows, series, values));
-        panels.extend(percentiles(rows, series, values));
+    for (series, mut values) in drawn.into_iter().take(MOST_SERIES) {
+        // What can be told apart; the titles say of how many.
+        let n = values.len();
+        values.truncate(MOST_LINES);
+        let mut of_it = vec![timeline(rows, series, &values), below(rows, series, &values)];
+        of_it.extend(percentiles(rows, series, &values));
+        if n > MOST_LINES {
+            let more = format!(" (the first {MOST_LINES} of {n} lines)");
+            of_it.iter_mut().for_each(|panel| panel.title += &more);
+        }
+        panels.extend(of_it);
     }
     panels
 }

@@ -17,7 +17,7 @@ mod verdicts;
 use crate::Experiment;
 use pacemark_record::Run;
 use pacemark_report::picture::Panel;
-use pacemark_report::{Document, Reading};
+use pacemark_report::{Cell, Column, Document, Kind, Rank, Reading, Table};
 
 pub(crate) use pictures::panels;
 pub(crate) use rows::Rows;
@@ -33,7 +33,11 @@ pub fn report(
 ) -> Document {
     let mut report = Document::default();
     for (i, run) in runs.iter().enumerate() {
-        let next = experiment.document(run, varied);
+        let mut next = experiment.document(run, varied);
+        let short = short_names(names);
+        if runs.len() > 1 {
+            next.tables.iter_mut().for_each(|table| of_run(table, &short[i]));
+        }
         if i == 0 {
             report = next;
         } else {
@@ -41,7 +45,11 @@ pub fn report(
                 table.rows.extend(more.rows);
             }
         }
-        report.notes.extend(experiment.notes(run));
+        let notes = experiment.notes(run).into_iter();
+        report.notes.extend(notes.map(|note| match runs.len() {
+            1 => note,
+            _ => format!("{}: {note}", short[i]),
+        }));
     }
     let all = joined(runs, names);
     report.title = Some(about::title(experiment, &all));
@@ -57,6 +65,34 @@ pub fn report(
         commands: about::commands(runs),
     };
     report
+}
+
+/// Names of runs: of files the last part of their paths, where that tells them apart.
+fn short_names(names: &[String]) -> Vec<String> {
+    let last = |name: &String| name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+    let short: Vec<String> = names.iter().map(last).collect();
+    let distinct: std::collections::HashSet<&String> = short.iter().collect();
+    let is_distinct = distinct.len() == short.len() && !distinct.contains(&String::new());
+    if is_distinct { short } else { names.to_vec() }
+}
+
+/// Says of each row of a table which run it is of.
+fn of_run(table: &mut Table, name: &str) {
+    if table.columns.iter().all(|column| !column.readers.has_people()) {
+        return;
+    }
+    let width = -(name.chars().count().max(6) as isize);
+    let column = Column::new(rows::RUN, Kind::Text, rows::RUN, width).ranked(Rank::Key);
+    table.columns.insert(0, column);
+    for row in &mut table.rows {
+        row.cells.insert(0, Cell::from(name));
+        if let Some(block) = &mut row.block {
+            block.heading = format!("{name}: {}", block.heading);
+            if let Some((of, _)) = &mut block.summary {
+                *of = format!("{name}: {of}");
+            }
+        }
+    }
 }
 
 /// All rows as those of one run.
@@ -83,5 +119,7 @@ fn joined(runs: &[Run], names: &[String]) -> Run {
     all
 }
 
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod tests;

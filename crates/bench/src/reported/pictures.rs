@@ -50,8 +50,13 @@ fn bars(rows: &Rows<'_>, work: Work, indices: &[usize]) -> Option<Panel> {
         }
     };
     let bars: Vec<Bar> = indices.iter().take(MOST_BARS).map(bar).collect();
+    let n = indices.len();
+    let more = match n > MOST_BARS {
+        true => format!(" (the first {MOST_BARS} of {n} rows)"),
+        false => String::new(),
+    };
     bars.iter().any(|bar| bar.value.is_some()).then(|| Panel {
-        title: rows.titled(work, &rows.heading()),
+        title: rows.titled(work, &rows.heading()) + &more,
         y_axis: rows.heading(),
         x_axis: String::new(),
         marks: Marks::Bars(bars),

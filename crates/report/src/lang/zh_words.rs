@@ -16,7 +16,7 @@ pub(super) const SAME: &[&str] = &[
     "concurrency",
     "request_rate",
     "n_parallel",
-    "RMS Δp",
+    "TTFT",
 ];
 
 /// English and Chinese.
@@ -43,6 +43,32 @@ pub(super) const SAID: &[(&str, &str)] = &[
     // A row's figure with its interval.
     ("{} {} (95 %: {} to {})", "{} {}（95 %：{} 至 {}）"),
     ("{} (95 %: {} to {})", "{}（95 %：{} 至 {}）"),
+    // A row's figure without an interval: the titles of headlines.
+    ("cold TTFT ms {}", "冷启动 TTFT ms {}"),
+    ("{}: cold TTFT ms {}", "{}：冷启动 TTFT ms {}"),
+    ("out t/s {}", "输出 t/s {}"),
+    ("{}: out t/s {}", "{}：输出 t/s {}"),
+    ("decode t/s {}", "解码 t/s {}"),
+    ("{}: decode t/s {}", "{}：解码 t/s {}"),
+    ("decode mean {}", "解码平均 {}"),
+    ("{}: decode mean {}", "{}：解码平均 {}"),
+    ("time ms {}", "时间 ms {}"),
+    ("{}: time ms {}", "{}：时间 ms {}"),
+    ("accuracy {}", "准确率 {}"),
+    ("{}: accuracy {}", "{}：准确率 {}"),
+    ("recall {}", "召回 {}"),
+    ("{}: recall {}", "{}：召回 {}"),
+    ("PPL ratio {}", "PPL 之比 {}"),
+    ("{}: PPL ratio {}", "{}：PPL 之比 {}"),
+    ("prefill t/s {}", "预填充 t/s {}"),
+    ("{}: prefill t/s {}", "{}：预填充 t/s {}"),
+    ("{}: TPOT {}", "{}：TPOT {}"),
+    ("{}: PPL {}", "{}：PPL {}"),
+    ("KLD mean {}", "KLD 平均 {}"),
+    ("{}: KLD mean {}", "{}：KLD 平均 {}"),
+    ("{}: t/s {}", "{}：t/s {}"),
+    ("{}: S_TG t/s {}", "{}：S_TG t/s {}"),
+    ("{}: acc {}", "{}：acc {}"),
     ("llama-bench's tests", "llama-bench 的测试"),
     // genai.
     ("grade", "评级"),
@@ -359,6 +385,19 @@ pub(super) const SAID: &[(&str, &str)] = &[
     (
         "{}: up to {} % of the processor time went to other machines: these figures are too low",
         "{}：至多 {} % 的处理器时间给了其他虚拟机：这些数据偏低",
+    ),
+    (
+        "figures of time have no intervals: it takes {} generations, samples times -r",
+        "时间数据没有区间：需要 {} 次生成，即样本数乘以 -r",
+    ),
+    ("{}: no perplexity: it works when a prompt ends", "{}：没有困惑度：它在提示词结束时起作用"),
+    (
+        "{}: the server found {} % of the prompt tokens in its cache: {} a prompt, no more than the chat template adds; --endpoint completions has none",
+        "{}：服务器在其缓存中找到 {} % 的提示词词元：每个提示词 {} 个，不超过聊天模板所加的；--endpoint completions 没有",
+    ),
+    (
+        "{}: the steady-state window is too short for its rate to be one that lasts: send more requests",
+        "{}：稳态窗口太短，其速率不足以代表持续的速率：请发送更多请求",
     ),
     ("there are no intervals: they take {} starts (-r)", "没有区间：需要 {} 次启动（-r）"),
 ];

@@ -84,14 +84,21 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if let Some(path) = &args.targets {
         judge(path, &sources, &mut documents)?;
     }
-    let first = documents.first().and_then(|document| document.title.clone());
-    let title = args.title.clone().or(first).unwrap_or_default();
+    let title = args.title.clone().unwrap_or_else(|| title(&documents));
     let cover = pacemark_report::Cover { title, lang };
     match &args.output_dir {
         Some(folder) => write::files(folder, &formats, &cover, &documents)?,
         None => write::print(&formats[0], &cover, &documents)?,
     }
     Ok(Exit::Fine)
+}
+
+/// What stands above all documents: the title of one is not that of several.
+fn title(documents: &[Document]) -> String {
+    match documents {
+        [only] => only.title.clone().unwrap_or_default(),
+        several => format!("Report of {} experiments", several.len()),
+    }
 }
 
 /// A document for each stretch of runs of one experiment.

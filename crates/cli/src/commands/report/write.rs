@@ -2,7 +2,7 @@
 
 use crate::exit::UsageError;
 use crate::output;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use pacemark_report::{Cover, Document, Page, Table, page, render};
 use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
@@ -14,7 +14,8 @@ pub(super) fn print(format: &str, cover: &Cover, documents: &[Document]) -> Resu
             let why = "a terminal does not show it; -o DIR or a redirection takes it";
             return Err(UsageError(format!("--format png: {why}")).into());
         }
-        let bytes = (format.write)(cover, documents)?;
+        let hint = "-o DIR takes it as several files";
+        let bytes = (format.write)(cover, documents).context(hint)?;
         return Ok(stdout().write_all(&bytes)?);
     }
     let renderer = output::renderer(format).context("clap checks formats")?;
@@ -54,14 +55,25 @@ pub(super) fn files(
         let why = "it is a suite's, which has reports of its own there; give another folder";
         return Err(UsageError(format!("--output-dir {}: {why}", folder.display())).into());
     }
-    // All or nothing, as far as making them goes.
-    let made = formats.iter().map(|format| made(format, cover, documents));
-    let made: Vec<Vec<(String, Vec<u8>)>> = made.collect::<Result<_>>()?;
     std::fs::create_dir_all(folder).with_context(cannot)?;
-    for (name, bytes) in made.into_iter().flatten() {
-        let path = folder.join(name);
-        pacemark_files::write(&path, &bytes).with_context(|| path.display().to_string())?;
-        eprintln!("report: {}", path.display());
+    // A format that cannot be made keeps no other from being written.
+    let mut failed = Vec::new();
+    for format in formats {
+        let made = match made(format, cover, documents) {
+            Ok(made) => made,
+            Err(error) => {
+                failed.push(format!("--format {format}: {error:#}"));
+                continue;
+            }
+        };
+        for (name, bytes) in made {
+            let path = folder.join(name);
+            pacemark_files::write(&path, &bytes).with_context(|| path.display().to_string())?;
+            eprintln!("report: {}", path.display());
+        }
+    }
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
     }
     Ok(())
 }
@@ -69,8 +81,13 @@ pub(super) fn files(
 /// Names of files and what goes into them.
 fn made(format: &str, cover: &Cover, documents: &[Document]) -> Result<Vec<(String, Vec<u8>)>> {
     if let Some(format) = page::find(format) {
-        let bytes = (format.write)(cover, documents)?;
-        return Ok(vec![(format!("report.{}", format.name), bytes)]);
+        let pages = (format.pages)(cover, documents)?;
+        let several = pages.len() > 1;
+        let name = |i: usize| match several {
+            true => format!("report-{}.{}", i + 1, format.name),
+            false => format!("report.{}", format.name),
+        };
+        return Ok(pages.into_iter().enumerate().map(|(i, page)| (name(i), page)).collect());
     }
     let renderer = output::renderer(format).context("clap checks formats")?;
     let page = Page { lang: cover.lang, ..Page::default() };
