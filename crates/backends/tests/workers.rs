@@ -183,6 +183,6 @@ fn devices_that_are_not_there_are_refused() {
     let said = with(|offload| offload.devices = Some(vec!["RPC7".into()]));
     assert!(said.contains("-dev RPC7: there is no such device, of RPC0"), "{said}");
     assert!(with(|offload| offload.main = 3).contains("-mg 3"));
-    assert!(with(|offload| offload.shares = vec![1.0, 1.0]).contains("2 shares, but 1 devices"));
+    assert!(with(|offload| offload.shares = vec![1.0, 1.0]).contains("2 shares for 1 devices"));
     assert!(with(|offload| offload.split = pacemark_setup::Split::Row).contains("-sm row"));
 }

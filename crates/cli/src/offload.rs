@@ -120,10 +120,13 @@ fn share(text: &str) -> Result<f32, String> {
 /// Shares with `/` or `;` between them, as llama-bench has them in its lists.
 pub(crate) fn shares(text: &str) -> Result<Vec<f32>, String> {
     let shares: Vec<f32> = text.split(['/', ';']).map(share).collect::<Result<_, _>>()?;
-    match shares.len() <= MAX_DEVICES as usize {
-        true => Ok(shares),
-        false => Err(format!("at most {MAX_DEVICES} shares, found {}", shares.len())),
+    if shares.len() > MAX_DEVICES as usize {
+        return Err(format!("at most {MAX_DEVICES} shares, found {}", shares.len()));
     }
+    if shares.len() > 1 && shares.iter().all(|share| *share == 0.0) {
+        return Err(format!("{text}: shares of nothing"));
+    }
+    Ok(shares)
 }
 
 /// Names of devices with `/` or `;` between them; `auto` for all, `none` for none.
@@ -135,7 +138,10 @@ pub(crate) fn devices(text: &str) -> Result<Option<Vec<String>>, String> {
         ref names if names.iter().any(|name| ["", "auto", "none"].contains(name)) => {
             Err(format!("expected names of devices, found {text:?}"))
         }
-        _ => Ok(Some(names)),
+        _ => match (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
+            Some(i) => Err(format!("{} is there twice", names[i])),
+            None => Ok(Some(names)),
+        },
     }
 }
 
@@ -149,10 +155,10 @@ mod tests {
         assert_eq!(devices("auto"), Ok(None));
         assert_eq!(devices("none"), Ok(Some(Vec::new())));
         assert_eq!(devices("RPC0;RPC1"), Ok(Some(vec!["RPC0".into(), "RPC1".into()])));
-        for wrong in ["", "a//b", "auto/CUDA0"] {
+        for wrong in ["", "a//b", "auto/CUDA0", "RPC0/RPC0"] {
             assert!(devices(wrong).is_err(), "{wrong}");
         }
-        for wrong in ["", "1/", "-1", "NaN", "inf", "1/2/3/4/5/6/7/8/9/1/2/3/4/5/6/7/8"] {
+        for wrong in ["", "1/", "0/0", "-1", "NaN", "inf", "1/2/3/4/5/6/7/8/9/1/2/3/4/5/6/7/8"] {
             assert!(shares(wrong).is_err(), "{wrong}");
         }
     }

@@ -41,6 +41,8 @@ fn what_is_no_worker_device_or_link_is_refused() {
         ("bench --plan 1gbit/1ms --rpc a:1", "cannot be used with"),
         ("bench -ngl -2", "-1"),
         ("bench -ts 1/x", "shares"),
+        ("bench -ts 0/0", "-ts 0/0"),
+        ("bench -dev RPC0/RPC0", "-dev RPC0/RPC0"),
         ("run -p x -sm diagonal", "not one of none, layer, row, tensor"),
         ("run -p x --rpc-timeout 0 --rpc a:1", "1..=3600"),
         ("rpc-worker --host 8.8.8.8 --port 0", "--public"),

@@ -125,7 +125,9 @@ impl Spent {
             })
         };
         let workers = trial.workers.iter().enumerate().map(worker).collect::<Option<Vec<_>>>()?;
-        (!workers.is_empty()).then_some(Spent { elapsed_ns, here_ns, workers })
+        // Workers that were there and had nothing to do cost nothing.
+        let used = workers.iter().any(|worker: &SpentAway| worker.round_trips > 0.0);
+        used.then_some(Spent { elapsed_ns, here_ns, workers })
     }
 
     /// What all workers computed, where all tell.

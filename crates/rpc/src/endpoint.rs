@@ -134,7 +134,8 @@ pub fn is_private(address: IpAddr) -> bool {
 
 fn is_private_v4(v4: Ipv4Addr) -> bool {
     let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0b1100_0000 == 64;
-    v4.is_loopback() || v4.is_private() || v4.is_link_local() || shared
+    // The unspecified address reaches this machine.
+    v4.is_loopback() || v4.is_unspecified() || v4.is_private() || v4.is_link_local() || shared
 }
 
 #[cfg(test)]
@@ -185,6 +186,7 @@ mod tests {
         let private = |text: &str| is_private(text.parse().unwrap());
         for inside in [
             "127.9.9.9",
+            "0.0.0.0",
             "10.1.2.3",
             "172.16.0.1",
             "172.31.255.255",
@@ -209,7 +211,6 @@ mod tests {
             "192.169.0.1",
             "2001:db8::1",
             "::ffff:8.8.8.8",
-            "0.0.0.0",
             "fec0::1",
         ] {
             assert!(!private(outside), "{outside}");

@@ -72,6 +72,9 @@ fn chosen(offload: &Offload, known: Vec<Named>) -> Result<Vec<Named>, LlamaCppEr
     };
     let n = chosen.len();
     if n == 0 {
+        if offload.devices.is_some() && offload.n_layers.is_some_and(|n| n > 0) {
+            return refused("-ngl: no layer can go to a device under -dev none".into());
+        }
         let here = Offload { devices: None, workers: Vec::new(), ..offload.clone() };
         return match here.is_here() {
             true => Ok(chosen),
@@ -87,7 +90,7 @@ fn chosen(offload: &Offload, known: Vec<Named>) -> Result<Vec<Named>, LlamaCppEr
     }
     if offload.shares.len() > n {
         let shares = offload.shares.len();
-        return refused(format!("-ts: {shares} shares, but {n} devices, {}", there(&names)));
+        return refused(format!("-ts: {shares} shares for {n} devices, {}", there(&names)));
     }
     if matches!(offload.split, Split::Row | Split::Tensor) && !offload.workers.is_empty() {
         return refused(format!(

@@ -21,7 +21,7 @@ use pacemark_backend::{
 };
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile, ModelFileError, TensorInfo};
-use pacemark_setup::{CacheTypes, Setup, Unsupported};
+use pacemark_setup::{CacheTypes, Offload, Setup, Unsupported};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
 use std::ops::ControlFlow;
@@ -98,11 +98,11 @@ impl LlamaCppBackend {
         let file = ModelFile::open(path)?;
         let c_path = path.to_str().and_then(|text| CString::new(text).ok());
         let c_path = c_path.ok_or_else(|| LlamaCppError::Path(path.to_owned()))?;
-        let workers = Workers::of(&setup.offload)?;
-        let (model_params, names) =
-            devices::params(&setup.offload, &setup.weights, workers.as_deref())?;
-        // This machine alone, even if workers could be used.
-        let workers = workers.filter(|_| setup.offload.n_layers != Some(0));
+        // Without a layer elsewhere it is this machine alone: nobody is asked, nothing is shared out.
+        let none = Offload { n_layers: Some(0), ..Offload::default() };
+        let offload = if setup.offload.n_layers == Some(0) { &none } else { &setup.offload };
+        let workers = Workers::of(offload)?;
+        let (model_params, names) = devices::params(offload, &setup.weights, workers.as_deref())?;
         if let Some(workers) = &workers {
             workers.check_room(offloaded_bytes(&file, setup))?;
         }

@@ -4,14 +4,14 @@
 
 use super::LlamaCppError;
 use super::ffi::{self, Device, Guard};
-use pacemark_rpc::{Client, Endpoint, Link, RelayOptions, Relays, RpcError, is_private};
+use pacemark_rpc::{Client, Endpoint, Link, Lost, RelayOptions, Relays, RpcError, is_private};
 use pacemark_setup::Offload;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Longest wait for a worker that is asked what it has.
-const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a worker is asked whether it lives, at least.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// What is kept from one load to the next.
 static KEPT: Mutex<Vec<Arc<Workers>>> = Mutex::new(Vec::new());
@@ -59,31 +59,33 @@ impl Workers {
     }
 
     fn reach(endpoints: Vec<Endpoint>, offload: &Offload) -> Result<Workers, LlamaCppError> {
+        let reached = reached(&endpoints, offload)?;
+        let names: Vec<(String, String)> = reached
+            .iter()
+            .map(Endpoint::to_string)
+            .zip(endpoints.iter().map(Endpoint::to_string))
+            .collect();
+        let failed = |error: RpcError| LlamaCppError::Worker(renamed(error.to_string(), &names));
         let (mut links, mut memory_bytes) = (Vec::new(), Vec::new());
-        for endpoint in &endpoints {
-            let address = endpoint.resolve()?;
-            if !offload.public && !is_private(address.ip()) {
-                return Err(LlamaCppError::Worker(format!(
-                    "worker {endpoint}: {} is an address that anybody on the internet reaches, and \
-                     workers have no password and no encryption; --rpc-public uses it all the same",
-                    address.ip()
-                )));
-            }
-            let mut client = Client::connect(endpoint, ASK_TIMEOUT)?;
-            let devices = client.devices()?;
+        for endpoint in &reached {
+            let mut client = Client::connect(endpoint, offload.dead_after).map_err(failed)?;
+            let devices = client.devices().map_err(failed)?;
             memory_bytes.push(devices.iter().map(|device| device.total_bytes).sum());
-            links.push(client.measure_link()?);
+            links.push(client.measure_link().map_err(failed)?);
         }
         let guard = Arc::new(Guard::new().map_err(|e| LlamaCppError::Worker(e.to_string()))?);
-        let lifeline = guard.lifeline();
-        let relays = Relays::start(
-            &endpoints,
-            RelayOptions {
-                dead_after: offload.dead_after,
-                on_lost: Some(Box::new(move |lost| lifeline.lose(&lost.to_string()))),
-                ..RelayOptions::default()
-            },
-        )?;
+        let (lifeline, known) = (guard.lifeline(), names.clone());
+        let tell = move |lost: &Lost| lifeline.lose(&renamed(lost.to_string(), &known));
+        let options = RelayOptions {
+            connect_timeout: offload.dead_after,
+            hello_timeout: offload.dead_after,
+            // Often enough that its absence is known in time.
+            heartbeat_every: (offload.dead_after / 4).min(HEARTBEAT),
+            dead_after: offload.dead_after,
+            on_lost: Some(Box::new(tell)),
+            ..RelayOptions::default()
+        };
+        let relays = Relays::start(&reached, options).map_err(failed)?;
         let devices = devices(&guard, &relays, &endpoints)?;
         let dead_after = offload.dead_after;
         Ok(Workers { endpoints, dead_after, links, memory_bytes, relays, devices, guard })
@@ -113,6 +115,39 @@ impl Workers {
         }
         words
     }
+}
+
+/// The workers by the addresses that their names have now: what is checked here is what is connected
+/// to later, whatever a name comes to mean meanwhile.
+fn reached(endpoints: &[Endpoint], offload: &Offload) -> Result<Vec<Endpoint>, LlamaCppError> {
+    let mut reached: Vec<Endpoint> = Vec::new();
+    for endpoint in endpoints {
+        let address = endpoint.resolve()?;
+        if !offload.public && !is_private(address.ip()) {
+            return Err(LlamaCppError::Worker(format!(
+                "worker {endpoint}: {} is an address that anybody on the internet reaches, and \
+                 workers have no password and no encryption; --rpc-public uses it all the same",
+                address.ip()
+            )));
+        }
+        let address = Endpoint::from(address);
+        if let Some(same) = reached.iter().position(|other| *other == address) {
+            let other = &endpoints[same];
+            return Err(LlamaCppError::Worker(format!(
+                "workers {other} and {endpoint} are the same one ({address})"
+            )));
+        }
+        reached.push(address);
+    }
+    Ok(reached)
+}
+
+/// Words with the workers' names as they were given in place of their addresses.
+fn renamed(mut words: String, names: &[(String, String)]) -> String {
+    for (address, name) in names.iter().filter(|(address, name)| address != name) {
+        words = words.replace(address, name);
+    }
+    words
 }
 
 /// All workers' devices, which llama.cpp asks the workers for.

@@ -3,6 +3,7 @@
 
 use super::table::{per, unit};
 use crate::Experiment;
+use crate::parameter::PLAN;
 use pacemark_record::stats::{CONFIDENCE, mean, mean_interval};
 use pacemark_record::{Better, Figure, Run, Spent, Trial, Verdict, Versus};
 
@@ -20,7 +21,9 @@ const WHERE: &[&str] = &[
 
 /// A sentence or two for each row that used other machines.
 pub(crate) fn advice(experiment: &(impl Experiment + ?Sized), run: &Run) -> Vec<String> {
-    let rows = run.trials.iter().filter_map(|trial| Some((trial, Spent::of(trial)?)));
+    // Workers that stand for others in a plan are not what is to be decided about.
+    let real = run.trials.iter().filter(|trial| !trial.params.contains_key(PLAN.name));
+    let rows = real.filter_map(|trial| Some((trial, Spent::of(trial)?)));
     rows.map(|(trial, spent)| {
         let name = experiment.row_name(run, trial);
         let said = match alone_in(run, trial) {

@@ -10,6 +10,7 @@ use super::take_errors;
 use llama_cpp_sys_2 as sys;
 use std::ffi::{CStr, c_char};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, Weak, mpsc};
 
 /// All of them, for the call that comes before the end.
@@ -35,8 +36,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// A call is under way.
-    calling: bool,
+    /// Calls that are under way.
+    calls: usize,
     /// Why no call will come back any more.
     lost: Option<String>,
 }
@@ -53,6 +54,22 @@ impl<T> Carried<T> {
     /// What was carried. By value, so that a closure takes all of it along.
     pub(super) fn get(self) -> T {
         self.0
+    }
+}
+
+/// The end of a call.
+struct End {
+    shared: Arc<Shared>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.calls -= 1;
+        self.ended.store(true, SeqCst);
+        drop(state);
+        self.shared.changed.notify_all();
     }
 }
 
@@ -114,20 +131,23 @@ impl Guard {
         if let Some(why) = &state.lost {
             return Err(why.clone());
         }
-        state.calling = true;
+        state.calls += 1;
+        let ended = Arc::new(AtomicBool::new(false));
+        let end = End { shared, ended: ended.clone() };
         let job = Box::new(move || {
-            let value = work();
-            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            shared.state().calling = false;
-            shared.changed.notify_all();
+            // Dropped however the work ends, and also if nobody takes the job.
+            let _end = end;
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(work());
         });
-        if self.jobs.send(job).is_err() {
-            return Err("the thread of llama.cpp has ended".to_owned());
-        }
-        while state.calling && state.lost.is_none() {
+        drop(state);
+        // A thread that has ended drops the job, which ends the call.
+        let _ = self.jobs.send(job);
+        let mut state = self.shared.state();
+        while !ended.load(SeqCst) && state.lost.is_none() {
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let lost = state.lost.clone().unwrap_or_default();
+        let lost =
+            state.lost.clone().unwrap_or_else(|| "the call into llama.cpp failed".to_owned());
         drop(state);
         // What came back counts, even if it is known by now that nothing else will.
         slot.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(lost)
@@ -140,7 +160,7 @@ extern "C" fn aborted(message: *const c_char) {
     let said = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
     let guards: Vec<Arc<Shared>> = {
         let guards = GUARDS.lock().unwrap_or_else(PoisonError::into_inner);
-        guards.iter().filter_map(Weak::upgrade).filter(|guard| guard.state().calling).collect()
+        guards.iter().filter_map(Weak::upgrade).filter(|guard| guard.state().calls > 0).collect()
     };
     if guards.is_empty() {
         // Nobody would be told, and whoever made the call would wait forever.
@@ -165,6 +185,22 @@ mod tests {
         let carried = Carried(7usize as *const u8);
         assert_eq!(guard.call(move || carried.get() as usize), Ok(7));
         assert_eq!(guard.call(|| "again".to_owned()), Ok("again".to_owned()));
+    }
+
+    #[test]
+    fn callers_at_once_each_have_their_own_and_a_panic_ends_its_call() {
+        let guard = Arc::new(Guard::new().unwrap());
+        let callers: Vec<_> = (0..8)
+            .map(|n| {
+                let guard = guard.clone();
+                std::thread::spawn(move || {
+                    (0..50).all(|i| guard.call(move || n * 100 + i) == Ok(n * 100 + i))
+                })
+            })
+            .collect();
+        assert!(callers.into_iter().all(|caller| caller.join().unwrap()));
+        let failed: Result<(), String> = guard.call(|| panic!("on purpose"));
+        assert!(failed.is_err() && guard.call(|| 1).is_err());
     }
 
     #[test]

@@ -250,10 +250,25 @@ impl Drop for Model {
     }
 }
 
+/// llama-bench's threads: they poll for the next graph (level 50). Paused until the first one, and
+/// again by [`Context::rest`]. `None` where there are none to be had.
+fn threads(params: &ContextParams) -> Option<NonNull<sys::ggml_threadpool>> {
+    let n = params.n_threads.max(params.n_threads_batch);
+    // SAFETY: the parameters are those that ggml itself fills in, two of them changed.
+    let pool = unsafe {
+        let mut p = sys::ggml_threadpool_params_default(n);
+        p.poll = 50;
+        p.paused = true;
+        sys::ggml_threadpool_new(&raw mut p)
+    };
+    NonNull::new(pool)
+}
+
 impl Context {
     /// A context over `model`. `Err` if the call will not come back, `Ok(None)` if llama.cpp refuses.
     pub(super) fn new(mut model: Model, params: &ContextParams) -> Result<Option<Context>, String> {
         take_errors();
+        let Some(pool) = threads(params) else { return Ok(None) };
         let (params, loaded) = (*params, Carried(model.model));
         let init = move || {
             let loaded = loaded.get();
@@ -261,33 +276,15 @@ impl Context {
             // loaded.
             Carried(unsafe { sys::llama_init_from_model(loaded.as_ptr(), params.raw()) })
         };
-        let context = model.calls.make(init)?.get();
-        Ok(NonNull::new(context).and_then(|context| Context::with_threads(model, context, &params)))
-    }
-
-    fn with_threads(
-        model: Model,
-        context: NonNull<sys::llama_context>,
-        params: &ContextParams,
-    ) -> Option<Context> {
-        // llama-bench's threads: they poll for the next graph (level 50). Paused until the first
-        // one, and again by `rest`. SAFETY: the parameters are those that ggml itself fills in; the
-        // threads are checked for null.
-        let pool = unsafe {
-            let mut p =
-                sys::ggml_threadpool_params_default(params.n_threads.max(params.n_threads_batch));
-            p.poll = 50;
-            p.paused = true;
-            sys::ggml_threadpool_new(&raw mut p)
-        };
-        let Some(pool) = NonNull::new(pool) else {
-            // SAFETY: made above, freed once.
-            unsafe { sys::llama_free(context.as_ptr()) };
-            return None;
+        let made = model.calls.make(init).map(|context| NonNull::new(context.get()));
+        let Ok(Some(context)) = made else {
+            // SAFETY: made above and freed once; no context has had it.
+            unsafe { sys::ggml_threadpool_free(pool.as_ptr()) };
+            return made.map(|_| None);
         };
         // SAFETY: both are valid; the pool is freed after the context (`drop`).
         unsafe { sys::llama_attach_threadpool(context.as_ptr(), pool.as_ptr(), pool.as_ptr()) };
-        Some(Context { context, pool, model, batch: Batch::default() })
+        Ok(Some(Context { context, pool, model, batch: Batch::default() }))
     }
 
     /// The model.
@@ -400,7 +397,10 @@ impl Context {
     /// Parks the threads, which otherwise look for the next graph for a while; the next one wakes
     /// them.
     pub(super) fn rest(&mut self) {
-        // SAFETY: the pool is valid, and no graph is being computed: `decode` has returned.
+        if self.is_lost() {
+            return;
+        }
+        // SAFETY: the pool is valid, and no graph is being computed: `decode` has come back.
         unsafe { sys::ggml_threadpool_pause(self.pool.as_ptr()) }
     }
 }

@@ -49,6 +49,12 @@ impl PlanArgs {
         if !self.is_wanted() {
             return Ok(Vec::new());
         }
+        if tests.iter().all(|test| test.setup.offload.n_layers == Some(0)) {
+            return Err(UsageError(
+                "--plan: -ngl 0 is this machine alone; without -ngl both are planned for".into(),
+            )
+            .into());
+        }
         let n = tests.iter().map(|test| test.setup.threads.in_all()).max().unwrap_or(1).to_string();
         let start = |_| Child::start(&["rpc-worker", "-t", &n]);
         let children = (0..self.plan_workers).map(start).collect::<Result<Vec<_>>>()?;
