@@ -50,7 +50,7 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
 /// Whether llama.cpp, set up as it is here, does all that `setup` asks for.
 pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, .. } = setup;
-    let refused: [(bool, Setting, &'static str); 5] = [
+    let refused: [(bool, Setting, &'static str); 4] = [
         (
             threads.place != Place::Anywhere,
             Setting::Place,
@@ -62,7 +62,6 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
             "the llama-cpp backend reads GGUF files only",
         ),
         (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
-        (!weights.pack, Setting::Pack, "only the native backend packs weights"),
         (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
     ];
     if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {

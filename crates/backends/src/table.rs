@@ -114,12 +114,10 @@ mod tests {
 
     #[test]
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
-        use Setting::{
-            Cache, Exact, FlashAttention, Mlock, Offload, Pack, Place, Quantize, Workers,
-        };
+        use Setting::{Cache, Exact, FlashAttention, Mlock, Offload, Place, Quantize, Workers};
         let refused: &[(&str, &[Setting])] = &[
             ("native", &[Cache, FlashAttention, Offload, Workers]),
-            ("llama-cpp", &[Place, Quantize, Mlock, Pack, Exact, Cache]),
+            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache]),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

@@ -44,6 +44,7 @@ pub(super) fn params(
         main_gpu: offload.main as i32,
         tensor_split: offload.shares.clone(),
         devices,
+        repack: weights.pack,
         load_mode: match weights.mmap {
             None => sys::LLAMA_LOAD_MODE_AUTO,
             Some(true) => sys::LLAMA_LOAD_MODE_MMAP,

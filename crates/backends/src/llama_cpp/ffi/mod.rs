@@ -59,6 +59,8 @@ pub(super) struct ModelParams {
     /// The devices; none for processors alone.
     pub(super) devices: Vec<Device>,
     pub(super) load_mode: sys::llama_load_mode,
+    /// Weights are laid out anew for the processors where ggml can.
+    pub(super) repack: bool,
 }
 
 /// Why tokens were not computed.
@@ -185,6 +187,7 @@ impl ModelParams {
             params.main_gpu = self.main_gpu;
             params.tensor_split = if has_split { self.tensor_split.as_ptr() } else { ptr::null() };
             params.load_mode = self.load_mode;
+            params.use_extra_bufts = self.repack;
             sys::llama_model_load_from_file(path.as_ptr(), params)
         }
     }

@@ -94,8 +94,6 @@ fn flags_of_other_hardware() {
             "only the native backend places its threads; taskset",
         ),
         ("--mlock --backend llama-cpp", "only the native backend locks"),
-        ("--no-pack --backend llama-cpp", "only the native backend packs"),
-        ("-rpk 0 --backend llama-cpp", "-rpk 0: only the native backend packs weights"),
         (
             "-lm mlock --backend llama-cpp",
             "Here it may be auto or mmap or none. The native backend takes",
