@@ -39,6 +39,8 @@ fn what_is_no_worker_device_or_link_is_refused() {
         ("bench --rpc a:99999", "from 1 to 65535"),
         ("bench --plan 1gbit", "1gbit/1ms"),
         ("bench --plan 1gbit/1ms --rpc a:1", "cannot be used with"),
+        ("bench --plan 1gbit/1ms --cold", "cannot be used with"),
+        ("bench -ncmoe 2 --rpc a:1", "-ncmoe"),
         ("bench -ngl -2", "-1"),
         ("bench -ts 1/x", "shares"),
         ("bench -ts 0/0", "-ts 0/0"),

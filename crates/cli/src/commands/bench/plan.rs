@@ -8,8 +8,8 @@ use lists::Numbers;
 use pacemark_backends::BackendEntry;
 use pacemark_bench::experiment::find;
 use pacemark_bench::parameter::{
-    CPU_MASK, KV, LOAD_MODE, MODEL, N_BATCH, N_DEPTH, N_GEN, N_PARALLEL, N_PROMPT, N_THREADS,
-    N_THREADS_BATCH, N_UBATCH, NUMA,
+    CPU_MASK, KV, LOAD_MODE, MODEL, N_BATCH, N_CPU_MOE, N_DEPTH, N_GEN, N_PARALLEL, N_PROMPT,
+    N_THREADS, N_THREADS_BATCH, N_UBATCH, NUMA,
 };
 use pacemark_bench::{
     Axis, Batched, Case, EXPERIMENTS, Experiment, Grid, Parameter, Shapes, Test, Throughput,
@@ -108,6 +108,14 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
     let tests: Vec<Test> = cases
         .filter_map(|case| if let Case::Test(test) = case { Some(test) } else { None })
         .collect();
+    let keeps_experts = |test: &Test| {
+        let n = test.inert.iter().find(|(name, _)| *name == N_CPU_MOE.name);
+        n.is_some_and(|(_, n)| *n != 0) && !test.setup.offload.is_here()
+    };
+    if tests.iter().any(keeps_experts) {
+        let why = "experts cannot be kept here while layers go to devices or workers";
+        return Err(UsageError(format!("-ncmoe: {why}")).into());
+    }
     for backend in &backends {
         tests.iter().try_for_each(|test| setup::check(backend, test.setup.clone()).map(|_| ()))?;
     }

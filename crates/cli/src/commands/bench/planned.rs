@@ -17,7 +17,7 @@ pub(super) struct PlanArgs {
         long,
         value_name = "LINK",
         value_delimiter = ',',
-        conflicts_with = "rpc",
+        conflicts_with_all = ["rpc", "cold"],
         help_heading = "Other machines"
     )]
     plan: Vec<PlannedLink>,

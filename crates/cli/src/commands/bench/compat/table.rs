@@ -128,7 +128,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         Free(&[("-1", Layers(None)), ("0", Layers(Some(0)))], layers),
         "expected a number of layers, or -1 for all",
     ),
-    // Experts stay on the CPU whatever the number.
+    // Without devices experts stay on the CPU whatever the number; with some `plan` refuses it.
     flag("n-cpu-moe", "-ncmoe", N_CPU_MOE, Int(0), AnyCount, "expected a whole number"),
     flag(
         "split-mode",
