@@ -146,7 +146,9 @@ fn a_lost_worker_is_an_error_with_its_name() {
     assert!(generate(&*backend, 2).1.is_some_and(|error| error.to_string().contains(&address)));
     drop(backend);
     let again = error(&file, offload(vec![address.clone()]));
-    assert!(again.contains(&address) && again.contains("refused"), "{again}");
+    // A gate that closes may still take the call and hang up.
+    let is_gone = again.contains("refused") || again.contains("closed the connection");
+    assert!(again.contains(&address) && is_gone, "{again}");
     let gate = worker();
     let backend = load(&file, offload(vec![gate.address().to_string()])).unwrap();
     assert_eq!(generate(&*backend, 3).0.len(), 3);
