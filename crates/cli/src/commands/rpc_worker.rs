@@ -52,7 +52,6 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let listener = listen(&args)?;
     let names = args.device.join("/");
     let wanted = match args.device.is_empty() {
         true => Vec::new(),
@@ -60,6 +59,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             .map_err(|why| UsageError(format!("--device {names}: {why}")))?
             .unwrap_or_default(),
     };
+    let listener = listen(&args)?;
     if let Some(folder) = &args.cache {
         fs::create_dir_all(folder)
             .with_context(|| format!("--cache: cannot make {}", folder.display()))?;

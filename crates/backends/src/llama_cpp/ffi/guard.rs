@@ -10,11 +10,14 @@ use super::take_errors;
 use llama_cpp_sys_2 as sys;
 use std::ffi::{CStr, c_char};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError, Weak, mpsc};
 
 /// All of them, for the call that comes before the end.
 static GUARDS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+/// What names of guards' threads begin with.
+const NAME: &str = "llama.cpp";
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -28,8 +31,10 @@ pub(in super::super) struct Guard {
 #[derive(Clone)]
 pub(in super::super) struct Lifeline(Weak<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    /// Of the guard's thread, and where threads inherit it (Linux) of those that llama.cpp starts on
+    /// it: how it is known whose call is given up.
+    name: String,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -101,9 +106,16 @@ impl Guard {
         ONCE.call_once(|| unsafe {
             sys::ggml_set_abort_callback(Some(aborted));
         });
-        let shared = Arc::new(Shared::default());
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // Linux keeps 15 bytes of a name.
+        let name = format!("{NAME} {}", NEXT.fetch_add(1, SeqCst) % 100_000);
+        let shared = Arc::new(Shared {
+            name: name.clone(),
+            state: Mutex::default(),
+            changed: Condvar::default(),
+        });
         let (jobs, queue) = mpsc::channel::<Job>();
-        std::thread::Builder::new().name("llama.cpp".into()).spawn(move || {
+        std::thread::Builder::new().name(name).spawn(move || {
             for job in queue {
                 job();
             }
@@ -117,6 +129,11 @@ impl Guard {
     /// For whoever watches.
     pub(in super::super) fn lifeline(&self) -> Lifeline {
         Lifeline(Arc::downgrade(&self.shared))
+    }
+
+    /// The error is why calls do not come back any more.
+    pub(in super::super) fn check(&self) -> Result<(), String> {
+        self.shared.state().lost.clone().map_or(Ok(()), Err)
     }
 
     /// Makes a call on the other thread and waits for it. The error is why it will not come back;
@@ -136,7 +153,11 @@ impl Guard {
         let end = End { shared, ended: ended.clone() };
         let job = Box::new(move || {
             // Dropped however the work ends, and also if nobody takes the job.
-            let _end = end;
+            let end = end;
+            // Nobody waits any more for what has not begun.
+            if end.shared.state().lost.is_some() {
+                return;
+            }
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(work());
         });
         drop(state);
@@ -154,15 +175,32 @@ impl Guard {
     }
 }
 
+/// The name of this thread, if it is a guard's or was started on it. Threads of C++ have no name but
+/// the system's.
+fn thread_name() -> Option<String> {
+    let systems = std::fs::read_to_string("/proc/thread-self/comm").ok();
+    let ours = || std::thread::current().name().map(str::to_owned);
+    let name = systems.map(|name| name.trim_end().to_owned()).or_else(ours)?;
+    name.strip_prefix(NAME).is_some_and(|rest| rest.starts_with(' ')).then_some(name)
+}
+
 /// llama.cpp's last call before it ends the process, on any of its threads.
 extern "C" fn aborted(message: *const c_char) {
     // SAFETY: ggml passes a NUL-terminated string that lives for the call.
     let said = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    let name = thread_name();
     let guards: Vec<Arc<Shared>> = {
         let guards = GUARDS.lock().unwrap_or_else(PoisonError::into_inner);
-        guards.iter().filter_map(Weak::upgrade).filter(|guard| guard.state().calls > 0).collect()
+        guards.iter().filter_map(Weak::upgrade).collect()
     };
-    if guards.is_empty() {
+    // On a thread of no guard (one that computes), each call under way may be the one.
+    let is_concerned = |guard: &Arc<Shared>| match &name {
+        Some(name) => guard.name == *name,
+        None => guard.state().calls > 0,
+    };
+    let guards: Vec<Arc<Shared>> = guards.into_iter().filter(is_concerned).collect();
+    // A thread that is a guard's by its name, without the guard: nobody waits for it any more.
+    if guards.is_empty() && name.is_none() {
         // Nobody would be told, and whoever made the call would wait forever.
         eprintln!("llama.cpp ends the process: {said}; {}", take_errors());
         return;
@@ -201,6 +239,45 @@ mod tests {
         assert!(callers.into_iter().all(|caller| caller.join().unwrap()));
         let failed: Result<(), String> = guard.call(|| panic!("on purpose"));
         assert!(failed.is_err() && guard.call(|| 1).is_err());
+    }
+
+    #[test]
+    fn a_call_that_was_given_up_before_it_began_never_begins() {
+        let guard = Arc::new(Guard::new().unwrap());
+        let (go, wait) = mpsc::channel::<()>();
+        let (began, has_begun) = mpsc::channel();
+        let first = guard.clone();
+        let first = std::thread::spawn(move || {
+            first.call(move || {
+                began.send(()).unwrap();
+                wait.recv()
+            })
+        });
+        has_begun.recv().unwrap();
+        let (second, ran) = (guard.clone(), Arc::new(AtomicBool::new(false)));
+        let runs = ran.clone();
+        let second = std::thread::spawn(move || second.call(move || runs.store(true, SeqCst)));
+        while guard.shared.state().calls < 2 {
+            std::thread::yield_now();
+        }
+        guard.lifeline().lose("gone");
+        assert_eq!(second.join().unwrap(), Err("gone".to_owned()));
+        assert_eq!(guard.check(), Err("gone".to_owned()));
+        go.send(()).unwrap();
+        let _ = first.join();
+        // Both jobs are over when nothing is under way.
+        while guard.shared.state().calls > 0 {
+            std::thread::yield_now();
+        }
+        assert!(!ran.load(SeqCst));
+    }
+
+    #[test]
+    fn a_thread_knows_whose_it_is() {
+        let (one, other) = (Guard::new().unwrap(), Guard::new().unwrap());
+        assert_eq!(one.call(thread_name), Ok(Some(one.shared.name.clone())));
+        assert_eq!(other.call(thread_name), Ok(Some(other.shared.name.clone())));
+        assert!(one.shared.name != other.shared.name && thread_name().is_none());
     }
 
     #[test]

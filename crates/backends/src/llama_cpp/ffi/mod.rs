@@ -156,6 +156,14 @@ fn initialize() {
 }
 
 impl Calls {
+    /// The error is why no call comes back any more.
+    fn check(&mut self) -> Result<(), String> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let lost = guard.check();
+        self.lost |= lost.is_err();
+        lost
+    }
+
     /// Makes a call; the error is why it will not come back.
     fn make<R: Send + 'static>(
         &mut self,
@@ -303,6 +311,8 @@ impl Context {
 
     /// Computes `tokens`, whose ids, positions and sequences the caller has checked.
     pub(super) fn decode(&mut self, tokens: &[Token]) -> Result<(), DecodeError> {
+        // A call that was lost may still read the batch.
+        self.model.calls.check().map_err(DecodeError::Lost)?;
         self.batch.fill(tokens);
         let work = Carried((self.context, self.batch.raw()));
         // SAFETY: the arrays of the batch have `n_tokens` elements, and live in `self.batch`: until
