@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// Adds it to a document of the figures. `spent` is the process's time by stages.
 pub(super) fn add(document: &mut Document, trial: &Trial, spent: &Map<String, Value>) {
-    document.facts = facts(trial);
+    document.facts = facts(trial, spent);
     document.tables.extend([iterations(trial), spread(trial), breakdown(spent)]);
     document.charts.push(chart(trial));
 }
@@ -40,8 +40,8 @@ fn graded(grade: &Grade, by: &Grades) -> String {
     format!("{name}: {tokens_per_second:.2} t/s, TTFT {ttft_ms:.2} ms (thresholds {by})")
 }
 
-/// The verdicts.
-fn facts(trial: &Trial) -> Vec<Fact> {
+/// The verdicts, and what the process cost beside its iterations.
+fn facts(trial: &Trial, spent: &Map<String, Value>) -> Vec<Fact> {
     let fact =
         |name, value, title: &str, text| Fact { name, value, told: Some((title.to_owned(), text)) };
     let grade = match (grade(trial), grades(trial)) {
@@ -56,7 +56,33 @@ fn facts(trial: &Trial) -> Vec<Fact> {
     };
     let trend = Trend::of(trial);
     let told = json!({ "change": trend.drift, "beyond_noise": trend.beyond_noise.is_some() });
-    vec![grade, fact("trend", told, "trend", trend.verdict())]
+    let mut facts = vec![grade, fact("trend", told, "trend", trend.verdict())];
+    if let Some((value, text)) = overhead(trial, spent) {
+        facts.push(fact("overhead", value, "overhead", text));
+    }
+    facts
+}
+
+/// All output tokens over the time of the whole process, over that of the iterations, and the share
+/// of the process that is none of them.
+fn overhead(trial: &Trial, spent: &Map<String, Value>) -> Option<(Value, String)> {
+    let whole_s = spent.get("whole_ms")?.as_f64()? / 1e3;
+    let times: Option<Vec<f64>> = trial.requests().iter().map(generate_ms).collect();
+    let generating_s = times?.iter().sum::<f64>() / 1e3;
+    if !(generating_s > 0.0 && whole_s >= generating_s) {
+        return None;
+    }
+    let n_tokens: usize = trial.requests().iter().map(|request| request.chunks_ns.len()).sum();
+    let rate = |seconds: f64| n_tokens as f64 / seconds;
+    let (with, without) = (rate(whole_s), rate(generating_s));
+    let share = 1.0 - generating_s / whole_s;
+    let value = json!({ "with_ts": with, "without_ts": without, "share": share });
+    let percent = 100.0 * share;
+    let text = format!(
+        "{with:.2} t/s over the whole process, {without:.2} t/s over the iterations alone: {percent:.1} % of the \
+         time is start, load, warm-up and rest"
+    );
+    Some((value, text))
 }
 
 /// The figures that iterations are told by, with their headings.

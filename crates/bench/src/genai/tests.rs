@@ -114,7 +114,10 @@ fn run(times_ms: &[u64], is_report: bool) -> Run {
     for (name, n) in [("n_prompt", 5), ("n_gen", 4), ("n_threads", 2)] {
         trial.params.insert(name.into(), n.into());
     }
-    let facts = json!({ "start_ms": 10.0, "load_ms": 400.0, "rest_ms": 90.0, "whole_ms": 500.0 });
+    let sum_ms: u64 = times_ms.iter().sum();
+    let whole_ms = 500.0 + sum_ms as f64;
+    let facts =
+        json!({ "start_ms": 10.0, "load_ms": 400.0, "rest_ms": 90.0, "whole_ms": whole_ms });
     let facts = Measured::Facts { facts: facts.as_object().unwrap().clone() };
     let whole = is_report.then(|| Trial { measured: facts, ..trial.clone() });
     let trials = std::iter::once(trial).chain(whole).collect();
@@ -144,7 +147,13 @@ fn a_report_has_iterations_spread_breakdown_grade_and_trend() {
     for (row, expected) in expected.into_iter().enumerate() {
         assert!((of(row) - expected).abs() < 1e-6, "{row}: {}", of(row));
     }
-    assert_eq!(object["breakdown"][1], json!({ "stage": "load", "spent_ms": 400.0, "share": 0.8 }));
+    assert_eq!(object["breakdown"][1]["spent_ms"], 400.0);
+    // Twenty tokens in 2.786 and in 2.286 s.
+    let overhead = |name: &str| object["overhead"][name].as_f64().unwrap();
+    assert!((object["breakdown"][1]["share"].as_f64().unwrap() - 400.0 / 2786.0).abs() < 1e-6);
+    assert!((overhead("with_ts") - 20.0 / 2.786).abs() < 1e-9);
+    assert!((overhead("without_ts") - 20.0 / 2.286).abs() < 1e-9);
+    assert!((overhead("share") - 500.0 / 2786.0).abs() < 1e-9);
     assert_eq!(object["grade"]["name"], "usable");
     assert_eq!(object["genai"][0]["samples_generate_ns"].as_array().unwrap().len(), 5);
 }
