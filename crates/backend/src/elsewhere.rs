@@ -1,6 +1,6 @@
 //! Other machines that compute for a backend.
 
-use pacemark_rpc::{Link, Usage};
+pub use pacemark_rpc::{Link, Usage, WorkerUsage};
 
 /// Workers on other machines, and what they were used for.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@
 
 mod bell;
 pub mod conformance;
-mod elsewhere;
+pub mod elsewhere;
 mod error;
 mod event;
 pub mod layer;
@@ -235,6 +235,11 @@ pub trait Backend {
     /// Workers on other machines and what they were used for until now; `None` where all is computed
     /// here. Asking takes a round trip to each: not within what is timed.
     fn elsewhere(&self) -> Option<Elsewhere> {
+        None
+    }
+
+    /// Why it computes nothing any more, whatever it is asked: a worker that is lost, say.
+    fn broken(&self) -> Option<String> {
         None
     }
 }

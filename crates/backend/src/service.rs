@@ -7,7 +7,8 @@
 //! formats are not.
 
 use crate::{
-    BackendError, BackendInfo, Bell, Capabilities, Event, GenerateRequest, MemoryUsage, TokenId,
+    BackendError, BackendInfo, Bell, Capabilities, Elsewhere, Event, GenerateRequest, MemoryUsage,
+    TokenId,
 };
 use std::fmt;
 use std::sync::Weak;
@@ -65,6 +66,17 @@ pub trait Service: Send + Sync {
 
     /// Memory held, where it can be known.
     fn memory(&self) -> Option<MemoryUsage> {
+        None
+    }
+
+    /// Workers on other machines and what they were used for until the last batch ended; `None` where
+    /// all is computed here.
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        None
+    }
+
+    /// Why no request will be answered any more.
+    fn broken(&self) -> Option<String> {
         None
     }
 }

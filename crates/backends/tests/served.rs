@@ -251,6 +251,7 @@ fn after_a_panic_everybody_is_told() {
     let service = ServedBackend::start(move || Ok(Box::new(script)), None).unwrap();
     let (_ticket, events) = listen(&service, request(2, 100));
     let (_waits, waiting) = listen(&service, request(2, 100));
+    assert_eq!(service.broken(), None);
     steps.send(Step::Tokens);
     steps.send(Step::Panic);
     for events in [events, waiting] {
@@ -261,6 +262,7 @@ fn after_a_panic_everybody_is_told() {
         let (_ticket, events) = listen(&service, request(2, 100));
         assert!(engine_error(events.iter().last()).contains("it serves no more"));
     }
+    assert!(service.broken().is_some_and(|why| why.contains("as scripted")));
     assert_eq!((service.status().running, service.status().waiting), (0, 0));
 }
 

@@ -2,7 +2,10 @@
 //! builds with llama.cpp.
 #![cfg(feature = "llama-cpp")]
 
-use pacemark_backend::{Backend, BackendError, Event, GenerateRequest, TokenId, conformance};
+use pacemark_backend::{
+    Backend, BackendError, Event, GenerateRequest, Service, TokenId, conformance,
+};
+use pacemark_backends::served::ServedBackend;
 use pacemark_backends::{LoadError, Work, find, work};
 use pacemark_rpc::protocol::Version;
 use pacemark_rpc::testing::{Misdeed, Mock, MockWorker};
@@ -11,7 +14,7 @@ use pacemark_setup::{Offload, Residence, Setup, Threads};
 use pacemark_testmodel::TestModel;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A model's file, removed at the end.
 struct File(PathBuf);
@@ -152,6 +155,40 @@ fn a_lost_worker_is_an_error_with_its_name() {
     let gate = worker();
     let backend = load(&file, offload(vec![gate.address().to_string()])).unwrap();
     assert_eq!(generate(&*backend, 3).0.len(), 3);
+}
+
+/// As a service: what the workers did is counted after each batch, and a lost one is told.
+#[test]
+fn a_service_over_workers_counts_them_and_knows_a_loss() {
+    let (file, gate) = (File::new("served", &TestModel::llama()), worker());
+    let address = gate.address().to_string();
+    let wanted = offload(vec![address.clone()]);
+    let service = ServedBackend::start(move || load(&file, wanted), None).unwrap();
+    let graphs = || service.elsewhere().unwrap().usage.workers[0].graphs;
+    let ask = || {
+        let (told, events) = std::sync::mpsc::channel();
+        let request = GenerateRequest {
+            prompt: (0..10).collect(),
+            max_tokens: 5,
+            ignore_eos: true,
+            ..GenerateRequest::default()
+        };
+        let _ticket = service.submit(request, Box::new(move |event| drop(told.send(event))));
+        events.iter().last().unwrap()
+    };
+    let before = graphs();
+    assert!(matches!(ask(), Event::Finished { .. }));
+    // Counted when the batch has ended, which is after its last event.
+    let begun = Instant::now();
+    while graphs() < before + 5 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{} graphs", graphs());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(service.broken(), None);
+    drop(gate);
+    let Event::Failed(error) = ask() else { panic!("the worker is gone") };
+    assert!(error.to_string().contains(&address), "{error}");
+    assert!(service.broken().is_some_and(|why| why.contains(&address)));
 }
 
 #[test]

@@ -27,6 +27,23 @@ pub(crate) struct WorkerArgs {
 }
 
 impl WorkerArgs {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rpc.is_empty()
+    }
+
+    /// What says the same to another process of ours.
+    pub(crate) fn words(&self) -> Vec<String> {
+        if self.rpc.is_empty() {
+            return Vec::new();
+        }
+        let mut words = vec!["--backend".to_owned(), "llama-cpp".to_owned()];
+        words.extend(["--rpc".to_owned(), self.rpc.join(",")]);
+        words.extend(["--rpc-timeout".to_owned(), self.rpc_timeout.to_string()]);
+        words.extend(self.rpc_public.then(|| "--rpc-public".to_owned()));
+        words
+    }
+
     /// The workers in `offload`.
     pub(crate) fn set(&self, offload: &mut Offload) -> Result<(), UsageError> {
         if self.rpc.len() > MAX_DEVICES as usize {

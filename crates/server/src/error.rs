@@ -82,6 +82,12 @@ impl ApiError {
         )
     }
 
+    /// The engine computes nothing any more: the server is to be started anew.
+    pub(crate) fn broken(why: &str) -> ApiError {
+        let message = format!("the engine computes nothing any more: {why}; start the server anew");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Some("engine_broken"), message)
+    }
+
     /// Something broke here.
     pub(crate) fn fault(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, None, message)

@@ -3,7 +3,8 @@
 //! Names and buckets are vLLM's (`vllm/v1/metrics/loggers.py`), so that its dashboards work; the
 //! label `model_name` is too.
 
-use pacemark_backend::ServiceStatus;
+use pacemark_backend::Service;
+use pacemark_backend::elsewhere::{Elsewhere, WorkerUsage};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -123,8 +124,9 @@ impl Metrics {
     }
 
     /// Everything, in Prometheus' text format 0.0.4.
-    pub(crate) fn text(&self, status: &ServiceStatus) -> String {
+    pub(crate) fn text(&self, service: &dyn Service) -> String {
         let mut out = String::with_capacity(16 << 10);
+        let status = service.status();
         let used = if status.kv_blocks == 0 {
             0.0
         } else {
@@ -200,7 +202,40 @@ impl Metrics {
         for histogram in [&self.ttft, &self.itl, &self.e2e, &self.queue] {
             histogram.write(&mut out, &self.model);
         }
+        if let Some(elsewhere) = service.elsewhere() {
+            self.workers(&mut out, &elsewhere);
+        }
         out
+    }
+
+    /// What workers on other machines were used for, until the last batch ended.
+    fn workers(&self, out: &mut String, elsewhere: &Elsewhere) {
+        type Of = fn(&WorkerUsage) -> Option<f64>;
+        const COUNTERS: [(&str, &str, Of); 6] = [
+            ("sent_bytes", "Bytes sent to the worker.", |w| Some(w.sent_bytes as f64)),
+            ("received_bytes", "Bytes that the worker sent.", |w| Some(w.received_bytes as f64)),
+            ("round_trips", "Commands that the worker answered.", |w| Some(w.round_trips as f64)),
+            ("graphs", "Graphs that the worker was given.", |w| Some(w.graphs as f64)),
+            ("turn_seconds", "Time in which the worker had its turn.", |w| {
+                Some(w.turn_ns as f64 / 1e9)
+            }),
+            (
+                "computing_seconds",
+                "What of its turns the worker computed, by its own clock.",
+                |w| w.computing_ns.map(|ns| ns as f64 / 1e9),
+            ),
+        ];
+        for (name, help, of) in COUNTERS {
+            let name = format!("pacemark:worker_{name}_total");
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+            for worker in &elsewhere.usage.workers {
+                // Of llama.cpp's own workers the computing is not known: no line, and not a zero.
+                let Some(value) = of(worker) else { continue };
+                let (model, endpoint) = (&self.model, escaped(&worker.endpoint.to_string()));
+                let _ =
+                    writeln!(out, "{name}{{model_name=\"{model}\",worker=\"{endpoint}\"}} {value}");
+            }
+        }
     }
 
     fn single(&self, out: &mut String, name: &str, help: &str, kind: &str, value: f64) {

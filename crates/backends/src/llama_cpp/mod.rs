@@ -284,4 +284,8 @@ impl Backend for LlamaCppBackend {
         let workers = self.workers.as_ref()?;
         Some(Elsewhere { links: workers.links.clone(), usage: workers.relays.usage() })
     }
+
+    fn broken(&self) -> Option<String> {
+        self.workers.as_ref()?.guard.check().err()
+    }
 }

@@ -2,12 +2,13 @@
 //! service's gauges are told.
 
 use super::line::Line;
-use super::{Command, Shared};
+use super::{Command, Shared, locked};
 use crate::gather::Gather;
-use pacemark_backend::{BackendError, Event, GenerateRequest, MemoryUsage, ServiceStatus, Sink};
+use pacemark_backend::{
+    Backend, BackendError, Event, GenerateRequest, MemoryUsage, ServiceStatus, Sink,
+};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
@@ -188,13 +189,28 @@ impl Desk {
     pub(super) fn handed(&mut self, memory: Option<MemoryUsage>) {
         self.status.steps += u64::from(std::mem::take(&mut self.computed));
         self.publish();
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).memory = memory;
+        locked(&self.shared.seen).memory = memory;
         match std::mem::take(&mut self.n_ended) {
             0 => {}
             n => self.gather.ended(n, Instant::now()),
         }
         if std::mem::take(&mut self.told) {
             self.shared.bells.ring();
+        }
+    }
+
+    /// Whether the backend computes no more, which is told.
+    pub(super) fn is_broken(&self, backend: &dyn Backend) -> bool {
+        let broken = backend.broken();
+        let is_broken = broken.is_some();
+        *locked(&self.shared.broken) = broken;
+        is_broken
+    }
+
+    /// Tells what became of the backend: nothing is under way, and a round trip may be made.
+    pub(super) fn inspect(&self, backend: &dyn Backend) {
+        if !self.is_broken(backend) {
+            *locked(&self.shared.elsewhere) = backend.elsewhere();
         }
     }
 
@@ -207,6 +223,7 @@ impl Desk {
 
     /// Answers everybody with `why`, until the service is dropped.
     pub(super) fn refuse(&mut self, why: &str) {
+        *locked(&self.shared.broken) = Some(why.to_owned());
         self.fail_running(why);
         loop {
             while !self.begin(usize::MAX).is_empty() {
@@ -223,7 +240,7 @@ impl Desk {
     fn publish(&mut self) {
         self.status.running = self.running.iter().flatten().count();
         self.status.waiting = self.line.len();
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).status = self.status;
+        locked(&self.shared.seen).status = self.status;
     }
 }
 

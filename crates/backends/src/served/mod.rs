@@ -15,13 +15,13 @@ mod worker;
 use crate::LoadError;
 use desk::Request;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, Bell, Bells, Capabilities, Event, GenerateRequest,
-    MemoryUsage, Service, ServiceStatus, Sink, Text, Ticket,
+    Backend, BackendError, BackendInfo, Bell, Bells, Capabilities, Elsewhere, Event,
+    GenerateRequest, MemoryUsage, Service, ServiceStatus, Sink, Text, Ticket,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SendError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use worker::Worker;
@@ -42,6 +42,10 @@ struct Shared {
     seen: Mutex<Seen>,
     /// Requests handed over and not taken yet.
     n_submitted: AtomicUsize,
+    /// Workers on other machines, after the last batch.
+    elsewhere: Mutex<Option<Elsewhere>>,
+    /// Why nothing is computed any more.
+    broken: Mutex<Option<String>>,
 }
 
 /// What the thread told last.
@@ -51,9 +55,13 @@ struct Seen {
     memory: Option<MemoryUsage>,
 }
 
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
     fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.seen)
     }
 }
 
@@ -198,5 +206,13 @@ impl Service for ServedBackend {
 
     fn memory(&self) -> Option<MemoryUsage> {
         self.shared.seen().memory
+    }
+
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        locked(&self.shared.elsewhere).clone()
+    }
+
+    fn broken(&self) -> Option<String> {
+        locked(&self.shared.broken).clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::{Command, Shared, words};
-use pacemark_backend::{Backend, BackendInfo, BatchStream, Capabilities};
+use pacemark_backend::{Backend, BackendInfo, BatchStream, Capabilities, Event};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,6 +33,7 @@ impl Worker {
         let width = width(&backend.info(), capabilities);
         let mut desk = Desk::new(queue, shared);
         desk.handed(backend.memory());
+        desk.inspect(&*backend);
         Worker { backend, desk, batches: capabilities.batch, width }
     }
 
@@ -76,12 +77,19 @@ fn batch(backend: &dyn Backend, desk: &mut Desk, batches: bool, width: usize) ->
             }
         }
         match events.next() {
-            Some((index, event)) => desk.hand(index, event),
+            Some((index, event)) => {
+                // Whoever hears of a failure may ask next whether it is for good.
+                if matches!(event, Event::Failed(_)) {
+                    desk.is_broken(backend);
+                }
+                desk.hand(index, event);
+            }
             None => break,
         }
     }
     // Frees what it held, before anybody may look.
     drop(events);
+    desk.inspect(backend);
     desk.fail_running("the backend ended its events before the request had ended");
     desk.handed(backend.memory());
     ControlFlow::Continue(())

@@ -4,7 +4,7 @@ use super::{COMMAND, ColdStart, PAGE_CACHE};
 use crate::experiment::head;
 use crate::parameter::MODEL;
 use crate::{Experiment, Warning, warnings};
-use pacemark_record::{Comparison, Run, Trial, Verdict};
+use pacemark_record::{Comparison, Run, Start, Trial, Verdict};
 use pacemark_report::{Cell, Column, Document, Rank, Row, Table, TrialRow, size};
 use serde_json::Value;
 
@@ -29,6 +29,7 @@ pub(super) fn document(experiment: &ColdStart, run: &Run, varied: &[&str]) -> Do
         .map(|(trial, comparisons)| layout.row(&TrialRow { env: &run.env, trial, comparisons }))
         .map(|row| Row { block: None, ..row })
         .collect();
+    document.tables.extend(each(&run.trials));
     document.tables.extend(weights(&run.trials));
     document.tables.extend(against(&compared.concat()));
     document
@@ -45,6 +46,32 @@ pub(super) fn name(trial: &Trial) -> String {
         Some(state @ ("warm" | "cold")) => format!("{short}{cut}, {state}"),
         _ => format!("{short}{cut}"),
     }
+}
+
+/// Every start, in the order of its own way's.
+fn each(trials: &[Trial]) -> Option<Table> {
+    let columns = [
+        ("each start", 10, Rank::Key),
+        ("of", -30, Rank::Key),
+        ("cold TTFT ms", 12, Rank::Main),
+        ("wall ms", 10, Rank::Main),
+        ("load ms", 10, Rank::Other),
+    ];
+    let ms =
+        |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{:.1}", ns as f64 / 1e6));
+    let row = |trial: &Trial, i: usize, start: &Start| -> Row {
+        let load_ns = start.inside.as_ref().map(|inside| inside.load_ns);
+        let times = [start.first_ns, Some(start.ended_ns), load_ns].map(ms);
+        let head = [(i + 1).to_string(), name(trial)];
+        head.into_iter().chain(times).map(Cell::Text).collect::<Vec<_>>().into()
+    };
+    let of = |trial: &Trial| -> Vec<Row> {
+        let starts = trial.cold().map_or(&[][..], |cold| &cold.starts);
+        starts.iter().enumerate().map(|(i, start)| row(trial, i, start)).collect()
+    };
+    let columns = columns.map(|(title, width, rank)| Column::for_people(title, width).ranked(rank));
+    let rows: Vec<Row> = trials.iter().flat_map(of).collect();
+    (!rows.is_empty()).then(|| Table { columns: columns.into(), rows, ..Table::default() })
 }
 
 /// The first way against the others, start by start.

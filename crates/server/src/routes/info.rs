@@ -35,19 +35,19 @@ pub(super) async fn model(
     answer(&describe(&app, &name))
 }
 
-/// `GET /health`: the process answers.
-pub(super) async fn health() -> StatusCode {
-    StatusCode::OK
+/// `GET /health`: the process answers, and its engine will.
+pub(super) async fn health(State(app): State<Arc<App>>) -> Result<StatusCode> {
+    app.service.broken().map_or(Ok(StatusCode::OK), |why| Err(ApiError::broken(&why)))
 }
 
 /// `GET /ready`: requests are taken.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode> {
-    if app.draining() { Err(ApiError::draining()) } else { Ok(StatusCode::OK) }
+    if app.draining() { Err(ApiError::draining()) } else { health(State(app)).await }
 }
 
 /// `GET /metrics`, for Prometheus
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    typed("text/plain; version=0.0.4; charset=utf-8", app.metrics.text(&app.service.status()))
+    typed("text/plain; version=0.0.4; charset=utf-8", app.metrics.text(&*app.service))
 }
 
 /// `GET /openapi.json`: the document, with the names that the model has here.

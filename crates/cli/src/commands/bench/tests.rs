@@ -79,6 +79,7 @@ fn flags_of_other_hardware() {
     for (line, says) in [
         ("-ngl 99", "-ngl 99: Pacemark's own engine computes on the CPU"),
         ("-ngl 0,99", "Here it may be -1 or 0."),
+        ("-ngl -2", "-ngl -2: expected a number of layers, or -1 for all."),
         ("-fa off", "-fa off: the native backend has fused attention only"),
         (
             "-fa off --backend native,llama-cpp",

@@ -6,6 +6,7 @@ use crate::exit::UsageError;
 use pacemark_load::Endpoint;
 use pacemark_load::prompt::Cache;
 use pacemark_record::{Limit, Limited};
+use pacemark_setup::Offload;
 
 impl Args {
     /// Puts what was said in other tools' words into ours.
@@ -107,6 +108,10 @@ impl Args {
     }
 
     fn check_server(&self) -> Result<(), UsageError> {
+        if self.serve.is_none() && !self.workers.is_empty() {
+            return refuse("--rpc: workers are of the server that -m starts; another has its own");
+        }
+        self.workers.set(&mut Offload::default())?;
         let of_url = self.url.as_ref().and_then(|url| url.endpoint);
         if let Some((named, of_url)) =
             self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url)

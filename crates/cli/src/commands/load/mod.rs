@@ -11,6 +11,7 @@ mod show;
 
 use crate::exit::Exit;
 use crate::history::HistoryArgs;
+use crate::offload::WorkerArgs;
 use crate::until::{self, Time as Duration};
 use crate::{experiments, output};
 use anyhow::Result;
@@ -37,6 +38,7 @@ Examples:
   pacemark load --url http://host:8000 --until 2%                  until the rate is known to 2 %
   pacemark load --show run.json -o csv                             the same figures again
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
+  pacemark load -m smollm2-135m --rpc 10.0.0.2:50052               with workers (needs a build with --features llama-cpp)
   pacemark load --self-test                                        how far its own stamps are off
 
 Exit codes: 0 fine, 1 nothing was answered, 2 wrong usage, 3 a limit of --slo or --target was missed \
@@ -57,6 +59,9 @@ pub(super) struct Args {
     /// A further argument of that server, e.g. --serve-arg=-t --serve-arg=2
     #[arg(long, value_name = "ARG", requires = "serve", allow_hyphen_values = true)]
     serve_arg: Vec<String>,
+    /// Workers of that server, whose engine is llama.cpp's then
+    #[command(flatten)]
+    workers: WorkerArgs,
     /// Show the figures of a record that --save wrote, in any format, also with other limits
     /// (--slo)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["serve", "self_test", "save", "no_history", "tags", "note", "model", "endpoint", "no_stream",

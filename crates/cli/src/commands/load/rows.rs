@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering::Relaxed;
 fn serve_arguments(args: &Args, model: &str) -> Vec<String> {
     let most = args.concurrency.iter().copied().max().unwrap_or(STREAMS).max(16).to_string();
     let mut words: Vec<String> = ["-m", model, "--max-num-seqs", &most].map(str::to_owned).to_vec();
+    words.extend(args.workers.words());
     words.extend(args.serve_arg.iter().cloned());
     words
 }

@@ -35,6 +35,9 @@ pub(super) struct Flag {
     sets: Option<Parameter>,
 }
 
+/// Where the flags stand that say which devices compute.
+const DEVICES_HEADING: &str = "Devices (needs --backend llama-cpp)";
+
 /// The values of a flag, whatever the backend.
 enum Accepts {
     /// These.
@@ -173,6 +176,8 @@ impl Flag {
         let taken = names(&named, |choice| backends.iter().all(|b| choice.is_taken_by(b)));
         let instead = match &taken[..] {
             [] => String::new(),
+            // What may be is more than what has a name, and `why` says it.
+            _ if choice.is_none() && matches!(self.accepts, Accepts::Free(..)) => String::new(),
             taken => format!(" Here it may be {}.", taken.join(" or ")),
         };
         let takers = BACKENDS.iter().filter(|b| choice.is_some_and(|choice| choice.is_taken_by(b)));
@@ -215,10 +220,14 @@ impl Flag {
 impl clap::Args for CompatFlags {
     fn augment_args(command: Command) -> Command {
         FLAGS.iter().fold(command, |command, flag| {
+            let heading = match flag.accepts {
+                Accepts::Free(..) => DEVICES_HEADING,
+                _ => "Accepted for llama-bench's sake",
+            };
             let mut arg = Arg::new(flag.long)
                 .long(flag.long)
                 .help(flag.help())
-                .help_heading("Accepted for llama-bench's sake")
+                .help_heading(heading)
                 .hide_short_help(true);
             if flag.switch {
                 arg = arg.action(ArgAction::SetTrue);
