@@ -8,6 +8,7 @@
 use super::score::{Piece, score};
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::parameter::{KV, N_PROMPT, N_THREADS, TYPE_K, TYPE_V};
+use crate::perplexity::unpacked;
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
 use pacemark_backend::BackendInfo;
@@ -58,6 +59,7 @@ impl Stream {
         recorded
             .into_iter()
             .chain(per_token)
+            .chain(unpacked(&self.setup))
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
     }

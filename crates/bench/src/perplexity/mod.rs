@@ -7,7 +7,7 @@
 //! chunk. What the scores come to is in `record` ([`Scores`]).
 
 use crate::experiment::{Case, How, Subject, Text, mismatch};
-use crate::parameter::{N_THREADS, TYPE_K, TYPE_V};
+use crate::parameter::{N_THREADS, REPACK, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
 use pacemark_backend::{BackendInfo, TokenId};
@@ -75,8 +75,14 @@ impl Chunks {
             (TYPE_V.name, type_v.into()),
             ("file", self.file.as_str().into()),
         ];
-        recorded.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let recorded = recorded.into_iter().chain(unpacked(&self.setup));
+        recorded.map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// Weights as they lie in the file; recorded only where they are.
+pub(crate) fn unpacked(setup: &Setup) -> Option<(&'static str, Value)> {
+    (!setup.weights.pack).then(|| (REPACK.name, Value::from(false)))
 }
 
 impl Experiment for Perplexity {

@@ -45,6 +45,9 @@ pub(super) struct Args {
     backend: String,
     #[command(flatten)]
     devices: DeviceArgs,
+    /// Compute from the file's rows instead of packing them, which is how llama.cpp's workers compute
+    #[arg(long)]
+    no_pack: bool,
     /// Threads that compute [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -77,7 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     }
     let candidate = Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
-        weights: args.weights.residence(),
+        weights: Residence { pack: !args.no_pack, ..args.weights.residence() },
         n_ctx: Some(args.ctx_size),
         cache: args.kv.types(),
         offload: args.devices.offload()?,

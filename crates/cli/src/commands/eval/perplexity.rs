@@ -13,7 +13,7 @@ use anyhow::Result;
 use pacemark_bench::experiment::Text;
 use pacemark_bench::perplexity::Chunks;
 use pacemark_bench::{BenchError, Case, Experiment, How, Observer, Perplexity, Subject, Warmups};
-use pacemark_setup::Setup;
+use pacemark_setup::{Residence, Setup};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -54,6 +54,9 @@ pub(super) struct Args {
     pub(super) backend: BackendArgs,
     #[command(flatten)]
     pub(super) devices: DeviceArgs,
+    /// Compute from the file's rows instead of packing them, which is how llama.cpp's workers compute
+    #[arg(long)]
+    pub(super) no_pack: bool,
     #[command(flatten)]
     pub(super) kv: setup::KvArgs,
     #[command(flatten)]
@@ -82,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     let entry = args.backend.entry()?;
     let setup = Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
-        weights: args.weights.residence(),
+        weights: Residence { pack: !args.no_pack, ..args.weights.residence() },
         n_ctx: Some(n_ctx),
         cache: args.kv.types(),
         offload: args.devices.offload()?,

@@ -12,7 +12,7 @@ use pacemark_bench::experiment::Text;
 use pacemark_bench::kv::Stream;
 use pacemark_bench::{Case, Experiment, How, Repetitions, Subject, TextStream, Warmups};
 use pacemark_engine::Policy;
-use pacemark_setup::Setup;
+use pacemark_setup::{Residence, Setup};
 use pacemark_tokenizer::EncodeOptions;
 
 /// Refuses what could say nothing.
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
     backend::check_policy(entry, args.keep.spec().as_deref())?;
     let setup = Setup {
         threads: setup::threads(args.threads.map(usize::from), None),
-        weights: args.weights.residence(),
+        weights: Residence { pack: !args.no_pack, ..args.weights.residence() },
         // Memory is taken as tokens come: under a policy that is less.
         n_ctx: Some(n_tokens),
         cache: args.kv.types(),
