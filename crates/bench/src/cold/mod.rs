@@ -146,19 +146,21 @@ impl Experiment for ColdStart {
     /// Another engine's command does not tell its own; it is compared with the first of all.
     fn against_first(&self, trials: &[Trial]) -> Vec<Vec<Comparison>> {
         let lengths = |trial: &Trial| (trial.count("n_prompt"), trial.count("n_gen"));
+        let names = page::names(trials);
         let against = |(i, second): (usize, &Trial)| {
             let before = &trials[..i];
             let is_same = |first: &&Trial| {
                 lengths(first) == lengths(second) || !second.params.contains_key("n_prompt")
             };
-            let first = before.iter().find(is_same);
-            let found = first.map(|first| {
+            let first = before.iter().position(|first| is_same(&first));
+            let found = first.map(|at| {
                 let compared = self.compared().iter();
-                compared.filter_map(|series| compare(first, second, series)).map(|comparison| {
-                    match self.compared_as(first).zip(self.compared_as(second)) {
-                        Some((first, second)) => Comparison { first, second, ..comparison },
-                        None => comparison,
-                    }
+                let compared =
+                    compared.filter_map(move |series| compare(&trials[at], second, series));
+                let names = (names[at].clone(), names[i].clone());
+                compared.map(move |comparison| {
+                    let (first, second) = names.clone();
+                    Comparison { first, second, ..comparison }
                 })
             });
             found.into_iter().flatten().collect()

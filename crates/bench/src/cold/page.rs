@@ -59,19 +59,40 @@ fn each(trials: &[Trial]) -> Option<Table> {
     ];
     let ms =
         |ns: Option<u64>| ns.map_or_else(|| "-".to_owned(), |ns| format!("{:.1}", ns as f64 / 1e6));
-    let row = |trial: &Trial, i: usize, start: &Start| -> Row {
+    let row = |name: &str, i: usize, start: &Start| -> Row {
         let load_ns = start.inside.as_ref().map(|inside| inside.load_ns);
         let times = [start.first_ns, Some(start.ended_ns), load_ns].map(ms);
-        let head = [(i + 1).to_string(), name(trial)];
+        let head = [(i + 1).to_string(), name.to_owned()];
         head.into_iter().chain(times).map(Cell::Text).collect::<Vec<_>>().into()
     };
-    let of = |trial: &Trial| -> Vec<Row> {
+    let of = |(trial, name): (&Trial, String)| -> Vec<Row> {
         let starts = trial.cold().map_or(&[][..], |cold| &cold.starts);
-        starts.iter().enumerate().map(|(i, start)| row(trial, i, start)).collect()
+        starts.iter().enumerate().map(|(i, start)| row(&name, i, start)).collect()
     };
     let columns = columns.map(|(title, width, rank)| Column::for_people(title, width).ranked(rank));
-    let rows: Vec<Row> = trials.iter().flat_map(of).collect();
+    let rows: Vec<Row> = trials.iter().zip(names(trials)).flat_map(of).collect();
     (!rows.is_empty()).then(|| Table { columns: columns.into(), rows, ..Table::default() })
+}
+
+/// The names of all, each with the parameters in which they differ.
+pub(super) fn names(trials: &[Trial]) -> Vec<String> {
+    let of = |trial: &Trial| -> Vec<String> {
+        let other = |key: &str| trials.iter().any(|t| t.params.get(key) != trial.params.get(key));
+        // What is in the name already.
+        let is_told = |key: &str| [COMMAND, PAGE_CACHE, MODEL.name].contains(&key);
+        let differing = trial.params.iter().filter(|(key, _)| !is_told(key) && other(key));
+        differing.map(|(key, value)| format!("{key} {}", value_text(value))).collect()
+    };
+    let is_command = |trial: &Trial| trial.params.contains_key(COMMAND);
+    let full = |trial: &Trial| {
+        let more = if is_command(trial) { Vec::new() } else { of(trial) };
+        std::iter::once(name(trial)).chain(more).collect::<Vec<_>>().join(", ")
+    };
+    trials.iter().map(full).collect()
+}
+
+fn value_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The first way against the others, start by start.

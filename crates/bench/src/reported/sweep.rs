@@ -70,7 +70,9 @@ fn along(rows: &Rows<'_>, indices: &[usize], most: &str, keys: &[&str]) -> Vec<S
         if has_models {
             label.insert(0, model(i).to_owned());
         }
-        if rows.trials[i].turn > 0 {
+        // Turns tell apart what nothing else does; ways to start a process have one each.
+        let alike = |&j: &usize| j != i && rows.trials[j].params == rows.trials[i].params;
+        if rows.trials[i].turn > 0 && indices.iter().any(alike) {
             label.push(format!("{} ({})", rows.trials[i].model.backend, rows.trials[i].turn + 1));
         }
         let label = label.join(", ");
@@ -93,6 +95,15 @@ fn course(rows: &Rows<'_>, line: &Swept) -> Option<Course> {
     // Where nothing succeeded there is no point.
     let points: Vec<_> = points.filter(|(_, figure, _)| figure.value.is_some()).collect();
     (points.len() >= FEWEST).then(|| Course::of(points, rises))?
+}
+
+/// Why nothing can be said of a line that has figures.
+fn unsaid(rows: &Rows<'_>, line: &Swept) -> Option<&'static str> {
+    let figures = || line.points.iter().map(|(_, i)| rows.figure(*i));
+    let n = figures().filter(|figure| figure.value.is_some()).count();
+    let lacks = figures().any(|figure| figure.value.is_some() && figure.interval.is_none());
+    (n >= FEWEST && lacks)
+        .then_some("no advice, since nobody knows how much a figure without an interval scatters")
 }
 
 /// The figure over the parameter, with a line where it stops to grow.
@@ -144,10 +155,13 @@ pub(crate) fn advice(rows: &Rows<'_>) -> Vec<String> {
     for (work, indices) in rows.by_work() {
         for (key, lines) in &swept(rows, &indices) {
             for line in lines {
-                let Some(course) = course(rows, line) else { continue };
                 let what = match (rows.titled(work, &rows.heading()), line.label.as_str()) {
                     (what, "") => what,
                     (what, label) => format!("{what}, {label}"),
+                };
+                let Some(course) = course(rows, line) else {
+                    said.extend(unsaid(rows, line).map(|why| format!("{what}: {key}: {why}.")));
+                    continue;
                 };
                 let told = course.told(key, &reason::beyond(rows, &course, key));
                 said.push(format!("{what}: {told}{}", reason::why(rows, &course, key)));

@@ -15,7 +15,7 @@ pub const COLD: Form = Form {
     lists: &[],
     own: OWN,
     columns: COLUMNS,
-    results: &[],
+    results: RESULTS,
     rules: Rules::Aligned,
     heading: what,
     lines: |_| Vec::new(),
@@ -41,6 +41,11 @@ const OWN: &[Field] = &[
 const COLUMNS: &[Shown] = &[
     shown("started", -24, what).ranked(Rank::Key),
     shown("page cache", -10, |r| param_text(r, "page_cache")).ranked(Rank::Key),
+];
+
+const RESULTS: &[Shown] = &[
+    shown("threads", 7, |r| param_text(r, "n_threads")).of_param("n_threads"),
+    shown("test", 10, test).ranked(Rank::Key),
     shown("cold TTFT ms", 15, |r| time(r, |start| start.first_ns)).ranked(Rank::Main),
     shown("wall ms", 15, |r| time(r, |start| Some(start.ended_ns))).ranked(Rank::Main),
     shown("load ms", 13, |r| time(r, |start| Some(start.inside.as_ref()?.load_ns))),
@@ -64,6 +69,14 @@ fn what(row: &TrialRow<'_>) -> String {
     match name.char_indices().nth(ROOM) {
         Some((at, _)) => format!("{}…", &name[..at]),
         None => name,
+    }
+}
+
+/// Its lengths; nobody knows those of another engine's command.
+fn test(row: &TrialRow<'_>) -> String {
+    match row.trial.params.contains_key("command") {
+        true => "-".to_owned(),
+        false => row.trial.test_name(),
     }
 }
 

@@ -63,8 +63,10 @@ pub(crate) fn long_options(args: impl IntoIterator<Item = OsString>) -> Vec<OsSt
     args
 }
 
+/// The long name, with the value behind `=` if there is one.
 fn find(options: &[(&str, &str)], arg: &str) -> Option<String> {
-    options.iter().find(|(short, _)| *short == arg).map(|(_, long)| (*long).to_owned())
+    let (name, value) = arg.split_at(arg.find('=').unwrap_or(arg.len()));
+    options.iter().find(|(short, _)| *short == name).map(|(_, long)| format!("{long}{value}"))
 }
 
 fn long_option(arg: &str) -> Option<String> {
@@ -72,7 +74,9 @@ fn long_option(arg: &str) -> Option<String> {
         return dashed(arg);
     }
     find(SHORT, arg).or_else(|| find(ENGINE, arg)).or_else(|| {
-        FLAGS.iter().find(|flag| flag.short == Some(arg)).map(|flag| format!("--{}", flag.long))
+        let (name, value) = arg.split_at(arg.find('=').unwrap_or(arg.len()));
+        let flag = FLAGS.iter().find(|flag| flag.short == Some(name));
+        flag.map(|flag| format!("--{}{value}", flag.long))
     })
 }
 
@@ -116,6 +120,8 @@ mod tests {
                 "pacemark genai-bench -pf a_b -nw 0 -mt 20 --num_iter=1 --nw 0",
                 "pacemark genai-bench --prompt-file a_b --num-warmup 0 --max-new-tokens 20 --num-iter=1 --nw 0",
             ),
+            ("pacemark genai-bench -pf=a=b", "pacemark genai-bench --prompt-file=a=b"),
+            ("pacemark bench -ngl=0 -tb=2", "pacemark bench --n-gpu-layers=0 --threads-batch=2"),
             ("pacemark run -tb 2 -ngl 0", "pacemark run --threads-batch 2 --n-gpu-layers 0"),
             (
                 "pacemark tune -ub 64,128 -ctk q8_0",

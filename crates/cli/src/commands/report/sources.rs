@@ -31,8 +31,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
 /// That there is a figure to report: a run of which nothing succeeded is named, and if all are such it is
 /// an error.
 pub(super) fn with_figures(sources: &[Source]) -> Result<()> {
-    let has_figure =
-        |source: &&Source| source.run.trials.iter().any(|trial| trial.measured.has_result());
+    // Facts about a run are no figures of it, unless it is made of nothing else.
+    let is_facts = |trial: &&Trial| matches!(trial.measured, Measured::Facts { .. });
+    let has_figure = |source: &&Source| {
+        let trials = || source.run.trials.iter();
+        let only_facts = trials().all(|trial| is_facts(&trial));
+        trials().any(|trial| trial.measured.has_result() && (only_facts || !is_facts(&trial)))
+    };
     let (with, without): (Vec<&Source>, Vec<&Source>) = sources.iter().partition(has_figure);
     let names: Vec<&str> = without.iter().map(|source| source.name.as_str()).collect();
     if with.is_empty() {

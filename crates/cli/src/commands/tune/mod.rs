@@ -331,6 +331,10 @@ fn ended(
     trials: &[Trial],
     script: Option<pacemark_files::Output>,
 ) -> Result<Exit> {
+    let is_over = error.is_none();
+    if script.is_some() && !(is_over && outcome(trials).recommended.is_some()) {
+        eprintln!("--write: no setting is recommended; the file is as it was");
+    }
     match error {
         Some(BenchError::Interrupted) => {
             eprintln!("interrupted: the figures are of what was measured until then");

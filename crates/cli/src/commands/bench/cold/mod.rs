@@ -105,7 +105,8 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let inputs: Vec<Input<'_>> = paths.values().map(|path| Input::Model(path)).collect();
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let archive = args.history.archive();
-    let mut output = Output::new(&ColdStart, machine::env(), &args.output, record, archive);
+    let mut output = Output::new(&ColdStart, machine::env(), &args.output, record, archive)
+        .varying(&plan.varied);
     let ways = ways(args, plan, &paths)?;
     let launches = Launches(ways.iter().map(|way| way.launch(plan)).collect());
     let n_starts = args.repetitions.map_or(STARTS, NonZeroUsize::get);
