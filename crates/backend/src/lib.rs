@@ -140,6 +140,10 @@ pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 /// listeners once for all of these.
 pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
 
+/// Why a backend computes nothing any more, whatever it is asked: a worker that is lost, say. `None` as
+/// long as it computes.
+pub type Watch = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Anything that generates.
 ///
 /// ```
@@ -238,8 +242,9 @@ pub trait Backend {
         None
     }
 
-    /// Why it computes nothing any more, whatever it is asked: a worker that is lost, say.
-    fn broken(&self) -> Option<String> {
+    /// Who knows, on any thread and at any time, whether it still computes. `None` where nothing is
+    /// known to end that.
+    fn watch(&self) -> Option<Watch> {
         None
     }
 }

@@ -186,9 +186,14 @@ fn a_service_over_workers_counts_them_and_knows_a_loss() {
     }
     assert_eq!(service.broken(), None);
     drop(gate);
+    // It is known though nobody asks for anything.
+    while service.broken().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the worker is gone");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(service.broken().is_some_and(|why| why.contains(&address)));
     let Event::Failed(error) = ask() else { panic!("the worker is gone") };
     assert!(error.to_string().contains(&address), "{error}");
-    assert!(service.broken().is_some_and(|why| why.contains(&address)));
 }
 
 #[test]

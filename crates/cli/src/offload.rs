@@ -14,7 +14,7 @@ pub(crate) const MAX_DEVICES: u32 = 16;
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct WorkerArgs {
     /// Workers on other machines that compute layers, each `pacemark rpc-worker` or llama.cpp's
-    /// rpc-server (needs --backend llama-cpp)
+    /// rpc-server. Only llama.cpp's engine uses them: --backend llama-cpp, which `load` adds itself
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', help_heading = "Other machines")]
     rpc: Vec<String>,
     /// Use workers at addresses that anybody on the internet reaches: nothing is encrypted
@@ -115,6 +115,9 @@ impl DeviceArgs {
         };
         if offload.shares.len() > MAX_DEVICES as usize {
             return Err(UsageError(format!("--tensor-split: at most {MAX_DEVICES} shares")));
+        }
+        if !offload.shares.is_empty() && offload.shares.iter().all(|share| *share == 0.0) {
+            return Err(UsageError("--tensor-split: shares of nothing".into()));
         }
         self.workers.set(&mut offload)?;
         Ok(offload)

@@ -49,6 +49,10 @@ fn what_is_no_worker_device_or_link_is_refused() {
         ("run -p x --rpc-timeout 0 --rpc a:1", "1..=3600"),
         ("rpc-worker --host 8.8.8.8 --port 0", "--public"),
         ("rpc-worker --device none/x", "--device"),
+        ("rpc-worker -t 513 --port 0", "1..=512"),
+        ("load --rpc a:1", "-m starts"),
+        ("load --url http://127.0.0.1:1 --rpc a:1", "-m starts"),
+        ("run -p x --backend llama-cpp --tensor-split 0,0", "shares of nothing"),
     ] {
         let said = refused(line);
         assert!(said.contains(says), "{line}: {said}");

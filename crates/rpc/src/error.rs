@@ -24,7 +24,7 @@ pub enum RpcError {
     /// Silence.
     #[error(
         "worker {endpoint} did not answer within {} s ({during}); it may be serving another \
-         caller, for a worker serves one at a time",
+         caller, for a worker serves one at a time, or be no worker",
         within.as_secs_f64()
     )]
     NoAnswer {

@@ -89,6 +89,12 @@ fn chosen(offload: &Offload, known: Vec<Named>) -> Result<Vec<Named>, LlamaCppEr
     if offload.main as usize >= n {
         return refused(format!("-mg {}: there are {n} devices, {}", offload.main, there(&names)));
     }
+    if offload.main > 0 && offload.split == Split::Layer {
+        return refused(format!("-mg {}: under -sm layer no device is the main one", offload.main));
+    }
+    if !offload.shares.is_empty() && offload.split == Split::None {
+        return refused("-ts: under -sm none one device computes all".into());
+    }
     if offload.shares.len() > n {
         let shares = offload.shares.len();
         return refused(format!("-ts: {shares} shares for {n} devices, {}", there(&names)));

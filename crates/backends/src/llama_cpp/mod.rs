@@ -17,11 +17,11 @@ use engine::LlamaEngine;
 use ffi::{Context, ContextParams, Model};
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, Elsewhere, EventStream,
-    GenerateRequest, MemoryUsage, ScoreRequest, TextScores, TokenId,
+    GenerateRequest, MemoryUsage, ScoreRequest, TextScores, TokenId, Watch,
 };
 use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{DType, ModelFile, ModelFileError, TensorInfo};
-use pacemark_setup::{CacheTypes, Offload, Setup, Unsupported};
+use pacemark_setup::{CacheTypes, Offload, Setup, Split, Unsupported};
 use pacemark_tokenizer::Tokenizer;
 use std::ffi::CString;
 use std::ops::ControlFlow;
@@ -103,7 +103,9 @@ impl LlamaCppBackend {
         let offload = if setup.offload.n_layers == Some(0) { &none } else { &setup.offload };
         let workers = Workers::of(offload)?;
         let (model_params, names) = devices::params(offload, &setup.weights, workers.as_deref())?;
-        if let Some(workers) = &workers {
+        // Of other splits llama.cpp's own error tells.
+        let takes_all = offload.devices.is_none() && offload.split == Split::Layer;
+        if let Some(workers) = workers.as_ref().filter(|_| takes_all && ffi::local().is_empty()) {
             workers.check_room(offloaded_bytes(&file, setup))?;
         }
         let refused = |action| {
@@ -285,7 +287,8 @@ impl Backend for LlamaCppBackend {
         Some(Elsewhere { links: workers.links.clone(), usage: workers.relays.usage() })
     }
 
-    fn broken(&self) -> Option<String> {
-        self.workers.as_ref()?.guard.check().err()
+    fn watch(&self) -> Option<Watch> {
+        let guard = self.workers.as_ref()?.guard.clone();
+        Some(Box::new(move || guard.check().err()))
     }
 }

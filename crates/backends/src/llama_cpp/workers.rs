@@ -111,10 +111,26 @@ impl Workers {
     /// llama.cpp's words with the workers' names in place of the relays' addresses.
     pub(super) fn named(&self, mut words: String) -> String {
         for (address, endpoint) in self.relays.addresses().iter().zip(&self.endpoints) {
-            words = words.replace(&address.to_string(), &endpoint.to_string());
+            words = put(&words, &address.to_string(), &endpoint.to_string());
         }
         words
     }
+}
+
+/// Words with a name in place of an address, but not of the beginning of a longer one.
+fn put(words: &str, address: &str, name: &str) -> String {
+    let mut rest = words;
+    let mut all = String::new();
+    while let Some(at) = rest.find(address) {
+        let (before, after) = (&rest[..at], &rest[at + address.len()..]);
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        let is_whole =
+            !before.ends_with(is_part) && !after.starts_with(|c: char| c.is_ascii_digit());
+        all += before;
+        all += if is_whole { name } else { address };
+        rest = after;
+    }
+    all + rest
 }
 
 /// The workers by the addresses that their names have now: what is checked here is what is connected
@@ -145,7 +161,7 @@ fn reached(endpoints: &[Endpoint], offload: &Offload) -> Result<Vec<Endpoint>, L
 /// Words with the workers' names as they were given in place of their addresses.
 fn renamed(mut words: String, names: &[(String, String)]) -> String {
     for (address, name) in names.iter().filter(|(address, name)| address != name) {
-        words = words.replace(address, name);
+        words = put(&words, address, name);
     }
     words
 }
@@ -174,5 +190,19 @@ fn devices(
 impl From<RpcError> for LlamaCppError {
     fn from(error: RpcError) -> LlamaCppError {
         LlamaCppError::Worker(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_its_own_address_alone() {
+        let names = [("127.0.0.1:5199".to_owned(), "localhost:5199".to_owned())];
+        let said = |words: &str| renamed(words.to_owned(), &names);
+        assert_eq!(said("worker 127.0.0.1:5199 is lost"), "worker localhost:5199 is lost");
+        assert_eq!(said("127.0.0.1:51995, 127.0.0.1:5199"), "127.0.0.1:51995, localhost:5199");
+        assert_eq!(said("1127.0.0.1:5199"), "1127.0.0.1:5199");
     }
 }

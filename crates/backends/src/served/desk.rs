@@ -199,19 +199,9 @@ impl Desk {
         }
     }
 
-    /// Whether the backend computes no more, which is told.
-    pub(super) fn is_broken(&self, backend: &dyn Backend) -> bool {
-        let broken = backend.broken();
-        let is_broken = broken.is_some();
-        *locked(&self.shared.broken) = broken;
-        is_broken
-    }
-
-    /// Tells what became of the backend: nothing is under way, and a round trip may be made.
+    /// Tells what workers did: nothing is under way, and a round trip may be made.
     pub(super) fn inspect(&self, backend: &dyn Backend) {
-        if !self.is_broken(backend) {
-            *locked(&self.shared.elsewhere) = backend.elsewhere();
-        }
+        *locked(&self.shared.elsewhere) = backend.elsewhere();
     }
 
     /// The batch will have no more events: whoever still waits for its end is told `why`.

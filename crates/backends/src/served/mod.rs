@@ -16,7 +16,7 @@ use crate::LoadError;
 use desk::Request;
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, Bell, Bells, Capabilities, Elsewhere, Event,
-    GenerateRequest, MemoryUsage, Service, ServiceStatus, Sink, Text, Ticket,
+    GenerateRequest, MemoryUsage, Service, ServiceStatus, Sink, Text, Ticket, Watch,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ struct Shared {
     n_submitted: AtomicUsize,
     /// Workers on other machines, after the last batch.
     elsewhere: Mutex<Option<Elsewhere>>,
-    /// Why nothing is computed any more.
+    /// What ended the backend's thread.
     broken: Mutex<Option<String>>,
 }
 
@@ -86,6 +86,7 @@ pub struct ServedBackend {
     shared: Arc<Shared>,
     text: Option<Box<dyn Text>>,
     info: BackendInfo,
+    watch: Option<Watch>,
     capabilities: Capabilities,
     next_id: AtomicU64,
 }
@@ -108,7 +109,7 @@ impl ServedBackend {
             });
             match made {
                 Ok(backend) => {
-                    let about = (backend.info(), backend.capabilities());
+                    let about = (backend.info(), backend.capabilities(), backend.watch());
                     let worker = Worker::new(backend, queue, of_thread);
                     let _ = told.send(Ok(about));
                     drop(told);
@@ -118,7 +119,7 @@ impl ServedBackend {
             }
         })?;
         let ended = || "the backend's thread ended while it loaded";
-        let (mut info, of_backend) = loading.recv().map_err(|_| ended())??;
+        let (mut info, of_backend, watch) = loading.recv().map_err(|_| ended())??;
         info.n_seqs = worker::width(&info, of_backend);
         Ok(ServedBackend {
             commands,
@@ -126,6 +127,7 @@ impl ServedBackend {
             shared,
             text,
             info,
+            watch,
             // What the seam of serving has no word for is left out.
             capabilities: Capabilities {
                 score: false,
@@ -213,6 +215,7 @@ impl Service for ServedBackend {
     }
 
     fn broken(&self) -> Option<String> {
-        locked(&self.shared.broken).clone()
+        let ended = locked(&self.shared.broken).clone();
+        ended.or_else(|| self.watch.as_ref().and_then(|watch| watch()))
     }
 }

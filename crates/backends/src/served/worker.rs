@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::{Command, Shared, words};
-use pacemark_backend::{Backend, BackendInfo, BatchStream, Capabilities, Event};
+use pacemark_backend::{Backend, BackendInfo, BatchStream, Capabilities};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -77,13 +77,7 @@ fn batch(backend: &dyn Backend, desk: &mut Desk, batches: bool, width: usize) ->
             }
         }
         match events.next() {
-            Some((index, event)) => {
-                // Whoever hears of a failure may ask next whether it is for good.
-                if matches!(event, Event::Failed(_)) {
-                    desk.is_broken(backend);
-                }
-                desk.hand(index, event);
-            }
+            Some((index, event)) => desk.hand(index, event),
             None => break,
         }
     }

@@ -33,10 +33,10 @@ pub(super) struct Args {
     /// Port to listen on; 0 for any that is free, which is printed
     #[arg(short, long, value_name = "PORT", default_value_t = 50052)]
     port: u16,
-    /// Threads that compute [default: all processors]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Threads that compute, at most llama.cpp's 512 [default: all processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     threads: Option<u16>,
-    /// Devices to compute on, by the names of `bench --list-devices` [default: the processors]
+    /// Devices to compute on, by the names of `bench --list-devices` [default: the processors, which have the name CPU there]
     #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
     device: Vec<String>,
     /// Keep large tensors in this folder, so that a model is sent once and not at every load
@@ -53,7 +53,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<Exit> {
     let names = args.device.join("/");
-    let wanted = match args.device.is_empty() {
+    let wanted = match args.device.is_empty() || args.device == ["CPU"] {
         true => Vec::new(),
         false => devices(&names)
             .map_err(|why| UsageError(format!("--device {names}: {why}")))?

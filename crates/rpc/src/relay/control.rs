@@ -15,8 +15,8 @@ pub(super) struct Control {
     stream: TcpStream,
     /// What the gate had measured when the line was opened.
     before_ns: u64,
-    /// After an answer that did not come, what comes next would be taken for another's.
-    is_broken: bool,
+    /// Why an answer did not come: what comes next would be taken for another's.
+    broken: Option<io::ErrorKind>,
 }
 
 impl Control {
@@ -27,7 +27,7 @@ impl Control {
         options: &RelayOptions,
     ) -> Result<Option<Control>, RpcError> {
         let stream = socket::connect(endpoint, options.connect_timeout)?;
-        let mut control = Control { stream, before_ns: 0, is_broken: false };
+        let mut control = Control { stream, before_ns: 0, broken: None };
         // Whatever is wrong with its answers, it is no gate.
         Ok(control.introduce(options).is_ok().then_some(control))
     }
@@ -61,14 +61,13 @@ impl Control {
     }
 
     fn ask(&mut self, question: &str) -> io::Result<String> {
-        if self.is_broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
         }
-        self.is_broken = true;
-        self.stream.write_all(question.as_bytes())?;
-        let line = self.line()?;
-        self.is_broken = false;
-        Ok(line)
+        let asked = self.stream.write_all(question.as_bytes());
+        let answer = asked.and_then(|()| self.line());
+        self.broken = answer.as_ref().err().map(io::Error::kind);
+        answer
     }
 
     /// One line, without its end.

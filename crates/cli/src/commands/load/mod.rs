@@ -51,7 +51,7 @@ pub(super) struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
     /// whole endpoint's address
     #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
-        required_unless_present_any = ["serve", "self_test", "show"], conflicts_with_all = ["serve", "self_test", "show"])]
+        required_unless_present_any = ["serve", "self_test", "show", "rpc"], conflicts_with_all = ["serve", "self_test", "show"])]
     url: Option<pacemark_load::Target>,
     /// Start `pacemark serve -m MODEL` for this load, on a port of its own, instead of --url
     #[arg(short = 'm', long, value_name = "MODEL", conflicts_with = "self_test")]
