@@ -1,10 +1,12 @@
 //! Documents in other languages: everything in them that people read, and nothing that programs do.
 //!
 //! A document is made in English. Each language has a table of English sentences and its own, in which
-//! `{}` stands for what differs: names and numbers, or words that have an entry themselves. What has no
-//! entry stays English; that nothing of our own does is for tests of those who make documents.
+//! `{}` stands for what differs: names and numbers, or words that have an entry themselves; `{#}` for what
+//! begins with a number. What has no entry stays English; that nothing of our own does is for tests of those
+//! who make documents.
 
 mod zh;
+mod zh_load;
 mod zh_words;
 
 use crate::picture::{Marks, Panel, Picture};
@@ -22,6 +24,9 @@ pub enum Lang {
     /// Chinese, in simplified characters.
     Zh,
 }
+
+/// The tables of Chinese.
+const ZH_SAID: [&[(&str, &str)]; 3] = [zh::SAID, zh_load::SAID, zh_words::SAID];
 
 /// Entries that begin and end with a gap and have no more fixed bytes than this are for texts no longer
 /// than that.
@@ -54,7 +59,9 @@ impl Lang {
     /// Every character of all tables, for fonts.
     #[cfg(test)]
     pub(crate) fn characters() -> impl Iterator<Item = char> {
-        zh::SAID.iter().chain(zh_words::SAID).flat_map(|(_, other)| other.chars())
+        let of_tables = zh_load::OF_TABLES.iter().map(|(_, _, other)| other);
+        let said = ZH_SAID.iter().flat_map(|said| *said).map(|(_, other)| other);
+        said.chain(of_tables).flat_map(|other| other.chars())
     }
 
     /// An English text in it; the text itself where there is no entry for it.
@@ -126,12 +133,22 @@ impl Lang {
         said
     }
 
+    /// A heading of a table: the same word may be two things in two tables.
+    fn heading(self, table: &str, title: &str) -> String {
+        let own =
+            zh_load::OF_TABLES.iter().find(|(of, english, _)| (*of, *english) == (table, title));
+        match (self, own) {
+            (Lang::Zh, Some((_, _, other))) => (*other).to_owned(),
+            _ => self.say(title).into_owned(),
+        }
+    }
+
     fn table(self, table: &mut Table) {
         let one = |text: &mut String| *text = self.say(text).into_owned();
         table.legend.iter_mut().for_each(one);
         for column in table.columns.iter_mut().filter(|column| column.readers.has_people()) {
             // A heading may be padded by hand.
-            column.title = self.say(column.title.trim_end()).into_owned();
+            column.title = self.heading(&table.name, column.title.trim_end());
         }
         for row in &mut table.rows {
             for cell in &mut row.cells {
@@ -147,6 +164,10 @@ impl Lang {
                     one(value);
                 });
                 block.spreads.iter_mut().for_each(|spread| one(&mut spread.name));
+                if let Some((name, figures)) = &mut block.summary {
+                    one(name);
+                    figures.iter_mut().for_each(|(title, _)| one(title));
+                }
             }
         }
     }
@@ -171,7 +192,7 @@ impl Lang {
 }
 
 static ZH: LazyLock<Catalogue> =
-    LazyLock::new(|| Catalogue::new(&[zh::SAID, zh_words::SAID], &[zh::SAME, zh_words::SAME]));
+    LazyLock::new(|| Catalogue::new(&ZH_SAID, &[zh::SAME, zh_words::SAME]));
 
 /// Entries of a language, to look up.
 struct Catalogue {
@@ -179,11 +200,57 @@ struct Catalogue {
     same: HashSet<&'static str>,
     whole: HashMap<&'static str, &'static str>,
     /// Those with a gap, the longest first: the most that is fixed decides.
-    gapped: Vec<(Vec<&'static str>, &'static str)>,
+    gapped: Vec<Sentence>,
 }
 
 /// What stands for what differs.
 const GAP: &str = "{}";
+/// The same for what begins with a number.
+const NUMBER: &str = "{#}";
+
+/// An entry with gaps.
+struct Sentence {
+    /// What is fixed: before, between and behind the gaps.
+    parts: Vec<&'static str>,
+    /// The numbers of the gaps that begin with a digit.
+    numbers: Vec<usize>,
+    other: &'static str,
+}
+
+impl Sentence {
+    fn of((mut rest, other): (&'static str, &'static str)) -> Sentence {
+        let (mut parts, mut numbers) = (Vec::new(), Vec::new());
+        while let Some((before, behind)) = rest.split_once('{') {
+            if behind.starts_with('#') {
+                numbers.push(parts.len());
+            }
+            parts.push(before);
+            rest = behind.split_once('}').map_or("", |(_, behind)| behind);
+        }
+        parts.push(rest);
+        Sentence { parts, numbers, other }
+    }
+
+    /// The bytes that are fixed.
+    fn fixed(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
+    /// Few letters between two gaps say little of a long text, which has them by chance.
+    fn says_enough(&self, text: &str) -> bool {
+        let is_open = self.parts.first() == Some(&"") && self.parts.last() == Some(&"");
+        !is_open || self.fixed() > FEW || text.len() <= SHORT
+    }
+
+    /// What stands in its gaps, if the text is such a sentence.
+    fn gaps<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let gaps = gaps(text, &self.parts)?;
+        let is_number = |gap: &str| {
+            gap.trim_start_matches(['-', '−', '+']).starts_with(|c: char| c.is_ascii_digit())
+        };
+        self.numbers.iter().all(|i| is_number(gaps[*i])).then_some(gaps)
+    }
+}
 
 impl Catalogue {
     fn new(
@@ -194,11 +261,9 @@ impl Catalogue {
             .iter()
             .flat_map(|said| *said)
             .copied()
-            .partition(|(english, _)| english.contains(GAP));
-        let mut gapped: Vec<(Vec<&str>, &str)> =
-            gapped.into_iter().map(|(text, other)| (text.split(GAP).collect(), other)).collect();
-        let fixed = |parts: &[&str]| parts.iter().map(|part| part.len()).sum::<usize>();
-        gapped.sort_by_key(|(parts, _)| std::cmp::Reverse(fixed(parts)));
+            .partition(|(english, _)| english.contains(GAP) || english.contains(NUMBER));
+        let mut gapped: Vec<Sentence> = gapped.into_iter().map(Sentence::of).collect();
+        gapped.sort_by_key(|sentence| std::cmp::Reverse(sentence.fixed()));
         let same = same.iter().flat_map(|same| *same).copied().collect();
         Catalogue { same, whole: whole.into_iter().collect(), gapped }
     }
@@ -214,15 +279,9 @@ impl Catalogue {
         if depth == 0 || text.len() > 2000 {
             return None;
         }
-        // Few letters between two gaps say little of a long text, which has them by chance.
-        let says_enough = |parts: &[&str]| {
-            let fixed = parts.iter().map(|part| part.len()).sum::<usize>();
-            let is_open = parts.first() == Some(&"") && parts.last() == Some(&"");
-            !is_open || fixed > FEW || text.len() <= SHORT
-        };
-        let fitting = self.gapped.iter().filter(|(parts, _)| says_enough(parts));
-        let found = fitting.filter_map(|(parts, other)| Some((gaps(text, parts)?, other))).next();
-        let (gaps, other) = found?;
+        let fitting = self.gapped.iter().filter(|sentence| sentence.says_enough(text));
+        let mut found = fitting.filter_map(|known| Some((known.gaps(text)?, known.other)));
+        let (gaps, other) = found.next()?;
         // Between sentences there is a space in English only.
         let inner =
             |gap: &&str| self.say(gap.trim(), depth - 1).unwrap_or_else(|| (*gap).to_owned());
@@ -341,13 +400,38 @@ mod tests {
     #[test]
     fn every_entry_has_as_many_gaps_and_none_stands_twice() {
         let mut seen = HashSet::new();
-        for (english, other) in zh::SAID.iter().chain(zh_words::SAID) {
+        for (english, other) in ZH_SAID.iter().flat_map(|said| *said) {
             assert!(seen.insert(english), "twice: {english}");
-            let n = english.matches(GAP).count();
+            let n = english.matches(GAP).count() + english.matches(NUMBER).count();
             let filled = (0..n).map(|i| other.contains(&format!("{{{i}}}")));
             let numbered = filled.filter(|is_there| *is_there).count();
             assert_eq!(n, other.matches(GAP).count() + numbered, "{english}: {other}");
-            assert!(!english.contains("{}{}"), "{english}: nothing tells two gaps apart");
+            assert!(!english.contains("}{"), "{english}: nothing tells two gaps apart");
+        }
+    }
+
+    #[test]
+    fn a_gap_of_a_number_takes_no_words() {
+        let said: &[(&str, &str)] = &[
+            ("out t/s", "输出 t/s"),
+            ("out t/s {#}", "输出 t/s {}"),
+            ("{} over {}", "{} 随 {} 的变化"),
+        ];
+        let catalogue = Catalogue::new(&[said], &[&["concurrency"]]);
+        let say = |text| catalogue.say(text, DEPTH);
+        assert_eq!(say("out t/s 31.16").unwrap(), "输出 t/s 31.16");
+        assert_eq!(say("out t/s -0.5 %").unwrap(), "输出 t/s -0.5 %");
+        assert_eq!(say("out t/s over concurrency").unwrap(), "输出 t/s 随 concurrency 的变化");
+        assert_eq!(say("out t/s in all"), None);
+    }
+
+    #[test]
+    fn a_word_that_is_two_things_is_told_by_its_table() {
+        assert_eq!(Lang::Zh.heading("pacemark_load", "load"), "负载");
+        assert_eq!(Lang::Zh.heading("breakdown", "load"), "加载");
+        assert_eq!(Lang::En.heading("pacemark_load", "load"), "load");
+        for (_, english, other) in zh_load::OF_TABLES {
+            assert!(Lang::Zh.known(english).is_some_and(|plain| plain != *other), "{english}");
         }
     }
 }
