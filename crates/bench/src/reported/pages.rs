@@ -160,6 +160,8 @@ fn words(document: &Document) -> Vec<String> {
     for panel in &document.panels {
         words.extend([&panel.title, &panel.x_axis, &panel.y_axis].map(String::clone));
     }
+    words.extend(document.legend.colours.iter().map(|(_, words)| words.clone()));
+    words.extend(document.legend.notes.clone());
     words.extend(document.notes.clone());
     words.retain(|word| word.chars().filter(|c| c.is_alphabetic()).count() > 2);
     words
@@ -168,7 +170,7 @@ fn words(document: &Document) -> Vec<String> {
 #[test]
 fn words_of_pages_are_there_in_chinese() {
     // Names of processors, kernels and choices of systems.
-    let names = ["A processor", "madvise", "recommended: Q4_K_M"];
+    let names = ["A processor", "madvise", "recommended: Q4_K_M", "llama 135M Q4_1, ;"];
     let mut missing: Vec<String> = Vec::new();
     for document in made_up() {
         let unknown = |word: &String| Lang::Zh.known(word).is_none();
