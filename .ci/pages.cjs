@@ -33,6 +33,16 @@ async function look(browser, lang, scheme, width) {
   }
   await page.screenshot({ path: `${folder}/${lang}-${scheme}-${width}.png`, fullPage: true });
   if (scheme === 'light' && width === 1280) {
+    // Paper cannot be moved: A4 between its margins.
+    const paper = Math.floor((210 - 2 * 12) / 25.4 * 96);
+    await page.emulateMedia({ media: 'print' });
+    await page.setViewportSize({ width: paper, height: 900 });
+    const cut = await page.evaluate((paper) => [...document.querySelectorAll('table, figure svg, p, li, dd')]
+      .map((one) => [one.getBoundingClientRect().right, one.outerHTML.slice(0, 120)])
+      .filter(([right]) => right > paper + 1), paper);
+    for (const [right, what] of cut) expect(false, `${name}: on paper ${right} of ${paper} wide: ${what}`);
+    await page.emulateMedia({ media: null });
+    await page.setViewportSize({ width, height: 900 });
     const pdf = await page.pdf({ path: `${folder}/${lang}.pdf`, format: 'A4', printBackground: true });
     expect(pdf.length > 20000, `${name}: an empty PDF`);
   }

@@ -25,7 +25,7 @@ use pacemark_load::self_test::SelfTest;
 use pacemark_load::{Level, LoadPlan, Watch};
 use pacemark_record::{Comparison, Measured, Metric, Model, Run, Series, Trial, compare};
 use pacemark_report::layout::{PLAIN, comparisons};
-use pacemark_report::picture::Panel;
+use pacemark_report::picture::{Legend, Panel};
 use pacemark_report::{Document, Form, Layout, Row, Table, TrialRow, Verdict};
 use std::sync::atomic::AtomicBool;
 
@@ -141,6 +141,17 @@ pub trait Experiment: Sync {
     /// What a report shows of a run in pictures.
     fn panels(&self, run: &Run) -> Vec<Panel> {
         reported::panels(&Rows::of(self, run))
+    }
+
+    /// What colours and lines of its pictures mean, where they mean something.
+    fn legend(&self, run: &Run) -> Legend {
+        let _ = run;
+        Legend::default()
+    }
+
+    /// Names of its document's facts that its verdicts say too.
+    fn judged(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// What a run comes to, the most important first.

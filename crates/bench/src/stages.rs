@@ -120,7 +120,11 @@ fn judged(figures: &[StageFigures], target: StageTarget) -> Vec<Verdict> {
             StageVerdict::Undecided => (Standing::Open, "is not shown to reach"),
         };
         let StageFigures { stage, name, tokens_per_second, .. } = row;
-        let text = format!("stage {stage}, {name}: {tokens_per_second:.1} t/s {what} {wanted}");
+        let rate = match tokens_per_second.is_finite() {
+            true => format!("{tokens_per_second:.1}"),
+            false => "-".to_owned(),
+        };
+        let text = format!("stage {stage}, {name}: {rate} t/s {what} {wanted}");
         Some(Verdict { standing, text })
     };
     let mut said: Vec<Verdict> = figures.iter().filter_map(one).collect();
@@ -164,6 +168,8 @@ fn waterfall(figures: &[StageFigures]) -> Option<Panel> {
         to: us(row),
         words: match row.own_us_per_token {
             Some(own) => format!("{own:+.1} µs"),
+            // Without a rate there is no time either.
+            None if !us(row).is_finite() || us(row) == 0.0 => "-".to_owned(),
             None => format!("{:.1} µs", us(row)),
         },
         role: if row.own_us_per_token.is_some() { Role::Other } else { Role::Baseline },
@@ -419,6 +425,20 @@ mod tests {
         assert_eq!(stages, [4, 9]);
         let stopped = climb(0, true).0.unwrap_err();
         assert!(matches!(stopped.error, BenchError::Interrupted) && stopped.partial.is_empty());
+    }
+
+    #[test]
+    fn what_generated_nothing_has_no_time_and_meets_nothing() {
+        let (trials, _) = climb(0, false);
+        let mut trials = trials.unwrap();
+        for trial in &mut trials {
+            trial.params.insert("n_gen_tokens".into(), 0.into());
+        }
+        let run = Run { trials, ..Run::default() };
+        let verdicts = Stages.verdicts(&run);
+        assert!(verdicts.iter().all(|one| one.standing != Standing::Good), "{verdicts:?}");
+        let Marks::Spans(spans) = &Stages.panels(&run)[0].marks else { panic!() };
+        assert!(spans.iter().all(|span| span.words == "-"), "{spans:?}");
     }
 
     #[test]

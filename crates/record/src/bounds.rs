@@ -30,8 +30,8 @@ fn total(trial: &Trial) -> u64 {
     ];
     let measured = match measured {
         Measured::Repetitions { samples } => sum(samples.iter().map(sample)),
-        Measured::Ladder { samples, calls, .. } => {
-            sum(samples.iter().map(sample).chain(calls.iter().copied()))
+        Measured::Ladder { stage, samples, calls, .. } => {
+            sum(samples.iter().map(sample).chain(calls.iter().copied()).chain([*stage]))
         }
         Measured::Requests(load) => {
             let client = load.client.iter().flat_map(|client| client.lag_ns.iter().copied());

@@ -64,15 +64,16 @@ impl Roof {
 
 impl Trial {
     /// The least time that the machine allows for a repetition over the mean time that it took: 1
-    /// is the roof. `None` where no roof was measured, or the engine does not say what a token
-    /// costs.
+    /// is the roof. `None` where no roof was measured, or one that no machine has, or the engine does not
+    /// say what a token costs.
     pub fn roof_share(&self) -> Option<f64> {
         let roof = self.roofs.iter().copied().reduce(Roof::or)?;
         let known =
             self.model.bytes_per_token > 0 && self.model.layer_operations != Operations::default();
         let times: Vec<f64> = self.samples().iter().map(|s| s.elapsed_ns as f64 / 1e9).collect();
         let mean = stats::mean(&times).filter(|mean| *mean > 0.0 && known)?;
-        Some((self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean)
+        let share = (self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean;
+        Some(share).filter(|share| share.is_finite())
     }
 
     /// How often the weights are read for the prompts of a repetition: a pass computes `n_ubatch`
@@ -182,6 +183,18 @@ mod tests {
         check(&[("n_prompt", 500), ("n_ubatch", 512), ("n_batch", 50)], 10.0);
         // Eight sequences: logits of eight tokens a pass take longer than reading once.
         check(&[("n_gen", 2), ("n_parallel", 8)], 2.0 * 8.032);
+    }
+
+    #[test]
+    fn a_roof_that_no_machine_has_is_none() {
+        for impossible in [1e-320, 0.0, f64::NAN] {
+            let mut trial = trial(&[("n_gen", 4)], 10.0);
+            for roof in &mut trial.roofs {
+                (roof.read_bytes_per_s, roof.f32_per_s) = (impossible, impossible);
+                roof.int8_per_s = impossible;
+            }
+            assert_eq!(trial.roof_share(), None, "{impossible}");
+        }
     }
 
     #[test]

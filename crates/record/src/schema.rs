@@ -458,6 +458,12 @@ mod tests {
         assert!(matches!(Run::from_json(&newer), Err(RecordError::Newer { found: 99 })));
         let absurd = text.replacen("\"elapsed_ns\":7", "\"elapsed_ns\":18446744073709551615", 1);
         assert!(matches!(Run::from_json(&absurd), Err(RecordError::Absurd { trial: 0 })));
+        let (name, samples, calls) = (String::new(), Vec::new(), Vec::new());
+        let measured = Measured::Ladder { stage: u64::MAX, name, samples, calls };
+        let ladder = Trial { measured, ..Trial::default() };
+        let ladder = Run { trials: vec![ladder], ..run.clone() };
+        let text = serde_json::to_string(&ladder).unwrap();
+        assert!(matches!(Run::from_json(&text), Err(RecordError::Absurd { trial: 0 })));
         for no_run in ["[]", "[1]", "[2]", r#"{"schema":1}"#, r#"{"schema":1,"trials":[1,{}]}"#] {
             assert!(matches!(Run::from_json(no_run), Err(RecordError::Json(_))), "{no_run}");
         }

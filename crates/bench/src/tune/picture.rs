@@ -83,9 +83,8 @@ pub fn panels(trials: &[Trial]) -> Picture {
     Picture {
         title: "Settings raced".to_owned(),
         notes: vec![
-            "a line joins what no other setting beats in both; whiskers: 95 % intervals, where there \
-             are enough runs"
-                .to_owned(),
+            "a line joins what no other setting beats in both".to_owned(),
+            "whiskers: 95 % intervals, where there are enough runs".to_owned(),
         ],
         legend: legend.map(|(role, words)| (role, words.to_owned())).into(),
         panels,

@@ -111,6 +111,8 @@ impl Lang {
             chart.points.iter_mut().for_each(|point| one(&mut point.name));
         }
         said.panels.iter_mut().for_each(|panel| self.panel(panel));
+        said.legend.colours.iter_mut().for_each(|(_, words)| one(words));
+        said.legend.notes.iter_mut().for_each(one);
         said.notes.iter_mut().for_each(one);
         let reading = &mut said.reading;
         reading.verdicts.iter_mut().for_each(|verdict| one(&mut verdict.text));

@@ -150,10 +150,7 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "a fixed prompt again and again, from text to text: benchmark_genai's figures",
         "反复运行同一个提示词，从文本到文本：benchmark_genai 的数据",
     ),
-    (
-        "the best of several settings under targets, found by racing them",
-        "在目标之下通过竞速找出的最佳设置",
-    ),
+    ("the best of several settings, found by racing them", "通过竞速找出的最佳设置"),
     // Statistics.
     ("{}: mean", "{}：平均值"),
     ("{}; mean", "{}；平均值"),

@@ -60,9 +60,9 @@ const COLUMNS: &[(&str, Kind, &str, isize)] = &[
 ];
 
 fn row(run: &Run, row: &StageFigures) -> Row {
-    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let one = |value: f64| if value.is_finite() { format!("{value:.1}") } else { "-".into() };
+    let percent = |share: f64| one(100.0 * share);
     let told = |value: Value, text: String| Cell::Told(value, text);
-    let dash = |value: Option<f64>, text: fn(f64) -> String| value.map_or("-".into(), text);
     let calls = run.trials.iter().find_map(|trial| match &trial.measured {
         Measured::Ladder { stage, calls, .. } if *stage == row.stage => Some(calls),
         _ => None,
@@ -71,9 +71,9 @@ fn row(run: &Run, row: &StageFigures) -> Row {
     vec![
         told(json!(row.stage), row.stage.to_string()),
         Cell::Text(row.name.clone()),
-        told(json!(row.tokens_per_second), format!("{:.1}", row.tokens_per_second)),
+        told(json!(row.tokens_per_second), one(row.tokens_per_second)),
         told(json!(row.interval), range(row.interval, 1.0)),
-        told(json!(row.own_us_per_token), dash(row.own_us_per_token, |us| format!("{us:.1}"))),
+        told(json!(row.own_us_per_token), row.own_us_per_token.map_or("-".into(), one)),
         told(json!(row.own_interval), range(row.own_interval, 1.0)),
         told(json!(row.own_share), row.own_share.map_or("-".into(), percent)),
         told(json!(row.loss), percent(row.loss)),
@@ -205,6 +205,22 @@ mod tests {
             (9, "SSE to a client", [2500, 2530, 2490, 2510, 2500]),
         ];
         Run { schema: 1, env, trials: trials.map(trial).into(), ..Run::default() }
+    }
+
+    #[test]
+    fn what_has_no_rate_is_a_dash() {
+        let mut run = run();
+        for trial in &mut run.trials {
+            trial.params.insert("n_gen_tokens".into(), 0.into());
+        }
+        let target = StageTarget::Share(0.95);
+        let document = stages(&run, &stage_figures(&run.trials, target), target);
+        for format in ["table", "md", "csv", "json"] {
+            let shown = render(&document, render::find(format).unwrap(), &Page::default());
+            for word in ["NaN", "inf", "∞", "| met"] {
+                assert!(!shown.contains(word), "{format}: {word} in {shown}");
+            }
+        }
     }
 
     #[test]

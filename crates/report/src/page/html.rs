@@ -7,8 +7,9 @@
 use super::{Cover, PageFormat};
 use crate::columns::is_hidden;
 use crate::document::{Block, Document, Spread, Table};
-use crate::picture::{Key, Listed, Panel, keys, listed, themed_svg};
-use crate::{Lang, Verdict};
+use crate::picture::{Key, Legend, Listed, Panel, keys, listed, mark_colour, themed_svg};
+use crate::render::fit;
+use crate::{Cell, Lang, Row, Verdict};
 
 pub(super) const FORMAT: PageFormat = PageFormat {
     name: "html",
@@ -19,6 +20,9 @@ pub(super) const FORMAT: PageFormat = PageFormat {
 
 /// Sizes, colours, light and dark, and paper.
 const STYLE: &str = include_str!("style.css");
+
+/// Characters of a table's line, as [`fit`] counts them, for which paper of A4 and of Letter has room.
+const ON_PAPER: usize = 130;
 
 fn page(cover: &Cover, documents: &[Document]) -> String {
     let lang = cover.lang;
@@ -94,6 +98,7 @@ impl Page {
         }
         if !document.panels.is_empty() {
             self.heading("Pictures", several);
+            self.legend(&document.legend);
             self.out += "<div class=\"panels\">\n";
             document.panels.iter().for_each(|panel| self.picture(panel));
             self.out += "</div>\n";
@@ -156,6 +161,16 @@ impl Page {
     }
 
     fn table(&mut self, table: &Table) {
+        self.rows(table);
+        if let Some(legend) = &table.legend {
+            self.out += &format!("<p class=\"legend\">{}</p>\n", escaped(legend));
+        }
+    }
+
+    fn rows(&mut self, table: &Table) {
+        if !has_rows(table) {
+            return;
+        }
         let blocks: Vec<&Block> = table.rows.iter().filter_map(|row| row.block.as_ref()).collect();
         // Lines are for a table that would be too wide everywhere.
         let has_columns = table.columns.iter().any(|column| column.readers.has_people());
@@ -165,19 +180,21 @@ impl Page {
             let shown: Vec<usize> = (0..table.columns.len())
                 .filter(|i| table.columns[*i].readers.has_people())
                 .collect();
-            let headings = shown.iter().map(|&i| {
-                let column = &table.columns[i];
-                (column.title.trim().to_owned(), column.width > 0)
-            });
-            let headings: Vec<(String, bool)> = headings.collect();
-            let cell = |row: &crate::Row, i: &usize| {
-                row.cells.get(*i).map_or(String::new(), crate::Cell::text)
-            };
-            let rows = table.rows.iter().map(|row| shown.iter().map(|i| cell(row, i)).collect());
-            self.grid(&headings, rows.collect());
-        }
-        if let Some(legend) = &table.legend {
-            self.out += &format!("<p class=\"legend\">{}</p>\n", escaped(legend));
+            let parts = fit::parts(table, &table.rows, ON_PAPER);
+            let (headings, rows) = chosen(table, &shown);
+            if parts.len() < 2 {
+                self.grid(&headings, rows);
+                return;
+            }
+            // Paper cannot be moved: there the parts stand below each other.
+            self.out += "<div class=\"screen\">\n";
+            self.grid(&headings, rows);
+            self.out += "</div>\n<div class=\"paper\">\n";
+            for part in parts {
+                let (headings, rows) = chosen(table, &part.columns);
+                self.cells(&headings, rows);
+            }
+            self.out += "</div>\n";
         }
     }
 
@@ -198,12 +215,18 @@ impl Page {
     }
 
     /// A table that may be wider than the page: then it is moved by itself, also by keys.
-    fn grid(&mut self, headings: &[(String, bool)], rows: Vec<Vec<String>>) {
+    fn grid(&mut self, headings: &[Heading], rows: Vec<Vec<String>>) {
         self.number += 1;
         let name = format!("{} {}", self.say("Table"), self.number);
         self.out += &format!(
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\">\n<table>\n<thead><tr>"
+            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\">\n"
         );
+        self.cells(headings, rows);
+        self.out += "</div>\n";
+    }
+
+    fn cells(&mut self, headings: &[Heading], rows: Vec<Vec<String>>) {
+        self.out += "<table>\n<thead><tr>";
         let class = |is_number: bool| if is_number { " class=\"number\"" } else { "" };
         for (heading, is_number) in headings {
             let class = class(*is_number);
@@ -221,7 +244,7 @@ impl Page {
             }
             self.out += "</tr>\n";
         }
-        self.out += "</tbody>\n</table>\n</div>\n";
+        self.out += "</tbody>\n</table>\n";
     }
 
     /// What the lines of a picture are, by the numbers at their ends.
@@ -237,6 +260,24 @@ impl Page {
             );
         }
         self.out += "</ul>\n";
+    }
+
+    /// What colours and lines of all pictures mean.
+    fn legend(&mut self, Legend { colours, notes }: &Legend) {
+        if !colours.is_empty() {
+            self.out += "<ul class=\"keys\">\n";
+            for (role, words) in colours {
+                let (words, colour) = (self.say(words), mark_colour(*role));
+                self.out += &format!(
+                    "<li><span class=\"swatch\" style=\"border-color: {colour}\"></span> {words}</li>\n"
+                );
+            }
+            self.out += "</ul>\n";
+        }
+        for note in notes {
+            let note = self.say(note);
+            self.out += &format!("<p class=\"legend\">{note}</p>\n");
+        }
     }
 
     /// A picture with its name, and its values for who cannot see it.
@@ -264,8 +305,27 @@ impl Page {
     }
 }
 
-/// People read some of it, and it has a row.
+/// A heading, and whether numbers stand below it.
+type Heading = (String, bool);
+
+/// Some columns of a table.
+fn chosen(table: &Table, columns: &[usize]) -> (Vec<Heading>, Vec<Vec<String>>) {
+    let heading = |&i: &usize| {
+        let column = &table.columns[i];
+        (column.title.trim().to_owned(), column.width > 0)
+    };
+    let cell = |row: &Row, i: &usize| row.cells.get(*i).map_or(String::new(), Cell::text);
+    let rows = table.rows.iter().map(|row| columns.iter().map(|i| cell(row, i)).collect());
+    (columns.iter().map(heading).collect(), rows.collect())
+}
+
+/// It has rows for people, or says something without any: how what stands above was decided.
 fn is_shown(table: &Table) -> bool {
+    has_rows(table) || table.legend.is_some()
+}
+
+/// People read some of it, and it has a row.
+fn has_rows(table: &Table) -> bool {
     let has_people = |column: &crate::Column| column.readers.has_people();
     !table.rows.is_empty() && (table.in_blocks || table.columns.iter().any(has_people))
 }

@@ -103,6 +103,59 @@ fn a_page_is_whole_and_fetches_nothing() {
     }
 }
 
+fn html(document: &Document) -> String {
+    let cover = Cover { title: "t".into(), lang: Lang::En };
+    String::from_utf8((html::FORMAT.write)(&cover, std::slice::from_ref(document)).unwrap())
+        .unwrap()
+}
+
+#[test]
+fn what_is_said_below_no_rows_stands_there_too() {
+    let said = "3 settings raced in turn";
+    let legend = Table { legend: Some(said.into()), ..Table::default() };
+    let bare = Table { name: "nothing".into(), ..Table::default() };
+    let document = Document { tables: vec![bare, legend], ..Document::default() };
+    let page = html(&document);
+    assert!(page.contains(&format!("<p class=\"legend\">{said}</p>")), "{page}");
+    assert!(!page.contains("<table>"), "{page}");
+    let text = crate::render(&document, crate::render::find("md").unwrap(), &Default::default());
+    assert!(text.contains(said), "{text}");
+}
+
+#[test]
+fn a_table_that_is_wider_than_paper_stands_there_in_parts() {
+    use crate::document::Rank;
+    let key = Column::new("name", Kind::Text, "name", -8).ranked(Rank::Key);
+    let number = |n: usize| Column::new(format!("c{n}"), Kind::Int, format!("heading{n:03}"), 8);
+    let of = |n_columns: usize| {
+        let cells = (0..n_columns).map(|n| crate::Cell::Int(1000 + n as i64));
+        let row: Vec<_> = std::iter::once("a row".into()).chain(cells).collect();
+        Document {
+            tables: vec![Table {
+                columns: std::iter::once(key.clone()).chain((0..n_columns).map(number)).collect(),
+                rows: vec![row.into()],
+                ..Table::default()
+            }],
+            ..Document::default()
+        }
+    };
+    let narrow = html(&of(5));
+    assert!(!narrow.contains("<div class=\"paper\">") && narrow.matches("<table>").count() == 1);
+    let wide = html(&of(27));
+    let (screen, paper) = wide.split_once("<div class=\"paper\">").unwrap();
+    assert_eq!((screen.matches("<table>").count(), screen.matches("heading").count()), (1, 27));
+    let parts: Vec<&str> = paper.split("<table>").skip(1).collect();
+    assert!(parts.len() > 2, "{}", parts.len());
+    for part in &parts {
+        assert!(part.contains(">name</th>") && part.contains("<td>a row</td>"), "{part}");
+        assert!(part.matches("heading").count() < 10, "{part}");
+    }
+    for n in 0..27 {
+        assert_eq!(paper.matches(&format!(">heading{n:03}<")).count(), 1, "{n}");
+        assert_eq!(paper.matches(&format!(">{}<", 1000 + n)).count(), 1, "{n}");
+    }
+}
+
 #[test]
 fn panels_stand_in_a_terminal_too() {
     for panel in document().panels {
@@ -170,6 +223,83 @@ fn nothing_on_a_terminal_is_wider_than_it() {
             assert!(text.contains("…") || !text.contains("1748"), "no figure is cut: {text}");
         }
     }
+}
+
+#[test]
+fn what_a_terminal_calls_an_interval_has_one() {
+    let points =
+        [1.0, 2.0, f64::NAN].map(|x| LinePoint { interval: Some((9.0, 12.5)), ..point(x, 10.0) });
+    let line = |label: &str, points: Vec<LinePoint>| Line {
+        label: label.into(),
+        points,
+        stroke: Stroke::Straight,
+        role: Role::Nth(0),
+    };
+    let without = vec![LinePoint { x: 1.0, y: 11.0, interval: None }; 2];
+    let long = (1..200).map(|x| point(f64::from(x), 10.0)).collect();
+    let lines = vec![line("with", points.to_vec()), line("without", without), line("long", long)];
+    let marks = Marks::Lines { lines, x: Spacing::Even, y: Spacing::Even, guides: Vec::new() };
+    let panel = Panel { title: "t".into(), y_axis: "y".into(), x_axis: "x".into(), marks };
+    let text = terminal(&panel, Some(80));
+    assert!(text.contains("with\n    1: 10 (9 … 12.50); 2: 10 (9 … 12.50)\n"), "{text}");
+    assert!(text.contains("without\n  ▲ long\n    1: 10 (9 … 11)"), "{text}");
+    assert!(text.ends_with("…\n") && text.lines().count() < 40, "{text}");
+    assert!(widest(&text) <= 80, "{text}");
+}
+
+#[test]
+fn a_front_and_intervals_of_points_stand_on_a_terminal() {
+    let point = |label: &str, x: f64, interval| crate::picture::Point {
+        label: label.into(),
+        x,
+        y: x * 2.0,
+        x_interval: interval,
+        y_interval: interval,
+        role: Role::Streaming,
+    };
+    let points = vec![
+        point("a", 1.0, Some((0.5, 1.5))),
+        point("b", 9.0, None),
+        point("c", f64::NAN, Some((1.0, 2.0))),
+    ];
+    let (x, y) = (Spacing::Even, Spacing::Even);
+    let of = |front: Vec<usize>| Panel {
+        title: "t".into(),
+        y_axis: String::new(),
+        x_axis: String::new(),
+        marks: Marks::Points { points: points.clone(), x, y, front },
+    };
+    let text = terminal(&of(vec![0, 1, 99]), Some(60));
+    assert!(text.contains("  ● a: x 1 (0.5000 … 1.500), y 2 (0.5000 … 1.500)\n  ○ b\n"), "{text}");
+    assert!(text.contains("·····") && !text.contains("NaN"), "{text}");
+    assert!(!terminal(&of(Vec::new()), Some(60)).contains('·'));
+    let colours = vec![(Role::Streaming, "kept <b>".to_owned()), (Role::Recent, "gone".to_owned())];
+    let notes = vec!["whiskers: all".to_owned()];
+    let legend = crate::picture::Legend { colours, notes };
+    let document = Document { panels: vec![of(vec![0, 1])], legend, ..Document::default() };
+    let shown =
+        crate::render(&document, crate::render::find("table").unwrap(), &Default::default());
+    assert!(shown.contains("in brackets: all\n") && shown.contains("○ b (kept <b>)"), "{shown}");
+    let page = html(&document);
+    assert!(page.contains("kept &lt;b&gt;</li>") && page.contains(">whiskers: all</p>"), "{page}");
+    let several = [
+        document.clone(),
+        Document {
+            legend: crate::picture::Legend {
+                colours: vec![(Role::Streaming, "other".into())],
+                ..Default::default()
+            },
+            panels: vec![Panel { title: "u".into(), ..of(Vec::new()) }],
+            ..Document::default()
+        },
+    ];
+    let legend_of = |documents: &[Document]| {
+        let cover = Cover { title: "t".into(), lang: Lang::En };
+        let legend = pictures::picture(&cover, documents).legend;
+        legend.into_iter().map(|(_, words)| words).collect::<Vec<_>>()
+    };
+    assert_eq!(legend_of(&several[..1]), ["kept <b>", "gone"]);
+    assert_eq!(legend_of(&several), ["t: kept <b>", "t: gone", "u: other"]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub fn listed(panel: &Panel) -> Listed {
         Marks::Points { points, .. } => {
             let row = |point: &super::Point| {
                 let [x, y] = [(point.x, point.x_interval), (point.y, point.y_interval)];
-                vec![point.label.clone(), number(x.0), interval(x.1), number(y.0), interval(y.1)]
+                vec![point.label.clone(), told(x.0), interval(x.1), told(y.0), interval(y.1)]
             };
             table(["", &across, "95 %", &value, "95 %"], points.iter().map(row))
         }
@@ -43,12 +43,12 @@ pub fn listed(panel: &Panel) -> Listed {
                 let every = line.points.len().div_ceil(MOST_POINTS).max(1);
                 let points = line.points.iter().enumerate().filter(move |(i, _)| i % every == 0);
                 let row = |(_, p): (usize, &super::LinePoint)| {
-                    vec![line.label.clone(), number(p.x), number(p.y), interval(p.interval)]
+                    vec![line.label.clone(), told(p.x), told(p.y), interval(p.interval)]
                 };
                 let whole = line.points.len();
                 let more = (every > 1).then(|| {
-                    let told = format!("1 of {every}, {whole} in all");
-                    vec![line.label.clone(), told, String::new(), String::new()]
+                    let more = format!("1 of {every}, {whole} in all");
+                    vec![line.label.clone(), more, String::new(), String::new()]
                 });
                 points.map(row).chain(more).collect::<Vec<_>>()
             });
@@ -56,14 +56,14 @@ pub fn listed(panel: &Panel) -> Listed {
         }
         Marks::Spans(spans) => {
             let row = |span: &super::Span| {
-                vec![span.label.clone(), number(span.from), number(span.to), span.words.clone()]
+                vec![span.label.clone(), told(span.from), told(span.to), span.words.clone()]
             };
             table(["", "from", "to", &across], spans.iter().map(row))
         }
         Marks::Cells { columns, rows, values } => {
             let headings = std::iter::once(value).chain(columns.iter().cloned()).collect();
             let cell = |value: &Option<f64>| {
-                value.map_or_else(|| MISSING.to_owned(), |share| number(share * 100.0))
+                value.map_or_else(|| MISSING.to_owned(), |share| told(share * 100.0))
             };
             let row = |(i, name): (usize, &String)| {
                 let given = values.get(i).map_or(&[][..], Vec::as_slice);
@@ -79,6 +79,10 @@ fn table<const N: usize>(headings: [&str; N], rows: impl Iterator<Item = Vec<Str
     Listed { headings: headings.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
+fn told(value: f64) -> String {
+    if value.is_finite() { number(value) } else { MISSING.to_owned() }
+}
+
 fn interval(interval: Option<(f64, f64)>) -> String {
-    interval.map_or_else(String::new, |(low, high)| format!("{} – {}", number(low), number(high)))
+    interval.map_or_else(String::new, |(low, high)| format!("{} – {}", told(low), told(high)))
 }

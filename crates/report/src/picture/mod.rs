@@ -17,6 +17,7 @@ mod bars;
 mod cells;
 mod front;
 mod glyphs;
+mod legend;
 mod lines;
 mod listed;
 mod page;
@@ -33,10 +34,11 @@ mod text;
 mod themed;
 
 pub use front::{Better, front};
+pub use legend::Legend;
 pub use listed::{Listed, listed};
 pub use terminal::{terminal, terminal_in};
 pub use text::number;
-pub use themed::{Key, keys, themed_svg};
+pub use themed::{Key, keys, mark_colour, themed_svg};
 
 use crate::Lang;
 use panel::Drawn;

@@ -20,6 +20,9 @@ const ROWS: usize = 12;
 const NAME: usize = 28;
 const SHORTEST: usize = 8;
 
+/// Of a line with intervals so many values are listed.
+const MOST_LISTED: usize = 24;
+
 /// What the points of lines are, by their number; after the last come letters.
 const DOTS: [char; 10] = ['●', '○', '▲', '△', '■', '□', '◆', '◇', '★', '☆'];
 
@@ -38,9 +41,7 @@ pub fn terminal_in(panel: &Panel, width: Option<usize>, lang: Lang) -> String {
     match &panel.marks {
         Marks::Bars(bars) => {
             let told = |bar: &super::Bar| {
-                let told = bar.value.map_or_else(|| "–".to_owned(), number);
-                let ends = ends(bar.interval).map(|(low, high)| (number(low), number(high)));
-                ends.map_or(told.clone(), |(low, high)| format!("{told} ({low} … {high})"))
+                bar.value.map_or_else(|| "–".to_owned(), |value| with_ends(value, bar.interval))
             };
             let row = |bar: &super::Bar| Row {
                 name: plain(&bar.label),
@@ -64,14 +65,21 @@ pub fn terminal_in(panel: &Panel, width: Option<usize>, lang: Lang) -> String {
                 |values: &mut dyn Iterator<Item = f64>| Scale::of_settings(values, *x);
             out += &field(panel, lines, (&of_settings, [*x, *y]), width, lang);
         }
-        Marks::Points { points, x, y, .. } => {
+        Marks::Points { points, x, y, front } => {
+            let place = |point: &super::Point| LinePoint { x: point.x, y: point.y, interval: None };
             let line = |point: &super::Point| Line {
-                label: point.label.clone(),
-                points: vec![LinePoint { x: point.x, y: point.y, interval: None }],
+                label: point.label.clone() + &intervals_of(point),
+                points: vec![place(point)],
                 stroke: Stroke::Dots,
                 role: point.role,
             };
-            let lines: Vec<Line> = points.iter().map(line).collect();
+            let mut lines: Vec<Line> = points.iter().map(line).collect();
+            lines.push(Line {
+                label: String::new(),
+                points: front.iter().filter_map(|&i| points.get(i)).map(place).collect(),
+                stroke: Stroke::Straight,
+                role: Role::Baseline,
+            });
             let of_points = |values: &mut dyn Iterator<Item = f64>| Scale::of_points(values, *x);
             out += &field(panel, &lines, (&of_points, [*x, *y]), width, lang);
         }
@@ -214,8 +222,46 @@ fn field(
     for (mark, line) in marks.filter(|(_, line)| !line.label.is_empty()) {
         let name = format!("  {mark} {}", plain(&line.label));
         let _ = writeln!(out, "{}", folded(&name, Some(width)));
+        if let Some(values) = intervals(line) {
+            let _ = writeln!(out, "{}", folded(&values, Some(width)));
+        }
     }
     out
+}
+
+/// The values of a line that has intervals, which no field of characters has room for; of many the first.
+fn intervals(line: &Line) -> Option<String> {
+    let known = |p: &&LinePoint| p.x.is_finite() && p.y.is_finite();
+    let points = || line.points.iter().filter(known);
+    if points().all(|p| ends(p.interval).is_none()) {
+        return None;
+    }
+    let value = |p: &LinePoint| format!("{}: {}", number(p.x), with_ends(p.y, p.interval));
+    let mut values: Vec<String> = points().take(MOST_LISTED).map(value).collect();
+    if points().count() > MOST_LISTED {
+        values.push("…".to_owned());
+    }
+    Some(format!("    {}", values.join("; ")))
+}
+
+/// The values of a point that has an interval.
+fn intervals_of(point: &super::Point) -> String {
+    let axes = [("x", point.x, point.x_interval), ("y", point.y, point.y_interval)];
+    if axes.iter().all(|(_, _, interval)| ends(*interval).is_none()) {
+        return String::new();
+    }
+    let told = axes.into_iter().filter(|(_, value, _)| value.is_finite());
+    let told = told.map(|(name, value, interval)| format!("{name} {}", with_ends(value, interval)));
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) }
+}
+
+/// A value, and in brackets where it lies.
+fn with_ends(value: f64, interval: Option<(f64, f64)>) -> String {
+    let value = number(value);
+    ends(interval).map_or(value.clone(), |(low, high)| {
+        format!("{value} ({} … {})", number(low), number(high))
+    })
 }
 
 /// What the others are held against, and goes on between its points: a roof.

@@ -53,6 +53,13 @@ fn property(role: Role) -> String {
     }
 }
 
+/// The colour of marks on a page, as [`themed_svg`] draws them there.
+pub fn mark_colour(role: Role) -> String {
+    let hex = Ink::from(role).hex();
+    let swapped = swaps().into_iter().find(|(ink, _)| ink.hex() == hex);
+    swapped.map_or_else(|| hex.clone(), |(_, name)| format!("var({name}, {hex})"))
+}
+
 /// The panel with numbers in place of the names of lines, and without its title.
 fn numbered(panel: &Panel) -> Panel {
     let mut alone = Panel { title: String::new(), ..panel.clone() };
@@ -179,6 +186,16 @@ mod tests {
         }
         for words in [Ink::DARK, Ink::MIDDLE] {
             assert!(words.contrast(Ink::WHITE) >= 4.5, "{}", words.hex());
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_colour_of_its_marks() {
+        for role in ROLES {
+            let bar = Bar { label: "a".into(), value: Some(1.0), interval: None, role };
+            let svg = themed_svg(&panel(Marks::Bars(vec![bar])), Lang::En);
+            let colour = mark_colour(role);
+            assert!(svg.contains(&format!("fill=\"{colour}\"")), "{role:?} {colour}: {svg}");
         }
     }
 

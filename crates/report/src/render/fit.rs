@@ -6,7 +6,7 @@ use crate::columns::wide;
 use crate::document::{Rank, Row, Table};
 
 /// Some columns of a table, as wide as what stands in them.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Indices of the columns.
     pub columns: Vec<usize>,
     /// Their widths; negative: left-aligned.
@@ -26,7 +26,7 @@ pub(super) fn width(table: &Table) -> usize {
 
 /// The parts of a table whose rows are like these, each at most `width` wide, where its key
 /// columns and one other leave it the choice.
-pub(super) fn parts(table: &Table, rows: &[Row], width: usize) -> Vec<Part> {
+pub(crate) fn parts(table: &Table, rows: &[Row], width: usize) -> Vec<Part> {
     parts_beside(table, rows, width, &[])
 }
 

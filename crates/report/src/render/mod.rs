@@ -2,7 +2,7 @@
 //! each row as it is measured, and for all the rest when the document is complete.
 
 mod csv;
-mod fit;
+pub(crate) mod fit;
 mod json;
 mod markdown;
 mod reading;

@@ -6,7 +6,7 @@ use super::{Page, Render, Renderer, reading};
 use crate::chart::drawn;
 use crate::columns::{folded, padded, padded_left, plain, wide};
 use crate::document::{Block, Document, Row, Spread, Table};
-use crate::picture::{Panel, terminal_in};
+use crate::picture::terminal_in;
 use pacemark_record::stats;
 
 pub(super) const RENDERER: Renderer = Renderer {
@@ -66,9 +66,7 @@ impl Render for Blocks {
                 .iter()
                 .map(|c| format!("\n{}", drawn(c, self.page.width)))
                 .collect();
-            let panels = document.panels.iter();
-            let panels = panels.map(|panel| format!("\n{}", self.panel(panel)));
-            let bars: String = std::iter::once(bars).chain(panels).collect();
+            let bars = bars + &self.panels(document);
             let end = self.tables.end(document);
             // Notes and build stand last.
             let rest = self.tables.rest(document);
@@ -89,15 +87,26 @@ impl Render for Blocks {
         text.extend(document.notes.iter().map(|note| self.tables.note(note)));
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("build: {commit} ({number})\n")));
-        let panels = document.panels.iter();
-        text.extend(panels.map(|panel| format!("\n{}", self.panel(panel))));
+        text += &self.panels(document);
         text + &reading::after(document, &self.page)
     }
 }
 
 impl Blocks {
-    fn panel(&self, panel: &Panel) -> String {
-        terminal_in(panel, self.page.width, self.page.lang)
+    /// All panels, and what is to know of their marks.
+    fn panels(&self, document: &Document) -> String {
+        let (width, lang) = (self.page.width, self.page.lang);
+        if document.panels.is_empty() {
+            return String::new();
+        }
+        let note = |note: String| folded(&plain(&lang.say(&note)), width) + "\n";
+        let notes: String = document.legend.terminal_notes().map(note).collect();
+        let notes = if notes.is_empty() { notes } else { format!("\n{notes}") };
+        let panels = document.panels.iter();
+        let panels = panels.map(|panel| {
+            format!("\n{}", terminal_in(&document.legend.named(panel, lang), width, lang))
+        });
+        std::iter::once(notes).chain(panels).collect()
     }
 
     /// Several rows side by side, with the columns that one of them has something in; in several parts where

@@ -116,3 +116,70 @@ fn a_report_begins_with_what_the_race_came_to() {
     assert_eq!(open[0].text, "no difference; recommended: default");
     assert_eq!((open[0].standing, open.len()), (Standing::Open, 2));
 }
+
+/// A report of these trials in a format of tables, or as a page.
+fn reported(trials: Vec<Trial>, format: &str) -> String {
+    let runs = [Run { trials, ..Run::default() }];
+    let document = crate::reported::report(&Tune, &runs, &["run.json".to_owned()], &[]);
+    let title = document.title.clone().unwrap_or_default();
+    let cover = pacemark_report::Cover { title, ..Default::default() };
+    match pacemark_report::page::find(format) {
+        Some(page) => String::from_utf8((page.write)(&cover, &[document]).unwrap()).unwrap(),
+        None => render(&document, find(format).unwrap(), &Page::default()),
+    }
+}
+
+#[test]
+fn a_report_says_what_was_searched_and_each_thing_once() {
+    let what = "model.gguf: the most throughput, prompts of 100 tokens and 9 generated";
+    for format in ["html", "md", "table"] {
+        let said = reported(trials(), format);
+        let n = |words: &str| said.matches(words).count();
+        assert_eq!(n(what), 1, "{format}: {said}");
+        assert_eq!(n("under "), 0, "{format}: there was no target: {said}");
+        assert_eq!(n("one setting is the best"), 1, "{format}: {said}");
+        assert_eq!(n("confirmed, 1.115 times"), 1, "{format}: {said}");
+        assert_eq!(n("settings raced in turn"), 1, "{format}: {said}");
+        assert_eq!(n("pacemark bench -m model.gguf -t 1"), 1, "what no verdict says: {said}");
+    }
+    let json: Value = serde_json::from_str(&reported(trials(), "json")).unwrap();
+    assert_eq!((&json["verdict"], &json["recommended"]), (&"winner".into(), &"-t 1".into()));
+    let mut aimed = trials();
+    for trial in &mut aimed {
+        trial.params.insert(TARGETS.into(), "ttft_ms:p95<300".into());
+    }
+    let said = reported(aimed, "md");
+    assert!(said.contains("the most throughput under ttft_ms:p95<300, prompts"), "{said}");
+}
+
+#[test]
+fn a_report_says_what_the_colours_of_its_pictures_mean() {
+    let meanings = ["recommended", "the default", "another setting that was left"];
+    let dropped = "a setting that was dropped";
+    for format in ["html", "svg"] {
+        let page = reported(trials(), format);
+        for words in meanings.iter().chain([&dropped, &"a line joins what no other", &"whiskers: "])
+        {
+            assert!(page.contains(words), "{format}: {words}");
+        }
+    }
+    // A terminal has no colours and no whiskers.
+    let text = reported(trials(), "table");
+    assert!(text.contains("a line joins what no other setting beats in both\n"), "{text}");
+    assert!(text.contains("in brackets: 95 % intervals") && !text.contains("whiskers"), "{text}");
+    let raced = text.lines().find(|line| line.contains("-t 1 -ub 64 (a setting that was dropped)"));
+    let raced = raced.unwrap_or_else(|| panic!("{text}"));
+    assert!(raced.contains(": x ") && raced.contains(" … ") && raced.contains(", y "), "{raced}");
+}
+
+#[test]
+fn what_is_said_of_a_search_and_its_pictures_is_there_in_chinese() {
+    use pacemark_report::picture::Legend;
+    let Legend { colours, notes } = Legend::of([panels(&trials())]);
+    let mut said: Vec<String> = colours.into_iter().map(|(_, words)| words).chain(notes).collect();
+    said.push(title(&trials()[0]));
+    said.push("in brackets: 95 % intervals".to_owned());
+    for words in said {
+        assert!(pacemark_report::Lang::Zh.known(&words).is_some(), "{words}");
+    }
+}
