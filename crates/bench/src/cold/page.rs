@@ -88,7 +88,14 @@ pub(super) fn names(trials: &[Trial]) -> Vec<String> {
         let more = if is_command(trial) { Vec::new() } else { of(trial) };
         std::iter::once(name(trial)).chain(more).collect::<Vec<_>>().join(", ")
     };
-    trials.iter().map(full).collect()
+    let all: Vec<String> = trials.iter().map(full).collect();
+    // Long command lines may begin alike.
+    let numbered =
+        |(i, name): (usize, &String)| match all.iter().filter(|other| *other == name).count() {
+            1 => name.clone(),
+            _ => format!("{name} ({})", i + 1),
+        };
+    all.iter().enumerate().map(numbered).collect()
 }
 
 fn value_text(value: &Value) -> String {

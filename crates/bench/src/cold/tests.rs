@@ -94,3 +94,20 @@ fn a_page_of_made_up_starts() {
     assert_eq!(of(0, "inference_bytes"), 20.0 * 1_048_576.0);
     assert!(of(1, "load_bytes").is_null() && of(1, "cold_ttft_ms").as_f64().unwrap() > 80.0);
 }
+
+#[test]
+fn ways_are_named_by_what_differs() {
+    let trial = |key: &str, name: &str, n_threads: u64| {
+        let params = serde_json::json!({ key: name, PAGE_CACHE: "warm", "n_threads": n_threads });
+        Trial { params: params.as_object().unwrap().clone(), ..Trial::default() }
+    };
+    let names = |trials: &[Trial]| page::names(trials);
+    let two = [trial("model", "m", 1), trial("model", "m", 2)];
+    assert_eq!(names(&two), ["m, warm, n_threads 1", "m, warm, n_threads 2"]);
+    assert_eq!(names(&two[..1]), ["m, warm"]);
+    let long = "another engine with a long command line";
+    let commands =
+        [trial(COMMAND, &format!("{long} -x"), 1), trial(COMMAND, &format!("{long} -y"), 1)];
+    let [first, second] = &names(&commands)[..] else { panic!("two") };
+    assert!(first != second && first.ends_with("(1)"), "{first}, {second}");
+}
