@@ -76,16 +76,17 @@ fn each(trials: &[Trial]) -> Option<Table> {
 
 /// The names of all, each with the parameters in which they differ.
 pub(super) fn names(trials: &[Trial]) -> Vec<String> {
+    let is_command = |trial: &&Trial| trial.params.contains_key(COMMAND);
     let of = |trial: &Trial| -> Vec<String> {
-        let other = |key: &str| trials.iter().any(|t| t.params.get(key) != trial.params.get(key));
+        let ours = || trials.iter().filter(|trial| !is_command(trial));
+        let other = |key: &str| ours().any(|t| t.params.get(key) != trial.params.get(key));
         // What is in the name already.
         let is_told = |key: &str| [COMMAND, PAGE_CACHE, MODEL.name].contains(&key);
         let differing = trial.params.iter().filter(|(key, _)| !is_told(key) && other(key));
         differing.map(|(key, value)| format!("{key} {}", value_text(value))).collect()
     };
-    let is_command = |trial: &Trial| trial.params.contains_key(COMMAND);
     let full = |trial: &Trial| {
-        let more = if is_command(trial) { Vec::new() } else { of(trial) };
+        let more = if is_command(&trial) { Vec::new() } else { of(trial) };
         std::iter::once(name(trial)).chain(more).collect::<Vec<_>>().join(", ")
     };
     let all: Vec<String> = trials.iter().map(full).collect();

@@ -105,6 +105,14 @@ fn ways_are_named_by_what_differs() {
     let two = [trial("model", "m", 1), trial("model", "m", 2)];
     assert_eq!(names(&two), ["m, warm, n_threads 1", "m, warm, n_threads 2"]);
     assert_eq!(names(&two[..1]), ["m, warm"]);
+    let command = Trial {
+        params: serde_json::json!({ COMMAND: "x", PAGE_CACHE: "warm" })
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..Trial::default()
+    };
+    assert_eq!(names(&[two[0].clone(), command]), ["m, warm", "x, warm"]);
     let long = "another engine with a long command line";
     let commands =
         [trial(COMMAND, &format!("{long} -x"), 1), trial(COMMAND, &format!("{long} -y"), 1)];
