@@ -115,7 +115,9 @@ impl Page {
         }
         if !reading.commands.is_empty() {
             self.heading("Again", several);
-            let name = self.say("Again");
+            // Each document of a page has one, and names of regions differ.
+            self.number += 1;
+            let name = format!("{} {}", self.say("Again"), self.number);
             let commands = escaped(&reading.commands.join("\n"));
             self.out += &format!(
                 "<pre tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><code>{commands}</code></pre>\n"
