@@ -1,0 +1,87 @@
+"""The engine's side of Pacemark's side-process protocol, version 1 (docs/side.md).
+
+An engine is a class with `name`, `load(ask)`, `generate(job)` and, where it can, `score(tokens, first)`;
+`serve(engine)` does the rest. Messages go over what was standard output when the process began; whatever
+a library prints goes to standard error. The process ends when its standard input does.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+
+PROTOCOL = 1
+
+
+class Refused(Exception):
+    """What was asked is not done; `kind` is invalid, unsupported, too_long or engine."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+class Job:
+    """Requests that are computed together, and who hears of them."""
+
+    def __init__(self, ask, tell, is_aborted):
+        self.id, self.requests = ask["id"], ask["requests"]
+        self._tell, self.is_aborted = tell, is_aborted
+
+    def started(self, index=0, cached=0):
+        self._tell(tell="started", id=self.id, index=index, ns=time.monotonic_ns(), cached=cached)
+
+    def token(self, token, index=0, ns=None, logprob=None, top=()):
+        ns = time.monotonic_ns() if ns is None else ns
+        self._tell(tell="token", id=self.id, index=index, ns=ns, token=token, logprob=logprob, top=list(top))
+
+    def finished(self, stopped, index=0):
+        self._tell(tell="finished", id=self.id, index=index, ns=time.monotonic_ns(), stopped=stopped)
+
+    def failed(self, kind, message, index=0):
+        self._tell(tell="failed", id=self.id, index=index, kind=kind, message=message)
+
+
+def serve(engine):
+    """Answers until standard input ends."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    lock, asked, aborted = threading.Lock(), queue.Queue(), set()
+
+    def tell(**message):
+        line = json.dumps(message, allow_nan=False)
+        with lock:
+            out.write(line + "\n")
+            out.flush()
+
+    def listen():
+        for line in sys.stdin:
+            ask = json.loads(line)
+            if ask["ask"] == "abort":
+                aborted.add(ask["id"])
+            elif ask["ask"] == "clock":
+                tell(tell="clock", n=ask["n"], ns=time.monotonic_ns())
+            else:
+                asked.put(ask)
+        # Also from within a call of a library that takes long.
+        os._exit(0)
+
+    tell(tell="hello", protocol=PROTOCOL, engine=engine.name)
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        ask = asked.get()
+        try:
+            if ask["ask"] == "load":
+                tell(tell="loaded", **engine.load(ask, lambda done, of: tell(tell="progress", done=done, of=of)))
+            elif ask["ask"] == "generate":
+                engine.generate(Job(ask, tell, lambda: ask["id"] in aborted))
+            elif ask["ask"] == "score":
+                logprobs, hits = engine.score(ask["tokens"], ask["first"])
+                tell(tell="scores", id=ask["id"], logprobs=logprobs, hits=hits)
+        except Refused as why:
+            tell(tell="failed", id=ask.get("id", 0), kind=why.kind, message=str(why))
+        except Exception as why:  # an engine's own words, whatever it throws
+            tell(tell="failed", id=ask.get("id", 0), kind="engine", message=f"{type(why).__name__}: {why}")

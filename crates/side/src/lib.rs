@@ -1,0 +1,13 @@
+//! Engines that run in a process beside this one, as a Python package does: JSON, a line a message,
+//! over the process's standard input and output.
+//!
+//! Here are the messages ([`protocol`]), the process and what becomes of it ([`Process`]), and whose
+//! clock is whose ([`Clock`]). Which engines there are, and what a backend makes of their answers, is
+//! left to `backends`. The script's side of the protocol is `python/side.py`.
+
+mod clock;
+mod process;
+pub mod protocol;
+
+pub use clock::Clock;
+pub use process::{Process, SideError};

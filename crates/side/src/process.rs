@@ -1,0 +1,253 @@
+//! The process of an engine: started, asked, heard, and ended with its owner.
+//!
+//! Whatever it does, its owner learns it: a line that is no message, a line that never ends, an end in
+//! the middle with what it said on standard error. It ends when its standard input does, and is killed
+//! where it does not.
+
+use crate::Clock;
+use crate::protocol::{Ask, Tell, VERSION};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longer than any message: scores of a text of a million tokens.
+const LONGEST_LINE_BYTES: u64 = 64 << 20;
+/// Kept of standard error, from its end.
+const LAST_WORDS_BYTES: usize = 4096;
+/// How long a process may take to end by itself.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Questions by which its clock is found.
+const N_CLOCK: u32 = 9;
+
+/// Why an engine in another process gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SideError {
+    /// There is no such program, or it may not be started.
+    #[error("cannot start {program}: {source}")]
+    Start {
+        /// What was to be started.
+        program: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It ended, or closed its output.
+    #[error("its process ended ({status}){}", said(.last_words))]
+    Ended {
+        /// How.
+        status: String,
+        /// The end of what it said on standard error.
+        last_words: String,
+    },
+    /// It said what is no message.
+    #[error("its process said what is no message of protocol {VERSION}: {line:?} ({why})")]
+    Garbage {
+        /// The beginning of it.
+        line: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// It speaks another version.
+    #[error("its process speaks protocol {found}, expected {VERSION}")]
+    Version {
+        /// Which.
+        found: u32,
+    },
+    /// It said nothing.
+    #[error("its process said nothing for {} s", within.as_secs_f64())]
+    Silent {
+        /// For so long.
+        within: Duration,
+    },
+}
+
+fn said(last_words: &str) -> String {
+    let lines: Vec<&str> =
+        last_words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // A traceback has its reason at its end.
+    match lines.last() {
+        None => String::new(),
+        Some(last) => format!(": {last}"),
+    }
+}
+
+/// A process that is an engine.
+pub struct Process {
+    child: Child,
+    /// `None` when it is to end.
+    stdin: Option<ChildStdin>,
+    heard: Receiver<Result<Tell, SideError>>,
+    last_words: Arc<Mutex<VecDeque<u8>>>,
+    listeners: Vec<JoinHandle<()>>,
+    engine: String,
+}
+
+impl Process {
+    /// Starts it and hears who it is.
+    ///
+    /// # Errors
+    /// Where it does not start, says something else first, or nothing within `patience`.
+    pub fn start(mut command: Command, patience: Duration) -> Result<Process, SideError> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let failed = |source| SideError::Start { program: program.clone(), source };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(failed)?;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let (told, heard) = channel();
+        let mut listeners = Vec::new();
+        if let Some(stdout) = stdout {
+            listeners.push(std::thread::spawn(move || {
+                let mut out = BufReader::new(stdout);
+                while let Some(message) = message(&mut out) {
+                    let is_last = message.is_err();
+                    if told.send(message).is_err() || is_last {
+                        return;
+                    }
+                }
+            }));
+        }
+        if let Some(mut stderr) = stderr {
+            let words = Arc::clone(&last_words);
+            listeners.push(std::thread::spawn(move || {
+                let mut buffer = [0; 1024];
+                while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+                    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+                    words.extend(&buffer[..n]);
+                    let surplus = words.len().saturating_sub(LAST_WORDS_BYTES);
+                    words.drain(..surplus);
+                }
+            }));
+        }
+        let engine = String::new();
+        let mut process = Process { child, stdin, heard, last_words, listeners, engine };
+        match process.next(patience)? {
+            Tell::Hello { protocol: VERSION, engine } => process.engine = engine,
+            Tell::Hello { protocol, .. } => return Err(SideError::Version { found: protocol }),
+            other => return Err(out_of_turn(&other, "hello")),
+        }
+        Ok(process)
+    }
+
+    /// The engine and its version.
+    pub fn engine(&self) -> &str {
+        &self.engine
+    }
+
+    /// Its number, for who reads what the system knows of it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn ask(&mut self, ask: &Ask) -> Result<(), SideError> {
+        let mut line = serde_json::to_vec(ask).unwrap_or_default();
+        line.push(b'\n');
+        let sent =
+            self.stdin.as_mut().map(|stdin| stdin.write_all(&line).and_then(|()| stdin.flush()));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(self.ended()),
+        }
+    }
+
+    /// The next thing that it tells.
+    ///
+    /// # Errors
+    /// Where it has ended, said no message, or nothing for so long.
+    pub fn next(&mut self, patience: Duration) -> Result<Tell, SideError> {
+        match self.heard.recv_timeout(patience) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => Err(SideError::Silent { within: patience }),
+            Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
+        }
+    }
+
+    /// Finds how its clock lies to ours; nothing else may be under way.
+    ///
+    /// # Errors
+    /// As [`Process::next`], and where it answers something else.
+    pub fn clock(&mut self, patience: Duration) -> Result<Clock, SideError> {
+        let mut asked = Vec::new();
+        for n in 0..N_CLOCK {
+            let sent = Instant::now();
+            self.ask(&Ask::Clock { n })?;
+            match self.next(patience)? {
+                Tell::Clock { n: of, ns } if of == n => asked.push((sent, ns, Instant::now())),
+                other => return Err(out_of_turn(&other, "clock")),
+            }
+        }
+        Clock::of(&asked).ok_or(SideError::Silent { within: patience })
+    }
+
+    /// Why nothing comes from it any more.
+    fn ended(&mut self) -> SideError {
+        // Its output is closed; it may need a moment for the rest.
+        let status = self.wait(FAREWELL).unwrap_or_else(|| {
+            let _ = self.child.kill(); // it may have ended by now
+            self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+        });
+        for listener in self.listeners.drain(..) {
+            let _ = listener.join(); // a panic of a listener is its silence
+        }
+        let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_words = String::from_utf8_lossy(words.make_contiguous()).into_owned();
+        SideError::Ended { status, last_words }
+    }
+
+    fn wait(&mut self, patience: Duration) -> Option<String> {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status.to_string());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stdin = None;
+        if self.wait(FAREWELL).is_none() {
+            let _ = self.child.kill(); // has ended already
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// What came in place of what was awaited.
+fn out_of_turn(found: &Tell, expected: &str) -> SideError {
+    let line = serde_json::to_string(found).unwrap_or_default();
+    SideError::Garbage { line: excerpt(&line), why: format!("expected {expected}") }
+}
+
+fn excerpt(line: &str) -> String {
+    line.chars().take(120).collect()
+}
+
+/// The next line as a message; `None` at the end.
+fn message(out: &mut impl BufRead) -> Option<Result<Tell, SideError>> {
+    let mut line = Vec::new();
+    match out.by_ref().take(LONGEST_LINE_BYTES).read_until(b'\n', &mut line) {
+        Ok(0) | Err(_) => return None,
+        Ok(_) => {}
+    }
+    let text = || excerpt(&String::from_utf8_lossy(&line));
+    if line.last() != Some(&b'\n') && line.len() as u64 == LONGEST_LINE_BYTES {
+        let why = format!("a line of more than {LONGEST_LINE_BYTES} bytes");
+        return Some(Err(SideError::Garbage { line: text(), why }));
+    }
+    Some(serde_json::from_slice(&line).map_err(|error| SideError::Garbage {
+        line: text().trim_end().to_owned(),
+        why: error.to_string(),
+    }))
+}
