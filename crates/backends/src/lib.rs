@@ -14,6 +14,7 @@ pub mod llama_cpp;
 mod model_type;
 pub mod native;
 pub mod served;
+mod side;
 mod supports;
 mod table;
 mod text;

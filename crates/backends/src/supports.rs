@@ -73,6 +73,32 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     }
 }
 
+/// Whether an engine in a Python process does: what it has a word for is its model, device, threads
+/// and context.
+pub(crate) fn side(setup: &Setup) -> Result<(), Unsupported> {
+    let Setup { threads, weights, cache, .. } = setup;
+    let refused: [(bool, Setting, &'static str); 6] = [
+        (
+            threads.place != Place::Anywhere,
+            Setting::Place,
+            "only the native backend places its threads; taskset places those of every backend",
+        ),
+        (weights.quantize.is_some(), Setting::Quantize, "it reads a model as it is"),
+        (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
+        (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
+        (!setup.offload.is_here(), Setting::Offload, "its own runtime chooses what goes where"),
+        (
+            [cache.k, cache.v] != [DType::F16; 2],
+            Setting::Cache,
+            "its own runtime chooses the types of keys and values",
+        ),
+    ];
+    match refused.into_iter().find(|(asked, ..)| *asked) {
+        Some((_, setting, why)) => Err(Unsupported::new(setting, why)),
+        None => Ok(()),
+    }
+}
+
 /// That a KV cache does not store `dtype`, but others.
 fn not_stored(who_has: &str, known: &[DType], dtype: DType) -> Unsupported {
     let name = |dtype: &DType| dtype.name().to_lowercase();

@@ -59,6 +59,17 @@ pub const BACKENDS: &[BackendEntry] = &[
         supports: supports::llama_cpp,
         load: LLAMA_CPP,
     },
+    BackendEntry {
+        name: crate::side::OPENVINO.name,
+        help: "OpenVINO GenAI, in a Python process",
+        files_only: true,
+        kv_policies: false,
+        supports: supports::side,
+        load: Ok(|path, setup, progress| {
+            let engine = &crate::side::OPENVINO;
+            Ok(Box::new(crate::side::SideBackend::load(engine, path, setup, progress)?))
+        }),
+    },
 ];
 
 /// The backend of that name.
