@@ -52,7 +52,7 @@ fn what_is_no_worker_device_or_link_is_refused() {
         ("rpc-worker -t 513 --port 0", "1..=512"),
         ("load --rpc a:1", "-m starts"),
         ("load --url http://127.0.0.1:1 --rpc a:1", "-m starts"),
-        ("run -p x --backend llama-cpp --tensor-split 0,0", "shares of nothing"),
+        ("run -p x --tensor-split 0,0", "shares of nothing"),
     ] {
         let said = refused(line);
         assert!(said.contains(says), "{line}: {said}");
