@@ -2,6 +2,7 @@
 //! treats in its own way: a server gives each a status.
 
 use pacemark_files::bounded;
+use std::borrow::Cow;
 
 /// Why a backend could not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub enum BackendError {
     Unsupported {
         /// The backend's name.
         backend: &'static str,
-        /// What was asked, as a verb phrase.
-        ability: &'static str,
+        /// What was asked, as a verb phrase; of an engine in another process in its own words.
+        ability: Cow<'static, str>,
     },
     /// The prompt and the tokens to generate do not fit the context.
     #[error(

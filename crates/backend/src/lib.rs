@@ -75,7 +75,7 @@ pub struct BackendInfo {
     /// Threads that compute prompts and batches.
     pub n_threads_batch: usize,
     /// Load time split into named stages, in order.
-    pub load: Vec<(&'static str, Duration)>,
+    pub load: Vec<(String, Duration)>,
     /// What was passed over while the model was read, in words for its user.
     pub warnings: Vec<String>,
     /// The token that starts a sequence, where the model wants one.
@@ -140,6 +140,18 @@ pub type EventStream<'a> = Box<dyn Iterator<Item = Event> + 'a>;
 /// listeners once for all of these.
 pub type BatchStream<'a> = Box<dyn Iterator<Item = (usize, Event)> + 'a>;
 
+/// Where the process is that computes, for who measures its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Computes {
+    /// This one.
+    #[default]
+    Here,
+    /// Another one on this machine, by its number.
+    Process(u32),
+    /// A server's, of which nothing is known.
+    Elsewhere,
+}
+
 /// Why a backend computes nothing any more, whatever it is asked: a worker that is lost, say. `None` as
 /// long as it computes.
 pub type Watch = Box<dyn Fn() -> Option<String> + Send + Sync>;
@@ -184,7 +196,7 @@ pub trait Backend {
     fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
         let refusal = BackendError::Unsupported {
             backend: "this backend",
-            ability: "compute several requests together",
+            ability: "compute several requests together".into(),
         };
         Box::new((0..requests.len()).map(move |index| (index, Event::Failed(refusal.clone()))))
     }
@@ -193,7 +205,7 @@ pub trait Backend {
     /// `first..tokens.len() - 1`.
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
         let _ = (tokens, first);
-        Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens" })
+        Err(BackendError::Unsupported { backend: "this backend", ability: "score tokens".into() })
     }
 
     /// Scores a text as one sequence, each token given what a policy keeps of those before it, as
@@ -205,7 +217,7 @@ pub trait Backend {
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<TextScores, BackendError> {
         let _ = (request, progress);
-        Err(BackendError::Unsupported { backend: "this backend", ability: "score a text" })
+        Err(BackendError::Unsupported { backend: "this backend", ability: "score a text".into() })
     }
 
     /// Predicts a text as one sequence: `row(i, logits)` is told what is predicted after `tokens[i]`,
@@ -217,7 +229,7 @@ pub trait Backend {
         row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
         let _ = (request, row);
-        Err(BackendError::Unsupported { backend: "this backend", ability: "hand out logits" })
+        Err(BackendError::Unsupported { backend: "this backend", ability: "hand out logits".into() })
     }
 
     /// Scores several texts, each as [`Backend::score_text`] scores it alone; what one has in common
@@ -234,6 +246,11 @@ pub trait Backend {
     /// Memory held, where it can be known.
     fn memory(&self) -> Option<MemoryUsage> {
         None
+    }
+
+    /// Which process computes.
+    fn computes(&self) -> Computes {
+        Computes::Here
     }
 
     /// Workers on other machines and what they were used for until now; `None` where all is computed

@@ -51,7 +51,7 @@ impl MockBackend {
         }
         if request.has_policy() {
             let (backend, ability) = ("the mock", "let go of keys and values");
-            return Some(BackendError::Unsupported { backend, ability });
+            return Some(BackendError::Unsupported { backend, ability: ability.into() });
         }
         (prompt + max_tokens > n_ctx).then_some(BackendError::ContextExceeded {
             prompt,

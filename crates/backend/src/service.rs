@@ -45,7 +45,7 @@ pub trait Service: Send + Sync {
         let _ = (prompt, pooling);
         sink(Err(BackendError::Unsupported {
             backend: "this backend",
-            ability: "compute embeddings",
+            ability: "compute embeddings".into(),
         }));
         Ticket::default()
     }
@@ -56,7 +56,7 @@ pub trait Service: Send + Sync {
     fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
         if kv.is_some_and(|spec| spec != "full") {
             let (backend, ability) = ("this backend", "let go of keys and values");
-            return Err(BackendError::Unsupported { backend, ability });
+            return Err(BackendError::Unsupported { backend, ability: ability.into() });
         }
         Ok(self.info().n_ctx.saturating_sub(n_prompt))
     }

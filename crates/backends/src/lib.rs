@@ -14,7 +14,7 @@ pub mod llama_cpp;
 mod model_type;
 pub mod native;
 pub mod served;
-mod side;
+pub mod side;
 mod supports;
 mod table;
 mod text;

@@ -1,6 +1,7 @@
 //! What each backend does not do of what a [`Setup`] can ask for. In every build, so that a command
 //! can say it before a model is looked for, and of a backend that this build leaves out.
 
+use crate::side::Engine;
 use pacemark_engine::{KvType, KvTypes};
 use pacemark_setup::{CacheTypes, DType, Offload, Place, Setting, Setup, Unsupported};
 
@@ -16,6 +17,10 @@ const LLAMA_CPP_CACHE: [DType; 9] = [
     DType::Q5_1,
     DType::IQ4NL,
 ];
+
+const PLACED: &str =
+    "only the native backend places its threads; taskset places those of every backend";
+const AS_STORED: &str = "weights are computed in the types of their file; backends in Python convert them";
 
 /// Whether the native backend does all that `setup` asks for.
 pub(crate) fn native(setup: &Setup) -> Result<(), Unsupported> {
@@ -34,6 +39,9 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
         let why = "Pacemark's own engine computes on the CPU, there is no GPU to use";
         return Err(Unsupported::new(Setting::Offload, why));
     }
+    if setup.precision.is_some() {
+        return Err(Unsupported::new(Setting::Precision, AS_STORED));
+    }
     if setup.flash_attn == Some(false) {
         let why = "the native backend has fused attention only";
         return Err(Unsupported::new(Setting::FlashAttention, why));
@@ -50,11 +58,11 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
 /// Whether llama.cpp, set up as it is here, does all that `setup` asks for.
 pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, .. } = setup;
-    let refused: [(bool, Setting, &'static str); 4] = [
+    let refused: [(bool, Setting, &'static str); 5] = [
         (
             threads.place != Place::Anywhere,
             Setting::Place,
-            "only the native backend places its threads; taskset places those of every backend",
+            PLACED,
         ),
         (
             weights.quantize.is_some(),
@@ -63,6 +71,7 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
         ),
         (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
         (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
+        (setup.precision.is_some(), Setting::Precision, AS_STORED),
     ];
     if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {
         return Err(Unsupported::new(setting, why));
@@ -73,29 +82,46 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     }
 }
 
-/// Whether an engine in a Python process does: what it has a word for is its model, device, threads
-/// and context.
-pub(crate) fn side(setup: &Setup) -> Result<(), Unsupported> {
-    let Setup { threads, weights, cache, .. } = setup;
-    let refused: [(bool, Setting, &'static str); 6] = [
-        (
-            threads.place != Place::Anywhere,
-            Setting::Place,
-            "only the native backend places its threads; taskset places those of every backend",
-        ),
-        (weights.quantize.is_some(), Setting::Quantize, "it reads a model as it is"),
+/// Whether an engine in a Python process does: what it has a word for is its model, device, threads,
+/// context, precision, and some types of keys and values.
+pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
+    let Setup { threads, weights, cache, offload, .. } = setup;
+    let its_own = "its own runtime chooses";
+    let refused: [(bool, Setting, &'static str); 9] = [
+        (threads.place != Place::Anywhere, Setting::Place, PLACED),
+        (threads.per_batch() != threads.per_token(), Setting::ThreadsBatch, "it has one number of threads"),
+        (weights.quantize.is_some(), Setting::Quantize, "it reads a model as it is; --dtype int8 where it has that"),
+        (weights.mmap.is_some(), Setting::Mmap, its_own),
         (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
+        (!weights.pack, Setting::Pack, its_own),
         (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
-        (!setup.offload.is_here(), Setting::Offload, "its own runtime chooses what goes where"),
-        (
-            [cache.k, cache.v] != [DType::F16; 2],
-            Setting::Cache,
-            "its own runtime chooses the types of keys and values",
-        ),
+        (setup.flash_attn.is_some(), Setting::FlashAttention, its_own),
+        (setup.n_ubatch != Setup::default().n_ubatch, Setting::Ubatch, "it has no such number; -b bounds what it computes at once"),
     ];
-    match refused.into_iter().find(|(asked, ..)| *asked) {
-        Some((_, setting, why)) => Err(Unsupported::new(setting, why)),
-        None => Ok(()),
+    if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {
+        return Err(Unsupported::new(setting, why));
+    }
+    if !offload.workers.is_empty() {
+        return Err(Unsupported::new(Setting::Workers, "--backend llama-cpp uses workers"));
+    }
+    let plain = Offload { devices: None, ..offload.clone() };
+    let named = offload.devices.as_deref().unwrap_or_default();
+    if !plain.is_here() || named.len() > 1 || !named.iter().all(|name| engine.has_device(name)) {
+        let names = engine.devices.join(", ");
+        let why = format!("the {} backend takes one device: {names}", engine.name);
+        return Err(Unsupported::new(Setting::Offload, why));
+    }
+    if let Some(precision) = setup.precision.filter(|p| !engine.precisions.contains(p)) {
+        let names: Vec<&str> = engine.precisions.iter().map(|p| p.name()).collect();
+        let why = format!("{} has {}, not {precision}", engine.name, names.join(", "));
+        return Err(Unsupported::new(Setting::Precision, why));
+    }
+    if cache.k != cache.v {
+        return Err(Unsupported::new(Setting::Cache, "keys and values have one type there"));
+    }
+    match engine.cache.contains(&cache.k) {
+        true => Ok(()),
+        false => Err(not_stored(&format!("{} takes", engine.name), engine.cache, cache.k)),
     }
 }
 

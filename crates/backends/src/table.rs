@@ -2,6 +2,7 @@
 //! the same setup, or says what of it it does not do.
 
 use crate::native::NativeBackend;
+use crate::side::{OPENVINO, SideBackend, TRANSFORMERS};
 use crate::supports;
 use pacemark_backend::Backend;
 use pacemark_setup::{Setup, Unsupported};
@@ -60,15 +61,20 @@ pub const BACKENDS: &[BackendEntry] = &[
         load: LLAMA_CPP,
     },
     BackendEntry {
-        name: crate::side::OPENVINO.name,
+        name: "openvino",
         help: "OpenVINO GenAI, in a Python process",
         files_only: true,
         kv_policies: false,
-        supports: supports::side,
-        load: Ok(|path, setup, progress| {
-            let engine = &crate::side::OPENVINO;
-            Ok(Box::new(crate::side::SideBackend::load(engine, path, setup, progress)?))
-        }),
+        supports: |setup| supports::side(&OPENVINO, setup),
+        load: Ok(|path, setup, progress| Ok(Box::new(SideBackend::load(&OPENVINO, path, setup, progress)?))),
+    },
+    BackendEntry {
+        name: "transformers",
+        help: "Hugging Face transformers, in a Python process",
+        files_only: true,
+        kv_policies: false,
+        supports: |setup| supports::side(&TRANSFORMERS, setup),
+        load: Ok(|path, setup, progress| Ok(Box::new(SideBackend::load(&TRANSFORMERS, path, setup, progress)?))),
     },
 ];
 
@@ -93,7 +99,7 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, setup, progress| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_setup::{CacheTypes, DType, Numa, Place, Recipe, Setting};
+    use pacemark_setup::{CacheTypes, DType, Numa, Place, Precision, Recipe, Setting};
 
     #[test]
     fn names_are_unique_and_the_default_is_always_there() {
@@ -119,16 +125,28 @@ mod tests {
             Setting::FlashAttention => setup.flash_attn = Some(false),
             Setting::Offload => setup.offload.n_layers = Some(1),
             Setting::Workers => setup.offload.workers = vec!["127.0.0.1:50052".into()],
+            Setting::Precision => setup.precision = Some(Precision::F32),
+            Setting::ThreadsBatch => setup.threads.n_batch = Some(setup.threads.n + 1),
+            Setting::Ubatch => setup.n_ubatch = 64,
         }
         setup
     }
 
     #[test]
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
-        use Setting::{Cache, Exact, FlashAttention, Mlock, Offload, Place, Quantize, Workers};
+        use Setting::{
+            Cache, Exact, FlashAttention, Mlock, Mmap, Offload, Pack, Place, Precision, Quantize,
+            ThreadsBatch, Ubatch, Workers,
+        };
+        let side = &[
+            Place, Quantize, Mmap, Mlock, Pack, Exact, Cache, FlashAttention, Offload, Workers,
+            ThreadsBatch, Ubatch,
+        ];
         let refused: &[(&str, &[Setting])] = &[
-            ("native", &[Cache, FlashAttention, Offload, Workers]),
-            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache]),
+            ("native", &[Cache, FlashAttention, Offload, Workers, Precision]),
+            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache, Precision]),
+            ("openvino", side),
+            ("transformers", side),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

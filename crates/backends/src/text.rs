@@ -36,7 +36,7 @@ impl ModelText {
     /// Of the model at `path`, for a backend that takes and gives token ids; `None` where the model
     /// has no tokenizer.
     pub fn open(path: &Path) -> Result<Option<ModelText>, TextError> {
-        let file = ModelFile::open(path)?;
+        let file = ModelFile::describe(path)?;
         if !has_tokenizer(file.metadata()) {
             return Ok(None);
         }

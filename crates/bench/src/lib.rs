@@ -20,6 +20,7 @@ pub mod generation;
 mod grid;
 pub mod kv;
 pub mod load;
+pub mod memory;
 mod metrics;
 pub mod named;
 mod observer;

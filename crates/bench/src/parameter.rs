@@ -87,6 +87,9 @@ pub const WORKERS: Parameter = recorded("rpc", |t, _| {
     let workers = &t.setup.offload.workers;
     (!workers.is_empty()).then(|| workers.join(",").into())
 });
+/// The numbers that are computed with, where they were chosen.
+pub const DTYPE: Parameter =
+    recorded("dtype", |t, _| t.setup.precision.map(|precision| precision.name().into()));
 /// Where single tensors lie.
 pub const TENSOR_BUFT_OVERRIDES: Parameter = inert("tensor_buft_overrides");
 /// No buffers that a GPU reads directly.
@@ -172,6 +175,7 @@ pub const PARAMETERS: &[Parameter] = &[
     DEVICES,
     TENSOR_SPLIT,
     WORKERS,
+    DTYPE,
     PLAN,
     TENSOR_BUFT_OVERRIDES,
     NO_HOST,

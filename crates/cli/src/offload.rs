@@ -2,7 +2,7 @@
 //! their texts mean.
 
 use crate::exit::UsageError;
-use pacemark_setup::{Offload, Split};
+use pacemark_setup::{Offload, Precision, Split};
 use std::time::Duration;
 
 /// More layers than any model has.
@@ -70,33 +70,65 @@ impl WorkerArgs {
 pub(crate) struct DeviceArgs {
     /// Layers that devices compute (-ngl) [default: all, where there are devices]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_LAYERS)),
-          help_heading = "Devices (needs --backend llama-cpp)")]
+          help_heading = DEVICES)]
     n_gpu_layers: Option<u32>,
     /// How devices share a model: none, layer, row or tensor (-sm)
     #[arg(long, value_name = "HOW", default_value_t = Split::Layer, value_parser = split,
-          help_heading = "Devices (needs --backend llama-cpp)")]
+          help_heading = DEVICES)]
     split_mode: Split,
     /// The device that computes what is not split (-mg)
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..i64::from(MAX_DEVICES)),
-          help_heading = "Devices (needs --backend llama-cpp)")]
+          help_heading = DEVICES)]
     main_gpu: u32,
     /// Shares of the devices, e.g. 3,1 (-ts) [default: by their free memory]
     #[arg(long, value_name = "N,N", value_parser = share, value_delimiter = ',',
-          help_heading = "Devices (needs --backend llama-cpp)")]
+          help_heading = DEVICES)]
     tensor_split: Vec<f32>,
-    /// Devices to use, by the names of `bench --list-devices`; none for no device (-dev)
+    /// Devices to use, by the names of `bench --list-devices`, none for no device (-dev); of openvino
+    /// and transformers one: CPU, GPU, NPU, AUTO, cuda
     #[arg(
+        short = 'd',
         long,
         value_name = "NAME,NAME",
         value_delimiter = ',',
-        help_heading = "Devices (needs --backend llama-cpp)"
+        help_heading = DEVICES
     )]
     device: Vec<String>,
+    #[command(flatten)]
+    dtype: PrecisionArgs,
     #[command(flatten)]
     workers: WorkerArgs,
 }
 
+const DEVICES: &str = "Devices (llama-cpp, openvino, transformers)";
+
+/// Numbers that are computed with, of every command whose backend may be one that leaves the choice.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct PrecisionArgs {
+    /// Compute in f32, bf16 or f16; transformers quantizes to int8 and int4 too, where bitsandbytes runs
+    /// [default: the engine's choice]
+    #[arg(long, value_name = "TYPE", value_parser = precision, help_heading = "Devices (llama-cpp, openvino, transformers)")]
+    dtype: Option<Precision>,
+}
+
+impl PrecisionArgs {
+    /// What was asked for.
+    pub(crate) fn get(self) -> Option<Precision> {
+        self.dtype
+    }
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    let names = Precision::ALL.map(Precision::name).join(", ");
+    Precision::from_name(name).ok_or_else(|| format!("not one of {names}"))
+}
+
 impl DeviceArgs {
+    /// The precision that was asked for.
+    pub(crate) fn precision(&self) -> Option<Precision> {
+        self.dtype.get()
+    }
+
     /// What was asked for.
     pub(crate) fn offload(&self) -> Result<Offload, UsageError> {
         let named = self.device.join("/");

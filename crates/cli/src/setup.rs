@@ -190,6 +190,9 @@ fn flags(setting: Setting) -> &'static str {
         Setting::FlashAttention => "-fa",
         Setting::Offload => "-ngl, -sm, -mg, -ts, -dev",
         Setting::Workers => "--rpc",
+        Setting::Precision => "--dtype",
+        Setting::ThreadsBatch => "-tb",
+        Setting::Ubatch => "-ub",
     }
 }
 

@@ -80,6 +80,19 @@ impl ModelFile {
         ModelFile::open_with(path, OpenOptions::default())
     }
 
+    /// As [`Self::open`], for who hands the model to another engine and needs its words alone: a directory
+    /// that [`Self::open`] refuses is described by its `config.json` and tokenizer, without tensors.
+    ///
+    /// # Errors
+    /// Where it is no model at all.
+    pub fn describe(path: impl AsRef<Path>) -> Result<ModelFile> {
+        let path = path.as_ref();
+        match ModelFile::open(path) {
+            Err(_) if path.is_dir() => hf::described(path),
+            opened => opened,
+        }
+    }
+
     /// As [`Self::open`], with the type that the matrices of a directory are to have.
     pub fn open_as(path: impl AsRef<Path>, weights: Option<Recipe>) -> Result<ModelFile> {
         ModelFile::open_with(path, OpenOptions { weights, ..OpenOptions::default() })

@@ -36,6 +36,11 @@ pub fn peak_rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")
 }
 
+/// The same of another process on this machine.
+pub fn peak_rss_bytes_of(process: u32) -> Option<u64> {
+    kib(&fs::read_to_string(format!("/proc/{process}/status")).ok()?, "VmHWM")
+}
+
 /// Resident memory of this process in bytes now.
 pub fn rss_bytes() -> Option<u64> {
     kib(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS")

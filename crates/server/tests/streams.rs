@@ -221,7 +221,7 @@ fn every_kind_of_error_is_told_in_the_middle_as_at_the_beginning() {
             json!("context_length_exceeded"),
         ),
         (
-            BackendError::Unsupported { backend: "mock", ability: "do it" },
+            BackendError::Unsupported { backend: "mock", ability: "do it".into() },
             400,
             json!("unsupported_parameter"),
         ),

@@ -26,11 +26,17 @@ pub enum Setting {
     Offload,
     /// [`Offload::workers`](crate::Offload::workers).
     Workers,
+    /// [`Setup::precision`](crate::Setup::precision).
+    Precision,
+    /// [`Threads::n_batch`](crate::Threads::n_batch).
+    ThreadsBatch,
+    /// [`Setup::n_ubatch`](crate::Setup::n_ubatch).
+    Ubatch,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 10] = [
+    pub const ALL: [Setting; 13] = [
         Setting::Place,
         Setting::Quantize,
         Setting::Mmap,
@@ -41,6 +47,9 @@ impl Setting {
         Setting::FlashAttention,
         Setting::Offload,
         Setting::Workers,
+        Setting::Precision,
+        Setting::ThreadsBatch,
+        Setting::Ubatch,
     ];
 }
 
@@ -57,6 +66,9 @@ impl fmt::Display for Setting {
             Setting::FlashAttention => "attention without flash attention",
             Setting::Offload => "devices",
             Setting::Workers => "workers on other machines",
+            Setting::ThreadsBatch => "threads of prompts and batches",
+            Setting::Ubatch => "tokens computed at once",
+            Setting::Precision => "another precision than the file's",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The setup and its parts: threads, weights, KV cache, batches. Devices are `offload`'s.
 
-use crate::{DType, Offload, Place, Recipe};
+use crate::{DType, Offload, Place, Precision, Recipe};
 
 /// How a model is loaded and run, in any backend that can.
 ///
@@ -38,6 +38,9 @@ pub struct Setup {
     pub flash_attn: Option<bool>,
     /// The devices that compute beside the processors.
     pub offload: Offload,
+    /// The numbers that are computed with, where the engine leaves that to its user; `None` for the
+    /// engine's choice.
+    pub precision: Option<Precision>,
 }
 
 impl Setup {
@@ -73,6 +76,7 @@ impl Default for Setup {
             n_ubatch: 512,
             flash_attn: None,
             offload: Offload::default(),
+            precision: None,
         }
     }
 }

@@ -1,15 +1,17 @@
-"""OpenVINO GenAI behind Pacemark's side-process protocol: LLMPipeline, with token ids in and out."""
+"""OpenVINO GenAI behind Pacemark's side-process protocol: its continuous batching, with token ids in and out."""
 
+import os
 import time
 
+import numpy
+import openvino
+import openvino_genai
 import side
 
-try:
-    import numpy
-    import openvino
-    import openvino_genai
-except ImportError as why:
-    raise SystemExit(f"{why}; install it with: pip install openvino-genai") from why
+# What an inference may be asked to keep keys and values as, by Pacemark's names.
+CACHE = {"f16": "f16", "f32": "f32", "bf16": "bf16", "q8_0": "u8"}
+# Tokens of a block of its cache, on processors; other devices have half as many.
+BLOCK = 32
 
 
 class Engine:
@@ -17,68 +19,139 @@ class Engine:
 
     def load(self, ask, progress):
         begun = time.monotonic_ns()
-        options = {}
-        if ask["n_threads"] is not None:
+        device, warnings = choose(ask["device"])
+        check_model(ask["model"])
+        self.n_ctx, self.n_seqs = ask["n_ctx"] or 4096, ask["n_seqs"]
+        options = {"KV_CACHE_PRECISION": CACHE[ask["kv"][0]]}
+        if ask["n_threads"] is not None and device == "CPU":
             options["INFERENCE_NUM_THREADS"] = ask["n_threads"]
-        self.pipeline = openvino_genai.LLMPipeline(ask["model"], ask["device"], **options)
-        self.n_ctx = ask["n_ctx"] or 4096
+        if ask["dtype"] is not None:
+            options["INFERENCE_PRECISION_HINT"] = ask["dtype"]
+        scheduler = openvino_genai.SchedulerConfig()
+        scheduler.num_kv_blocks = (self.n_ctx // BLOCK + 2) * self.n_seqs
+        scheduler.max_num_batched_tokens = max(ask["n_batch"], self.n_seqs)
+        scheduler.max_num_seqs = self.n_seqs
+        scheduler.enable_prefix_caching = False
+        self.pipeline = openvino_genai.ContinuousBatchingPipeline(ask["model"], scheduler, device, options)
+        self.next_id = 0
+        if ask["kv"][0] == "q8_0":
+            warnings.append("keys and values are OpenVINO's u8, which is not q8_0")
+        if ask["dtype"] is None:
+            dtype = "its own choice"
+            warnings.append("OpenVINO chooses its precision (bf16 where the processor has it); --dtype f32 sets it")
+        else:
+            dtype = ask["dtype"]
         return {
-            "device": ask["device"],
+            "device": device,
             "n_ctx": self.n_ctx,
-            "n_seqs": 1,
+            "n_seqs": self.n_seqs,
             "n_vocab": len(self.pipeline.get_tokenizer().get_vocab()),
             "n_threads": ask["n_threads"] or 0,
-            "scores": False,
+            "scores": True,
             "logprobs": False,
-            "batches": False,
+            "batches": True,
+            "kv": CACHE[ask["kv"][0]],
+            "dtype": dtype,
             "load_ns": [["load", time.monotonic_ns() - begun]],
-            "warnings": [],
+            "warnings": warnings,
         }
 
+    def add(self, prompt, config):
+        ids = numpy.array([prompt], dtype=numpy.int64)
+        self.next_id += 1
+        return self.pipeline.add_request(self.next_id, openvino.Tensor(ids), config)
+
     def generate(self, job):
-        [request] = job.requests
-        if request["top_logprobs"] is not None:
-            raise side.Refused("unsupported", "give log-probabilities")
+        handles = []
+        for index, request in enumerate(job.requests):
+            job.started(index=index)
+            handles.append(self.add(request["prompt"], config_of(request)))
+        counts = [0] * len(handles)
+        open_ones = set(range(len(handles)))
+        while open_ones:
+            self.pipeline.step()
+            ns = time.monotonic_ns()
+            for index in sorted(open_ones):
+                handle, request = handles[index], job.requests[index]
+                ended = None
+                while handle.can_read():
+                    for output in handle.read().values():
+                        for token in output.generated_ids:
+                            counts[index] += 1
+                            if counts[index] <= request["max_tokens"]:
+                                job.token(token, index=index, ns=ns)
+                        if output.finish_reason != openvino_genai.GenerationFinishReason.NONE:
+                            ended = output.finish_reason == openvino_genai.GenerationFinishReason.STOP
+                if ended is not None:
+                    open_ones.discard(index)
+                    job.finished(stopped=ended, index=index)
+                elif handle.get_status() == openvino_genai.GenerationStatus.IGNORED:
+                    open_ones.discard(index)
+                    job.failed("engine", "its cache has no room for the request", index=index)
+                elif job.is_aborted(index):
+                    handle.cancel()
+                    open_ones.discard(index)
+        # What was cancelled leaves with the next step.
+        while self.pipeline.has_non_finished_requests():
+            self.pipeline.step()
+
+    def score(self, tokens, first):
         config = openvino_genai.GenerationConfig()
-        config.max_new_tokens = request["max_tokens"]
-        config.ignore_eos = request["ignore_eos"]
-        config.min_new_tokens = request["min_tokens"]
-        config.apply_chat_template = False
-        config.do_sample = request["temperature"] > 0
-        if config.do_sample:
-            config.temperature, config.rng_seed = request["temperature"], request["seed"]
-            config.top_p, config.top_k = request["top_p"], request["top_k"] or 2**31 - 1
-        if request["stop_tokens"]:
-            config.stop_token_ids = set(request["stop_tokens"])
-        ids = numpy.array([request["prompt"]], dtype=numpy.int64)
-        inputs = openvino_genai.TokenizedInputs(openvino.Tensor(ids), openvino.Tensor(numpy.ones_like(ids)))
-        told = Told(job)
-        job.started()
-        if request["max_tokens"] == 0:
-            config.max_new_tokens = 1
-            self.pipeline.generate(inputs, config)
-        else:
-            self.pipeline.generate(inputs, config, told)
-        job.finished(stopped=told.n < request["max_tokens"])
+        config.max_new_tokens, config.ignore_eos = 1, True
+        config.echo, config.logprobs = True, 1
+        handle = self.add(tokens, config)
+        logprobs = []
+        while self.pipeline.has_non_finished_requests():
+            self.pipeline.step()
+            while handle.can_read():
+                for output in handle.read().values():
+                    logprobs += output.generated_log_probs
+        if len(logprobs) < len(tokens):
+            raise side.Refused("engine", f"{len(logprobs)} log-probabilities came of {len(tokens)}")
+        # The first is of the first token, which nothing is before; the last of the one that was generated.
+        # It does not tell which token it holds most likely.
+        return [min(0.0, x) for x in logprobs[first + 1 : len(tokens)]], []
 
 
-class Told(openvino_genai.StreamerBase):
-    """Hands each token on when it is known."""
+def config_of(request):
+    if request["top_logprobs"] is not None:
+        raise side.Refused("unsupported", "give log-probabilities")
+    config = openvino_genai.GenerationConfig()
+    # One token at least is computed; nobody hears of it where none was asked for.
+    config.max_new_tokens = max(1, request["max_tokens"])
+    config.ignore_eos = request["ignore_eos"]
+    config.min_new_tokens = min(request["min_tokens"], config.max_new_tokens)
+    config.do_sample = request["temperature"] > 0
+    if config.do_sample:
+        config.temperature, config.rng_seed = request["temperature"], request["seed"]
+        config.top_p, config.top_k = request["top_p"], request["top_k"] or 2**31 - 1
+    if request["stop_tokens"]:
+        config.stop_token_ids = set(request["stop_tokens"])
+    return config
 
-    def __init__(self, job):
-        super().__init__()
-        self.job, self.n = job, 0
 
-    def write(self, tokens):
-        ns = time.monotonic_ns()
-        for token in tokens if isinstance(tokens, list) else [tokens]:
-            self.n += 1
-            self.job.token(token, ns=ns)
-        going = openvino_genai.StreamingStatus
-        return going.CANCEL if self.job.is_aborted() else going.RUNNING
+def choose(asked):
+    """The device, and what is to be said of how it was chosen."""
+    there = openvino.Core().available_devices
+    if asked.upper() != "AUTO":
+        kind = asked.upper()
+        if not any(name == kind or name.startswith(kind + ".") for name in there):
+            raise side.Refused("invalid", f"device {kind}: not here; OpenVINO finds {', '.join(there)}")
+        return kind, []
+    for kind in ("GPU", "NPU", "CPU"):
+        for name in there:
+            if name == kind or name.startswith(kind + "."):
+                return name, [f"AUTO: {name}, the first of GPU, NPU and CPU that OpenVINO finds ({', '.join(there)})"]
+    raise side.Refused("engine", "OpenVINO finds no device")
 
-    def end(self):
-        pass
+
+def check_model(path):
+    if os.path.isdir(path):
+        if not os.path.exists(os.path.join(path, "openvino_model.xml")):
+            what = "a directory without openvino_model.xml: export it with optimum-cli export openvino"
+            raise side.Refused("invalid", what)
+    elif not path.endswith(".gguf"):
+        raise side.Refused("invalid", "OpenVINO GenAI knows a GGUF file by its name, which must end with .gguf")
 
 
 side.serve(Engine())

@@ -1,10 +1,12 @@
 """The engine's side of Pacemark's side-process protocol, version 1 (docs/side.md).
 
-An engine is a class with `name`, `load(ask)`, `generate(job)` and, where it can, `score(tokens, first)`;
-`serve(engine)` does the rest. Messages go over what was standard output when the process began; whatever
-a library prints goes to standard error. The process ends when its standard input does.
+An engine is a class with `name`, `load(ask, progress)`, `generate(job)` and, where it can, `score(tokens,
+first)` and `predict(job, tokens, first)`; `serve(engine)` does the rest. Messages go over what was
+standard output when the process began; whatever a library prints goes to standard error. The process
+ends when its standard input does.
 """
 
+import base64
 import json
 import os
 import queue
@@ -24,11 +26,15 @@ class Refused(Exception):
 
 
 class Job:
-    """Requests that are computed together, and who hears of them."""
+    """What is computed under one number, and who hears of it."""
 
-    def __init__(self, ask, tell, is_aborted):
-        self.id, self.requests = ask["id"], ask["requests"]
-        self._tell, self.is_aborted = tell, is_aborted
+    def __init__(self, ask, tell, aborted):
+        self.id, self.requests = ask["id"], ask.get("requests", [])
+        self._tell, self._aborted = tell, aborted
+
+    def is_aborted(self, index=None):
+        """Whether nobody wants all of it any more, or one of its requests."""
+        return (self.id, None) in self._aborted or (self.id, index) in self._aborted
 
     def started(self, index=0, cached=0):
         self._tell(tell="started", id=self.id, index=index, ns=time.monotonic_ns(), cached=cached)
@@ -36,6 +42,10 @@ class Job:
     def token(self, token, index=0, ns=None, logprob=None, top=()):
         ns = time.monotonic_ns() if ns is None else ns
         self._tell(tell="token", id=self.id, index=index, ns=ns, token=token, logprob=logprob, top=list(top))
+
+    def row(self, at, logits):
+        """What is predicted after the token at this place: bytes of 32-bit floats, lowest byte first."""
+        self._tell(tell="row", id=self.id, at=at, logits=base64.b64encode(logits).decode("ascii"))
 
     def finished(self, stopped, index=0):
         self._tell(tell="finished", id=self.id, index=index, ns=time.monotonic_ns(), stopped=stopped)
@@ -61,7 +71,7 @@ def serve(engine):
         for line in sys.stdin:
             ask = json.loads(line)
             if ask["ask"] == "abort":
-                aborted.add(ask["id"])
+                aborted.add((ask["id"], ask.get("index")))
             elif ask["ask"] == "clock":
                 tell(tell="clock", n=ask["n"], ns=time.monotonic_ns())
             else:
@@ -74,14 +84,29 @@ def serve(engine):
     while True:
         ask = asked.get()
         try:
-            if ask["ask"] == "load":
-                tell(tell="loaded", **engine.load(ask, lambda done, of: tell(tell="progress", done=done, of=of)))
-            elif ask["ask"] == "generate":
-                engine.generate(Job(ask, tell, lambda: ask["id"] in aborted))
-            elif ask["ask"] == "score":
-                logprobs, hits = engine.score(ask["tokens"], ask["first"])
-                tell(tell="scores", id=ask["id"], logprobs=logprobs, hits=hits)
+            answer(engine, ask, Job(ask, tell, aborted) if "id" in ask else None, tell)
         except Refused as why:
-            tell(tell="failed", id=ask.get("id", 0), kind=why.kind, message=str(why))
+            fail(ask, why.kind, str(why), tell)
         except Exception as why:  # an engine's own words, whatever it throws
-            tell(tell="failed", id=ask.get("id", 0), kind="engine", message=f"{type(why).__name__}: {why}")
+            fail(ask, "engine", f"{type(why).__name__}: {why}", tell)
+
+
+def answer(engine, ask, job, tell):
+    if ask["ask"] == "load":
+        tell(tell="loaded", **engine.load(ask, lambda done, of: tell(tell="progress", done=done, of=of)))
+    elif job.is_aborted():
+        pass
+    elif ask["ask"] == "generate":
+        engine.generate(job)
+    elif ask["ask"] == "score":
+        logprobs, hits = engine.score(ask["tokens"], ask["first"])
+        tell(tell="scores", id=ask["id"], logprobs=logprobs, hits=hits)
+    elif ask["ask"] == "predict":
+        engine.predict(job, ask["tokens"], ask["first"])
+        job.finished(stopped=False)
+
+
+def fail(ask, kind, message, tell):
+    """Of everything that was asked under that number; who has ended is not heard any more."""
+    for index in range(max(1, len(ask.get("requests", [])))):
+        tell(tell="failed", id=ask.get("id", 0), index=index, kind=kind, message=message)

@@ -6,8 +6,10 @@
 //! left to `backends`. The script's side of the protocol is `python/side.py`.
 
 mod clock;
+mod floats;
 mod process;
 pub mod protocol;
 
 pub use clock::Clock;
+pub use floats::floats;
 pub use process::{Process, SideError};

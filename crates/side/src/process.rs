@@ -9,13 +9,15 @@ use crate::protocol::{Ask, Tell, VERSION};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than any message: scores of a text of a million tokens.
 const LONGEST_LINE_BYTES: u64 = 64 << 20;
+/// Messages that are taken before somebody asks for them; then the engine waits.
+const MESSAGES_AHEAD: usize = 256;
 /// Kept of standard error, from its end.
 const LAST_WORDS_BYTES: usize = 4096;
 /// How long a process may take to end by itself.
@@ -81,7 +83,8 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     heard: Receiver<Result<Tell, SideError>>,
     last_words: Arc<Mutex<VecDeque<u8>>>,
-    listeners: Vec<JoinHandle<()>>,
+    /// Ends when standard error does. That of messages may be waiting for who takes them.
+    of_stderr: Option<JoinHandle<()>>,
     engine: String,
 }
 
@@ -98,10 +101,10 @@ impl Process {
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
-        let (told, heard) = channel();
-        let mut listeners = Vec::new();
+        let (told, heard) = sync_channel(MESSAGES_AHEAD);
+        let mut of_stderr = None;
         if let Some(stdout) = stdout {
-            listeners.push(std::thread::spawn(move || {
+            std::thread::spawn(move || {
                 let mut out = BufReader::new(stdout);
                 while let Some(message) = message(&mut out) {
                     let is_last = message.is_err();
@@ -109,11 +112,11 @@ impl Process {
                         return;
                     }
                 }
-            }));
+            });
         }
         if let Some(mut stderr) = stderr {
             let words = Arc::clone(&last_words);
-            listeners.push(std::thread::spawn(move || {
+            of_stderr = Some(std::thread::spawn(move || {
                 let mut buffer = [0; 1024];
                 while let Ok(n @ 1..) = stderr.read(&mut buffer) {
                     let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +127,7 @@ impl Process {
             }));
         }
         let engine = String::new();
-        let mut process = Process { child, stdin, heard, last_words, listeners, engine };
+        let mut process = Process { child, stdin, heard, last_words, of_stderr, engine };
         match process.next(patience)? {
             Tell::Hello { protocol: VERSION, engine } => process.engine = engine,
             Tell::Hello { protocol, .. } => return Err(SideError::Version { found: protocol }),
@@ -194,7 +197,7 @@ impl Process {
             let _ = self.child.kill(); // it may have ended by now
             self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
         });
-        for listener in self.listeners.drain(..) {
+        if let Some(listener) = self.of_stderr.take() {
             let _ = listener.join(); // a panic of a listener is its silence
         }
         let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);

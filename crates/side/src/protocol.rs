@@ -29,12 +29,25 @@ pub enum Ask {
     },
     /// To compute no more of it. Events that are under way may still come.
     Abort {
-        /// What was given with [`Ask::Generate`].
+        /// What was given with [`Ask::Generate`] or [`Ask::Predict`].
         id: u64,
+        /// Of one request alone; of all where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        index: Option<usize>,
     },
     /// Log-probabilities of a text's tokens, each given all before it.
     Score {
         /// Comes back with the answer.
+        id: u64,
+        /// The text.
+        tokens: Vec<u32>,
+        /// The first token that a prediction is wanted after.
+        first: usize,
+    },
+    /// What is predicted after each of a text's tokens but the last, from `first` on; answered row by
+    /// row, then by [`Tell::Finished`].
+    Predict {
+        /// Comes back with the answers.
         id: u64,
         /// The text.
         tokens: Vec<u32>,
@@ -58,6 +71,11 @@ pub struct Load {
     pub n_seqs: usize,
     /// Types of keys and values, by our names.
     pub kv: [String; 2],
+    /// Numbers that are computed with, by our names (`f32`, `bf16`, `f16`, `int8`, `int4`); the engine's
+    /// own choice where there is none.
+    pub dtype: Option<String>,
+    /// Tokens of prompts computed at once, at most.
+    pub n_batch: usize,
 }
 
 /// One generation. What an engine does not do of it, it refuses.
@@ -157,8 +175,18 @@ pub enum Tell {
         id: u64,
         /// Natural log-probabilities.
         logprobs: Vec<f32>,
-        /// Whether each was the most likely token.
+        /// Whether each was the most likely token; none where the engine does not tell.
+        #[serde(default)]
         hits: Vec<bool>,
+    },
+    /// One answer to [`Ask::Predict`].
+    Row {
+        /// Of the question.
+        id: u64,
+        /// What is predicted after the token at this place.
+        at: usize,
+        /// One logit a token of the vocabulary: 32-bit floats, lowest byte first, in base 64.
+        logits: String,
     },
     /// A request, a question or the load failed.
     Failed {
@@ -172,6 +200,21 @@ pub enum Tell {
         /// What is wrong, for people.
         message: String,
     },
+}
+
+impl Tell {
+    /// Of which question it is; `None` of those that have no number.
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            Tell::Hello { .. } | Tell::Clock { .. } | Tell::Progress { .. } | Tell::Loaded(_) => None,
+            Tell::Started { id, .. }
+            | Tell::Token { id, .. }
+            | Tell::Finished { id, .. }
+            | Tell::Scores { id, .. }
+            | Tell::Row { id, .. }
+            | Tell::Failed { id, .. } => Some(*id),
+        }
+    }
 }
 
 /// What a loaded model is and can.
@@ -189,10 +232,19 @@ pub struct Loaded {
     pub n_threads: usize,
     /// [`Ask::Score`] is answered.
     pub scores: bool,
+    /// [`Ask::Predict`] is answered.
+    #[serde(default)]
+    pub predicts: bool,
     /// Tokens carry log-probabilities.
     pub logprobs: bool,
     /// Several requests are computed together.
     pub batches: bool,
+    /// The types of keys and values that it has, where it tells.
+    #[serde(default)]
+    pub kv: Option<String>,
+    /// The numbers that it computes with, where it tells.
+    #[serde(default)]
+    pub dtype: Option<String>,
     /// Stages of loading and their time.
     pub load_ns: Vec<(String, u64)>,
     /// What is to be known of it.
@@ -219,7 +271,7 @@ mod tests {
 
     #[test]
     fn messages_are_what_is_documented() {
-        let ask = Ask::Abort { id: 3 };
+        let ask = Ask::Abort { id: 3, index: None };
         assert_eq!(serde_json::to_string(&ask).unwrap(), r#"{"ask":"abort","id":3}"#);
         let token = r#"{"tell":"token","id":1,"index":0,"ns":5,"token":7}"#;
         let token: Tell = serde_json::from_str(token).unwrap();

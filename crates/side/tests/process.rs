@@ -91,7 +91,7 @@ fn tokens_come_with_times_of_ours() {
 fn what_is_aborted_ends_and_what_is_refused_has_a_kind() {
     let (mut process, _) = loaded("m");
     process.ask(&generate(1, &[5], 100_000, 1)).unwrap();
-    process.ask(&Ask::Abort { id: 1 }).unwrap();
+    process.ask(&Ask::Abort { id: 1, index: None }).unwrap();
     while !matches!(process.next(PATIENCE).unwrap(), Tell::Finished { id: 1, .. }) {}
     let (_, refused) = loaded("none");
     let expected =

@@ -98,7 +98,7 @@ impl MockService {
         if request.constraint.is_some() && !self.options.constraints {
             return Some(BackendError::Unsupported {
                 backend: "mock",
-                ability: "constrain its output",
+                ability: "constrain its output".into(),
             });
         }
         let fits = prompt.checked_add(max_tokens).is_some_and(|n| n <= n_ctx);

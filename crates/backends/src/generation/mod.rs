@@ -14,6 +14,7 @@ mod stream;
 mod writer;
 
 pub(crate) use check::Limits;
+pub(crate) use stop::StopTexts;
 pub(crate) use machine::{Keeping, Machine, Terms};
 use pacemark_backend::{
     BackendError, BatchStream, Event, EventStream, GenerateRequest, KvHeld, MemoryUsage, TokenId,

@@ -2,7 +2,7 @@
 
 /// Watches a stream of text for the first of several stop texts.
 #[derive(Debug, Default)]
-pub(super) struct StopTexts {
+pub(crate) struct StopTexts {
     stops: Vec<String>,
     /// The longest end of the text so far that begins a stop text.
     held: String,
@@ -10,7 +10,7 @@ pub(super) struct StopTexts {
 
 impl StopTexts {
     /// Empty texts would end everything at once: they are left out.
-    pub(super) fn new(stops: &[String]) -> StopTexts {
+    pub(crate) fn new(stops: &[String]) -> StopTexts {
         StopTexts {
             stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
             held: String::new(),
@@ -19,7 +19,7 @@ impl StopTexts {
 
     /// Takes more text; gives what is certain to be output, and whether a stop text has come, which
     /// ends it.
-    pub(super) fn push(&mut self, text: &str) -> (String, bool) {
+    pub(crate) fn push(&mut self, text: &str) -> (String, bool) {
         if self.stops.is_empty() {
             return (text.to_string(), false);
         }
@@ -40,7 +40,7 @@ impl StopTexts {
     }
 
     /// What is still held back when the output ends for another reason.
-    pub(super) fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 }

@@ -159,7 +159,9 @@ impl LlamaCppBackend {
         let ready = Instant::now();
         warm(&mut engine)?;
         info.load =
-            vec![("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())];
+            [("map", loaded - started), ("context", ready - loaded), ("warm", ready.elapsed())]
+                .map(|(stage, time)| (stage.to_owned(), time))
+                .to_vec();
         let limits = Limits {
             backend: NAME,
             policies: None,

@@ -157,12 +157,13 @@ fn load(
     let mut decoder = Decoder::new(model, DecoderOptions { n_ctx: n_kv_tokens(n_ctx), kv });
     let started = Instant::now();
     warm(&mut decoder)?;
-    info.load = vec![
+    let stages = [
         ("map", times.map),
         ("pack", times.pack),
         ("tokenizer", tokenizer_time),
         ("warm", started.elapsed()),
     ];
+    info.load = stages.map(|(stage, time)| (stage.to_owned(), time)).to_vec();
     let limits = Limits {
         backend: NAME,
         policies: Some(Arc::new(decoder.model().config().clone())),

@@ -180,7 +180,7 @@ impl Service for ServedBackend {
         let at = Instant::now();
         if request.has_policy() {
             let (backend, ability) = ("this backend", "let go of keys and values");
-            sink(Event::Failed(BackendError::Unsupported { backend, ability }));
+            sink(Event::Failed(BackendError::Unsupported { backend, ability: ability.into() }));
             return Ticket::default();
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);

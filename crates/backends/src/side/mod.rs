@@ -1,66 +1,35 @@
-//! Engines that are Python packages, each in a process of its own behind `pacemark-side`'s protocol.
+//! Engines that are Python packages, each in a process of its own behind `pacemark-side`'s protocol
+//! (docs/side.md).
 //!
-//! A third engine is one script in `crates/side/python` and a line in [`ENGINES`]. Text, and which tokens
-//! end an answer, come from Pacemark's tokenizer where it reads the model's, as for every backend, so
-//! that a comparison is one of the engines.
+//! A third engine is one script in `crates/side/python` and a row of [`ENGINES`]. Text, and which tokens
+//! end an answer, come from Pacemark's tokenizer, as for every backend, so that a comparison is one of
+//! the engines. What computes is here ([`SideBackend`]); a request's events are `stream`'s, a request's
+//! state `request`'s.
 
+mod engine;
+mod loading;
+mod request;
 mod stream;
 
 use crate::generation::Limits;
-use crate::{cost, model_type};
+pub use engine::{ENGINES, Engine, Found, Lacking, OPENVINO, PYTHON, TRANSFORMERS, find, look};
+pub use loading::SideLoadError;
 use pacemark_backend::{
-    Backend, BackendError, BackendInfo, Capabilities, Event, EventStream, GenerateRequest,
-    ScoreRequest, TextScores, TokenId,
+    Backend, BackendError, BackendInfo, BatchStream, Capabilities, Computes, Event, EventStream,
+    GenerateRequest, SamplingParams, ScoreRequest, TextScores, TokenId,
 };
-use pacemark_modelfile::ModelFile;
-use pacemark_setup::Setup;
-use pacemark_side::protocol::{Ask, Kind, Load, Loaded, Tell};
-use pacemark_side::{Clock, Process, SideError};
+use pacemark_side::protocol::{Ask, Kind, Loaded, Tell};
+use pacemark_side::{Clock, Process, SideError, floats};
 use pacemark_tokenizer::Tokenizer;
 use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use stream::Stream;
 
-/// An engine that is a script.
-pub(crate) struct Engine {
-    /// Its name in [`crate::BACKENDS`].
-    pub(crate) name: &'static str,
-    /// What it runs on where nothing is said.
-    pub(crate) device: &'static str,
-    script: &'static str,
-}
-
-/// What every script imports.
-const SIDE: &str = include_str!("../../../side/python/side.py");
-
-/// OpenVINO GenAI.
-pub(crate) const OPENVINO: Engine = Engine {
-    name: "openvino",
-    device: "CPU",
-    script: include_str!("../../../side/python/engine_openvino.py"),
-};
-
-/// Where Python is looked for, if not under this name on the path.
-const PYTHON: &str = "PACEMARK_PYTHON";
-
-/// How long a process may take to say who it is: it imports its packages.
-const START: Duration = Duration::from_secs(120);
-/// How long it may say nothing while it loads a model: some compile it.
-const LOAD: Duration = Duration::from_secs(1800);
-/// How long it may say nothing while it computes.
+/// How long a process may say nothing while it computes.
 const COMPUTE: Duration = Duration::from_secs(600);
-
-/// Why an engine beside this process could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("{engine}: {why}")]
-pub struct SideLoadError {
-    engine: &'static str,
-    why: String,
-}
 
 /// A model loaded by an engine in a process of its own.
 pub struct SideBackend {
@@ -71,146 +40,123 @@ pub struct SideBackend {
     info: BackendInfo,
     limits: Limits,
     tokenizer: Option<Arc<Tokenizer>>,
+    /// Tokens that end an answer, by the model's file.
+    ends: Vec<TokenId>,
     next_id: Cell<u64>,
-    /// A stream is under way: the process computes one request at a time.
-    is_busy: Cell<bool>,
-}
-
-/// A command line on which an engine runs.
-fn command(engine: &Engine) -> Command {
-    let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
-    // The scripts are part of this program: nothing has to be found but Python and the packages.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let program = format!(
-        "import sys, types\nside = types.ModuleType('side')\nexec({}, side.__dict__)\n\
-         sys.modules['side'] = side\nexec({})",
-        quoted(SIDE),
-        quoted(engine.script)
-    );
-    let mut command = Command::new(python);
-    command.arg("-c").arg(program);
-    command
+    /// What was told of those who have not asked yet, by their ids. Nobody else's is kept.
+    inbox: RefCell<HashMap<u64, VecDeque<Tell>>>,
 }
 
 impl SideBackend {
-    /// Loads `path`; `progress(done, of)` is told of what the engine tells.
-    pub(crate) fn load(
-        engine: &'static Engine,
-        path: &Path,
-        setup: &Setup,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<SideBackend, SideLoadError> {
-        let failed = |why: String| SideLoadError { engine: engine.name, why };
-        let of_process = |error: SideError| failed(error.to_string());
-        let file = ModelFile::open(path).map_err(|error| failed(error.to_string()))?;
-        let mut process = Process::start(command(engine), START).map_err(of_process)?;
-        let load = Load {
-            model: path.display().to_string(),
-            device: engine.device.to_owned(),
-            n_threads: Some(setup.threads.per_token()),
-            n_ctx: setup.n_ctx,
-            n_seqs: setup.n_seqs.max(1),
-            kv: setup.cache.names().map(|name| name.to_string()),
-        };
-        process.ask(&Ask::Load(load)).map_err(of_process)?;
-        let loaded = loop {
-            match process.next(LOAD).map_err(of_process)? {
-                Tell::Progress { done, of } => progress(done as usize, of as usize),
-                Tell::Loaded(loaded) => break loaded,
-                Tell::Failed { message, .. } => return Err(failed(message)),
-                other => return Err(failed(format!("it told {other:?} while it loaded"))),
-            }
-        };
-        let clock = process.clock(START).map_err(of_process)?;
-        let tokenizer = Tokenizer::from_metadata(file.metadata()).ok().map(Arc::new);
-        let info = describe(engine, &process, &loaded, &file, path);
-        let limits = Limits {
-            backend: engine.name,
-            policies: None,
-            n_ctx: loaded.n_ctx,
-            n_seqs: loaded.n_seqs,
-            n_step: loaded.n_ctx,
-            n_vocab: loaded.n_vocab,
-        };
-        Ok(SideBackend {
-            engine,
-            process: RefCell::new(process),
-            clock,
-            loaded,
-            info,
-            limits,
-            tokenizer,
-            next_id: Cell::new(1),
-            is_busy: Cell::new(false),
-        })
+    fn open_inbox(&self) -> u64 {
+        let id = self.next_id.replace(self.next_id.get() + 1);
+        self.inbox.borrow_mut().insert(id, VecDeque::new());
+        id
     }
 
-    fn id(&self) -> u64 {
-        self.next_id.replace(self.next_id.get() + 1)
+    fn ask(&self, ask: &Ask) -> Result<(), BackendError> {
+        self.process.borrow_mut().ask(ask).map_err(|error| self.lost(&error))
+    }
+
+    /// The next thing told to `id`; what others are told until then is kept for them.
+    fn next(&self, id: u64) -> Result<Tell, BackendError> {
+        loop {
+            let kept = self.inbox.borrow_mut().get_mut(&id).and_then(VecDeque::pop_front);
+            if let Some(told) = kept {
+                return Ok(told);
+            }
+            let told = self.process.borrow_mut().next(COMPUTE);
+            let told = told.map_err(|error| self.lost(&error))?;
+            match told.id() {
+                Some(of) if of == id => return Ok(told),
+                // Without an inbox it is of what was aborted.
+                Some(of) => {
+                    self.inbox.borrow_mut().get_mut(&of).into_iter().for_each(|inbox| inbox.push_back(told.clone()));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn close_inbox(&self, id: u64) {
+        self.inbox.borrow_mut().remove(&id);
+    }
+
+    fn lost(&self, error: &SideError) -> BackendError {
+        BackendError::Engine(format!("{}: {error}", self.engine.name))
+    }
+
+    fn unsupported(&self, ability: &'static str) -> BackendError {
+        BackendError::Unsupported { backend: self.engine.name, ability: ability.into() }
+    }
+
+    /// What an engine's word for an error is here.
+    fn refusal(&self, kind: Kind, message: String) -> BackendError {
+        let name = self.engine.name;
+        match kind {
+            Kind::Invalid => BackendError::InvalidRequest(message),
+            Kind::TooLong => BackendError::TooLong { found: message, n_ctx: self.limits.n_ctx },
+            Kind::Unsupported => {
+                BackendError::Unsupported { backend: name, ability: message.into() }
+            }
+            Kind::Engine => BackendError::Engine(format!("{name}: {message}")),
+        }
     }
 
     /// Refuses what cannot be served, before the process hears of it.
     fn check(&self, request: &GenerateRequest) -> Result<(), BackendError> {
         self.limits.policy(request.kv.as_deref())?;
         self.limits.check(request, None)?;
-        self.limits.fits(None, request.prompt.len(), request.max_tokens)?;
         let sampling = &request.sampling;
-        let plain = pacemark_backend::SamplingParams {
+        let plain = SamplingParams {
             temperature: sampling.temperature,
             top_k: sampling.top_k,
             top_p: sampling.top_p,
             seed: sampling.seed,
-            ..Default::default()
+            ..SamplingParams::default()
         };
         let refused = [
             (request.constraint.is_some(), "hold output to a form"),
-            (!request.stop.is_empty(), "end at a text"),
             (*sampling != plain, "choose tokens by anything but temperature, top_k and top_p"),
             (request.top_logprobs.is_some() && !self.loaded.logprobs, "give log-probabilities"),
         ];
-        let backend = self.engine.name;
-        match refused.into_iter().find(|(asked, _)| *asked) {
-            Some((_, ability)) => Err(BackendError::Unsupported { backend, ability }),
-            None if self.is_busy.get() => {
-                Err(BackendError::Full("the engine computes one request at a time".into()))
-            }
-            None => Ok(()),
+        if let Some((_, ability)) = refused.into_iter().find(|(asked, _)| *asked) {
+            return Err(self.unsupported(ability));
         }
+        if !request.stop.is_empty() && self.tokenizer.is_none() {
+            let what = "stop texts need a tokenizer, which this model lacks";
+            return Err(BackendError::InvalidRequest(what.into()));
+        }
+        Ok(())
     }
-}
 
-fn describe(
-    engine: &Engine,
-    process: &Process,
-    loaded: &Loaded,
-    file: &ModelFile,
-    path: &Path,
-) -> BackendInfo {
-    let info = BackendInfo {
-        backend: engine.name.into(),
-        device: format!("{} {}", engine.name, loaded.device),
-        engine: process.engine().to_owned(),
-        model_path: path.display().to_string(),
-        model_type: model_type(file),
-        model_bytes: file.n_bytes(),
-        model_params: file.n_params(),
-        vocab_size: loaded.n_vocab,
-        n_ctx: loaded.n_ctx,
-        n_seqs: loaded.n_seqs,
-        n_threads: loaded.n_threads,
-        n_threads_batch: loaded.n_threads,
-        load: loaded.load_ns.iter().map(|(_, ns)| ("load", Duration::from_nanos(*ns))).collect(),
-        warnings: loaded.warnings.clone(),
-        ..BackendInfo::default()
-    };
-    cost::with(info, file, 0)
-}
+    /// Whether a text can be scored.
+    fn check_text(&self, request: &ScoreRequest) -> Result<(), BackendError> {
+        self.limits.policy(request.kv.as_deref())?;
+        self.limits.fits(None, request.tokens.len(), 0)?;
+        self.limits.check_tokens(&request.tokens)
+    }
 
-/// What an engine's word for an error is here.
-fn error(kind: Kind, message: String, backend: &'static str) -> BackendError {
-    match kind {
-        Kind::Invalid | Kind::TooLong => BackendError::InvalidRequest(message),
-        Kind::Unsupported | Kind::Engine => BackendError::Engine(format!("{backend}: {message}")),
+    /// Asks, and takes what is told until `done` has what it wants.
+    fn converse<T>(
+        &self,
+        ask: impl FnOnce(u64) -> Ask,
+        mut done: impl FnMut(u64, Tell) -> Result<Option<T>, BackendError>,
+    ) -> Result<T, BackendError> {
+        let id = self.open_inbox();
+        let result = self.ask(&ask(id)).and_then(|()| {
+            loop {
+                match self.next(id)? {
+                    Tell::Failed { kind, message, .. } => return Err(self.refusal(kind, message)),
+                    told => match done(id, told)? {
+                        Some(found) => return Ok(found),
+                        None => continue,
+                    },
+                }
+            }
+        });
+        self.close_inbox(id);
+        result
     }
 }
 
@@ -222,16 +168,27 @@ impl Backend for SideBackend {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             score: self.loaded.scores,
+            logits: self.loaded.predicts,
             logprobs: self.loaded.logprobs,
+            batch: self.loaded.batches,
             ..Capabilities::default()
         }
     }
 
+    fn computes(&self) -> Computes {
+        Computes::Process(self.process.borrow().id())
+    }
+
     fn generate(&self, request: GenerateRequest) -> EventStream<'_> {
-        match self.check(&request) {
-            Ok(()) => Box::new(Stream::new(self, request)),
-            Err(error) => Box::new(std::iter::once(Event::Failed(error))),
+        Box::new(Stream::new(self, vec![request]).map(|(_, event)| event))
+    }
+
+    fn generate_batch(&self, requests: Vec<GenerateRequest>) -> BatchStream<'_> {
+        if self.loaded.batches {
+            return Box::new(Stream::new(self, requests));
         }
+        let refusal = self.unsupported("compute several requests together");
+        Box::new((0..requests.len()).map(move |index| (index, Event::Failed(refusal.clone()))))
     }
 
     fn score(&self, tokens: &[TokenId], first: usize) -> Result<Vec<f32>, BackendError> {
@@ -245,34 +202,61 @@ impl Backend for SideBackend {
         request: &ScoreRequest,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<TextScores, BackendError> {
-        let backend = self.engine.name;
         if !self.loaded.scores {
-            return Err(BackendError::Unsupported { backend, ability: "score tokens" });
+            return Err(self.unsupported("score tokens"));
         }
-        self.limits.policy(request.kv.as_deref())?;
-        let _ = progress(0, request.tokens.len());
-        let id = self.id();
-        let ask = Ask::Score { id, tokens: request.tokens.clone(), first: request.first };
-        let mut process = self.process.borrow_mut();
-        let failed = |error: SideError| BackendError::Engine(format!("{backend}: {error}"));
-        process.ask(&ask).map_err(failed)?;
-        loop {
-            match process.next(COMPUTE).map_err(failed)? {
-                Tell::Scores { id: of, logprobs, hits } if of == id => {
-                    let expected = request.tokens.len().saturating_sub(request.first + 1);
-                    if logprobs.len() != expected || hits.len() != expected {
-                        let found = logprobs.len();
-                        let why = format!("{backend}: expected {expected} scores, found {found}");
-                        return Err(BackendError::Engine(why));
+        self.check_text(request)?;
+        // An engine says nothing on the way.
+        if progress(0, request.tokens.len()).is_break() {
+            return Ok(TextScores::default());
+        }
+        let ScoreRequest { tokens, first, .. } = request.clone();
+        let expected = tokens.len().saturating_sub(first + 1);
+        self.converse(
+            |id| Ask::Score { id, tokens, first },
+            |_, told| {
+                let Tell::Scores { logprobs, hits, .. } = told else { return Ok(None) };
+                let n_hits = if hits.is_empty() { 0 } else { expected };
+                if (logprobs.len(), hits.len()) != (expected, n_hits) {
+                    let found = (logprobs.len(), hits.len());
+                    let why = format!("expected {expected} scores and {n_hits} hits, found {found:?}");
+                    return Err(BackendError::Engine(format!("{}: {why}", self.engine.name)));
+                }
+                Ok(Some(TextScores { logprobs, hits, kv: None }))
+            },
+        )
+    }
+
+    fn predict(
+        &self,
+        request: &ScoreRequest,
+        row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        if !self.loaded.predicts {
+            return Err(self.unsupported("hand out logits"));
+        }
+        self.check_text(request)?;
+        let ScoreRequest { tokens, first, .. } = request.clone();
+        let mut due = first..tokens.len().saturating_sub(1);
+        let wrong = |why: String| BackendError::Engine(format!("{}: {why}", self.engine.name));
+        self.converse(
+            |id| Ask::Predict { id, tokens, first },
+            |id, told| match told {
+                Tell::Row { at, logits, .. } => {
+                    if due.next() != Some(at) {
+                        return Err(wrong(format!("a row of logits out of turn, after token {at}")));
                     }
-                    return Ok(TextScores { logprobs, hits, kv: None });
+                    let logits = floats(&logits, self.limits.n_vocab).map_err(wrong)?;
+                    if row(at, &logits).is_break() {
+                        self.ask(&Ask::Abort { id, index: None })?;
+                        return Ok(Some(()));
+                    }
+                    Ok(None)
                 }
-                Tell::Failed { id: of, kind, message, .. } if of == id => {
-                    return Err(error(kind, message, backend));
-                }
-                // Of what was aborted before.
-                _ => {}
-            }
-        }
+                Tell::Finished { .. } if due.is_empty() => Ok(Some(())),
+                Tell::Finished { .. } => Err(wrong(format!("rows of logits {due:?} are missing"))),
+                _ => Ok(None),
+            },
+        )
     }
 }

@@ -9,6 +9,7 @@ mod divergence;
 pub(crate) mod figures;
 mod reference;
 
+use crate::memory;
 use crate::experiment::{Case, How, Subject, Text, mismatch};
 use crate::parameter::KV;
 use crate::perplexity::Chunks;
@@ -16,7 +17,7 @@ use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, describe};
 use divergence::divergence;
 use pacemark_backend::{BackendInfo, ScoreRequest, TokenId};
-use pacemark_record::env::{self, StealWatch};
+use pacemark_record::env::StealWatch;
 use pacemark_record::{Apart, Chunk, Distances, Measured, Metric, Scores, Trial, stats};
 use pacemark_report::{Form, layout};
 pub use reference::{Predictions, Reference};
@@ -107,7 +108,7 @@ impl Experiment for Distance {
             params: case.params(&info, &reference.info()),
             repetitions: distances.candidate.n_chunks as usize,
             measured: Measured::Distances(distances),
-            peak_rss_bytes: env::peak_rss_bytes(),
+            peak_rss_bytes: memory::peak_rss_bytes(text.backend),
             steal_share: steal.share(),
             ..Trial::default()
         };

@@ -13,6 +13,7 @@ mod perf;
 mod report;
 mod trend;
 
+use crate::memory;
 use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::generation::by_name;
 use crate::parameter::N_PROMPT;
@@ -21,7 +22,7 @@ use crate::reported::{self, Rows};
 use crate::{BenchError, Experiment, Params, Phase, Warmups, describe};
 pub use grade::GRADES;
 use pacemark_backend::{Backend, Event, GenerateRequest, TokenId};
-use pacemark_record::{Measured, Metric, Request, Requests, Run, Trial, Warmup, env};
+use pacemark_record::{Measured, Metric, Request, Requests, Run, Trial, Warmup};
 use pacemark_report::picture::Panel;
 use pacemark_report::{Document, Form, Verdict, layout};
 pub use perf::{MeanSd, Perf};
@@ -88,7 +89,7 @@ impl Experiment for Genai {
         };
         filled(vec![trial], |trials| {
             let result = iterate(wanted, writer, &mut trials[0], how);
-            trials[0].peak_rss_bytes = env::peak_rss_bytes();
+            trials[0].peak_rss_bytes = memory::peak_rss_bytes(writer.backend);
             result
         })
     }

@@ -6,12 +6,13 @@
 //! context; the tokens at n_ctx/2 + 1 … n_ctx − 1 are scored, each given all before it in its
 //! chunk. What the scores come to is in `record` ([`Scores`]).
 
+use crate::memory;
 use crate::experiment::{Case, How, Subject, Text, mismatch};
 use crate::parameter::{N_THREADS, REPACK, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};
 use pacemark_backend::{BackendInfo, TokenId};
-use pacemark_record::env::{self, StealWatch};
+use pacemark_record::env::StealWatch;
 use pacemark_record::{
     Better, Chunk, Ends, Measured, Metric, Run, Scores, Series, Statistic, Trial, Unit,
 };
@@ -116,7 +117,7 @@ impl Experiment for Perplexity {
             params: chunks.params(&info),
             repetitions: scores.n_chunks as usize,
             measured: Measured::Scores(scores),
-            peak_rss_bytes: env::peak_rss_bytes(),
+            peak_rss_bytes: memory::peak_rss_bytes(text.backend),
             steal_share: steal.share(),
             ..Trial::default()
         };

@@ -7,10 +7,11 @@ mod reloaded;
 mod until;
 mod warmup;
 
+use crate::memory;
 use crate::experiment::How;
 use crate::{BenchError, Observer, Phase, Test, describe, elsewhere};
-use pacemark_backend::Backend;
-use pacemark_record::env::{self, StealWatch};
+use pacemark_backend::{Backend, Computes};
+use pacemark_record::env::StealWatch;
 use pacemark_record::{Measured, Sample, Trial};
 pub use reloaded::{Loader, reloaded};
 use std::sync::atomic::AtomicBool;
@@ -68,8 +69,12 @@ pub(crate) fn measure<'a, 'h, R: Repeat>(
             backends.iter().map(|backend| make(*backend, how.seed, how.stop)).collect();
         let result = made.and_then(|mut runs| in_turn(&mut runs, backends, trials, how));
         // Several engines in one process: what each holds cannot be told apart.
-        let peak_rss_bytes = if backends.len() == 1 { env::peak_rss_bytes() } else { None };
-        trials.iter_mut().for_each(|trial| trial.peak_rss_bytes = peak_rss_bytes);
+        let is_here = |backend: &&&dyn Backend| backend.computes() == Computes::Here;
+        let n_here = backends.iter().filter(is_here).count();
+        for (trial, backend) in trials.iter_mut().zip(backends) {
+            let is_alone = backends.len() == 1 || (n_here <= 1 && !is_here(&backend));
+            trial.peak_rss_bytes = memory::peak_rss_bytes(*backend).filter(|_| is_alone);
+        }
         result
     });
     let (Ok(trials) | Err(CutShort { partial: trials, .. })) = &result;

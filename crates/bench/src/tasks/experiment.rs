@@ -3,11 +3,11 @@
 use super::difference::Figure;
 use super::page;
 use super::picture::heat;
+use crate::memory;
 use crate::Experiment;
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::{CutShort, filled};
 use crate::reported::{self, Rows};
-use pacemark_record::env;
 use pacemark_record::{
     Better, Ends, Item, Items, Measured, Metric, Run, Series, Statistic, Trial, Unit,
 };
@@ -138,7 +138,7 @@ fn measure(
     };
     filled(Vec::new(), |trials| {
         let result = battery.measure(experiment.name(), *backend, how, trials);
-        let peak_rss_bytes = env::peak_rss_bytes();
+        let peak_rss_bytes = memory::peak_rss_bytes(*backend);
         trials.iter_mut().for_each(|trial| trial.peak_rss_bytes = peak_rss_bytes);
         result
     })

@@ -6,6 +6,7 @@
 //! quantized when they are asked for (`tensors`). What is in a directory and not understood is an
 //! error, except buffers that a family is known to carry along.
 
+mod described;
 pub(crate) mod family;
 pub(crate) mod json;
 mod pooling;
@@ -13,6 +14,8 @@ pub mod safetensors;
 mod shards;
 mod tensors;
 mod tokenizer;
+
+pub(crate) use described::described;
 
 use crate::arch::{ARCHS, Arch, Part, TensorName};
 use crate::mapping::Mapping;

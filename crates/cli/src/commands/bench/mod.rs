@@ -18,7 +18,7 @@ pub(super) mod synthetic;
 
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
-use crate::offload::WorkerArgs;
+use crate::offload::{PrecisionArgs, WorkerArgs};
 use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
 use anyhow::{Result, anyhow};
@@ -184,6 +184,8 @@ pub(super) struct Args {
     /// Show what can compute, and exit
     #[arg(long)]
     list_devices: bool,
+    #[command(flatten)]
+    dtype: PrecisionArgs,
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]

@@ -101,7 +101,10 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         Shapes { n_prompt, n_gen, n_pg }
     };
     let weights = Residence { mlock: args.mlock, ..args.weights.residence() };
-    let mut base = Test { setup: Setup { weights, ..Setup::default() }, ..Test::default() };
+    let mut base = Test {
+        setup: Setup { weights, precision: args.dtype.get(), ..Setup::default() },
+        ..Test::default()
+    };
     args.workers.set(&mut base.setup.offload)?;
     args.planned.set(&mut base)?;
     let cases = experiment.cases(&Grid { base, axes, shapes }).into_iter();

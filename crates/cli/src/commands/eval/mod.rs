@@ -186,7 +186,7 @@ impl Drop for Bar {
 
 /// The model's tokenizer; refuses a synthetic model.
 fn tokenizer(path: &Path) -> Result<Tokenizer> {
-    let file = ModelFile::open(path)?;
+    let file = ModelFile::describe(path)?;
     refuse_synthetic(path, &file)?;
     Ok(Tokenizer::from_metadata(file.metadata())?)
 }
@@ -202,7 +202,7 @@ fn refuse_synthetic(path: &Path, file: &ModelFile) -> Result<(), UsageError> {
 
 /// The same; refuses a chunk that is longer than the model can attend to, too.
 pub(super) fn check_model(path: &Path, n_ctx: usize) -> Result<Tokenizer> {
-    let file = ModelFile::open(path)?;
+    let file = ModelFile::describe(path)?;
     let longest = Summary::of(&file)?.context_length;
     if let Some(longest) = longest.filter(|&longest| n_ctx as u64 > longest) {
         return Err(UsageError(format!(

@@ -154,6 +154,7 @@ impl Args {
             n_batch: n_ubatch,
             n_ubatch,
             offload: self.devices.offload()?,
+            precision: self.devices.precision(),
             ..Setup::default()
         };
         setup::check(entry, setup)

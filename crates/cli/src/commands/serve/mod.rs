@@ -104,6 +104,7 @@ impl Args {
             n_ctx: self.ctx_size.map(|n| n as usize),
             cache: self.kv.types(),
             offload: self.devices.offload()?,
+            precision: self.devices.precision(),
             ..Setup::default()
         };
         setup::check(entry, self.scheduling.apply(entry, setup)?)
