@@ -229,7 +229,10 @@ pub trait Backend {
         row: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
         let _ = (request, row);
-        Err(BackendError::Unsupported { backend: "this backend", ability: "hand out logits".into() })
+        Err(BackendError::Unsupported {
+            backend: "this backend",
+            ability: "hand out logits".into(),
+        })
     }
 
     /// Scores several texts, each as [`Backend::score_text`] scores it alone; what one has in common

@@ -20,7 +20,8 @@ const LLAMA_CPP_CACHE: [DType; 9] = [
 
 const PLACED: &str =
     "only the native backend places its threads; taskset places those of every backend";
-const AS_STORED: &str = "weights are computed in the types of their file; backends in Python convert them";
+const AS_STORED: &str =
+    "weights are computed in the types of their file; backends in Python convert them";
 
 /// Whether the native backend does all that `setup` asks for.
 pub(crate) fn native(setup: &Setup) -> Result<(), Unsupported> {
@@ -59,11 +60,7 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
 pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, .. } = setup;
     let refused: [(bool, Setting, &'static str); 5] = [
-        (
-            threads.place != Place::Anywhere,
-            Setting::Place,
-            PLACED,
-        ),
+        (threads.place != Place::Anywhere, Setting::Place, PLACED),
         (
             weights.quantize.is_some(),
             Setting::Quantize,
@@ -89,14 +86,26 @@ pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
     let its_own = "its own runtime chooses";
     let refused: [(bool, Setting, &'static str); 9] = [
         (threads.place != Place::Anywhere, Setting::Place, PLACED),
-        (threads.per_batch() != threads.per_token(), Setting::ThreadsBatch, "it has one number of threads"),
-        (weights.quantize.is_some(), Setting::Quantize, "it reads a model as it is; --dtype int8 where it has that"),
+        (
+            threads.per_batch() != threads.per_token(),
+            Setting::ThreadsBatch,
+            "it has one number of threads",
+        ),
+        (
+            weights.quantize.is_some(),
+            Setting::Quantize,
+            "it reads a model as it is; --dtype int8 where it has that",
+        ),
         (weights.mmap.is_some(), Setting::Mmap, its_own),
         (weights.mlock, Setting::Mlock, "only the native backend locks its weights"),
         (!weights.pack, Setting::Pack, its_own),
         (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
         (setup.flash_attn.is_some(), Setting::FlashAttention, its_own),
-        (setup.n_ubatch != Setup::default().n_ubatch, Setting::Ubatch, "it has no such number; -b bounds what it computes at once"),
+        (
+            setup.n_ubatch != Setup::default().n_ubatch,
+            Setting::Ubatch,
+            "it has no such number; -b bounds what it computes at once",
+        ),
     ];
     if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {
         return Err(Unsupported::new(setting, why));

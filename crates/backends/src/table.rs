@@ -66,7 +66,9 @@ pub const BACKENDS: &[BackendEntry] = &[
         files_only: true,
         kv_policies: false,
         supports: |setup| supports::side(&OPENVINO, setup),
-        load: Ok(|path, setup, progress| Ok(Box::new(SideBackend::load(&OPENVINO, path, setup, progress)?))),
+        load: Ok(|path, setup, progress| {
+            Ok(Box::new(SideBackend::load(&OPENVINO, path, setup, progress)?))
+        }),
     },
     BackendEntry {
         name: "transformers",
@@ -74,7 +76,9 @@ pub const BACKENDS: &[BackendEntry] = &[
         files_only: true,
         kv_policies: false,
         supports: |setup| supports::side(&TRANSFORMERS, setup),
-        load: Ok(|path, setup, progress| Ok(Box::new(SideBackend::load(&TRANSFORMERS, path, setup, progress)?))),
+        load: Ok(|path, setup, progress| {
+            Ok(Box::new(SideBackend::load(&TRANSFORMERS, path, setup, progress)?))
+        }),
     },
 ];
 
@@ -139,8 +143,18 @@ mod tests {
             ThreadsBatch, Ubatch, Workers,
         };
         let side = &[
-            Place, Quantize, Mmap, Mlock, Pack, Exact, Cache, FlashAttention, Offload, Workers,
-            ThreadsBatch, Ubatch,
+            Place,
+            Quantize,
+            Mmap,
+            Mlock,
+            Pack,
+            Exact,
+            Cache,
+            FlashAttention,
+            Offload,
+            Workers,
+            ThreadsBatch,
+            Ubatch,
         ];
         let refused: &[(&str, &[Setting])] = &[
             ("native", &[Cache, FlashAttention, Offload, Workers, Precision]),

@@ -25,13 +25,8 @@ pub enum Precision {
 
 impl Precision {
     /// All of them.
-    pub const ALL: [Precision; 5] = [
-        Precision::F32,
-        Precision::Bf16,
-        Precision::F16,
-        Precision::Int8,
-        Precision::Int4,
-    ];
+    pub const ALL: [Precision; 5] =
+        [Precision::F32, Precision::Bf16, Precision::F16, Precision::Int8, Precision::Int4];
 
     /// Its name on the command line and in records.
     pub fn name(self) -> &'static str {

@@ -34,13 +34,12 @@ class Engine:
         scheduler.enable_prefix_caching = False
         self.pipeline = openvino_genai.ContinuousBatchingPipeline(ask["model"], scheduler, device, options)
         self.next_id = 0
+        loaded = time.monotonic_ns()
+        # What is compiled or set up with the first request is none of that request's time.
+        self.score([1, 1], 0)
         if ask["kv"][0] == "q8_0":
             warnings.append("keys and values are OpenVINO's u8, which is not q8_0")
-        if ask["dtype"] is None:
-            dtype = "its own choice"
-            warnings.append("OpenVINO chooses its precision (bf16 where the processor has it); --dtype f32 sets it")
-        else:
-            dtype = ask["dtype"]
+        dtype = ask["dtype"] or chosen(device)
         return {
             "device": device,
             "n_ctx": self.n_ctx,
@@ -52,7 +51,7 @@ class Engine:
             "batches": True,
             "kv": CACHE[ask["kv"][0]],
             "dtype": dtype,
-            "load_ns": [["load", time.monotonic_ns() - begun]],
+            "load_ns": [["load", loaded - begun], ["warm", time.monotonic_ns() - loaded]],
             "warnings": warnings,
         }
 
@@ -143,6 +142,15 @@ def choose(asked):
             if name == kind or name.startswith(kind + "."):
                 return name, [f"AUTO: {name}, the first of GPU, NPU and CPU that OpenVINO finds ({', '.join(there)})"]
     raise side.Refused("engine", "OpenVINO finds no device")
+
+
+def chosen(device):
+    """The precision that it computes in where nothing was asked for."""
+    try:
+        name = openvino.Core().get_property(device, "INFERENCE_PRECISION_HINT").get_type_name()
+    except RuntimeError:
+        return None
+    return {"bf16": "bf16", "f32": "f32", "f16": "f16"}.get(name, name)
 
 
 def check_model(path):

@@ -206,7 +206,9 @@ impl Tell {
     /// Of which question it is; `None` of those that have no number.
     pub fn id(&self) -> Option<u64> {
         match self {
-            Tell::Hello { .. } | Tell::Clock { .. } | Tell::Progress { .. } | Tell::Loaded(_) => None,
+            Tell::Hello { .. } | Tell::Clock { .. } | Tell::Progress { .. } | Tell::Loaded(_) => {
+                None
+            }
             Tell::Started { id, .. }
             | Tell::Token { id, .. }
             | Tell::Finished { id, .. }

@@ -27,7 +27,10 @@ impl Limits {
         let Some(spec) = spec.filter(|spec| *spec != "full") else { return Ok(None) };
         let Some(config) = &self.policies else {
             let ability = "let go of keys and values";
-            return Err(BackendError::Unsupported { backend: self.backend, ability: ability.into() });
+            return Err(BackendError::Unsupported {
+                backend: self.backend,
+                ability: ability.into(),
+            });
         };
         let policy = Policy::parse(spec)
             .and_then(|policy| policy.map(|policy| policy.on(config)).transpose());

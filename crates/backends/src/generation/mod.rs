@@ -14,7 +14,6 @@ mod stream;
 mod writer;
 
 pub(crate) use check::Limits;
-pub(crate) use stop::StopTexts;
 pub(crate) use machine::{Keeping, Machine, Terms};
 use pacemark_backend::{
     BackendError, BatchStream, Event, EventStream, GenerateRequest, KvHeld, MemoryUsage, TokenId,
@@ -24,6 +23,7 @@ use pacemark_tokenizer::Tokenizer;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+pub(crate) use stop::StopTexts;
 use stream::Stream;
 
 /// Told how much is computed and of how much; may end it.

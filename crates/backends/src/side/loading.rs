@@ -4,8 +4,8 @@ use super::{Engine, SideBackend};
 use crate::generation::Limits;
 use crate::{cost, model_type, supports};
 use pacemark_backend::{BackendInfo, TokenId};
-use pacemark_modelfile::ModelFile;
-use pacemark_setup::{Setup, Unsupported};
+use pacemark_modelfile::{ModelFile, ModelFileError};
+use pacemark_setup::{DType, Setup, Unsupported};
 use pacemark_side::protocol::{Ask, Load, Loaded, Tell};
 use pacemark_side::{Process, SideError};
 use pacemark_tokenizer::Tokenizer;
@@ -25,6 +25,9 @@ pub enum SideLoadError {
     /// The setup asks for what it does not do.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// The model cannot be read.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
     /// It could not be started, or not load the model.
     #[error("{engine}: {why}")]
     Failed {
@@ -49,7 +52,7 @@ impl SideBackend {
         supports::side(engine, setup)?;
         let failed = |why: String| SideLoadError::Failed { engine: engine.name, why };
         let of_process = |error: SideError| failed(reason(engine, error));
-        let file = ModelFile::describe(path).map_err(|error| failed(error.to_string()))?;
+        let file = ModelFile::describe(path)?;
         let mut process = Process::start(engine.command(), START).map_err(of_process)?;
         process.ask(&Ask::Load(load(engine, path, setup))).map_err(of_process)?;
         let loaded = loop {
@@ -58,7 +61,10 @@ impl SideBackend {
                 Tell::Loaded(loaded) => break loaded,
                 Tell::Failed { message, .. } => {
                     let reads = engine.reads;
-                    return Err(failed(format!("{}: {message} (it reads {reads})", path.display())));
+                    return Err(failed(format!(
+                        "{}: {message} (it reads {reads})",
+                        path.display()
+                    )));
                 }
                 other => return Err(failed(format!("it told {other:?} while it loaded"))),
             }
@@ -66,6 +72,7 @@ impl SideBackend {
         check(&loaded).map_err(failed)?;
         let clock = process.clock(START).map_err(of_process)?;
         let mut info = describe(engine, &process, &loaded, &file, path);
+        info.warnings.extend(rounded(engine, &file));
         let tokenizer = match Tokenizer::from_metadata(file.metadata()) {
             Ok(tokenizer) => Some(Arc::new(tokenizer)),
             Err(error) => {
@@ -129,18 +136,31 @@ fn check(loaded: &Loaded) -> Result<(), String> {
     }
 }
 
+/// What is to be said of the types of the file.
+fn rounded(engine: &Engine, file: &ModelFile) -> Option<String> {
+    let has = |dtype: DType| file.tensors().iter().any(|tensor| tensor.dtype == dtype);
+    let (dtype, what) = engine.rounds.iter().find(|(dtype, _)| has(*dtype))?;
+    Some(format!("{}: {} {what}: answers are not the file's", dtype.name(), engine.name))
+}
+
 /// What a process's end says to its user: what to install, where a package is what is missing.
 fn reason(engine: &Engine, error: SideError) -> String {
     let said = error.to_string();
     let advice = match &error {
-        SideError::Start { .. } => format!("install Python 3, or name one: {}=…", super::engine::PYTHON),
+        SideError::Start { .. } => {
+            format!("install Python 3, or name one: {}=…", super::engine::PYTHON)
+        }
         SideError::Ended { last_words, .. }
             if ["ModuleNotFoundError", "ImportError", "No module named"]
                 .iter()
                 .any(|word| last_words.contains(word)) =>
         {
             let python = super::engine::python();
-            format!("{} -m {}; `pacemark doctor` says more", python.to_string_lossy(), engine.install)
+            format!(
+                "{} -m {}; `pacemark doctor` says more",
+                python.to_string_lossy(),
+                engine.install
+            )
         }
         _ => return said,
     };

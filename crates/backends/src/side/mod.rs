@@ -10,6 +10,8 @@ mod engine;
 mod loading;
 mod request;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use crate::generation::Limits;
 pub use engine::{ENGINES, Engine, Found, Lacking, OPENVINO, PYTHON, TRANSFORMERS, find, look};
@@ -71,7 +73,11 @@ impl SideBackend {
                 Some(of) if of == id => return Ok(told),
                 // Without an inbox it is of what was aborted.
                 Some(of) => {
-                    self.inbox.borrow_mut().get_mut(&of).into_iter().for_each(|inbox| inbox.push_back(told.clone()));
+                    self.inbox
+                        .borrow_mut()
+                        .get_mut(&of)
+                        .into_iter()
+                        .for_each(|inbox| inbox.push_back(told.clone()));
                 }
                 None => {}
             }
@@ -219,7 +225,8 @@ impl Backend for SideBackend {
                 let n_hits = if hits.is_empty() { 0 } else { expected };
                 if (logprobs.len(), hits.len()) != (expected, n_hits) {
                     let found = (logprobs.len(), hits.len());
-                    let why = format!("expected {expected} scores and {n_hits} hits, found {found:?}");
+                    let why =
+                        format!("expected {expected} scores and {n_hits} hits, found {found:?}");
                     return Err(BackendError::Engine(format!("{}: {why}", self.engine.name)));
                 }
                 Ok(Some(TextScores { logprobs, hits, kv: None }))
@@ -244,7 +251,9 @@ impl Backend for SideBackend {
             |id, told| match told {
                 Tell::Row { at, logits, .. } => {
                     if due.next() != Some(at) {
-                        return Err(wrong(format!("a row of logits out of turn, after token {at}")));
+                        return Err(wrong(format!(
+                            "a row of logits out of turn, after token {at}"
+                        )));
                     }
                     let logits = floats(&logits, self.limits.n_vocab).map_err(wrong)?;
                     if row(at, &logits).is_break() {

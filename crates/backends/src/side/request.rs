@@ -3,7 +3,9 @@
 
 use super::SideBackend;
 use crate::generation::StopTexts;
-use pacemark_backend::{BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage};
+use pacemark_backend::{
+    BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage,
+};
 use pacemark_side::protocol;
 use pacemark_tokenizer::{DecodeOptions, Detokenizer, Tokenizer};
 use std::sync::Arc;

@@ -9,8 +9,8 @@ mod divergence;
 pub(crate) mod figures;
 mod reference;
 
-use crate::memory;
 use crate::experiment::{Case, How, Subject, Text, mismatch};
+use crate::memory;
 use crate::parameter::KV;
 use crate::perplexity::Chunks;
 use crate::repeat::{CutShort, now_unix_s};

@@ -13,9 +13,9 @@ mod perf;
 mod report;
 mod trend;
 
-use crate::memory;
 use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::generation::by_name;
+use crate::memory;
 use crate::parameter::N_PROMPT;
 use crate::repeat::{CutShort, filled, now_unix_s};
 use crate::reported::{self, Rows};

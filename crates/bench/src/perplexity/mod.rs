@@ -6,8 +6,8 @@
 //! context; the tokens at n_ctx/2 + 1 … n_ctx − 1 are scored, each given all before it in its
 //! chunk. What the scores come to is in `record` ([`Scores`]).
 
-use crate::memory;
 use crate::experiment::{Case, How, Subject, Text, mismatch};
+use crate::memory;
 use crate::parameter::{N_THREADS, REPACK, TYPE_K, TYPE_V};
 use crate::repeat::{CutShort, now_unix_s};
 use crate::{BenchError, Experiment, Params, Warning, describe, warnings};

@@ -7,8 +7,8 @@ mod reloaded;
 mod until;
 mod warmup;
 
-use crate::memory;
 use crate::experiment::How;
+use crate::memory;
 use crate::{BenchError, Observer, Phase, Test, describe, elsewhere};
 use pacemark_backend::{Backend, Computes};
 use pacemark_record::env::StealWatch;

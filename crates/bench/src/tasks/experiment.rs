@@ -3,9 +3,9 @@
 use super::difference::Figure;
 use super::page;
 use super::picture::heat;
-use crate::memory;
 use crate::Experiment;
 use crate::experiment::{Case, How, Subject, mismatch};
+use crate::memory;
 use crate::repeat::{CutShort, filled};
 use crate::reported::{self, Rows};
 use pacemark_record::{

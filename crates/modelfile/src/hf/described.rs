@@ -7,7 +7,9 @@
 
 use super::json::Document;
 use super::{MAX_CONFIG_BYTES, name, tokenizer};
-use crate::{Metadata, ModelFile, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, Value};
+use crate::{
+    Metadata, ModelFile, ModelFileError, Result, TensorBytes, TensorInfo, TensorSource, Value,
+};
 use std::path::Path;
 
 /// What OpenVINO calls the graph of a model.
@@ -76,7 +78,12 @@ struct Elsewhere {
 impl TensorSource for Elsewhere {
     fn bytes(&self, tensor: &TensorInfo) -> Result<TensorBytes> {
         let expected = "a model that this engine reads";
-        Err(ModelFileError::invalid(Path::new(&tensor.name), "tensor", expected, "one described only"))
+        Err(ModelFileError::invalid(
+            Path::new(&tensor.name),
+            "tensor",
+            expected,
+            "one described only",
+        ))
     }
 
     fn file_bytes(&self) -> u64 {

@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         n_ctx: Some(args.ctx_size),
         cache: args.kv.types(),
         offload: args.devices.offload()?,
-            precision: args.devices.precision(),
+        precision: args.devices.precision(),
         ..Setup::default()
     };
     let candidate = setup::check(entry, candidate)?;

@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         n_ctx: Some(n_ctx),
         cache: args.kv.types(),
         offload: args.devices.offload()?,
-            precision: args.devices.precision(),
+        precision: args.devices.precision(),
         ..Setup::default()
     };
     let setup = setup::check(entry, setup)?;

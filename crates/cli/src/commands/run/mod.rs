@@ -15,6 +15,7 @@ use engine::Engine;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::BackendEntry;
 use pacemark_bench::generation::Generate;
+use pacemark_bench::memory;
 use pacemark_bench::parameter::{KV, TYPE_K, TYPE_V};
 use pacemark_bench::{
     BenchError, Case, CutShort, Experiment, Generation, How, Observer, Params, Repetitions,
@@ -198,7 +199,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut measured = generate(&args, backend, Generate { request, prompt, params })?;
     let request = measured.trial.generation().context("a generation has a request")?;
     breakdown.generated(request);
-    measured.trial.peak_rss_bytes = pacemark_record::env::peak_rss_bytes();
+    measured.trial.peak_rss_bytes = memory::peak_rss_bytes(engine.backend());
     drop(engine);
     breakdown.mark("exit");
     // A prompt may be private: it goes to the history only where it was said to.
