@@ -157,9 +157,9 @@ def check_model(path):
     if os.path.isdir(path):
         if not os.path.exists(os.path.join(path, "openvino_model.xml")):
             what = "a directory without openvino_model.xml: export it with optimum-cli export openvino"
-            raise side.Refused("invalid", what)
+            raise side.Refused("unsupported", what)
     elif not path.endswith(".gguf"):
-        raise side.Refused("invalid", "OpenVINO GenAI knows a GGUF file by its name, which must end with .gguf")
+        raise side.Refused("unsupported", "OpenVINO GenAI knows a GGUF file by its name, which must end with .gguf")
 
 
 side.serve(Engine())

@@ -220,7 +220,7 @@ def source(path):
     """What `from_pretrained` is given."""
     if os.path.isdir(path):
         if not os.path.exists(os.path.join(path, "config.json")):
-            raise side.Refused("invalid", "a directory without config.json")
+            raise side.Refused("unsupported", "a directory without config.json")
         return {}, path
     try:
         import gguf  # noqa: F401

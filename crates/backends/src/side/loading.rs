@@ -6,7 +6,7 @@ use crate::{cost, model_type, supports};
 use pacemark_backend::{BackendInfo, TokenId};
 use pacemark_modelfile::{ModelFile, ModelFileError};
 use pacemark_setup::{DType, Setup, Unsupported};
-use pacemark_side::protocol::{Ask, Load, Loaded, Tell};
+use pacemark_side::protocol::{Ask, Kind, Load, Loaded, Tell};
 use pacemark_side::{Process, SideError};
 use pacemark_tokenizer::Tokenizer;
 use std::cell::{Cell, RefCell};
@@ -59,6 +59,7 @@ impl SideBackend {
             match process.next(LOAD).map_err(of_process)? {
                 Tell::Progress { done, of } => progress(done as usize, of as usize),
                 Tell::Loaded(loaded) => break loaded,
+                Tell::Failed { kind: Kind::Invalid, message, .. } => return Err(failed(message)),
                 Tell::Failed { message, .. } => {
                     let reads = engine.reads;
                     return Err(failed(format!(

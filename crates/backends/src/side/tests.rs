@@ -16,7 +16,7 @@ class Engine:
     name = "counting 1"
     def load(self, ask, progress):
         if ask["model"].endswith("refused.gguf"):
-            raise side.Refused("invalid", "not one that it counts")
+            raise side.Refused("unsupported", "not one that it counts")
         self.n_vocab = 40
         return dict(device=ask["device"], n_ctx=ask["n_ctx"] or 64, n_seqs=ask["n_seqs"], n_vocab=self.n_vocab, n_threads=ask["n_threads"],
                     scores=True, predicts=True, logprobs=False, batches=True, load_ns=[["load", 5]], warnings=["of the engine"])

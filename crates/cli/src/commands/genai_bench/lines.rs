@@ -1,6 +1,7 @@
 //! The lines of benchmark_genai, which scripts read: those of its C++ program or of its Python script,
 //! to the character but for the first line, which says what ran.
 
+use pacemark_backends::native::NAME as NATIVE;
 use pacemark_bench::genai::{MeanSd, Perf};
 use pacemark_record::{Env, Model};
 
@@ -16,6 +17,7 @@ pub(super) enum Sample {
 /// All lines.
 pub(super) fn lines(perf: &Perf, env: &Env, model: &Model, sample: Sample) -> String {
     let build = format!("{} ({})", env.commit, env.build_number);
+    let other = format!("{}, measured by pacemark {}, build {build}", model.engine, env.version);
     let (version, space, per_token, throughput) = match sample {
         Sample::Cpp => (format!("{}, build {build}", model.engine), "", "ms/token ", "Throughput"),
         Sample::Python => {
@@ -23,8 +25,9 @@ pub(super) fn lines(perf: &Perf, env: &Env, model: &Model, sample: Sample) -> St
             (version, " ", "ms", "Throughput ")
         }
     };
+    let is_ours = ["", NATIVE].contains(&model.backend.as_str());
     let lines = [
-        version,
+        if is_ours { version } else { other },
         format!("Prompt token size:{space}{}", perf.prompt_tokens),
         format!("Output token size:{space}{}", perf.output_tokens),
         format!("Load time: {:.2} ms", perf.load_ms),

@@ -5,20 +5,23 @@ mod lines;
 mod spent;
 mod watch;
 
+use crate::backend::{BackendArgs, is_native};
+use crate::engine::Engine;
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
+use crate::offload::PrecisionArgs;
 use crate::output::{self, Input, Output, Record};
 use crate::{experiments, hub, input, interrupt, machine, setup};
 use anyhow::{Context, Result, bail};
 use lines::{Sample, lines};
-use pacemark_backends::native::NativeBackend;
+use pacemark_backends::BackendEntry;
 use pacemark_bench::genai::{GRADES, Perf, Prompted, Writer};
 use pacemark_bench::{
     BenchError, Case, CutShort, Experiment, Genai, How, Repetitions, Subject, Test, Warmups,
 };
 use pacemark_files::excerpt;
 use pacemark_record::{Env, Grades, Measured, Trial};
-use pacemark_setup::Setup;
+use pacemark_setup::{Offload, Setup};
 use pacemark_tokenizer::EncodeOptions;
 use spent::Spent;
 use std::io::{Write, stdout};
@@ -31,6 +34,7 @@ const EXAMPLES: &str = r#"Examples:
   pacemark genai-bench -m model.gguf -F prompt.txt -N 2 -n 10 -M 128
   pacemark genai-bench -n 5 --report                               every iteration, breakdown, grade and trend below
   pacemark genai-bench -n 5 --report -o json --save run.json
+  pacemark genai-bench --backend openvino -d AUTO -n 5             OpenVINO GenAI's own engine, by the same clock
 
 The lines are those of benchmark_genai (OpenVINO GenAI), by its definitions. Generate time: from the prompt's text to the
 answer's, tokenization and detokenization included. TTFT: from the text, too. TPOT: the times between tokens, those of
@@ -71,9 +75,15 @@ pub(super) struct Args {
     /// Tokens to generate at most (-mt)
     #[arg(short = 'M', long, value_name = "N", alias = "mt", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     max_new_tokens: u32,
-    /// What computes: CPU
-    #[arg(short, long, value_name = "DEVICE", default_value = CPU, value_parser = device)]
+    #[command(flatten)]
+    backend: BackendArgs,
+    /// What computes: CPU; with --backend openvino GPU, NPU and AUTO too
+    #[arg(short, long, value_name = "DEVICE", default_value = CPU)]
     device: String,
+    #[command(flatten)]
+    dtype: PrecisionArgs,
+    #[command(flatten)]
+    kv: setup::KvArgs,
     /// Threads [default: all cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -103,25 +113,31 @@ pub(super) struct Args {
 
 const CPU: &str = "CPU";
 
-/// The one device that there is, by the name that OpenVINO has for it.
-fn device(name: &str) -> Result<String, String> {
-    if name.eq_ignore_ascii_case(CPU) {
-        return Ok(CPU.to_owned());
-    }
-    Err(format!("{} is not here: Pacemark's engine computes on the {CPU}", excerpt(name)))
-}
-
 impl Args {
-    fn setup(&self) -> Result<Setup, UsageError> {
-        setup::check_native(Setup {
-            threads: setup::threads(self.threads.map(usize::from), None),
-            weights: self.weights.residence(),
-            n_ctx: self.ctx_size.map(|n| n as usize),
-            // One sequence: no more is ever computed at once.
-            n_batch: N_UBATCH,
-            n_ubatch: N_UBATCH,
-            ..Setup::default()
-        })
+    fn setup(&self, entry: &BackendEntry) -> Result<Setup, UsageError> {
+        let is_cpu = self.device.eq_ignore_ascii_case(CPU);
+        if is_native(entry) && !is_cpu {
+            let name = excerpt(&self.device);
+            let why = format!("{name} is not here: Pacemark's engine computes on the {CPU}");
+            return Err(UsageError(format!("-d: {why}; --backend openvino has GPU, NPU, AUTO")));
+        }
+        // The processors are what every engine takes if nothing is said.
+        let devices = (!is_cpu).then(|| vec![self.device.clone()]);
+        setup::check(
+            entry,
+            Setup {
+                offload: Offload { devices, ..Offload::default() },
+                precision: self.dtype.get(),
+                cache: self.kv.types(),
+                threads: setup::threads(self.threads.map(usize::from), None),
+                weights: self.weights.residence(),
+                n_ctx: self.ctx_size.map(|n| n as usize),
+                // One sequence: no more is ever computed at once.
+                n_batch: N_UBATCH,
+                n_ubatch: N_UBATCH,
+                ..Setup::default()
+            },
+        )
     }
 
     fn prompt(&self) -> Result<String> {
@@ -166,7 +182,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         let why = "these lines are no format of tables";
         return Err(UsageError(format!("--python -o {}: {why}", args.output)).into());
     }
-    let setup = args.setup()?;
+    let entry = args.backend.entry()?;
+    let setup = args.setup(entry)?;
     let prompt = args.prompt()?;
     let path = hub::resolve(&args.model)?;
     let file = args.prompt_file.as_deref().map(Input::File);
@@ -174,11 +191,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let record = Record::create(args.save.as_deref(), &inputs)?;
     let env = machine::env();
     let mut watch = Watch::new(args.num_iter);
-    let backend = spent.load(|| NativeBackend::load(&path, &setup, &mut |_, _| {}))?;
-    input::warn(&pacemark_backend::Backend::info(&backend));
+    let engine = spent.load(|| Engine::load(entry, &path, &setup))?;
+    input::warn(&engine.backend().info());
     let (trials, interrupted) =
-        measure(&args, &backend, &path, args.prompted(prompt, setup), &mut watch)?;
-    drop((backend, watch));
+        measure(&args, &engine, &path, args.prompted(prompt, setup), &mut watch)?;
+    drop((engine, watch));
     show(&args, env, record, trials, &spent)?;
     if interrupted {
         eprintln!("interrupted");
@@ -190,16 +207,16 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// The iterations, and whether Ctrl-C ended them early.
 fn measure(
     args: &Args,
-    backend: &NativeBackend,
+    engine: &Engine,
     path: &Path,
     prompted: Prompted,
     watch: &mut Watch,
 ) -> Result<(Vec<Trial>, bool)> {
-    let Some(tokenizer) = backend.tokenizer() else {
+    let Some(tokenizer) = engine.tokenizer() else {
         bail!("{}: the file has no tokenizer", path.display())
     };
     let encode = |text: &str| tokenizer.encode(text, EncodeOptions::SPECIAL);
-    let mut subject = Subject::Writer(Writer { backend, encode: &encode });
+    let mut subject = Subject::Writer(Writer { backend: engine.backend(), encode: &encode });
     let mut how = How {
         repetitions: Repetitions::exactly(args.num_iter as usize),
         warmup: Warmups::Exactly(args.num_warmup as usize),

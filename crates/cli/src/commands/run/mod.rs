@@ -1,9 +1,9 @@
 //! `pacemark run`: one prompt, its text as it comes, and what it cost.
 
 mod breakdown;
-mod engine;
 
 use crate::backend::{self, BackendArgs};
+use crate::engine::Engine;
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::DeviceArgs;
@@ -11,7 +11,6 @@ use crate::output::{self, Input, Output, Record};
 use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
-use engine::Engine;
 use pacemark_backend::{Backend, BackendInfo, GenerateRequest, SamplingParams, TokenId};
 use pacemark_backends::BackendEntry;
 use pacemark_bench::generation::Generate;

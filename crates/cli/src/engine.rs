@@ -1,4 +1,4 @@
-//! The model of a run in the backend that was asked for, and the text that belongs to it.
+//! A model in the backend that was asked for, and the text that belongs to it.
 
 use crate::backend::{self, is_native};
 use anyhow::{Context, Result, anyhow, bail};
@@ -10,7 +10,7 @@ use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 use std::path::Path;
 
 /// A loaded model.
-pub(super) enum Engine {
+pub(crate) enum Engine {
     /// Pacemark's own, which reads the model's text itself.
     Native(Box<NativeBackend>),
     /// Any other: token ids go in and out, the text is read from the file.
@@ -19,7 +19,7 @@ pub(super) enum Engine {
 
 impl Engine {
     /// Loads the model at `path`, which must have a tokenizer.
-    pub(super) fn load(entry: &BackendEntry, path: &Path, setup: &Setup) -> Result<Engine> {
+    pub(crate) fn load(entry: &BackendEntry, path: &Path, setup: &Setup) -> Result<Engine> {
         if is_native(entry) {
             let backend = NativeBackend::load(path, setup, &mut |_, _| {})?;
             return Ok(Engine::Native(Box::new(backend)));
@@ -32,7 +32,7 @@ impl Engine {
     }
 
     /// What computes.
-    pub(super) fn backend(&self) -> &dyn Backend {
+    pub(crate) fn backend(&self) -> &dyn Backend {
         match self {
             Engine::Native(backend) => &**backend,
             Engine::Other { backend, .. } => &**backend,
@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// The model's tokenizer, if its file has one.
-    pub(super) fn tokenizer(&self) -> Option<&Tokenizer> {
+    pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         match self {
             Engine::Native(backend) => backend.tokenizer(),
             Engine::Other { text, .. } => Some(text.tokenizer()),
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// The model's chat templates, or ChatML if it brings none.
-    pub(super) fn chat_templates(&self) -> Result<ChatTemplates> {
+    pub(crate) fn chat_templates(&self) -> Result<ChatTemplates> {
         match self {
             Engine::Native(backend) => {
                 Ok(backend.chat_templates().context("the file has no tokenizer")??)
@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// Tokens that may follow a prompt under a policy.
-    pub(super) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
+    pub(crate) fn room(&self, kv: Option<&str>, n_prompt: usize) -> Result<usize, BackendError> {
         match self {
             Engine::Native(backend) => backend.room(kv, n_prompt),
             // All is kept, so that the context bounds it.
