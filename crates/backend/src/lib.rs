@@ -43,6 +43,11 @@ pub struct BackendInfo {
     pub device: String,
     /// The engine and its version, e.g. `pacemark 0.1.0 native`.
     pub engine: String,
+    /// The numbers that most of its products are computed in, e.g. `int8` or `bf16`; empty where that is
+    /// not known.
+    pub precision: String,
+    /// The types of keys and values; empty where they are not known.
+    pub kv_types: String,
     /// Instruction set in use, e.g. `avx512`.
     pub isa: String,
     /// File the model came from.

@@ -6,7 +6,12 @@ use pacemark_modelfile::{ModelFile, summary};
 /// `info` with the bytes and operations of a token. What the file does not tell stays zero.
 pub(crate) fn with(info: BackendInfo, file: &ModelFile, kv_bytes_per_token: u64) -> BackendInfo {
     let (layers, output) = summary::operations(file).unwrap_or_default();
+    let precision = match info.precision.is_empty() {
+        true => most(layers).to_owned(),
+        false => info.precision,
+    };
     BackendInfo {
+        precision,
         bytes_per_token: summary::bytes_per_token(file).unwrap_or(0),
         kv_bytes_per_token,
         kv_windowed: windowed(file, kv_bytes_per_token),
@@ -14,6 +19,13 @@ pub(crate) fn with(info: BackendInfo, file: &ModelFile, kv_bytes_per_token: u64)
         output_operations: operations(output),
         ..info
     }
+}
+
+/// The type of most of a token's operations; empty where none are known.
+fn most(of: summary::Operations) -> &'static str {
+    let all = [("int8", of.int8), ("bf16", of.bf16), ("f32", of.f32)];
+    let most = all.into_iter().filter(|(_, n)| *n > 0).max_by_key(|(_, n)| *n);
+    most.map_or("", |(name, _)| name)
 }
 
 fn operations(of: summary::Operations) -> Operations {

@@ -15,6 +15,7 @@ use crate::self_test::Mocks;
 use crate::stages::{Climb, Ladder};
 use crate::tasks::{self, Battery};
 use crate::tune::{self, Candidates as Settings, Search};
+use crate::versus::{self, Bout, Contenders};
 use crate::{
     BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
     doctor, elsewhere, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput,
@@ -49,6 +50,7 @@ pub const EXPERIMENTS: &[&dyn Experiment] = &[
     &genai::Genai,
     &doctor::Doctor,
     &tune::Tune,
+    &versus::Versus,
 ];
 
 /// A kind of measurement that Pacemark can make.
@@ -242,6 +244,8 @@ pub enum Case {
     Study(Study),
     /// Types of weights.
     Types(Box<Types>),
+    /// Engines beside each other.
+    Bout(Box<Bout>),
     /// Settings to search.
     Search(Box<Search>),
     /// Processes to start.
@@ -276,6 +280,8 @@ pub enum Subject<'a> {
     Pair(Reference<'a>, Text<'a>),
     /// A model in several types of weights.
     Types(&'a mut dyn Candidates),
+    /// A model in several engines.
+    Contenders(&'a mut dyn Contenders),
     /// A model under several settings.
     Settings(&'a mut dyn Settings),
     /// Who starts processes.

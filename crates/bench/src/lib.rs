@@ -39,6 +39,7 @@ mod testing;
 mod throughput;
 pub mod trend;
 pub mod tune;
+pub mod versus;
 
 pub use advice::{Warning, warnings};
 pub use batched::Batched;
@@ -66,6 +67,7 @@ pub use tasks::{Accuracy, Retrieval};
 pub use test::Test;
 pub use throughput::Throughput;
 pub use tune::Tune;
+pub use versus::Versus;
 
 use pacemark_backend::BackendInfo;
 use pacemark_record::Model;

@@ -2,8 +2,8 @@
 //! numbers are to stay numbers.
 
 use crate::{
-    Chunk, Distances, Fit, FreshRun, Held, Item, Layers, Measured, Outcome, ProofRun, Request, Run,
-    Sample, ScoredText, Scores, Start, Trial,
+    Chunk, Distances, EngineRun, Fit, FreshRun, Held, Item, Layers, Measured, Outcome, ProofRun,
+    Request, Run, Sample, ScoredText, Scores, Start, Trial,
 };
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
@@ -47,6 +47,13 @@ fn total(trial: &Trial) -> u64 {
         Measured::Quantized(of) => {
             let apart = of.distances.as_ref().map_or(0, distances);
             sum(of.runs.iter().map(fresh_run).chain([of.file_bytes, apart]))
+        }
+        Measured::Contender(of) => {
+            let run = |run: &EngineRun| {
+                let together = run.together.as_ref().map_or(0, sample);
+                sum([fresh_run(&run.alone), together, run.n_parallel, run.n_gen])
+            };
+            sum(of.runs.iter().map(run).chain(of.scores.as_ref().map(scores)))
         }
         Measured::Tuned(of) => {
             let apart = of.distances.as_ref().map_or(0, distances);

@@ -1,6 +1,6 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Cold, Distances, Fit, Items, Quantized, Request, Texts, Tuned};
+use crate::{Client, Cold, Contender, Distances, Fit, Items, Quantized, Request, Texts, Tuned};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,6 +21,8 @@ pub enum Measured {
     Distances(Distances),
     /// A type of weights.
     Quantized(Quantized),
+    /// An engine beside others.
+    Contender(Box<Contender>),
     /// A setting of a search.
     Tuned(Tuned),
     /// Texts, each as one sequence of which a part is kept.
@@ -76,6 +78,7 @@ impl Measured {
             Measured::Scores(_) => "scores",
             Measured::Distances(_) => "distances",
             Measured::Quantized(_) => "quantized",
+            Measured::Contender(_) => "contender",
             Measured::Tuned(_) => "tuned",
             Measured::Texts(_) => "texts",
             Measured::Items(_) => "items",
@@ -96,6 +99,7 @@ impl Measured {
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Distances(distances) => distances.apart.is_empty(),
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
+            Measured::Contender(of) => of.runs.is_empty() && of.scores.is_none(),
             Measured::Tuned(of) => of.samples.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Items(items) => items.items.is_empty(),

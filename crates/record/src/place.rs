@@ -2,7 +2,9 @@
 //! reading it as a whole tells of a mistake but not of its field; here the parts are read one by
 //! one until the one that is wrong is found.
 
-use crate::{Cold, Distances, Fit, Items, Quantized, Requests, Run, Sample, Scores, Texts, Tuned};
+use crate::{
+    Cold, Contender, Distances, Fit, Items, Quantized, Requests, Run, Sample, Scores, Texts, Tuned,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -64,6 +66,7 @@ fn within(trial: &Value) -> Option<(String, String)> {
         "texts" => wrong::<Texts>(trial),
         "distances" => wrong::<Distances>(trial),
         "quantized" => wrong::<Quantized>(trial),
+        "contender" => wrong::<Contender>(trial),
         "tuned" => wrong::<Tuned>(trial),
         "items" => wrong::<Items>(trial),
         "cold" => wrong::<Cold>(trial),

@@ -70,7 +70,10 @@ impl Trial {
         let roof = self.roofs.iter().copied().reduce(Roof::or)?;
         let known =
             self.model.bytes_per_token > 0 && self.model.layer_operations != Operations::default();
-        let times: Vec<f64> = self.samples().iter().map(|s| s.elapsed_ns as f64 / 1e9).collect();
+        let alone =
+            self.contender().into_iter().flat_map(|of| &of.runs).map(|run| &run.alone.sample);
+        let samples = self.samples().iter().chain(alone);
+        let times: Vec<f64> = samples.map(|s| s.elapsed_ns as f64 / 1e9).collect();
         let mean = stats::mean(&times).filter(|mean| *mean > 0.0 && known)?;
         let share = (self.least_prompt_s(&roof) + self.least_generation_s(&roof)) / mean;
         Some(share).filter(|share| share.is_finite())

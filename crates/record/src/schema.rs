@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Away, Cold, Distances, Fit, Items, Measured, Operations, Quantized, Request, Requests, Roof,
-    Sample, Scores, Texts, Tuned, Worker, bounds, earlier, place, stats,
+    Away, Cold, Contender, Distances, Fit, Items, Measured, Operations, Quantized, Request,
+    Requests, Roof, Sample, Scores, Texts, Tuned, Worker, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -296,6 +296,22 @@ impl Trial {
     pub fn quantized(&self) -> Option<&Quantized> {
         match &self.measured {
             Measured::Quantized(quantized) => Some(quantized),
+            _ => None,
+        }
+    }
+
+    /// What was measured of an engine beside others.
+    pub fn contender(&self) -> Option<&Contender> {
+        match &self.measured {
+            Measured::Contender(contender) => Some(contender),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::contender`], to add to.
+    pub fn contender_mut(&mut self) -> Option<&mut Contender> {
+        match &mut self.measured {
+            Measured::Contender(contender) => Some(contender),
             _ => None,
         }
     }

@@ -181,6 +181,8 @@ fn describe(
         device: format!("{} {}", engine.name, loaded.device),
         engine: process.engine().to_owned(),
         isa: loaded.dtype.clone().unwrap_or_default(),
+        precision: loaded.dtype.clone().unwrap_or_default(),
+        kv_types: loaded.kv.clone().unwrap_or_default(),
         model_path: path.display().to_string(),
         model_type: model_type(file),
         model_bytes: if file.n_bytes() > 0 { file.n_bytes() } else { file.file_bytes() },

@@ -22,9 +22,10 @@ mod stages;
 mod suite;
 mod tokenize;
 mod tune;
+mod versus;
 
 use crate::exit::Exit;
-pub(crate) use bench::{check_backends, long_options, write_needed};
+pub(crate) use bench::{backend, check_backends, long_options, roof as bench_roof, write_needed};
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:
@@ -37,6 +38,7 @@ const HELP: &str = "Examples:
   pacemark quant-study -m model-f16.gguf             what smaller weights cost, and save
   pacemark genai-bench -n 5 --report                 benchmark_genai's flags and lines, and what they hide
   pacemark tune -m model.gguf                        which threads, batches and types are best
+  pacemark versus --engine native --engine openvino  engines side by side, on one model
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark rpc-worker --host 0.0.0.0                 compute layers for another machine's --rpc
   pacemark load --url http://localhost:8000          what a server's users would see
@@ -120,6 +122,11 @@ enum Command {
     Tokenize(tokenize::Args),
     /// Find the best setting for a model on this machine, under targets
     Tune(Box<tune::Args>),
+    /// Compare engines: speed, memory, loading and answers of one model
+    Versus(Box<versus::Args>),
+    /// One run of `versus`
+    #[command(hide = true)]
+    VersusRun,
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Print the manual pages, in roff
@@ -154,6 +161,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Suite(args) => suite::run(&args),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Tune(args) => tune::run(&args),
+        Command::Versus(args) => versus::run(&args),
+        Command::VersusRun => versus::child().map(|()| Exit::Fine),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     }

@@ -22,6 +22,7 @@ mod stages;
 mod study;
 mod tasks;
 mod tune;
+mod versus;
 
 use crate::Cell;
 use crate::document::{Column, Kind, Rank, Readers, Row, Rules, Table};
@@ -42,6 +43,7 @@ pub use stages::stages;
 pub use study::STUDY;
 pub use tasks::{ANSWERS, CHOICES};
 pub use tune::TUNE;
+pub use versus::VERSUS;
 
 /// One trial and where it ran.
 #[derive(Clone, Copy)]

@@ -1,0 +1,154 @@
+//! The engines of a comparison, each run in a process of its own, and who watches.
+
+use super::Args;
+use super::child::{Answer, COMMAND};
+use super::spec::{Spec, Task, Work};
+use crate::commands::bench_roof;
+use crate::commands::{eval, write_needed};
+use crate::output::Output;
+use crate::texts::Text;
+use crate::{fresh, hub, interrupt};
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pacemark_bench::versus::{Contenders, Ran};
+use pacemark_bench::{BenchError, Observer, Phase};
+use pacemark_files::TemporaryFile;
+use pacemark_modelfile::synth;
+use pacemark_record::{Roof, Scores, Trial};
+use pacemark_setup::Threads;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Engines, and the model that they are to run.
+pub(super) struct Engines<'a> {
+    specs: &'a [Spec],
+    file: PathBuf,
+    threads: Threads,
+    run: (usize, usize, usize),
+    /// The tokens of the text, the length of a chunk, how many, and the text's name.
+    text: Option<(Vec<u32>, usize, usize, String)>,
+    stop: &'static AtomicBool,
+    /// A synthetic model's, for those that read files only.
+    _written: Vec<TemporaryFile>,
+}
+
+impl<'a> Engines<'a> {
+    /// Looks at the model, and writes a synthetic one where an engine reads files only. A synthetic one has
+    /// no quality to measure.
+    pub(super) fn prepare(
+        args: &Args,
+        specs: &'a [Spec],
+        path: &Path,
+        text: Option<&Text>,
+        threads: Threads,
+    ) -> Result<Engines<'a>> {
+        let is_synthetic = args.model.starts_with(synth::PREFIX);
+        let text = match text.filter(|_| !is_synthetic) {
+            None => None,
+            Some(text) => {
+                let tokenizer = eval::check_model(path, args.ctx_size)?;
+                let name = Path::new(&text.name);
+                let mut tokens = eval::tokens_of(&tokenizer, &text.text, name, args.ctx_size)?;
+                tokens.truncate(args.ctx_size.saturating_mul(args.chunks));
+                Some((tokens, args.ctx_size, args.chunks, text.name.clone()))
+            }
+        };
+        let backends: Vec<String> = specs
+            .iter()
+            .filter(|spec| !spec.is_server())
+            .map(|spec| spec.backend.clone())
+            .collect();
+        let mut paths: HashMap<String, PathBuf> = [(args.model.clone(), path.to_owned())].into();
+        let written = write_needed(&backends, &mut paths, hub::Cache::from_env)?;
+        let file = paths.into_values().next().unwrap_or_else(|| path.to_owned());
+        let run = (args.n_prompt.get(), args.n_gen.get(), usize::from(args.n_parallel));
+        let stop = interrupt::flag();
+        Ok(Engines { specs, file, threads, run, text, stop, _written: written })
+    }
+
+    /// Whether a text is scored.
+    pub(super) fn is_scored(&self) -> bool {
+        self.text.is_some()
+    }
+
+    fn ask(&self, index: usize, task: Task) -> Result<Answer, BenchError> {
+        let work = Work {
+            spec: self.specs[index].clone(),
+            file: self.file.clone(),
+            n_threads: self.threads.per_token(),
+            task,
+        };
+        match fresh::ask(COMMAND, &work, self.stop) {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(BenchError::Interrupted),
+            Err(error) => Err(BenchError::Machine(format!("{error:#}"))),
+        }
+    }
+}
+
+impl Contenders for Engines<'_> {
+    fn run(&mut self, index: usize, round: usize) -> Result<Ran, BenchError> {
+        let (n_prompt, n_gen, n_together) = self.run;
+        let task = Task::Run { n_prompt, n_gen, n_together, seed: round as u64 };
+        let Answer { model, run, mut terms, lacks, warnings, .. } = self.ask(index, task)?;
+        // The seed is the round's, the same for all.
+        if let Some(prompts) = terms.get_mut("prompts") {
+            *prompts = prompts.replacen(&format!("seed {round}, "), "", 1);
+        }
+        Ok(Ran { model, run, terms, lacks, warnings })
+    }
+
+    fn scores(&mut self, index: usize) -> Result<Result<Scores, String>, BenchError> {
+        let Some((tokens, n_ctx, max_chunks, text)) = self.text.clone() else {
+            return Ok(Err("there is no text".into()));
+        };
+        let answer = self.ask(index, Task::Score { tokens, n_ctx, max_chunks, text })?;
+        Ok(answer.scores.unwrap_or_else(|| Err("nothing was scored".into())))
+    }
+
+    fn roof(&mut self) -> Result<Option<Roof>, BenchError> {
+        let found = bench_roof::measure(&self.threads, &[]);
+        found.map(Some).map_err(|error| BenchError::Machine(format!("{error:#}")))
+    }
+}
+
+/// What is being done, on standard error; the record is kept after each round.
+pub(super) struct Watch<'a, 'o> {
+    output: &'a mut Output<'o>,
+    bar: ProgressBar,
+    round: usize,
+}
+
+impl<'a, 'o> Watch<'a, 'o> {
+    pub(super) fn new(output: &'a mut Output<'o>) -> Watch<'a, 'o> {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        bar.set_style(style.expect("a template without fields of its own"));
+        Watch { output, bar, round: 0 }
+    }
+}
+
+impl Observer for Watch<'_, '_> {
+    fn phase(&mut self, phase: Phase) {
+        if let Phase::Repetition(round) = phase {
+            self.round = round;
+        }
+    }
+
+    fn turn(&mut self, name: &str) {
+        self.bar.set_message(format!("round {}: {name}", self.round));
+        self.bar.tick();
+    }
+
+    fn round(&mut self, trials: &[Trial]) {
+        // What cannot be written now is told when the whole is.
+        let _ = self.output.keep(trials.to_vec());
+    }
+}
+
+impl Drop for Watch<'_, '_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
