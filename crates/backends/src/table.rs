@@ -2,6 +2,7 @@
 //! the same setup, or says what of it it does not do.
 
 use crate::native::NativeBackend;
+use crate::openai::OpenAiBackend;
 use crate::supports;
 use pacemark_backend::Backend;
 use pacemark_setup::{Setup, Unsupported};
@@ -59,6 +60,14 @@ pub const BACKENDS: &[BackendEntry] = &[
         supports: supports::llama_cpp,
         load: LLAMA_CPP,
     },
+    BackendEntry {
+        name: crate::openai::NAME,
+        help: "an OpenAI-compatible server, by --url",
+        files_only: false,
+        kv_policies: false,
+        supports: supports::openai,
+        load: Ok(|path, setup, _| Ok(Box::new(OpenAiBackend::load(path, setup)?))),
+    },
 ];
 
 /// The backend of that name.
@@ -82,7 +91,7 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, setup, progress| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_setup::{CacheTypes, DType, Numa, Place, Recipe, Setting};
+    use pacemark_setup::{CacheTypes, DType, Numa, Place, Recipe, Server, Setting};
 
     #[test]
     fn names_are_unique_and_the_default_is_always_there() {
@@ -108,16 +117,35 @@ mod tests {
             Setting::FlashAttention => setup.flash_attn = Some(false),
             Setting::Offload => setup.offload.n_layers = Some(1),
             Setting::Workers => setup.offload.workers = vec!["127.0.0.1:50052".into()],
+            Setting::Server => setup.server = Some(Server::at("http://127.0.0.1:1")),
         }
         setup
     }
 
     #[test]
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
-        use Setting::{Cache, Exact, FlashAttention, Mlock, Offload, Place, Quantize, Workers};
+        use Setting::{
+            Cache, Exact, FlashAttention, Mlock, Mmap, Offload, Pack, Place, Quantize, Server,
+            Workers,
+        };
         let refused: &[(&str, &[Setting])] = &[
-            ("native", &[Cache, FlashAttention, Offload, Workers]),
-            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache]),
+            ("native", &[Cache, FlashAttention, Offload, Workers, Server]),
+            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache, Server]),
+            (
+                "openai",
+                &[
+                    Place,
+                    Quantize,
+                    Mmap,
+                    Mlock,
+                    Pack,
+                    Exact,
+                    Cache,
+                    FlashAttention,
+                    Offload,
+                    Workers,
+                ],
+            ),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Which engine runs the model.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct BackendArgs {
-    /// The engine that runs the model: native, or llama-cpp in a build with that feature
+    /// The engine that runs the model: native, openai (a server, by --url), or llama-cpp in a build with
+    /// that feature
     #[arg(long, value_name = "NAME", default_value = native::NAME)]
     backend: String,
 }

@@ -190,6 +190,7 @@ fn flags(setting: Setting) -> &'static str {
         Setting::FlashAttention => "-fa",
         Setting::Offload => "-ngl, -sm, -mg, -ts, -dev",
         Setting::Workers => "--rpc",
+        Setting::Server => "--url",
     }
 }
 

@@ -6,6 +6,7 @@
 //! to say (`backends`), flags and their spelling are `cli`'s, names in records `bench`'s.
 
 mod offload;
+mod server;
 mod setting;
 mod setup;
 
@@ -13,5 +14,6 @@ pub use offload::{Offload, Split};
 pub use pacemark_kernels::{Cpus, Numa, Place};
 pub use pacemark_modelfile::quantize::Recipe;
 pub use pacemark_quant::DType;
+pub use server::{Secret, Server};
 pub use setting::{Setting, Unsupported};
 pub use setup::{CacheTypes, Residence, Setup, Threads};

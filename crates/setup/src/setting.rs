@@ -26,11 +26,13 @@ pub enum Setting {
     Offload,
     /// [`Offload::workers`](crate::Offload::workers).
     Workers,
+    /// [`Setup::server`](crate::Setup::server).
+    Server,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 10] = [
+    pub const ALL: [Setting; 11] = [
         Setting::Place,
         Setting::Quantize,
         Setting::Mmap,
@@ -41,6 +43,7 @@ impl Setting {
         Setting::FlashAttention,
         Setting::Offload,
         Setting::Workers,
+        Setting::Server,
     ];
 }
 
@@ -57,6 +60,7 @@ impl fmt::Display for Setting {
             Setting::FlashAttention => "attention without flash attention",
             Setting::Offload => "devices",
             Setting::Workers => "workers on other machines",
+            Setting::Server => "server",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The setup and its parts: threads, weights, KV cache, batches. Devices are `offload`'s.
 
-use crate::{DType, Offload, Place, Recipe};
+use crate::{DType, Offload, Place, Recipe, Server};
 
 /// How a model is loaded and run, in any backend that can.
 ///
@@ -38,6 +38,8 @@ pub struct Setup {
     pub flash_attn: Option<bool>,
     /// The devices that compute beside the processors.
     pub offload: Offload,
+    /// The server that runs it, for a backend that computes nothing itself.
+    pub server: Option<Server>,
 }
 
 impl Setup {
@@ -73,6 +75,7 @@ impl Default for Setup {
             n_ubatch: 512,
             flash_attn: None,
             offload: Offload::default(),
+            server: None,
         }
     }
 }

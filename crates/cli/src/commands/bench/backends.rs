@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use crate::exit::UsageError;
+use crate::server;
 use anyhow::{Result, anyhow};
 use pacemark_backend::Backend;
 use pacemark_backends::{BACKENDS, BackendEntry};
@@ -55,9 +56,10 @@ impl Loader for Reload<'_> {
             return Ok(first);
         }
         let load = |index: &usize| {
-            let BackendEntry { name, load, .. } = self.backends[*index];
+            let entry = self.backends[*index];
+            let BackendEntry { name, load, .. } = entry;
             let load = load.map_err(|why| BenchError::Machine(format!("{name}: {why}")))?;
-            let loaded = load(self.path, self.setup, &mut |_, _| {});
+            let loaded = load(self.path, &server::told(entry, self.setup), &mut |_, _| {});
             loaded.map_err(|error| BenchError::Machine(error.to_string()))
         };
         order.iter().map(load).collect()
@@ -74,9 +76,10 @@ pub(super) fn open(
     // Where this does not work, the peak is that of the whole process.
     env::reset_peak_rss();
     let mut opened = Vec::new();
-    for BackendEntry { name, load, .. } in backends {
+    for entry in backends {
+        let BackendEntry { name, load, .. } = entry;
         let load = load.map_err(|why| anyhow!("{name}: {why}"))?;
-        let loaded = load(path, setup, &mut |done, of| {
+        let loaded = load(path, &server::told(entry, setup), &mut |done, of| {
             progress.say(&format!("loading {model} ({name}): {done}/{of}"));
         });
         // The error of a library names the file.
