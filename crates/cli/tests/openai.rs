@@ -82,7 +82,9 @@ fn our_own_server_passes_the_suite_of_all_backends() {
     conformance::check(&backend).unwrap();
     let info = backend.info();
     assert!(info.engine.contains("ignore_eos, min_tokens"), "{}", info.engine);
-    assert!(info.warnings.is_empty(), "{:?}", info.warnings);
+    // A tiny model's bytes are characters together only, and come so.
+    let other = |said: &&String| !said.contains("several tokens in a chunk");
+    assert_eq!(info.warnings.iter().find(other), None);
     assert!(backend.capabilities().logprobs);
 }
 
@@ -114,7 +116,7 @@ fn run_and_bench_say_of_a_server_what_they_say_of_the_engine_in_it() {
         rows.as_array().unwrap().iter().map(|row| (&row["n_prompt"], &row["n_gen"])).collect();
     assert_eq!(tests, [(&16.into(), &0.into()), (&0.into(), &4.into())]);
     let both = ["bench", "--backend", "native,openai", "--url", &served.url, "-m", &served.model()];
-    let short = ["-npp", "8", "-ntg", "2", "-npl", "1,3", "-r", "2", "-o", "jsonl", "--no-roof"];
+    let short = ["-npp", "8", "-ntg", "24", "-npl", "1,3", "-r", "2", "-o", "jsonl", "--no-roof"];
     let (rows, errors) = said(&run(&[&both[..], &short].concat()));
     assert_eq!(rows.lines().count(), 4, "{rows}{errors}");
 }

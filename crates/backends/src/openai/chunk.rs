@@ -56,7 +56,8 @@ pub(super) fn read(data: &[u8]) -> Result<Chunk, String> {
     let count = |path: &str| value.pointer(path).and_then(Value::as_u64);
     let usage = Usage {
         prompt: count("/usage/prompt_tokens"),
-        output: count("/usage/completion_tokens"),
+        // The second is llama-server's, of the tokens so far.
+        output: count("/usage/completion_tokens").or(count("/__verbose/tokens_predicted")),
         cached: count("/usage/prompt_tokens_details/cached_tokens"),
     };
     let Some(choice) = value.pointer("/choices/0") else {
@@ -64,7 +65,7 @@ pub(super) fn read(data: &[u8]) -> Result<Chunk, String> {
     };
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let finish = choice.get("finish_reason").and_then(text).filter(|reason| !reason.is_empty());
-    let ids = choice.get("token_ids").or(choice.get("tokens")).or(value.get("tokens"));
+    let ids = choice.get("token_ids").or(value.pointer("/__verbose/tokens"));
     Ok(Chunk {
         text: choice.get("text").and_then(text).unwrap_or_default(),
         ids: ids.and_then(Value::as_array).and_then(|ids| ids.iter().map(id).collect()),
@@ -126,10 +127,10 @@ mod tests {
         assert_eq!(chunk.logprobs, [token]);
         assert_eq!((chunk.usage.prompt, chunk.usage.output), (Some(3), Some(1)));
         let llama = br#"{"choices":[{"text":"b","logprobs":{"content":[{"id":9,"logprob":-0.25,
-            "top_logprobs":[{"id":9,"logprob":-0.25}]}]},"finish_reason":"length"}],"tokens":[9]}"#;
+            "top_logprobs":[{"id":9,"logprob":-0.25}]}]},"finish_reason":"length"}],"__verbose":{"tokens":[9],"tokens_predicted":4}}"#;
         let chunk = read(llama).unwrap();
         assert_eq!((chunk.ids, chunk.finish.as_deref()), (Some(vec![9]), Some("length")));
-        assert_eq!(chunk.logprobs[0].top, [(9, -0.25)]);
+        assert_eq!((&chunk.logprobs[0].top[..], chunk.usage.output), (&[(9, -0.25)][..], Some(4)));
         // Alternatives without ids are none.
         let plain = br#"{"choices":[{"text":"b","logprobs":{"token_logprobs":[-1.0],"top_logprobs":[{"b":-1.0}]}}]}"#;
         assert_eq!(read(plain).unwrap().logprobs, [Logprob { logprob: -1.0, top: vec![] }]);

@@ -17,7 +17,7 @@ pub(super) enum Word {
     MinTokens,
     /// `return_token_ids` (vLLM, ours).
     TokenIds,
-    /// `return_tokens` (llama-server).
+    /// `return_tokens`, and `verbose`, which has them in a chunk (llama-server).
     Tokens,
     /// `cache_prompt: false` (llama-server, ours): the whole prompt is computed.
     NoCache,
@@ -61,7 +61,10 @@ impl Word {
             Word::IgnoreEos => _ = body.insert("ignore_eos".into(), true.into()),
             Word::MinTokens => _ = body.insert("min_tokens".into(), n.into()),
             Word::TokenIds => _ = body.insert("return_token_ids".into(), true.into()),
-            Word::Tokens => _ = body.insert("return_tokens".into(), true.into()),
+            Word::Tokens => {
+                body.insert("return_tokens".into(), true.into());
+                body.insert("verbose".into(), true.into());
+            }
             Word::NoCache => _ = body.insert("cache_prompt".into(), false.into()),
             Word::Salt => _ = body.insert("cache_salt".into(), salt().into()),
         }
@@ -125,6 +128,11 @@ pub(super) struct Dialect {
 impl Dialect {
     pub(super) fn has(&self, word: Word) -> bool {
         self.words.contains(&word)
+    }
+
+    /// Every id is told, at the latest with the text that it is part of: a count may be ahead of them.
+    pub(super) fn tells_all_ids(&self) -> bool {
+        self.gives_ids && !self.has(Word::Tokens)
     }
 
     /// The words by which it goes on after an end, for people.

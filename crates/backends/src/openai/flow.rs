@@ -106,19 +106,18 @@ impl Flow {
         let before = self.usage.output.unwrap_or(0);
         self.usage.update(chunk.usage);
         self.finish = chunk.finish.or(self.finish.take());
-        let ids = match chunk.ids {
-            Some(ids) if by.dialect.gives_ids => ids,
-            _ if by.dialect.gives_ids && chunk.text.is_empty() => Vec::new(),
-            _ => {
-                let ids = text::ids(by.tokenizer, &chunk.text);
-                match chunk.usage.output {
-                    // Counted in each chunk. Of no text the last one's count is the whole.
-                    Some(n) if by.dialect.has(Word::Counts) => {
-                        text::fit(ids, n.saturating_sub(before) as usize, hidden(by))
-                    }
-                    _ => ids,
-                }
+        let told = chunk.ids.filter(|_| by.dialect.gives_ids);
+        let are_told = told.is_some();
+        let ids = told.unwrap_or_else(|| text::ids(by.tokenizer, &chunk.text));
+        let counts = by.dialect.has(Word::Counts) && !by.dialect.tells_all_ids();
+        let ids = match chunk.usage.output.filter(|_| counts) {
+            // Counted in each chunk: ids that are told are right, and may be too few.
+            Some(n) => {
+                let counted = n.saturating_sub(before) as usize;
+                let n = if are_told { counted.max(ids.len()) } else { counted };
+                text::fit(ids, n, hidden(by))
             }
+            None => ids,
         };
         if self.request.max_tokens == 0 {
             return;
@@ -200,13 +199,9 @@ impl Flow {
                 "the prompt has {expected} tokens, the server counted {found}: is it the same model (-m)?"
             ));
         }
-        let Some(told) = self.usage.output.filter(|_| self.request.max_tokens > 0) else {
-            return Ok(());
-        };
+        let is_compared = self.request.max_tokens > 0 && !by.dialect.tells_all_ids();
+        let Some(told) = self.usage.output.filter(|_| is_compared) else { return Ok(()) };
         let told = told as usize;
-        if by.dialect.gives_ids || told == self.n {
-            return Ok(());
-        }
         // One token more than its text has is the end itself.
         if told > self.n && self.request.ignore_eos {
             let at = self.at;

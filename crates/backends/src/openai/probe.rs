@@ -54,6 +54,12 @@ impl Probe<'_> {
         dialect.gives_ids = answer.n_ids > 0;
         // Taken by many who pass over it.
         dialect.words.retain(|word| *word != Word::Counts || answer.n_counted > 0);
+        // Only who has no other way is asked for all that `verbose` says.
+        let others: Vec<Word> =
+            dialect.words.iter().copied().filter(|word| *word != Word::Tokens).collect();
+        if self.answer(&sent, &others, |_| ())?.n_ids >= answer.n_ids {
+            dialect.words = others;
+        }
         self.same_tokens(prompt)?;
         let merged = answer.all.usage.output.is_some_and(|n| n > answer.n_chunks as u64);
         dialect.logprobs = self.logprobs(&sent, &dialect.words);
@@ -149,7 +155,8 @@ impl Probe<'_> {
             let whole = self.ask(&self.body(prompt, words, |_| ()))?;
             match whole.status {
                 200 => Ok(true),
-                400..=499 if !matches!(whole.status, 401 | 403 | 404) => Ok(false),
+                // llama-server says 500 of what it does not support.
+                400 | 405..=499 | 500 => Ok(false),
                 _ => Err(self.link.refusal(&self.link.completions(), &whole).into()),
             }
         };

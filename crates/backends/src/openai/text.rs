@@ -37,9 +37,10 @@ pub(super) fn ids(tokenizer: &Tokenizer, text: &str) -> Vec<TokenId> {
     tokenizer.encode(text, EncodeOptions { add_special: false, parse_special: true })
 }
 
-/// As many ids as the server counted: of more the first, and for tokens whose text it keeps to
-/// itself `hidden`, a special token's id as theirs mostly are.
+/// As many ids as the server counted: of more the first, and before them, for tokens that it kept to
+/// itself until their text was whole or for good, `hidden`.
 pub(super) fn fit(mut ids: Vec<TokenId>, n: usize, hidden: TokenId) -> Vec<TokenId> {
-    ids.resize(n, hidden);
+    ids.truncate(n);
+    ids.splice(0..0, std::iter::repeat_n(hidden, n - ids.len()));
     ids
 }

@@ -85,6 +85,10 @@ fn a_llama_server_says_ids_in_its_own_words_and_has_no_scores() {
     let able = backend.capabilities();
     assert!(!able.score && !able.logprobs);
     assert!(matches!(backend.score(&[1, 2], 0), Err(BackendError::Unsupported { .. })));
+    // Tokens of one character come together, and the last one's id alone: the end's stands for others.
+    let (_mock, backend) = of(Kind { per_chunk: 2, ..LLAMA_SERVER });
+    let (ids, last) = outcome(&backend, request(&[5], 4));
+    assert_eq!(ids, [2, 112, 2, 100], "{last:?}");
 }
 
 #[test]

@@ -124,7 +124,7 @@ pub(crate) const VLLM: Kind = Kind {
 
 pub(crate) const LLAMA_SERVER: Kind = Kind {
     owner: "llamacpp",
-    words: &["ignore_eos", "return_tokens", "cache_prompt"],
+    words: &["ignore_eos", "return_tokens", "verbose", "cache_prompt"],
     echo: false,
     ..VLLM
 };
@@ -185,7 +185,7 @@ fn complete(kind: Kind, body: &Value) -> Reply {
             json!({ "choices": [{ "text": "", "finish_reason": "length" }], "usage": usage });
         return whole("200 OK", "", &body.to_string());
     }
-    let mut text = STREAM.to_owned();
+    let (mut text, mut n_said) = (STREAM.to_owned(), 0);
     let ids: Vec<u64> = (0..n).map(id).collect();
     for ids in ids.chunks(kind.per_chunk) {
         let letters = ids.iter().filter(|id| **id > 2).map(|id| (id - 3) as u8 as char);
@@ -193,15 +193,18 @@ fn complete(kind: Kind, body: &Value) -> Reply {
         if obeys("return_token_ids") {
             choice["token_ids"] = json!(ids);
         }
-        if obeys("return_tokens") {
-            choice["tokens"] = json!(ids);
-        }
         if obeys("logprobs") {
             let top = json!({ "token_id:5": -0.5, "token_id:6": -1.0, "token_id:7": -1.5 });
             let (own, top) = (vec![-0.5; ids.len()], vec![top; ids.len()]);
             choice["logprobs"] = json!({ "token_logprobs": own, "top_logprobs": top });
         }
-        text += &format!("data: {}\n\n", json!({ "choices": [choice] }));
+        let mut chunk = json!({ "choices": [choice] });
+        n_said += ids.len();
+        if obeys("return_tokens") && body["verbose"] == true {
+            // One that waits for the rest of its character is never told.
+            chunk["__verbose"] = json!({ "tokens": [ids.last()], "tokens_predicted": n_said });
+        }
+        text += &format!("data: {chunk}\n\n");
     }
     let reason = if ends && !goes_on { "stop" } else { "length" };
     let last = json!({ "choices": [{ "text": "", "finish_reason": reason }], "usage": usage });

@@ -100,12 +100,17 @@ fn tell(backend: &dyn Backend, setup: &Setup) {
         .iter()
         .map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3))
         .collect();
+    // A server's are its own.
+    let threads = match info.n_threads {
+        0 => "threads unknown".to_owned(),
+        n => format!("{n} threads"),
+    };
     eprintln!(
-        "{}: {}, {}, {} threads, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
+        "{}: {}, {}, {}, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
         info.model_path,
         info.model_type,
         info.engine,
-        info.n_threads,
+        threads,
         if info.isa.is_empty() { "its own kernels" } else { &info.isa },
         info.n_ctx,
         info.n_seqs,
