@@ -3,8 +3,8 @@
 //!
 //! Nothing is computed here. The model's local file gives the tokenizer, so that prompts are the
 //! same token ids as for every other engine; requests go to `/completions` through `load`'s client,
-//! which stamps what comes back below TLS. [`probe`] finds what the server takes of what it is to be
-//! told, [`flow`] makes events of its stream. What a user sees of it is docs/openai.md.
+//! which stamps what comes back below TLS. `probe` finds what the server takes of what it is to be
+//! told, `flow` makes events of its stream. What a user sees of it is docs/openai.md.
 
 mod chunk;
 mod dialect;
