@@ -30,6 +30,7 @@ pub(crate) fn native(setup: &Setup) -> Result<(), Unsupported> {
 
 /// The same, and the types of its KV cache.
 pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
+    no_server(setup)?;
     let Offload { workers, .. } = &setup.offload;
     if !workers.is_empty() {
         let why =
@@ -56,8 +57,43 @@ pub(crate) fn kv_types(setup: &Setup) -> Result<KvTypes, Unsupported> {
         .map_err(|error| Unsupported::new(Setting::Cache, error.to_string()))
 }
 
+/// That a server is named to an engine of this process.
+fn no_server(setup: &Setup) -> Result<(), Unsupported> {
+    match setup.server {
+        None => Ok(()),
+        Some(_) => {
+            let why = "the model is computed by this process; --backend openai asks a server";
+            Err(Unsupported::new(Setting::Server, why))
+        }
+    }
+}
+
+/// Whether a server can be told all that `setup` asks for: how it computes is its own to say.
+pub(crate) fn openai(setup: &Setup) -> Result<(), Unsupported> {
+    let Setup { threads, weights, offload, .. } = setup;
+    let refused = [
+        (threads.place != Place::Anywhere, Setting::Place),
+        (weights.quantize.is_some(), Setting::Quantize),
+        (weights.mmap == Some(false), Setting::Mmap),
+        (weights.mlock, Setting::Mlock),
+        (!weights.pack, Setting::Pack),
+        (weights.exact, Setting::Exact),
+        (setup.cache != CacheTypes::default(), Setting::Cache),
+        (setup.flash_attn.is_some(), Setting::FlashAttention),
+        (!offload.workers.is_empty(), Setting::Workers),
+        (!setup.offload.is_here(), Setting::Offload),
+        (setup.precision.is_some(), Setting::Precision),
+    ];
+    let why = "the server computes as it was started; --backend openai cannot say how";
+    match refused.into_iter().find(|(asked, _)| *asked) {
+        Some((_, setting)) => Err(Unsupported::new(setting, why)),
+        None => Ok(()),
+    }
+}
+
 /// Whether llama.cpp, set up as it is here, does all that `setup` asks for.
 pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
+    no_server(setup)?;
     let Setup { threads, weights, cache, .. } = setup;
     let refused: [(bool, Setting, &'static str); 5] = [
         (threads.place != Place::Anywhere, Setting::Place, PLACED),
@@ -83,6 +119,7 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
 /// context, precision, and some types of keys and values.
 pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, offload, .. } = setup;
+    no_server(setup)?;
     let its_own = "its own runtime chooses";
     let refused: [(bool, Setting, &'static str); 9] = [
         (threads.place != Place::Anywhere, Setting::Place, PLACED),

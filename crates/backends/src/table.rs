@@ -2,6 +2,7 @@
 //! the same setup, or says what of it it does not do.
 
 use crate::native::NativeBackend;
+use crate::openai::OpenAiBackend;
 use crate::side::{OPENVINO, SideBackend, TRANSFORMERS};
 use crate::supports;
 use pacemark_backend::Backend;
@@ -80,6 +81,14 @@ pub const BACKENDS: &[BackendEntry] = &[
             Ok(Box::new(SideBackend::load(&TRANSFORMERS, path, setup, progress)?))
         }),
     },
+    BackendEntry {
+        name: crate::openai::NAME,
+        help: "an OpenAI-compatible server, by --url",
+        files_only: false,
+        kv_policies: false,
+        supports: supports::openai,
+        load: Ok(|path, setup, _| Ok(Box::new(OpenAiBackend::load(path, setup)?))),
+    },
 ];
 
 /// The backend of that name.
@@ -103,7 +112,7 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, setup, progress| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pacemark_setup::{CacheTypes, DType, Numa, Place, Precision, Recipe, Setting};
+    use pacemark_setup::{CacheTypes, DType, Numa, Place, Precision, Recipe, Server, Setting};
 
     #[test]
     fn names_are_unique_and_the_default_is_always_there() {
@@ -132,6 +141,7 @@ mod tests {
             Setting::Precision => setup.precision = Some(Precision::F32),
             Setting::ThreadsBatch => setup.threads.n_batch = Some(setup.threads.n + 1),
             Setting::Ubatch => setup.n_ubatch = 64,
+            Setting::Server => setup.server = Some(Server::at("http://127.0.0.1:1")),
         }
         setup
     }
@@ -140,27 +150,18 @@ mod tests {
     fn what_a_backend_does_not_do_it_refuses_and_does_not_load() {
         use Setting::{
             Cache, Exact, FlashAttention, Mlock, Mmap, Offload, Pack, Place, Precision, Quantize,
-            ThreadsBatch, Ubatch, Workers,
+            Server, ThreadsBatch, Ubatch, Workers,
         };
-        let side = &[
-            Place,
-            Quantize,
-            Mmap,
-            Mlock,
-            Pack,
-            Exact,
-            Cache,
-            FlashAttention,
-            Offload,
-            Workers,
-            ThreadsBatch,
-            Ubatch,
-        ];
+        let elsewhere =
+            [Place, Quantize, Mmap, Mlock, Pack, Exact, Cache, FlashAttention, Offload, Workers];
+        let side = &[&elsewhere[..], &[Server, ThreadsBatch, Ubatch]].concat();
+        let server = &[&elsewhere[..], &[Precision]].concat();
         let refused: &[(&str, &[Setting])] = &[
-            ("native", &[Cache, FlashAttention, Offload, Workers, Precision]),
-            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache, Precision]),
+            ("native", &[Cache, FlashAttention, Offload, Workers, Server, Precision]),
+            ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache, Server, Precision]),
             ("openvino", side),
             ("transformers", side),
+            ("openai", server),
         ];
         assert!(refused.iter().map(|(name, _)| *name).eq(BACKENDS.iter().map(|entry| entry.name)));
         for (entry, (_, refused)) in BACKENDS.iter().zip(refused) {

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 /// Which engine runs the model.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct BackendArgs {
-    /// The engine that runs the model: native, openvino or transformers (Python packages), or llama-cpp in a
-    /// build with that feature; `pacemark doctor` says which are usable here
+    /// The engine that runs the model: native, openvino or transformers (Python packages), openai (a server,
+    /// by --url), or llama-cpp in a build with that feature; `pacemark doctor` says which are usable here
     #[arg(long, value_name = "NAME", default_value = native::NAME)]
     backend: String,
 }

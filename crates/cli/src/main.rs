@@ -30,6 +30,7 @@ mod offload;
 mod output;
 mod process;
 mod progress;
+mod server;
 mod setup;
 mod template;
 #[cfg(test)]

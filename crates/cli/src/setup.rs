@@ -58,6 +58,13 @@ pub(crate) fn kv_type(name: &str) -> Result<DType, String> {
         .ok_or_else(|| format!("not one of {}", KvType::ALL.map(KvType::name).join(", ")))
 }
 
+/// The same of any backend's, which refuses what it has not.
+pub(crate) fn any_type(name: &str) -> Result<DType, String> {
+    DType::from_name(name)
+        .or_else(|| DType::from_name(&name.to_uppercase()))
+        .ok_or_else(|| format!("not one of {}", DType::names()))
+}
+
 /// What of the keys and values is kept, of commands that compute texts of their own.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct KeepArgs {
@@ -193,6 +200,7 @@ fn flags(setting: Setting) -> &'static str {
         Setting::Precision => "--dtype",
         Setting::ThreadsBatch => "-tb",
         Setting::Ubatch => "-ub",
+        Setting::Server => "--url",
     }
 }
 

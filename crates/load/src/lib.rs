@@ -31,7 +31,10 @@ pub use body::Endpoint;
 pub use lengths::Lengths;
 pub use limits::{LimitError, allow_open_files};
 pub use metrics::METRICS;
-pub use net::{Connections, ConnectorError, Timeouts, Trust, TrustError, system_certificates};
+pub use net::{
+    Client, Connections, ConnectorError, Piece, Sending, Timeouts, Trust, TrustError, Whole,
+    system_certificates,
+};
 pub use plan::{Level, LoadPlan};
 pub use run::{Bounds, Live, LoadError, Measured, Settings, Shape, Watch, run};
 pub use sweep::{Knee, Point, Sweep};

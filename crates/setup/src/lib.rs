@@ -7,6 +7,7 @@
 
 mod offload;
 mod precision;
+mod server;
 mod setting;
 mod setup;
 
@@ -15,5 +16,6 @@ pub use pacemark_kernels::{Cpus, Numa, Place};
 pub use pacemark_modelfile::quantize::Recipe;
 pub use pacemark_quant::DType;
 pub use precision::Precision;
+pub use server::{Secret, Server};
 pub use setting::{Setting, Unsupported};
 pub use setup::{CacheTypes, Residence, Setup, Threads};

@@ -32,11 +32,13 @@ pub enum Setting {
     ThreadsBatch,
     /// [`Setup::n_ubatch`](crate::Setup::n_ubatch).
     Ubatch,
+    /// [`Setup::server`](crate::Setup::server).
+    Server,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 13] = [
+    pub const ALL: [Setting; 14] = [
         Setting::Place,
         Setting::Quantize,
         Setting::Mmap,
@@ -50,6 +52,7 @@ impl Setting {
         Setting::Precision,
         Setting::ThreadsBatch,
         Setting::Ubatch,
+        Setting::Server,
     ];
 }
 
@@ -69,6 +72,7 @@ impl fmt::Display for Setting {
             Setting::ThreadsBatch => "threads of prompts and batches",
             Setting::Ubatch => "tokens computed at once",
             Setting::Precision => "another precision than the file's",
+            Setting::Server => "server",
         })
     }
 }

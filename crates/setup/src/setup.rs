@@ -1,6 +1,6 @@
 //! The setup and its parts: threads, weights, KV cache, batches. Devices are `offload`'s.
 
-use crate::{DType, Offload, Place, Precision, Recipe};
+use crate::{DType, Offload, Place, Precision, Recipe, Server};
 
 /// How a model is loaded and run, in any backend that can.
 ///
@@ -41,6 +41,8 @@ pub struct Setup {
     /// The numbers that are computed with, where the engine leaves that to its user; `None` for the
     /// engine's choice.
     pub precision: Option<Precision>,
+    /// The server that runs it, for a backend that computes nothing itself.
+    pub server: Option<Server>,
 }
 
 impl Setup {
@@ -77,6 +79,7 @@ impl Default for Setup {
             flash_attn: None,
             offload: Offload::default(),
             precision: None,
+            server: None,
         }
     }
 }
@@ -172,6 +175,12 @@ impl CacheTypes {
     /// The names of both as llama.cpp's flags have them, e.g. `q8_0`.
     pub fn names(&self) -> [String; 2] {
         [self.k, self.v].map(|dtype| dtype.name().to_lowercase())
+    }
+
+    /// The same in a word: one name where both have one type.
+    pub fn told(&self) -> String {
+        let [k, v] = self.names();
+        if k == v { k } else { format!("{k}/{v}") }
     }
 }
 

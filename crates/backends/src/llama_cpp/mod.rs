@@ -216,6 +216,7 @@ fn describe(file: &ModelFile, path: &Path, context: &Context, cache: CacheTypes)
         model_bytes: file.n_bytes(),
         model_params: file.n_params(),
         vocab_size: context.model().n_vocab(),
+        kv_types: cache.told(),
         ..BackendInfo::default()
     };
     // Half of what a token would take with both in one type: keys are as long as values.

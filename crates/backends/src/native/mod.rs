@@ -149,7 +149,8 @@ fn load(
     }
     let tokenizer_time = started.elapsed();
     let n_ctx = setup.n_ctx.unwrap_or(model.config().n_ctx_train.min(Setup::DEFAULT_MAX_CTX));
-    let mut info = BackendInfo { n_ctx, n_seqs, ..describe(&model, kv, path) };
+    let kv_types = setup.cache.told();
+    let mut info = BackendInfo { n_ctx, n_seqs, kv_types, ..describe(&model, kv, path) };
     let tokenizer_warnings = tokenizer.as_ref().map(Tokenizer::warnings).unwrap_or_default();
     info.warnings = [model.file().warnings(), tokenizer_warnings].concat();
     info.bos = tokenizer.as_ref().filter(|t| t.adds_bos()).and_then(Tokenizer::bos);

@@ -153,6 +153,10 @@ impl Repeat for Batch<'_> {
                 }
                 Event::Token { at, .. } => tokens[index].push(at),
                 Event::Failed(error) => return Err(error.into()),
+                Event::Finished { usage, .. } if usage.cached_tokens > 0 => {
+                    let found = usage.cached_tokens;
+                    return Err(BenchError::CachedTokens { expected: 0, found });
+                }
                 Event::Queued { .. } | Event::Prefill { .. } | Event::Finished { .. } => {}
             }
             if self.stop.load(Ordering::Relaxed) {

@@ -102,6 +102,12 @@ fn told(trial: &Trial, request: &Request) -> Vec<Fact> {
         n if n == threads => String::new(),
         n => format!(" ({n} for the prompt)"),
     };
+    // A server's threads are its own.
+    let threads =
+        if threads == 0 { String::new() } else { format!("{threads} threads{of_prompt}") };
+    let what = [&model.model_type, &threads, &model.isa];
+    let what =
+        what.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ");
     let cached = match request.cached_tokens {
         Some(n @ 1..) => format!(", {n} cached"),
         _ => String::new(),
@@ -121,7 +127,7 @@ fn told(trial: &Trial, request: &Request) -> Vec<Fact> {
     let rss = trial.peak_rss_bytes.map(|bytes| format!("{:.1} MiB", bytes as f64 / 1048576.0));
     let rss = rss.unwrap_or("- (the system does not tell)".into());
     let lines = [
-        ("model", format!("{}, {threads} threads{of_prompt}, {}", model.model_type, model.isa)),
+        ("model", what),
         ("load", format!("{load:.1} ms ({})", stages.join(", "))),
         ("prompt", format!("{} tokens{cached}", request.prompt_tokens.unwrap_or(0))),
         ("TTFT", time(&TTFT, "no token came")),

@@ -107,14 +107,16 @@ impl<'a> Workload<'a> {
             kv: self.kv.clone(),
             ..GenerateRequest::default()
         };
-        let mut started = None;
+        let (mut started, mut found) = (None, 0);
         let mut tokens = Vec::with_capacity(max_tokens);
         for event in self.backend.generate(request) {
             match event {
                 Event::Started { at, cached_tokens } => started = Some((at, cached_tokens)),
                 Event::Token { at, .. } => tokens.push(at),
                 Event::Failed(error) => return Err(error.into()),
-                Event::Queued { .. } | Event::Prefill { .. } | Event::Finished { .. } => {}
+                // A server tells only at the end what its cache had.
+                Event::Finished { usage, .. } => found = usage.cached_tokens,
+                Event::Queued { .. } | Event::Prefill { .. } => {}
             }
             if self.stop.load(Ordering::Relaxed) {
                 return Err(BenchError::Interrupted);
@@ -123,7 +125,7 @@ impl<'a> Workload<'a> {
         let Some((started, cached_tokens)) = started.filter(|_| tokens.len() == max_tokens) else {
             return Err(BenchError::TooFewTokens { expected: max_tokens, found: tokens.len() });
         };
-        Ok(Stamps { started, cached_tokens, tokens })
+        Ok(Stamps { started, cached_tokens: cached_tokens.max(found), tokens })
     }
 }
 

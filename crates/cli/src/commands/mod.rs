@@ -25,7 +25,7 @@ mod tune;
 mod versus;
 
 use crate::exit::Exit;
-pub(crate) use bench::{backend, check_backends, long_options, roof as bench_roof, write_needed};
+pub(crate) use bench::{backend, check_backends, long_options, write_needed};
 use clap::{Parser, Subcommand};
 
 const HELP: &str = "Examples:

@@ -16,7 +16,16 @@ use tokio::time::Instant;
 
 /// After `[DONE]` the end of the body is waited for this long, so that the connection can be used
 /// again.
-const GRACE: Duration = Duration::from_millis(500);
+pub(super) const GRACE: Duration = Duration::from_millis(500);
+
+/// When what of a request happened, as far as only its sending knows.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// See [`Exchange::resent_ns`].
+    pub resent_ns: Option<u64>,
+    /// See [`Exchange::connected_ns`].
+    pub connected_ns: Option<u64>,
+}
 
 /// What came back.
 #[derive(Debug)]
@@ -90,10 +99,14 @@ impl Received {
 
     /// The last line says `data: [DONE]`.
     fn is_done(&self) -> bool {
-        let line = self.bytes.trim_ascii_end();
-        line.strip_suffix(b"[DONE]")
-            .is_some_and(|before| before.trim_ascii_end().ends_with(b"data:"))
+        ends_with_done(&self.bytes)
     }
+}
+
+/// The last line says `data: [DONE]`.
+pub(super) fn ends_with_done(bytes: &[u8]) -> bool {
+    let line = bytes.trim_ascii_end();
+    line.strip_suffix(b"[DONE]").is_some_and(|before| before.trim_ascii_end().ends_with(b"data:"))
 }
 
 /// What is sent.
@@ -122,8 +135,10 @@ pub(crate) async fn exchange(
         end_ns: 0,
         answer: Ok(Received::default()),
     };
+    let mut sent = Sent::default();
     let headed =
-        tokio::time::timeout_at(deadline, head(connector, pool, &outgoing, &mut found)).await;
+        tokio::time::timeout_at(deadline, head(connector, pool, &outgoing, &mut sent)).await;
+    (found.resent_ns, found.connected_ns) = (sent.resent_ns, sent.connected_ns);
     found.answer = match headed {
         Err(_) => {
             let message = format!("no answer within {:?}", connector.timeouts.total);
@@ -151,11 +166,11 @@ pub(crate) async fn exchange(
 /// came back, the request is sent once more, on a new connection: to generate a text changes
 /// nothing at the server, which is what RFC 9112, section 9.3.1, asks of a request that a client
 /// repeats on its own. What that took is part of the request's time.
-async fn head(
+pub(super) async fn head(
     connector: &Connector,
     pool: &Pool,
     outgoing: &Outgoing<'_>,
-    found: &mut Exchange,
+    found: &mut Sent,
 ) -> Result<(Connection, Response<Incoming>), Failure> {
     let limit = connector.timeouts.first_byte;
     let mut waiting = pool.take().await;
@@ -273,7 +288,7 @@ async fn body(
 }
 
 /// An error and what caused it: hyper's own words leave the cause out.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

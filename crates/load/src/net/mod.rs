@@ -1,12 +1,14 @@
 //! Connections and one exchange over them: bytes out, stamped bytes back. What the bytes mean is
 //! left to `analyse`.
 
+mod client;
 mod connect;
 mod exchange;
 mod records;
 mod stamped;
 mod tls;
 
+pub use client::{Client, Piece, Sending, Whole};
 pub use connect::ConnectorError;
 pub(crate) use connect::{Connector, Pool};
 pub(crate) use exchange::{End, Exchange, Outgoing, Received, exchange};

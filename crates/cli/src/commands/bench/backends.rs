@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use crate::exit::UsageError;
+use crate::server;
 use anyhow::{Result, anyhow};
 use pacemark_backend::Backend;
 use pacemark_backends::{BACKENDS, BackendEntry};
@@ -55,9 +56,10 @@ impl Loader for Reload<'_> {
             return Ok(first);
         }
         let load = |index: &usize| {
-            let BackendEntry { name, load, .. } = self.backends[*index];
+            let entry = self.backends[*index];
+            let BackendEntry { name, load, .. } = entry;
             let load = load.map_err(|why| BenchError::Machine(format!("{name}: {why}")))?;
-            let loaded = load(self.path, self.setup, &mut |_, _| {});
+            let loaded = load(self.path, &server::told(entry, self.setup), &mut |_, _| {});
             loaded.map_err(|error| BenchError::Machine(error.to_string()))
         };
         order.iter().map(load).collect()
@@ -74,9 +76,10 @@ pub(super) fn open(
     // Where this does not work, the peak is that of the whole process.
     env::reset_peak_rss();
     let mut opened = Vec::new();
-    for BackendEntry { name, load, .. } in backends {
+    for entry in backends {
+        let BackendEntry { name, load, .. } = entry;
         let load = load.map_err(|why| anyhow!("{name}: {why}"))?;
-        let loaded = load(path, setup, &mut |done, of| {
+        let loaded = load(path, &server::told(entry, setup), &mut |done, of| {
             progress.say(&format!("loading {model} ({name}): {done}/{of}"));
         });
         // The error of a library names the file.
@@ -97,12 +100,17 @@ fn tell(backend: &dyn Backend, setup: &Setup) {
         .iter()
         .map(|(stage, time)| format!("{stage} {:.1} ms", time.as_secs_f64() * 1e3))
         .collect();
+    // A server's are its own.
+    let threads = match info.n_threads {
+        0 => "threads unknown".to_owned(),
+        n => format!("{n} threads"),
+    };
     eprintln!(
-        "{}: {}, {}, {} threads, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
+        "{}: {}, {}, {}, {}, n_ctx {}, n_seqs {}, n_ubatch {}, load: {}",
         info.model_path,
         info.model_type,
         info.engine,
-        info.n_threads,
+        threads,
         if info.isa.is_empty() { "its own kernels" } else { &info.isa },
         info.n_ctx,
         info.n_seqs,

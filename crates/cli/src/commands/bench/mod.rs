@@ -19,6 +19,7 @@ pub(super) mod synthetic;
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::{PrecisionArgs, WorkerArgs};
+use crate::server::ServerArgs;
 use crate::until::UntilArgs;
 use crate::{experiments, hub, output, setup};
 use anyhow::{Result, anyhow};
@@ -47,6 +48,7 @@ Examples:
   pacemark bench --backend native,llama-cpp      both in turn (A B B A), and who is faster for certain
   pacemark bench --backend llama-cpp -ngl 0,99 --rpc 10.0.0.2:50052      this machine alone, and with a worker
   pacemark bench --backend llama-cpp --plan 1gbit/1ms,10gbit/0.1ms       what links would make of it, before they are there
+  pacemark bench --backend native,openai --url http://127.0.0.1:8000     this engine and a server, the same tokens to both
   pacemark bench --cold -p 16 -n 1               fresh processes: from their start to the first token, and memory
   pacemark bench --cold --cold-command 'llama-cli -m model.gguf -p Hi -n 1 -no-cnv'     another engine's, in turn
 
@@ -74,7 +76,7 @@ pub(super) struct Args {
     /// Its file (-hff)
     #[arg(long, value_name = "FILE", value_delimiter = ',', requires = "hf_repo")]
     hf_file: Vec<String>,
-    /// Backends to measure, in turn where there are several: native, llama-cpp
+    /// Backends to measure, in turn where there are several: native, llama-cpp, openai
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = BACKENDS[0].name)]
     backend: Vec<String>,
     /// Prompt lengths to measure; 0 for none
@@ -186,6 +188,8 @@ pub(super) struct Args {
     list_devices: bool,
     #[command(flatten)]
     dtype: PrecisionArgs,
+    #[command(flatten)]
+    server: ServerArgs,
     #[command(flatten)]
     workers: WorkerArgs,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::{Args, backends, lists};
 use crate::exit::UsageError;
-use crate::{hub, machine, setup};
+use crate::{hub, machine, server, setup};
 use anyhow::{Context, Result};
 use lists::Numbers;
 use pacemark_backends::BackendEntry;
@@ -105,6 +105,7 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         setup: Setup { weights, precision: args.dtype.get(), ..Setup::default() },
         ..Test::default()
     };
+    base.setup.server = args.server.server(&backends)?;
     args.workers.set(&mut base.setup.offload)?;
     args.planned.set(&mut base)?;
     let cases = experiment.cases(&Grid { base, axes, shapes }).into_iter();
@@ -120,7 +121,8 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         return Err(UsageError(format!("-ncmoe: {why}")).into());
     }
     for backend in &backends {
-        tests.iter().try_for_each(|test| setup::check(backend, test.setup.clone()).map(|_| ()))?;
+        let of_backend = |test: &Test| setup::check(backend, server::told(backend, &test.setup));
+        tests.iter().try_for_each(|test| of_backend(test).map(|_| ()))?;
     }
     Ok(Plan { experiment, backends, tests, varied })
 }

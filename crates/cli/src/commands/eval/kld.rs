@@ -72,6 +72,7 @@ const EXACT: &str = "exact";
 pub(super) fn run(args: &Args) -> Result<Exit> {
     check_chunks(args.ctx_size)?;
     let entry = backend(&args.backend)?;
+    crate::server::refuse(entry, "eval kld")?;
     let load = entry.load.map_err(|why| UsageError(format!("--backend {}: {why}", entry.name)))?;
     let kv = args.keep.spec();
     if kv.is_some() && !entry.kv_policies {

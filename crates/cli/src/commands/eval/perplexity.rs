@@ -7,6 +7,7 @@ use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::DeviceArgs;
 use crate::output::{self, Input, Output, Record};
+use crate::server::ServerArgs;
 use crate::until::UntilArgs;
 use crate::{hub, input, interrupt, machine, setup};
 use anyhow::Result;
@@ -53,6 +54,8 @@ pub(super) struct Args {
     #[command(flatten)]
     pub(super) backend: BackendArgs,
     #[command(flatten)]
+    pub(super) server: ServerArgs,
+    #[command(flatten)]
     pub(super) devices: DeviceArgs,
     /// Compute from the file's rows instead of packing them, which is how llama.cpp's workers compute
     #[arg(long)]
@@ -90,6 +93,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         cache: args.kv.types(),
         offload: args.devices.offload()?,
         precision: args.devices.precision(),
+        server: args.server.server(&[entry])?,
         ..Setup::default()
     };
     let setup = setup::check(entry, setup)?;

@@ -63,6 +63,7 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
         n_ctx: Some(n_tokens),
         cache: args.kv.types(),
         offload: args.devices.offload()?,
+        server: args.server.server(&[entry])?,
         ..Setup::default()
     };
     let setup = setup::check(entry, setup)?;

@@ -11,6 +11,7 @@ use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::PrecisionArgs;
 use crate::output::{self, Input, Output, Record};
+use crate::server::ServerArgs;
 use crate::{experiments, hub, input, interrupt, machine, setup};
 use anyhow::{Context, Result, bail};
 use lines::{Sample, lines};
@@ -81,6 +82,8 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "DEVICE", default_value = CPU)]
     device: String,
     #[command(flatten)]
+    server: ServerArgs,
+    #[command(flatten)]
     dtype: PrecisionArgs,
     #[command(flatten)]
     kv: setup::KvArgs,
@@ -128,6 +131,7 @@ impl Args {
             Setup {
                 offload: Offload { devices, ..Offload::default() },
                 precision: self.dtype.get(),
+                server: self.server.server(&[entry])?,
                 cache: self.kv.types(),
                 threads: setup::threads(self.threads.map(usize::from), None),
                 weights: self.weights.residence(),

@@ -8,6 +8,7 @@ use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::DeviceArgs;
 use crate::output::{self, Input, Output, Record};
+use crate::server::ServerArgs;
 use crate::{experiments, hub, input, interrupt, machine, setup, template};
 use anyhow::{Context, Result, bail};
 use breakdown::Breakdown;
@@ -36,6 +37,7 @@ const EXAMPLES: &str = r#"Examples:
   echo '[{"role": "user", "content": "Hi"}]' | pacemark run --chat --messages
   cat letter.txt | pacemark run -m model.gguf -n 32 --breakdown
   pacemark run --backend llama-cpp -m model.gguf -p "1, 2, 3,"    in a build with --features llama-cpp
+  pacemark run --backend openai --url http://10.0.0.2:8000 -m model.gguf -p "1, 2, 3,"    a server, the model's file for its tokenizer
   pacemark run -p "1, 2, 3," --logprobs 5 -o json"#;
 
 /// Generate text from a prompt
@@ -50,6 +52,8 @@ pub(super) struct Args {
     weights: setup::WeightType,
     #[command(flatten)]
     backend: BackendArgs,
+    #[command(flatten)]
+    server: ServerArgs,
     /// The prompt
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     prompt: Option<String>,
@@ -155,6 +159,7 @@ impl Args {
             n_ubatch,
             offload: self.devices.offload()?,
             precision: self.devices.precision(),
+            server: self.server.server(&[entry])?,
             ..Setup::default()
         };
         setup::check(entry, setup)

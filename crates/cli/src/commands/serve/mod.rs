@@ -90,6 +90,7 @@ pub(super) struct Args {
 impl Args {
     /// The setup of the model in this backend.
     fn setup(&self, entry: &BackendEntry) -> Result<Setup, UsageError> {
+        crate::server::refuse(entry, "serve")?;
         let threads =
             setup::threads(self.threads.map(usize::from), self.threads_batch.map(usize::from));
         let place = if is_native(entry) {

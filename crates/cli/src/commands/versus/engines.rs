@@ -3,7 +3,7 @@
 use super::Args;
 use super::child::{Answer, COMMAND};
 use super::spec::{Spec, Task, Work};
-use crate::commands::bench_roof;
+use crate::commands::bench::roof;
 use crate::commands::{eval, write_needed};
 use crate::output::Output;
 use crate::texts::Text;
@@ -108,7 +108,7 @@ impl Contenders for Engines<'_> {
     }
 
     fn roof(&mut self) -> Result<Option<Roof>, BenchError> {
-        let found = bench_roof::measure(&self.threads, &[]);
+        let found = roof::measure(&self.threads, &[]);
         found.map(Some).map_err(|error| BenchError::Machine(format!("{error:#}")))
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
         ))
         .into());
     }
+    crate::server::refuse(plan.backends[0], "--cold")?;
     let mut paths = HashMap::new();
     for test in &plan.tests {
         paths.insert(test.model.clone(), hub::resolve(&test.model)?);
