@@ -11,6 +11,7 @@ mod gather;
 mod generation;
 #[cfg(feature = "llama-cpp")]
 pub mod llama_cpp;
+mod look;
 mod model_type;
 pub mod native;
 pub mod openai;
@@ -21,6 +22,7 @@ mod table;
 mod text;
 
 pub use devices::{Device, Work, devices, work};
+pub use look::{Chosen, auto, look};
 pub use model_type::model_type;
 pub use table::{BACKENDS, BackendEntry, Load, LoadError, find};
 pub use text::{ModelText, TextError};

@@ -40,6 +40,7 @@ pub const FACTS: &[&str] = &[
     "governor",
     "huge_pages",
     "memory_nodes",
+    "backends",
 ];
 
 /// Limits: name, heading, width, digits.
@@ -199,7 +200,25 @@ fn told(facts: &Map<String, Value>, run: &Run) -> Vec<Fact> {
         ("steal", or_dash(steal)),
         ("system", or_dash(text("kernel"))),
     ];
-    rows.into_iter().map(|(name, value)| Fact::told(name, value)).collect()
+    let rows = rows.into_iter().map(|(name, value)| Fact::told(name, value));
+    rows.chain(list("backends").iter().map(backend)).collect()
+}
+
+/// A backend as people read it: what it has, or why it cannot be used and what mends that.
+fn backend(of: &Value) -> Fact {
+    let text = |name: &str| of[name].as_str().unwrap_or("-");
+    let list = |name: &str| -> Vec<&str> {
+        of[name].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let said = match of["cause"].as_str() {
+        Some(cause) => format!("not usable: {cause}; mend: {}", text("mend")),
+        None => {
+            let all = [list("versions"), list("devices")].map(|words| words.join(", "));
+            let all: Vec<String> = all.into_iter().filter(|words| !words.is_empty()).collect();
+            format!("usable: {}", all.join("; "))
+        }
+    };
+    Fact::told(format!("--backend {}", text("name")), said)
 }
 
 /// The limits by number of threads.

@@ -99,7 +99,9 @@ impl Measured {
             Measured::Scores(scores) => scores.chunks.is_empty(),
             Measured::Distances(distances) => distances.apart.is_empty(),
             Measured::Quantized(of) => of.runs.is_empty() && of.distances.is_none(),
-            Measured::Contender(of) => of.runs.is_empty() && of.scores.is_none(),
+            Measured::Contender(of) => {
+                of.runs.is_empty() && of.scores.is_none() && of.failure.is_none()
+            }
             Measured::Tuned(of) => of.samples.is_empty() && of.distances.is_none(),
             Measured::Texts(texts) => texts.texts.is_empty(),
             Measured::Items(items) => items.items.is_empty(),
@@ -114,6 +116,7 @@ impl Measured {
     pub fn has_result(&self) -> bool {
         match self {
             Measured::Requests(load) => load.requests.iter().any(Request::is_ok),
+            Measured::Contender(of) => !of.runs.is_empty(),
             other => !other.is_empty(),
         }
     }

@@ -23,7 +23,7 @@ pub(super) const METRICS: &[Metric] = &[
 ];
 
 /// What two engines are compared by, round by round.
-pub(super) const COMPARED: &[&Series] = &[&DECODE, &PREFILL, &TOGETHER, &TTFT, &LOAD, &PEAK_RSS];
+pub(super) const COMPARED: &[&Series] = &[&DECODE, &PREFILL, &TOGETHER, &TTFT, &LOAD];
 
 /// A value of each run that has it.
 fn of(trial: &Trial, what: impl Fn(&EngineRun) -> Option<f64>) -> Vec<f64> {

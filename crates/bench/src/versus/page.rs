@@ -36,7 +36,9 @@ pub(super) fn document(experiment: &Versus, run: &Run) -> Document {
         .map(|(trial, comparisons)| layout.row(&TrialRow { env: &run.env, trial, comparisons }))
         .map(|row| Row { block: None, ..row })
         .collect();
-    document.tables.push(comparisons(&[], &compared.concat()));
+    let engines = std::mem::take(&mut document.tables[0]);
+    document.tables[0] = engines.widened();
+    document.tables.push(comparisons(&[], &compared.concat()).widened());
     document.tables.push(Table { legend: Some(LEGEND.to_owned()), ..Table::default() });
     document
 }

@@ -5,6 +5,9 @@ use crate::history::HistoryArgs;
 use crate::output::{self, Output, Record};
 use crate::{interrupt, machine};
 use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pacemark_backends::side::Found;
+use pacemark_backends::{BACKENDS, look};
 use pacemark_bench::doctor::Machine;
 use pacemark_bench::{Case, Doctor, Experiment, How, Repetitions, Silent, Subject, Warmups};
 use pacemark_kernels::{Roof, Team};
@@ -21,6 +24,7 @@ Examples:
   pacemark doctor               the machine, and its roofs with 1 to all threads
   pacemark doctor -t 1,4        with these numbers of threads
   pacemark doctor -o json       for a program to read
+  PACEMARK_PYTHON=venv/bin/python3 pacemark doctor      with the Python packages of another environment
 
 The roofs are the best that was seen within --seconds for each figure. On a shared machine they swing from minute to
 minute: compare a figure only with a roof taken beside it.";
@@ -29,7 +33,7 @@ minute: compare a figure only with a roof taken beside it.";
 /// server.
 const MEMORY: u64 = 512 << 20;
 
-/// Shows what this machine is and measures its limits: memory bandwidth and arithmetic peaks.
+/// Shows what this machine is, which backends are usable on it, and measures its limits.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -128,6 +132,7 @@ impl Machine for Asked {
             "governor": host.governor,
             "huge_pages": host.huge_pages,
             "memory_nodes": host.memory_nodes,
+            "backends": backends(),
         });
         Ok(facts.as_object().cloned().unwrap_or_default())
     }
@@ -149,6 +154,35 @@ impl Machine for Asked {
         self.roof = Some(roof);
         Ok(limits.as_object().cloned().unwrap_or_default())
     }
+}
+
+/// What of each backend is here.
+fn backends() -> Vec<Value> {
+    let bar = progress();
+    let told = BACKENDS.iter().map(|entry| {
+        bar.set_message(format!("looking for {}", entry.name));
+        bar.tick();
+        let Found { versions, devices, lacking } = look(entry);
+        let (cause, mend) = lacking.map(|lacking| (lacking.cause, lacking.mend)).unzip();
+        json!({
+            "name": entry.name,
+            "help": entry.help,
+            "usable": cause.is_none(),
+            "versions": versions,
+            "devices": devices,
+            "cause": cause,
+            "mend": mend,
+        })
+    });
+    let told = told.collect();
+    bar.finish_and_clear();
+    told
+}
+
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {msg}");
+    bar.with_style(style.expect("a template without fields of its own"))
 }
 
 fn roof() -> Result<Roof> {
