@@ -21,6 +21,7 @@ pub mod plan;
 pub mod prompt;
 mod random;
 mod run;
+mod scrape;
 pub mod self_test;
 mod sweep;
 mod target;

@@ -11,6 +11,7 @@ mod genai_bench;
 mod history;
 mod kv;
 mod load;
+mod merge;
 mod models;
 mod quant_study;
 mod report;
@@ -40,6 +41,7 @@ const HELP: &str = "Examples:
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark rpc-worker --host 0.0.0.0                 compute layers for another machine's --rpc
   pacemark load --url http://localhost:8000          what a server's users would see
+  pacemark merge a.json b.json                       one load that several machines sent
   pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
   pacemark report latest --format html -o report     what was measured, as a page to read
@@ -92,6 +94,8 @@ enum Command {
     Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
     Load(Box<load::Args>),
+    /// Combine records of one load that several processes sent
+    Merge(merge::Args),
     /// Get, list, describe and quantize models
     Models(models::Args),
     /// Compare types of weights: answers, time and memory
@@ -141,6 +145,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::History(args) => history::run(*args),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
+        Command::Merge(args) => merge::run(&args),
         Command::Models(args) => models::run(args),
         Command::QuantStudy(args) => quant_study::run(&args),
         Command::QuantStudyRun => quant_study::child().map(|()| Exit::Fine),

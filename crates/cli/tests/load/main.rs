@@ -8,6 +8,7 @@ mod binary;
 mod connections;
 mod scripted;
 mod secure;
+mod several;
 mod sources;
 #[cfg(unix)]
 mod terminal;

@@ -37,6 +37,7 @@ Examples:
   pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
   pacemark load --url http://host:8000 --until 2%                  until the rate is known to 2 %
   pacemark load --show run.json -o csv                             the same figures again
+  pacemark load --url http://a:8000,http://b:8000 --concurrency 16 two servers as one, and each of them
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load -m smollm2-135m --rpc 10.0.0.2:50052               with workers (needs a build with --features llama-cpp)
   pacemark load --self-test                                        how far its own stamps are off
@@ -49,10 +50,11 @@ or could not be shown to be met. Ctrl-C shows and saves what was measured until 
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Load))]
 pub(super) struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
-    /// whole endpoint's address
-    #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
+    /// whole endpoint's address. Several, by commas or --url again, are one target: requests (or
+    /// conversations) go to them in turn
+    #[arg(long, aliases = ["base-url"], value_name = "URL,…", value_parser = options::urls,
         required_unless_present_any = ["serve", "self_test", "show", "rpc"], conflicts_with_all = ["serve", "self_test", "show"])]
-    url: Option<pacemark_load::Target>,
+    url: Vec<options::Urls>,
     /// Start `pacemark serve -m MODEL` for this load, on a port of its own, instead of --url
     #[arg(short = 'm', long, value_name = "MODEL", conflicts_with = "self_test")]
     serve: Option<String>,
@@ -232,6 +234,9 @@ pub(super) struct Args {
     /// Wait so long for a whole answer
     #[arg(long, value_name = "TIME", default_value = "10m", help_heading = "Client")]
     timeout: Duration,
+    /// Do not read the server's own counts (/metrics, once a second) beside the load
+    #[arg(long, conflicts_with_all = ["show", "self_test"], help_heading = "Client")]
+    no_server_metrics: bool,
     /// Who stamps what arrives: kernel (where it does) or process
     #[arg(long, value_name = "WHO", default_value = "kernel", value_parser = ["kernel", "process"], help_heading = "Client")]
     stamps: String,

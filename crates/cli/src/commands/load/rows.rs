@@ -6,12 +6,12 @@ use super::{Args, plan};
 use crate::exit::Exit;
 use crate::output::{Input, Output, Record};
 use crate::{interrupt, machine};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use pacemark_bench::{
     BenchError, Case, Experiment, How, Load, Repetitions, Silent, Subject, Warmups,
 };
 use pacemark_load::Sweep;
-use pacemark_load::plan::{Level, LoadPlan, STREAMS, knee, missed, point};
+use pacemark_load::plan::{Level, LoadPlan, STREAMS, Share, knee, missed, point};
 use pacemark_record::Trial;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,12 +46,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         .as_deref()
         .map(|model| Server::start(&serve_arguments(args, model)))
         .transpose()?;
-    let target = args
-        .url
-        .clone()
-        .or(child.as_ref().map(|child| child.target.clone()))
-        .context("clap asked for one")?;
-    let plan = plan::plan(args, target)?;
+    let of_child = child.as_ref().map(|child| child.target.clone());
+    let plan = plan::plan(args, args.targets().cloned().chain(of_child).collect(), Share::WHOLE)?;
     // Until here Ctrl-C ends the process at once: there is nothing to show, and a server that does
     // not answer to wait for.
     interrupt::flag();
