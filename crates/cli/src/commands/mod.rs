@@ -94,6 +94,9 @@ enum Command {
     Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
     Load(Box<load::Args>),
+    /// One worker of `load --workers`
+    #[command(hide = true)]
+    LoadWorker,
     /// Combine records of one load that several processes sent
     Merge(merge::Args),
     /// Get, list, describe and quantize models
@@ -145,6 +148,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::History(args) => history::run(*args),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
+        Command::LoadWorker => load::crew::work().map(|()| Exit::Fine),
         Command::Merge(args) => merge::run(&args),
         Command::Models(args) => models::run(args),
         Command::QuantStudy(args) => quant_study::run(&args),

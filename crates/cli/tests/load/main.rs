@@ -12,3 +12,5 @@ mod several;
 mod sources;
 #[cfg(unix)]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod workers;

@@ -59,14 +59,19 @@ pub(crate) fn row(output: &Output) -> Value {
     rows[0].clone()
 }
 
+/// A figure as documents for programs have it: to the sixth decimal.
+pub(crate) fn shown(row: &Value, name: &str) -> String {
+    format!("{:.6}", row[name].as_f64().unwrap())
+}
+
 /// By the definition: at `q` of the way from the least to the most, in ms.
 pub(crate) fn by_hand(requests: &[Request], q: f64, of: fn(&Request) -> Option<u64>) -> f64 {
-    let mut ns: Vec<u64> = requests.iter().filter_map(of).collect();
-    ns.sort_unstable();
-    let at = q * (ns.len() - 1) as f64;
+    let mut ms: Vec<f64> = requests.iter().filter_map(of).map(|ns| ns as f64 / 1e6).collect();
+    ms.sort_by(f64::total_cmp);
+    let at = q * (ms.len() - 1) as f64;
     let low = at as usize;
-    let high = (low + 1).min(ns.len() - 1);
-    (ns[low] as f64 + (at - low as f64) * (ns[high] - ns[low]) as f64) / 1e6
+    let high = (low + 1).min(ms.len() - 1);
+    ms[low] + (at - low as f64) * (ms[high] - ms[low])
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn records_of_two_processes_are_one_load() {
         ("ttft_ms_p90", 0.9, Request::ttft_ns),
         ("e2e_ms_p50", 0.5, Request::e2e_ns),
     ] {
-        assert_eq!(row[name].as_f64(), Some(by_hand(&raw, q, of)), "{name}");
+        assert_eq!(shown(&row, name), format!("{:.6}", by_hand(&raw, q, of)), "{name}");
     }
     let pooled = record(&whole);
     let load = pooled.trials[0].load().unwrap();
@@ -115,12 +120,12 @@ fn records_of_two_processes_are_one_load() {
     for command in
         [&["show", &whole][..], &["report", &whole, "--format", "md"], &["compare", &whole, &whole]]
     {
-        let shown = pacemark().args(command).output().unwrap();
+        let told = pacemark().args(command).output().unwrap();
         let again = command[0] == "compare"; // the same file twice is no comparison
-        assert_eq!(shown.status.success(), !again, "{command:?}: {}", said(&shown));
+        assert_eq!(told.status.success(), !again, "{command:?}: {}", said(&told));
     }
-    let shown = pacemark().args(["show", &whole]).output().unwrap();
-    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let told = pacemark().args(["show", &whole]).output().unwrap();
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(
         text.contains("same clock") && text.contains("| a ") && text.contains("| b "),
         "{text}"
@@ -198,8 +203,8 @@ fn a_server_of_several_that_is_down_fails_its_share() {
     let groups = record(&file).trials[0].grouped(|request| request.url.as_deref());
     assert_eq!(groups[&format!("{down}/v1")].answered().count(), 0);
     assert_eq!(groups[&format!("{}/v1", up.url())].answered().count(), 10);
-    let shown = pacemark().args(["load", "--show", &file]).output().unwrap();
-    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let told = pacemark().args(["load", "--show", &file]).output().unwrap();
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(text.contains("10 x connection refused"), "{text}");
     let unknown =
         load(&format!("http://no.such.host.invalid,{}", up.url()), &["-c", "1", "-n", "4"])
@@ -225,8 +230,8 @@ fn what_a_server_tells_stands_beside_what_the_client_saw() {
         (Some(10.0), Some(2.0)),
         "{told}"
     );
-    let shown = pacemark().args(["load", "--show", &file]).output().unwrap();
-    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let told = pacemark().args(["load", "--show", &file]).output().unwrap();
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(
         text.contains("server: generated tokens") && text.contains("10 (client: 30)"),
         "{text}"

@@ -41,6 +41,10 @@ impl Args {
         self.check_rates()?;
         self.check_server()?;
         self.check_prompts()?;
+        self.check_crew()?;
+        if let Some(wrong) = self.start_at.filter(|at| !(0.0..1e11).contains(at)) {
+            return refuse(format!("--start-at {wrong}: expected seconds since 1970"));
+        }
         let streamed = |limit: &Limit| limit.figure != Limited::E2e;
         if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
             return refuse("--slo: without a stream (--no-stream) only e2e can be limited");

@@ -2,6 +2,7 @@
 
 mod check;
 mod child;
+pub(super) mod crew;
 mod options;
 mod plan;
 mod progress;
@@ -38,6 +39,8 @@ Examples:
   pacemark load --url http://host:8000 --until 2%                  until the rate is known to 2 %
   pacemark load --show run.json -o csv                             the same figures again
   pacemark load --url http://a:8000,http://b:8000 --concurrency 16 two servers as one, and each of them
+  pacemark load --url http://host:8000 --concurrency 400 --workers a,b,c,d   from four machines, over ssh
+  pacemark load --url http://host:8000 --concurrency 16 --workers local:4    from four processes here
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load -m smollm2-135m --rpc 10.0.0.2:50052               with workers (needs a build with --features llama-cpp)
   pacemark load --self-test                                        how far its own stamps are off
@@ -94,6 +97,18 @@ pub(super) struct Args {
     #[arg(long)]
     no_stream: bool,
 
+    /// Send from several processes as one load: HOST over ssh, or local:N on this machine. Streams,
+    /// rates and requests are divided among them
+    #[arg(long = "workers", value_name = "WHERE,…", value_delimiter = ',', value_parser = crew::place,
+        conflicts_with_all = ["self_test", "show"], help_heading = "Load")]
+    crew: Vec<crew::Place>,
+    /// What this program is called on the hosts of --workers [default: pacemark]
+    #[arg(long, value_name = "COMMAND", help_heading = "Load")]
+    worker_command: Option<String>,
+    /// Send the first request of the first row at this time, seconds since 1970: for processes that
+    /// start by themselves and are to begin together
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["self_test", "show", "crew"], help_heading = "Load")]
+    start_at: Option<f64>,
     /// Streams at once, each with its next request when the one before is answered [default: 4; of
     /// a sweep, 1]
     #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', help_heading = "Load")]

@@ -61,7 +61,7 @@ pub(super) fn levels(args: &Args) -> Vec<Level> {
         return args.rate.iter().map(|rate| Level::Rate(*rate)).collect();
     }
     match (&args.concurrency[..], args.sweep) {
-        ([], true) => vec![Level::Streams(1)],
+        ([], true) => vec![Level::Streams(args.crew().len().max(1))],
         ([], false) => vec![Level::Streams(STREAMS)],
         (given, _) => given.iter().map(|n| Level::Streams(*n)).collect(),
     }
