@@ -35,6 +35,7 @@ pub use metrics::METRICS;
 pub use net::{Connections, ConnectorError, Timeouts, Trust, TrustError, system_certificates};
 pub use plan::{Level, LoadPlan};
 pub use run::{Bounds, Live, LoadError, Measured, Settings, Shape, Watch, run};
+pub use scrape::server_counts;
 pub use sweep::{Knee, Point, Sweep};
 pub use target::{Target, TargetError};
 pub use warnings::{BUSY, warnings};

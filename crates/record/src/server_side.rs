@@ -107,13 +107,11 @@ impl ServerSide {
     pub fn figure(&self, known: &Known) -> Option<ServerFigure> {
         known.names.iter().find_map(|name| match known.kind {
             KnownKind::Gauge | KnownKind::Share => {
-                // The first and the last reading are of an empty server.
-                let within = match &self.scrapes[..] {
-                    [_, within @ .., _] if !within.is_empty() => within,
-                    all => all,
-                };
+                // Before it began, and at its end, there is nothing of the row at the server.
+                let last = self.scrapes.len().saturating_sub(1);
+                let within = self.scrapes[..last].iter().filter(|scrape| scrape.at_ns >= 0);
                 let values: Vec<f64> =
-                    within.iter().filter_map(|scrape| scrape.values.get(*name)).copied().collect();
+                    within.filter_map(|scrape| scrape.values.get(*name)).copied().collect();
                 let most = values.iter().copied().reduce(f64::max)?;
                 let mean = values.iter().sum::<f64>() / values.len() as f64;
                 Some(ServerFigure::Level { mean, most })
@@ -127,10 +125,12 @@ impl ServerSide {
         })
     }
 
-    /// From the first reading to the last. A counter that fell belongs to a server that began
-    /// anew: there is no growth of it.
+    /// From the last reading before the row to the last of all. A counter that fell belongs to a
+    /// server that began anew: there is no growth of it.
     fn growth(&self, name: &str) -> Option<f64> {
-        let mut values = self.scrapes.iter().filter_map(|scrape| scrape.values.get(name));
+        let before = self.scrapes.iter().take_while(|scrape| scrape.at_ns < 0).count();
+        let of_row = &self.scrapes[before.saturating_sub(1)..];
+        let mut values = of_row.iter().filter_map(|scrape| scrape.values.get(name));
         let (first, last) = (values.next()?, values.next_back()?);
         Some(last - first).filter(|growth| *growth >= 0.0)
     }
@@ -142,7 +142,7 @@ mod tests {
 
     fn side(values: &[&[(&str, f64)]]) -> ServerSide {
         let scrape = |(i, of): (usize, &&[(&str, f64)])| Scrape {
-            at_ns: i as i64,
+            at_ns: i as i64 - 1,
             values: of.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         };
         ServerSide {
@@ -172,6 +172,16 @@ mod tests {
         assert_eq!(found(&of, "ttft"), Some(ServerFigure::Mean { seconds: 0.5, count: 4.0 }));
         assert_eq!(found(&of, "prompt tokens"), Some(ServerFigure::Grew(100.0)));
         assert_eq!(found(&of, "waiting"), None);
+        // What comes before the row is not of it.
+        let mut waited = of.clone();
+        waited.scrapes.insert(
+            0,
+            Scrape { at_ns: -9, values: [(run.to_owned(), 9.0), (count.to_owned(), 1.0)].into() },
+        );
+        assert_eq!(found(&waited, "running"), found(&of, "running"));
+        assert_eq!(found(&waited, "ttft"), found(&of, "ttft"));
+        // A row that is over before a second is has two readings, of an idle server.
+        assert_eq!(found(&side(&[&[(run, 0.0)], &[(run, 0.0)]]), "running"), None);
         // Nothing was counted, one reading, or a server that began anew.
         assert_eq!(
             found(&side(&[&[(sum, 1.0), (count, 1.0)], &[(sum, 1.0), (count, 1.0)]]), "ttft"),

@@ -222,18 +222,21 @@ fn what_a_server_tells_stands_beside_what_the_client_saw() {
     let metrics = "vllm:num_requests_running{engine=\"0\"} 2\nvllm:generation_tokens_total ASKED\n junk {{{\nx\n";
     let (server, folder) = (Server::new(|_| slow()).tells(metrics), Folder::new("metrics"));
     let file = folder.file("r.json");
-    let output = load(&server.url(), &["-c", "2", "-n", "10", "--save", &file]).output().unwrap();
+    let arguments = ["-c", "2", "--duration", "2500ms", "--save", &file];
+    let output = load(&server.url(), &arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let n = record(&file).trials[0].requests().len() as f64;
     let told = &row(&output)["servers"][0];
     assert_eq!(
         (told["generated_tokens"].as_f64(), told["running_max"].as_f64()),
-        (Some(10.0), Some(2.0)),
+        (Some(n), Some(2.0)),
         "{told}"
     );
     let told = pacemark().args(["load", "--show", &file]).output().unwrap();
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(
-        text.contains("server: generated tokens") && text.contains("10 (client: 30)"),
+        text.contains("server: generated tokens")
+            && text.contains(&format!("{n} (client: {})", 3.0 * n)),
         "{text}"
     );
     // Without such a page: a dash and why; and nobody asks where that is not wanted.

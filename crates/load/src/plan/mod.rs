@@ -17,7 +17,7 @@ pub use level::{ARRIVAL, Level, MAX_IN_FLIGHT, Ramp, STREAMS};
 pub use prompts::{Answers, Origin, Prompts};
 pub use share::Share;
 
-use crate::prompt::{Encoder, PromptError, Session, Source, Verified};
+use crate::prompt::{Cache, Encoder, PromptError, Session, Source, Verified};
 use crate::scrape::Scrapes;
 use crate::{Arrival, Bounds, Live, LoadError, Measured, Settings, Shape, Watch, clock, run};
 use pacemark_record::env::StealWatch;
@@ -154,6 +154,12 @@ impl LoadPlan {
         let steal_share = steal.share();
         let lengths = source.lengths();
         notes.extend(self.prompts.notes(given_lengths, lengths));
+        if self.share.of > 1 && self.prompts.cache != Cache::Cold {
+            let of = self.share.of;
+            notes.push(format!(
+                "what prompts share is each worker's own: {of} times as much of it in all as --cache says"
+            ));
+        }
         let mut params = self.params(level, bounds, given_lengths);
         params.extend(counted(lengths, &measured, &self.counter.name));
         let Measured { requests, cut_requests, unsent_requests, client, origin_ns, .. } = measured;

@@ -4,6 +4,8 @@
 
 mod text;
 
+pub use text::values as server_counts;
+
 use crate::clock::now_ns;
 use crate::net::{Connections, Connector, End, Outgoing, Pool, Timeouts, exchange};
 use crate::run::Settings;

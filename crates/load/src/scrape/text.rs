@@ -4,8 +4,9 @@
 use pacemark_record::{KnownKind, SERVER_METRICS};
 use std::collections::{BTreeMap, HashMap};
 
-/// The values of known names: summed over their labels, shares averaged.
-pub(super) fn values(text: &str) -> BTreeMap<String, f64> {
+/// What `/metrics` of a server says of the names in [`SERVER_METRICS`]: summed over their labels, shares
+/// averaged.
+pub fn values(text: &str) -> BTreeMap<String, f64> {
     let mut wanted: HashMap<String, KnownKind> = HashMap::new();
     for known in SERVER_METRICS {
         for name in known.names {

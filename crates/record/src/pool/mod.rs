@@ -10,9 +10,9 @@ mod error;
 mod params;
 mod trial;
 
-use crate::{LOAD_EXPERIMENT, Offset, Run, Trial};
+use crate::{LOAD_EXPERIMENT, Offset, Requests, Run, Trial};
 pub use error::PoolError;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// A record and who made it.
 #[derive(Clone, Debug)]
@@ -58,16 +58,27 @@ pub fn pool(parts: &[Part]) -> Result<Vec<Trial>, PoolError> {
 
 /// The same requests at the same times: one file given twice, or copied.
 fn is_same(a: &Part, b: &Part) -> bool {
-    let loads = |part: &Part| part.run.trials.first().and_then(Trial::load).cloned();
-    loads(a).is_some_and(|load| !load.requests.is_empty()) && loads(a) == loads(b)
+    fn load(part: &Part) -> Option<&Requests> {
+        part.run.trials.first().and_then(Trial::load)
+    }
+    load(a).is_some_and(|load| !load.requests.is_empty()) && load(a) == load(b)
 }
 
+/// Names that are taken, and the number that the next one of a name may have.
+type Names = HashMap<String, u64>;
+
 /// A name that is not taken: as it is, or with a number.
-fn unused(name: &str, taken: &mut HashSet<String>) -> String {
-    let numbered = (2..).map(|n| format!("{name} ({n})"));
-    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken.contains(name));
-    let free = free.unwrap_or_default(); // numbers do not end
-    taken.insert(free.clone());
+fn unused(name: &str, taken: &mut Names) -> String {
+    let mut next = taken.get(name).copied().unwrap_or(1);
+    let free = loop {
+        let candidate = if next == 1 { name.to_owned() } else { format!("{name} ({next})") };
+        next += 1;
+        if !taken.contains_key(&candidate) {
+            break candidate;
+        }
+    };
+    taken.insert(name.to_owned(), next);
+    taken.entry(free.clone()).or_insert(2);
     free
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::rng::SplitMix64;
 use crate::{Began, OffsetMethod, Request, Requests, stats};
 use serde_json::json;
+use std::collections::HashSet;
 
 const MS: u64 = 1_000_000;
 
@@ -172,7 +173,7 @@ fn what_is_no_load_together_is_refused_by_name() {
     let b = || part("b.json", &whole[8..], 0, 1);
     let said = |other: Part| pool(&[a.clone(), other]).unwrap_err().to_string();
     assert_eq!(pool(&[]), Err(PoolError::Nothing));
-    assert!(pool(&[a.clone()]).is_ok(), "the only one of them that is left");
+    assert!(pool(std::slice::from_ref(&a)).is_ok(), "the only one of them that is left");
     assert_eq!(
         said(a.clone()),
         "a.json: expected another record, found the requests of a.json again"
@@ -205,4 +206,11 @@ fn what_is_no_load_together_is_refused_by_name() {
             "b.json: trials[0]: expected requests at the same time as those of a.json"
         )
     );
+}
+
+#[test]
+fn names_are_told_apart() {
+    let mut taken = Names::new();
+    let names = ["a", "a", "a (2)", "a", "b"].map(|name| unused(name, &mut taken));
+    assert_eq!(names, ["a", "a (2)", "a (2) (2)", "a (3)", "b"]);
 }

@@ -1,9 +1,9 @@
 //! One row of a load of several.
 
 use super::axis::Axis;
-use super::{Part, PoolError, params, unused};
+use super::{Names, Part, PoolError, params, unused};
 use crate::{Client, Measured, Request, Requests, Sender, Trial, Warmup};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Where all sent for less of the time than this, the rest is a smaller load.
 const TOGETHER: f64 = 0.8;
@@ -14,7 +14,7 @@ pub(super) fn pooled(parts: &[Part], row: usize) -> Result<Trial, PoolError> {
     let params = params::pooled(parts, row)?;
     let trials = || parts.iter().map(|part| &part.run.trials[row]);
     let mut load = Requests { began: axis.began.clone(), ..Requests::default() };
-    let mut taken = HashSet::new();
+    let mut taken = Names::new();
     let mut requests: Vec<(Request, Vec<u64>)> = Vec::new();
     for ((part, trial), (shift, offset)) in parts.iter().zip(trials()).zip(&axis.parts) {
         let Some(of_part) = trial.load() else { continue };
@@ -72,7 +72,7 @@ fn senders(
     trial: &Trial,
     shift: u64,
     offset: crate::Offset,
-    taken: &mut HashSet<String>,
+    taken: &mut Names,
 ) -> (Vec<Sender>, HashMap<String, String>) {
     let load = trial.load();
     let before = load.map_or(&[][..], |load| &load.senders);
