@@ -1,6 +1,7 @@
 //! The clock of all stamps: the system's monotonic clock, which all processes of a machine share.
 
 use nix::time::{ClockId, clock_gettime};
+use pacemark_record::{Began, env};
 use std::cell::Cell;
 
 fn read(clock: ClockId) -> u64 {
@@ -44,6 +45,12 @@ fn wall_clock_ahead_ns() -> i64 {
         }
     }
     best.1
+}
+
+/// The beginning of a load, on the clocks of this machine.
+pub(crate) fn began(origin_ns: u64) -> Began {
+    let unix_ns = (origin_ns as i64).saturating_add(wall_clock_ahead_ns()).max(0) as u64;
+    Began { boot: env::boot_id(), monotonic_ns: origin_ns, unix_ns }
 }
 
 thread_local! {

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod prompt;
 mod random;
 mod run;
+mod scrape;
 pub mod self_test;
 mod sweep;
 mod target;
@@ -37,6 +38,7 @@ pub use net::{
 };
 pub use plan::{Level, LoadPlan};
 pub use run::{Bounds, Live, LoadError, Measured, Settings, Shape, Watch, run};
+pub use scrape::server_counts;
 pub use sweep::{Knee, Point, Sweep};
 pub use target::{Target, TargetError};
 pub use warnings::{BUSY, warnings};

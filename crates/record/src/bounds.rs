@@ -34,7 +34,9 @@ fn total(trial: &Trial) -> u64 {
             sum(samples.iter().map(sample).chain(calls.iter().copied()).chain([*stage]))
         }
         Measured::Requests(load) => {
-            let client = load.client.iter().flat_map(|client| client.lag_ns.iter().copied());
+            let clients = load.senders.iter().filter_map(|sender| sender.client.as_ref());
+            let clients = load.client.iter().chain(clients);
+            let client = clients.flat_map(|client| client.lag_ns.iter().copied());
             let requests = load.requests.iter().map(request);
             let emitted = load.emitted_ns.iter().map(|at| sum(at.iter().copied()));
             sum(requests

@@ -1,6 +1,9 @@
 //! What a trial measured, raw: one variant for each kind of measurement.
 
-use crate::{Client, Cold, Contender, Distances, Fit, Items, Quantized, Request, Texts, Tuned};
+use crate::{
+    Began, Client, Cold, Contender, Distances, Fit, Items, Quantized, Request, Sender, ServerSide,
+    Texts, Tuned,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -155,9 +158,19 @@ pub struct Requests {
     /// trial began, by the clock of all stamps; empty where it does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emitted_ns: Vec<Vec<u64>>,
-    /// What the client did meanwhile.
+    /// What the client did meanwhile; of several, the busiest one's share of a processor and the
+    /// timers of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Client>,
+    /// When it began, on the clocks of the machine that sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Began>,
+    /// Who sent it, where several processes or machines did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub senders: Vec<Sender>,
+    /// What the servers counted of themselves meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerSide>,
 }
 
 /// How well a model predicted a text.

@@ -62,6 +62,12 @@ pub struct Request {
     /// Where the engine's own time went, by its account, where it is asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases_ns: Vec<(String, u64)>,
+    /// Who sent it, where several processes or machines send ([`Sender`](crate::Sender)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// Which server it went to, where the target is several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// What was asked and answered, where that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Box<Content>>,

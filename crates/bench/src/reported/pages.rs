@@ -13,8 +13,8 @@ use crate::stages::Stages;
 use crate::throughput::Throughput;
 use crate::tune::Tune;
 use pacemark_record::{
-    Client, Cold, Env, Fate, Inside, Measured, Request, Requests, Run, STAGES_EXPERIMENT, Sample,
-    Start, Trial, Tuned,
+    Client, Cold, Env, Fate, Inside, Measured, Offset, OffsetMethod, Request, Requests, Run,
+    SERVER_METRICS, STAGES_EXPERIMENT, Sample, Scrape, Sender, ServerSide, Start, Trial, Tuned,
 };
 use pacemark_report::picture::{Marks, Panel};
 use pacemark_report::{Cell, Document, Lang, Page, render, render::find};
@@ -132,6 +132,9 @@ fn loads() -> Run {
         let of = json!({ "model": "smollm2-135m", "url": "http://127.0.0.1:80/v1", "input_lengths": "16",
             "output_lengths": "40", "concurrency": streams, "insecure": streams > 1 });
         let mut trial = trial("load", Measured::Requests(requests), of);
+        if streams == 2 {
+            of_several(trial.load_mut().unwrap());
+        }
         if streams == 8 {
             trial.params.remove("concurrency");
             trial.params.extend(params(json!({ "rate": 20.0, "arrival": "poisson" })));
@@ -139,6 +142,39 @@ fn loads() -> Run {
         trial
     };
     Run { trials: [1, 2, 4, 8].map(row).into(), ..of_machine() }
+}
+
+/// What three workers sent, one of which died, to a server that tells of itself and to one that does not.
+fn of_several(load: &mut Requests) {
+    for (i, request) in load.requests.iter_mut().enumerate() {
+        request.sender = Some(format!("local-{}", i % 2 + 1));
+        request.url = Some(format!("http://127.0.0.{}:80/v1", i % 2 + 1));
+    }
+    let clock = |method| Some(Offset { method, ..Offset::SAME_CLOCK });
+    let trip = Offset { round_trip_ns: Some(6_000), ..Offset::SAME_CLOCK };
+    let trip = Offset { method: OffsetMethod::RoundTrip, ..trip };
+    let clocks = [Some(trip), clock(OffsetMethod::SameClock), clock(OffsetMethod::WallClock), None];
+    let sender = |(i, clock): (usize, Option<Offset>)| Sender {
+        name: format!("local-{}", i + 1),
+        machine: String::new(),
+        build: String::new(),
+        clock,
+        began_ns: 0,
+        params: params(json!({})),
+        client: None,
+        lost: None,
+    };
+    load.senders = clocks.into_iter().enumerate().map(sender).collect();
+    let scrape = |(at_ns, n): (i64, f64)| Scrape {
+        at_ns,
+        values: SERVER_METRICS
+            .iter()
+            .flat_map(|known| ["", "_sum", "_count"].map(|end| format!("{}{end}", known.names[0])))
+            .map(|name| (name, n))
+            .collect(),
+    };
+    let scrapes = [(-1, 0.0), (5, 0.5), (9, 1.0)].map(scrape).into();
+    load.servers = vec![ServerSide { url: "http://127.0.0.1:80/v1".into(), absent: None, scrapes }];
 }
 
 /// The same model from a warm page cache and from a cold one.

@@ -11,6 +11,7 @@ mod genai_bench;
 mod history;
 mod kv;
 mod load;
+mod merge;
 mod models;
 mod quant_study;
 mod report;
@@ -42,6 +43,7 @@ const HELP: &str = "Examples:
   pacemark fit -m model.gguf                         what it will take here, before it runs
   pacemark rpc-worker --host 0.0.0.0                 compute layers for another machine's --rpc
   pacemark load --url http://localhost:8000          what a server's users would see
+  pacemark merge a.json b.json                       one load that several machines sent
   pacemark suite suite.yaml                          a whole benchmark that a file describes
   pacemark show run.json -o csv                      the figures of a record again
   pacemark report latest --format html -o report     what was measured, as a page to read
@@ -94,6 +96,11 @@ enum Command {
     Kv(Box<kv::Args>),
     /// Send requests to a server and measure what comes back
     Load(Box<load::Args>),
+    /// One worker of `load --workers`
+    #[command(hide = true)]
+    LoadWorker,
+    /// Combine records of one load that several processes sent
+    Merge(merge::Args),
     /// Get, list, describe and quantize models
     Models(models::Args),
     /// Compare types of weights: answers, time and memory
@@ -148,6 +155,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::History(args) => history::run(*args),
         Command::Kv(args) => kv::run(&args),
         Command::Load(args) => load::run(*args),
+        Command::LoadWorker => load::crew::work().map(|()| Exit::Fine),
+        Command::Merge(args) => merge::run(&args),
         Command::Models(args) => models::run(args),
         Command::QuantStudy(args) => quant_study::run(&args),
         Command::QuantStudyRun => quant_study::child().map(|()| Exit::Fine),

@@ -8,6 +8,9 @@ mod binary;
 mod connections;
 mod scripted;
 mod secure;
+mod several;
 mod sources;
 #[cfg(unix)]
 mod terminal;
+#[cfg(target_os = "linux")]
+mod workers;

@@ -113,6 +113,8 @@ type Script = dyn Fn(usize) -> Answer + Send + Sync;
 #[derive(Default)]
 struct Seen {
     bodies: Mutex<Vec<Value>>,
+    /// What it tells of itself; without it, it has no such page.
+    metrics: Mutex<Option<String>>,
     asked: AtomicUsize,
     connections: AtomicUsize,
     /// Answers until it dies.
@@ -155,6 +157,12 @@ impl Server {
         Server { port, seen }
     }
 
+    /// Tells this of itself from now on; `ASKED` in it is the number of answers that it began.
+    pub(crate) fn tells(self, metrics: &str) -> Server {
+        *self.seen.metrics.lock().unwrap() = Some(metrics.to_owned());
+        self
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -194,6 +202,15 @@ fn serve(stream: TcpStream, seen: &Seen, script: &Script) -> Option<()> {
         }
         if path.ends_with("/v1/models") {
             send(&mut writer, &Answer::status(200, r#"{"data":[{"id":"scripted"}]}"#))?;
+            continue;
+        }
+        if path.ends_with("/metrics") {
+            let asked = seen.asked.load(SeqCst).to_string();
+            let answer = match &*seen.metrics.lock().unwrap() {
+                Some(text) => Answer::status(200, &text.replace("ASKED", &asked)),
+                None => Answer::status(404, "no such page"),
+            };
+            send(&mut writer, &answer)?;
             continue;
         }
         let body: Value = serde_json::from_slice(&body).ok()?;

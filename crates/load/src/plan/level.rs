@@ -112,17 +112,18 @@ impl Level {
 
     /// Requests before counting begins, and streams that they come over.
     pub(super) fn warmup(self, plan: &LoadPlan) -> (u64, usize) {
+        let most = plan.requests.map(|most| plan.share.part(most));
         let (streams, usual) = match self {
             // A stream that has no request later needs none before.
-            Level::Streams(n) => (n, plan.requests.map_or(n as u64, |most| most.min(n as u64))),
+            Level::Streams(n) => (n, most.map_or(n as u64, |most| most.min(n as u64))),
             Level::Rate(_) | Level::Ramp(_) => (1, 1),
             Level::Trace => (1, 0),
         };
-        let requests = plan.warmup.unwrap_or(usual);
+        let requests = plan.warmup.map_or(usual, |all| plan.share.part(all));
         (requests, streams.min(requests as usize))
     }
 
-    /// What ends it.
+    /// What ends a share of it; `arrivals` are the share's own.
     pub(super) fn bounds(self, plan: &LoadPlan, arrivals: Option<&[u64]>) -> Bounds {
         let LoadPlan { duration, until, .. } = *plan;
         let usual = match self {
@@ -131,15 +132,29 @@ impl Level {
             Level::Ramp(_) => None,
             Level::Trace => arrivals.map(|arrivals| arrivals.len() as u64),
         };
-        let requests = plan.requests.or(usual.filter(|_| duration.is_none()));
+        let all = plan.requests.or(usual.filter(|_| duration.is_none() && arrivals.is_none()));
+        let own = usual.filter(|_| duration.is_none() && arrivals.is_some());
+        let requests = all.map(|all| plan.share.part(all)).or(own);
         Bounds { requests, duration, until }
     }
 
     /// When its requests are sent.
     pub(super) fn shape(self, plan: &LoadPlan, arrivals: Option<Vec<u64>>) -> Shape {
         let arrival = plan.arrival.unwrap_or(ARRIVAL);
-        let at = |rate| Box::new(Arrivals::new(arrival, rate, plan.prompts.seed));
-        let max_in_flight = plan.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
+        // What several send at even distances is to be at even distances together.
+        let share = plan.share;
+        let between = match self {
+            Level::Rate(rate) if arrival == Arrival::Constant && rate.is_finite() => {
+                1e9 / (rate * share.of as f64)
+            }
+            _ => 0.0,
+        };
+        let later_ns = (between * share.index as f64) as u64;
+        let at = |rate| -> Box<dyn Iterator<Item = u64> + Send> {
+            let arrivals = Arrivals::new(arrival, rate, plan.prompts.seed);
+            Box::new(arrivals.map(move |at| at.saturating_add(later_ns)))
+        };
+        let max_in_flight = plan.most_in_flight();
         match self {
             Level::Streams(concurrency) => Shape::Closed { concurrency },
             Level::Rate(rate) => Shape::Open { arrivals: at(Rate::Fixed(rate)), max_in_flight },

@@ -9,14 +9,17 @@ mod knee;
 mod level;
 mod params;
 mod prompts;
+mod share;
 
 pub use judge::{Goal, missed};
 pub use knee::{knee, point};
 pub use level::{ARRIVAL, Level, MAX_IN_FLIGHT, Ramp, STREAMS};
 pub use prompts::{Answers, Origin, Prompts};
+pub use share::Share;
 
-use crate::prompt::{Encoder, PromptError, Session, Source, Verified};
-use crate::{Arrival, Bounds, LoadError, Measured, Settings, Shape, Watch, clock, run};
+use crate::prompt::{Cache, Encoder, PromptError, Session, Source, Verified};
+use crate::scrape::Scrapes;
+use crate::{Arrival, Bounds, Live, LoadError, Measured, Settings, Shape, Watch, clock, run};
 use pacemark_record::env::StealWatch;
 use pacemark_record::{Grades, LOAD_EXPERIMENT, Requests, Slo, Trial, Until, Warmup};
 use prompts::Wanted;
@@ -50,6 +53,10 @@ pub struct LoadPlan {
     pub grades: Grades,
     /// Limits that rows are held to.
     pub slo: Option<Slo>,
+    /// Which part of it is sent from here: levels and numbers of requests are those of the whole.
+    pub share: Share,
+    /// What the servers count of themselves is read beside the load.
+    pub server_side: bool,
 }
 
 /// Who counts the tokens of texts.
@@ -108,8 +115,17 @@ impl Source for First<'_> {
     }
 }
 
+/// Watches what is not to wait for others.
+struct AtOnce<'a>(&'a mut dyn Watch);
+
+impl Watch for AtOnce<'_> {
+    fn tick(&mut self, live: &Live) {
+        self.0.tick(live);
+    }
+}
+
 impl LoadPlan {
-    /// Measures row number `row`, from 0, at `level`; [`None`] where the caller stopped it before a
+    /// Measures this share of row number `row`, from 0, at `level`; [`None`] where the caller stopped it before a
     /// request had ended. What is stopped later is kept as far as it came.
     pub fn measure(
         &self,
@@ -118,30 +134,42 @@ impl LoadPlan {
         watch: &mut dyn Watch,
         stop: &AtomicBool,
     ) -> Result<Option<Trial>, PlanError> {
+        let whole = level;
+        let level = self.share.of_level(whole);
         let name = level.name();
         watch.begin(&name, Bounds::default());
         let Wanted { mut source, arrivals, given_lengths } = self.wanted(row)?;
         let (warmup, mut notes) = self.warm_up(level, source.as_mut(), watch, stop)?;
-        let bounds = level.bounds(self, arrivals.as_deref());
+        let bounds = whole.bounds(self, arrivals.as_deref());
         let started_unix_s = now_unix_s();
         let steal = StealWatch::begin();
         watch.begin(&name, bounds);
         let shape = level.shape(self, arrivals);
+        let scrapes = self.server_side.then(|| Scrapes::begin(&self.settings));
         let measured = self.send(shape, bounds, source.as_mut(), watch, stop)?;
+        let servers = scrapes.map_or(Vec::new(), |scrapes| scrapes.end(measured.origin_ns));
         if measured.requests.is_empty() {
             return if stop.load(Relaxed) { Ok(None) } else { Err(PlanError::NothingSent) };
         }
         let steal_share = steal.share();
         let lengths = source.lengths();
         notes.extend(self.prompts.notes(given_lengths, lengths));
+        if self.share.of > 1 && self.prompts.cache != Cache::Cold {
+            let of = self.share.of;
+            notes.push(format!(
+                "what prompts share is each worker's own: {of} times as much of it in all as --cache says"
+            ));
+        }
         let mut params = self.params(level, bounds, given_lengths);
         params.extend(counted(lengths, &measured, &self.counter.name));
-        let Measured { requests, cut_requests, unsent_requests, client, .. } = measured;
+        let Measured { requests, cut_requests, unsent_requests, client, origin_ns, .. } = measured;
         let requests = Requests {
             requests,
             cut_requests,
             unsent_requests,
             client: Some(client),
+            began: Some(clock::began(origin_ns)),
+            servers,
             ..Requests::default()
         };
         let mut trial = Trial {
@@ -175,7 +203,7 @@ impl LoadPlan {
         watch.begin(&format!("{}, warm-up", level.name()), bounds);
         let shape = Shape::Closed { concurrency: streams };
         let mut source = First { of: source, left: requests };
-        let measured = self.send(shape, bounds, &mut source, watch, stop)?;
+        let measured = self.send(shape, bounds, &mut source, &mut AtOnce(watch), stop)?;
         let answered = || measured.requests.iter().filter(|request| request.is_ok());
         let elapsed_ns: Vec<u64> = answered().filter_map(|request| request.e2e_ns()).collect();
         let n_tokens = answered().filter_map(|request| request.output_usage).max().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::{ARRIVAL, Answers, Level, LoadPlan, MAX_IN_FLIGHT, Origin};
 use crate::prompt::Cache;
-use crate::{Bounds, Connections, Trust};
+use crate::{Bounds, Connections, Target, Trust};
 use pacemark_record::Grades;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,9 @@ impl LoadPlan {
         set("seed", self.prompts.seed.into());
         set("nonce", self.nonce.into());
         set("generator", json!("splitmix64"));
+        if self.share.of > 1 {
+            set("share", format!("{}/{}", self.share.index + 1, self.share.of).into());
+        }
         if !settings.extra_body.is_empty() {
             set("body", Value::Object(settings.extra_body.clone()));
         }
@@ -38,11 +41,17 @@ impl LoadPlan {
         params
     }
 
+    /// Sessions in flight at once, of this share.
+    pub(super) fn most_in_flight(&self) -> usize {
+        let all = self.max_in_flight.unwrap_or(MAX_IN_FLIGHT);
+        (self.share.part(all as u64) as usize).max(1)
+    }
+
     fn server_params(&self) -> Map<String, Value> {
         let settings = &self.settings;
-        let target = &settings.target;
-        let mut params = Map::from_iter([("url".to_owned(), target.url().into())]);
-        if target.tls && settings.trust == Trust::Anybody {
+        let urls: Vec<String> = settings.targets().map(Target::url).collect();
+        let mut params = Map::from_iter([("url".to_owned(), urls.join(", ").into())]);
+        if settings.targets().any(|target| target.tls) && settings.trust == Trust::Anybody {
             params.insert("insecure".into(), true.into());
         }
         params.insert("model".into(), settings.model.as_str().into());
@@ -61,7 +70,7 @@ impl LoadPlan {
             None => set("trace", self.prompts.origin.file().into()),
         }
         if !matches!(level, Level::Streams(_)) {
-            set("max_in_flight", self.max_in_flight.unwrap_or(MAX_IN_FLIGHT).into());
+            set("max_in_flight", self.most_in_flight().into());
         }
         if level.has_arrivals() {
             set("arrival", self.arrival.unwrap_or(ARRIVAL).to_string().into());

@@ -1,6 +1,6 @@
 //! Which source of prompts a row has.
 
-use super::LoadPlan;
+use super::{LoadPlan, Share};
 use crate::prompt::{
     Arrived, Cache, Listed, ListedOptions, PromptError, Replay, Source, Synthetic,
     SyntheticOptions, Talk, Talks, Verified,
@@ -56,6 +56,30 @@ impl Origin {
     /// Conversations that were read.
     pub fn listed(file: String, Talks { talks, skipped }: Talks) -> Origin {
         Origin::Listed { file, talks, skipped }
+    }
+
+    /// What of it a share has: entries in turn.
+    pub fn shared(self, share: Share) -> Origin {
+        fn own<T>(entries: Vec<T>, share: Share) -> Vec<T> {
+            let own = entries.into_iter().enumerate().filter(|(i, _)| share.has(*i));
+            own.map(|(_, entry)| entry).collect()
+        }
+        match self {
+            Origin::Synthetic => Origin::Synthetic,
+            Origin::Listed { file, talks, skipped } => {
+                Origin::Listed { file, talks: own(talks, share), skipped }
+            }
+            Origin::Trace { file, arrived } => Origin::Trace { file, arrived: own(arrived, share) },
+        }
+    }
+
+    /// Entries that there are to send; [`None`] where prompts are made up.
+    pub fn entries(&self) -> Option<usize> {
+        match self {
+            Origin::Synthetic => None,
+            Origin::Listed { talks, .. } => Some(talks.len()),
+            Origin::Trace { arrived, .. } => Some(arrived.len()),
+        }
     }
 
     /// The file they are of.

@@ -16,13 +16,14 @@ const MAX_WAITING: usize = 64 << 20;
 const LATEST: usize = 200;
 
 /// What the sender knows of a request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     pub scheduled_ns: Option<u64>,
     pub prompt_tokens: Option<u64>,
     pub output_wanted: Option<u64>,
     pub turn: u32,
     pub held_back: bool,
+    pub url: Option<Arc<str>>,
 }
 
 /// All that has ended so far.
@@ -122,6 +123,7 @@ fn read(
             output_tokenized: tokenized,
             turn: sent.turn,
             held_back: sent.held_back,
+            url: sent.url.as_deref().map(str::to_owned),
             ..request
         };
         let mut results = results.lock().unwrap_or_else(|e| e.into_inner());

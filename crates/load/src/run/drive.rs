@@ -36,7 +36,9 @@ pub(super) async fn drive(
     let mut cut = 0;
     {
         let mut work = pin!(work);
-        while tokio::time::timeout(TICK, work.as_mut()).await.is_err() {
+        // Who waited for others to begin may have been stopped by then.
+        let wanted = !stop.load(Relaxed);
+        while wanted && tokio::time::timeout(TICK, work.as_mut()).await.is_err() {
             let in_flight = shared.in_flight.load(Relaxed);
             watch.tick(&live(shared, results, in_flight));
             if stop.load(Relaxed) {

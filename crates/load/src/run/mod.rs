@@ -5,6 +5,7 @@
 //! measured is given back.
 
 mod ahead;
+mod aim;
 mod closed;
 mod collect;
 mod drive;
@@ -17,13 +18,13 @@ pub use settings::Settings;
 
 use crate::body::BodyMaker;
 use crate::clock::{now_ns, process_cpu_ns};
-use crate::net::{Connector, ConnectorError, Pool};
+use crate::net::ConnectorError;
 use crate::prompt::{Encoder, Session, Source};
 use crate::{LimitError, allow_open_files};
 use ahead::Ahead;
+use aim::Aim;
 use collect::{Collector, Results};
 use enough::Judge;
-use hyper::header::HeaderMap;
 use pacemark_files::excerpt;
 use pacemark_record::{Client, Request, Until};
 use std::sync::Arc;
@@ -94,6 +95,12 @@ pub trait Watch {
         let _ = (name, bounds);
     }
 
+    /// All is ready, and it begins when this returns: at once, or when others are ready too. Once
+    /// `stop` is set nobody waits any longer.
+    fn start(&mut self, stop: &AtomicBool) {
+        let _ = stop;
+    }
+
     /// About ten times a second.
     fn tick(&mut self, live: &Live) {
         let _ = live;
@@ -141,10 +148,10 @@ pub enum LoadError {
 
 /// What the parts of a running load share.
 pub(crate) struct Shared {
-    pub connector: Connector,
-    pub pool: Pool,
-    pub path: String,
-    pub headers: HeaderMap,
+    /// Servers, each with its connections.
+    pub aims: Vec<Aim>,
+    /// Sessions that have a server.
+    pub aimed: AtomicU64,
     pub maker: BodyMaker,
     pub max_answer_bytes: usize,
     pub origin_ns: u64,
@@ -166,15 +173,13 @@ impl Shared {
     fn new(
         settings: &Settings,
         bounds: Bounds,
-        (connector, headers, collector): (Connector, HeaderMap, Collector),
+        (aims, collector): (Vec<Aim>, Collector),
         ahead: &Arc<Ahead>,
         enough: &Arc<AtomicBool>,
     ) -> Shared {
         Shared {
-            connector,
-            pool: Pool::new(settings.connections),
-            path: settings.target.of_api(settings.endpoint.path()),
-            headers,
+            aims,
+            aimed: AtomicU64::new(0),
             maker: BodyMaker {
                 endpoint: settings.endpoint,
                 model: settings.model.clone(),
@@ -200,6 +205,13 @@ impl Shared {
             return None;
         }
         self.ahead.next().await
+    }
+
+    /// The server of the next session: each in turn, so session `i` goes to server `i` modulo their
+    /// number, with all its turns.
+    pub(crate) fn next_aim(&self) -> &Aim {
+        let i = self.aimed.fetch_add(1, Relaxed) as usize;
+        &self.aims[i % self.aims.len()]
     }
 
     /// Takes one of the requests that may still be begun: due at `due_ns`, or now.
@@ -233,10 +245,9 @@ pub fn run(
         Shape::Open { max_in_flight, .. } => *max_in_flight,
     };
     allow_open_files(streams as u64)?;
-    let headers = settings.header_map()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let connector = runtime.block_on(settings.connector(settings.kernel_stamps))?;
+    let aims = runtime.block_on(aim::all(settings))?;
     let (ahead, sender) = Ahead::new();
     let ahead = Arc::new(ahead);
     let (results, collector, reader) =
@@ -248,7 +259,8 @@ pub fn run(
         scope.spawn(move || of_maker.make(source, bounds, &sender, over));
         // Nothing waits for prompts that could be made before.
         ahead.wait_until_filled(stop);
-        let parts = (connector, headers, collector);
+        watch.start(stop);
+        let parts = (aims, collector);
         let shared = Arc::new(Shared::new(settings, bounds, parts, &ahead, &enough));
         if let Some(judge) = judge {
             let (results, enough) = (results.clone(), enough.clone());

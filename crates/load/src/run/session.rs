@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::analyse::analyse;
 use crate::clock::now_ns;
-use crate::net::{Outgoing, exchange};
+use crate::net::Outgoing;
 use crate::prompt::{Prompt, Session};
 use crate::run::collect::Sent;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,6 +34,7 @@ pub(super) async fn run(
 ) {
     let mut history: Vec<(&'static str, String)> = Vec::new();
     let n_turns = session.turns.len();
+    let aim = shared.next_aim();
     for (i, turn) in session.turns.into_iter().enumerate() {
         // A later turn is due when the answer before it has come.
         let due_ns = scheduled_ns.filter(|_| i == 0);
@@ -43,13 +44,13 @@ pub(super) async fn run(
         let in_flight = InFlight::new(&shared.in_flight);
         let body = shared.maker.body(&history, &turn.prompt, turn.output_tokens);
         let outgoing = Outgoing {
-            path: &shared.path,
-            headers: &shared.headers,
+            path: &aim.path,
+            headers: &aim.headers,
             body,
             max_bytes: shared.max_answer_bytes,
             frames: &shared.frames,
         };
-        let exchange = exchange(&shared.connector, &shared.pool, outgoing).await;
+        let exchange = aim.exchange(outgoing).await;
         drop(in_flight);
         let sent = Sent {
             scheduled_ns: due_ns,
@@ -57,6 +58,7 @@ pub(super) async fn run(
             output_wanted: turn.output_tokens,
             turn: i as u32,
             held_back: held_back && i == 0,
+            url: aim.url.clone(),
         };
         if i + 1 == n_turns {
             shared.collector.raw(exchange, sent, shared.origin_ns);

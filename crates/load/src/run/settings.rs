@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub struct Settings {
     /// The server.
     pub target: Target,
+    /// Further servers that requests are spread over, in turn.
+    pub others: Vec<Target>,
     /// Whom to believe who the server is, over `https`.
     pub trust: Trust,
     /// Its endpoint.
@@ -41,6 +43,7 @@ impl Settings {
     pub fn new(target: Target, endpoint: Endpoint, model: String) -> Settings {
         Settings {
             target,
+            others: Vec::new(),
             trust: Trust::System,
             endpoint,
             model,
@@ -53,6 +56,16 @@ impl Settings {
             max_answer_bytes: 16 << 20,
             kernel_stamps: true,
         }
+    }
+
+    /// Every server.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.target).chain(&self.others)
+    }
+
+    /// The same for one of them.
+    pub fn at(&self, target: &Target) -> Settings {
+        Settings { target: target.clone(), others: Vec::new(), ..self.clone() }
     }
 
     /// What opens its connections.

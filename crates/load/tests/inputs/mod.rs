@@ -3,8 +3,9 @@
 use pacemark_load::prompt::{
     Answer, Cache, Listed, ListedOptions, PromptError, Source, Talks, lines, share_gpt, trace,
 };
-use pacemark_load::{Arrival, Endpoint, Lengths, Target};
-use pacemark_record::{Grades, Run, Slo};
+use pacemark_load::{Arrival, Endpoint, Lengths, Target, server_counts};
+use pacemark_record::pool::{Part, pool};
+use pacemark_record::{Grades, Run, SERVER_METRICS, Slo};
 
 /// Longest answer that a file may ask for.
 const MAX_TOKENS: u64 = 10_000_000;
@@ -20,10 +21,42 @@ pub(crate) fn input(bytes: &[u8]) {
         2 => talks(share_gpt("file", text)),
         3 => flags(text),
         _ => {
-            if let Err(error) = Run::from_json(text) {
-                assert!(error.to_string().len() < 1000);
+            assert!(server_counts(text).values().all(|value| value.is_finite()));
+            match Run::from_json(text) {
+                Ok(run) => pooled(run),
+                Err(error) => assert!(error.to_string().len() < 1000),
             }
         }
+    }
+}
+
+/// Put together with itself a little later: all requests of both, or a refusal.
+fn pooled(run: Run) {
+    let part = |name: &str, run: &Run| Part {
+        name: name.to_owned(),
+        sender: name.to_owned(),
+        run: run.clone(),
+        offset: None,
+    };
+    let mut later = run.clone();
+    for request in
+        later.trials.iter_mut().filter_map(|trial| trial.load_mut()).flat_map(|l| &mut l.requests)
+    {
+        request.end_ns = request.end_ns.saturating_add(1);
+    }
+    match pool(&[part("a", &run), part("b", &later)]) {
+        Ok(trials) => {
+            for (trial, of) in trials.iter().zip(&run.trials) {
+                assert_eq!(trial.requests().len(), 2 * of.requests().len());
+                assert!(trial.requests().is_sorted_by_key(|request| request.end_ns));
+                for side in trial.load().map_or(&[][..], |load| &load.servers) {
+                    SERVER_METRICS.iter().for_each(|known| {
+                        side.figure(known);
+                    });
+                }
+            }
+        }
+        Err(error) => assert!(error.to_string().len() < 1000),
     }
 }
 

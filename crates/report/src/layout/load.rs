@@ -1,5 +1,7 @@
 //! The fields and columns of a load of requests.
 
+mod server;
+
 use super::{Field, Form, Summary, TrialRow, field, param, param_text, rfc3339, shown, text};
 use crate::Cell;
 use crate::document::Kind::{Bool, Float, Int, Text};
@@ -10,7 +12,10 @@ use pacemark_record::{Grade, Trial, stats};
 pub const LOAD: Form = Form {
     table: "pacemark_load",
     fields: FIELDS,
-    lists: &[],
+    lists: &[
+        field("senders", Text, |r, _| server::senders(r.trial)),
+        field("servers", Text, |r, _| server::figures(r.trial)),
+    ],
     own: &[],
     columns: &[
         shown("model", -24, |r| param_text(r, "model")),
@@ -21,7 +26,7 @@ pub const LOAD: Form = Form {
     results: &[],
     rules: Rules::Aligned,
     heading,
-    lines: |trial| trial.grade().map(grade).into_iter().collect(),
+    lines: |trial| trial.grade().map(grade).into_iter().chain(server::lines(trial)).collect(),
     remark: |trial, name| {
         let steady = if name == "output_ts_steady" { trial.steady() } else { None };
         steady.map(|steady| steady.verdict.name().replace('_', " "))

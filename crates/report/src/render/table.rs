@@ -88,6 +88,11 @@ impl Render for Blocks {
         let build = document.build.iter();
         text.extend(build.map(|(commit, number)| format!("build: {commit} ({number})\n")));
         text += &self.panels(document);
+        // What has no name is shown beside the figures.
+        let tables = document.tables.iter().enumerate();
+        let further = tables.filter(|(i, table)| *i == 0 || !table.name.is_empty());
+        let tables = further.map(|(_, table)| table.clone()).collect();
+        text += &self.tables.rest(&Document { tables, ..Document::default() });
         text + &reading::after(document, &self.page)
     }
 }

@@ -3,8 +3,8 @@
 
 use super::Args;
 use crate::exit::UsageError;
-use pacemark_load::Endpoint;
 use pacemark_load::prompt::Cache;
+use pacemark_load::{Endpoint, Target};
 use pacemark_record::{Limit, Limited};
 use pacemark_setup::Offload;
 
@@ -23,9 +23,14 @@ impl Args {
         }
     }
 
+    /// Servers that were named.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.url.iter().flat_map(|urls| &urls.0)
+    }
+
     /// The endpoint that was named, else the one whose address was given, else chats.
     pub(crate) fn endpoint(&self) -> Endpoint {
-        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        let of_url = self.targets().find_map(|url| url.endpoint);
         self.endpoint.or(of_url).unwrap_or(Endpoint::Chat)
     }
 
@@ -36,6 +41,10 @@ impl Args {
         self.check_rates()?;
         self.check_server()?;
         self.check_prompts()?;
+        self.check_crew()?;
+        if let Some(wrong) = self.start_at.filter(|at| !(0.0..1e11).contains(at)) {
+            return refuse(format!("--start-at {wrong}: expected seconds since 1970"));
+        }
         let streamed = |limit: &Limit| limit.figure != Limited::E2e;
         if self.no_stream && self.slo.as_ref().is_some_and(|slo| slo.limits.iter().any(streamed)) {
             return refuse("--slo: without a stream (--no-stream) only e2e can be limited");
@@ -112,7 +121,16 @@ impl Args {
             return refuse("--rpc: workers are of the server that -m starts; another has its own");
         }
         self.workers.set(&mut Offload::default())?;
-        let of_url = self.url.as_ref().and_then(|url| url.endpoint);
+        let of_url = self.targets().find_map(|url| url.endpoint);
+        let mut named = self.targets().filter_map(|url| url.endpoint);
+        if named.any(|endpoint| Some(endpoint) != of_url) {
+            return refuse("--url: addresses of two endpoints are no one target");
+        }
+        if let Some(twice) = self.targets().enumerate().find_map(|(i, url)| {
+            self.targets().take(i).any(|before| before == url).then(|| url.url())
+        }) {
+            return refuse(format!("--url {twice}: it is there twice"));
+        }
         if let Some((named, of_url)) =
             self.endpoint.zip(of_url).filter(|(named, of_url)| named != of_url)
         {
@@ -122,7 +140,7 @@ impl Args {
                 of_url.name()
             ));
         }
-        let plain = !self.url.as_ref().is_some_and(|url| url.tls);
+        let plain = !self.targets().any(|url| url.tls);
         if plain && (self.insecure || self.cacert.is_some()) {
             return refuse("--insecure, --cacert: those are of an https:// address (--url)");
         }

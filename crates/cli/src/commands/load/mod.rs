@@ -2,6 +2,7 @@
 
 mod check;
 mod child;
+pub(super) mod crew;
 mod options;
 mod plan;
 mod progress;
@@ -37,6 +38,9 @@ Examples:
   pacemark load --url http://host:8000 -o json --save run.json     figures for a program; every request, raw
   pacemark load --url http://host:8000 --until 2%                  until the rate is known to 2 %
   pacemark load --show run.json -o csv                             the same figures again
+  pacemark load --url http://a:8000,http://b:8000 --concurrency 16 two servers as one, and each of them
+  pacemark load --url http://host:8000 --concurrency 400 --workers a,b,c,d   from four machines, over ssh
+  pacemark load --url http://host:8000 --concurrency 16 --workers local:4    from four processes here
   pacemark load -m smollm2-135m --concurrency 1,8                  starts a server for it
   pacemark load -m smollm2-135m --rpc 10.0.0.2:50052               with workers (needs a build with --features llama-cpp)
   pacemark load --self-test                                        how far its own stamps are off
@@ -49,10 +53,11 @@ or could not be shown to be met. Ctrl-C shows and saves what was measured until 
 #[command(after_help = EXAMPLES, after_long_help = experiments::help_of(EXAMPLES, &Load))]
 pub(super) struct Args {
     /// The server: http[s]://HOST[:PORT], with or without /v1, another API root (…/api/v3), or a
-    /// whole endpoint's address
-    #[arg(long, aliases = ["base-url"], value_name = "URL", value_parser = pacemark_load::Target::parse,
+    /// whole endpoint's address. Several, by commas or --url again, are one target: requests (or
+    /// conversations) go to them in turn
+    #[arg(long, aliases = ["base-url"], value_name = "URL,…", value_parser = options::urls,
         required_unless_present_any = ["serve", "self_test", "show", "rpc"], conflicts_with_all = ["serve", "self_test", "show"])]
-    url: Option<pacemark_load::Target>,
+    url: Vec<options::Urls>,
     /// Start `pacemark serve -m MODEL` for this load, on a port of its own, instead of --url
     #[arg(short = 'm', long, value_name = "MODEL", conflicts_with = "self_test")]
     serve: Option<String>,
@@ -92,6 +97,18 @@ pub(super) struct Args {
     #[arg(long)]
     no_stream: bool,
 
+    /// Send from several processes as one load: HOST over ssh, or local:N on this machine. Streams,
+    /// rates and requests are divided among them
+    #[arg(long = "workers", value_name = "WHERE,…", value_delimiter = ',', value_parser = crew::place,
+        conflicts_with_all = ["self_test", "show"], help_heading = "Load")]
+    crew: Vec<crew::Place>,
+    /// What this program is called on the hosts of --workers [default: pacemark]
+    #[arg(long, value_name = "COMMAND", help_heading = "Load")]
+    worker_command: Option<String>,
+    /// Send the first request of the first row at this time, seconds since 1970: for processes that
+    /// start by themselves and are to begin together
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["self_test", "show", "crew"], help_heading = "Load")]
+    start_at: Option<f64>,
     /// Streams at once, each with its next request when the one before is answered [default: 4; of
     /// a sweep, 1]
     #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', help_heading = "Load")]
@@ -232,6 +249,9 @@ pub(super) struct Args {
     /// Wait so long for a whole answer
     #[arg(long, value_name = "TIME", default_value = "10m", help_heading = "Client")]
     timeout: Duration,
+    /// Do not read the server's own counts (/metrics, once a second) beside the load
+    #[arg(long, conflicts_with_all = ["show", "self_test"], help_heading = "Client")]
+    no_server_metrics: bool,
     /// Who stamps what arrives: kernel (where it does) or process
     #[arg(long, value_name = "WHO", default_value = "kernel", value_parser = ["kernel", "process"], help_heading = "Client")]
     stamps: String,

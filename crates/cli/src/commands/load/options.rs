@@ -1,7 +1,7 @@
 //! Values of `pacemark load`'s flags.
 
-use pacemark_load::Connections;
 use pacemark_load::prompt::Cache;
+use pacemark_load::{Connections, Target};
 use serde_json::{Map, Value};
 
 /// `cold`, `warm` or `shared:P`.
@@ -26,6 +26,25 @@ pub(super) fn connections(text: &str) -> Result<Connections, String> {
     }
 }
 
+/// Servers of one flag.
+#[derive(Clone, Debug)]
+pub(super) struct Urls(pub Vec<Target>);
+
+/// `URL` or `URL,URL`: a comma separates where another address begins after it.
+pub(super) fn urls(text: &str) -> Result<Urls, String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let begins =
+            part.trim_start().get(..4).is_some_and(|head| head.eq_ignore_ascii_case("http"));
+        match parts.last_mut() {
+            Some(last) if !begins => *last = format!("{last},{part}"),
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    let targets = parts.iter().map(|part| Target::parse(part));
+    targets.collect::<Result<_, _>>().map(Urls).map_err(|error| error.to_string())
+}
+
 /// `NAME: VALUE`.
 pub(super) fn header(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once(':').filter(|(name, _)| !name.trim().is_empty());
@@ -46,6 +65,16 @@ pub(super) fn body(text: &str) -> Result<Body, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_one_or_several() {
+        let n = |text: &str| urls(text).map(|Urls(targets)| targets.len());
+        assert_eq!(
+            (n("http://a:1"), n("http://a:1,https://b"), n("http://a?x=1,2")),
+            (Ok(1), Ok(2), Ok(1))
+        );
+        assert!(n("http://a:1,b").is_err() && n("").is_err() && n("http://a,").is_err());
+    }
 
     #[test]
     fn caches() {

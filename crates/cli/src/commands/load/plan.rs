@@ -5,7 +5,7 @@ use crate::exit::UsageError;
 use crate::{hub, input};
 use anyhow::{Context, Result};
 use pacemark_load::api::Api;
-use pacemark_load::plan::{Counter, Level, LoadPlan, Origin, Prompts, STREAMS, fresh_nonce};
+use pacemark_load::plan::{Counter, Level, LoadPlan, Origin, Prompts, STREAMS, Share, fresh_nonce};
 use pacemark_load::prompt::{Cache, lines, share_gpt, trace};
 use pacemark_load::{Settings, Target, Timeouts, Trust};
 use pacemark_modelfile::ModelFile;
@@ -14,9 +14,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A load of the server at `target`.
-pub(super) fn plan(args: &Args, target: Target) -> Result<LoadPlan> {
-    let settings = settings(args, target)?;
+pub(super) fn plan(args: &Args, targets: Vec<Target>, share: Share) -> Result<LoadPlan> {
+    let settings = settings(args, targets)?;
     let counter = counter(args, &settings)?;
+    let origin = origin(args)?;
+    if let Some(n) = origin.entries().filter(|n| (*n as u64) < share.of) {
+        let file = origin.file().unwrap_or_default();
+        let why = format!("--workers: {file} has {n} entries, fewer than there are workers");
+        return Err(UsageError(why).into());
+    }
     Ok(LoadPlan {
         settings,
         requests: args.requests,
@@ -26,18 +32,20 @@ pub(super) fn plan(args: &Args, target: Target) -> Result<LoadPlan> {
         max_in_flight: args.max_in_flight,
         warmup: args.warmup,
         prompts: Prompts {
-            origin: origin(args)?,
+            origin: origin.shared(share),
             input: args.input_tokens,
             answers: args.output_tokens,
             cache: args.cache(),
             turns: args.turns,
             ids: args.prompt_ids,
-            seed: args.seed,
+            seed: share.derived(args.seed),
         },
         counter,
-        nonce: args.nonce.unwrap_or_else(fresh_nonce),
+        nonce: share.derived(args.nonce.unwrap_or_else(fresh_nonce)),
         grades: args.grades.clone(),
         slo: args.slo.clone(),
+        share,
+        server_side: !args.no_server_metrics && share.index == 0,
     })
 }
 
@@ -53,16 +61,19 @@ pub(super) fn levels(args: &Args) -> Vec<Level> {
         return args.rate.iter().map(|rate| Level::Rate(*rate)).collect();
     }
     match (&args.concurrency[..], args.sweep) {
-        ([], true) => vec![Level::Streams(1)],
+        ([], true) => vec![Level::Streams(args.crew().len().max(1))],
         ([], false) => vec![Level::Streams(STREAMS)],
         (given, _) => given.iter().map(|n| Level::Streams(*n)).collect(),
     }
 }
 
 /// What the flags say of server and client.
-fn settings(args: &Args, target: Target) -> Result<Settings> {
+fn settings(args: &Args, mut targets: Vec<Target>) -> Result<Settings> {
+    let target = if targets.is_empty() { None } else { Some(targets.remove(0)) };
+    let target = target.context("clap asked for a server")?;
     let mut settings =
         Settings::new(target, args.endpoint(), args.model.clone().unwrap_or_default());
+    settings.others = targets;
     settings.trust = match &args.cacert {
         Some(path) => Trust::File(path.clone()),
         None if args.insecure => Trust::Anybody,
@@ -83,13 +94,19 @@ fn settings(args: &Args, target: Target) -> Result<Settings> {
         settings.extra_body.clone_from(&body.0);
     }
     if args.model.is_none() {
-        let models = Api::new(&settings)?
-            .models()
-            .context("cannot ask the server for its model; name it with --model")?;
-        settings.model =
-            models.into_iter().next().context("the server has no model; name one with --model")?;
+        settings.model = model(&settings)?;
     }
     Ok(settings)
+}
+
+/// What the first server that answers calls its model: of several, one may be down.
+fn model(settings: &Settings) -> Result<String> {
+    let ask = |target: &Target| Api::new(&settings.at(target))?.models();
+    let mut answers = settings.targets().map(ask);
+    let models = answers.next().context("clap asked for a server")?;
+    let models = models.or_else(|error| answers.find_map(Result::ok).ok_or(error));
+    let models = models.context("cannot ask the server for its model; name it with --model")?;
+    models.into_iter().next().context("the server has no model; name one with --model")
 }
 
 /// The tokenizer of `--tokenizer`, else the server's own, else nobody.
@@ -103,11 +120,13 @@ fn counter(args: &Args, settings: &Settings) -> Result<Counter> {
         };
         return Ok(Counter { encoder: Some(Arc::new(encode)), name: model.clone() });
     }
-    Ok(match Api::new(settings)?.encoder() {
-        Ok(encoder) => {
+    let mut encoders =
+        settings.targets().filter_map(|target| Api::new(&settings.at(target)).ok()?.encoder().ok());
+    Ok(match encoders.next() {
+        Some(encoder) => {
             Counter { encoder: Some(Arc::new(encoder)), name: "/tokenize of the server".into() }
         }
-        Err(_) => Counter { encoder: None, name: "nobody".into() },
+        None => Counter { encoder: None, name: "nobody".into() },
     })
 }
 

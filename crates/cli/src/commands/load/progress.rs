@@ -3,10 +3,14 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_load::{Bounds, Live, Watch};
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 /// The rate shown is of this long.
 const WINDOW: Duration = Duration::from_secs(2);
+
+/// How often who waits for the beginning looks whether it is to stop.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// Watches a load.
 pub(super) struct Progress {
@@ -15,6 +19,8 @@ pub(super) struct Progress {
     bounds: Bounds,
     /// Times and pieces of answers of the last window.
     recent: VecDeque<(Duration, u64)>,
+    /// When the first request may be sent; until it was.
+    pub(super) start_at: Option<SystemTime>,
 }
 
 impl Progress {
@@ -25,7 +31,13 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
         }
-        Progress { bar, name: String::new(), bounds: Bounds::default(), recent: VecDeque::new() }
+        Progress {
+            bar,
+            name: String::new(),
+            bounds: Bounds::default(),
+            recent: VecDeque::new(),
+            start_at: None,
+        }
     }
 
     fn say(&self, line: String) {
@@ -65,6 +77,19 @@ impl Watch for Progress {
         self.bounds = bounds;
         self.recent.clear();
         self.say(format!("{name}: making prompts"));
+    }
+
+    fn start(&mut self, stop: &AtomicBool) {
+        let Some(at) = self.start_at.take() else { return };
+        if at < SystemTime::now() {
+            self.suspend(|| eprintln!("note: --start-at has passed: it begins at once"));
+        }
+        while let Ok(left) = at.duration_since(SystemTime::now()) {
+            if left.is_zero() || stop.load(Relaxed) {
+                return;
+            }
+            std::thread::sleep(left.min(WAIT));
+        }
     }
 
     fn tick(&mut self, live: &Live) {

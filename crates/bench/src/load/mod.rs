@@ -1,13 +1,15 @@
 //! A load of requests on a server, row by row. Who sends them is in `load`; here is how its trials
 //! are shown.
 
+mod parts;
+
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::repeat::CutShort;
 use crate::{BenchError, Experiment};
 use pacemark_load::{METRICS, warnings};
 use pacemark_record::{LOAD_EXPERIMENT, Measured, Metric, Run, Trial};
-use pacemark_report::Form;
 use pacemark_report::layout::{self, load_name};
+use pacemark_report::{Form, Table};
 
 /// What a load comes to in one figure.
 const HEADLINE: &str = "output_ts_total";
@@ -59,6 +61,10 @@ impl Experiment for Load {
 
     fn form(&self) -> &'static Form {
         &layout::LOAD
+    }
+
+    fn further(&self, run: &Run) -> Vec<Table> {
+        parts::tables(run)
     }
 
     fn notes(&self, run: &Run) -> Vec<String> {
