@@ -5,8 +5,9 @@ use crate::exit::UsageError;
 use crate::hub;
 use anyhow::{Result, anyhow};
 use pacemark_backend::Backend;
-use pacemark_backends::{BackendEntry, native};
-use pacemark_setup::Setup;
+use pacemark_backends::{BackendEntry, Chosen, native};
+use pacemark_setup::{Offload, Setup};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -15,14 +16,66 @@ use std::path::{Path, PathBuf};
 pub(crate) struct BackendArgs {
     /// The engine that runs the model: native, openvino or transformers (Python packages), openai (a server,
     /// by --url), or llama-cpp in a build with that feature; `pacemark doctor` says which are usable here
+    /// (auto: one that has a processor of graphics, else native)
     #[arg(long, value_name = "NAME", default_value = native::NAME)]
     backend: String,
+    /// What `auto` came to, once somebody asked.
+    #[arg(skip)]
+    chosen: OnceCell<Choice>,
 }
+
+/// A backend that was chosen for the user.
+#[derive(Clone, Debug)]
+struct Choice {
+    name: &'static str,
+    device: Option<String>,
+    why: String,
+}
+
+/// The backend that is chosen here.
+const AUTO: &str = "auto";
 
 impl BackendArgs {
     /// Its row of the table; a usage error where there is none, or this build left it out.
     pub(crate) fn entry(&self) -> Result<&'static BackendEntry, UsageError> {
-        check_backends(std::slice::from_ref(&self.backend)).map(|entries| entries[0])
+        let name = match self.choice() {
+            Some(choice) => choice.name.to_owned(),
+            None => self.backend.clone(),
+        };
+        check_backends(&[name]).map(|entries| entries[0])
+    }
+
+    /// What `auto` comes to; told when it is first asked for.
+    fn choice(&self) -> Option<&Choice> {
+        (self.backend == AUTO).then(|| {
+            self.chosen.get_or_init(|| {
+                let Chosen { entry, device, why } = pacemark_backends::auto();
+                let choice = Choice { name: entry.name, device, why };
+                eprintln!("note: {}", choice.told());
+                choice
+            })
+        })
+    }
+
+    /// `offload` with the device that was chosen, where none was asked for.
+    pub(crate) fn placed(&self, offload: Offload) -> Offload {
+        let device = self.choice().and_then(|choice| choice.device.clone());
+        match (device, &offload.devices) {
+            (Some(device), None) => Offload { devices: Some(vec![device]), ..offload },
+            _ => offload,
+        }
+    }
+
+    /// What the record is to say of the choice.
+    pub(crate) fn notes(&self) -> Option<String> {
+        self.choice().map(Choice::told)
+    }
+}
+
+impl Choice {
+    fn told(&self) -> String {
+        let device = self.device.as_ref().map_or(String::new(), |device| format!(" -d {device}"));
+        format!("--backend auto: {}{device}, because {}", self.name, self.why)
     }
 }
 
@@ -65,7 +118,8 @@ mod tests {
 
     #[test]
     fn names_that_there_are_not_and_backends_that_were_left_out_are_refused() {
-        let entry = |name: &str| BackendArgs { backend: name.into() }.entry();
+        let entry =
+            |name: &str| BackendArgs { backend: name.into(), chosen: OnceCell::new() }.entry();
         assert!(entry("native").is_ok_and(is_native));
         let unknown = entry("vllm").err().unwrap().to_string();
         assert!(unknown.starts_with("--backend vllm: there is no such backend"), "{unknown}");

@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         weights: Residence { pack: !args.no_pack, ..args.weights.residence() },
         n_ctx: Some(n_ctx),
         cache: args.kv.types(),
-        offload: args.devices.offload()?,
+        offload: args.backend.placed(args.devices.offload()?),
         precision: args.devices.precision(),
         server: args.server.server(&[entry])?,
         ..Setup::default()
@@ -126,10 +126,11 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     };
     let result = Perplexity.measure(&Case::Chunks(chunks), &mut Subject::Text(text), &mut how);
     drop(running);
-    let (trials, error) = match result {
+    let (mut trials, error) = match result {
         Ok(trials) => (trials, None),
         Err(cut) => (cut.partial, Some(cut.error)),
     };
+    trials.iter_mut().for_each(|trial| trial.notes.extend(args.backend.notes()));
     let scored = trials.first().and_then(|trial| trial.scores());
     let scored = scored.map(|scores| (scores.chunks.len(), scores.n_chunks));
     let any = !trials.is_empty();

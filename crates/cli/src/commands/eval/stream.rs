@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, n_tokens: usize) -> Result<Exit> {
         // Memory is taken as tokens come: under a policy that is less.
         n_ctx: Some(n_tokens),
         cache: args.kv.types(),
-        offload: args.devices.offload()?,
+        offload: args.backend.placed(args.devices.offload()?),
         server: args.server.server(&[entry])?,
         ..Setup::default()
     };

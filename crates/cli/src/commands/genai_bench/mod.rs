@@ -129,7 +129,7 @@ impl Args {
         setup::check(
             entry,
             Setup {
-                offload: Offload { devices, ..Offload::default() },
+                offload: self.backend.placed(Offload { devices, ..Offload::default() }),
                 precision: self.dtype.get(),
                 server: self.server.server(&[entry])?,
                 cache: self.kv.types(),
@@ -197,8 +197,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let mut watch = Watch::new(args.num_iter);
     let engine = spent.load(|| Engine::load(entry, &path, &setup))?;
     input::warn(&engine.backend().info());
-    let (trials, interrupted) =
+    let (mut trials, interrupted) =
         measure(&args, &engine, &path, args.prompted(prompt, setup), &mut watch)?;
+    trials.iter_mut().for_each(|trial| trial.notes.extend(args.backend.notes()));
     drop((engine, watch));
     show(&args, env, record, trials, &spent)?;
     if interrupted {

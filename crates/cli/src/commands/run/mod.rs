@@ -157,7 +157,7 @@ impl Args {
             // The whole prompt is handed over.
             n_batch: n_ubatch,
             n_ubatch,
-            offload: self.devices.offload()?,
+            offload: self.backend.placed(self.devices.offload()?),
             precision: self.devices.precision(),
             server: self.server.server(&[entry])?,
             ..Setup::default()
@@ -201,6 +201,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let request = request(&args, &engine, ids)?;
     let params = params(&setup, &backend.info(), &request);
     let mut measured = generate(&args, backend, Generate { request, prompt, params })?;
+    measured.trial.notes.extend(args.backend.notes());
     let request = measured.trial.generation().context("a generation has a request")?;
     breakdown.generated(request);
     measured.trial.peak_rss_bytes = memory::peak_rss_bytes(engine.backend());

@@ -104,7 +104,7 @@ impl Args {
             weights: self.placement.residence(self.weights),
             n_ctx: self.ctx_size.map(|n| n as usize),
             cache: self.kv.types(),
-            offload: self.devices.offload()?,
+            offload: self.backend.placed(self.devices.offload()?),
             precision: self.devices.precision(),
             ..Setup::default()
         };
