@@ -64,10 +64,13 @@ impl ModelRef {
         let cannot = || format!("cannot read {}", excerpt(model));
         let what = match look::at(path).context(cannot)? {
             Some(about) if about.is_dir() => {
-                match look::at(&path.join("config.json")).context(cannot)? {
-                    Some(_) => return Ok(ModelRef::File(path.to_owned())),
-                    None => "is a directory without config.json",
+                // As Hugging Face lays models out, or OpenVINO.
+                for name in ["config.json", "openvino_model.xml"] {
+                    if look::at(&path.join(name)).context(cannot)?.is_some() {
+                        return Ok(ModelRef::File(path.to_owned()));
+                    }
                 }
+                "is a directory without config.json"
             }
             Some(_) => return Ok(ModelRef::File(path.to_owned())),
             None => "is neither a file nor a known model",

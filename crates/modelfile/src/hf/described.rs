@@ -13,7 +13,7 @@ use crate::{
 use std::path::Path;
 
 /// What OpenVINO calls the graph of a model.
-const OPENVINO: &str = "openvino_model.xml";
+pub(super) const OPENVINO: &str = "openvino_model.xml";
 
 /// Describes a directory that has `config.json` or is OpenVINO's.
 pub(crate) fn described(directory: &Path) -> Result<ModelFile> {

@@ -40,7 +40,11 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
     let Some(config) = Document::open_if_there(&directory.join("config.json"), MAX_CONFIG_BYTES)?
     else {
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
-        return Err(ModelFileError::invalid(directory, "path", expected, "a directory without it"));
+        let found = match directory.join(described::OPENVINO).is_file() {
+            true => "a directory in OpenVINO's format, which only OpenVINO reads (--backend openvino)",
+            false => "a directory without it",
+        };
+        return Err(ModelFileError::invalid(directory, "path", expected, found));
     };
     open_as(directory, &config.accounted(), weights)
 }
