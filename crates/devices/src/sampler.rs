@@ -154,11 +154,11 @@ fn run((state, bell): &(Mutex<State>, Condvar)) {
 }
 
 impl State {
-    /// Reads all; when that was.
+    /// Reads all; when that was done, so that the reading at the end of a stretch lies within it and
+    /// that at its beginning, which tells of what was before, does not.
     fn sample(&mut self) -> u64 {
         let (began, pid) = (self.began, self.pid);
         let now = || began.elapsed().as_nanos() as u64;
-        let at_ns = now();
         for tracked in &mut self.tracked {
             tracked.read(pid, now);
         }
@@ -166,7 +166,7 @@ impl State {
             self.tracked.iter_mut().for_each(Tracked::thin);
             self.every *= 2;
         }
-        at_ns
+        now()
     }
 }
 

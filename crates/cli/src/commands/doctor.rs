@@ -3,7 +3,7 @@
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::output::{self, Output, Record};
-use crate::{interrupt, machine};
+use crate::{devices, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_bench::doctor::Machine;
 use pacemark_bench::{Case, Doctor, Experiment, How, Repetitions, Silent, Subject, Warmups};
@@ -112,6 +112,7 @@ impl Machine for Asked {
         let kernels = pacemark_kernels::kernels().map_err(|error| error.to_string())?;
         let available: Vec<&str> =
             pacemark_kernels::available().map(|set| set.isa.name()).collect();
+        let [devices, devices_absent] = devices::facts();
         let facts = json!({
             "cpu_model": env::cpu_model(),
             "logical_cpus": processors.usable,
@@ -128,6 +129,8 @@ impl Machine for Asked {
             "governor": host.governor,
             "huge_pages": host.huge_pages,
             "memory_nodes": host.memory_nodes,
+            "devices": devices,
+            "devices_absent": devices_absent,
         });
         Ok(facts.as_object().cloned().unwrap_or_default())
     }
