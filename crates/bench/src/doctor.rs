@@ -5,7 +5,7 @@
 use crate::experiment::{Case, How, Subject, mismatch};
 use crate::parameter::N_THREADS;
 use crate::repeat::{CutShort, now_unix_s};
-use crate::{BenchError, Experiment};
+use crate::{BenchError, Experiment, devices};
 use pacemark_record::{Measured, Metric, Run, Trial};
 use pacemark_report::{Cell, Column, Document, Fact, Kind, Rank, Row, Table};
 use serde_json::{Map, Value, json};
@@ -41,6 +41,8 @@ pub const FACTS: &[&str] = &[
     "huge_pages",
     "memory_nodes",
     "backends",
+    "devices",
+    "devices_absent",
 ];
 
 /// Limits: name, heading, width, digits.
@@ -115,6 +117,7 @@ impl Experiment for Doctor {
         all.push(Fact::value("steal_share", run.env.steal_share));
         all.push(Fact::value("findings", self.notes(run)));
         all.extend(told(&facts, run));
+        all.extend(devices::told(&facts));
         Document { facts: all, tables: vec![table(run, self)], ..Document::default() }
     }
 

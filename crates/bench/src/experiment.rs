@@ -17,9 +17,9 @@ use crate::tasks::{self, Battery};
 use crate::tune::{self, Candidates as Settings, Search};
 use crate::versus::{self, Bout, Contenders};
 use crate::{
-    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, distance,
-    doctor, elsewhere, fit, generation, kv, load, perplexity, quant, self_test, stages, throughput,
-    warnings,
+    BenchError, CutShort, Grid, Observer, Repetitions, Test, Warmups, Warning, batched, devices,
+    distance, doctor, elsewhere, fit, generation, kv, load, perplexity, quant, self_test, stages,
+    throughput, warnings,
 };
 use pacemark_backend::{Backend, TokenId};
 use pacemark_load::self_test::SelfTest;
@@ -166,9 +166,10 @@ pub trait Experiment: Sync {
         reported::advice(&Rows::of(self, run))
     }
 
-    /// Tables below the rows: where the time went, where other machines computed.
+    /// Tables below the rows: where the time went, where other machines computed, what
+    /// devices did.
     fn further(&self, run: &Run) -> Vec<Table> {
-        elsewhere::tables(self, run)
+        elsewhere::tables(self, run).into_iter().chain(devices::table(self, run)).collect()
     }
 
     /// A run as it is shown, without its notes. Parameters that were `varied` have columns.

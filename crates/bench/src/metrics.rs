@@ -1,7 +1,9 @@
 //! The figures of tests that are repeated, by the definitions of metrics.md: series of what the
 //! repetitions took, and the statistics of each that have a column.
 
-use pacemark_record::{Away, Better, Ends, Metric, Series, Statistic, Trial, Turns, Unit};
+use pacemark_record::{
+    Away, Better, DeviceKind, Ends, Metric, Series, Statistic, Trial, Turns, Unit,
+};
 
 use Better::{Higher, Lower, Neither};
 use Statistic::{Drift, Least, Mean, Most, Only, Outliers, Quantile, Stability, StandardDeviation};
@@ -52,6 +54,12 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric::new(&LOAD_PACK, Only),
     Metric::new(&LOAD_WARM, Only),
     PEAK_RSS,
+    J_PER_TOKEN,
+    CPU_J_PER_TOKEN,
+    GPU_J_PER_TOKEN,
+    CPU_POWER,
+    GPU_POWER,
+    PEAK_DEVICE,
 ];
 
 /// Every figure of a batch beyond llama-batched-bench's own, in the order of the columns.
@@ -72,6 +80,12 @@ pub(crate) const BATCH_METRICS: &[Metric] = &[
     WARMUP_RUNS,
     ROOF_SHARE,
     PEAK_RSS,
+    J_PER_TOKEN,
+    CPU_J_PER_TOKEN,
+    GPU_J_PER_TOKEN,
+    CPU_POWER,
+    GPU_POWER,
+    PEAK_DEVICE,
 ];
 
 /// What two throughput tests that ran in turn are compared by.
@@ -86,6 +100,17 @@ const DRIFT: Metric = Metric::new(&RATE, Drift)
 const WARMUP_RUNS: Metric = Metric::new(&WARMUPS, Only);
 const ROOF_SHARE: Metric = Metric::new(&ROOF, Only).shown();
 const PEAK_RSS: Metric = Metric::new(&PEAK_MEMORY, Only).shown();
+// For people these stand in a table of their own, which is there where devices are.
+const J_PER_TOKEN: Metric = Metric::new(&ENERGY, Mean)
+    .named("j_per_token", "J/token")
+    .with_ends(Ends { infix: "_ci95", titles: None });
+const CPU_J_PER_TOKEN: Metric =
+    Metric::new(&CPU_ENERGY, Mean).named("cpu_j_per_token", "CPU J/token");
+const GPU_J_PER_TOKEN: Metric =
+    Metric::new(&GPU_ENERGY, Mean).named("gpu_j_per_token", "GPU J/token");
+const CPU_POWER: Metric = Metric::new(&CPU_WATTS, Mean).named("cpu_power_w", "CPU W");
+const GPU_POWER: Metric = Metric::new(&GPU_WATTS, Mean).named("gpu_power_w", "GPU W");
+const PEAK_DEVICE: Metric = Metric::new(&PEAK_DEVICE_MEMORY, Only);
 
 const fn series(
     name: &'static str,
@@ -287,6 +312,56 @@ const PEAK_MEMORY: Series = series(
     Lower,
     "highest resident memory of the process",
     |t| one(t.peak_rss_bytes.map(|bytes| bytes as f64)),
+);
+
+/// Of each counted repetition; idle power is within it.
+const ENERGY: Series = series(
+    "j_per_token",
+    "J/token",
+    Unit::JoulesPerToken,
+    Lower,
+    "energy of a repetition over the tokens computed in it, of processors and graphics cards",
+    Trial::all_joules_per_token,
+);
+const CPU_ENERGY: Series = series(
+    "cpu_j_per_token",
+    "CPU J/token",
+    Unit::JoulesPerToken,
+    Lower,
+    "of that: the processors' packages and their memory, with all else that ran on them",
+    |t| t.joules_per_token(DeviceKind::Package),
+);
+const GPU_ENERGY: Series = series(
+    "gpu_j_per_token",
+    "GPU J/token",
+    Unit::JoulesPerToken,
+    Lower,
+    "of that: the graphics cards, with all else that ran on them",
+    |t| t.joules_per_token(DeviceKind::Graphics),
+);
+const CPU_WATTS: Series = series(
+    "cpu_power_w",
+    "CPU W",
+    Unit::Watts,
+    Lower,
+    "power of the processors' packages and their memory during a repetition",
+    |t| t.power_w(DeviceKind::Package),
+);
+const GPU_WATTS: Series = series(
+    "gpu_power_w",
+    "GPU W",
+    Unit::Watts,
+    Lower,
+    "power of the graphics cards during a repetition",
+    |t| t.power_w(DeviceKind::Graphics),
+);
+const PEAK_DEVICE_MEMORY: Series = series(
+    "peak_device_bytes",
+    "peak device memory",
+    Unit::Bytes,
+    Lower,
+    "the most that the process that computes had of graphics cards' memory",
+    |t| one(t.peak_device_bytes().map(|bytes| bytes as f64)),
 );
 
 /// Time of one stage of loading.

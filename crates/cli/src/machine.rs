@@ -25,6 +25,7 @@ pub(crate) fn env() -> Env {
         started_unix_s: now_unix_s(),
         load_average_1m: env::load_average_1m(),
         steal_share: None,
+        devices_absent: Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ mod tell;
 mod backend;
 mod child;
 mod commands;
+mod devices;
 mod engine;
 mod exit;
 mod experiments;

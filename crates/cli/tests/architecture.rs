@@ -13,6 +13,7 @@ const KEPT: &[(&str, &str)] = &[
     ("anyhow", "cli"),
     ("ureq", "hub"),
     ("kuva", "report"),
+    ("nvml-wrapper", "devices"),
     ("rusqlite", "store"),
     ("serde-saphyr", "yaml"),
 ];

@@ -2,8 +2,8 @@
 //! numbers are to stay numbers.
 
 use crate::{
-    Chunk, Distances, EngineRun, Fit, FreshRun, Held, Item, Layers, Measured, Outcome, ProofRun,
-    Request, Run, Sample, ScoredText, Scores, Start, Trial,
+    Chunk, DeviceUse, Distances, EngineRun, Fit, FreshRun, Held, Item, Layers, Measured, Outcome,
+    ProofRun, Request, Run, Sample, ScoredText, Scores, Start, Trial,
 };
 
 /// All times and counts of a trial together stay below this; no sum of some of them overflows then.
@@ -26,6 +26,7 @@ fn total(trial: &Trial) -> u64 {
         sum(operations),
         sum(model.load_ns.iter().map(|(_, ns)| *ns)),
         sum(warmup.elapsed_ns.iter().copied()),
+        sum(trial.devices.iter().map(device)),
         sum([warmup.n_tokens, trial.peak_rss_bytes.unwrap_or(0), trial.repetitions as u64]),
     ];
     let measured = match measured {
@@ -81,6 +82,16 @@ fn total(trial: &Trial) -> u64 {
         Measured::Facts { .. } => 0,
     };
     sum(rest).saturating_add(measured)
+}
+
+fn device(of: &DeviceUse) -> u64 {
+    let samples = of.samples.iter().map(|s| {
+        let known = [s.memory_bytes, s.clock_mhz, s.memory_clock_mhz].into_iter().flatten();
+        sum(known.chain([s.t_ns]))
+    });
+    let spans = of.repetitions.iter().map(|span| sum([span.from_ns, span.to_ns]));
+    let known = [of.total_bytes, of.peak_process_bytes].into_iter().flatten();
+    sum(samples.chain(spans).chain(known).chain([of.reading_ns]))
 }
 
 fn distances(of: &Distances) -> u64 {

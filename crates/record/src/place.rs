@@ -82,12 +82,12 @@ fn within(trial: &Value) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Measured, Request, SCHEMA, Trial};
+    use crate::{DeviceUse, Measured, Request, SCHEMA, Trial};
     use serde_json::json;
 
     /// What is said of a record in which the value at `pointer` is `wrong`.
     fn said(measured: Measured, pointer: &str, wrong: Value) -> String {
-        let trial = Trial { measured, ..Trial::default() };
+        let trial = Trial { measured, devices: vec![DeviceUse::default()], ..Trial::default() };
         let run = Run { schema: SCHEMA, trials: vec![Trial::default(), trial], ..Run::default() };
         let mut run = serde_json::to_value(run).unwrap();
         *run.pointer_mut(pointer).unwrap() = wrong;
@@ -146,6 +146,12 @@ mod tests {
                 "trials[1].measured: unknown kind `guesses`",
             ),
             (sample(), "/env/logical_cpus", json!("two"), "env.logical_cpus: invalid type"),
+            (
+                sample(),
+                "/trials/1/devices",
+                json!([{ "name": "A", "at": "B", "kind": "package", "samples": [{ "t_ns": -1 }] }]),
+                "trials[1].devices[0].samples[0].t_ns: invalid value: integer `-1`",
+            ),
             (sample(), "/schema", json!("two"), "schema: invalid type"),
         ] {
             let said = said(measured, pointer, wrong);

@@ -1,8 +1,8 @@
 //! The record's shape. A field is added freely; changing what one means raises [`SCHEMA`].
 
 use crate::{
-    Away, Cold, Contender, Distances, Fit, Items, Measured, Operations, Quantized, Request,
-    Requests, Roof, Sample, Scores, Texts, Tuned, Worker, bounds, earlier, place, stats,
+    Away, Cold, Contender, DeviceUse, Distances, Fit, Items, Measured, Operations, Quantized,
+    Request, Requests, Roof, Sample, Scores, Texts, Tuned, Worker, bounds, earlier, place, stats,
 };
 use pacemark_files::excerpt;
 use serde::{Deserialize, Serialize};
@@ -127,6 +127,9 @@ pub struct Env {
     pub load_average_1m: Option<f64>,
     /// Share of processor time that the hypervisor gave to others during the run, 0 to 1.
     pub steal_share: Option<f64>,
+    /// What of its devices could not be read, and why, a sentence each; empty where nobody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices_absent: Vec<String>,
 }
 
 /// A loaded model and what runs it.
@@ -210,6 +213,9 @@ pub struct Trial {
     /// What each repetition, or the one request, used them for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub away: Vec<Away>,
+    /// What devices did during its counted repetitions; those that can be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceUse>,
 }
 
 /// Something about a trial that its figures alone do not show.
@@ -456,6 +462,7 @@ impl Warmup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Span;
 
     #[test]
     fn a_run_survives_json_and_a_newer_one_is_refused() {
@@ -474,6 +481,12 @@ mod tests {
         assert!(matches!(Run::from_json(&newer), Err(RecordError::Newer { found: 99 })));
         let absurd = text.replacen("\"elapsed_ns\":7", "\"elapsed_ns\":18446744073709551615", 1);
         assert!(matches!(Run::from_json(&absurd), Err(RecordError::Absurd { trial: 0 })));
+        let span = Span { to_ns: u64::MAX, ..Span::default() };
+        let device = DeviceUse { repetitions: vec![span], ..DeviceUse::default() };
+        let sampled = Trial { devices: vec![device], ..Trial::default() };
+        let sampled = Run { trials: vec![Trial::default(), sampled], ..run.clone() };
+        let text = serde_json::to_string(&sampled).unwrap();
+        assert!(matches!(Run::from_json(&text), Err(RecordError::Absurd { trial: 1 })));
         let (name, samples, calls) = (String::new(), Vec::new(), Vec::new());
         let measured = Measured::Ladder { stage: u64::MAX, name, samples, calls };
         let ladder = Trial { measured, ..Trial::default() };

@@ -85,8 +85,8 @@ pub(crate) fn in_unit(value: f64, unit: Unit) -> String {
         Unit::TokensPerSecond | Unit::RequestsPerSecond | Unit::Milliseconds | Unit::Seconds => {
             format!("{value:.2}")
         }
-        Unit::Microseconds => format!("{value:.1}"),
-        Unit::Number => format!("{value:.4}"),
+        Unit::Microseconds | Unit::Watts => format!("{value:.1}"),
+        Unit::Number | Unit::JoulesPerToken => format!("{value:.4}"),
         Unit::Bytes => size(value as u64),
         Unit::Ratio => format!("{:.1} %", value * 100.0),
         Unit::Probability => format!("{:.2} %", value * 100.0),

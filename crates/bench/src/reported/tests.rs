@@ -193,6 +193,8 @@ fn what_races_prompts_and_layers_came_to_is_there_in_every_language() {
         "It had not stopped to grow, but with an n_batch of 64 larger values change nothing.",
         "It had not stopped to grow, but there are only 2 processors.",
         "From 64 on no more is shown. Too noisy to tell: 128 (1221–2003).",
+        "A card was held back in 40 % of the samples: power limit",
+        "A card cannot be read any more: it fell off the bus",
         "Roofline of AMD EPYC (2): operations a second beside what the machine allows",
     ] {
         for lang in Lang::ALL {

@@ -3,7 +3,7 @@
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::output::{self, Output, Record};
-use crate::{interrupt, machine};
+use crate::{devices, interrupt, machine};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_backends::side::Found;
@@ -116,6 +116,7 @@ impl Machine for Asked {
         let kernels = pacemark_kernels::kernels().map_err(|error| error.to_string())?;
         let available: Vec<&str> =
             pacemark_kernels::available().map(|set| set.isa.name()).collect();
+        let [devices, devices_absent] = devices::facts();
         let facts = json!({
             "cpu_model": env::cpu_model(),
             "logical_cpus": processors.usable,
@@ -133,6 +134,8 @@ impl Machine for Asked {
             "huge_pages": host.huge_pages,
             "memory_nodes": host.memory_nodes,
             "backends": backends(),
+            "devices": devices,
+            "devices_absent": devices_absent,
         });
         Ok(facts.as_object().cloned().unwrap_or_default())
     }

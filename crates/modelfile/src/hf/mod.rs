@@ -41,7 +41,9 @@ pub(crate) fn open(directory: &Path, weights: Option<Recipe>) -> Result<ModelFil
     else {
         let expected = "a GGUF file, or a directory with config.json as on Hugging Face";
         let found = match directory.join(described::OPENVINO).is_file() {
-            true => "a directory in OpenVINO's format, which only OpenVINO reads (--backend openvino)",
+            true => {
+                "a directory in OpenVINO's format, which only OpenVINO reads (--backend openvino)"
+            }
             false => "a directory without it",
         };
         return Err(ModelFileError::invalid(directory, "path", expected, found));

@@ -21,6 +21,10 @@ pub enum Unit {
     Probability,
     /// A divergence of probabilities.
     Nats,
+    /// Energy by token, joules.
+    JoulesPerToken,
+    /// Power, watts.
+    Watts,
     /// A whole number.
     Count,
     /// A number without a unit.

@@ -65,6 +65,9 @@ pub(super) const SAME: &[&str] = &[
     "Δp",
     "e2e ms",
     "genai",
+    "CPU W",
+    "GPU W",
+    "MHz",
 ];
 
 /// English and Chinese.
@@ -536,6 +539,31 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("KiB sent", "发送 KiB"),
     ("KiB back", "接收 KiB"),
     ("predicted ms", "预测，毫秒"),
+    // Devices and energy.
+    ("J/token", "焦耳/词元"),
+    ("CPU J/token", "CPU 焦耳/词元"),
+    ("GPU J/token", "GPU 焦耳/词元"),
+    ("peak device memory", "显存峰值"),
+    ("device", "设备"),
+    ("power W", "功率 W"),
+    ("% used", "利用率 %"),
+    ("peak memory", "内存峰值"),
+    ("memory of all", "总内存"),
+    ("% held back", "受限 %"),
+    ("graphics device", "显卡"),
+    ("energy", "能耗"),
+    ("{} was held back in {#} % of the samples: {}", "{} 在 {} % 的采样中受限：{}"),
+    ("{} cannot be read any more: {}", "{} 无法再读取：{}"),
+    ("power limit", "功率上限"),
+    ("temperature", "温度"),
+    (
+        "Energy of the counted repetitions over the tokens computed in them, and means over the samples of those repetitions. Idle power is within it, and of a package all else that ran on the machine.",
+        "计入的各次重复的能耗与其中计算的词元数之比，以及这些重复中各采样的平均。空闲功率包含在内；处理器还包含机器上其他程序的能耗。",
+    ),
+    (
+        "energy of a repetition over the tokens computed in it, of processors and graphics cards",
+        "一次重复中处理器与显卡的能耗与所计算的词元数之比",
+    ),
     ("weights", "权重"),
     ("work", "工作区"),
     // What figures are.

@@ -166,6 +166,9 @@ pub(super) struct Args {
     /// Do not measure what the machine allows beside the tests: no % roof
     #[arg(long)]
     no_roof: bool,
+    /// Do not sample graphics cards and energy during the tests: no J/token
+    #[arg(long)]
+    no_devices: bool,
     /// Format on standard output
     #[arg(short, long, value_name = "FORMAT", default_value = "md", value_parser = output::formats(&[]))]
     output: String,

@@ -6,11 +6,13 @@ use super::plan::Plan;
 use super::progress::Progress;
 use super::roof::Probe;
 use super::{Args, synthetic};
+use crate::devices::Meters;
 use crate::exit::Exit;
 use crate::output::{Input, Output, Record};
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::Backend;
+use pacemark_backends::{BackendEntry, openai};
 use pacemark_bench::{BenchError, Case, CutShort, Experiment, How, Subject, Test, reloaded};
 use pacemark_record::Trial;
 use pacemark_record::env::StealWatch;
@@ -51,7 +53,12 @@ pub(super) fn run(args: &Args, plan: &Plan) -> Result<Exit> {
     let steal = StealWatch::begin();
     let progress =
         Progress::new(plan.tests.len(), args.repetitions().least, args.progress, args.verbose);
-    let result = measure(args, plan, &paths, &mut output, progress);
+    let meters = Meters::new(!args.no_devices);
+    if progress.is_verbose() {
+        meters.absent.iter().for_each(|why| eprintln!("{why}"));
+    }
+    output.env_mut().devices_absent.clone_from(&meters.absent);
+    let result = measure(args, plan, &paths, (&mut output, &meters), progress);
     output.env_mut().steal_share = steal.share();
     output.end(Vec::new())?;
     if !stop.load(Ordering::Relaxed) {
@@ -77,7 +84,7 @@ fn measure(
     args: &Args,
     plan: &Plan,
     paths: &HashMap<String, PathBuf>,
-    output: &mut Output<'_>,
+    (output, meters): (&mut Output<'_>, &Meters),
     mut progress: Progress,
 ) -> Result<()> {
     let stop = interrupt::flag();
@@ -96,11 +103,13 @@ fn measure(
         for test in tests {
             pause(args.delay);
             probe.before()?;
+            let mut metered =
+                meters.watch(&mut progress, plan.backends.iter().map(computes).collect());
             let mut how = How {
                 repetitions: args.repetitions(),
                 warmup: args.warmups(),
                 seed: 0,
-                observer: &mut progress,
+                observer: &mut metered,
                 stop,
             };
             // A batch is recorded with the room that it has in the KV cache.
@@ -110,6 +119,7 @@ fn measure(
                 Ok(trials) => (trials, None),
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
+            metered.attach(&mut trials);
             synthetic::restore_name(model, &mut trials);
             probe.after(&mut trials)?;
             progress.suspend(|| output.rows(trials))?;
@@ -119,6 +129,11 @@ fn measure(
         }
     }
     Ok(())
+}
+
+/// The process that computes for a backend; `None` where that is a server's, which may be anywhere.
+fn computes(backend: &&BackendEntry) -> Option<u32> {
+    (backend.name != openai::NAME).then(std::process::id)
 }
 
 /// A model in the backends of a command.
