@@ -5,6 +5,7 @@
 //! the engine's.
 
 use anyhow::{Context, Result};
+use pacemark_backends::side;
 use pacemark_kernels::{Cpus, Roof as Limits, Team};
 use pacemark_record::{Roof, Trial, env};
 use pacemark_setup::Threads;
@@ -59,7 +60,9 @@ impl Probe {
         let now = self.measure()?;
         for trial in trials {
             trial.roofs = self.last.into_iter().chain([now]).collect();
-            trial.peak_rss_bytes = trial.peak_rss_bytes.map(|peak| peak.max(before.unwrap_or(0)));
+            // Of an engine in another process it is that process's, which no probe touches.
+            let own = before.filter(|_| side::find(&trial.model.backend).is_none());
+            trial.peak_rss_bytes = trial.peak_rss_bytes.map(|peak| peak.max(own.unwrap_or(0)));
         }
         self.last = Some(now);
         Ok(())

@@ -11,8 +11,8 @@ use crate::exit::Exit;
 use crate::output::{Input, Output, Record};
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
-use pacemark_backend::Backend;
-use pacemark_backends::{BackendEntry, openai};
+use pacemark_backend::{Backend, Computes};
+use pacemark_backends::native;
 use pacemark_bench::{BenchError, Case, CutShort, Experiment, How, Subject, Test, reloaded};
 use pacemark_record::Trial;
 use pacemark_record::env::StealWatch;
@@ -103,8 +103,7 @@ fn measure(
         for test in tests {
             pause(args.delay);
             probe.before()?;
-            let mut metered =
-                meters.watch(&mut progress, plan.backends.iter().map(computes).collect());
+            let mut metered = meters.watch(&mut progress, copies.processes());
             let mut how = How {
                 repetitions: args.repetitions(),
                 warmup: args.warmups(),
@@ -131,11 +130,6 @@ fn measure(
     Ok(())
 }
 
-/// The process that computes for a backend; `None` where that is a server's, which may be anywhere.
-fn computes(backend: &&BackendEntry) -> Option<u32> {
-    (backend.name != openai::NAME).then(std::process::id)
-}
-
 /// A model in the backends of a command.
 enum Copies<'a> {
     /// Loaded once.
@@ -156,6 +150,23 @@ impl<'a> Copies<'a> {
             return Copies::Kept(opened);
         }
         Copies::Anew(Reload { backends: &plan.backends, path, setup, first: Some(opened) })
+    }
+
+    /// The processes that compute; `None` of a server, which may be anywhere, and of what is loaded anew.
+    fn processes(&self) -> Vec<Option<u32>> {
+        let of = |backend: &Box<dyn Backend>| match backend.computes() {
+            Computes::Here => Some(std::process::id()),
+            Computes::Process(process) => Some(process),
+            Computes::Elsewhere => None,
+        };
+        match self {
+            Copies::Kept(opened) => opened.iter().map(of).collect(),
+            Copies::Anew(reload) => {
+                let is_here = |name: &str| name == native::NAME || name == "llama-cpp";
+                let here = |name: &str| is_here(name).then(std::process::id);
+                reload.backends.iter().map(|backend| here(backend.name)).collect()
+            }
+        }
     }
 
     fn measure(
