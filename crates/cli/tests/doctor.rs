@@ -42,6 +42,25 @@ fn text_names_what_was_measured() {
 }
 
 #[test]
+fn devices_are_listed_or_what_was_looked_for_is_said() {
+    let json = doctor(&["-t", "1", "--seconds", "0.01", "-o", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let (devices, absent) =
+        (found["devices"].as_array().unwrap(), found["devices_absent"].as_array().unwrap());
+    // Of cards and of energy: one that is there, or the cause.
+    assert!(devices.len() + absent.len() >= 2, "{found}");
+    let text = doctor(&["-t", "1", "--seconds", "0.01"]);
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    for missing in absent {
+        let cause = missing["cause"].as_str().unwrap();
+        assert!(text.contains(&format!("- ({cause}")), "{cause}: {text}");
+    }
+    for device in devices {
+        assert!(text.contains(device["name"].as_str().unwrap()), "{device}: {text}");
+    }
+}
+
+#[test]
 fn absurd_values_are_usage_errors() {
     for arguments in [["-t", "0"], ["-t", "99999"], ["--seconds", "0"], ["--seconds", "nan"]] {
         let output = doctor(&arguments);
