@@ -156,7 +156,8 @@ fn a_host_is_reached_over_ssh_and_a_shell_may_greet() {
         "while [ \"${1#-}\" != \"$1\" ]; do shift; done; shift; echo Welcome; exec sh -c \"$*\"";
     let path = script(&folder, "ssh", text);
     let file = folder.file("r.json");
-    let binary = env!("CARGO_BIN_EXE_pacemark");
+    let ours = pacemark();
+    let binary = ours.get_program().to_str().unwrap();
     let arguments = [
         "--workers",
         "me@h1,h1,h1",

@@ -12,7 +12,7 @@ use crate::output::{Input, Output, Record};
 use crate::{hub, interrupt, machine};
 use anyhow::{Context, Result};
 use pacemark_backend::{Backend, Computes};
-use pacemark_backends::native;
+use pacemark_backends::{native, openai};
 use pacemark_bench::{BenchError, Case, CutShort, Experiment, How, Subject, Test, reloaded};
 use pacemark_record::Trial;
 use pacemark_record::env::StealWatch;
@@ -119,6 +119,9 @@ fn measure(
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
             metered.attach(&mut trials);
+            // What this machine used is not what a server did, wherever it is.
+            let asked = trials.iter_mut().filter(|trial| trial.model.backend == openai::NAME);
+            asked.for_each(|trial| trial.devices.clear());
             synthetic::restore_name(model, &mut trials);
             probe.after(&mut trials)?;
             progress.suspend(|| output.rows(trials))?;

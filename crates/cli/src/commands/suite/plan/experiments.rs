@@ -46,6 +46,7 @@ pub(super) const COMMANDS: &[CommandOf] = &[
     command("genai", &["genai-bench"], "-m"),
     command("doctor", &["doctor"], ""),
     command("tune", &["tune"], "-m"),
+    command("versus", &["versus"], "-m"),
 ];
 
 /// What was asked for by name: a step for each model and each combination of what is swept.
