@@ -105,7 +105,8 @@ fn scores_are_those_of_our_own_engine_whatever_the_steps() {
     for n_ubatch in [512, 24] {
         let backend = load("openvino-capi", &path, &Setup { n_ubatch, ..setup() }).unwrap();
         let theirs = mean(&*backend);
-        eprintln!("mean log-probability, steps of {n_ubatch}: {theirs}, ours {ours}");
+        let n = tokens.len();
+        eprintln!("mean log-probability of {n} tokens, steps of {n_ubatch}: {theirs}, ours {ours}");
         assert!((theirs - ours).abs() < 0.02, "{theirs}, ours {ours}");
         let mut n_rows = 0;
         let request = ScoreRequest {

@@ -9,6 +9,7 @@
 
 mod engine;
 mod library;
+mod settings;
 
 use crate::generation::{Engine, Host, Item, Limits, Wanted};
 use crate::side::{Found, Lacking};
@@ -20,8 +21,9 @@ use pacemark_backend::{
     MemoryUsage, ScoreRequest, TextScores, TokenId,
 };
 use pacemark_modelfile::{ModelFile, ModelFileError};
-use pacemark_setup::{DType, Setup, Unsupported};
+use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::Tokenizer;
+use settings::{choose, differences, kept, kv, kv_key, properties};
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
@@ -109,59 +111,6 @@ fn version() -> String {
 fn devices(core: &Core) -> Result<Vec<String>, String> {
     let devices = core.available_devices().map_err(|error| error.to_string())?;
     Ok(devices.iter().map(|device| device.as_ref().to_owned()).collect())
-}
-
-/// The device that was asked for, of those there are, and what is to be said of it. What `AUTO` takes is
-/// looked up here, as the `openvino` backend does: a report must say what computed.
-fn choose(asked: &str, there: &[String]) -> Result<(String, Option<String>), CapiError> {
-    let asked = asked.to_uppercase();
-    let of = |kind: &str| {
-        let numbered = format!("{kind}.");
-        there.iter().find(|name| *name == kind || name.starts_with(&numbered))
-    };
-    let names = there.join(", ");
-    if asked != "AUTO" {
-        return match of(&asked) {
-            Some(_) => Ok((asked, None)),
-            None => Err(CapiError::Device { asked, there: names }),
-        };
-    }
-    match ["GPU", "NPU", "CPU"].into_iter().find_map(of) {
-        Some(name) => {
-            let note = format!(
-                "AUTO: {name}, the first of GPU, NPU and CPU that OpenVINO finds ({names})"
-            );
-            Ok((name.clone(), Some(note)))
-        }
-        None => Err(CapiError::Device { asked, there: "none".into() }),
-    }
-}
-
-/// What OpenVINO is told before it compiles.
-fn properties(setup: &Setup, device: &str) -> Vec<(RwPropertyKey, String)> {
-    let mut properties = vec![(kv_key(), kv(setup.cache.k).to_owned())];
-    if device == "CPU" {
-        properties
-            .push((RwPropertyKey::InferenceNumThreads, setup.threads.per_token().to_string()));
-    }
-    if let Some(precision) = setup.precision {
-        properties.push((RwPropertyKey::HintInferencePrecision, precision.name().to_owned()));
-    }
-    properties
-}
-
-fn kv_key() -> RwPropertyKey {
-    RwPropertyKey::Other(Cow::Borrowed("KV_CACHE_PRECISION"))
-}
-
-/// OpenVINO's name of a type of keys and values.
-fn kv(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 => "f32",
-        DType::BF16 => "bf16",
-        DType::Q8_0 => "u8",
-        _ => "f16",
-    }
 }
 
 /// Whether a graph keeps a state: without one each step would forget those before it.
@@ -292,14 +241,13 @@ fn told(
     };
     let model = engine.model();
     let dtype = property(model, RwPropertyKey::HintInferencePrecision).unwrap_or_default();
-    let kept = property(model, kv_key()).unwrap_or_else(|| kv(setup.cache.k).to_owned());
+    let set = property(model, kv_key()).unwrap_or_else(|| kv(setup.cache.k).to_owned());
+    let kept = kept(device, &set, &dtype).to_owned();
     let n_threads = property(model, RwPropertyKey::InferenceNumThreads)
         .and_then(|n| n.parse().ok())
         .filter(|_| device == "CPU");
     let mut warnings = file.warnings().to_vec();
-    if kept == "u8" {
-        warnings.push("keys and values are OpenVINO's u8, which is not q8_0".into());
-    }
+    warnings.extend(differences(setup, &dtype, &kept));
     let info = BackendInfo {
         backend: NAME.into(),
         device: format!("{NAME} {device}"),
@@ -374,19 +322,6 @@ impl Backend for CapiBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn devices_are_found_or_named_with_those_there_are() {
-        let there = ["CPU", "GPU.0", "GPU.1"].map(String::from);
-        let named = |asked| choose(asked, &there).map_err(|error| error.to_string());
-        assert_eq!(named("cpu"), Ok(("CPU".into(), None)));
-        assert_eq!(named("GPU.1").unwrap().0, "GPU.1");
-        let (device, note) = named("auto").unwrap();
-        assert_eq!(device, "GPU.0");
-        assert!(note.unwrap().ends_with("(CPU, GPU.0, GPU.1)"));
-        let missing = named("NPU").unwrap_err();
-        assert_eq!(missing, "device NPU: not here; OpenVINO finds CPU, GPU.0, GPU.1");
-    }
 
     #[test]
     fn a_directory_that_is_no_stateful_graph_is_refused_before_the_library_is_opened() {
