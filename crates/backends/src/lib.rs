@@ -1,7 +1,7 @@
 //! Concrete backends, one module each, all behind the trait of `backend`.
 //!
 //! [`native`] runs Pacemark's own engine, `llama_cpp` (feature `llama-cpp`) the one to compare
-//! with, [`openai`] asks a server. A new backend is one module here and one line in [`BACKENDS`]; it must pass
+//! with, [`openai`] asks a server, `openvino_capi` (feature `openvino-capi`) is OpenVINO without Python. A new backend is one module here and one line in [`BACKENDS`]; it must pass
 //! `backend::conformance`. All load by the same [`Setup`](pacemark_setup::Setup); what one does not
 //! do of it is said in `supports`, before anything is loaded. [`served`] makes a service of any of them.
 
@@ -15,6 +15,8 @@ mod look;
 mod model_type;
 pub mod native;
 pub mod openai;
+#[cfg(feature = "openvino-capi")]
+pub mod openvino_capi;
 pub mod served;
 pub mod side;
 mod supports;

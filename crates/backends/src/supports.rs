@@ -1,7 +1,7 @@
 //! What each backend does not do of what a [`Setup`] can ask for. In every build, so that a command
 //! can say it before a model is looked for, and of a backend that this build leaves out.
 
-use crate::side::Engine;
+use crate::side::{Engine, OPENVINO};
 use pacemark_engine::{KvType, KvTypes};
 use pacemark_setup::{CacheTypes, DType, Offload, Place, Setting, Setup, Unsupported};
 
@@ -118,10 +118,24 @@ pub(crate) fn llama_cpp(setup: &Setup) -> Result<(), Unsupported> {
 /// Whether an engine in a Python process does: what it has a word for is its model, device, threads,
 /// context, precision, and some types of keys and values.
 pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
+    if setup.n_ubatch != Setup::default().n_ubatch {
+        let why = "it has no such number; -b bounds what it computes at once";
+        return Err(Unsupported::new(Setting::Ubatch, why));
+    }
+    own_runtime(engine.name, engine, setup)
+}
+
+/// Whether OpenVINO without Python does: its runtime is the same, its steps are ours.
+pub(crate) fn openvino_capi(setup: &Setup) -> Result<(), Unsupported> {
+    own_runtime("openvino-capi", &OPENVINO, setup)
+}
+
+/// What a runtime with the words of `engine` does, as the backend of that name.
+fn own_runtime(backend: &str, engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
     let Setup { threads, weights, cache, offload, .. } = setup;
     no_server(setup)?;
     let its_own = "its own runtime chooses";
-    let refused: [(bool, Setting, &'static str); 9] = [
+    let refused: [(bool, Setting, &'static str); 8] = [
         (threads.place != Place::Anywhere, Setting::Place, PLACED),
         (
             threads.per_batch() != threads.per_token(),
@@ -138,11 +152,6 @@ pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
         (!weights.pack, Setting::Pack, its_own),
         (weights.exact, Setting::Exact, "only the native backend dequantizes a file on load"),
         (setup.flash_attn.is_some(), Setting::FlashAttention, its_own),
-        (
-            setup.n_ubatch != Setup::default().n_ubatch,
-            Setting::Ubatch,
-            "it has no such number; -b bounds what it computes at once",
-        ),
     ];
     if let Some((_, setting, why)) = refused.into_iter().find(|(asked, ..)| *asked) {
         return Err(Unsupported::new(setting, why));
@@ -154,12 +163,12 @@ pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
     let named = offload.devices.as_deref().unwrap_or_default();
     if !plain.is_here() || named.len() > 1 || !named.iter().all(|name| engine.has_device(name)) {
         let names = engine.devices.join(", ");
-        let why = format!("the {} backend takes one device: {names}", engine.name);
+        let why = format!("the {backend} backend takes one device: {names}");
         return Err(Unsupported::new(Setting::Offload, why));
     }
     if let Some(precision) = setup.precision.filter(|p| !engine.precisions.contains(p)) {
         let names: Vec<&str> = engine.precisions.iter().map(|p| p.name()).collect();
-        let why = format!("{} has {}, not {precision}", engine.name, names.join(", "));
+        let why = format!("{backend} has {}, not {precision}", names.join(", "));
         return Err(Unsupported::new(Setting::Precision, why));
     }
     if cache.k != cache.v {
@@ -167,7 +176,7 @@ pub(crate) fn side(engine: &Engine, setup: &Setup) -> Result<(), Unsupported> {
     }
     match engine.cache.contains(&cache.k) {
         true => Ok(()),
-        false => Err(not_stored(&format!("{} takes", engine.name), engine.cache, cache.k)),
+        false => Err(not_stored(&format!("{backend} takes"), engine.cache, cache.k)),
     }
 }
 

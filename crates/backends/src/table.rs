@@ -72,6 +72,14 @@ pub const BACKENDS: &[BackendEntry] = &[
         }),
     },
     BackendEntry {
+        name: "openvino-capi",
+        help: "OpenVINO's own library, without Python",
+        files_only: true,
+        kv_policies: false,
+        supports: supports::openvino_capi,
+        load: OPENVINO_CAPI,
+    },
+    BackendEntry {
         name: "transformers",
         help: "Hugging Face transformers, in a Python process",
         files_only: true,
@@ -109,6 +117,16 @@ const LLAMA_CPP: Result<Load, &str> = Ok(|path, setup, progress| {
     Ok(Box::new(crate::llama_cpp::LlamaCppBackend::load(path, setup)?))
 });
 
+#[cfg(not(feature = "openvino-capi"))]
+const OPENVINO_CAPI: Result<Load, &str> =
+    Err("it was left out of this build: build with --features openvino-capi");
+
+#[cfg(feature = "openvino-capi")]
+const OPENVINO_CAPI: Result<Load, &str> = Ok(|path, setup, progress| {
+    progress(0, 1);
+    Ok(Box::new(crate::openvino_capi::CapiBackend::load(path, setup)?))
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +140,8 @@ mod tests {
         }
         assert!(BACKENDS[0].load.is_ok());
         assert_eq!(find("llama-cpp").unwrap().load.is_ok(), cfg!(feature = "llama-cpp"));
+        let capi = find("openvino-capi").unwrap();
+        assert_eq!(capi.load.is_ok(), cfg!(feature = "openvino-capi"));
     }
 
     /// A setup that asks for this setting, and for nothing else.
@@ -155,11 +175,13 @@ mod tests {
         let elsewhere =
             [Place, Quantize, Mmap, Mlock, Pack, Exact, Cache, FlashAttention, Offload, Workers];
         let side = &[&elsewhere[..], &[Server, ThreadsBatch, Ubatch]].concat();
+        let capi = &[&elsewhere[..], &[Server, ThreadsBatch]].concat();
         let server = &[&elsewhere[..], &[Precision]].concat();
         let refused: &[(&str, &[Setting])] = &[
             ("native", &[Cache, FlashAttention, Offload, Workers, Server, Precision]),
             ("llama-cpp", &[Place, Quantize, Mlock, Exact, Cache, Server, Precision]),
             ("openvino", side),
+            ("openvino-capi", capi),
             ("transformers", side),
             ("openai", server),
         ];

@@ -5,7 +5,7 @@ use pacemark_backend::{
     conformance,
 };
 use pacemark_backends::native::NativeBackend;
-use pacemark_backends::{BACKENDS, BackendEntry, openai};
+use pacemark_backends::{BACKENDS, BackendEntry};
 use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, TestModel};
 use std::ops::ControlFlow;
@@ -33,9 +33,10 @@ impl Drop for File {
     }
 }
 
-/// All but the one that asks a server, which tests/openai has.
+/// Those that read the test model's file and need nothing else: tests/openai has the one that asks a
+/// server, tests/side and tests/openvino_capi have the others.
 fn in_this_process() -> impl Iterator<Item = &'static BackendEntry> {
-    BACKENDS.iter().filter(|entry| entry.name != openai::NAME)
+    BACKENDS.iter().filter(|entry| ["native", "llama-cpp"].contains(&entry.name))
 }
 
 fn native(name: &str, model: &TestModel, n_ubatch: usize) -> NativeBackend {

@@ -27,6 +27,7 @@ const MEASURED: [&str; 18] = [
     "load -m M --concurrency 1,2,3 --requests 24 --input-tokens 8 --output-tokens 4 -o json --save",
     "load --self-test --streams 4 -o json --save",
     "run -m M -p in_the -n 6 -t 1 -o json --save",
+    "versus -m M --engine native --engine native:t=1,as=one -f T -c 32 --chunks 2 -p 8 -n 4 --n-parallel 2 -r 1 -t 1 -o json --save",
     "tune -m M -f T -p 8 -n 4 -c 32 --chunks 5 --min-rounds 4 --max-rounds 4 -ub 2,4 -o json --save",
     "genai-bench -m M -p in_the -n 6 -t 1 --report -o json --save",
     "doctor --seconds 0.01 --threads 1 -o json --save",
