@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What measures each experiment on a tiny model; each is followed by where its record goes.
-const MEASURED: [&str; 18] = [
+const MEASURED: [&str; 19] = [
     "bench -m M -p 8 -n 6 -t 1-3 -r 6 --no-warmup --no-roof -o json --save",
     "bench -m M -npl 1,2,3 -npp 8 -ntg 4 -r 2 --no-warmup --no-roof -t 1 -o json --save",
     "eval perplexity -m M -f T -c 32 --chunks 3 -t 1 -o json --save",

@@ -71,10 +71,16 @@ fn what_cannot_be_is_a_usage_error() {
         ("versus -m M --engine vllm", "--engine vllm: there is no such backend"),
         ("versus -m M --engine native:x=1", "x: expected one of t, dtype"),
         ("versus -m M --engine native --engine native", "native: there twice"),
-        ("versus -m M --engine native --baseline other", "--baseline other: expected one of native"),
-        ("versus -m M --engine native:dtype=f32", "weights are computed in the types of their file"),
+        (
+            "versus -m M --engine native --baseline other",
+            "--baseline other: expected one of native",
+        ),
+        (
+            "versus -m M --engine native:dtype=f32",
+            "weights are computed in the types of their file",
+        ),
         ("versus -m M --engine native -c 5", "-c 5"),
-        ("versus -m M --engine openai", "--url"),
+        ("versus -m M --engine openai", "it asks a server: url=http://HOST:PORT"),
     ];
     for (line, words) in cases {
         let (code, said) = folder.failure(line);

@@ -112,6 +112,9 @@ impl Spec {
             server,
             ..Setup::default()
         };
+        if self.url.is_none() && self.backend == pacemark_backends::openai::NAME {
+            return Err(wrong("it asks a server: url=http://HOST:PORT".into()));
+        }
         if self.served.is_some() && self.url.is_none() {
             return Err(wrong("served: it is a name at a server (url=…)".into()));
         }
