@@ -24,11 +24,22 @@ pub fn look(entry: &BackendEntry) -> Found {
         Ok(_) if entry.name == crate::openai::NAME => found(vec!["the server of --url".into()]),
         Ok(_) => {
             let graphics = match entry.name == "llama-cpp" {
-                true => devices(&Offload::default()).unwrap_or_default(),
-                false => Vec::new(),
+                true => devices(&Offload::default()),
+                false => Ok(Vec::new()),
             };
-            let names = graphics.into_iter().map(|device| device.name);
-            found(std::iter::once("CPU".to_owned()).chain(names).collect())
+            match graphics {
+                Ok(graphics) => {
+                    let names = graphics.into_iter().map(|device| device.name);
+                    found(std::iter::once("CPU".to_owned()).chain(names).collect())
+                }
+                Err(error) => Found {
+                    lacking: Some(Lacking {
+                        cause: format!("its devices cannot be listed: {error}"),
+                        mend: "docs/rpc.md says what each kind of device needs".into(),
+                    }),
+                    ..found(Vec::new())
+                },
+            }
         }
     }
 }

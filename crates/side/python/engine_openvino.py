@@ -37,19 +37,25 @@ class Engine:
         loaded = time.monotonic_ns()
         # What is compiled or set up with the first request is none of that request's time.
         self.score([1, 1], 0)
-        if ask["kv"][0] == "q8_0":
+        asked = CACHE[ask["kv"][0]]
+        dtype = computed(device, ask["dtype"])
+        kv = kept(device, asked, dtype)
+        if asked == "u8":
             warnings.append("keys and values are OpenVINO's u8, which is not q8_0")
-        dtype = ask["dtype"] or chosen(device)
+        if kv != asked:
+            warnings.append(f"keys and values: OpenVINO keeps them in {kv} beside {dtype}, not {asked}")
+        if ask["dtype"] not in (None, dtype):
+            warnings.append(f"precision: {ask['dtype']} was asked for, OpenVINO computes in {dtype} on this device")
         return {
             "device": device,
             "n_ctx": self.n_ctx,
             "n_seqs": self.n_seqs,
             "n_vocab": len(self.pipeline.get_tokenizer().get_vocab()),
-            "n_threads": ask["n_threads"] or 0,
+            "n_threads": (ask["n_threads"] or 0) if device == "CPU" else 0,
             "scores": True,
             "logprobs": False,
             "batches": True,
-            "kv": CACHE[ask["kv"][0]],
+            "kv": kv,
             "dtype": dtype,
             "load_ns": [["load", loaded - begun], ["warm", time.monotonic_ns() - loaded]],
             "warnings": warnings,
@@ -144,13 +150,21 @@ def choose(asked):
     raise side.Refused("engine", "OpenVINO finds no device")
 
 
-def chosen(device):
-    """The precision that it computes in where nothing was asked for."""
+def computed(device, asked):
+    """The precision that this device computes in where that one is asked for: what a graph of one node says."""
+    node = openvino.opset13.parameter([1, 4], numpy.float32)
+    graph = openvino.Model([openvino.opset13.relu(node)], [node])
+    options = {} if asked is None else {"INFERENCE_PRECISION_HINT": asked}
     try:
-        name = openvino.Core().get_property(device, "INFERENCE_PRECISION_HINT").get_type_name()
+        compiled = openvino.Core().compile_model(graph, device, options)
+        return compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     except RuntimeError:
         return None
-    return {"bf16": "bf16", "f32": "f32", "f16": "f16"}.get(name, name)
+
+
+def kept(device, asked, dtype):
+    """What keys and values are kept as: beside bf16, processors keep f16 as bf16 (scores are equal to the last digit)."""
+    return "bf16" if device == "CPU" and dtype == "bf16" and asked == "f16" else asked
 
 
 def check_model(path):

@@ -223,9 +223,10 @@ def source(path):
             raise side.Refused("unsupported", "a directory without config.json")
         return {}, path
     try:
+        import accelerate  # noqa: F401
         import gguf  # noqa: F401
     except ImportError as why:
-        raise side.Refused("unsupported", f"GGUF files need the package gguf ({why}): pip install gguf") from why
+        raise side.Refused("unsupported", f"GGUF files need more packages ({why}): pip install accelerate gguf") from why
     return {"gguf_file": os.path.basename(path)}, os.path.dirname(path) or "."
 
 

@@ -68,16 +68,18 @@ def serve(engine):
             out.flush()
 
     def listen():
-        for line in sys.stdin:
-            ask = json.loads(line)
-            if ask["ask"] == "abort":
-                aborted.add((ask["id"], ask.get("index")))
-            elif ask["ask"] == "clock":
-                tell(tell="clock", n=ask["n"], ns=time.monotonic_ns())
-            else:
-                asked.put(ask)
-        # Also from within a call of a library that takes long.
-        os._exit(0)
+        try:
+            for line in sys.stdin:
+                ask = json.loads(line)
+                if ask["ask"] == "abort":
+                    aborted.add((ask["id"], ask.get("index")))
+                elif ask["ask"] == "clock":
+                    tell(tell="clock", n=ask["n"], ns=time.monotonic_ns())
+                else:
+                    asked.put(ask)
+        finally:
+            # Also from within a call of a library that takes long, and after half a message.
+            os._exit(0)
 
     tell(tell="hello", protocol=PROTOCOL, engine=engine.name)
     threading.Thread(target=listen, daemon=True).start()

@@ -97,6 +97,9 @@ impl Process {
         let program = command.get_program().to_string_lossy().into_owned();
         let failed = |source| SideError::Start { program: program.clone(), source };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C is for its owner, who has something to end first; it ends with its standard input.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(failed)?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -197,8 +200,11 @@ impl Process {
             let _ = self.child.kill(); // it may have ended by now
             self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
         });
-        if let Some(listener) = self.of_stderr.take() {
-            let _ = listener.join(); // a panic of a listener is its silence
+        // What it started may hold its standard error open: it is not waited for.
+        let begun = Instant::now();
+        let is_over = |listener: &JoinHandle<()>| listener.is_finished();
+        while !self.of_stderr.as_ref().is_none_or(is_over) && begun.elapsed() < FAREWELL {
+            std::thread::sleep(Duration::from_millis(5));
         }
         let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         let last_words = String::from_utf8_lossy(words.make_contiguous()).into_owned();
@@ -245,7 +251,11 @@ fn message(out: &mut impl BufRead) -> Option<Result<Tell, SideError>> {
         Ok(_) => {}
     }
     let text = || excerpt(&String::from_utf8_lossy(&line));
-    if line.last() != Some(&b'\n') && line.len() as u64 == LONGEST_LINE_BYTES {
+    if line.last() != Some(&b'\n') {
+        // It ended in the middle of it, and says why elsewhere.
+        if (line.len() as u64) < LONGEST_LINE_BYTES {
+            return None;
+        }
         let why = format!("a line of more than {LONGEST_LINE_BYTES} bytes");
         return Some(Err(SideError::Garbage { line: text(), why }));
     }

@@ -104,6 +104,12 @@ impl Flow {
     /// Tokens of a chunk.
     fn take(&mut self, by: Reader<'_>, chunk: Chunk, out: &mut VecDeque<Event>) {
         let before = self.usage.output.unwrap_or(0);
+        // A number from outside: so many events would be made of it. The end itself may be one more.
+        let most = self.request.max_tokens.max(1) as u64 + 1;
+        if let Some(told) = chunk.usage.output.filter(|told| *told > most) {
+            self.wrong = Some(format!("expected at most {most} tokens, the server counted {told}"));
+            return;
+        }
         self.usage.update(chunk.usage);
         self.finish = chunk.finish.or(self.finish.take());
         let told = chunk.ids.filter(|_| by.dialect.gives_ids);

@@ -2,7 +2,10 @@
 
 use pacemark_setup::{DType, Precision};
 use serde::Deserialize;
-use std::process::{Command, Stdio};
+use std::io::{self, Read};
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// An engine that is a script.
 pub struct Engine {
@@ -52,8 +55,8 @@ pub static TRANSFORMERS: Engine = Engine {
     device: "cpu",
     devices: &["cpu", "cuda", "mps", "xpu", "auto"],
     modules: &["torch", "transformers"],
-    install: "pip install torch transformers gguf",
-    reads: "Hugging Face directories of causal language models, and GGUF files with the package gguf",
+    install: "pip install torch transformers accelerate gguf",
+    reads: "Hugging Face directories of causal language models, and GGUF files with the packages gguf and accelerate",
     cache: &[DType::F16],
     precisions: &Precision::ALL,
     rounds: &[],
@@ -155,9 +158,14 @@ pub fn look(engine: &Engine) -> Found {
         lacking: Some(Lacking { cause, mend }),
     };
     let mut command = Command::new(&python);
-    command.arg("-c").arg(LOOK).args(engine.modules).stdin(Stdio::null());
-    let output = match command.output() {
-        Ok(output) => output,
+    command.arg("-c").arg(LOOK).args(engine.modules);
+    let output = match bounded_output(command) {
+        Ok(Some(output)) => output,
+        Ok(None) => {
+            let modules = engine.modules.join(", ");
+            let cause = format!("importing {modules} took more than {} s", IMPORT.as_secs());
+            return lacking(cause, format!("{shown} -c 'import {modules}' shows where it hangs"));
+        }
         Err(error) => {
             let mend = format!("install Python 3, or name one: {PYTHON}=/path/to/python3");
             return lacking(format!("Python was not found as {shown}: {error}"), mend);
@@ -170,6 +178,42 @@ pub fn look(engine: &Engine) -> Found {
         return lacking(cause, format!("name a Python that works: {PYTHON}=/path/to/python3"));
     };
     read(engine, &told)
+}
+
+/// How long packages may take to be imported.
+const IMPORT: Duration = Duration::from_secs(120);
+/// More than any answer has.
+const ANSWER_BYTES: u64 = 1 << 20;
+
+/// What a command prints; `None` where it does not end, and is ended.
+fn bounded_output(mut command: Command) -> io::Result<Option<Output>> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let (out, err) = (child.stdout.take().map(reader), child.stderr.take().map(reader));
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if begun.elapsed() > IMPORT => {
+                let _ = child.kill(); // it may have ended by now
+                child.wait()?;
+                return Ok(None);
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let [stdout, stderr] =
+        [out, err].map(|from| from.and_then(|from| from.join().ok()).unwrap_or_default());
+    Ok(Some(Output { status, stdout, stderr }))
+}
+
+fn reader(from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What could not be read is missing from the answer.
+        let _ = from.take(ANSWER_BYTES).read_to_end(&mut bytes);
+        bytes
+    })
 }
 
 fn read(engine: &Engine, told: &Told) -> Found {

@@ -133,9 +133,9 @@ impl Under {
         if stopped { text } else { text + &self.stop_texts.finish() }
     }
 
-    /// Whether it ends by what only this side knows, so that the engine has to be told.
+    /// Whether it has been stopped, by what the engine may not know or obey: it is told.
     pub(super) fn is_cut(&self) -> bool {
-        self.finished == Some(FinishReason::Stop) && !self.request.stop.is_empty()
+        self.finished == Some(FinishReason::Stop)
     }
 
     /// Its end, as the engine told it.

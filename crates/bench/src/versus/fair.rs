@@ -1,7 +1,10 @@
 //! Whether a comparison is of the engines alone: what has to be the same, and what is not.
 
 use pacemark_record::Trial;
-use std::collections::BTreeSet;
+
+/// What has to be the same, by the names of [`Contender::terms`](pacemark_record::Contender::terms).
+pub const TERMS: [&str; 6] =
+    ["device", "threads", "precision", "keys and values", "prompts", "output tokens"];
 
 /// A term that is not the same for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,21 +21,19 @@ pub fn unequal(trials: &[Trial]) -> Vec<Unequal> {
     let of = |trial: &Trial, term: &str| {
         trial.contender().and_then(|found| found.terms.get(term)).cloned()
     };
-    let terms: BTreeSet<&String> = measured
-        .iter()
-        .filter_map(|trial| trial.contender())
-        .flat_map(|of| of.terms.keys())
-        .collect();
-    let differs = |term: &&String| {
+    if measured.len() < 2 {
+        return Vec::new();
+    }
+    let differs = |term: &&str| {
         let first = measured.first().map(|trial| of(trial, term));
         let is_known = first.as_ref().is_some_and(Option::is_some);
         !is_known || measured.iter().any(|trial| Some(of(trial, term)) != first)
     };
-    terms
+    TERMS
         .into_iter()
         .filter(differs)
         .map(|term| Unequal {
-            term: term.clone(),
+            term: term.to_owned(),
             values: measured
                 .iter()
                 .map(|trial| {
@@ -57,15 +58,20 @@ mod tests {
             of.terms = terms.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
             trial
         };
-        let same = [("threads", "2"), ("keys and values", "f16")];
+        let same = TERMS.map(|term| (term, "2"));
         assert_eq!(unequal(&[with("a", &same), with("b", &same)]), []);
-        let other = [("threads", "1")];
+        let mut other = same.to_vec();
+        other[1].1 = "1";
+        other.remove(3);
         let found = unequal(&[with("a", &same), with("b", &other)]);
         let of = |term: &str, a: &str, b: &str| Unequal {
             term: term.into(),
             values: vec![("a".into(), a.into()), ("b".into(), b.into())],
         };
-        assert_eq!(found, [of("keys and values", "f16", "-"), of("threads", "2", "1")]);
+        assert_eq!(found, [of("threads", "2", "1"), of("keys and values", "2", "-")]);
+        // What nobody tells is not the same.
+        let silent = unequal(&[with("a", &[]), with("b", &[])]);
+        assert_eq!(silent.len(), TERMS.len());
         // One that was not measured has no terms, and no say.
         let mut failed = with("c", &[]);
         failed.contender_mut().unwrap().runs.clear();

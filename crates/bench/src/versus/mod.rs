@@ -17,7 +17,7 @@ use crate::experiment::{Case, How, Subject, metric_of, mismatch};
 use crate::parameter::{N_GEN, N_PROMPT};
 use crate::repeat::{CutShort, filled, in_turns, now_unix_s};
 use crate::{BenchError, Experiment, Params, Phase};
-pub use fair::{Unequal, unequal};
+pub use fair::{TERMS, Unequal, unequal};
 use pacemark_record::{
     Contender, EngineRun, Measured, Metric, Model, Roof, Run, Scores, Series, Trial,
 };
@@ -44,6 +44,8 @@ pub struct Bout {
     pub n_gen: usize,
     /// Sequences at once; fewer than 2 for none.
     pub n_together: usize,
+    /// Where the random prompts of the first round begin, and one further each round.
+    pub seed: u64,
     /// Tokens of a chunk of the text.
     pub n_ctx: usize,
     /// The text's name; `None` where no quality is measured.
@@ -86,12 +88,13 @@ const PPL: &str = "ppl";
 
 impl Bout {
     fn params(&self, name: &str) -> Params {
-        let recorded: [(&str, Value); 7] = [
+        let recorded: [(&str, Value); 8] = [
             (ENGINE, name.into()),
             ("model", self.model.as_str().into()),
             (N_PROMPT.name, self.n_prompt.into()),
             (N_GEN.name, self.n_gen.into()),
             (N_TOGETHER, self.n_together.into()),
+            ("seed", self.seed.into()),
             ("n_ctx", self.n_ctx.into()),
             ("file", self.text.as_deref().into()),
         ];

@@ -1,5 +1,6 @@
 //! Engines with made-up figures.
 
+use super::fair::TERMS;
 use super::{ENGINE, N_TOGETHER};
 use pacemark_record::{
     Chunk, Contender, EngineRun, FreshRun, Measured, Model, Sample, Scores, Trial,
@@ -40,9 +41,7 @@ pub(crate) fn trial(name: &str, rate_ts: f64, ppl: f64) -> Trial {
     let contender = Contender {
         runs: (0..6).map(run).collect(),
         scores: Some(scores),
-        terms: [("threads", "2"), ("precision", "int8")]
-            .map(|(term, value)| (term.to_owned(), value.to_owned()))
-            .into(),
+        terms: TERMS.map(|term| (term.to_owned(), "same".to_owned())).into(),
         ..Contender::default()
     };
     let params = [

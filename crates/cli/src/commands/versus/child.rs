@@ -30,6 +30,9 @@ pub(super) struct Answer {
     pub(super) scores: Option<Result<Scores, String>>,
 }
 
+/// Between the random prompts of one sequence and those of several.
+const OF_BATCHES: u64 = 1 << 40;
+
 /// The hidden command that the process is.
 pub(super) const COMMAND: &str = "versus-run";
 
@@ -89,7 +92,8 @@ fn ran(
         None
     } else {
         let test = Test { n_parallel: Some(n_together), ..test };
-        Some(last(&Batched, &test, backend, seed)?)
+        // Others than what was just computed, which a cache may hold.
+        Some(last(&Batched, &test, backend, seed.wrapping_add(OF_BATCHES))?)
     };
     let peak_rss_bytes = memory::peak_rss_bytes(backend);
     match backend.computes() {
@@ -103,6 +107,12 @@ fn ran(
         _ => {}
     }
     answer.terms = terms(&backend.info(), seed, (n_out, n_gen + 1));
+    if backend.computes() != Computes::Elsewhere {
+        // Backends say their own name before it.
+        let device = backend.info().device;
+        let device = device.rsplit(' ').next().unwrap_or_default().to_uppercase();
+        answer.terms.insert("device".into(), device);
+    }
     answer.run = EngineRun {
         alone: FreshRun {
             load_ns,

@@ -19,6 +19,7 @@ use pacemark_setup::Threads;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 /// Engines, and the model that they are to run.
 pub(super) struct Engines<'a> {
@@ -26,6 +27,8 @@ pub(super) struct Engines<'a> {
     file: PathBuf,
     threads: Threads,
     run: (usize, usize, usize),
+    /// Where the random prompts begin: others each time, so that no cache has them.
+    seed: u64,
     /// The tokens of the text, the length of a chunk, how many, and the text's name.
     text: Option<(Vec<u32>, usize, usize, String)>,
     stop: &'static AtomicBool,
@@ -64,7 +67,13 @@ impl<'a> Engines<'a> {
         let file = paths.into_values().next().unwrap_or_else(|| path.to_owned());
         let run = (args.n_prompt.get(), args.n_gen.get(), usize::from(args.n_parallel));
         let stop = interrupt::flag();
-        Ok(Engines { specs, file, threads, run, text, stop, _written: written })
+        let seed = args.seed.unwrap_or_else(|| now());
+        Ok(Engines { specs, file, threads, run, seed, text, stop, _written: written })
+    }
+
+    /// Where the random prompts begin.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Whether a text is scored.
@@ -90,11 +99,12 @@ impl<'a> Engines<'a> {
 impl Contenders for Engines<'_> {
     fn run(&mut self, index: usize, round: usize) -> Result<Ran, BenchError> {
         let (n_prompt, n_gen, n_together) = self.run;
-        let task = Task::Run { n_prompt, n_gen, n_together, seed: round as u64 };
+        let seed = self.seed.wrapping_add(round as u64);
+        let task = Task::Run { n_prompt, n_gen, n_together, seed };
         let Answer { model, run, mut terms, lacks, warnings, .. } = self.ask(index, task)?;
         // The seed is the round's, the same for all.
         if let Some(prompts) = terms.get_mut("prompts") {
-            *prompts = prompts.replacen(&format!("seed {round}, "), "", 1);
+            *prompts = prompts.replacen(&format!("seed {seed}, "), "", 1);
         }
         Ok(Ran { model, run, terms, lacks, warnings })
     }
@@ -111,6 +121,12 @@ impl Contenders for Engines<'_> {
         let found = roof::measure(&self.threads, &[]);
         found.map(Some).map_err(|error| BenchError::Machine(format!("{error:#}")))
     }
+}
+
+/// Milliseconds since 1970: no two comparisons begin at the same.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
 /// What is being done, on standard error; the record is kept after each round.

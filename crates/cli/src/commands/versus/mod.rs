@@ -58,6 +58,9 @@ pub(super) struct Args {
     /// Rounds: runs of each engine; rates and ratios have intervals from 5 on
     #[arg(short, long, value_name = "N", default_value = "5")]
     repetitions: NonZeroUsize,
+    /// Start of the random prompts [default: another one each time, so that no server's cache has them]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Threads of each engine [default: all processors]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -138,6 +141,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         n_prompt: args.n_prompt.get(),
         n_gen: args.n_gen.get(),
         n_together: usize::from(args.n_parallel),
+        seed: engines.seed(),
         n_ctx: args.ctx_size,
         text: engines.is_scored().then(|| text.map(|text| text.name)).flatten(),
     };

@@ -4,6 +4,7 @@ use crate::exit::UsageError;
 use crate::{machine, setup};
 use pacemark_backends::BackendEntry;
 use pacemark_files::excerpt;
+use pacemark_load::Target;
 use pacemark_setup::{CacheTypes, Offload, Precision, Secret, Server, Setup, Threads};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ impl Spec {
         let wrong = |why: String| UsageError(format!("--engine {}: {why}", excerpt(text)));
         let (backend, settings) = text.split_once(':').unwrap_or((text, ""));
         let mut spec = Spec { backend: backend.into(), name: text.into(), ..Spec::default() };
+        let mut is_named = false;
         for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
             let Some((key, value)) = setting.split_once('=').filter(|(_, value)| !value.is_empty())
             else {
@@ -69,9 +71,17 @@ impl Spec {
                     spec.kv = Some(value);
                 }
                 "d" => spec.device = Some(value),
-                "url" => spec.url = Some(value),
+                "url" => {
+                    let target =
+                        Target::parse(&value).map_err(|why| wrong(format!("url: {why}")))?;
+                    // What a query says may be a key.
+                    if !is_named {
+                        spec.name = spec.name.replace(&value, &target.url());
+                    }
+                    spec.url = Some(value);
+                }
                 "served" => spec.served = Some(value),
-                "as" => spec.name = value,
+                "as" => (spec.name, is_named) = (value, true),
                 other => {
                     let keys: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
                     let keys = keys.join(", ");
@@ -114,6 +124,9 @@ impl Spec {
         };
         if self.url.is_none() && self.backend == pacemark_backends::openai::NAME {
             return Err(wrong("it asks a server: url=http://HOST:PORT".into()));
+        }
+        if self.url.is_some() && self.threads.is_some() {
+            return Err(wrong("t: a server has the threads that it was started with".into()));
         }
         if self.served.is_some() && self.url.is_none() {
             return Err(wrong("served: it is a name at a server (url=…)".into()));
@@ -172,6 +185,8 @@ mod tests {
         let server = Spec::parse("openai:url=http://10.0.0.2:8000,served=smol").unwrap();
         assert_eq!(server.setup(1).unwrap().server.unwrap().url, "http://10.0.0.2:8000");
         assert!(server.is_server());
+        let keyed = Spec::parse("openai:url=http://h:1/v1?api_key=sk-1").unwrap();
+        assert!(!keyed.name.contains("sk-1"), "{}", keyed.name);
         assert_eq!(Spec::parse("native").unwrap().setup(3).unwrap().threads.per_token(), 3);
     }
 
@@ -183,6 +198,7 @@ mod tests {
             ("native:t", "expected KEY=VALUE, found t"),
             ("openvino:dtype=q4", "dtype: expected one of f32, bf16, f16, int8, int4, found q4"),
             ("native:kv=f12", "kv: f12: "),
+            ("openai:url=ftp://a", "url: expected an address that begins with http"),
         ];
         for (text, words) in cases {
             let error = Spec::parse(text).unwrap_err().to_string();
