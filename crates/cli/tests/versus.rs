@@ -7,22 +7,30 @@ mod folder;
 use folder::Folder;
 use serde_json::Value;
 
-const SMALL: &str = "versus -m M -p 8 -n 4 --n-parallel 2 -r 2 -t 1 -f T -c 32 --chunks 2 -o json";
+const SMALL: &str = "versus -m M -p 8 -n 4 --n-parallel 2 -t 1 -f T -c 32 --chunks 2 -o json";
 
 fn rows(told: &Value) -> Vec<&Value> {
-    told["engines"].as_array().unwrap().iter().collect()
+    told.as_array().unwrap().iter().collect()
 }
 
 #[test]
 fn one_engine_against_itself_under_another_setting() {
     let folder = Folder::new("versus", "llama");
-    let line = format!("{SMALL} --engine native --engine native:t=2,kv=f32,as=two --baseline two");
+    let line =
+        format!("{SMALL} -r 2 --engine native --engine native:t=2,kv=f32,as=two --baseline two");
     let told = folder.json(&line);
     let rows = rows(&told);
     let names: Vec<&str> = rows.iter().map(|row| row["contender"].as_str().unwrap()).collect();
     assert_eq!(names, ["two", "native"], "the baseline is first");
     for row in &rows {
-        for figure in ["prefill_ts", "decode_ts", "batch_ts", "ttft_ms", "load_ms", "ppl"] {
+        for figure in [
+            "prefill_ts_mean",
+            "decode_ts_mean",
+            "batch_ts_mean",
+            "ttft_ms_mean",
+            "load_ms_mean",
+            "ppl",
+        ] {
             assert!(row[figure].as_f64().is_some_and(|x| x > 0.0), "{figure}: {row}");
         }
         assert_eq!((&row["rounds"], &row["failure"]), (&2.into(), &Value::Null));
@@ -48,14 +56,14 @@ fn an_engine_that_is_not_here_says_why_and_the_others_go_on() {
     let folder = Folder::new("versus-missing", "llama");
     let record = folder.0.join("run.json").display().to_string();
     let line = format!(
-        "{SMALL} --save {record} --engine native --engine openai:url=http://127.0.0.1:1,as=nobody"
+        "{SMALL} -r 2 --save {record} --engine native --engine openai:url=http://127.0.0.1:1,as=nobody"
     );
     let output = folder.pacemark(&line);
     assert_eq!(output.status.code(), Some(1));
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let rows = rows(&told);
-    assert!(rows[0]["decode_ts"].as_f64().is_some_and(|x| x > 0.0));
-    assert_eq!((&rows[1]["decode_ts"], &rows[1]["rounds"]), (&Value::Null, &0.into()));
+    assert!(rows[0]["decode_ts_mean"].as_f64().is_some_and(|x| x > 0.0));
+    assert_eq!((&rows[1]["decode_ts_mean"], &rows[1]["rounds"]), (&Value::Null, &0.into()));
     let failure = rows[1]["failure"].as_str().unwrap();
     assert!(failure.contains("refused"), "{failure}");
     let shown = folder.pacemark(&format!("show {record} -o md"));

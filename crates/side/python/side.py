@@ -97,7 +97,8 @@ def answer(engine, ask, job, tell):
     if ask["ask"] == "load":
         tell(tell="loaded", **engine.load(ask, lambda done, of: tell(tell="progress", done=done, of=of)))
     elif job.is_aborted():
-        pass
+        for index in range(len(job.requests)):
+            job.finished(stopped=False, index=index)
     elif ask["ask"] == "generate":
         engine.generate(job)
     elif ask["ask"] == "score":

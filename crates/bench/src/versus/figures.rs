@@ -67,8 +67,7 @@ pub(super) const TTFT: Series = Series {
 pub(super) const LOAD: Series = Series {
     name: "load_ms",
     title: "load",
-    help: "from opening the file to ready to compute, in a fresh process; what an engine does once \
-           with its first request included",
+    help: "from opening the file to ready to compute, in a fresh process, warm-up included",
     of: |t| of(t, |run| (run.alone.load_ns > 0).then_some(run.alone.load_ns as f64 / 1e6)),
     ..TTFT
 };
@@ -104,8 +103,7 @@ pub(super) const ROOF: Series = Series {
     title: "% roof",
     unit: Unit::Ratio,
     better: Better::Higher,
-    help: "least time that reads and operations of a prompt and its answer take on this machine, over \
-           the time taken",
+    help: "least time that a prompt and its answer take on this machine, over the time taken",
     of: |t| t.roof_share().into_iter().collect(),
 };
 

@@ -116,6 +116,10 @@ pub(super) const SAID: &[(&str, &str)] = &[
         "保存键值的各种方式：对答案、时间和内存的代价",
     ),
     (
+        "engines side by side: speed, memory, loading and answers of one model",
+        "各种引擎：一个模型的速度、内存、加载和答案",
+    ),
+    (
         "types of weights: what each costs in answers, time and memory",
         "各种权重类型：对答案、时间和内存的代价",
     ),
@@ -444,6 +448,9 @@ pub(super) const SAID: &[(&str, &str)] = &[
     ("connect", "连接"),
     ("cut", "截断"),
     ("decode", "解码"),
+    ("batch", "批量"),
+    ("batch t/s", "批量 t/s"),
+    ("engine", "引擎"),
     ("decode t/s", "解码 t/s"),
     ("decode, full", "解码，上下文已满"),
     ("drift", "漂移"),
