@@ -22,7 +22,7 @@ use pacemark_record::{
     Contender, EngineRun, Measured, Metric, Model, Roof, Run, Scores, Series, Trial,
 };
 use pacemark_report::picture::{Legend, Panel};
-use pacemark_report::{Document, Form, Table, layout};
+use pacemark_report::{Document, Form, layout};
 pub use picture::panels;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -264,10 +264,6 @@ impl Experiment for Versus {
 
     fn legend(&self, run: &Run) -> Legend {
         Legend::of([panels(&run.trials)])
-    }
-
-    fn further(&self, run: &Run) -> Vec<Table> {
-        page::terms(run).into_iter().collect()
     }
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {

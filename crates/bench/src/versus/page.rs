@@ -39,6 +39,7 @@ pub(super) fn document(experiment: &Versus, run: &Run) -> Document {
     let engines = std::mem::take(&mut document.tables[0]);
     document.tables[0] = engines.widened();
     document.tables.push(comparisons(&[], &compared.concat()).widened());
+    document.tables.extend(terms(run));
     document.tables.push(Table { legend: Some(LEGEND.to_owned()), ..Table::default() });
     document
 }
@@ -63,7 +64,7 @@ pub(super) fn title(trial: &Trial) -> String {
 }
 
 /// The terms that are not the same, a row for each engine; `None` where all are.
-pub(super) fn terms(run: &Run) -> Option<Table> {
+fn terms(run: &Run) -> Option<Table> {
     let unequal = unequal(&run.trials);
     let engines = &unequal.first()?.values;
     let heading = Column::for_people("not the same", -12).ranked(Rank::Key);
@@ -134,7 +135,6 @@ mod tests {
     fn shown(format: &str, width: Option<usize>) -> String {
         let run = Run { trials: trials(), ..Run::default() };
         let mut document = document(&Versus, &run);
-        document.tables.extend(terms(&run));
         document.notes = notes(&run);
         render(&document, find(format).unwrap(), &Page { width, ..Page::default() })
     }
