@@ -157,13 +157,13 @@ impl<'a> Copies<'a> {
 
     /// The processes that compute; `None` of a server, which may be anywhere, and of what is loaded anew.
     fn processes(&self) -> Vec<Option<u32>> {
-        let of = |backend: &Box<dyn Backend>| match backend.computes() {
+        let of = |backend: &dyn Backend| match backend.computes() {
             Computes::Here => Some(std::process::id()),
             Computes::Process(process) => Some(process),
             Computes::Elsewhere => None,
         };
         match self {
-            Copies::Kept(opened) => opened.iter().map(of).collect(),
+            Copies::Kept(opened) => opened.iter().map(|backend| of(&**backend)).collect(),
             Copies::Anew(reload) => {
                 let is_here = |name: &str| name == native::NAME || name == "llama-cpp";
                 let here = |name: &str| is_here(name).then(std::process::id);

@@ -67,7 +67,7 @@ impl<'a> Engines<'a> {
         let file = paths.into_values().next().unwrap_or_else(|| path.to_owned());
         let run = (args.n_prompt.get(), args.n_gen.get(), usize::from(args.n_parallel));
         let stop = interrupt::flag();
-        let seed = args.seed.unwrap_or_else(|| now());
+        let seed = args.seed.unwrap_or_else(now);
         Ok(Engines { specs, file, threads, run, seed, text, stop, _written: written })
     }
 

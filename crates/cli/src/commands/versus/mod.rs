@@ -165,7 +165,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     if trials.is_empty() {
         return Err(error.map_or_else(|| anyhow!("nothing was measured"), Into::into));
     }
-    trials.iter_mut().filter(|trial| trial.model.path != "").for_each(|trial| {
+    trials.iter_mut().filter(|trial| !trial.model.path.is_empty()).for_each(|trial| {
         trial.model.path.clone_from(&args.model);
     });
     let drawn = pictures.draw(&panels(&trials));
