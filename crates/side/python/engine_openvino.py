@@ -1,7 +1,11 @@
 """OpenVINO GenAI behind Pacemark's side-process protocol: its continuous batching, with token ids in and out."""
 
 import os
+import sys
 import time
+
+# It would tell its makers of each use, from a process that it forks and that outlives this one.
+sys.modules["openvino_telemetry"] = None
 
 import numpy
 import openvino

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -78,7 +79,10 @@ def serve(engine):
                 else:
                     asked.put(ask)
         finally:
-            # Also from within a call of a library that takes long, and after half a message.
+            # Also from within a call of a library that takes long, and after half a message; with all
+            # that a library has started, where this process leads a group of its own.
+            if os.getpgid(0) == os.getpid():
+                os.killpg(0, signal.SIGKILL)
             os._exit(0)
 
     tell(tell="hello", protocol=PROTOCOL, engine=engine.name)
