@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// A suite of a tiny model that is over soon.
+/// A suite of a tiny model that is over soon. Its targets are kept by the widest of intervals: five
+/// runs on a busy machine may have one that begins at 0.
 const SMALL: &str = "models: {tiny: MODEL}
 benchmark:
   latency: {warmup_runs: 1, test_runs: 5, input_lengths: [8, 4096], output_lengths: [3]}
@@ -23,7 +24,7 @@ benchmark:
     - fit: {prove: true, repetitions: 1, ctx-size: 16}
   report: {format: [json, csv]}
 targets:
-  tiny: {min_tokens_per_second: 0.001, max_ttft_ms: 1000000, max_memory_gb: 100}
+  tiny: {min_tokens_per_second: 0, max_ttft_ms: 1000000, max_memory_gb: 100}
   other: {max_ttft_ms: 1}
 ";
 
