@@ -1,7 +1,9 @@
 //! What a token costs by the model's file alone, the same for every backend that runs the file.
 
 use pacemark_backend::{BackendInfo, Operations};
+use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, summary};
+use pacemark_setup::DType;
 
 /// `info` with the bytes and operations of a token. What the file does not tell stays zero.
 pub(crate) fn with(info: BackendInfo, file: &ModelFile, kv_bytes_per_token: u64) -> BackendInfo {
@@ -18,6 +20,28 @@ pub(crate) fn with(info: BackendInfo, file: &ModelFile, kv_bytes_per_token: u64)
         layer_operations: operations(layers),
         output_operations: operations(output),
         ..info
+    }
+}
+
+/// The same of an engine that tells by its own names what it computes on and keeps keys and values as.
+/// What the processors' limits say nothing of has no cost.
+pub(crate) fn of_engine(info: BackendInfo, file: &ModelFile, device: &str) -> BackendInfo {
+    if !device.eq_ignore_ascii_case("cpu") {
+        return info;
+    }
+    let kept = stored_as(&info.kv_types);
+    let kv = kept.and_then(|dtype| Summary::of(file).ok()?.kv_bytes_per_token(dtype));
+    with(info, file, kv.unwrap_or(0))
+}
+
+/// The type of ours that takes as many bytes as an engine's of that name.
+fn stored_as(name: &str) -> Option<DType> {
+    match name {
+        "f16" | "bf16" => Some(DType::F16),
+        "f32" => Some(DType::F32),
+        // A byte a number, and scales.
+        "u8" => Some(DType::Q8_0),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ mod gather;
 mod generation;
 #[cfg(feature = "llama-cpp")]
 pub mod llama_cpp;
+mod logprob;
 mod look;
 mod model_type;
 pub mod native;

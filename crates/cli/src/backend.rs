@@ -26,14 +26,14 @@ pub(crate) struct BackendArgs {
 
 /// A backend that was chosen for the user.
 #[derive(Clone, Debug)]
-struct Choice {
-    name: &'static str,
+pub(crate) struct Choice {
+    pub(crate) name: &'static str,
     device: Option<String>,
     why: String,
 }
 
-/// The backend that is chosen here.
-const AUTO: &str = "auto";
+/// The name of the backend that is chosen here.
+pub(crate) const AUTO: &str = "auto";
 
 impl BackendArgs {
     /// Its row of the table; a usage error where there is none, or this build left it out.
@@ -47,22 +47,14 @@ impl BackendArgs {
 
     /// What `auto` comes to; told when it is first asked for.
     fn choice(&self) -> Option<&Choice> {
-        (self.backend == AUTO).then(|| {
-            self.chosen.get_or_init(|| {
-                let Chosen { entry, device, why } = pacemark_backends::auto();
-                let choice = Choice { name: entry.name, device, why };
-                eprintln!("note: {}", choice.told());
-                choice
-            })
-        })
+        (self.backend == AUTO).then(|| self.chosen.get_or_init(Choice::make))
     }
 
     /// `offload` with the device that was chosen, where none was asked for.
     pub(crate) fn placed(&self, offload: Offload) -> Offload {
-        let device = self.choice().and_then(|choice| choice.device.clone());
-        match (device, &offload.devices) {
-            (Some(device), None) => Offload { devices: Some(vec![device]), ..offload },
-            _ => offload,
+        match self.choice() {
+            Some(choice) => choice.placed(offload),
+            None => offload,
         }
     }
 
@@ -73,7 +65,24 @@ impl BackendArgs {
 }
 
 impl Choice {
-    fn told(&self) -> String {
+    /// Makes it, and tells it.
+    pub(crate) fn make() -> Choice {
+        let Chosen { entry, device, why } = pacemark_backends::auto();
+        let choice = Choice { name: entry.name, device, why };
+        eprintln!("note: {}", choice.told());
+        choice
+    }
+
+    /// `offload` with the device that was chosen, where none was asked for.
+    pub(crate) fn placed(&self, offload: Offload) -> Offload {
+        match (&self.device, &offload.devices) {
+            (Some(device), None) => Offload { devices: Some(vec![device.clone()]), ..offload },
+            _ => offload,
+        }
+    }
+
+    /// What it is and why, for who reads the record.
+    pub(crate) fn told(&self) -> String {
         let device = self.device.as_ref().map_or(String::new(), |device| format!(" -d {device}"));
         format!("--backend auto: {}{device}, because {}", self.name, self.why)
     }

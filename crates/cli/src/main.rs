@@ -31,6 +31,7 @@ mod offload;
 mod output;
 mod process;
 mod progress;
+mod rounds;
 mod server;
 mod setup;
 mod template;

@@ -327,3 +327,24 @@ fn run_takes_llama_cpp() {
         assert!(output.status.code() == Some(2) && text.contains(why), "{text}");
     }
 }
+
+/// Where no other backend can be used or has a device, `auto` is this engine, and the record says why.
+#[test]
+fn what_auto_took_and_why_is_in_the_record() {
+    let model = Model::new("auto");
+    let mut bench = binary::pacemark();
+    bench.args(["bench", "-m", model.0.to_str().unwrap(), "--backend", "auto", "-o", "json"]);
+    bench.args(["-p", "8", "-n", "0", "-r", "1", "--no-warmup", "--no-roof"]);
+    let output = bench.env("PACEMARK_PYTHON", "/nowhere/python").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let note = rows[0]["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("--backend auto: "), "{note}");
+    assert!(note.contains("/nowhere/python") || cfg!(feature = "llama-cpp"), "{note}");
+    assert!(said.contains(note), "{said}");
+    let mixed = model.pacemark("bench", "--backend auto,native");
+    assert_eq!(mixed.status.code(), Some(2));
+    let cold = model.pacemark("bench", "--backend auto --cold");
+    let said = String::from_utf8_lossy(&cold.stderr).into_owned();
+    assert!(cold.status.code() == Some(2) && said.contains("name one"), "{said}");
+}

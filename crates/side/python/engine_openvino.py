@@ -1,8 +1,11 @@
-"""OpenVINO GenAI behind Pacemark's side-process protocol: its continuous batching, with token ids in and out."""
+"""OpenVINO GenAI behind Pacemark's side-process protocol, with token ids in and out: its continuous batching, and on
+NPUs its pipeline for one request."""
 
 import os
 import sys
 import time
+
+import side
 
 # It would tell its makers of each use, from a process that it forks and that outlives this one.
 sys.modules["openvino_telemetry"] = None
@@ -10,12 +13,11 @@ sys.modules["openvino_telemetry"] = None
 import numpy
 import openvino
 import openvino_genai
-import side
 
 # What an inference may be asked to keep keys and values as, by Pacemark's names.
 CACHE = {"f16": "f16", "f32": "f32", "bf16": "bf16", "q8_0": "u8"}
-# Tokens of a block of its cache, on processors; other devices have half as many.
-BLOCK = 32
+# Tokens of a block of its cache (`device_config.hpp`).
+BLOCK = {"CPU": 32, "GPU": 16}
 
 
 class Engine:
@@ -25,22 +27,13 @@ class Engine:
         begun = time.monotonic_ns()
         device, warnings = choose(ask["device"])
         check_model(ask["model"])
-        self.n_ctx, self.n_seqs = ask["n_ctx"] or 4096, ask["n_seqs"]
-        options = {"KV_CACHE_PRECISION": CACHE[ask["kv"][0]]}
-        if ask["n_threads"] is not None and device == "CPU":
-            options["INFERENCE_NUM_THREADS"] = ask["n_threads"]
-        if ask["dtype"] is not None:
-            options["INFERENCE_PRECISION_HINT"] = ask["dtype"]
-        scheduler = openvino_genai.SchedulerConfig()
-        scheduler.num_kv_blocks = (self.n_ctx // BLOCK + 2) * self.n_seqs
-        scheduler.max_num_batched_tokens = max(ask["n_batch"], self.n_seqs)
-        scheduler.max_num_seqs = self.n_seqs
-        scheduler.enable_prefix_caching = False
-        self.pipeline = openvino_genai.ContinuousBatchingPipeline(ask["model"], scheduler, device, options)
-        self.next_id = 0
+        n_ctx = ask["n_ctx"] or 4096
+        self.runs = (OneByOne if device.startswith("NPU") else Batching)(ask, device, n_ctx)
+        self.generate, self.score = self.runs.generate, self.runs.score
         loaded = time.monotonic_ns()
         # What is compiled or set up with the first request is none of that request's time.
-        self.score([1, 1], 0)
+        self.runs.warm()
+        warm = time.monotonic_ns()
         asked = CACHE[ask["kv"][0]]
         dtype = computed(device, ask["dtype"])
         kv = kept(device, asked, dtype)
@@ -52,18 +45,47 @@ class Engine:
             warnings.append(f"precision: {ask['dtype']} was asked for, OpenVINO computes in {dtype} on this device")
         return {
             "device": device,
-            "n_ctx": self.n_ctx,
-            "n_seqs": self.n_seqs,
-            "n_vocab": len(self.pipeline.get_tokenizer().get_vocab()),
+            "n_ctx": n_ctx,
+            "n_seqs": ask["n_seqs"],
+            "n_vocab": len(self.runs.pipeline.get_tokenizer().get_vocab()),
             "n_threads": (ask["n_threads"] or 0) if device == "CPU" else 0,
-            "scores": True,
+            "scores": self.runs.scores,
             "logprobs": False,
-            "batches": True,
+            "batches": self.runs.batches,
             "kv": kv,
             "dtype": dtype,
-            "load_ns": [["load", loaded - begun], ["warm", time.monotonic_ns() - loaded]],
+            "load_ns": [["load", loaded - begun], ["warm", warm - loaded]],
             "warnings": warnings,
         }
+
+
+def options_of(ask, device):
+    options = {"KV_CACHE_PRECISION": CACHE[ask["kv"][0]]}
+    if ask["n_threads"] is not None and device == "CPU":
+        options["INFERENCE_NUM_THREADS"] = ask["n_threads"]
+    if ask["dtype"] is not None:
+        options["INFERENCE_PRECISION_HINT"] = ask["dtype"]
+    return options
+
+
+class Batching:
+    """Requests computed together, over a cache of blocks."""
+
+    scores = batches = True
+
+    def __init__(self, ask, device, n_ctx):
+        n_seqs = ask["n_seqs"]
+        scheduler = openvino_genai.SchedulerConfig()
+        scheduler.num_kv_blocks = (n_ctx // BLOCK[device.split(".")[0]] + 2) * n_seqs
+        scheduler.max_num_batched_tokens = max(ask["n_batch"], n_seqs)
+        scheduler.max_num_seqs = n_seqs
+        scheduler.enable_prefix_caching = False
+        options = options_of(ask, device)
+        self.pipeline = openvino_genai.ContinuousBatchingPipeline(ask["model"], scheduler, device, options)
+        self.next_id = 0
+
+    def warm(self):
+        self.score([1, 1], 0)
 
     def add(self, prompt, config):
         ids = numpy.array([prompt], dtype=numpy.int64)
@@ -120,6 +142,59 @@ class Engine:
         # The first is of the first token, which nothing is before; the last of the one that was generated.
         # It does not tell which token it holds most likely.
         return [min(0.0, x) for x in logprobs[first + 1 : len(tokens)]], []
+
+
+class OneByOne:
+    """What computes on NPUs, whose graphs have a fixed length: one request after the other, and no scores."""
+
+    scores = batches = False
+
+    def __init__(self, ask, device, n_ctx):
+        if ask["kv"][0] != "f16" or ask["dtype"] not in (None, "f16"):
+            raise side.Refused("unsupported", f"{device}: computes and keeps f16 only")
+        lengths = {"MAX_PROMPT_LEN": n_ctx, "MIN_RESPONSE_LEN": 128} if device.startswith("NPU") else {}
+        self.pipeline = openvino_genai.LLMPipeline(ask["model"], device, **lengths)
+
+    def warm(self):
+        self.run([1, 1], openvino_genai.GenerationConfig(max_new_tokens=1), None)
+
+    def run(self, prompt, config, streamer):
+        ids = numpy.array([prompt], dtype=numpy.int64)
+        inputs = openvino_genai.TokenizedInputs(openvino.Tensor(ids), openvino.Tensor(numpy.ones_like(ids)))
+        return self.pipeline.generate(inputs, config, streamer)
+
+    def generate(self, job):
+        for index, request in enumerate(job.requests):
+            job.started(index=index)
+            if job.is_aborted(index):
+                job.finished(stopped=False, index=index)
+                continue
+            ended = self.run(request["prompt"], config_of(request), Told(job, index, request["max_tokens"]))
+            stopped = ended.finish_reasons[0] == openvino_genai.GenerationFinishReason.STOP
+            job.finished(stopped=stopped, index=index)
+
+    def score(self, tokens, first):
+        raise side.Refused("unsupported", "score tokens on NPUs")
+
+
+class Told(openvino_genai.StreamerBase):
+    """Tells the tokens of one request as they are known."""
+
+    def __init__(self, job, index, n):
+        super().__init__()
+        self.job, self.index, self.left = job, index, n
+
+    def write(self, tokens):
+        ns = time.monotonic_ns()
+        for token in [tokens] if isinstance(tokens, int) else tokens:
+            if self.left > 0:
+                self.left -= 1
+                self.job.token(token, index=self.index, ns=ns)
+        status = openvino_genai.StreamingStatus
+        return status.CANCEL if self.job.is_aborted(self.index) else status.RUNNING
+
+    def end(self):
+        pass
 
 
 def config_of(request):

@@ -9,6 +9,7 @@ import side
 import torch
 import transformers
 
+# By Pacemark's names.
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 # Rows of logits that are held at once while a text is scored.
 ROWS = 256
@@ -39,12 +40,12 @@ class Engine:
         self.n_ctx = min(ask["n_ctx"] or 4096, longest)
         self.n_batch = ask["n_batch"]
         self.takes = set(inspect.signature(model.forward).parameters)
-        weights = str(model.dtype).removeprefix("torch.")
-        dtype = ask["dtype"] or {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}.get(weights, weights)
+        weights = next((name for name, dtype in DTYPES.items() if dtype == model.dtype), str(model.dtype))
         warnings.append(f"keys and values are {weights}, as the model computes")
         loaded = time.monotonic_ns()
         with torch.inference_mode():
             self.forward(torch.tensor([[0]], device=self.device), None)
+        warm = time.monotonic_ns()
         return {
             "device": self.device,
             "n_ctx": self.n_ctx,
@@ -56,8 +57,8 @@ class Engine:
             "logprobs": True,
             "batches": True,
             "kv": weights,
-            "dtype": dtype,
-            "load_ns": [["load", loaded - begun], ["warm", time.monotonic_ns() - loaded]],
+            "dtype": ask["dtype"] or weights,
+            "load_ns": [["load", loaded - begun], ["warm", warm - loaded]],
             "warnings": warnings,
         }
 

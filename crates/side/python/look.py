@@ -13,6 +13,9 @@ import os
 import re
 import sys
 
+# It would tell its makers of each use, from a process that it forks and that outlives this one.
+sys.modules["openvino_telemetry"] = None
+
 
 def places(library):
     """Where shared libraries of that name lie though the loader did not find them."""

@@ -4,8 +4,8 @@
 //! the middle with what it said on standard error. It ends when its standard input does, and is killed
 //! where it does not.
 
-use crate::Clock;
 use crate::protocol::{Ask, Tell, VERSION};
+use crate::{Clock, group};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -22,6 +22,8 @@ const MESSAGES_AHEAD: usize = 256;
 const LAST_WORDS_BYTES: usize = 4096;
 /// How long a process may take to end by itself.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How often to look whether it has ended, while it says nothing.
+const LOOK: Duration = Duration::from_millis(500);
 /// Questions by which its clock is found.
 const N_CLOCK: u32 = 9;
 
@@ -86,6 +88,8 @@ pub struct Process {
     /// Ends when standard error does. That of messages may be waiting for who takes them.
     of_stderr: Option<JoinHandle<()>>,
     engine: String,
+    /// The process of the engine itself: the child, or one of those that it started.
+    id: u32,
 }
 
 impl Process {
@@ -97,10 +101,8 @@ impl Process {
         let program = command.get_program().to_string_lossy().into_owned();
         let failed = |source| SideError::Start { program: program.clone(), source };
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C is for its owner, who has something to end first; it ends with its standard input.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(failed)?;
+        // It ends with its standard input.
+        let mut child = group::lead(&mut command).spawn().map_err(failed)?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
@@ -129,10 +131,13 @@ impl Process {
                 }
             }));
         }
-        let engine = String::new();
-        let mut process = Process { child, stdin, heard, last_words, of_stderr, engine };
+        let (engine, id) = (String::new(), child.id());
+        let mut process = Process { child, stdin, heard, last_words, of_stderr, engine, id };
         match process.next(patience)? {
-            Tell::Hello { protocol: VERSION, engine } => process.engine = engine,
+            Tell::Hello { protocol: VERSION, engine, pid } => {
+                process.engine = engine;
+                process.id = pid.filter(|&pid| group_of(pid) == Some(id)).unwrap_or(id);
+            }
             Tell::Hello { protocol, .. } => return Err(SideError::Version { found: protocol }),
             other => return Err(out_of_turn(&other, "hello")),
         }
@@ -144,9 +149,10 @@ impl Process {
         &self.engine
     }
 
-    /// Its number, for who reads what the system knows of it.
+    /// Its number, for who reads what the system knows of it: of the process that says it is the
+    /// engine, if that is of the group that was started; else of what was started.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
     /// Asks.
@@ -169,10 +175,24 @@ impl Process {
     /// # Errors
     /// Where it has ended, said no message, or nothing for so long.
     pub fn next(&mut self, patience: Duration) -> Result<Tell, SideError> {
-        match self.heard.recv_timeout(patience) {
-            Ok(message) => message,
-            Err(RecvTimeoutError::Timeout) => Err(SideError::Silent { within: patience }),
-            Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.heard.recv_timeout(left.min(LOOK)) {
+                Ok(message) => return message,
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                    return Err(SideError::Silent { within: patience });
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    // What it started may hold its output open after its end.
+                    if let Ok(Some(_)) = self.child.try_wait() {
+                        group::end(&self.child);
+                        let last = self.heard.recv_timeout(FAREWELL);
+                        return last.unwrap_or_else(|_| Err(self.ended()));
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(self.ended()),
+            }
         }
     }
 
@@ -196,11 +216,12 @@ impl Process {
     /// Why nothing comes from it any more.
     fn ended(&mut self) -> SideError {
         // Its output is closed; it may need a moment for the rest.
-        let status = self.wait(FAREWELL).unwrap_or_else(|| {
-            let _ = self.child.kill(); // it may have ended by now
+        let status = self.wait(FAREWELL);
+        group::end(&self.child);
+        let status = status.unwrap_or_else(|| {
             self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
         });
-        // What it started may hold its standard error open: it is not waited for.
+        // Who has left its group may hold its standard error open: it is not waited for.
         let begun = Instant::now();
         let is_over = |listener: &JoinHandle<()>| listener.is_finished();
         while !self.of_stderr.as_ref().is_none_or(is_over) && begun.elapsed() < FAREWELL {
@@ -226,11 +247,19 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.stdin = None;
-        if self.wait(FAREWELL).is_none() {
-            let _ = self.child.kill(); // has ended already
+        let status = self.wait(FAREWELL);
+        group::end(&self.child);
+        if status.is_none() {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The group that a process is of, where the system tells it as Linux does (proc(5), `stat`).
+fn group_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it, in brackets, may have brackets and spaces itself.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
 }
 
 /// What came in place of what was awaited.

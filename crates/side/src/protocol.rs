@@ -113,6 +113,10 @@ pub enum Tell {
         protocol: u32,
         /// The engine and its version.
         engine: String,
+        /// Its process's number, where what was started may have started another (a script that sets
+        /// the environment first).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
     },
     /// The answer to [`Ask::Clock`].
     Clock {

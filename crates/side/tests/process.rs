@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An engine that counts up from the prompt's last token.
 const COUNTING: &str = "
-import side, time, os
+import side, time, os, signal, subprocess
 class Engine:
     name = 'counting 1'
     def load(self, ask, progress):
@@ -24,6 +24,9 @@ class Engine:
         if request['prompt'][0] == 666:
             os._exit(3)
         job.started()
+        if request['prompt'][0] == 667:
+            job.token(subprocess.Popen(['sleep', '60']).pid)
+            os.kill(os.getpid(), signal.SIGSEGV)
         n = 0
         while n < request['max_tokens'] and not job.is_aborted():
             n += 1
@@ -46,6 +49,22 @@ fn shell(script: &str) -> Result<Process, SideError> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]);
     Process::start(command, Duration::from_millis(1500))
+}
+
+/// A script that prepares the environment and then waits for the interpreter that it started.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_engine_of_a_wrapper_is_the_process_that_says_so() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
+    let python = "import side, sys; sys.modules['__main__'].name = 'w 1'; side.serve(sys.modules['__main__'])";
+    let process = shell(&format!("PYTHONPATH={path} python3 -c \"{python}\"; exit 3")).unwrap();
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", process.id())).unwrap();
+    assert!(name.starts_with("python"), "{name}");
+    // A number that is none of its own is not believed.
+    let lie = r#"echo '{"tell":"hello","protocol":1,"engine":"e","pid":1}'; read x"#;
+    let process = shell(lie).unwrap();
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", process.id())).unwrap();
+    assert!(name.starts_with("sh") || name.starts_with("dash"), "{name}");
 }
 
 fn loaded(model: &str) -> (Process, Tell) {
@@ -131,4 +150,55 @@ fn a_process_ends_with_its_owner() {
     let id = deaf.id();
     drop(deaf);
     assert!(gone(id));
+}
+
+/// Whether a process has ended: nothing is left of it, but for who takes note of orphans.
+#[cfg(target_os = "linux")]
+fn is_gone(id: u32) -> bool {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+        if stat.map_or(true, |stat| stat.contains(") Z ")) {
+            return true;
+        }
+        if Instant::now() > until {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_an_engine_has_started_goes_with_it_when_it_crashes() {
+    let (mut process, _) = loaded("m");
+    process.ask(&generate(1, &[667], 3, 0)).unwrap();
+    let mut helper = 0;
+    let end = loop {
+        match process.next(PATIENCE) {
+            Ok(Tell::Token { token, .. }) => helper = token,
+            Ok(_) => {}
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(end.contains("signal: 11"), "{end}");
+    assert!(helper > 0 && is_gone(helper));
+}
+
+/// Nobody has to wait for packages that are being imported.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_engine_ends_in_the_middle_of_its_imports() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
+    let script = "import side, time, os; print(os.getpid(), file=open(os.environ['ID'], 'w')); time.sleep(60)";
+    let file = std::env::temp_dir().join(format!("pacemark-side-{}", std::process::id()));
+    let mut command = Command::new("sh");
+    // Not its own leader, and its owner is nobody that kills it.
+    command.args(["-c", &format!("sleep 2 | python3 -c \"{script}\"")]);
+    command.env("PYTHONPATH", path).env("ID", &file);
+    let begun = Instant::now();
+    assert!(command.status().unwrap().code().is_some());
+    let id = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(is_gone(id) && begun.elapsed() < Duration::from_secs(50));
 }

@@ -4,6 +4,7 @@
 use super::chunk::{self, Chunk, Logprob, Usage};
 use super::dialect::{Dialect, Word};
 use super::text;
+use crate::logprob::credible;
 use pacemark_backend::{
     BackendError, Event, FinishReason, GenerateRequest, Phases, TokenId, Usage as Counts,
 };
@@ -152,8 +153,9 @@ impl Flow {
     fn event(&self, held: Held, last: bool) -> Event {
         let wanted = self.request.top_logprobs;
         let told = held.logprob.filter(|_| wanted.is_some());
+        // What can be none was not told.
         let (logprob, mut top) =
-            told.map_or((None, Vec::new()), |l| (Some(l.logprob.min(0.0)), l.top));
+            told.map_or((None, Vec::new()), |l| (credible(l.logprob.into()).ok(), l.top));
         top.truncate(wanted.unwrap_or(0));
         Event::Token { id: held.id, text: held.text, logprob, top, last, at: held.at }
     }

@@ -3,6 +3,7 @@
 use super::dialect::{Dialect, ScoreBy};
 use super::link::Link;
 use super::words;
+use crate::logprob::credible;
 use pacemark_backend::{BackendError, TextScores, TokenId};
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ fn read(by: ScoreBy, bytes: &[u8], ids: &[TokenId]) -> Option<TextScores> {
                 (of.get("logprob")?.as_f64()?, of.get("rank")?.as_u64()? == 1)
             }
         };
-        scores.logprobs.push(logprob.min(0.0) as f32);
+        scores.logprobs.push(credible(logprob).ok()?);
         scores.hits.push(hit);
     }
     Some(scores)

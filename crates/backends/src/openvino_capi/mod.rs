@@ -267,7 +267,7 @@ fn told(
         warnings,
         ..BackendInfo::default()
     };
-    cost::with(info, file, 0)
+    cost::of_engine(info, file, device)
 }
 
 impl Backend for CapiBackend {

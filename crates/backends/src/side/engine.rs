@@ -2,10 +2,8 @@
 
 use pacemark_setup::{DType, Precision};
 use serde::Deserialize;
-use std::io::{self, Read};
-use std::process::{Command, Output, Stdio};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 /// An engine that is a script.
 pub struct Engine {
@@ -159,7 +157,7 @@ pub fn look(engine: &Engine) -> Found {
     };
     let mut command = Command::new(&python);
     command.arg("-c").arg(LOOK).args(engine.modules);
-    let output = match bounded_output(command) {
+    let output = match pacemark_side::output(command, IMPORT, ANSWER_BYTES) {
         Ok(Some(output)) => output,
         Ok(None) => {
             let modules = engine.modules.join(", ");
@@ -184,37 +182,6 @@ pub fn look(engine: &Engine) -> Found {
 const IMPORT: Duration = Duration::from_secs(120);
 /// More than any answer has.
 const ANSWER_BYTES: u64 = 1 << 20;
-
-/// What a command prints; `None` where it does not end, and is ended.
-fn bounded_output(mut command: Command) -> io::Result<Option<Output>> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    let (out, err) = (child.stdout.take().map(reader), child.stderr.take().map(reader));
-    let begun = Instant::now();
-    let status = loop {
-        match child.try_wait()? {
-            Some(status) => break status,
-            None if begun.elapsed() > IMPORT => {
-                let _ = child.kill(); // it may have ended by now
-                child.wait()?;
-                return Ok(None);
-            }
-            None => std::thread::sleep(Duration::from_millis(5)),
-        }
-    };
-    let [stdout, stderr] =
-        [out, err].map(|from| from.and_then(|from| from.join().ok()).unwrap_or_default());
-    Ok(Some(Output { status, stdout, stderr }))
-}
-
-fn reader(from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What could not be read is missing from the answer.
-        let _ = from.take(ANSWER_BYTES).read_to_end(&mut bytes);
-        bytes
-    })
-}
 
 fn read(engine: &Engine, told: &Told) -> Found {
     let of = |module: &Module| {

@@ -4,7 +4,6 @@ use super::{Engine, SideBackend};
 use crate::generation::Limits;
 use crate::{cost, model_type, supports};
 use pacemark_backend::{BackendInfo, TokenId};
-use pacemark_modelfile::summary::Summary;
 use pacemark_modelfile::{ModelFile, ModelFileError};
 use pacemark_setup::{DType, Setup, Unsupported};
 use pacemark_side::protocol::{Ask, Kind, Load, Loaded, Tell};
@@ -197,22 +196,5 @@ fn describe(
         warnings: [file.warnings(), &loaded.warnings].concat(),
         ..BackendInfo::default()
     };
-    // What the processors' limits say nothing of has no cost here.
-    if !loaded.device.eq_ignore_ascii_case("cpu") {
-        return info;
-    }
-    let kept = loaded.kv.as_deref().and_then(stored_as);
-    let kv = kept.and_then(|dtype| Summary::of(file).ok()?.kv_bytes_per_token(dtype));
-    cost::with(info, file, kv.unwrap_or(0))
-}
-
-/// The type of ours that takes as many bytes as an engine's of that name.
-fn stored_as(name: &str) -> Option<DType> {
-    match name {
-        "f16" | "float16" | "bf16" | "bfloat16" => Some(DType::F16),
-        "f32" | "float32" => Some(DType::F32),
-        // A byte a number, and scales.
-        "u8" => Some(DType::Q8_0),
-        _ => None,
-    }
+    cost::of_engine(info, file, &loaded.device)
 }

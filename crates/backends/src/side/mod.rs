@@ -14,6 +14,7 @@ mod stream;
 mod tests;
 
 use crate::generation::Limits;
+use crate::logprob::credible;
 pub use engine::{ENGINES, Engine, Found, Lacking, OPENVINO, PYTHON, TRANSFORMERS, find, look};
 pub use loading::SideLoadError;
 use pacemark_backend::{
@@ -90,6 +91,11 @@ impl SideBackend {
 
     fn lost(&self, error: &SideError) -> BackendError {
         BackendError::Engine(format!("{}: {error}", self.engine.name))
+    }
+
+    /// That an engine told what cannot be.
+    fn lie(&self, why: &str) -> BackendError {
+        BackendError::Engine(format!("{}: {why}", self.engine.name))
     }
 
     fn unsupported(&self, ability: &'static str) -> BackendError {
@@ -227,8 +233,10 @@ impl Backend for SideBackend {
                     let found = (logprobs.len(), hits.len());
                     let why =
                         format!("expected {expected} scores and {n_hits} hits, found {found:?}");
-                    return Err(BackendError::Engine(format!("{}: {why}", self.engine.name)));
+                    return Err(self.lie(&why));
                 }
+                let checked = logprobs.into_iter().map(|told| credible(told.into()));
+                let logprobs = checked.collect::<Result<_, _>>().map_err(|why| self.lie(&why))?;
                 Ok(Some(TextScores { logprobs, hits, kv: None }))
             },
         )

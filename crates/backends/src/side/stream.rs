@@ -2,6 +2,7 @@
 
 use super::SideBackend;
 use super::request::Under;
+use crate::logprob::credible;
 use pacemark_backend::{BackendError, Event, GenerateRequest};
 use pacemark_side::protocol::{Ask, Tell};
 use std::collections::VecDeque;
@@ -63,7 +64,7 @@ impl<'a> Stream<'a> {
         let Some(slot) = self.under.get_mut(index) else {
             let n = self.under.len();
             let what = format!("its process told of request {index} of {n}");
-            return Err(BackendError::Engine(format!("{}: {what}", self.backend.engine.name)));
+            return Err(self.backend.lie(&what));
         };
         // Of what has ended here, it may go on for a moment there.
         let Some(one) = slot.as_mut() else { return Ok(()) };
@@ -71,6 +72,8 @@ impl<'a> Stream<'a> {
         let (event, ends) = match told {
             Tell::Started { ns, cached, .. } => (one.start(clock.ours(ns), cached), false),
             Tell::Token { ns, token, logprob, top, .. } => {
+                let logprob = logprob.map(|told| credible(told.into())).transpose();
+                let logprob = logprob.map_err(|why| self.backend.lie(&why))?;
                 let Some(event) = one.token(clock.ours(ns), token, logprob, top) else {
                     return Ok(());
                 };

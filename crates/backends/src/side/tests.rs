@@ -41,6 +41,8 @@ class Engine:
     def score(self, tokens, first):
         import math
         total = math.log(sum(map(math.exp, self.logits(tokens))))
+        if tokens[0] == 35:
+            total = -1e30
         return [self.logits(tokens)[t] - total for t in tokens[first + 1:]], []
     def predict(self, job, tokens, first):
         import struct
@@ -56,7 +58,7 @@ def special(prompt):
         time.sleep(9)
     if prompt[0] == 39:
         raise RuntimeError("out of paper")
-os.dup2(1, 3)
+os.dup2(side.out.fileno(), 3)
 side.serve(Engine())
 "#;
 
@@ -185,4 +187,12 @@ fn a_model_that_it_does_not_take_is_refused_by_name() {
     assert!(refused.ends_with("(it reads what it is given)"), "{refused}");
     let missing = load(&path, &Setup::default());
     assert!(missing.contains("refused.gguf: cannot open the file"), "{missing}");
+}
+
+#[test]
+fn scores_that_can_be_none_are_an_error_and_not_a_perplexity() {
+    let Some(backend) = loaded(1) else { return };
+    assert!(backend.score(&[34, 2, 3], 0).is_ok());
+    let error = backend.score(&[35, 2, 3], 0).unwrap_err().to_string();
+    assert!(error.starts_with("counting: expected a log-probability, found"), "{error}");
 }

@@ -25,7 +25,7 @@ use pacemark_report::picture::{Legend, Panel};
 use pacemark_report::{Document, Form, layout};
 pub use picture::panels;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Engines, compared.
@@ -172,8 +172,14 @@ fn note(trial: &mut Trial, ran: Result<Ran, BenchError>) -> Result<(), BenchErro
     let Some(of) = trial.contender_mut() else { return Ok(()) };
     match ran {
         Ok(ran) => {
+            join(of, ran.terms);
             of.runs.push(ran.run);
-            (of.terms, of.lacks, of.warnings) = (ran.terms, ran.lacks, ran.warnings);
+            of.lacks.extend(ran.lacks);
+            for warning in ran.warnings {
+                if !of.warnings.contains(&warning) {
+                    of.warnings.push(warning);
+                }
+            }
             trial.model = ran.model;
         }
         Err(BenchError::Interrupted) => return Err(BenchError::Interrupted),
@@ -181,6 +187,27 @@ fn note(trial: &mut Trial, ran: Result<Ran, BenchError>) -> Result<(), BenchErro
     }
     Ok(())
 }
+
+/// Adds the terms of a run to those of the runs before: what differs among them stands as each.
+fn join(of: &mut Contender, run: BTreeMap<String, String>) {
+    if of.runs.is_empty() {
+        of.terms = run;
+        return;
+    }
+    const UNKNOWN: &str = "-";
+    let names: BTreeSet<String> = of.terms.keys().chain(run.keys()).cloned().collect();
+    for name in names {
+        let value = run.get(&name).map_or(UNKNOWN, String::as_str);
+        let all = of.terms.entry(name).or_insert_with(|| UNKNOWN.to_owned());
+        if !all.split(OR).any(|known| known == value) {
+            *all += OR;
+            *all += value;
+        }
+    }
+}
+
+/// Between values of a term that was not the same in all runs.
+const OR: &str = " or ";
 
 /// An engine's name in the comparison.
 pub(super) fn name(trial: &Trial) -> &str {
@@ -268,5 +295,36 @@ impl Experiment for Versus {
 
     fn document(&self, run: &Run, _: &[&str]) -> Document {
         page::document(self, run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_of_all_runs() {
+        let mut trial = testing::trial("a", 100.0, 20.0);
+        trial.contender_mut().unwrap().runs.clear();
+        let run = testing::trial("a", 100.0, 20.0).contender().unwrap().runs[0].clone();
+        let ran = |output: &str, other: Option<&str>| Ran {
+            run: run.clone(),
+            terms: [("output tokens", Some(output)), ("threads", other)]
+                .into_iter()
+                .filter_map(|(term, value)| Some((term.to_owned(), value?.to_owned())))
+                .collect(),
+            warnings: vec![format!("told of {output}")],
+            ..Ran::default()
+        };
+        for (output, threads) in
+            [("40 of 65", Some("2")), ("65 of 65", None), ("65 of 65", Some("2"))]
+        {
+            note(&mut trial, Ok(ran(output, threads))).unwrap();
+        }
+        let of = trial.contender().unwrap();
+        assert_eq!(of.terms["output tokens"], "40 of 65 or 65 of 65");
+        assert_eq!(of.terms["threads"], "2 or -");
+        assert_eq!(of.warnings, ["told of 40 of 65", "told of 65 of 65"]);
+        assert_eq!(of.runs.len(), 3);
     }
 }

@@ -1,6 +1,8 @@
 //! Which backends a command asks for, and a model loaded in each of them.
 
+use super::Args;
 use super::progress::Progress;
+use crate::backend::{AUTO, Choice};
 use crate::exit::UsageError;
 use crate::server;
 use anyhow::{Result, anyhow};
@@ -24,6 +26,20 @@ pub(crate) fn backend(name: &str) -> Result<&'static BackendEntry, UsageError> {
         let known = known.join(", ");
         UsageError(format!("--backend {name}: there is no such backend, only {known}"))
     })
+}
+
+/// Puts the backend in the place of `auto`, if that is what was asked for.
+pub(super) fn choose(args: &mut Args) -> Result<Option<Choice>, UsageError> {
+    if args.backend != [AUTO] {
+        return Ok(None);
+    }
+    if args.cold.cold {
+        let why = "each process would choose anew, in the time that is measured: name one";
+        return Err(UsageError(format!("--backend {AUTO}: not with --cold: {why}")));
+    }
+    let choice = Choice::make();
+    args.backend = vec![choice.name.to_owned()];
+    Ok(Some(choice))
 }
 
 /// The same; refuses backends that this build has not.

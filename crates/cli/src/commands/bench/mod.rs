@@ -29,7 +29,7 @@ pub(crate) use cold::{ChildArgs, child};
 use compat::CompatFlags;
 use lists::{Numbers, Pair};
 use pacemark_backends::{BACKENDS, Device};
-use pacemark_bench::{Repetitions, Warmups};
+use pacemark_bench::{Repetitions, Test, Warmups};
 use pacemark_setup::{Numa, Offload};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -76,7 +76,9 @@ pub(super) struct Args {
     /// Its file (-hff)
     #[arg(long, value_name = "FILE", value_delimiter = ',', requires = "hf_repo")]
     hf_file: Vec<String>,
-    /// Backends to measure, in turn where there are several: native, llama-cpp, openai
+    /// Backends to measure, in turn where there are several: native, openvino, transformers, openai, llama-cpp
+    /// or openvino-capi, as `pacemark doctor` has them; alone also auto, which has a processor of graphics,
+    /// else is native
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = BACKENDS[0].name)]
     backend: Vec<String>,
     /// Prompt lengths to measure; 0 for none
@@ -202,10 +204,11 @@ pub(super) struct Args {
 }
 
 /// Runs `pacemark bench`.
-pub(super) fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(mut args: Args) -> Result<Exit> {
     if args.list_devices {
         return list_devices(&args);
     }
+    let chosen = backends::choose(&mut args)?;
     backends::check(&args.backend)?;
     if args.keep_loaded && args.backend.len() == 1 {
         let why = "one backend is loaded once anyway; it is for --backend A,B";
@@ -219,6 +222,12 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     if args.cold.cold {
         return cold::run(&args, &plan);
+    }
+    if let Some(choice) = chosen {
+        for Test { setup, .. } in &mut plan.tests {
+            setup.offload = choice.placed(std::mem::take(&mut setup.offload));
+        }
+        plan.notes.push(choice.told());
     }
     // They end with this function.
     let _workers = args.planned.start(&mut plan.tests)?;

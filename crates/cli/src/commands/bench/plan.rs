@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub tests: Vec<Test>,
     /// Parameters with several values or another than llama-bench's default.
     pub varied: Vec<&'static str>,
+    /// What the record is to say beside.
+    pub notes: Vec<String>,
 }
 
 /// The axes so far.
@@ -124,7 +126,7 @@ pub(super) fn plan(args: &Args) -> Result<Plan> {
         let of_backend = |test: &Test| setup::check(backend, server::told(backend, &test.setup));
         tests.iter().try_for_each(|test| of_backend(test).map(|_| ()))?;
     }
-    Ok(Plan { experiment, backends, tests, varied })
+    Ok(Plan { experiment, backends, tests, varied, notes: Vec::new() })
 }
 
 /// What measures the tests: the one that was named, else what the flags are of.

@@ -119,6 +119,7 @@ fn measure(
                 Err(cut) => (cut.partial, Some(cut.error)),
             };
             metered.attach(&mut trials);
+            trials.iter_mut().for_each(|trial| trial.notes.extend_from_slice(&plan.notes));
             // What this machine used is not what a server did, wherever it is.
             let asked = trials.iter_mut().filter(|trial| trial.model.backend == openai::NAME);
             asked.for_each(|trial| trial.devices.clear());

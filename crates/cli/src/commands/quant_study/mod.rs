@@ -10,18 +10,17 @@ use crate::exit::{Exit, UsageError};
 use crate::experiments::help_of;
 use crate::history::HistoryArgs;
 use crate::output::{self, Input, Output, Record};
+use crate::rounds::Watch;
 use crate::texts::{Text, book};
 use crate::{hub, interrupt, machine, setup};
 use anyhow::{Result, anyhow};
 pub(super) use child::child;
 use files::Files;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pacemark_bench::quant::{Limits, Types, panels};
-use pacemark_bench::{Case, Experiment, How, Observer, QuantStudy, Repetitions, Subject, Warmups};
+use pacemark_bench::{Case, Experiment, How, QuantStudy, Repetitions, Subject, Warmups};
 use pacemark_modelfile::ModelFile;
 use pacemark_modelfile::quantize::Recipe;
 use pacemark_modelfile::summary::Summary;
-use pacemark_record::Trial;
 use quality::Models;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -203,46 +202,4 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     output.end(Vec::new())?;
     drawn?;
     eval::ended(error, "what was measured until then")
-}
-
-/// What is being done, on standard error; the record is kept after each round.
-struct Watch<'a, 'o> {
-    output: &'a mut Output<'o>,
-    bar: ProgressBar,
-    round: usize,
-}
-
-impl<'a, 'o> Watch<'a, 'o> {
-    fn new(output: &'a mut Output<'o>) -> Watch<'a, 'o> {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {msg}");
-        bar.set_style(style.expect("a template without fields of its own"));
-        Watch { output, bar, round: 0 }
-    }
-}
-
-impl Observer for Watch<'_, '_> {
-    fn phase(&mut self, phase: pacemark_bench::Phase) {
-        if let pacemark_bench::Phase::Repetition(round) = phase {
-            self.round = round;
-        }
-    }
-    fn turn(&mut self, name: &str) {
-        self.bar.set_message(format!("round {}: {name}", self.round));
-        self.bar.tick();
-    }
-    fn chunk(&mut self, done: usize, of: usize, kld: f64) {
-        self.bar.set_message(format!("quality: chunk {done} of {of}, mean KLD {kld:.4}"));
-        self.bar.tick();
-    }
-    fn round(&mut self, trials: &[Trial]) {
-        // What cannot be written now is told when the whole is.
-        let _ = self.output.keep(trials.to_vec());
-    }
-}
-
-impl Drop for Watch<'_, '_> {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }

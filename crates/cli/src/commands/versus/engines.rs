@@ -5,16 +5,14 @@ use super::child::{Answer, COMMAND};
 use super::spec::{Spec, Task, Work};
 use crate::commands::bench::roof;
 use crate::commands::{eval, write_needed};
-use crate::output::Output;
 use crate::texts::Text;
 use crate::{fresh, hub, interrupt};
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pacemark_bench::BenchError;
 use pacemark_bench::versus::{Contenders, Ran};
-use pacemark_bench::{BenchError, Observer, Phase};
 use pacemark_files::TemporaryFile;
 use pacemark_modelfile::synth;
-use pacemark_record::{Roof, Scores, Trial};
+use pacemark_record::{Roof, Scores};
 use pacemark_setup::Threads;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -127,44 +125,4 @@ impl Contenders for Engines<'_> {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()
-}
-
-/// What is being done, on standard error; the record is kept after each round.
-pub(super) struct Watch<'a, 'o> {
-    output: &'a mut Output<'o>,
-    bar: ProgressBar,
-    round: usize,
-}
-
-impl<'a, 'o> Watch<'a, 'o> {
-    pub(super) fn new(output: &'a mut Output<'o>) -> Watch<'a, 'o> {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {msg}");
-        bar.set_style(style.expect("a template without fields of its own"));
-        Watch { output, bar, round: 0 }
-    }
-}
-
-impl Observer for Watch<'_, '_> {
-    fn phase(&mut self, phase: Phase) {
-        if let Phase::Repetition(round) = phase {
-            self.round = round;
-        }
-    }
-
-    fn turn(&mut self, name: &str) {
-        self.bar.set_message(format!("round {}: {name}", self.round));
-        self.bar.tick();
-    }
-
-    fn round(&mut self, trials: &[Trial]) {
-        // What cannot be written now is told when the whole is.
-        let _ = self.output.keep(trials.to_vec());
-    }
-}
-
-impl Drop for Watch<'_, '_> {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }

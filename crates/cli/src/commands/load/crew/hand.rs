@@ -9,6 +9,7 @@ use pacemark_record::{Env, Offset};
 use std::io::{BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -38,8 +39,8 @@ pub(super) struct Hand {
     pub env: Env,
     /// Its clock, as it was found before the row.
     pub offset: Option<Offset>,
-    /// When it last said something.
-    pub heard: Instant,
+    /// When it last said something, on this clock: also a part of a row, which may be long.
+    heard_ns: Arc<AtomicU64>,
     /// How it went when it last said so: answered, failed, in flight, pieces.
     pub live: [u64; 4],
 }
@@ -75,13 +76,25 @@ impl Hand {
         if let (Some(err), words) = (child.stderr.take(), words.clone()) {
             thread::spawn(move || keep(err, &words));
         }
+        let heard_ns = Arc::new(AtomicU64::new(now_ns()));
         if let Some(out) = child.stdout.take() {
             let from_shell = host.is_some();
+            let out = Stamped(out, heard_ns.clone());
             thread::spawn(move || hear(BufReader::new(out), from_shell, index, &to));
         }
         let stdin = child.stdin.take();
-        let (env, heard) = (Env::default(), Instant::now());
-        Ok(Hand { name, child, stdin, words, env, offset: None, heard, live: [0; 4] })
+        let (env, offset, live) = (Env::default(), None, [0; 4]);
+        Ok(Hand { name, child, stdin, words, env, offset, heard_ns, live })
+    }
+
+    /// For how long it has said nothing.
+    pub(super) fn silent(&self) -> Duration {
+        Duration::from_nanos(now_ns().saturating_sub(self.heard_ns.load(Relaxed)))
+    }
+
+    /// Its silence begins now: it had nothing to say.
+    pub(super) fn excuse(&self) {
+        self.heard_ns.store(now_ns(), Relaxed);
     }
 
     /// Tells it something. What cannot be told shows in what it says: nothing more.
@@ -129,6 +142,17 @@ impl Drop for Hand {
     fn drop(&mut self) {
         self.stdin = None;
         self.wait(PATIENCE);
+    }
+}
+
+/// What is read, and when something of it last was.
+struct Stamped<R>(R, Arc<AtomicU64>);
+
+impl<R: Read> Read for Stamped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.0.read(buffer)?;
+        self.1.store(now_ns(), Relaxed);
+        Ok(n)
     }
 }
 

@@ -9,11 +9,13 @@ mod row;
 mod worker;
 
 use super::Args;
+use crate::interrupt;
 use anyhow::{Result, anyhow, bail};
 use hand::{Hand, Heard};
 use message::{Order, Preparation, Word};
 use pacemark_load::plan::fresh_nonce;
 pub(super) use place::{Place, place};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 pub(crate) use worker::run as work;
@@ -83,6 +85,9 @@ impl Crew {
         let until = limit.map(|limit| Instant::now() + limit);
         let mut waiting: Vec<usize> = (0..self.hands.len()).collect();
         while !waiting.is_empty() {
+            if interrupt::flag().load(Relaxed) {
+                bail!("interrupted before anything was sent");
+            }
             let (i, _, heard) = match self.heard.recv_timeout(LOOK) {
                 Ok(heard) => heard,
                 Err(RecvTimeoutError::Timeout) => {
@@ -97,7 +102,6 @@ impl Crew {
                 Err(RecvTimeoutError::Disconnected) => bail!("the workers have gone"),
             };
             let hand = &mut self.hands[i];
-            hand.heard = Instant::now();
             match heard {
                 Heard::Word(Word::Failed(why)) => bail!("worker {} {failed}: {why}", hand.name),
                 Heard::Gone(why) => {

@@ -66,18 +66,22 @@ impl Crew {
     /// Waits until each has its prompts; `None` where it was stopped meanwhile.
     fn all_ready(&mut self) -> Result<Option<Vec<Fate>>> {
         let mut ready = vec![false; self.hands.len()];
-        let mut told = false;
+        let mut told: Option<Instant> = None;
         while ready.contains(&false) {
-            if interrupt::flag().load(Relaxed) && !std::mem::replace(&mut told, true) {
+            if interrupt::flag().load(Relaxed) && told.is_none() {
+                told = Some(Instant::now());
                 self.hands.iter_mut().for_each(|hand| hand.tell(&Order::Stop));
+            }
+            // Whoever does not stop is ended with the others.
+            if told.is_some_and(|told| told.elapsed() > SILENCE) {
+                return Ok(None);
             }
             let Ok((i, _, heard)) = self.heard.recv_timeout(LOOK) else { continue };
             let hand = &mut self.hands[i];
-            hand.heard = Instant::now();
             match heard {
                 Heard::Word(Word::Ready) => ready[i] = true,
                 // It was stopped before it was ready.
-                Heard::Word(Word::Row(_)) if told => ready[i] = true,
+                Heard::Word(Word::Row(_)) if told.is_some() => ready[i] = true,
                 Heard::Word(Word::Failed(why)) => bail!("worker {}: {why}", hand.name),
                 Heard::Gone(why) => {
                     let said = hand.obituary(why);
@@ -86,7 +90,7 @@ impl Crew {
                 Heard::Word(_) => {}
             }
         }
-        Ok((!told).then(|| ready.iter().map(|_| Fate::Working).collect()))
+        Ok(told.is_none().then(|| ready.iter().map(|_| Fate::Working).collect()))
     }
 
     /// Asks every clock, one worker after the other, while all wait.
@@ -104,6 +108,9 @@ impl Crew {
                         {
                             break (at_ns, known_ns);
                         }
+                        Ok((who, _, Heard::Word(Word::Failed(why)))) => {
+                            bail!("worker {}: {why}", self.hands[who].name)
+                        }
                         Ok((who, _, Heard::Gone(why))) => {
                             let hand = &mut self.hands[who];
                             let said = hand.obituary(why);
@@ -118,10 +125,9 @@ impl Crew {
                 questions.push((asked_ns, at_ns, known_ns));
             }
             self.hands[i].offset = Offset::of_round_trips(&questions);
-            self.hands[i].heard = Instant::now();
         }
         // Those that were asked first were silent while the others were.
-        self.hands.iter_mut().for_each(|hand| hand.heard = Instant::now());
+        self.hands.iter().for_each(Hand::excuse);
         Ok(())
     }
 
@@ -135,14 +141,13 @@ impl Crew {
             }
             let heard = self.heard.recv_timeout(LOOK);
             for (hand, fate) in self.hands.iter_mut().zip(fates.iter_mut()) {
-                if matches!(fate, Fate::Working) && hand.heard.elapsed() > SILENCE {
+                if matches!(fate, Fate::Working) && hand.silent() > SILENCE {
                     let why = format!("it said nothing for {} s", SILENCE.as_secs());
                     *fate = Fate::Lost(hand.obituary(Some(why)));
                 }
             }
             let Ok((i, _, heard)) = heard else { continue };
             let hand = &mut self.hands[i];
-            hand.heard = Instant::now();
             match heard {
                 Heard::Word(Word::Row(trial)) => fates[i] = Fate::Done(trial),
                 Heard::Word(Word::Failed(why)) => fates[i] = Fate::Lost(why),
