@@ -4,11 +4,13 @@
 use crate::side::{self, Found, Lacking};
 use crate::{BACKENDS, BackendEntry, devices};
 use pacemark_setup::Offload;
+use std::sync::atomic::AtomicBool;
 
 /// Looks for a backend. Engines in Python import their packages, in a process of their own.
-pub fn look(entry: &BackendEntry) -> Found {
+/// Once `stop` is set, they are not waited for.
+pub fn look(entry: &BackendEntry, stop: &AtomicBool) -> Found {
     if let Some(engine) = side::find(entry.name) {
-        return side::look(engine);
+        return side::look(engine, stop);
     }
     let found = |devices: Vec<String>| Found { versions: Vec::new(), devices, lacking: None };
     match entry.load {
@@ -56,7 +58,7 @@ pub struct Chosen {
 
 /// The backend that has a processor of graphics or of networks to compute on, else Pacemark's own engine.
 pub fn auto() -> Chosen {
-    choose(look)
+    choose(|entry| look(entry, &AtomicBool::new(false)))
 }
 
 fn choose(look: impl Fn(&BackendEntry) -> Found) -> Chosen {
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn every_backend_can_be_looked_for() {
         for entry in BACKENDS.iter().filter(|entry| side::find(entry.name).is_none()) {
-            let found = look(entry);
+            let found = look(entry, &AtomicBool::new(false));
             // Whose library is opened at run time may not find it.
             if entry.name != "openvino-capi" || entry.load.is_err() {
                 assert_eq!(found.lacking.is_none(), entry.load.is_ok(), "{}", entry.name);

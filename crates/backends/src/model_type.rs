@@ -7,6 +7,9 @@ use pacemark_modelfile::{Metadata, ModelFile, synth};
 /// the file type, else by the type of most weights; synthetic weights are called so.
 pub fn model_type(file: &ModelFile) -> String {
     let metadata = file.metadata();
+    if metadata.architecture().is_err() && file.n_params() == 0 {
+        return "unknown".to_owned();
+    }
     let architecture = metadata.architecture().unwrap_or("unknown");
     let size = match metadata.opt_string("general.size_label") {
         Ok(Some(label)) if label.len() <= 12 => label.to_string(),

@@ -8,6 +8,7 @@ use pacemark_backends::{ModelText, find, look};
 use pacemark_setup::{Offload, Precision, Setup};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Of Charles Darwin, On the Origin of Species (1859).
 const TEXT: &str = "There is grandeur in this view of life, with its several powers, having been originally breathed into a few \
@@ -25,7 +26,7 @@ fn named(variable: &str) -> Option<PathBuf> {
 /// The directory, if the library is here too.
 fn graph() -> Option<PathBuf> {
     let path = named("PACEMARK_TEST_OPENVINO_IR")?;
-    match look(find("openvino-capi").unwrap()).lacking {
+    match look(find("openvino-capi").unwrap(), &AtomicBool::new(false)).lacking {
         None => Some(path),
         Some(lacking) => {
             eprintln!("skipped: {} ({})", lacking.cause, lacking.mend);

@@ -95,6 +95,7 @@ pub fn describe(info: &BackendInfo) -> Model {
         engine: info.engine.clone(),
         device: info.device.clone(),
         isa: info.isa.clone(),
+        kv_types: info.kv_types.clone(),
         load_ns: info
             .load
             .iter()

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct BackendArgs {
     /// The engine that runs the model: native, openvino or transformers (Python packages), openai (a server,
-    /// by --url), or llama-cpp or openvino-capi in a build with that feature; `pacemark doctor` says which
+    /// in commands that have --url), or llama-cpp or openvino-capi in a build with that feature; `pacemark doctor` says which
     /// are usable here (auto: one that has a processor of graphics, else native)
     #[arg(long, value_name = "NAME", default_value = native::NAME)]
     backend: String,

@@ -9,6 +9,15 @@ use pacemark_setup::Setup;
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 use std::path::Path;
 
+/// That texts cannot be read and written.
+pub(crate) fn no_tokenizer(path: &Path) -> String {
+    let missing = match path.is_dir() {
+        true => "the directory has no tokenizer (tokenizer.json and config.json)",
+        false => "the file has no tokenizer",
+    };
+    format!("{}: {missing}", path.display())
+}
+
 /// A loaded model.
 pub(crate) enum Engine {
     /// Pacemark's own, which reads the model's text itself.
@@ -24,9 +33,7 @@ impl Engine {
             let backend = NativeBackend::load(path, setup, &mut |_, _| {})?;
             return Ok(Engine::Native(Box::new(backend)));
         }
-        let Some(text) = ModelText::open(path)? else {
-            bail!("{}: the file has no tokenizer", path.display())
-        };
+        let Some(text) = ModelText::open(path)? else { bail!(no_tokenizer(path)) };
         let backend = backend::load(entry, path, setup)?;
         Ok(Engine::Other { backend, text: Box::new(text) })
     }

@@ -195,7 +195,7 @@ fn flags(setting: Setting) -> &'static str {
         Setting::Exact => "--reference exact",
         Setting::Cache => "-ctk, -ctv",
         Setting::FlashAttention => "-fa",
-        Setting::Offload => "-ngl, -sm, -mg, -ts, -dev",
+        Setting::Offload => "-ngl, -sm, -mg, -ts, -dev (-d)",
         Setting::Workers => "--rpc",
         Setting::Precision => "--dtype",
         Setting::ThreadsBatch => "-tb",

@@ -333,12 +333,16 @@ fn run_takes_llama_cpp() {
 fn what_auto_took_and_why_is_in_the_record() {
     let model = Model::new("auto");
     let mut bench = binary::pacemark();
-    bench.args(["bench", "-m", model.0.to_str().unwrap(), "--backend", "auto", "-o", "json"]);
+    let record = model.0.with_extension("json");
+    bench
+        .args(["bench", "-m", model.0.to_str().unwrap(), "--backend", "auto", "--save"])
+        .arg(&record);
     bench.args(["-p", "8", "-n", "0", "-r", "1", "--no-warmup", "--no-roof"]);
     let output = bench.env("PACEMARK_PYTHON", "/nowhere/python").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let note = rows[0]["notes"][0].as_str().unwrap();
+    let saved: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    std::fs::remove_file(&record).unwrap();
+    let note = saved["trials"][0]["notes"][0].as_str().unwrap();
     assert!(note.starts_with("--backend auto: "), "{note}");
     assert!(note.contains("/nowhere/python") || cfg!(feature = "llama-cpp"), "{note}");
     assert!(said.contains(note), "{said}");

@@ -50,12 +50,15 @@ impl Grades {
 
 impl Trial {
     /// The grade of a load's answers, by the thresholds it was given; `None` where their medians
-    /// are not known.
+    /// are not known, and where requests failed: whoever got no answer does not call that excellent.
     pub fn grade(&self) -> Option<Grade> {
         let grades = match self.params.get("grades").and_then(|text| text.as_str()) {
             Some(text) => text.parse().ok()?,
             None => Grades::default(),
         };
+        if !self.failures().is_empty() {
+            return None;
+        }
         let source = self.token_source();
         let median = |of: &dyn Fn(&crate::Request) -> Option<f64>| {
             let mut values: Vec<f64> = self.answered().filter_map(of).collect();

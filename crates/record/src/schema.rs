@@ -169,6 +169,10 @@ pub struct Model {
     pub device: String,
     /// Instruction set in use.
     pub isa: String,
+    /// Types in which the backend keeps keys and values, as it tells them, which may be others than were
+    /// asked for; empty where it does not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kv_types: String,
     /// Load stages in order, each with its time in nanoseconds.
     pub load_ns: Vec<(String, u64)>,
 }

@@ -112,6 +112,10 @@ impl ServerSide {
                 let within = self.scrapes[..last].iter().filter(|scrape| scrape.at_ns >= 0);
                 let values: Vec<f64> =
                     within.filter_map(|scrape| scrape.values.get(*name)).copied().collect();
+                // One reading alone may be from before the first request.
+                if values.len() < 2 {
+                    return None;
+                }
                 let most = values.iter().copied().reduce(f64::max)?;
                 let mean = values.iter().sum::<f64>() / values.len() as f64;
                 Some(ServerFigure::Level { mean, most })

@@ -28,7 +28,10 @@ class Engine:
         device, warnings = choose(ask["device"])
         check_model(ask["model"])
         n_ctx = ask["n_ctx"] or 4096
-        self.runs = (OneByOne if device.startswith("NPU") else Batching)(ask, device, n_ctx)
+        try:
+            self.runs = (OneByOne if device.startswith("NPU") else Batching)(ask, device, n_ctx)
+        except RuntimeError as why:
+            refuse(ask, device, str(why))
         self.generate, self.score = self.runs.generate, self.runs.score
         loaded = time.monotonic_ns()
         # What is compiled or set up with the first request is none of that request's time.
@@ -57,6 +60,21 @@ class Engine:
             "load_ns": [["load", loaded - begun], ["warm", warm - loaded]],
             "warnings": warnings,
         }
+
+
+def refuse(ask, device, why):
+    """What it does not load, by its name where that is known."""
+    if "gguf_tensor_to_f16" in why:
+        known = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K and Q6_K"
+        raise side.Refused("unsupported", f"OpenVINO's reader of GGUF knows tensors in {known} only")
+    if device == "CPU" and "f32" in (ask["kv"][0], ask["dtype"]):
+        dtype = computed(device, ask["dtype"])
+        if {CACHE[ask["kv"][0]], dtype} == {"f32", "bf16"}:
+            both = f"keys and values in {ask['kv'][0]} beside {dtype}"
+            raise side.Refused("engine", f"OpenVINO does not load {both} on processors: give --dtype and -ctk, -ctv alike")
+    # Where in its sources it was is nothing to whom it is told.
+    lines = [line for line in why.splitlines() if line.strip() and not line.startswith("Exception from ")]
+    raise side.Refused("engine", " ".join(lines) or why)
 
 
 def options_of(ask, device):

@@ -13,6 +13,8 @@ import os
 import re
 import sys
 
+import side
+
 # It would tell its makers of each use, from a process that it forks and that outlives this one.
 sys.modules["openvino_telemetry"] = None
 
@@ -61,8 +63,6 @@ def devices(modules):
     return []
 
 
-out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)
 names = sys.argv[1:]
 told = {
     "python": sys.version.split()[0],
@@ -70,7 +70,6 @@ told = {
     "modules": [look(name) for name in names],
     "devices": devices(names),
 }
-out.write(json.dumps(told) + "\n")
-out.flush()
+side.tell(**told)
 # Not the libraries' own ends, which may crash.
 os._exit(0)

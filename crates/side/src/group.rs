@@ -6,6 +6,7 @@ use nix::unistd::Pid;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,20 @@ pub(crate) fn end(leader: &Child) {
 }
 
 /// What a command that is asked nothing prints, `longest` bytes at most; `None` where it does not end
-/// within that time. It, and whatever it started, has ended when this returns.
+/// within that time, or before `stop` is set. It, and whatever it started, has ended when this returns.
+/// Its standard input ends with this process.
 ///
 /// # Errors
 /// Where it cannot be started, or was lost.
-pub fn output(mut command: Command, within: Duration, longest: u64) -> io::Result<Option<Output>> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+pub fn output(
+    mut command: Command,
+    within: Duration,
+    longest: u64,
+    stop: &AtomicBool,
+) -> io::Result<Option<Output>> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = lead(&mut command).spawn()?;
+    let _input = child.stdin.take(); // open until this returns
     let heard = [
         child.stdout.take().map(|from| reader(from, longest)),
         child.stderr.take().map(|from| reader(from, longest)),
@@ -44,7 +52,7 @@ pub fn output(mut command: Command, within: Duration, longest: u64) -> io::Resul
     let status = loop {
         match child.try_wait()? {
             Some(status) => break Some(status),
-            None if begun.elapsed() > within => break None,
+            None if begun.elapsed() > within || stop.load(Relaxed) => break None,
             None => std::thread::sleep(LOOK),
         }
     };
@@ -74,6 +82,8 @@ fn reader(from: impl Read + Send + 'static, longest: u64) -> Receiver<Vec<u8>> {
 mod tests {
     use super::*;
 
+    static GO: AtomicBool = AtomicBool::new(false);
+
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
@@ -83,7 +93,7 @@ mod tests {
     #[test]
     fn what_is_left_behind_is_neither_waited_for_nor_left() {
         let begun = Instant::now();
-        let said = output(shell("sleep 60 & echo $!"), Duration::from_secs(20), 100).unwrap();
+        let said = output(shell("sleep 60 & echo $!"), Duration::from_secs(20), 100, &GO).unwrap();
         let said = said.expect("it ended");
         assert!(begun.elapsed() < Duration::from_secs(15), "its fork is not waited for");
         let left: i32 = String::from_utf8(said.stdout).unwrap().trim().parse().unwrap();
@@ -102,9 +112,13 @@ mod tests {
     #[test]
     fn who_does_not_end_is_ended_and_who_says_much_is_cut() {
         let short = Duration::from_millis(100);
-        assert!(output(shell("sleep 60"), short, 100).unwrap().is_none());
-        let much = output(shell("printf '%0200d' 1"), Duration::from_secs(20), 100).unwrap();
+        assert!(output(shell("sleep 60"), short, 100, &GO).unwrap().is_none());
+        let much = output(shell("printf '%0200d' 1"), Duration::from_secs(20), 100, &GO).unwrap();
         assert_eq!(much.unwrap().stdout.len(), 100);
-        assert!(output(Command::new("/nowhere/at/all"), short, 100).is_err());
+        let stopped = AtomicBool::new(true);
+        assert!(
+            output(shell("sleep 60"), Duration::from_secs(50), 100, &stopped).unwrap().is_none()
+        );
+        assert!(output(Command::new("/nowhere/at/all"), short, 100, &GO).is_err());
     }
 }

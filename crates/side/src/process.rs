@@ -4,13 +4,13 @@
 //! the middle with what it said on standard error. It ends when its standard input does, and is killed
 //! where it does not.
 
-use crate::protocol::{Ask, Tell, VERSION};
+use crate::protocol::{Ask, Loaded, Tell, VERSION};
 use crate::{Clock, group};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,7 @@ fn said(last_words: &str) -> String {
     // A traceback has its reason at its end.
     match lines.last() {
         None => String::new(),
-        Some(last) => format!(": {last}"),
+        Some(last) => format!(": {}", plain(last)),
     }
 }
 
@@ -88,6 +88,8 @@ pub struct Process {
     /// Ends when standard error does. That of messages may be waiting for who takes them.
     of_stderr: Option<JoinHandle<()>>,
     engine: String,
+    /// Why nothing more can come of it, once that is so.
+    over: Arc<OnceLock<String>>,
     /// The process of the engine itself: the child, or one of those that it started.
     id: u32,
 }
@@ -108,15 +110,20 @@ impl Process {
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
         let (told, heard) = sync_channel(MESSAGES_AHEAD);
         let mut of_stderr = None;
+        let over = Arc::new(OnceLock::new());
         if let Some(stdout) = stdout {
+            let over = Arc::clone(&over);
             std::thread::spawn(move || {
                 let mut out = BufReader::new(stdout);
                 while let Some(message) = message(&mut out) {
-                    let is_last = message.is_err();
+                    let end = message.as_ref().err().map(ToString::to_string);
+                    let is_last = end.is_some();
+                    end.into_iter().for_each(|end| drop(over.set(end)));
                     if told.send(message).is_err() || is_last {
                         return;
                     }
                 }
+                let _ = over.set("its process ended".to_owned()); // once is enough
             });
         }
         if let Some(mut stderr) = stderr {
@@ -132,7 +139,7 @@ impl Process {
             }));
         }
         let (engine, id) = (String::new(), child.id());
-        let mut process = Process { child, stdin, heard, last_words, of_stderr, engine, id };
+        let mut process = Process { child, stdin, heard, last_words, of_stderr, engine, over, id };
         match process.next(patience)? {
             Tell::Hello { protocol: VERSION, engine, pid } => {
                 process.engine = engine;
@@ -153,6 +160,12 @@ impl Process {
     /// engine, if that is of the group that was started; else of what was started.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Who knows, on any thread, why nothing more can come of it; nothing as long as something can.
+    pub fn watch(&self) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+        let over = Arc::clone(&self.over);
+        move || over.get().cloned()
     }
 
     /// Asks.
@@ -272,6 +285,11 @@ fn excerpt(line: &str) -> String {
     line.chars().take(120).collect()
 }
 
+/// Text for a terminal: what would steer it stands as a sign.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 /// The next line as a message; `None` at the end.
 fn message(out: &mut impl BufRead) -> Option<Result<Tell, SideError>> {
     let mut line = Vec::new();
@@ -288,7 +306,17 @@ fn message(out: &mut impl BufRead) -> Option<Result<Tell, SideError>> {
         let why = format!("a line of more than {LONGEST_LINE_BYTES} bytes");
         return Some(Err(SideError::Garbage { line: text(), why }));
     }
-    Some(serde_json::from_slice(&line).map_err(|error| SideError::Garbage {
+    let told = serde_json::from_slice(&line).map(|told| match told {
+        Tell::Failed { id, index, kind, message } => {
+            Tell::Failed { id, index, kind, message: plain(&message) }
+        }
+        Tell::Loaded(loaded) => {
+            let warnings = loaded.warnings.iter().map(|warning| plain(warning)).collect();
+            Tell::Loaded(Loaded { warnings, ..loaded })
+        }
+        told => told,
+    });
+    Some(told.map_err(|error| SideError::Garbage {
         line: text().trim_end().to_owned(),
         why: error.to_string(),
     }))

@@ -2,7 +2,9 @@
 
 use pacemark_setup::{DType, Precision};
 use serde::Deserialize;
+use std::io;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// An engine that is a script.
@@ -39,7 +41,7 @@ pub static OPENVINO: Engine = Engine {
     devices: &["CPU", "GPU", "NPU", "AUTO"],
     modules: &["numpy", "openvino", "openvino_tokenizers", "openvino_genai"],
     install: "pip install openvino-genai",
-    reads: "GGUF files and OpenVINO-IR directories (openvino_model.xml)",
+    reads: "GGUF files of llama, qwen2 and qwen3, and OpenVINO-IR directories (openvino_model.xml)",
     cache: &[DType::F16, DType::F32, DType::BF16, DType::Q8_0],
     precisions: &[Precision::F32, Precision::Bf16, Precision::F16],
     rounds: &[(DType::Q4_1, MINIMA), (DType::Q4K, MINIMA)],
@@ -85,21 +87,25 @@ pub(super) fn python() -> std::ffi::OsString {
     std::env::var_os(PYTHON).filter(|path| !path.is_empty()).unwrap_or_else(|| "python3".into())
 }
 
+/// A command line that runs a script, which can import `side`: of this program nothing has to be found
+/// but Python and the packages.
+fn command(name: &str, script: &str) -> Command {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let program = format!(
+        "import sys, types\nside = types.ModuleType('side')\nexec({}, side.__dict__)\n\
+         sys.modules['side'] = side\nexec(compile({}, '{name}.py', 'exec'))",
+        quoted(SIDE),
+        quoted(script),
+    );
+    let mut command = Command::new(python());
+    command.arg("-c").arg(program);
+    command
+}
+
 impl Engine {
     /// A command line on which it runs.
     pub(super) fn command(&self) -> Command {
-        // The scripts are part of this program: nothing has to be found but Python and the packages.
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let program = format!(
-            "import sys, types\nside = types.ModuleType('side')\nexec({}, side.__dict__)\n\
-             sys.modules['side'] = side\nexec(compile({}, 'engine_{}.py', 'exec'))",
-            quoted(SIDE),
-            quoted(self.script),
-            self.name,
-        );
-        let mut command = Command::new(python());
-        command.arg("-c").arg(program);
-        command
+        command(&format!("engine_{}", self.name), self.script)
     }
 
     /// Whether a device of that name may be asked for.
@@ -146,19 +152,22 @@ struct Module {
     found: Vec<String>,
 }
 
-/// Looks for an engine: imports its packages, in a process of its own.
-pub fn look(engine: &Engine) -> Found {
-    let python = python();
-    let shown = python.to_string_lossy().into_owned();
+/// Looks for an engine: imports its packages, in a process of its own. Once `stop` is set, it is not
+/// waited for.
+pub fn look(engine: &Engine, stop: &AtomicBool) -> Found {
+    let shown = python().to_string_lossy().into_owned();
     let lacking = |cause: String, mend: String| Found {
         versions: Vec::new(),
         devices: Vec::new(),
         lacking: Some(Lacking { cause, mend }),
     };
-    let mut command = Command::new(&python);
-    command.arg("-c").arg(LOOK).args(engine.modules);
-    let output = match pacemark_side::output(command, IMPORT, ANSWER_BYTES) {
+    let mut command = command("look", LOOK);
+    command.args(engine.modules);
+    let output = match pacemark_side::output(command, IMPORT, ANSWER_BYTES, stop) {
         Ok(Some(output)) => output,
+        Ok(None) if stop.load(Relaxed) => {
+            return lacking("it was not waited for".to_owned(), "pacemark doctor".to_owned());
+        }
         Ok(None) => {
             let modules = engine.modules.join(", ");
             let cause = format!("importing {modules} took more than {} s", IMPORT.as_secs());
@@ -166,14 +175,23 @@ pub fn look(engine: &Engine) -> Found {
         }
         Err(error) => {
             let mend = format!("install Python 3, or name one: {PYTHON}=/path/to/python3");
-            return lacking(format!("Python was not found as {shown}: {error}"), mend);
+            let what = match error.kind() {
+                io::ErrorKind::NotFound => "Python was not found as",
+                _ => "cannot start Python as",
+            };
+            return lacking(format!("{what} {shown}: {error}"), mend);
         }
     };
     let Ok(told) = serde_json::from_slice::<Told>(&output.stdout) else {
         let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
-        let cause = format!("{shown} ended with {}: {last}", output.status);
-        return lacking(cause, format!("name a Python that works: {PYTHON}=/path/to/python3"));
+        let last = words.lines().rfind(|line| !line.trim().is_empty());
+        let said = last.map_or("and said nothing".to_owned(), |last| format!("and said: {last}"));
+        let modules = engine.modules.join(", ");
+        let cause = format!("{shown}, importing {modules}, ended with {} {said}", output.status);
+        let mend = format!(
+            "{shown} -c 'import {modules}' shows whether that is Python's or a package's doing; {PYTHON}=/path/to/python3 names another"
+        );
+        return lacking(cause, mend);
     };
     read(engine, &told)
 }

@@ -10,6 +10,7 @@ use pacemark_side::protocol::{Ask, Kind, Load, Loaded, Tell};
 use pacemark_side::{Process, SideError};
 use pacemark_tokenizer::Tokenizer;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,12 +61,13 @@ impl SideBackend {
                 Tell::Progress { done, of } => progress(done as usize, of as usize),
                 Tell::Loaded(loaded) => break loaded,
                 Tell::Failed { kind: Kind::Invalid, message, .. } => return Err(failed(message)),
-                Tell::Failed { message, .. } => {
+                Tell::Failed { kind: Kind::Unsupported, message, .. } => {
+                    let (path, types) = (path.display(), types(&file));
                     let reads = engine.reads;
-                    return Err(failed(format!(
-                        "{}: {message} (it reads {reads})",
-                        path.display()
-                    )));
+                    return Err(failed(format!("{path}: {message}{types} (it reads {reads})")));
+                }
+                Tell::Failed { message, .. } => {
+                    return Err(failed(format!("{}: {message}", path.display())));
                 }
                 other => return Err(failed(format!("it told {other:?} while it loaded"))),
             }
@@ -166,6 +168,13 @@ fn reason(engine: &Engine, error: SideError) -> String {
         _ => return said,
     };
     format!("{said}\n  {advice}")
+}
+
+/// The types of a file's tensors, as an error goes on; nothing where it tells none.
+fn types(file: &ModelFile) -> String {
+    let all: BTreeSet<&str> = file.tensors().iter().map(|t| t.dtype.name()).collect();
+    let all: Vec<&str> = all.into_iter().collect();
+    if all.is_empty() { String::new() } else { format!("; its tensors are {}", all.join(", ")) }
 }
 
 fn describe(

@@ -19,7 +19,7 @@ pub use engine::{ENGINES, Engine, Found, Lacking, OPENVINO, PYTHON, TRANSFORMERS
 pub use loading::SideLoadError;
 use pacemark_backend::{
     Backend, BackendError, BackendInfo, BatchStream, Capabilities, Computes, Event, EventStream,
-    GenerateRequest, SamplingParams, ScoreRequest, TextScores, TokenId,
+    GenerateRequest, SamplingParams, ScoreRequest, TextScores, TokenId, Watch,
 };
 use pacemark_side::protocol::{Ask, Kind, Loaded, Tell};
 use pacemark_side::{Clock, Process, SideError, floats};
@@ -185,6 +185,11 @@ impl Backend for SideBackend {
             batch: self.loaded.batches,
             ..Capabilities::default()
         }
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let (watch, name) = (self.process.borrow().watch(), self.engine.name);
+        Some(Box::new(move || watch().map(|why| format!("{name}: {why}"))))
     }
 
     fn computes(&self) -> Computes {

@@ -6,6 +6,7 @@ use pacemark_backend::{FinishReason, conformance};
 use pacemark_setup::{DType, Precision, Setup};
 use pacemark_testmodel::TestModel;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 /// An engine whose next token is the last one's and the number of tokens, within the vocabulary; the
@@ -87,7 +88,7 @@ fn model() -> PathBuf {
 
 /// `None`, and a word why, where there is no Python.
 fn loaded(n_seqs: usize) -> Option<SideBackend> {
-    if let Some(lacking) = look(&ENGINE).lacking {
+    if let Some(lacking) = look(&ENGINE, &AtomicBool::new(false)).lacking {
         eprintln!("skipped: {}", lacking.cause);
         return None;
     }

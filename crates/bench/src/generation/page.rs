@@ -81,6 +81,7 @@ fn timings(trial: &Trial, request: &Request) -> Value {
         "total_ms": only(&TOTAL, trial),
         "peak_rss_bytes": trial.peak_rss_bytes,
         "isa": model.isa,
+        "kv_types": model.kv_types,
         "kv_bytes_per_token": model.kv_bytes_per_token,
     });
     if let Some(timings) = timings.as_object_mut() {

@@ -1,6 +1,7 @@
 //! The comparison on a page: a row for each engine, the ratios, what is not the same, what is missing
 //! and why.
 
+use super::fair::Unequal;
 use super::{Versus, failure, n_runs, name, unequal};
 use crate::experiment::head;
 use crate::{Experiment, Warning, warnings};
@@ -68,7 +69,11 @@ fn terms(run: &Run) -> Option<Table> {
     let unequal = unequal(&run.trials);
     let engines = &unequal.first()?.values;
     let heading = Column::for_people("not the same", -12).ranked(Rank::Key);
-    let terms = unequal.iter().map(|of| Column::for_people(of.term.clone(), -8).ranked(Rank::Main));
+    let term = |of: &Unequal| {
+        let width = of.term.len().max(8) as isize;
+        Column::for_people(of.term.clone(), -width).ranked(Rank::Main)
+    };
+    let terms = unequal.iter().map(term);
     let row = |i: usize| {
         let values = unequal.iter().map(|of| Cell::Text(of.values[i].1.clone()));
         let cells: Vec<Cell> =

@@ -161,11 +161,12 @@ impl Machine for Asked {
 
 /// What of each backend is here.
 fn backends() -> Vec<Value> {
+    let stop = interrupt::flag();
     let bar = progress();
     let told = BACKENDS.iter().map(|entry| {
         bar.set_message(format!("looking for {}", entry.name));
         bar.tick();
-        let Found { versions, devices, lacking } = look(entry);
+        let Found { versions, devices, lacking } = look(entry, stop);
         let (cause, mend) = lacking.map(|lacking| (lacking.cause, lacking.mend)).unzip();
         json!({
             "name": entry.name,

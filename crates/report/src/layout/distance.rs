@@ -57,6 +57,11 @@ const OWN: &[Field] = &[
 fn cache(row: &TrialRow<'_>) -> String {
     let text = |name| param_text(row, name);
     let (k, v, kv) = (text("type_k"), text("type_v"), text("kv"));
-    let types = if k == v { k } else { format!("{k}/{v}") };
+    let types = match (k == v, row.trial.model.kv_types.as_str()) {
+        // Another one than was asked for.
+        (true, kept) if !kept.is_empty() => kept.to_owned(),
+        (true, _) => k,
+        (false, _) => format!("{k}/{v}"),
+    };
     if kv == "full" { types } else { format!("{types} {kv}") }
 }

@@ -26,7 +26,7 @@ pub const LOAD: Form = Form {
     results: &[],
     rules: Rules::Aligned,
     heading,
-    lines: |trial| trial.grade().map(grade).into_iter().chain(server::lines(trial)).collect(),
+    lines: |trial| graded(trial).into_iter().chain(server::lines(trial)).collect(),
     remark: |trial, name| {
         let steady = if name == "output_ts_steady" { trial.steady() } else { None };
         steady.map(|steady| steady.verdict.name().replace('_', " "))
@@ -143,6 +143,16 @@ fn heading(row: &TrialRow<'_>) -> String {
     );
     let (model, url) = (param_text(row, "model"), param_text(row, "url"));
     format!("{}, {model}, {lengths}, {url}", load_name(row.trial))
+}
+
+/// The grade, or which failures are why there is none.
+fn graded(trial: &Trial) -> Option<(String, String)> {
+    let n_failed: u64 = trial.failures().values().map(|(n, _)| n).sum();
+    if n_failed > 0 {
+        let n = n_failed + trial.answered().count() as u64;
+        return Some(("grade".to_owned(), format!("none: {n_failed} of {n} requests failed")));
+    }
+    trial.grade().map(grade)
 }
 
 fn grade(Grade { name, tokens_per_second, ttft_ms }: Grade) -> (String, String) {

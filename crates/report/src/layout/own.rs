@@ -12,6 +12,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("n_threads_batch", Int, n_threads_batch),
     field("numa", Text, param),
     field("kv", Text, param),
+    field("kv_types", Text, |r, _| text(&r.trial.model.kv_types)),
     field("engine", Text, |r, _| text(&r.trial.model.engine)),
     field("kernel", Text, |r, _| r.env.kernel.as_deref().map_or(Cell::Absent, text)),
     field("load_average_1m", Float, |r, _| r.env.load_average_1m.into()),

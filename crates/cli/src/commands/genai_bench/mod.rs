@@ -6,7 +6,7 @@ mod spent;
 mod watch;
 
 use crate::backend::{BackendArgs, is_native};
-use crate::engine::Engine;
+use crate::engine::{Engine, no_tokenizer};
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::PrecisionArgs;
@@ -217,9 +217,7 @@ fn measure(
     prompted: Prompted,
     watch: &mut Watch,
 ) -> Result<(Vec<Trial>, bool)> {
-    let Some(tokenizer) = engine.tokenizer() else {
-        bail!("{}: the file has no tokenizer", path.display())
-    };
+    let Some(tokenizer) = engine.tokenizer() else { bail!(no_tokenizer(path)) };
     let encode = |text: &str| tokenizer.encode(text, EncodeOptions::SPECIAL);
     let mut subject = Subject::Writer(Writer { backend: engine.backend(), encode: &encode });
     let mut how = How {

@@ -3,7 +3,7 @@
 use super::Args;
 use crate::exit::UsageError;
 use crate::{hub, input};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use pacemark_load::api::Api;
 use pacemark_load::plan::{Counter, Level, LoadPlan, Origin, Prompts, STREAMS, Share, fresh_nonce};
 use pacemark_load::prompt::{Cache, lines, share_gpt, trace};
@@ -105,7 +105,11 @@ fn model(settings: &Settings) -> Result<String> {
     let mut answers = settings.targets().map(ask);
     let models = answers.next().context("clap asked for a server")?;
     let models = models.or_else(|error| answers.find_map(Result::ok).ok_or(error));
-    let models = models.context("cannot ask the server for its model; name it with --model")?;
+    let models = models.map_err(|error| {
+        let cause = format!("{error:#}");
+        let cause = pacemark_files::excerpt(&cause);
+        anyhow!("{cause} (asked for the name of its model, which --model tells)")
+    })?;
     models.into_iter().next().context("the server has no model; name one with --model")
 }
 

@@ -3,7 +3,7 @@
 mod breakdown;
 
 use crate::backend::{self, BackendArgs};
-use crate::engine::Engine;
+use crate::engine::{Engine, no_tokenizer};
 use crate::exit::{Exit, UsageError};
 use crate::history::HistoryArgs;
 use crate::offload::DeviceArgs;
@@ -193,9 +193,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if args.logprobs.is_some() && !backend.capabilities().logprobs {
         return Err(backend::refusal("--logprobs", entry, "it tells of none").into());
     }
-    let Some(tokenizer) = engine.tokenizer() else {
-        bail!("{}: the file has no tokenizer", path.display())
-    };
+    let Some(tokenizer) = engine.tokenizer() else { bail!(no_tokenizer(&path)) };
     let (prompt, ids) = encode(&args, &engine, tokenizer, text)?;
     breakdown.mark("tokenize");
     let request = request(&args, &engine, ids)?;

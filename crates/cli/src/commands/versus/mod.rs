@@ -171,10 +171,17 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
     });
     let drawn = pictures.draw(&panels(&trials));
     let (failed, differs) = judged(&trials);
+    let is_there =
+        |name: &str| trials.iter().any(|trial| Versus.compared_as(trial).as_deref() == Some(name));
+    let names = specs.iter().map(|spec| spec.name.as_str());
+    let absent: Vec<&str> = names.filter(|name| !is_there(name)).collect();
     output.rows(trials)?;
     output.end(Vec::new())?;
     drawn?;
     if error.is_some() {
+        if !absent.is_empty() {
+            eprintln!("not begun: {}", absent.join(", "));
+        }
         return eval::ended(error, "what was measured until then");
     }
     Ok(match (failed, args.fair && differs) {

@@ -48,12 +48,16 @@ impl Spec {
         let wrong = |why: String| UsageError(format!("--engine {}: {why}", excerpt(text)));
         let (backend, settings) = text.split_once(':').unwrap_or((text, ""));
         let mut spec = Spec { backend: backend.into(), name: text.into(), ..Spec::default() };
-        let mut is_named = false;
+        let (mut is_named, mut seen) = (false, Vec::new());
         for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
             let Some((key, value)) = setting.split_once('=').filter(|(_, value)| !value.is_empty())
             else {
                 return Err(wrong(format!("expected KEY=VALUE, found {}", excerpt(setting))));
             };
+            if seen.contains(&key) {
+                return Err(wrong(format!("{}: given twice", excerpt(key))));
+            }
+            seen.push(key);
             let value = value.to_owned();
             match key {
                 "t" => {

@@ -36,7 +36,8 @@ pub(super) struct Flag {
 }
 
 /// Where the flags stand that say which devices compute.
-const DEVICES_HEADING: &str = "Devices (needs --backend llama-cpp)";
+const DEVICES_HEADING: &str =
+    "Devices (needs --backend llama-cpp; --device also another that has devices)";
 
 /// The values of a flag, whatever the backend.
 enum Accepts {
