@@ -33,6 +33,12 @@ impl Admission {
         self.places
     }
 
+    /// Takes all places, if none is taken.
+    pub(crate) fn enter_alone(self: &Arc<Admission>) -> Option<Places> {
+        self.taken.compare_exchange(0, self.places, Relaxed, Relaxed).ok()?;
+        Some(Places { of: self.clone(), n: self.places })
+    }
+
     /// Takes `n` places, or none if there are not so many.
     pub(crate) fn enter(self: &Arc<Admission>, n: usize) -> Option<Places> {
         let taken = |taken: usize| taken.checked_add(n).filter(|sum| *sum <= self.places);
@@ -77,7 +83,11 @@ mod tests {
         assert!(two.resize(3) && room.enter(1).is_none());
         assert!(two.resize(1));
         assert_eq!(room.taken(), 1);
+        assert!(room.enter_alone().is_none());
         drop(two);
+        let all = room.enter_alone().unwrap();
+        assert!(room.enter(1).is_none());
+        drop(all);
         assert_eq!(room.taken(), 0);
     }
 }

@@ -7,9 +7,10 @@ use crate::options::Options;
 use crate::prepare::Context;
 use crate::relay::Relay;
 use pacemark_backend::{BackendInfo, Service};
+use serde_json::Value;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
@@ -45,6 +46,10 @@ pub(crate) struct App {
     /// Connections that were let go when the server ended.
     pub cut: AtomicUsize,
     draining: AtomicBool,
+    /// Why no answers are computed, while that is so.
+    held: Mutex<Option<String>>,
+    /// What others' routes add to the document of the API.
+    pub more_openapi: OnceLock<Value>,
     next_id: AtomicU64,
     ids: RandomState,
 }
@@ -65,6 +70,8 @@ impl App {
             noted: Once::new(),
             cut: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            held: Mutex::default(),
+            more_openapi: OnceLock::new(),
             next_id: AtomicU64::new(0),
             ids: RandomState::new(),
             service,
@@ -86,8 +93,16 @@ impl App {
         self.admission.enter(n).ok_or_else(|| self.full())
     }
 
+    /// Why no answers are computed, while that is so.
+    pub(crate) fn held(&self) -> MutexGuard<'_, Option<String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// There are no places left.
     pub(crate) fn full(&self) -> ApiError {
+        if let Some(why) = &*self.held() {
+            return ApiError::held(why);
+        }
         ApiError::busy(format!(
             "all {} places for answers are taken; try again",
             self.admission.places()

@@ -9,7 +9,7 @@ use pacemark_openai_api::{ErrorBody, ErrorResponse};
 
 /// A refusal or a fault.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     /// The HTTP status.
     pub status: StatusCode,
     /// In words.
@@ -21,7 +21,7 @@ pub(crate) struct ApiError {
 }
 
 /// What a handler gives.
-pub(crate) type Result<T> = std::result::Result<T, ApiError>;
+pub type Result<T> = std::result::Result<T, ApiError>;
 
 impl ApiError {
     fn new(status: StatusCode, code: Option<&'static str>, message: impl Into<String>) -> ApiError {
@@ -29,17 +29,17 @@ impl ApiError {
     }
 
     /// The request is wrong.
-    pub(crate) fn invalid(message: impl Into<String>) -> ApiError {
+    pub fn invalid(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, None, message)
     }
 
     /// Field `param` is wrong.
-    pub(crate) fn field(param: impl Into<String>, message: impl Into<String>) -> ApiError {
+    pub fn field(param: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError::invalid(message).about(param)
     }
 
     /// Field `param` is known, but what it asks for cannot be had here.
-    pub(crate) fn unsupported(param: impl Into<String>, message: impl Into<String>) -> ApiError {
+    pub fn unsupported(param: impl Into<String>, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, Some("unsupported_parameter"), message).about(param)
     }
 
@@ -54,7 +54,7 @@ impl ApiError {
     }
 
     /// Nothing is there.
-    pub(crate) fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
+    pub fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, Some(code), message)
     }
 
@@ -64,7 +64,7 @@ impl ApiError {
     }
 
     /// There is no room now.
-    pub(crate) fn busy(message: impl Into<String>) -> ApiError {
+    pub fn busy(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
@@ -89,22 +89,22 @@ impl ApiError {
     }
 
     /// Something broke here.
-    pub(crate) fn fault(message: impl Into<String>) -> ApiError {
+    pub fn fault(message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, None, message)
     }
 
     /// Any other status.
-    pub(crate) fn with_status(status: StatusCode, message: impl Into<String>) -> ApiError {
+    pub fn with_status(status: StatusCode, message: impl Into<String>) -> ApiError {
         ApiError::new(status, None, message)
     }
 
     /// It is about field `param`.
-    pub(crate) fn about(self, param: impl Into<String>) -> ApiError {
+    pub fn about(self, param: impl Into<String>) -> ApiError {
         ApiError { param: Some(excerpt(&param.into()).into_owned()), ..self }
     }
 
     /// With a word for programs.
-    pub(crate) fn coded(self, code: &'static str) -> ApiError {
+    pub fn coded(self, code: &'static str) -> ApiError {
         ApiError { code: Some(code), ..self }
     }
 

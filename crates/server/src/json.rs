@@ -66,13 +66,13 @@ pub(crate) fn too_large(limit: usize) -> ApiError {
 }
 
 /// JSON with status 200.
-pub(crate) fn answer<T: Serialize>(value: &T) -> Result<Response> {
+pub fn answer<T: Serialize>(value: &T) -> Result<Response> {
     let body = serde_json::to_vec(value).map_err(|error| ApiError::fault(error.to_string()))?;
     Ok(typed("application/json", body))
 }
 
 /// A body of that type with status 200.
-pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+pub fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -50,7 +50,7 @@ pub fn run_stage(
 
 /// A server for a ladder, on a free port of the loopback interface.
 pub fn serve(service: Arc<dyn Service>) -> io::Result<Running> {
-    start(service, options(), TcpListener::bind(("127.0.0.1", 0))?)
+    start(service, options(), TcpListener::bind(("127.0.0.1", 0))?, None)
 }
 
 fn options() -> Options {

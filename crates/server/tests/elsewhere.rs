@@ -76,7 +76,7 @@ fn workers_are_counted_and_a_lost_one_is_no_health() {
     let mock = MockService::new(instant()).unwrap();
     let service = Arc::new(Distributed { mock, broken: Mutex::default() });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let running = start(service.clone(), options(), listener).unwrap();
+    let running = start(service.clone(), options(), listener, None).unwrap();
     let text = String::from_utf8(get(&running, "/metrics").body).unwrap();
     let of = |name: &str, worker: &str| {
         let start =

@@ -1,6 +1,7 @@
 //! A server in this process: over a socket, or without one.
 
 use super::listen::{Stage, listen};
+use crate::annex::Annex;
 use crate::app::App;
 use crate::log;
 use crate::options::Options;
@@ -39,11 +40,12 @@ pub struct Running {
     runtime: Option<Runtime>,
 }
 
-/// Serves `service` on `listener`, on threads of its own.
+/// Serves `service` on `listener`, on threads of its own, and what `annex` has.
 pub fn start(
     service: Arc<dyn Service>,
     options: Options,
     listener: TcpListener,
+    annex: Option<Annex>,
 ) -> io::Result<Running> {
     let runtime = runtime(options.n_threads)?;
     let app = App::new(service, options);
@@ -56,8 +58,12 @@ pub fn start(
         let _inside = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?
     };
-    let listening =
-        runtime.spawn(listen(app.clone(), routes::router(app.clone()), listener, stage.clone()));
+    let listening = runtime.spawn(listen(
+        app.clone(),
+        routes::router(app.clone(), annex),
+        listener,
+        stage.clone(),
+    ));
     Ok(Running { address, app, stage, listening, runtime: Some(runtime) })
 }
 
@@ -153,7 +159,7 @@ impl Local {
         let runtime = runtime(options.n_threads)?;
         let app = App::new(service, options);
         app.relay.run(runtime.handle());
-        let router = routes::router(app);
+        let router = routes::router(app, None);
         Ok(Local { router, runtime })
     }
 

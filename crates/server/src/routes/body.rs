@@ -13,7 +13,12 @@ use std::sync::Arc;
 
 /// The whole body, within its limits of length and time.
 pub(super) async fn read(app: &App, body: Body) -> Result<Bytes> {
-    match tokio::time::timeout(app.options.body_timeout, read_all(app, body)).await {
+    read_at_most(app, body, app.options.max_body_bytes).await
+}
+
+/// The same, of `limit` bytes at most.
+pub(crate) async fn read_at_most(app: &App, body: Body, limit: usize) -> Result<Bytes> {
+    match tokio::time::timeout(app.options.body_timeout, read_all(app, body, limit)).await {
         Ok(read) => read,
         Err(_) => {
             Err(ApiError::with_status(StatusCode::REQUEST_TIMEOUT, "the body takes too long")
@@ -22,8 +27,7 @@ pub(super) async fn read(app: &App, body: Body) -> Result<Bytes> {
     }
 }
 
-async fn read_all(app: &App, mut body: Body) -> Result<Bytes> {
-    let limit = app.options.max_body_bytes;
+async fn read_all(app: &App, mut body: Body, limit: usize) -> Result<Bytes> {
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }

@@ -13,8 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-/// Routes that need no key: probes have none.
-const OPEN: &[&str] = &["/health", "/ready"];
+/// Routes that need no key: probes have none, and who is to give one neither.
+const OPEN: &[&str] = &["/health", "/ready", LOGIN];
+/// The page that asks a person for a key.
+const LOGIN: &str = "/login";
+/// What pages are made of, which is the same for all.
+const ASSETS: &str = "/assets/";
+/// Where a browser has the key.
+const COOKIE: &str = "pacemark_key";
 /// Headers of answers that a page's script may read.
 const EXPOSED: &str = "x-request-id, x-pacemark-note, retry-after";
 /// Bytes of a path in the log.
@@ -36,6 +42,9 @@ pub(super) async fn guard(
         preflight(request.headers())
     } else {
         match check(&app, &request) {
+            Err(error) if error.status == StatusCode::UNAUTHORIZED && is_page(&request) => {
+                to_login(&request)
+            }
             Err(error) => error.into_response(),
             Ok(()) => {
                 request.extensions_mut().insert(RequestId(id.clone()));
@@ -74,7 +83,8 @@ fn check(app: &App, request: &Request) -> Result<()> {
     if let Some(WrongHosts(found)) = request.extensions().get() {
         return Err(ApiError::invalid(format!("expected one Host header, found {found}")));
     }
-    if !OPEN.contains(&request.uri().path()) {
+    let path = request.uri().path();
+    if !OPEN.contains(&path) && !path.starts_with(ASSETS) {
         check_key(&app.options.api_keys, request.headers())?;
     }
     // A web page can post a form or plain text anywhere without being asked; JSON it can not.
@@ -96,15 +106,15 @@ fn check_key(keys: &[String], headers: &HeaderMap) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
-    let Some(given) =
-        bearer(headers).or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes))
+    let own = || headers.get("x-api-key").map(|key| key.as_bytes().to_vec());
+    let Some(given) = bearer(headers).map(<[u8]>::to_vec).or_else(own).or_else(|| cookie(headers))
     else {
         return Err(ApiError::unauthorized(
             "expected a key: Authorization: Bearer KEY, or X-Api-Key: KEY",
         ));
     };
     // All keys are looked at, whichever fits, so that time tells nothing.
-    let fits = keys.iter().fold(false, |fits, key| fits | same(key.as_bytes(), given));
+    let fits = keys.iter().fold(false, |fits, key| fits | same(key.as_bytes(), &given));
     if fits { Ok(()) } else { Err(ApiError::unauthorized("the key is not one of this server's")) }
 }
 
@@ -113,6 +123,49 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let given = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, key) = given.split_at_checked(b"Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
+}
+
+/// The key that a browser keeps for its pages, which another site's page does not send (SameSite).
+fn cookie(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim() == COOKIE)?;
+    decoded(value.trim())
+}
+
+/// What `encodeURIComponent` made of it (RFC 3986, 2.1).
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::new();
+    while let Some(byte) = bytes.next() {
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        decoded.push(match byte {
+            b'%' => (digit()? * 16 + digit()?) as u8,
+            byte => byte,
+        });
+    }
+    Some(decoded)
+}
+
+/// Whether a person's browser asks for something to look at.
+fn is_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    request.method() == Method::GET && accepts.is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+/// Asks for a key, and remembers where the way led.
+fn to_login(request: &Request) -> Response {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let to: String = path
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(place) = HeaderValue::from_str(&format!("{LOGIN}?to={to}")) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
 }
 
 /// Equality in a time that depends on the length of `given` alone.
@@ -140,7 +193,10 @@ fn allowed_origin(app: &App, headers: &HeaderMap) -> Option<HeaderValue> {
 fn preflight(asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, DELETE"),
+    );
     let allowed = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let allowed = allowed.unwrap_or(HeaderValue::from_static("authorization, content-type"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
@@ -176,6 +232,19 @@ mod tests {
         assert!(check_key(&keys, &own("k1")).is_ok() && check_key(&keys, &own("k3")).is_err());
         for wrong in ["Bearer k3", "Basic k1", "k1", "Bearer ", "Bearer", "Bearerk1"] {
             assert!(check_key(&keys, &with(wrong)).is_err());
+        }
+        let kept = |value: &'static str| {
+            HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(value))])
+        };
+        for (value, is) in [
+            ("pacemark_key=k1", true),
+            ("a=b; pacemark_key=%6b2; c=d", true),
+            ("pacemark_key=k3", false),
+            ("pacemark_key=%6", false),
+            ("pacemark_key=", false),
+            ("other=k1", false),
+        ] {
+            assert_eq!(check_key(&keys, &kept(value)).is_ok(), is, "{value}");
         }
         assert!(check_key(&keys, &HeaderMap::new()).is_err());
         assert!(check_key(&[], &HeaderMap::new()).is_ok());

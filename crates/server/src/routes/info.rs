@@ -1,5 +1,6 @@
 //! Routes that tell of the server itself.
 
+use crate::annex::join;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::json::{answer, typed};
@@ -55,6 +56,9 @@ pub(super) async fn openapi(State(app): State<Arc<App>>) -> Result<Response> {
     let document = serde_json::from_str(include_str!("../openapi.json"));
     let mut document: Value =
         document.map_err(|error| ApiError::fault(format!("openapi.json: {error}")))?;
+    if let Some(more) = app.more_openapi.get() {
+        join(&mut document, more);
+    }
     let names: Vec<Option<&String>> =
         app.options.model_names.iter().map(Some).chain([None]).collect();
     for schema in document["components"]["schemas"]

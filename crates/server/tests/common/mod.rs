@@ -37,7 +37,7 @@ impl Server {
     pub(crate) fn new(mock: MockOptions, options: Options) -> Server {
         let service = Arc::new(MockService::new(mock).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let running = start(service.clone(), options, listener).unwrap();
+        let running = start(service.clone(), options, listener, None).unwrap();
         Server { running, service }
     }
 

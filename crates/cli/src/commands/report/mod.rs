@@ -6,7 +6,7 @@ mod write;
 
 use crate::exit::{Exit, UsageError};
 use crate::input;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use pacemark_bench::{reported, targets};
 use pacemark_modelfile::catalog;
@@ -91,6 +91,16 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         None => write::print(&formats[0], &cover, &documents)?,
     }
     Ok(Exit::Fine)
+}
+
+/// A folder's records as one page of that format, which is one of [`PAGES`].
+pub(crate) fn pages(folder: &Path, format: &str) -> Result<Vec<u8>> {
+    let format = pacemark_report::page::find(format).context("a format that there is")?;
+    let sources = sources::read(&[folder.to_owned()])?;
+    sources::with_figures(&sources)?;
+    let documents = documents(&sources);
+    let cover = pacemark_report::Cover { title: title(&documents), lang: Lang::default() };
+    Ok((format.write)(&cover, &documents)?)
 }
 
 /// What stands above all documents: the title of one is not that of several.

@@ -1,5 +1,6 @@
 //! `pacemark serve`: a model, or a mock of one, behind OpenAI's HTTP API.
 
+mod lab;
 mod limits;
 mod mock;
 mod scheduling;
@@ -26,11 +27,13 @@ const EXAMPLES: &str = r#"Examples:
   pacemark serve --chat-template mine.jinja          chats in a template of your own
   pacemark serve --backend llama-cpp -m model.gguf   another engine, in static batches: see --backend
   pacemark serve --mock ttft=50ms,itl=10ms           no model: tokens by the clock, to calibrate clients
+  curl http://127.0.0.1:8080/api/benchmark -H 'content-type: application/json' \
+    -d '{"model_name": "smollm2-135m", "test_types": ["latency", "memory"]}'
   curl http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' \
     -d '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 16}'
 
 Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /tokenize, /detokenize, /health, /ready,
-/metrics (Prometheus), /openapi.json. SIGTERM and Ctrl-C let answers under way end, a second one does not."#;
+/metrics (Prometheus), /openapi.json, /api/benchmark (benchmarks as jobs: docs/lab.md). SIGTERM and Ctrl-C let answers under way end, a second one does not."#;
 
 /// Serve a model over OpenAI's HTTP API
 #[derive(clap::Args, Debug)]
@@ -83,6 +86,8 @@ pub(super) struct Args {
     devices: DeviceArgs,
     #[command(flatten)]
     scheduling: Scheduling,
+    #[command(flatten)]
+    jobs: lab::JobArgs,
     #[command(flatten)]
     limits: Limits,
 }
@@ -141,8 +146,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             args.host
         );
     }
-    let server =
-        pacemark_server::start(service, options, listener).context("cannot start the server")?;
+    let annex = args.jobs.annex(&args, &options, reached_by_others);
+    let server = pacemark_server::start(service, options, listener, annex)
+        .context("cannot start the server")?;
     server.drain_on_signals(interrupt::ends_with_terminal()).context("cannot watch for signals")?;
     if args.until_eof {
         std::thread::spawn(end_with_input);

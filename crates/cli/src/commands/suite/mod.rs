@@ -7,6 +7,7 @@
 
 mod figures;
 mod file;
+pub(crate) mod job;
 mod models;
 mod plan;
 mod prompts;
@@ -141,12 +142,16 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 
 /// What file, environment and flags say together.
 fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
-    let (name, text) = match &args.file {
-        Some(path) => (path.display().to_string(), input::read_file(path)?),
-        None => ("the defaults".to_owned(), "{}".to_owned()),
-    };
+    match &args.file {
+        Some(path) => read_text(args, &path.display().to_string(), &input::read_file(path)?),
+        None => read_text(args, "the defaults", "{}"),
+    }
+}
+
+/// The same of a file's text.
+fn read_text(args: &Args, name: &str, text: &str) -> Result<(Suite, Settings, Vec<Target>)> {
     let usage = |why: String| UsageError(why);
-    let mut tree = pacemark_yaml::parse(&name, &text).map_err(|e| input::mistaken(&e))?;
+    let mut tree = pacemark_yaml::parse(name, text).map_err(|e| input::mistaken(&e))?;
     if tree.value == Value::Null {
         tree = Node { value: Value::Map(Vec::new()), ..tree };
     }
@@ -183,9 +188,9 @@ fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
         return Err(usage(why).into());
     }
     let suite =
-        file::read(&name, &tree, &settings, &parts).map_err(|error| mistaken(&settings, error))?;
+        file::read(name, &tree, &settings, &parts).map_err(|error| mistaken(&settings, error))?;
     let targets = match suite.has_targets {
-        true => read_tree(&name, &tree).map_err(|error| mistaken(&settings, error))?,
+        true => read_tree(name, &tree).map_err(|error| mistaken(&settings, error))?,
         false => Vec::new(),
     };
     Ok((suite, settings, targets))
@@ -199,6 +204,21 @@ fn mistaken(settings: &Settings, error: YamlError) -> anyhow::Error {
 }
 
 impl Args {
+    /// Without any flag.
+    fn plain() -> Args {
+        Args {
+            file: None,
+            init: false,
+            dry_run: false,
+            model: Vec::new(),
+            output_dir: None,
+            format: Vec::new(),
+            set: Vec::new(),
+            resume: None,
+            output: "md".to_owned(),
+        }
+    }
+
     /// The output folder, where that was given; -o is one where it is no format and looks like a path.
     fn folder(&self) -> Result<Option<&str>, UsageError> {
         if output::renderer(&self.output).is_some() {

@@ -1,0 +1,197 @@
+//! A suite that was asked for over HTTP: a body of few words as the suite that it means, run in a process
+//! of its own, how far that is, and what came of it in any format.
+
+use super::state::State;
+use super::{Args, models_of, plan, read_text, report};
+use crate::commands::report::pages;
+use crate::hub::{self, Here};
+use crate::{fresh, output};
+use anyhow::{Context, Result, bail};
+use pacemark_lab::{Progress, Results, Wanted};
+use pacemark_modelfile::catalog::CATALOG;
+use pacemark_modelfile::synth::{self, PREFIX, SHAPES};
+use pacemark_report::{PAGES, Page, RENDERERS, render};
+use serde_json::{Map, json};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// The suite's file, in the job's folder.
+const FILE: &str = "suite.yaml";
+/// Where in the job's folder its results are.
+const OUT: &str = "out";
+/// The report that the suite itself writes, as a format.
+const OWN: &str = "report";
+
+/// The sections of which a body may change settings: others read files, or write where they are told.
+const SECTIONS: [&str; 3] = ["latency.", "memory.", "throughput."];
+
+/// The settings of a body, as `--set` takes them.
+fn sets(wanted: &Wanted) -> Result<Vec<String>> {
+    let mut sets = Vec::new();
+    for (key, value) in &wanted.settings {
+        if !SECTIONS.iter().any(|section| key.starts_with(section)) {
+            bail!(
+                "{}: expected settings of latency, memory or throughput, e.g. latency.test_runs",
+                pacemark_files::excerpt(key)
+            );
+        }
+        sets.push(format!("{key}={value}"));
+    }
+    Ok(sets)
+}
+
+/// The suite's file: YAML, of which JSON is a part.
+fn text(wanted: &Wanted, source: &str) -> String {
+    let parts = wanted.test_types.iter().map(|test| (test.name().to_owned(), json!({})));
+    let entry = json!({ "source": source });
+    let models = Map::from_iter([(wanted.model_name.clone(), entry)]);
+    json!({ "models": models, "benchmark": Map::from_iter(parts) }).to_string()
+}
+
+/// Whether there is something to measure.
+///
+/// # Errors
+/// Where a setting means nothing, or nothing is left to measure.
+pub(crate) fn check(wanted: &Wanted, source: &str) -> Result<()> {
+    let args = Args { set: sets(wanted)?, ..Args::plain() };
+    let (suite, _, _) = read_text(&args, "the job", &text(wanted, source))?;
+    let steps = plan::steps(&suite, &models_of(&suite)?)?;
+    if steps.iter().all(|step| step.skipped.is_some()) {
+        bail!("there is nothing to measure: every list is empty, or too long for the model");
+    }
+    Ok(())
+}
+
+/// What a name stands for, if it is of the catalog and here, or a known shape; `None` for all else, paths
+/// above all.
+pub(crate) fn source(name: &str) -> Option<String> {
+    let is_shape = |text: &str| SHAPES.iter().any(|shape| shape.0 == synth::split(text).0);
+    let shape = name.strip_prefix(PREFIX).unwrap_or(name);
+    let is_plain = !shape.contains(['/', '\\', '{', '=']);
+    (is_here(name) || (is_plain && is_shape(shape))).then(|| name.to_owned())
+}
+
+/// Whether a name is of the catalog, and its file or its shape is here.
+pub(crate) fn is_here(name: &str) -> bool {
+    let is_known = CATALOG.iter().any(|model| model.name == name);
+    is_known && matches!(hub::here(name), Ok(Here::Path(_) | Here::Shape(_)))
+}
+
+/// Measures it; returns at its end, or after `stop`.
+///
+/// # Errors
+/// Why it did not come to its end.
+pub(crate) fn run(wanted: &Wanted, source: &str, folder: &Path, stop: &AtomicBool) -> Result<()> {
+    let file = folder.join(FILE);
+    let written = pacemark_files::write(&file, text(wanted, source).as_bytes());
+    written.with_context(|| file.display().to_string())?;
+    let mut command = fresh::itself()?;
+    command.arg("suite").arg(&file).arg("--output-dir").arg(folder.join(OUT));
+    for set in sets(wanted)? {
+        command.arg("--set").arg(set);
+    }
+    let ended = fresh::run_gently(&mut command, stop)?;
+    ended.check()
+}
+
+/// The suite's own folder, once there is one.
+fn results_of(folder: &Path) -> Option<PathBuf> {
+    let found = std::fs::read_dir(folder.join(OUT)).ok()?;
+    found.filter_map(|entry| Some(entry.ok()?.path())).find(|path| path.is_dir())
+}
+
+/// How far a job is; `None` before its suite has begun.
+pub(crate) fn progress(folder: &Path) -> Option<Progress> {
+    let state = State::load(&results_of(folder)?).ok()?;
+    let of = state.steps.iter().filter(|step| step.skipped.is_none()).count();
+    let next = state.pending().next().map(|step| format!("{} {}", step.part, step.what));
+    Some(Progress { done: state.done.len(), of, step: next })
+}
+
+/// Names of the formats of results.
+pub(crate) fn formats() -> Vec<&'static str> {
+    let tables = RENDERERS.iter().map(|one| one.name);
+    tables.chain(PAGES.iter().map(|one| one.name)).chain([OWN]).collect()
+}
+
+/// What was measured until now.
+///
+/// # Errors
+/// Where nothing was, or it cannot be shown so.
+pub(crate) fn results(folder: &Path, format: &str) -> Result<Results> {
+    let nothing = "nothing was measured yet";
+    let own = results_of(folder).context(nothing)?;
+    let state = State::load(&own)?;
+    if state.done.iter().all(|done| done.error.is_some()) {
+        bail!("{nothing}");
+    }
+    let content_type = content_type(format);
+    if format == OWN {
+        let path = own.join("report.json");
+        let bytes = std::fs::read(&path).context("the report is written at the end")?;
+        return Ok(Results { content_type, bytes });
+    }
+    if PAGES.iter().any(|one| one.name == format) {
+        return Ok(Results { content_type, bytes: pages(&own, format)? });
+    }
+    let renderer = output::renderer(format).context("a format that there is")?;
+    let document = report::document(&state, &own);
+    let bytes = render(&document, renderer, &Page::default()).into_bytes();
+    Ok(Results { content_type, bytes })
+}
+
+fn content_type(format: &str) -> &'static str {
+    match format {
+        "json" | OWN => "application/json",
+        "jsonl" => "application/x-ndjson",
+        "csv" => "text/csv; charset=utf-8",
+        "md" => "text/markdown; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pacemark_lab::TestType;
+    use serde_json::Value;
+
+    fn wanted(settings: Value) -> Wanted {
+        Wanted {
+            model_name: "tiny".into(),
+            test_types: vec![TestType::Latency],
+            settings: settings.as_object().cloned().unwrap_or_default(),
+            name: None,
+        }
+    }
+
+    #[test]
+    fn settings_are_of_what_is_measured_and_mean_something() {
+        let check = |settings| {
+            check(&wanted(settings), "synth:tinyllama-1.1b:Q8_0").map_err(|e| format!("{e:#}"))
+        };
+        assert_eq!(check(json!({})), Ok(()));
+        assert_eq!(check(json!({"latency.test_runs": 3, "latency.input_lengths": [8]})), Ok(()));
+        for (settings, why) in [
+            (json!({"report.output_dir": "/tmp"}), "expected settings of"),
+            (json!({"experiments": []}), "expected settings of"),
+            (json!({"latency.test_rums": 3}), "test_rums"),
+            (json!({"latency.test_runs": "many"}), "test_runs"),
+            (json!({"latency.input_lengths": []}), "nothing to measure"),
+        ] {
+            let found = check(settings).unwrap_err();
+            assert!(found.contains(why), "{found}");
+        }
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for name in ["/etc/passwd", "../x.gguf", "a/b", "synth:{\"n_embd\": 1}", "no-such-model"] {
+            assert_eq!(source(name), None, "{name}");
+        }
+        assert_eq!(source("synth:tinyllama-1.1b").as_deref(), Some("synth:tinyllama-1.1b"));
+    }
+}
