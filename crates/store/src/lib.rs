@@ -9,6 +9,7 @@
 //! Where the file is, what a figure is called and what is shown of it is left to others: who saves
 //! gives each trial's [`Label`].
 
+mod browse;
 mod error;
 mod gc;
 mod kept;
@@ -19,6 +20,7 @@ mod schema;
 mod store;
 mod tag;
 
+pub use browse::{Choices, Written};
 pub use error::{Result, StoreError, Trouble};
 pub use gc::Sweep;
 pub use kept::KeptRun;

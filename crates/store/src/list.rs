@@ -69,26 +69,63 @@ pub const LIST: &str = "
 impl Store {
     /// The runs that pass, newest first.
     pub fn list(&self, filter: &Filter) -> Result<Vec<Entry>> {
+        self.list_after(filter, 0)
+    }
+
+    /// The same without the newest `skip` of them.
+    pub fn list_after(&self, filter: &Filter, skip: usize) -> Result<Vec<Entry>> {
         self.read(|connection| {
             // One state of the history, whatever others write meanwhile.
             let snapshot = connection.unchecked_transaction()?;
-            entries(&snapshot, filter)
+            entries_after(&snapshot, filter, skip)
+        })
+    }
+
+    /// How many runs pass.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        self.read(|connection| {
+            let mut runs = connection.prepare(&format!("SELECT count(*) FROM ({LIST})"))?;
+            let model = lower(filter);
+            let n: i64 = runs.query_row(
+                named_params! { ":since": since(filter), ":experiment": filter.experiment,
+                ":tag": filter.tag, ":model": model, ":newest": newest(filter) },
+                |row| row.get(0),
+            )?;
+            Ok(n.unsigned_abs())
         })
     }
 }
 
-/// The same within a transaction.
+fn lower(filter: &Filter) -> Option<String> {
+    filter.model.as_ref().map(|model| model.to_ascii_lowercase())
+}
+
+fn since(filter: &Filter) -> i64 {
+    filter.since_unix_s.map_or(0, |since| i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+fn newest(filter: &Filter) -> i64 {
+    filter.newest.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// The runs that pass, within a transaction.
 pub(crate) fn entries(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<Entry>> {
-    let model = filter.model.as_ref().map(|model| model.to_ascii_lowercase());
-    let since = filter.since_unix_s.map_or(0, |since| i64::try_from(since).unwrap_or(i64::MAX));
-    let newest = filter.newest.map_or(-1, |n| i64::try_from(n).unwrap_or(i64::MAX));
-    let mut runs = connection.prepare(LIST)?;
+    entries_after(connection, filter, 0)
+}
+
+fn entries_after(
+    connection: &Connection,
+    filter: &Filter,
+    skip: usize,
+) -> rusqlite::Result<Vec<Entry>> {
+    let (model, skip) = (lower(filter), i64::try_from(skip).unwrap_or(i64::MAX));
+    let mut runs = connection.prepare(&format!("{LIST} OFFSET :skip"))?;
     let mut tags = connection.prepare("SELECT tag FROM tags WHERE run = ?1 ORDER BY tag")?;
     let mut trials = connection.prepare(
         "SELECT test, model, file, backend, metric, value FROM trials WHERE run = ?1 ORDER BY number",
     )?;
-    let wanted = named_params! { ":since": since, ":experiment": filter.experiment,
-    ":tag": filter.tag, ":model": model, ":newest": newest };
+    let wanted = named_params! { ":since": since(filter), ":experiment": filter.experiment,
+    ":tag": filter.tag, ":model": model, ":newest": newest(filter), ":skip": skip };
     let mut entries = Vec::new();
     let mut rows = runs.query(wanted)?;
     while let Some(row) = rows.next()? {

@@ -126,6 +126,35 @@ fn filters_and_names() {
 }
 
 #[test]
+fn pages_of_a_list_and_what_there_is_to_choose_from() {
+    let folder = Folder::new("pages");
+    let mut store = Store::open(&folder.history()).unwrap();
+    let runs: Vec<KeptRun> =
+        (0..10).map(|i| run(100 + i, if i < 3 { "small" } else { "large" })).collect();
+    store.save(&runs, &label).unwrap();
+    store.tag(runs[4].id(), &["kept".into()], &[]).unwrap();
+    let all = ids(&store, &Filter::default());
+    let page = |skip| {
+        let filter = Filter { newest: Some(4), ..Filter::default() };
+        let page = store.list_after(&filter, skip).unwrap().into_iter();
+        page.map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    assert_eq!((page(0), page(4)), (all[..4].to_vec(), all[4..8].to_vec()));
+    assert_eq!((page(8), page(10), page(usize::MAX)), (all[8..].to_vec(), vec![], vec![]));
+    let count = |filter: &Filter| store.count(filter).unwrap();
+    assert_eq!(count(&Filter::default()), 10);
+    assert_eq!(count(&Filter { model: Some("SMALL".into()), ..Filter::default() }), 3);
+    assert_eq!(count(&Filter { tag: Some("kept".into()), ..Filter::default() }), 1);
+    let choices = store.choices(9).unwrap();
+    assert_eq!(choices.models, ["llama large", "llama small"]);
+    assert_eq!((choices.tags, choices.experiments.len()), (vec!["kept".to_owned()], 1));
+    assert_eq!(store.choices(1).unwrap().models, ["llama large"]);
+    let written = store.written(runs[4].id()).unwrap();
+    assert_eq!((written.record.as_str(), written.tags), (runs[4].record(), vec!["kept".into()]));
+    assert!(matches!(store.written("abc"), Err(StoreError::Unknown { .. })));
+}
+
+#[test]
 fn what_has_a_tag_stays() {
     let folder = Folder::new("gc");
     let mut store = Store::open(&folder.history()).unwrap();
