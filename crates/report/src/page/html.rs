@@ -19,23 +19,28 @@ pub(super) const FORMAT: PageFormat = PageFormat {
 };
 
 /// Sizes, colours, light and dark, and paper.
-const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");
 
 /// Characters of a table's line, as [`fit`] counts them, for which paper of A4 and of Letter has room.
 const ON_PAPER: usize = 130;
 
 fn page(cover: &Cover, documents: &[Document]) -> String {
-    let lang = cover.lang;
-    let said: Vec<Document> = documents.iter().map(|document| lang.document(document)).collect();
-    let mut page = Page { lang, out: String::new(), number: 0 };
-    let title = escaped(&lang.title(&cover.title));
-    page.out = format!(
+    let (lang, title) = (cover.lang, escaped(&cover.lang.title(&cover.title)));
+    let article = article(lang, documents);
+    format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n</header>\n<main>\n",
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n</header>\n<main>\n\
+         {article}</main>\n</body>\n</html>\n",
         lang.tag()
-    );
+    )
+}
+
+/// What a page has below its title: for pages of others, with [`STYLE`].
+pub fn article(lang: Lang, documents: &[Document]) -> String {
+    let said: Vec<Document> = documents.iter().map(|document| lang.document(document)).collect();
+    let mut page = Page { lang, out: String::new(), number: 0 };
     let several = said.len() > 1;
     if several {
         page.contents(&said);
@@ -43,7 +48,7 @@ fn page(cover: &Cover, documents: &[Document]) -> String {
     for (i, document) in said.iter().enumerate() {
         page.section(i, document, several);
     }
-    page.out + "</main>\n</body>\n</html>\n"
+    page.out
 }
 
 /// The page as far as it is written.
@@ -334,7 +339,7 @@ fn has_rows(table: &Table) -> bool {
 
 /// A text as it may stand in an element or an attribute: no markup, and no character that a page may
 /// not hold.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,6 +4,8 @@
 mod html;
 mod pictures;
 
+pub use html::{STYLE, article, escaped};
+
 use crate::picture::PictureError;
 use crate::{Document, Lang};
 
