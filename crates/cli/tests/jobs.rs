@@ -340,6 +340,34 @@ fn what_was_measured_outlives_a_server_that_was_killed() {
     drop(follow);
 }
 
+/// What a browser is given; what stands in each page is `lab`'s own tests' business.
+#[test]
+fn pages_are_there_for_browsers() {
+    let folder = Folder::new("jobs-pages");
+    let served = folder.start(&["--mock", "ttft=1ms,itl=1ms", "--api-key", "k"]);
+    let (browser, cookie) = ("accept: text/html\r\n", "cookie: pacemark_key=k\r\n");
+    let page = |path: &str, headers: &str| {
+        let (status, head, body) = served.call("GET", path, headers, "");
+        (status, head, String::from_utf8(body).unwrap())
+    };
+    for path in ["/", "/jobs", "/live", "/chat", "/trends", "/compare"] {
+        assert_eq!(page(path, browser).0, 303, "{path}: a key is asked for");
+        let (status, head, body) = page(path, cookie);
+        assert_eq!(status, 200, "{path}: {body}");
+        assert!(head.contains("content-security-policy: default-src 'self'"), "{path}: {head}");
+        assert!(
+            body.starts_with("<!doctype html>") || body.starts_with("<!DOCTYPE html>"),
+            "{body}"
+        );
+        for file in ["/assets/pages.css", "/assets/pages.js"] {
+            assert!(body.contains(file), "{path}: {file}");
+            assert_eq!(page(file, "").0, 200, "what pages are made of takes no key");
+        }
+    }
+    assert_eq!(page("/login?to=/jobs", browser).0, 200);
+    assert_eq!(page("/runs/nothing", cookie).0, 404);
+}
+
 #[test]
 fn whoever_has_no_key_cannot_hold_a_server() {
     let folder = Folder::new("jobs-keys");

@@ -1,13 +1,15 @@
 //! The laboratory as a service: benchmarks as jobs over HTTP, beside a server that answers requests.
 //!
 //! `job` is what is asked for and what becomes of it, `jobs` the queue that runs one after the other and
-//! `kept` what of them outlives the process; `rest` are the routes, `events` a job's progress as it comes.
+//! `kept` what of them outlives the process; `rest` are the routes, `events` a job's progress as it comes, and `pages`
+//! all of it in a browser.
 //! What a benchmark is, how it is measured and shown, is left to a [`Runner`], which is the binary's.
 
 mod events;
 mod job;
 mod jobs;
 mod kept;
+mod pages;
 mod rest;
 
 pub use job::{Job, Progress, Status, TestType, Wanted};

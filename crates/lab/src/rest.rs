@@ -13,6 +13,7 @@ use pacemark_server::annex::{Annex, Serving};
 use pacemark_server::{ApiError, Result, answer};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Bytes of a job's body at most.
@@ -27,10 +28,15 @@ struct Desk {
     serving: Serving,
 }
 
-/// The routes of `jobs`, for a server; what is asked for is measured from then on.
-pub fn annex(jobs: Arc<Jobs>) -> Annex {
+/// The routes of `jobs`, for a server; what is asked for is measured from then on. With them come the
+/// pages, also of the runs in the file `history`, where runs are kept.
+pub fn annex(jobs: Arc<Jobs>, history: Option<PathBuf>) -> Annex {
     let openapi = openapi(&jobs);
-    Annex { routes: Box::new(move |serving| routes(jobs, serving)), openapi }
+    let all = move |serving: Serving| {
+        let pages = crate::pages::routes(jobs.clone(), &serving, history);
+        routes(jobs, serving).merge(pages)
+    };
+    Annex { routes: Box::new(all), openapi }
 }
 
 /// What the routes are in the document of the API.

@@ -17,7 +17,7 @@ const HEADING: &str = "Benchmarks over HTTP (docs/lab.md)";
 /// What a server does for who wants something measured.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct JobArgs {
-    /// No benchmarks over HTTP
+    /// No benchmarks over HTTP, and no pages
     #[arg(long, help_heading = HEADING)]
     no_jobs: bool,
     /// Measure while answers are computed too: neither is as fast as alone
@@ -59,7 +59,11 @@ impl JobArgs {
         let runner = Suites { names: options.model_names.clone(), served };
         let warn = |why: String| eprintln!("warning: benchmarks over HTTP: {why}");
         match Jobs::open(&folder, Arc::new(runner), limits, warn) {
-            Ok(jobs) => Some(pacemark_lab::annex(Arc::new(jobs))),
+            Ok(jobs) => {
+                // Where the history cannot be, its pages say that there is none.
+                let history = crate::history::place().unwrap_or_default();
+                Some(pacemark_lab::annex(Arc::new(jobs), history))
+            }
             Err(error) => {
                 eprintln!("warning: no benchmarks over HTTP: {error}");
                 None

@@ -33,7 +33,7 @@ const EXAMPLES: &str = r#"Examples:
     -d '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 16}'
 
 Routes: /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /tokenize, /detokenize, /health, /ready,
-/metrics (Prometheus), /openapi.json, /api/benchmark (benchmarks as jobs: docs/lab.md). SIGTERM and Ctrl-C let answers under way end, a second one does not."#;
+/metrics (Prometheus), /openapi.json, /api/benchmark (benchmarks as jobs), / (pages for a browser: docs/lab.md). SIGTERM and Ctrl-C let answers under way end, a second one does not."#;
 
 /// Serve a model over OpenAI's HTTP API
 #[derive(clap::Args, Debug)]
