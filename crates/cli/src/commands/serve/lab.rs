@@ -39,7 +39,8 @@ impl JobArgs {
         options: &Options,
         reached_by_others: bool,
     ) -> Option<Annex> {
-        if self.no_jobs {
+        // A server that a program started for itself measures for nobody else, and goes on with no job.
+        if self.no_jobs || args.until_eof {
             return None;
         }
         let folder = match (&self.jobs_dir, Cache::from_env()) {
