@@ -5,6 +5,7 @@ use crate::job::{Job, Status};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// A job's file.
@@ -48,12 +49,18 @@ pub enum KeepError {
 pub(crate) struct Kept {
     folder: PathBuf,
     lock: Mutex<Option<File>>,
+    /// It was another process's when its jobs were to be read: nothing is put beside what was not read.
+    is_foreign: AtomicBool,
 }
 
 impl Kept {
     /// That folder, which is not made before there is something to keep.
     pub(crate) fn at(folder: &Path) -> Kept {
-        Kept { folder: folder.to_owned(), lock: Mutex::default() }
+        Kept {
+            folder: folder.to_owned(),
+            lock: Mutex::default(),
+            is_foreign: AtomicBool::new(false),
+        }
     }
 
     /// Where a job has what was measured.
@@ -66,6 +73,9 @@ impl Kept {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_some() {
             return Ok(());
+        }
+        if self.is_foreign.load(Relaxed) {
+            return Err(KeepError::Taken { path: self.folder.clone() });
         }
         let wrong = |source| KeepError::Folder { path: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(wrong)?;
@@ -101,6 +111,7 @@ impl Kept {
         }
         match self.take() {
             Err(error @ KeepError::Taken { .. }) => {
+                self.is_foreign.store(true, Relaxed);
                 warn(error.to_string());
                 return Ok(jobs);
             }
@@ -180,6 +191,8 @@ mod tests {
         assert!(told[0].contains("another server's"), "{told:?}");
         assert!(matches!(other.save(&job("d", Status::Queued)), Err(KeepError::Taken { .. })));
         drop(kept);
+        // It has not read what is there.
+        assert!(matches!(other.save(&job("d", Status::Queued)), Err(KeepError::Taken { .. })));
 
         std::fs::create_dir_all(folder.join("torn")).unwrap();
         std::fs::write(folder.join("torn").join(FILE), "{\"id\": ").unwrap();
