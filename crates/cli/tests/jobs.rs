@@ -326,6 +326,7 @@ fn what_was_measured_outlives_a_server_that_was_killed() {
     let (_, job) = served.get(&format!("/api/benchmark/{id}"));
     assert_eq!(job["status"], "failed", "{job}");
     assert!(job["error"].as_str().unwrap().contains("what was measured is kept"), "{job}");
+    assert!(job["progress"]["done"].as_u64() > Some(0), "{job}");
     let (status, rows) = served.get(&format!("/api/benchmark/{id}/results"));
     assert!(status == 200 && !rows.as_array().unwrap().is_empty(), "{rows}");
     served.until_status(&waiting, "completed");

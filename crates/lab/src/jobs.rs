@@ -79,7 +79,12 @@ impl Jobs {
         warn: impl FnMut(String),
     ) -> Result<Jobs, KeepError> {
         let kept = Kept::at(folder);
-        let jobs = kept.load(warn)?;
+        let mut jobs = kept.load(warn)?;
+        // How far it was is in what was measured, where nobody lived to write it down.
+        let open_ended = |job: &&mut Job| job.status.is_over() && job.progress.is_none();
+        for job in jobs.values_mut().filter(open_ended) {
+            job.progress = runner.progress(&kept.folder_of(&job.id));
+        }
         Ok(Jobs {
             kept,
             runner,
