@@ -103,7 +103,7 @@ impl Served {
     fn chat(&self, fields: &str) -> Value {
         let body = format!("{{\"max_tokens\": 2, {fields}}}");
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+        let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json";
         stream
             .write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes())
             .unwrap();

@@ -39,7 +39,7 @@ impl Served {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
         let mut answer = String::new();
@@ -248,7 +248,7 @@ fn a_log_that_nobody_reads_stops_nothing() {
     let served = Served::start(&["--mock", "ttft=0,itl=0"]);
     let body = r#"{"prompt": "a", "max_tokens": 1}"#;
     let request = format!(
-        "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut stream = BufReader::new(TcpStream::connect(&served.address).unwrap());
@@ -297,7 +297,8 @@ fn an_end_that_cuts_answers_short_is_a_failure() {
     let served = Served::start(&["--mock", "ttft=1000s", "--drain-timeout", "10ms"]);
     let mut stream = TcpStream::connect(&served.address).unwrap();
     let body = r#"{"prompt": "a"}"#;
-    let head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let head =
+        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     stream
         .write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())
         .unwrap();

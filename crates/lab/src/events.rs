@@ -1,7 +1,7 @@
 //! A job's progress as it comes: server-sent events, until it is over, nobody listens any more,
 //! or the server ends.
 
-use crate::job::Status;
+use crate::job::{Job, Status};
 use crate::jobs::Jobs;
 use axum::body::Body;
 use axum::response::Response;
@@ -23,7 +23,7 @@ pub(crate) fn stream(jobs: &Arc<Jobs>, id: String) -> Response {
     let (jobs, mut changes) = (Arc::clone(jobs), jobs.changes());
     tokio::spawn(async move {
         let mut before = None;
-        while let Some(job) = jobs.get(&id) {
+        while let Some(job) = look(&jobs, &id).await {
             let is_over = job.status.is_over();
             let waits = job.status == Status::Queued;
             if before.as_ref() != Some(&job) {
@@ -52,6 +52,12 @@ pub(crate) fn stream(jobs: &Arc<Jobs>, id: String) -> Response {
     let no_store = axum::http::HeaderValue::from_static("no-store");
     response.headers_mut().insert(axum::http::header::CACHE_CONTROL, no_store);
     response
+}
+
+/// A job as it stands, which may be read from a disk.
+async fn look(jobs: &Arc<Jobs>, id: &str) -> Option<Job> {
+    let (jobs, id) = (Arc::clone(jobs), id.to_owned());
+    tokio::task::spawn_blocking(move || jobs.get(&id)).await.ok()?
 }
 
 /// What was told.

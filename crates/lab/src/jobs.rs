@@ -4,16 +4,19 @@
 use crate::job::{Job, Status, Wanted};
 use crate::kept::{CUT_OFF, KeepError, Kept};
 use crate::{Results, Runner};
-use pacemark_server::annex::{Hold, Serving};
+use pacemark_server::annex::{Hold, Serving, Work};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// How often to look whether the server is idle, and how far a job is.
 const LOOK: Duration = Duration::from_millis(200);
+/// From a job to the next one: who was told to come again after a second (`Retry-After`) finds the server
+/// free.
+const BETWEEN_JOBS: Duration = Duration::from_secs(3);
 
 /// What of jobs is allowed.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +52,8 @@ struct Inner {
     jobs: BTreeMap<String, Job>,
     /// The one that is measured, and what ends it.
     running: Option<(String, Arc<AtomicBool>)>,
+    /// Answers come first until then.
+    not_before: Option<Instant>,
     ended: bool,
 }
 
@@ -56,6 +61,15 @@ impl Inner {
     fn queued(&self) -> impl Iterator<Item = &Job> {
         self.jobs.values().filter(|job| job.status == Status::Queued)
     }
+}
+
+/// A job that may be measured now.
+struct Begun {
+    job: Job,
+    /// No answers beside it, unless that was asked for.
+    _hold: Option<Hold>,
+    /// The server does not end before it has.
+    _work: Work,
 }
 
 /// Why a job was not cancelled.
@@ -68,24 +82,22 @@ pub(crate) enum Uncancelled {
 }
 
 impl Jobs {
-    /// The jobs of a folder, which is made where something is to be kept. Those that wait still go on waiting.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read or written.
+    /// The jobs of a folder, which is made where something is to be kept. Those that wait still go on
+    /// waiting. Of a folder that cannot be read none are taken; `warn` is told why.
     pub fn open(
         folder: &Path,
         runner: Arc<dyn Runner>,
         limits: Limits,
-        warn: impl FnMut(String),
-    ) -> Result<Jobs, KeepError> {
+        mut warn: impl FnMut(String),
+    ) -> Jobs {
         let kept = Kept::at(folder);
-        let mut jobs = kept.load(warn)?;
+        let mut jobs = kept.load(&mut warn);
         // How far it was is in what was measured, where nobody lived to write it down.
         let open_ended = |job: &&mut Job| job.status.is_over() && job.progress.is_none();
         for job in jobs.values_mut().filter(open_ended) {
             job.progress = runner.progress(&kept.folder_of(&job.id));
         }
-        Ok(Jobs {
+        Jobs {
             kept,
             runner,
             limits,
@@ -93,7 +105,7 @@ impl Jobs {
             woken: Condvar::new(),
             changes: watch::channel(0).0,
             next: AtomicU64::new(0),
-        })
+        }
     }
 
     /// What is allowed.
@@ -110,9 +122,9 @@ impl Jobs {
     pub(crate) fn work(self: &Arc<Jobs>, serving: Serving) {
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
-            while let Some((job, hold)) = jobs.begin(&serving) {
-                jobs.measure(&job, &serving);
-                drop(hold);
+            while let Some(begun) = jobs.begin(&serving) {
+                jobs.measure(&begun.job, &serving);
+                drop(begun);
             }
         });
     }
@@ -123,17 +135,23 @@ impl Jobs {
 
     /// All jobs, the newest first.
     pub fn list(&self) -> Vec<Job> {
-        self.inner().jobs.values().rev().map(|job| self.told(job)).collect()
+        let jobs: Vec<Job> = self.inner().jobs.values().rev().cloned().collect();
+        jobs.into_iter().map(|job| self.told(job)).collect()
     }
 
     /// The job of that name.
     pub fn get(&self, id: &str) -> Option<Job> {
-        self.inner().jobs.get(id).map(|job| self.told(job))
+        let job = self.inner().jobs.get(id).cloned();
+        job.map(|job| self.told(job))
     }
 
-    /// A job and how far it is now.
-    fn told(&self, job: &Job) -> Job {
-        let mut job = job.clone();
+    /// Whether there is a job of that name.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.inner().jobs.contains_key(id)
+    }
+
+    /// A job and how far it is now, which is read from what it has written.
+    fn told(&self, mut job: Job) -> Job {
         if job.status == Status::Running {
             job.progress = self.runner.progress(&self.kept.folder_of(&job.id));
         }
@@ -204,6 +222,8 @@ impl Jobs {
             }
             (Status::Running, Some((of, stop))) if of == id => {
                 stop.store(true, Relaxed);
+                let job = job.clone();
+                drop(inner);
                 Ok(self.told(job))
             }
             (status, _) => Err(Uncancelled::Over(status)),
@@ -239,9 +259,11 @@ impl Jobs {
     }
 
     /// The next job, once it may be measured; `None` when there is to be none any more.
-    fn begin(&self, serving: &Serving) -> Option<(Job, Option<Hold>)> {
+    fn begin(&self, serving: &Serving) -> Option<Begun> {
         let mut inner = self.inner();
         loop {
+            // Before it is asked whether the server ends: it either waits for this, or says so.
+            let work = serving.work();
             if inner.ended || serving.is_draining() {
                 drop(inner);
                 self.end();
@@ -249,22 +271,21 @@ impl Jobs {
             }
             let first = inner.queued().next().map(|job| job.id.clone());
             let Some(id) = first else {
+                drop(work);
                 inner = self.sleep(inner);
                 continue;
             };
-            let hold = match self.limits.beside_answers {
-                true => None,
-                false => match serving.hold(&format!("the benchmark {id} is measured")) {
-                    Some(hold) => Some(hold),
-                    None => {
-                        let why = format!("{} answers under way", serving.answers());
-                        if let Some(job) = inner.jobs.get_mut(&id) {
-                            job.waits_for = Some(why);
-                        }
-                        inner = self.sleep(inner);
-                        continue;
+            let hold = match self.hold(&inner, &id, serving) {
+                Ok(hold) => hold,
+                Err(why) => {
+                    drop(work);
+                    let job = inner.jobs.get_mut(&id);
+                    if job.is_some_and(|job| job.waits_for.replace(why.clone()) != Some(why)) {
+                        self.changed();
                     }
-                },
+                    inner = self.sleep(inner);
+                    continue;
+                }
             };
             inner.running = Some((id.clone(), Arc::new(AtomicBool::new(false))));
             let job = inner.jobs.get_mut(&id)?;
@@ -275,8 +296,23 @@ impl Jobs {
             self.keep(&job);
             drop(inner);
             self.changed();
-            return Some((job, hold));
+            return Some(Begun { job, _hold: hold, _work: work });
         }
+    }
+
+    /// Has no answers computed from now on, where that is to be; why that cannot be now.
+    fn hold(&self, inner: &Inner, id: &str, serving: &Serving) -> Result<Option<Hold>, String> {
+        if self.limits.beside_answers {
+            return Ok(None);
+        }
+        if inner.not_before.is_some_and(|time| Instant::now() < time) {
+            return Err("answers that waited for the job before".to_owned());
+        }
+        let hold = serving.hold(&format!("the benchmark {id} is measured"));
+        hold.map(Some).ok_or_else(|| match serving.answers() {
+            1 => "1 answer under way".to_owned(),
+            n => format!("{n} answers under way"),
+        })
     }
 
     fn sleep<'a>(&self, inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
@@ -307,6 +343,7 @@ impl Jobs {
         let mut inner = self.inner();
         let ended = inner.ended;
         inner.running = None;
+        inner.not_before = Some(Instant::now() + BETWEEN_JOBS);
         if let Some(job) = inner.jobs.get_mut(&job.id) {
             job.finished_at = Some(now_unix_s());
             job.progress = self.runner.progress(&folder);

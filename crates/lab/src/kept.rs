@@ -4,9 +4,9 @@
 use crate::job::{Job, Status};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A job's file.
 const FILE: &str = "job.json";
@@ -20,7 +20,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// Why jobs cannot be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
+pub(crate) enum KeepError {
     /// The folder cannot be read or made.
     #[error("{}: {source}", .path.display())]
     Folder {
@@ -34,6 +34,12 @@ pub enum KeepError {
     Taken {
         /// Which.
         path: PathBuf,
+    },
+    /// What is there was not read when the server was started: nothing is put beside it.
+    #[error("{why}; a server that is started when that is mended takes jobs again")]
+    Unread {
+        /// Why not.
+        why: String,
     },
     /// A job's file cannot be written.
     #[error("{}: {source}", .path.display())]
@@ -49,18 +55,14 @@ pub enum KeepError {
 pub(crate) struct Kept {
     folder: PathBuf,
     lock: Mutex<Option<File>>,
-    /// It was another process's when its jobs were to be read: nothing is put beside what was not read.
-    is_foreign: AtomicBool,
+    /// Why its jobs could not be read.
+    unread: OnceLock<String>,
 }
 
 impl Kept {
     /// That folder, which is not made before there is something to keep.
     pub(crate) fn at(folder: &Path) -> Kept {
-        Kept {
-            folder: folder.to_owned(),
-            lock: Mutex::default(),
-            is_foreign: AtomicBool::new(false),
-        }
+        Kept { folder: folder.to_owned(), lock: Mutex::default(), unread: OnceLock::new() }
     }
 
     /// Where a job has what was measured.
@@ -74,8 +76,8 @@ impl Kept {
         if lock.is_some() {
             return Ok(());
         }
-        if self.is_foreign.load(Relaxed) {
-            return Err(KeepError::Taken { path: self.folder.clone() });
+        if let Some(why) = self.unread.get() {
+            return Err(KeepError::Unread { why: why.clone() });
         }
         let wrong = |source| KeepError::Folder { path: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(wrong)?;
@@ -100,23 +102,32 @@ impl Kept {
     }
 
     /// All jobs, by their ids; what cannot be read is told to `warn`, and stays. None where the folder
-    /// is another process's.
-    pub(crate) fn load(
-        &self,
-        mut warn: impl FnMut(String),
-    ) -> Result<BTreeMap<String, Job>, KeepError> {
-        let mut jobs = BTreeMap::new();
-        if !self.folder.is_dir() {
-            return Ok(jobs);
+    /// cannot be taken or read, and then none is kept there.
+    pub(crate) fn load(&self, warn: &mut dyn FnMut(String)) -> BTreeMap<String, Job> {
+        let is_new = std::fs::metadata(&self.folder).is_err_and(|e| e.kind() == NotFound);
+        if is_new {
+            return BTreeMap::new();
         }
-        match self.take() {
-            Err(error @ KeepError::Taken { .. }) => {
-                self.is_foreign.store(true, Relaxed);
-                warn(error.to_string());
-                return Ok(jobs);
+        let mut jobs = match self.take().and_then(|()| self.read(warn)) {
+            Ok(jobs) => jobs,
+            Err(error) => {
+                let why = self.unread.get_or_init(|| error.to_string());
+                warn(why.clone());
+                return BTreeMap::new();
             }
-            taken => taken?,
+        };
+        for job in jobs.values_mut().filter(|job| job.status == Status::Running) {
+            job.status = Status::Failed;
+            job.error = Some(CUT_OFF.to_owned());
+            if let Err(error) = self.save(job) {
+                warn(error.to_string());
+            }
         }
+        jobs
+    }
+
+    fn read(&self, warn: &mut dyn FnMut(String)) -> Result<BTreeMap<String, Job>, KeepError> {
+        let mut jobs = BTreeMap::new();
         let wrong = |source| KeepError::Folder { path: self.folder.clone(), source };
         for entry in std::fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path().join(FILE);
@@ -127,11 +138,6 @@ impl Kept {
                 Ok(job) => drop(jobs.insert(job.id.clone(), job)),
                 Err(why) => warn(format!("{}: {why}", path.display())),
             }
-        }
-        for job in jobs.values_mut().filter(|job| job.status == Status::Running) {
-            job.status = Status::Failed;
-            job.error = Some(CUT_OFF.to_owned());
-            self.save(job)?;
         }
         Ok(jobs)
     }
@@ -179,7 +185,7 @@ mod tests {
     fn jobs_come_back_and_what_was_under_way_has_failed() {
         let folder = std::env::temp_dir().join(format!("pacemark-kept-{}", std::process::id()));
         let kept = Kept::at(&folder);
-        assert!(kept.load(|why| panic!("{why}")).unwrap().is_empty() && !folder.exists());
+        assert!(kept.load(&mut |why| panic!("{why}")).is_empty() && !folder.exists());
         for (id, status) in
             [("a", Status::Queued), ("b", Status::Running), ("c", Status::Completed)]
         {
@@ -187,12 +193,12 @@ mod tests {
         }
         let other = Kept::at(&folder);
         let mut told = Vec::new();
-        assert!(other.load(|why| told.push(why)).unwrap().is_empty());
+        assert!(other.load(&mut |why| told.push(why)).is_empty());
         assert!(told[0].contains("another server's"), "{told:?}");
-        assert!(matches!(other.save(&job("d", Status::Queued)), Err(KeepError::Taken { .. })));
         drop(kept);
         // It has not read what is there.
-        assert!(matches!(other.save(&job("d", Status::Queued)), Err(KeepError::Taken { .. })));
+        let unkept = other.save(&job("d", Status::Queued)).unwrap_err();
+        assert!(unkept.to_string().contains("another server's"), "{unkept}");
 
         std::fs::create_dir_all(folder.join("torn")).unwrap();
         std::fs::write(folder.join("torn").join(FILE), "{\"id\": ").unwrap();
@@ -200,11 +206,15 @@ mod tests {
         let strange = serde_json::to_vec(&job("elsewhere", Status::Queued)).unwrap();
         std::fs::write(folder.join("strange").join(FILE), strange).unwrap();
         let mut told = Vec::new();
-        let jobs = Kept::at(&folder).load(|why| told.push(why)).unwrap();
+        let jobs = Kept::at(&folder).load(&mut |why| told.push(why));
         let statuses: Vec<Status> = jobs.values().map(|job| job.status).collect();
         assert_eq!(statuses, [Status::Queued, Status::Failed, Status::Completed]);
         assert_eq!(jobs["b"].error.as_deref(), Some(CUT_OFF));
         assert_eq!(told.len(), 2, "{told:?}");
+        let file = Kept::at(&folder.join("torn").join(FILE));
+        let mut told = Vec::new();
+        assert!(file.load(&mut |why| told.push(why)).is_empty() && told.len() == 1, "{told:?}");
+        assert!(matches!(file.save(&job("d", Status::Queued)), Err(KeepError::Unread { .. })));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

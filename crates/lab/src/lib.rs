@@ -14,7 +14,6 @@ mod rest;
 
 pub use job::{Job, Progress, Status, TestType, Wanted};
 pub use jobs::{Jobs, Limits};
-pub use kept::KeepError;
 pub use rest::annex;
 
 use std::path::Path;

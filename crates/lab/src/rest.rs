@@ -21,6 +21,9 @@ const LONGEST_BODY: usize = 64 << 10;
 /// Jobs that a list has at most.
 const LONGEST_LIST: usize = 1000;
 
+/// Results as a page: they fetch nothing, and are of no site, whatever stands in them.
+const ALONE: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
 /// What handlers share.
 #[derive(Clone)]
 struct Desk {
@@ -75,7 +78,10 @@ async fn submit(State(desk): State<Desk>, headers: HeaderMap, body: Body) -> Res
     }
     let submitted = blocking(move || {
         jobs.runner().check(&wanted).map_err(refused)?;
-        let kept = jobs.submit(wanted).map_err(|error| ApiError::fault(error.to_string()))?;
+        let kept = jobs.submit(wanted).map_err(|error| {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            ApiError::with_status(status, error.to_string()).coded("jobs_not_kept")
+        })?;
         kept.ok_or_else(|| {
             let most = jobs.limits().max_queued;
             ApiError::busy(format!("{most} jobs wait already; try again when one has ended"))
@@ -159,7 +165,7 @@ async fn cancel(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Resp
 
 /// `GET /api/benchmark/ID/events`
 async fn follow(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Response> {
-    if desk.jobs.get(&id).is_none() {
+    if !desk.jobs.has(&id) {
         return Err(unknown(&id));
     }
     Ok(events::stream(&desk.jobs, id))
@@ -182,7 +188,7 @@ async fn results(
     let format = format.unwrap_or_else(|| "json".to_owned());
     let results = blocking(move || {
         let formats = desk.jobs.runner().formats();
-        if desk.jobs.get(&id).is_none() {
+        if !desk.jobs.has(&id) {
             return Err(unknown(&id));
         }
         if !formats.contains(&format.as_str()) {
@@ -195,5 +201,13 @@ async fn results(
             .map_err(|why| ApiError::with_status(StatusCode::CONFLICT, why).coded("no_results"))
     });
     let crate::Results { content_type, bytes } = results.await?;
-    Ok(pacemark_server::typed(content_type, bytes))
+    let mut response = pacemark_server::typed(content_type, bytes);
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, ALONE),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
 }

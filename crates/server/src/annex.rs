@@ -27,6 +27,9 @@ pub struct Annex {
 #[derive(Clone)]
 pub struct Serving(pub(crate) Arc<App>);
 
+/// The server, asked to end, waits for this as it does for answers.
+pub struct Work(Arc<App>);
+
 /// No answer is computed as long as this lives: whoever asks for one is told to come later.
 pub struct Hold {
     app: Arc<App>,
@@ -42,6 +45,12 @@ impl Serving {
     /// Whether the server is about to end.
     pub fn is_draining(&self) -> bool {
         self.0.draining()
+    }
+
+    /// Something is under way that is no answer, and has until the end of the drain's time to end.
+    pub fn work(&self) -> Work {
+        self.0.works.send_modify(|n| *n += 1);
+        Work(self.0.clone())
     }
 
     /// Holds the serving if no answer is under way at this moment, for that reason.
@@ -82,6 +91,12 @@ impl Serving {
     /// Where it is no such thing.
     pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         json::parse(body)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.works.send_modify(|n| *n -= 1);
     }
 }
 

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Bodies longer than this take turns, so that many at once do not fill the memory.
 pub(crate) const SMALL_BODY: usize = 64 << 10;
@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub noted: Once,
     /// Connections that were let go when the server ended.
     pub cut: AtomicUsize,
+    /// What is under way that is no answer.
+    pub works: watch::Sender<usize>,
     draining: AtomicBool,
     /// Why no answers are computed, while that is so.
     held: Mutex<Option<String>>,
@@ -69,6 +71,7 @@ impl App {
             fingerprint: fingerprint(&info),
             noted: Once::new(),
             cut: AtomicUsize::new(0),
+            works: watch::channel(0).0,
             draining: AtomicBool::new(false),
             held: Mutex::default(),
             more_openapi: OnceLock::new(),

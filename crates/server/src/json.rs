@@ -9,10 +9,23 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+/// What a body that is JSON must be.
+const NO_OBJECT: &str = "expected an object: {…}";
+
 /// Reads a body, of which a mark that it is UTF-8 is no part.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error))
+    serde_json::from_slice(body)
+        .and_then(|value| object(body, value))
+        .map_err(|error| explain::<T>(body, &error))
+}
+
+/// What was read of a body, unless that is a list: a type without names for its fields reads one too.
+fn object<T>(body: &[u8], value: T) -> serde_json::Result<T> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(serde::de::Error::custom(NO_OBJECT)),
+        _ => Ok(value),
+    }
 }
 
 /// What is wrong with a body, and where. Flattened parts lose their paths, so they are read once
@@ -23,6 +36,9 @@ fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> ApiEr
     let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     if error.classify() != Category::Data && !is_json() {
         return ApiError::invalid(format!("the body is not JSON: {error}")).coded("invalid_json");
+    }
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return ApiError::invalid(format!("the body: {NO_OBJECT}"));
     }
     let located = located::<T>(body);
     let (path, message) = match located {
@@ -105,7 +121,8 @@ mod tests {
             ),
             (r#"{"messages": [], "n": -1}"#, Some("n"), "integer `-1`, expected u64"),
             (r#"{}"#, Some("messages"), "missing field `messages`"),
-            ("[]", None, "the body:"),
+            ("[]", None, "the body: expected an object"),
+            ("3", None, "the body: expected an object"),
             ("{", None, "the body is not JSON"),
             (r#"{"messages": [], "temperature": NaN}"#, None, "the body is not JSON"),
         ] {

@@ -37,6 +37,9 @@ pub struct Options {
     pub drain_timeout: Duration,
     /// Web origins that browsers may call from, `*` for any; none without.
     pub cors_origins: Vec<String>,
+    /// Names by which this server is called, besides addresses and `localhost`: a web page whose name
+    /// was made to lead here has another. Any name where there is none.
+    pub known_hosts: Option<Vec<String>>,
     /// No line for each request.
     pub quiet: bool,
     /// Prompts in those lines.
@@ -63,6 +66,7 @@ impl Default for Options {
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
             cors_origins: Vec::new(),
+            known_hosts: None,
             quiet: false,
             log_prompts: false,
             n_threads: 1,

@@ -107,7 +107,11 @@ pub(super) async fn listen(
     }
     drop(listener);
     app.drain();
-    let all_closed = room.acquire_many(max as u32);
+    let mut works = app.works.subscribe();
+    let all_closed = async {
+        let _ = room.acquire_many(max as u32).await;
+        let _ = works.wait_for(|n| *n == 0).await;
+    };
     let ended = told.wait_for(|stage| *stage >= Stage::Ended);
     tokio::select! {
         biased;
@@ -117,14 +121,16 @@ pub(super) async fn listen(
     }
     // Those that have been let go already, and those that are about to be.
     let (answers, open) = (app.admission.taken(), max - room.available_permits());
+    let works = *app.works.borrow();
     let connections = open + app.cut.load(Relaxed);
-    if connections > 0 && *stage.borrow() < Stage::Dropped {
+    if connections + works > 0 && *stage.borrow() < Stage::Dropped {
+        let jobs = if works > 0 { ", and a benchmark" } else { "" };
         log::line(format_args!(
-            "error: ended with {answers} answers and {connections} connections under way"
+            "error: ended with {answers} answers and {connections} connections{jobs} under way"
         ));
     }
     stage.send_replace(Stage::Ended);
-    connections == 0
+    connections + works == 0
 }
 
 async fn connection(

@@ -1,6 +1,7 @@
 //! What every request passes: its name, keys, origins, the kind of its body, and a line in the log.
 
 use super::generate::RequestId;
+use super::host;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::log;
@@ -9,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body::Body;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -83,12 +85,15 @@ fn check(app: &App, request: &Request) -> Result<()> {
     if let Some(WrongHosts(found)) = request.extensions().get() {
         return Err(ApiError::invalid(format!("expected one Host header, found {found}")));
     }
+    host::check(&app.options, request.headers())?;
     let path = request.uri().path();
     if !OPEN.contains(&path) && !path.starts_with(ASSETS) {
         check_key(&app.options.api_keys, request.headers())?;
     }
-    // A web page can post a form or plain text anywhere without being asked; JSON it can not.
-    if request.method() == Method::POST && !is_json(request.headers()) {
+    // A web page can post a form or plain text anywhere without being asked; JSON it can not. What has
+    // no body has no kind either.
+    let is_bare = || request.body().is_end_stream() && !host::is_foreign(request.headers());
+    if request.method() == Method::POST && !is_json(request.headers()) && !is_bare() {
         let message = "expected content-type: application/json";
         return Err(ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
             .coded("unsupported_media_type"));

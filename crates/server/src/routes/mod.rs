@@ -4,6 +4,7 @@ pub(crate) mod body;
 mod embeddings;
 mod generate;
 mod guard;
+mod host;
 mod info;
 mod tokens;
 

@@ -59,17 +59,10 @@ impl JobArgs {
         let served = args.mock.is_none().then(|| args.model.clone());
         let runner = Suites { names: options.model_names.clone(), served };
         let warn = |why: String| eprintln!("warning: benchmarks over HTTP: {why}");
-        match Jobs::open(&folder, Arc::new(runner), limits, warn) {
-            Ok(jobs) => {
-                // Where the history cannot be, its pages say that there is none.
-                let history = crate::history::place().unwrap_or_default();
-                Some(pacemark_lab::annex(Arc::new(jobs), history))
-            }
-            Err(error) => {
-                eprintln!("warning: no benchmarks over HTTP: {error}");
-                None
-            }
-        }
+        let jobs = Jobs::open(&folder, Arc::new(runner), limits, warn);
+        // Where the history cannot be, its pages say that there is none.
+        let history = crate::history::place().unwrap_or_default();
+        Some(pacemark_lab::annex(Arc::new(jobs), history))
     }
 }
 
@@ -108,7 +101,7 @@ impl Runner for Suites {
                 "there is no model {name} here: known are {known}, names of `pacemark models list` whose files are here, and synth: shapes"
             )));
         };
-        job::check(wanted, &source).map_err(|error| Refusal::Settings(format!("{error:#}")))
+        job::check(wanted, &source)
     }
 
     fn run(&self, wanted: &Wanted, folder: &Path, stop: &AtomicBool) -> Result<(), String> {

@@ -41,6 +41,10 @@ pub(super) struct Limits {
     /// Web origins whose pages may call this server, * for any [default: none]
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     cors_origin: Vec<String>,
+    /// Names by which browsers call a server that listens on this machine alone and asks for no key, as a proxy
+    /// passes them on [default: localhost and addresses]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    allow_host: Vec<String>,
     /// Threads for connections
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     http_threads: u16,
@@ -53,8 +57,17 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// As the server takes them.
-    pub(super) fn options(&self, model_names: Vec<String>) -> Options {
+    /// As the server takes them; `host` is what it listens on.
+    pub(super) fn options(
+        &self,
+        model_names: Vec<String>,
+        host: &str,
+        reached_by_others: bool,
+    ) -> Options {
+        // Where others reach it, their names for it are not known here; and no web page has a key.
+        let is_guarded = !reached_by_others && self.api_key.is_empty();
+        let names = self.allow_host.iter().map(String::as_str).chain([host]);
+        let known_hosts = is_guarded.then(|| names.map(str::to_owned).collect());
         let or_any = |limit: Option<u32>| limit.map_or(usize::MAX, |n| n as usize);
         Options {
             model_names,
@@ -69,6 +82,7 @@ impl Limits {
             write_timeout: self.write_timeout,
             drain_timeout: self.drain_timeout,
             cors_origins: self.cors_origin.clone(),
+            known_hosts,
             quiet: self.quiet,
             log_prompts: self.log_prompts,
             n_threads: usize::from(self.http_threads),

@@ -137,7 +137,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     };
     let kv = args.keep.spec();
     service.room(kv.as_deref(), 1).context("--kv")?;
-    let options = Options { kv, ..args.limits.options(names) };
+    let options = Options { kv, ..args.limits.options(names, &args.host, reached_by_others) };
     let (name, has_keys, max_queue) =
         (options.model_names[0].clone(), !options.api_keys.is_empty(), options.max_queue);
     if reached_by_others && !has_keys {

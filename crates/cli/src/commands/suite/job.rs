@@ -1,17 +1,19 @@
 //! A suite that was asked for over HTTP: a body of few words as the suite that it means, run in a process
 //! of its own, how far that is, and what came of it in any format.
 
+use super::file::{self, Suite};
+use super::settings::Setting;
 use super::state::State;
-use super::{Args, models_of, plan, read_text, report};
+use super::{Args, models_of, plan, report, tree_of};
 use crate::commands::report::pages;
 use crate::hub::{self, Here};
 use crate::{fresh, output};
-use anyhow::{Context, Result, bail};
-use pacemark_lab::{Progress, Results, Wanted};
+use anyhow::{Context, Result, anyhow, bail};
+use pacemark_lab::{Progress, Refusal, Results, Wanted};
 use pacemark_modelfile::catalog::CATALOG;
 use pacemark_modelfile::synth::{self, PREFIX, SHAPES};
 use pacemark_report::{PAGES, Page, RENDERERS, render};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -24,6 +26,22 @@ const OWN: &str = "report";
 
 /// The sections of which a body may change settings: others read files, or write where they are told.
 const SECTIONS: [&str; 3] = ["latency.", "memory.", "throughput."];
+
+/// What settings of a job may be at most: it holds the server, and its rows are kept in memory.
+const MOST: [(&str, f64); 10] = [
+    ("latency.warmup_runs", 1000.0),
+    ("latency.test_runs", 1000.0),
+    ("latency.input_lengths", 1_048_576.0),
+    ("latency.output_lengths", 1_048_576.0),
+    ("memory.test_runs", 1000.0),
+    ("throughput.concurrent_requests", 1024.0),
+    ("throughput.tokens_per_request", 1_048_576.0),
+    ("throughput.input_tokens", 1_048_576.0),
+    ("throughput.duration_seconds", 86_400.0),
+    ("throughput.batch_sizes", 1024.0),
+];
+/// Rows of a job at most.
+const MOST_ROWS: usize = 1000;
 
 /// The settings of a body, as `--set` takes them.
 fn sets(wanted: &Wanted) -> Result<Vec<String>> {
@@ -51,15 +69,48 @@ fn text(wanted: &Wanted, source: &str) -> String {
 /// Whether there is something to measure.
 ///
 /// # Errors
-/// Where a setting means nothing, or nothing is left to measure.
-pub(crate) fn check(wanted: &Wanted, source: &str) -> Result<()> {
-    let args = Args { set: sets(wanted)?, ..Args::plain() };
-    let (suite, _, _) = read_text(&args, "the job", &text(wanted, source))?;
-    let steps = plan::steps(&suite, &models_of(&suite)?)?;
-    if steps.iter().all(|step| step.skipped.is_some()) {
-        bail!("there is nothing to measure: every list is empty, or too long for the model");
+/// Where the model is none, a setting means nothing or asks for more than a job may, or nothing is left
+/// to measure.
+pub(crate) fn check(wanted: &Wanted, source: &str) -> Result<(), Refusal> {
+    let told = |error: anyhow::Error| Refusal::Settings(format!("{error:#}"));
+    let suite = suite(wanted, source).map_err(told)?;
+    let models = models_of(&suite).map_err(|error| Refusal::Model(format!("{error:#}")))?;
+    let steps = plan::steps(&suite, &models).map_err(told)?;
+    let why = match steps.len() {
+        n if n > MOST_ROWS => format!("expected {MOST_ROWS} rows at most, found {n}"),
+        _ if steps.iter().all(|step| step.skipped.is_some()) => {
+            "there is nothing to measure: every list is empty, or too long for the model".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::Settings(why))
+}
+
+/// The suite that a body means, with all that is wrong with its settings in one line.
+fn suite(wanted: &Wanted, source: &str) -> Result<Suite> {
+    let (args, name) = (Args { set: sets(wanted)?, ..Args::plain() }, "the job");
+    let (tree, settings, parts) = tree_of(&args, name, &text(wanted, source))?;
+    let suite = file::read(name, &tree, &settings, &parts).map_err(|error| {
+        let key = |path: &str| path.strip_prefix("benchmark.").unwrap_or(path).to_owned();
+        let told = error.mistakes.iter().map(|m| format!("{}: {}", key(&m.path), m.what));
+        anyhow!(told.collect::<Vec<_>>().join("; "))
+    })?;
+    let all = settings.all();
+    let excess: Vec<String> = all.iter().filter_map(excess).collect();
+    if !excess.is_empty() {
+        bail!("{}", excess.join("; "));
     }
-    Ok(())
+    Ok(suite)
+}
+
+/// What is more than a job may ask for.
+fn excess(setting: &Setting) -> Option<String> {
+    let key = setting.key.strip_prefix("benchmark.")?;
+    let (_, most) = MOST.iter().find(|(of, _)| *of == key)?;
+    let of_list = setting.value.as_array().into_iter().flatten();
+    let numbers = of_list.chain([&setting.value]).filter_map(Value::as_f64);
+    let found = numbers.fold(0.0, f64::max);
+    (found > *most).then(|| format!("{key}: expected {most} at most, found {found}"))
 }
 
 /// What a name stands for, if it is of the catalog and here, or a known shape; `None` for all else, paths
@@ -91,7 +142,16 @@ pub(crate) fn run(wanted: &Wanted, source: &str, folder: &Path, stop: &AtomicBoo
         command.arg("--set").arg(set);
     }
     let ended = fresh::run_gently(&mut command, stop)?;
-    ended.check()
+    if ended.status.success() {
+        return Ok(());
+    }
+    // What else it says is where its results are, which nobody asked for.
+    let errors: Vec<&str> =
+        ended.err.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
+    match errors.is_empty() {
+        true => ended.check(),
+        false => bail!("{}", pacemark_files::bounded(&errors.join("; "))),
+    }
 }
 
 /// The suite's own folder, once there is one.
@@ -157,7 +217,6 @@ fn content_type(format: &str) -> &'static str {
 mod tests {
     use super::*;
     use pacemark_lab::TestType;
-    use serde_json::Value;
 
     fn wanted(settings: Value) -> Wanted {
         Wanted {
@@ -171,7 +230,7 @@ mod tests {
     #[test]
     fn settings_are_of_what_is_measured_and_mean_something() {
         let check = |settings| {
-            check(&wanted(settings), "synth:tinyllama-1.1b:Q8_0").map_err(|e| format!("{e:#}"))
+            check(&wanted(settings), "synth:tinyllama-1.1b:Q8_0").map_err(|e| e.to_string())
         };
         assert_eq!(check(json!({})), Ok(()));
         assert_eq!(check(json!({"latency.test_runs": 3, "latency.input_lengths": [8]})), Ok(()));
@@ -181,6 +240,20 @@ mod tests {
             (json!({"latency.test_rums": 3}), "test_rums"),
             (json!({"latency.test_runs": "many"}), "test_runs"),
             (json!({"latency.input_lengths": []}), "nothing to measure"),
+            (
+                json!({"latency.test_runs": 0, "latency.warmup_runs": -1}),
+                "latency.warmup_runs: expected a whole number",
+            ),
+            (json!({"latency.test_runs": 99_999_999_999_u64}), "test_runs: expected 1000 at most"),
+            (
+                json!({"throughput.concurrent_requests": [1, 1_000_000_000]}),
+                "concurrent_requests: expected 1024 at most, found 1000000000",
+            ),
+            (
+                json!({"latency.input_lengths": (1..300).collect::<Vec<_>>(),
+                    "latency.output_lengths": [1, 2, 3, 4]}),
+                "1000 rows at most, found 1196",
+            ),
         ] {
             let found = check(settings).unwrap_err();
             assert!(found.contains(why), "{found}");

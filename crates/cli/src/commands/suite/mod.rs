@@ -150,6 +150,19 @@ fn read(args: &Args) -> Result<(Suite, Settings, Vec<Target>)> {
 
 /// The same of a file's text.
 fn read_text(args: &Args, name: &str, text: &str) -> Result<(Suite, Settings, Vec<Target>)> {
+    let (tree, settings, parts) = tree_of(args, name, text)?;
+    let suite =
+        file::read(name, &tree, &settings, &parts).map_err(|error| mistaken(&settings, error))?;
+    let targets = match suite.has_targets {
+        true => read_tree(name, &tree).map_err(|error| mistaken(&settings, error))?,
+        false => Vec::new(),
+    };
+    Ok((suite, settings, targets))
+}
+
+/// A file's text as a tree, with what the environment and flags say put into it, where each of that came
+/// from, and the parts that the file itself names.
+fn tree_of(args: &Args, name: &str, text: &str) -> Result<(Node, Settings, Vec<&'static str>)> {
     let usage = |why: String| UsageError(why);
     let mut tree = pacemark_yaml::parse(name, text).map_err(|e| input::mistaken(&e))?;
     if tree.value == Value::Null {
@@ -187,13 +200,7 @@ fn read_text(args: &Args, name: &str, text: &str) -> Result<(Suite, Settings, Ve
         let why = format!("{key}: the file measures {} only", parts.join(", "));
         return Err(usage(why).into());
     }
-    let suite =
-        file::read(name, &tree, &settings, &parts).map_err(|error| mistaken(&settings, error))?;
-    let targets = match suite.has_targets {
-        true => read_tree(name, &tree).map_err(|error| mistaken(&settings, error))?,
-        false => Vec::new(),
-    };
-    Ok((suite, settings, targets))
+    Ok((tree, settings, parts))
 }
 
 /// Says what is wrong, and of the file only what it says itself.

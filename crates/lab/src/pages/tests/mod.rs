@@ -105,7 +105,7 @@ fn lab_of(name: &str, runs: &[KeptRun], jobs: &[Job], model: &str) -> Lab {
 fn router(folder: &Path, history: Option<PathBuf>, model: &str, limits: Limits) -> Router {
     let runner = Arc::new(Idle(vec![model.to_owned()]));
     let warn = |why: String| panic!("{why}");
-    let jobs = Jobs::open(&folder.join("jobs"), runner, limits, warn).unwrap();
+    let jobs = Jobs::open(&folder.join("jobs"), runner, limits, warn);
     of(Desk::new(Arc::new(jobs), &[model.to_owned()], true, history))
 }
 

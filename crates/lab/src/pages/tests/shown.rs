@@ -167,7 +167,7 @@ fn a_history_that_cannot_be_read_is_a_page() {
 fn a_page_that_breaks_down_is_one_that_says_so_and_others_go_on() {
     let folder = folder("broken");
     let runner = Arc::new(Idle(Vec::new()));
-    let jobs = Jobs::open(&folder, runner, Limits::default(), |why| panic!("{why}")).unwrap();
+    let jobs = Jobs::open(&folder, runner, Limits::default(), |why| panic!("{why}"));
     let desk = Desk::new(Arc::new(jobs), &[], false, None);
     let router = Router::new()
         .route("/broken", crate::pages::page(|_, _, _| panic!("a page that breaks down")))
