@@ -1,12 +1,12 @@
 // Walks through a server's pages in Chromium, as a person would: see .ci/pages.
 const { chromium } = require('playwright-core');
 const { readFileSync } = require('fs');
+const keyboard = require('./keyboard.cjs');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const [, , url, folder, key] = process.argv;
 const failures = [];
 const expect = (is, what) => { if (!is) failures.push(what); };
-const TAB_STOPS = 60;
 
 /// A page of a context that tells of everything that goes wrong in it.
 async function watched(context, name, tolerated = []) {
@@ -32,78 +32,29 @@ async function check(page, name, width) {
   }
 }
 
-/// Presses Tab until the focus is on what is looked for.
-async function tab_to(page, selector) {
-  for (let i = 0; i < TAB_STOPS; i += 1) {
-    if (await page.evaluate((selector) => document.activeElement?.matches(selector), selector)) return true;
-    await page.keyboard.press('Tab');
-  }
-  expect(false, `${page.url()}: no key leads to ${selector}`);
-  return false;
-}
-
-/// Every page at every width, in light and dark.
+/// Every page at every width, in light and dark; with keys alone at both widths.
 async function look(browser, pages) {
   for (const scheme of ['light', 'dark']) {
     for (const width of [1280, 390]) {
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
       await context.addCookies([{ name: 'pacemark_key', value: encodeURIComponent(key), url }]);
       for (const [name, path] of pages) {
-        const page = await watched(context, `${name} ${scheme} ${width}`);
-        await page.goto(url + path, { waitUntil: 'load' });
+        const title = `${name} ${scheme} ${width}`;
+        const page = await watched(context, title, name === 'lost' ? ['404'] : []);
+        const answer = await page.goto(url + path, { waitUntil: 'load' });
+        expect(answer.status() === (name === 'lost' ? 404 : 200), `${title}: status ${answer.status()}`);
         if (name === 'live') await page.waitForTimeout(2500);
-        await check(page, `${name} ${scheme} ${width}`, width);
+        await check(page, title, width);
         await page.screenshot({ path: `${folder}/lab-${name}-${scheme}-${width}.png`, fullPage: true });
+        if (scheme === 'light') {
+          const { n, missed } = await keyboard.reach(page);
+          expect(n > 0 && missed.length === 0, `${title}: of ${n} controls no key leads to, or shows, ${missed.join('; ')}`);
+        }
         await page.close();
       }
       await context.close();
     }
   }
-}
-
-/// A person without a mouse: gives the key, filters, compares, asks for a job and cancels it, and chats.
-async function walk(browser) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  const page = await watched(context, 'walk', ['401 (Unauthorized)']);
-  await page.goto(`${url}/jobs`);
-  expect(page.url().includes('/login'), `walk: ${page.url()} asks for no key`);
-  for (const given of ['wrong', key]) {
-    await tab_to(page, 'input');
-    await page.keyboard.press('Control+A');
-    await page.keyboard.type(given);
-    await page.keyboard.press('Enter');
-    await page.waitForTimeout(800);
-  }
-  expect(page.url() === `${url}/jobs`, `walk: after the key ${page.url()}`);
-
-  await page.goto(`${url}/?experiment=throughput`);
-  for (let i = 0; i < 2; i += 1) {
-    await tab_to(page, `tbody tr:nth-child(${i + 1}) input[type=checkbox]`);
-    await page.keyboard.press('Space');
-  }
-  await page.goto(`${url}/?experiment=throughput`);
-  for (let i = 0; i < 2; i += 1) await page.locator('tbody input[type=checkbox]').nth(i).check();
-  await page.getByRole('button', { name: /compare/i }).press('Enter');
-  await page.waitForLoadState();
-  expect(page.url().includes('/compare?'), `walk: comparing led to ${page.url()}`);
-  expect((await page.locator('svg').count()) > 0, 'walk: a comparison without a picture');
-
-  await page.goto(`${url}/jobs`);
-  await page.locator('#start input[name=name]').fill('<img src=x onerror="window.broken=1">');
-  await page.locator('#start button').press('Enter');
-  await page.waitForURL(/\/jobs\/[0-9a-f]+/);
-  await page.waitForFunction(() => document.querySelector('main').innerText.includes('running'), null, { timeout: 20000 });
-  await check(page, 'walk: a job', 1280);
-  await page.locator('#cancel').press('Enter');
-  await page.waitForFunction(() => document.querySelector('main').innerText.includes('cancelled'), null, { timeout: 60000 });
-
-  await page.goto(`${url}/chat`);
-  await page.locator('textarea').fill('Say <img src=x onerror="window.broken=1"> please.');
-  await page.locator('textarea').press('Control+Enter');
-  await page.waitForFunction(() => /tokens\/s/.test(document.querySelector('main').innerText), null, { timeout: 30000 });
-  await check(page, 'walk: a chat', 1280);
-  await page.screenshot({ path: `${folder}/lab-walk-chat.png`, fullPage: true });
-  await context.close();
 }
 
 (async () => {
@@ -119,11 +70,19 @@ async function walk(browser) {
   expect(runs.length >= 3, `a history of ${runs.length} runs`);
   const ids = runs.map((path) => path.split('/')[2]);
   await context.close();
+  const person = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const walked = await watched(person, 'walk', ['401 (Unauthorized)', '400 (Bad Request)']);
+  const jobs = await keyboard.walk(walked, { url, folder, key, expect, check }).catch((error) => {
+    expect(false, `walk: at ${walked.url()}: ${error.stack}`);
+    return [];
+  });
+  await person.close();
   const pages = [
     ['history', '/'], ['run', runs[0]], ['load', runs[1]], ['compare', `/compare?id=${ids[0]}&id=${ids[2]}`],
-    ['trends', '/trends?metric=avg_ts'], ['jobs', '/jobs'], ['live', '/live'], ['chat', '/chat'], ['login', '/login'],
+    ['choose', '/compare'], ['trends', '/trends?metric=avg_ts'], ['jobs', '/jobs'], ['live', '/live'],
+    ['chat', '/chat'], ['login', '/login'], ['lost', '/runs/nothing'],
+    ...jobs.map((path, i) => [`job${i + 1}`, path]),
   ];
-  await walk(browser);
   await look(browser, pages);
   await browser.close();
   failures.forEach((failure) => console.error(`FAILED: ${failure}`));

@@ -19,6 +19,7 @@ pub mod fit;
 pub mod genai;
 pub mod generation;
 mod grid;
+pub mod headline;
 pub mod kv;
 pub mod load;
 pub mod memory;

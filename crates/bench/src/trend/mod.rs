@@ -55,47 +55,75 @@ pub fn metric_names() -> Vec<String> {
     names
 }
 
-/// The lines of the metric of that name, those with the newest points first. `runs` are the oldest
-/// first.
-pub fn lines(name: &str, runs: &[Past]) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+/// Lines of one metric.
+pub struct Lines {
+    /// Those with the newest points first.
+    pub lines: Vec<Line>,
+    /// How many more there are.
+    pub left: usize,
+}
+
+/// What belongs to a line, before intervals and levels are found: they are what takes time.
+struct Group<'a> {
+    metric: &'static Metric,
+    alike: Alike,
+    test: String,
+    of: Vec<(&'a Past, &'a Trial)>,
+}
+
+/// The lines of the metric of that name whose test has `test` in its name, `most` of them at most.
+/// `runs` are the oldest first.
+pub fn lines(name: &str, runs: &[Past], test: &str, most: usize) -> Lines {
+    let mut groups: Vec<Group> = Vec::new();
     for past in runs {
         for trial in &past.run.trials {
-            let Some((metric, test, point)) = measured(name, past, trial) else { continue };
+            let Some(metric) = measured(name, trial) else { continue };
             let alike = Alike::of(&past.run, trial);
-            match lines.iter_mut().find(|line| line.alike == alike) {
-                Some(line) => line.points.push(point),
+            match groups.iter_mut().find(|group| group.alike == alike) {
+                Some(group) => group.of.push((past, trial)),
                 None => {
-                    let points = vec![point];
-                    lines.push(Line { metric, alike, test, points, changes: Vec::new() });
+                    let test = find(EXPERIMENTS, &trial.experiment)
+                        .map_or(String::new(), |experiment| experiment.row_name(&past.run, trial));
+                    groups.push(Group { metric, alike, test, of: vec![(past, trial)] });
                 }
             }
         }
     }
-    for line in &mut lines {
-        line.changes = change_points(&line.values(), CHANGE_CONFIDENCE);
-    }
-    lines.sort_by_key(|line| std::cmp::Reverse(line.points.last().map(|p| p.started_unix_s)));
-    lines
+    groups.retain(|group| group.test.contains(test));
+    groups.sort_by_key(|group| {
+        std::cmp::Reverse(group.of.last().map(|(past, _)| past.run.env.started_unix_s))
+    });
+    let left = groups.len().saturating_sub(most);
+    Lines { lines: groups.into_iter().take(most).map(Line::of).collect(), left }
 }
 
-/// The figure of a trial, where it has it.
-fn measured(name: &str, past: &Past, trial: &Trial) -> Option<(&'static Metric, String, Point)> {
-    let Past { id, run } = past;
+/// The metric of that name, where a trial has a figure of it.
+fn measured(name: &str, trial: &Trial) -> Option<&'static Metric> {
     let experiment = find(EXPERIMENTS, &trial.experiment)?;
     let metric = experiment.metrics().iter().find(|metric| metric.name() == name)?;
-    let figure = metric.of(trial);
-    figure.value.filter(|value| value.is_finite())?;
-    let point = Point {
-        id: id.clone(),
-        started_unix_s: run.env.started_unix_s,
-        build: [run.env.version.clone(), run.env.commit.clone()],
-        figure,
-    };
-    Some((metric, experiment.row_name(run, trial), point))
+    metric.value(trial).filter(|value| value.is_finite()).map(|_| metric)
+}
+
+impl Point {
+    fn of(metric: &Metric, past: &Past, trial: &Trial) -> Point {
+        let env = &past.run.env;
+        Point {
+            id: past.id.clone(),
+            started_unix_s: env.started_unix_s,
+            build: [env.version.clone(), env.commit.clone()],
+            figure: metric.of(trial),
+        }
+    }
 }
 
 impl Line {
+    fn of(group: Group) -> Line {
+        let Group { metric, alike, test, of } = group;
+        let points = of.into_iter().map(|(past, trial)| Point::of(metric, past, trial)).collect();
+        let line = Line { metric, alike, test, points, changes: Vec::new() };
+        Line { changes: change_points(&line.values(), CHANGE_CONFIDENCE), ..line }
+    }
+
     fn values(&self) -> Vec<f64> {
         self.points.iter().filter_map(|point| point.figure.value).collect()
     }

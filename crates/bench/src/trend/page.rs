@@ -3,7 +3,7 @@
 use super::{Line, Point};
 use pacemark_record::stats::CHANGE_POINTS;
 use pacemark_record::{Better, Part};
-use pacemark_report::layout::rfc3339;
+use pacemark_report::layout::{minute, rfc3339};
 use pacemark_report::{Cell, Chart, Column, Document, Kind, Point as Mark, Rank, Table};
 
 /// Digits of an id that are shown to people.
@@ -73,7 +73,7 @@ fn row(number: usize, line: &Line, at: usize) -> Vec<Cell> {
         text(&alike.backend),
         text(&alike.machine),
         Cell::Told(point.id.as_str().into(), short(&point.id)),
-        Cell::Told(rfc3339(point.started_unix_s).into(), minute(point)),
+        Cell::Told(rfc3339(point.started_unix_s).into(), minute(point.started_unix_s)),
         text(&point.build[0]),
         text(&point.build[1]),
         figure(Part::Value),
@@ -88,16 +88,11 @@ fn short(id: &str) -> String {
     id.chars().take(DIGITS).collect()
 }
 
-/// Date and time to the minute.
-fn minute(point: &Point) -> String {
-    rfc3339(point.started_unix_s).chars().take(16).collect::<String>().replace('T', " ")
-}
-
 /// A point for each run, those marked with which a level begins.
 fn chart(line: &Line) -> Chart {
     let mark = |(at, point): (usize, &Point)| Mark {
         label: if line.changes.contains(&at) { "→" } else { "" }.to_owned(),
-        name: minute(point),
+        name: minute(point.started_unix_s),
         value: point.figure.value.unwrap_or(f64::NAN),
         interval: point.figure.interval.map(|interval| [interval.low, interval.high]),
     };
@@ -124,7 +119,7 @@ fn notes(line: &Line) -> Vec<String> {
             change * 100.0,
             direction(change, line.metric.better()),
             short(&point.id),
-            minute(point),
+            minute(point.started_unix_s),
             point.build[1]
         )
     };

@@ -35,9 +35,26 @@ fn history() -> Vec<Past> {
     (0..14).map(|i| past(i, if i < 8 { 100.0 } else { 90.0 } + noise[i as usize % 8])).collect()
 }
 
+fn all(name: &str, runs: &[Past]) -> Vec<Line> {
+    lines(name, runs, "", usize::MAX).lines
+}
+
+#[test]
+fn some_lines_are_those_of_the_newest_runs_and_of_a_test() {
+    let mut runs = history();
+    runs[13].run.trials.remove(0);
+    let newest = lines("avg_ts", &runs, "", 1);
+    assert_eq!((newest.lines.len(), newest.left), (1, 1));
+    assert_eq!((newest.lines[0].test.as_str(), newest.lines[0].points.len()), ("tg128", 14));
+    let of_test = lines("avg_ts", &runs, "tg16", 1);
+    assert_eq!((of_test.lines[0].test.as_str(), of_test.left), ("tg16", 0));
+    assert_eq!(of_test.lines[0].points.len(), 13);
+    assert!(lines("avg_ts", &runs, "pp", 9).lines.is_empty());
+}
+
 #[test]
 fn each_test_is_a_line_and_a_level_begins_where_it_does() {
-    let lines = lines("avg_ts", &history());
+    let lines = all("avg_ts", &history());
     assert_eq!(lines.len(), 2);
     let line = lines.iter().find(|line| line.test == "tg16").unwrap();
     assert_eq!((line.points.len(), &line.changes), (14, &vec![8]));
@@ -49,13 +66,13 @@ fn each_test_is_a_line_and_a_level_begins_where_it_does() {
     // Another number of threads is another line.
     let mut runs = history();
     runs[13].run.trials[0].params.insert("n_threads".to_owned(), json!(1));
-    assert_eq!(super::lines("avg_ts", &runs).len(), 3);
-    assert!(super::lines("ppl", &runs).is_empty(), "nobody measured that");
+    assert_eq!(all("avg_ts", &runs).len(), 3);
+    assert!(all("ppl", &runs).is_empty(), "nobody measured that");
 }
 
 #[test]
 fn it_is_shown_in_every_format() {
-    let lines = lines("avg_ts", &history());
+    let lines = all("avg_ts", &history());
     let document = document("avg_ts", &lines);
     assert_eq!(document.notes.len(), 1);
     let note = &document.notes[0];

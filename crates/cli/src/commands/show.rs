@@ -5,8 +5,8 @@ use crate::{input, output};
 use anyhow::{Context, Result, anyhow, bail};
 use pacemark_bench::experiment::find;
 use pacemark_bench::{EXPERIMENTS, Experiment};
-use pacemark_record::{Run, Trial};
-use pacemark_report::layout::VARIABLE;
+use pacemark_record::Run;
+use pacemark_report::layout::varied;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -97,19 +97,4 @@ pub(super) fn check(run: &Run) -> Result<()> {
 fn is_continued(run: &Run, next: &Run) -> bool {
     let both = experiment(run).zip(experiment(next));
     both.is_some_and(|(a, b)| a.streams() && a.name() == b.name())
-}
-
-/// Parameters that had columns when the records were made, and others that are not the same in all
-/// trials now.
-pub(super) fn varied(runs: &[Run]) -> Vec<&str> {
-    let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
-    let differ = |name: &&&str| {
-        trials.windows(2).any(|pair| pair[0].params.get(**name) != pair[1].params.get(**name))
-    };
-    let mut varied: Vec<&str> =
-        runs.iter().flat_map(|run| &run.varied).map(String::as_str).collect();
-    varied.extend(VARIABLE.iter().filter(differ));
-    let mut seen = std::collections::HashSet::new();
-    varied.retain(|name| seen.insert(*name));
-    varied
 }

@@ -105,18 +105,3 @@ fn experiment(run: &Run) -> Result<&'static dyn Experiment, String> {
         false => Err(format!("what was measured is nothing that {name} measures")),
     }
 }
-
-/// Parameters that had columns when the records were made, and others that are not the same in all
-/// trials.
-pub(super) fn varied(runs: &[Run]) -> Vec<&str> {
-    let trials: Vec<_> = runs.iter().flat_map(|run| &run.trials).collect();
-    let differ = |name: &&&str| {
-        trials.windows(2).any(|pair| pair[0].params.get(**name) != pair[1].params.get(**name))
-    };
-    let mut varied: Vec<&str> =
-        runs.iter().flat_map(|run| &run.varied).map(String::as_str).collect();
-    varied.extend(pacemark_report::layout::VARIABLE.iter().filter(differ));
-    let mut seen = std::collections::HashSet::new();
-    varied.retain(|name| seen.insert(*name));
-    varied
-}

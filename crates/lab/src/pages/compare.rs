@@ -1,13 +1,14 @@
 //! `/compare`: two runs or more: the first against each of the others, figure by figure, and below the
 //! figures of all.
 
-use super::archive::{Kept, kept, short, varied};
+use super::archive::{Kept, kept, short};
 use super::asked::{Asked, encoded};
 use super::shell::{Wrong, escape, page as shell};
 use super::{Desk, Paged, figures, fine};
 use pacemark_bench::contrast::{self, Pairing, Sides, Source};
 use pacemark_bench::reported;
 use pacemark_record::Run;
+use pacemark_report::layout::varied;
 use pacemark_report::picture::Legend;
 use pacemark_report::{Document, Lang, Reading, Standing, Verdict, page as pages};
 

@@ -102,6 +102,10 @@ fn form(jobs: &Jobs) -> String {
          <label>Model <select name=\"model\" required>\n{models}</select></label>\n\
          <fieldset><legend>Tests</legend>\n{tests}</fieldset>\n\
          <label>Name <input name=\"name\" maxlength=\"200\" placeholder=\"optional\"></label>\n\
+         <label class=\"wide\">Settings <textarea name=\"settings\" rows=\"3\" spellcheck=\"false\" \
+         aria-describedby=\"settings-help said\" placeholder=\"latency.test_runs: 3\"></textarea></label>\n\
+         <p class=\"legend wide\" id=\"settings-help\">Optional: a setting of a suite in each line, such as \
+         <code>latency.test_runs: 3</code> or <code>throughput.concurrent_requests = [1, 8]</code>.</p>\n\
          <button>Start</button>\n<p class=\"said\" id=\"said\" role=\"alert\"></p>\n</form>\n"
     )
 }

@@ -19,15 +19,56 @@ async function failure(response) {
 
 const unreached = (error) => `The server cannot be reached: ${error.message}`;
 
+/** A setting's value: JSON, or a word as it stands. */
+function settingValue(text) {
+  try {
+    const value = JSON.parse(text);
+    // A number that is too large would be sent as null.
+    return typeof value === "number" && !Number.isFinite(value) ? undefined : value;
+  } catch {
+    return /^[\w./:+-]+$/.test(text) ? text : undefined;
+  }
+}
+
+/** The settings of a text, one `key: value` or `key = value` a line; throws what is wrong with a line. */
+function settingsOf(text) {
+  const settings = new Map();
+  text.split("\n").map((line) => line.trim()).forEach((line, i) => {
+    if (!line) return;
+    const found = /^([^\s:=]+)\s*[:=]\s*(.+)$/.exec(line);
+    const value = found ? settingValue(found[2]) : undefined;
+    const shown = line.length > 60 ? `${line.slice(0, 60)}…` : line;
+    const wrong = (why) => new Error(`Settings, line ${i + 1}: ${why}, found ${shown}`);
+    if (!found) throw wrong("expected a key and a value, such as latency.test_runs: 3");
+    if (value === undefined) throw wrong("expected a number, a word, or JSON such as [1, 8] as the value");
+    if (settings.has(found[1])) throw wrong("expected each key once");
+    settings.set(found[1], value);
+  });
+  return Object.fromEntries(settings);
+}
+
 function startForm(form) {
   const button = form.querySelector("button");
+  const text = form.elements.settings;
+  const refuse = (why) => {
+    say(why);
+    text.setAttribute("aria-invalid", "true");
+    text.focus();
+  };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const data = new FormData(form);
     const body = { model_name: data.get("model"), test_types: data.getAll("test") };
     const name = data.get("name").trim();
     if (name) body.name = name;
+    text.removeAttribute("aria-invalid");
     if (!body.test_types.length) return say("Choose one test at least.");
+    try {
+      const settings = settingsOf(data.get("settings"));
+      if (Object.keys(settings).length) body.settings = settings;
+    } catch (error) {
+      return refuse(error.message);
+    }
     say("");
     button.disabled = true;
     try {
@@ -260,7 +301,10 @@ function chatPage(form) {
     let said = "";
     let ended = "";
     running = new AbortController();
+    // Where the keys were is not lost with the button.
+    const was_at_send = document.activeElement === send;
     [send.disabled, stop.disabled] = [true, false];
+    if (was_at_send) stop.focus();
     talk.setAttribute("aria-busy", "true");
     try {
       const headers = { "content-type": "application/json" };
@@ -353,6 +397,22 @@ function loginPage(form) {
   });
 }
 
+/** A way to forget the key, where a browser has one. */
+function logout() {
+  if (!/(^|;\s*)pacemark_key=/.test(document.cookie)) return;
+  const [item, button] = [document.createElement("li"), document.createElement("button")];
+  button.type = "button";
+  button.id = "logout";
+  button.textContent = "Log out";
+  button.addEventListener("click", () => {
+    document.cookie = "pacemark_key=; path=/; SameSite=Strict; Max-Age=0";
+    location.assign("/login");
+  });
+  item.append(button);
+  document.querySelector(".ways ul").append(item);
+}
+
+logout();
 for (const [id, begin] of [["start", startForm], ["job", jobPage], ["live", livePage], ["chat", chatPage], ["login", loginPage]]) {
   const found = at(id);
   if (found) begin(found);

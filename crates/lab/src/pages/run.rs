@@ -1,12 +1,13 @@
 //! `/runs/ID`: a run as `report` shows it, in every format, and its record.
 
-use super::archive::{Kept, kept, short, varied, written};
+use super::archive::{Kept, kept, short, written};
 use super::asked::{Asked, encoded};
 use super::shell::{Wrong, escape, page as shell};
 use super::{Desk, Paged, figures, fine};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use pacemark_bench::reported;
+use pacemark_report::layout::varied;
 use pacemark_report::{Cover, Document, Lang, PAGES, Page, RENDERERS, page as pages, render};
 
 pub(super) fn page(desk: &Desk, asked: &Asked, name: &str) -> Paged {

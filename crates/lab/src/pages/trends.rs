@@ -6,7 +6,7 @@ use super::shell::{Wrong, escape, option, page as shell};
 use super::{Desk, Paged, figures, fine, history};
 use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
-use pacemark_bench::trend::{Line, Past, document, lines, picture};
+use pacemark_bench::trend::{Line, Lines, Past, document, lines, picture};
 use pacemark_record::{Metric, Run};
 use pacemark_report::picture::Legend;
 use pacemark_report::{Document, Lang, page as pages};
@@ -46,8 +46,7 @@ pub(super) fn page(desk: &Desk, asked: &Asked, _: &str) -> Paged {
         None => usual(&known),
     };
     let read = read(&store, &filter, &metric, &choices.experiments, n)?;
-    let mut found = lines(&metric, &read.runs);
-    found.retain(|line| asked.text("test").is_none_or(|test| line.test.contains(test)));
+    let found = lines(&metric, &read.runs, asked.text("test").unwrap_or_default(), DRAWN);
     let main = form(asked, &known, &choices.models, &metric, n) + &shown(&metric, found, &read);
     fine(shell("Trends", "/trends", &main))
 }
@@ -158,13 +157,12 @@ fn form(
     )
 }
 
-fn shown(metric: &str, mut found: Vec<Line>, read: &Read) -> String {
+fn shown(metric: &str, found: Lines, read: &Read) -> String {
+    let Lines { lines: found, left: more } = found;
     if found.is_empty() {
         let metric = escape(metric);
         return format!("<p>No run of these has the figure {metric}.</p>\n");
     }
-    let n_lines = found.len();
-    found.truncate(DRAWN);
     let picture = picture(metric, &found);
     let drawn = Document {
         title: Some(picture.title),
@@ -173,8 +171,8 @@ fn shown(metric: &str, mut found: Vec<Line>, read: &Read) -> String {
         ..Document::default()
     };
     let mut document = Document { charts: Vec::new(), ..document(metric, &found) };
-    if n_lines > DRAWN {
-        let more = n_lines - DRAWN;
+    if more > 0 {
+        let n_lines = found.len() + more;
         document.notes.push(format!(
             "of {n_lines} tests the {DRAWN} that ran last are shown; ask for a model or a test to see the other {more}"
         ));

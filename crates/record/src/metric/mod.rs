@@ -241,6 +241,11 @@ impl Metric {
         self.figure(trial, &Values::of((self.series.of)(trial)))
     }
 
+    /// Its value in one trial, without the interval: that takes far longer.
+    pub fn value(&self, trial: &Trial) -> Option<f64> {
+        self.value_of(&Values::of((self.series.of)(trial)))
+    }
+
     /// What of an interval can be: the mean of times or rates is not below zero, where the tail of a
     /// wide interval may lie.
     fn possible(&self, interval: Interval, sorted: &[f64]) -> Interval {
@@ -249,9 +254,8 @@ impl Metric {
         Interval { low: if has_zero { interval.low.max(0.0) } else { interval.low }, ..interval }
     }
 
-    fn figure(&self, trial: &Trial, values: &Values) -> Figure {
-        let Values { in_order, sorted } = values;
-        let value = match self.statistic {
+    fn value_of(&self, Values { in_order, sorted }: &Values) -> Option<f64> {
+        match self.statistic {
             Only => in_order.first().copied(),
             Mean => stats::mean(in_order),
             StandardDeviation => stats::sample_sd(in_order),
@@ -263,7 +267,11 @@ impl Metric {
                 .map(|(deviation, mean)| 1.0 - deviation / mean),
             Drift => stats::drift(in_order),
             Outliers => Some(stats::outliers(in_order).len() as f64),
-        };
+        }
+    }
+
+    fn figure(&self, trial: &Trial, values: &Values) -> Figure {
+        let Values { in_order, sorted } = values;
         let interval = match (self.interval, self.statistic) {
             (Some(interval), _) => interval(trial),
             // Resampling a hundred thousand requests takes a second: only where it is shown.
@@ -275,7 +283,7 @@ impl Metric {
                 .map(|(low, high)| Interval { low, high }),
             (None, _) => None,
         };
-        Figure { value, interval }
+        Figure { value: self.value_of(values), interval }
     }
 }
 

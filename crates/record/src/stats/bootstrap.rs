@@ -3,12 +3,16 @@
 use super::describe::{mean, quantile, sample_sd};
 use crate::rng::SplitMix64;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use std::cell::RefCell;
 
 /// The method's name, for every place that shows one of its intervals.
 pub const BOOTSTRAP: &str = "expanded percentile bootstrap of the mean, 10000 resamples, seed 0, or Student's t where that is \
     wider";
 
 const RESAMPLES: usize = 10_000;
+
+/// Samples whose draws are kept for the next figure: below 256, and a few hundred kilobytes.
+const FEW: usize = 32;
 
 /// Fewer samples than this give no interval: at four it would cover barely 85 %.
 const MIN_SAMPLES: usize = 5;
@@ -43,19 +47,58 @@ pub fn mean_interval(samples: &[f64], confidence: f64) -> Option<Interval> {
     if n < MIN_SAMPLES || samples.iter().any(|x| !x.is_finite()) {
         return None;
     }
-    let mut rng = SplitMix64::new(0);
-    let mut resample = || (0..n).map(|_| samples[rng.below(n)]).sum::<f64>() / n as f64;
-    let means: Vec<f64> = (0..RESAMPLES).map(|_| resample()).collect();
+    let means = if n <= FEW { means_of_few(samples) } else { resampled_means(samples) };
     let expanded = expanded(means, n, confidence)?;
     Some(expanded.joined(student(samples, confidence)?))
+}
+
+fn resampled_means(samples: &[f64]) -> Vec<f64> {
+    let (n, mut rng) = (samples.len(), SplitMix64::new(0));
+    let mut resample = || (0..n).map(|_| samples[rng.below(n)]).sum::<f64>() / n as f64;
+    (0..RESAMPLES).map(|_| resample()).collect()
+}
+
+/// The same. Every figure of `n` samples draws the same ones, since the seed is: a page of hundreds of
+/// figures need not draw anew for each.
+fn means_of_few(samples: &[f64]) -> Vec<f64> {
+    thread_local! {
+        /// Of how many samples, and which.
+        static DRAWN: RefCell<(usize, Vec<u8>)> = const { RefCell::new((0, Vec::new())) };
+    }
+    let n = samples.len();
+    DRAWN.with_borrow_mut(|(of, drawn)| {
+        if *of != n {
+            let mut rng = SplitMix64::new(0);
+            drawn.clear();
+            drawn.extend((0..RESAMPLES * n).map(|_| rng.below(n) as u8));
+            *of = n;
+        }
+        let mean =
+            |drawn: &[u8]| drawn.iter().map(|&at| samples[usize::from(at)]).sum::<f64>() / n as f64;
+        drawn.chunks_exact(n).map(mean).collect()
+    })
 }
 
 /// The interval that resampled means of `n` independent values give, its levels widened for small
 /// `n`.
 pub(super) fn expanded(mut means: Vec<f64>, n: usize, confidence: f64) -> Option<Interval> {
-    means.sort_unstable_by(f64::total_cmp);
     let tail = expanded_tail(n, confidence);
+    sort_ends(&mut means, tail);
     Some(Interval { low: quantile(&means, tail)?, high: quantile(&means, 1.0 - tail)? })
+}
+
+/// Puts in order what the quantiles at `tail` and 1 − `tail` are read from, with all below and above
+/// those: the middle of thousands of means is nobody's business.
+fn sort_ends(means: &mut [f64], tail: f64) {
+    // One more at each side: a quantile lies between two.
+    let end = (tail * means.len() as f64) as usize + 2;
+    let Some(middle) = means.len().checked_sub(2 * end + 2) else {
+        return means.sort_unstable_by(f64::total_cmp);
+    };
+    let (low, _, rest) = means.select_nth_unstable_by(end, f64::total_cmp);
+    low.sort_unstable_by(f64::total_cmp);
+    let (.., high) = rest.select_nth_unstable_by(middle, f64::total_cmp);
+    high.sort_unstable_by(f64::total_cmp);
 }
 
 /// Student's interval for the mean (1908), at any level: far out in the tails, where the resamples
@@ -120,6 +163,31 @@ mod tests {
         let (interval, student) =
             (mean_interval(&samples, 0.95).unwrap(), student(&samples, 0.95).unwrap());
         assert!(interval.high > student.high, "{interval:?} {student:?}");
+    }
+
+    #[test]
+    fn means_of_few_are_those_of_all() {
+        for n in [5, 7, 5, FEW] {
+            let samples: Vec<f64> = (0..n).map(|i| 1.0 / (i as f64 + 3.0)).collect();
+            assert_eq!(means_of_few(&samples), resampled_means(&samples), "{n}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_means_are_those_of_all_in_order() {
+        let mut rng = SplitMix64::new(3);
+        for n in [1, 5, 9, 40, 1001, 10_000] {
+            let means: Vec<f64> = (0..n).map(|_| rng.below(3000) as f64).collect();
+            let mut sorted = means.clone();
+            sorted.sort_unstable_by(f64::total_cmp);
+            for tail in [0.0, 0.000_954, 0.0231, 0.1, 0.3, 0.49] {
+                let mut ends = means.clone();
+                sort_ends(&mut ends, tail);
+                for level in [tail, 1.0 - tail] {
+                    assert_eq!(quantile(&ends, level), quantile(&sorted, level), "{n} {level}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -32,12 +32,12 @@ pub fn change_points(values: &[f64], confidence: f64) -> Vec<usize> {
     let mut rng = SplitMix64::new(0);
     let mut bounds = vec![0, values.len()];
     loop {
-        let mut parts: Vec<Vec<f64>> =
-            bounds.windows(2).map(|pair| values[pair[0]..pair[1]].to_vec()).collect();
+        let mut parts: Vec<Part> =
+            bounds.windows(2).map(|pair| Part::of(&values[pair[0]..pair[1]])).collect();
         let found = parts
             .iter()
             .zip(&bounds)
-            .filter_map(|(part, from)| best_cut(part).map(|(at, distance)| (from + at, distance)));
+            .filter_map(|(part, from)| part.best_cut().map(|(at, distance)| (from + at, distance)));
         let Some((at, distance)) = found.max_by(|a, b| a.1.total_cmp(&b.1)) else { break };
         if !is_rare(&mut parts, distance, confidence, &mut rng) {
             break;
@@ -49,19 +49,15 @@ pub fn change_points(values: &[f64], confidence: f64) -> Vec<usize> {
 }
 
 /// Fewer than 1 − `confidence` of all orders within the parts have a cut of as large a distance.
-fn is_rare(parts: &mut [Vec<f64>], distance: f64, confidence: f64, rng: &mut SplitMix64) -> bool {
+fn is_rare(parts: &mut [Part], distance: f64, confidence: f64, rng: &mut SplitMix64) -> bool {
     // The same values summed in another order are as large.
     let bar = distance * (1.0 - 1e-9);
     // The order that was found is one of all.
     let allowed = ((1.0 - confidence) * (PERMUTATIONS + 1) as f64) as usize;
     let mut as_large = 1;
     for _ in 0..PERMUTATIONS {
-        for part in &mut *parts {
-            for i in (1..part.len()).rev() {
-                part.swap(i, rng.below(i + 1));
-            }
-        }
-        let largest = parts.iter().filter_map(|part| best_cut(part)).map(|(_, d)| d);
+        parts.iter_mut().for_each(|part| part.shuffle(rng));
+        let largest = parts.iter().filter_map(Part::best_cut).map(|(_, d)| d);
         as_large += usize::from(largest.fold(f64::NEG_INFINITY, f64::max) >= bar);
         if as_large > allowed {
             return false;
@@ -70,37 +66,69 @@ fn is_rare(parts: &mut [Vec<f64>], distance: f64, confidence: f64, rng: &mut Spl
     true
 }
 
-/// Where to cut so that both parts are farthest apart, and how far that is; `None` of what is too
-/// short to be cut.
-fn best_cut(part: &[f64]) -> Option<(usize, f64)> {
-    let n = part.len();
-    let pairs = |m: usize| (m * (m - 1) / 2) as f64;
-    // Sums of |a − b| over pairs within the left part, within the right one, and across.
-    let (mut left, mut across) = (0.0, 0.0);
-    let mut right: f64 = (1..n).map(|i| sum_to(part[i], &part[..i])).sum();
-    let mut best: Option<(usize, f64)> = None;
-    for at in 1..n {
-        // One value more goes to the left.
-        let value = part[at - 1];
-        let (before, behind) = (sum_to(value, &part[..at - 1]), sum_to(value, &part[at..]));
-        left += before;
-        right -= behind;
-        across += behind - before;
-        if at < FEWEST || n - at < FEWEST {
-            continue;
-        }
-        let (m, k) = (at as f64, (n - at) as f64);
-        let energy = 2.0 * across / (m * k) - left / pairs(at) - right / pairs(n - at);
-        let distance = m * k / (m + k) * energy;
-        if best.is_none_or(|(_, largest)| distance > largest) {
-            best = Some((at, distance));
-        }
-    }
-    best
+/// A part of a series, in some order.
+struct Part {
+    values: Vec<f64>,
+    /// Of each value the sum of |a − b| to all others, which no order changes.
+    totals: Vec<f64>,
 }
 
+impl Part {
+    fn of(values: &[f64]) -> Part {
+        let totals = values.iter().map(|value| sum_to(*value, values)).collect();
+        Part { values: values.to_vec(), totals }
+    }
+
+    fn shuffle(&mut self, rng: &mut SplitMix64) {
+        for i in (1..self.values.len()).rev() {
+            let j = rng.below(i + 1);
+            self.values.swap(i, j);
+            self.totals.swap(i, j);
+        }
+    }
+
+    /// Where to cut so that both sides are farthest apart, and how far that is; `None` of what is too
+    /// short to be cut.
+    fn best_cut(&self) -> Option<(usize, f64)> {
+        let n = self.values.len();
+        let pairs = |m: usize| (m * (m - 1) / 2) as f64;
+        // Sums of |a − b| over pairs within the left side, within the right one, and across.
+        let (mut left, mut across) = (0.0, 0.0);
+        let mut right = self.totals.iter().sum::<f64>() / 2.0;
+        let mut best: Option<(usize, f64)> = None;
+        for at in 1..n {
+            // One value more goes to the left.
+            let before = sum_to(self.values[at - 1], &self.values[..at - 1]);
+            let behind = self.totals[at - 1] - before;
+            left += before;
+            right -= behind;
+            across += behind - before;
+            if at < FEWEST || n - at < FEWEST {
+                continue;
+            }
+            let (m, k) = (at as f64, (n - at) as f64);
+            let energy = 2.0 * across / (m * k) - left / pairs(at) - right / pairs(n - at);
+            let distance = m * k / (m + k) * energy;
+            if best.is_none_or(|(_, largest)| distance > largest) {
+                best = Some((at, distance));
+            }
+        }
+        best
+    }
+}
+
+/// Four sums at once: one alone waits for each addition.
 fn sum_to(value: f64, others: &[f64]) -> f64 {
-    others.iter().map(|other| (value - other).abs()).sum()
+    let (fours, rest) = others.as_chunks::<4>();
+    let [mut a, mut b, mut c, mut d] = [0.0; 4];
+    for four in fours {
+        a += (value - four[0]).abs();
+        b += (value - four[1]).abs();
+        c += (value - four[2]).abs();
+        d += (value - four[3]).abs();
+    }
+    let rest: f64 = rest.iter().map(|other| (value - other).abs()).sum();
+    (a + b) + (c + d) + rest
 }
 
 #[cfg(test)]
@@ -124,11 +152,11 @@ mod tests {
         let mut rng = SplitMix64::new(5);
         for n in 4..30 {
             let part: Vec<f64> = (0..n).map(|_| rng.below(1000) as f64).collect();
-            let (at, found) = best_cut(&part).unwrap();
+            let (at, found) = Part::of(&part).best_cut().unwrap();
             let largest = (2..n - 1).map(|at| distance(&part, at)).fold(f64::MIN, f64::max);
             assert!((found - largest).abs() < 1e-6 && (found - distance(&part, at)).abs() < 1e-6);
         }
-        assert_eq!(best_cut(&[1.0, 2.0, 3.0]), None);
+        assert_eq!(Part::of(&[1.0, 2.0, 3.0]).best_cut(), None);
     }
 
     #[test]

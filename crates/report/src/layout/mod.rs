@@ -36,7 +36,7 @@ pub use generation::GENERATION;
 use jiff::Timestamp;
 pub use llama_bench::LLAMA_BENCH;
 pub use load::{LOAD, load_name};
-use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Trial, Unit, figures};
+use pacemark_record::{Comparison, Env, Metric, MetricColumn, Part, Run, Trial, Unit, figures};
 pub use plain::PLAIN;
 pub use quant::QUANT;
 pub use stages::stages;
@@ -322,6 +322,26 @@ pub fn rfc3339(unix_s: u64) -> String {
         .ok()
         .and_then(|s| Timestamp::from_second(s).ok())
         .map_or(String::new(), |t| t.to_string())
+}
+
+/// The same to the minute, for people: `2026-09-24 22:56`.
+pub fn minute(unix_s: u64) -> String {
+    rfc3339(unix_s).chars().take(16).collect::<String>().replace('T', " ")
+}
+
+/// Parameters that had columns when the records were made, and others that are not the same in all
+/// trials of these runs.
+pub fn varied(runs: &[Run]) -> Vec<&str> {
+    let trials: Vec<&Trial> = runs.iter().flat_map(|run| &run.trials).collect();
+    let differ = |name: &&&str| {
+        trials.windows(2).any(|pair| pair[0].params.get(**name) != pair[1].params.get(**name))
+    };
+    let mut varied: Vec<&str> =
+        runs.iter().flat_map(|run| &run.varied).map(String::as_str).collect();
+    varied.extend(VARIABLE.iter().filter(differ));
+    let mut seen = std::collections::HashSet::new();
+    varied.retain(|name| seen.insert(*name));
+    varied
 }
 
 #[cfg(test)]

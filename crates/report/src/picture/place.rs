@@ -94,13 +94,22 @@ pub(super) fn names(
     let mut taken: Vec<Spot> = dotted.chain(lined).collect();
     let mut spots = Vec::with_capacity(dots.len());
     for (&dot, &size) in dots.iter().zip(sizes) {
-        let cost = |(spot, cost): &(Spot, f64)| {
-            let shared: f64 = taken.iter().map(|taken| spot.shared(taken)).sum();
-            cost + SHARED * shared + OUTSIDE * spot.outside(frame)
-        };
-        let best = around(dot, size, radius)
-            .map(|candidate| (candidate.0, cost(&candidate)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
+        let mut best: Option<(Spot, f64)> = None;
+        for (spot, away) in around(dot, size, radius) {
+            let outside = OUTSIDE * spot.outside(frame);
+            let cost = |shared: f64| away + SHARED * shared + outside;
+            // Of two alike the first is taken, and one that is worse already is looked at no further.
+            let is_worse = |shared| best.is_some_and(|(_, least)| cost(shared) >= least);
+            let mut shared = 0.0;
+            let mut places = taken.iter();
+            while !is_worse(shared) {
+                let Some(place) = places.next() else {
+                    best = Some((spot, cost(shared)));
+                    break;
+                };
+                shared += spot.shared(place);
+            }
+        }
         let (spot, _) = best.expect("there are directions");
         taken.push(spot);
         spots.push(spot);

@@ -5,19 +5,14 @@ use crate::exit::Exit;
 use crate::history::required;
 use crate::output;
 use anyhow::Result;
-use pacemark_bench::EXPERIMENTS;
-use pacemark_bench::experiment::find;
-use pacemark_record::Metric;
-use pacemark_report::layout::rfc3339;
+use pacemark_bench::headline;
+use pacemark_report::layout::{minute, rfc3339};
 use pacemark_report::{Cell, Column, Document, Kind, Rank, Readers, Table};
 use pacemark_store::{Entry, IndexedTrial, Store};
 use serde_json::json;
 
 /// Digits of an id that are shown to people, enough for any history of a person's.
 const DIGITS: usize = 10;
-
-/// Figures of a run that are shown to people; a study has dozens.
-const FIGURES: usize = 3;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct ListArgs {
@@ -86,11 +81,9 @@ fn row(entry: &Entry) -> Vec<Cell> {
         json!({ "test": trial.test, "model": trial.model, "model_file": trial.file,
             "backend": trial.backend, "metric": metric, "value": value })
     });
-    let started = rfc3339(entry.started_unix_s);
-    let minute = started.chars().take(16).collect::<String>().replace('T', " ");
     vec![
         Cell::Told(entry.id.as_str().into(), entry.id.chars().take(DIGITS).collect()),
-        Cell::Told(started.into(), minute),
+        Cell::Told(rfc3339(entry.started_unix_s).into(), minute(entry.started_unix_s)),
         Cell::Text(entry.experiment.clone()),
         Cell::Told(json!(first.map(|trial| &trial.model)), models(entry)),
         of_first(|trial| &trial.file),
@@ -115,26 +108,12 @@ fn models(entry: &Entry) -> String {
     models.join(", ")
 }
 
-/// Headline figures in a line, e.g. `t/s pp512: 301.20; tg128: 45.11`.
 fn figures(entry: &Entry) -> String {
-    let metrics = find(EXPERIMENTS, &entry.experiment).map_or(&[][..], |e| e.metrics());
-    let told = |trial: &IndexedTrial| {
-        let (name, value) = trial.figure.as_ref()?;
-        let metric = metrics.iter().find(|metric| metric.name() == *name);
-        let value = match metric.map(Metric::unit) {
-            Some(unit) => Cell::Figure(Some(*value), unit).text(),
-            None => format!("{value:.4}"),
-        };
-        Some((metric.map_or(name.clone(), Metric::title), format!("{}: {value}", trial.test)))
-    };
-    let told: Vec<(String, String)> = entry.trials.iter().filter_map(told).collect();
-    let Some((title, _)) = told.first() else {
-        let tests = entry.trials.iter().take(FIGURES).map(|trial| trial.test.as_str());
-        return tests.collect::<Vec<_>>().join("; ");
-    };
-    let shown: Vec<&str> =
-        told.iter().take(FIGURES).map(|(_, text)| text.trim_start_matches(": ")).collect();
-    let more = told.len().saturating_sub(FIGURES);
-    let more = if more > 0 { format!(" +{more}") } else { String::new() };
-    format!("{title} {}{more}", shown.join("; "))
+    let rows: Vec<headline::Row> = entry.trials.iter().map(row_of).collect();
+    headline::line(&entry.experiment, &rows)
+}
+
+fn row_of(trial: &IndexedTrial) -> headline::Row<'_> {
+    let figure = trial.figure.as_ref().map(|(name, value)| (name.as_str(), *value));
+    headline::Row { test: &trial.test, figure }
 }

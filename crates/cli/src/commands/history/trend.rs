@@ -62,8 +62,8 @@ pub(super) fn run(args: &TrendArgs) -> Result<Exit> {
     };
     let mut runs: Vec<Past> = store.list(&filter)?.into_iter().filter_map(past).collect();
     runs.reverse();
-    let mut lines = lines(&args.metric, &runs);
-    lines.retain(|line| args.test.as_ref().is_none_or(|test| line.test.contains(test)));
+    let test = args.test.as_deref().unwrap_or_default();
+    let lines = lines(&args.metric, &runs, test, usize::MAX).lines;
     if lines.is_empty() {
         eprintln!("no run of these has the figure {}", args.metric);
     }

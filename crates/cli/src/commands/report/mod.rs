@@ -124,7 +124,7 @@ fn documents(sources: &[Source]) -> Vec<Document> {
     let documents = sources.chunk_by(is_continued).map(|of_one| {
         let runs: Vec<_> = of_one.iter().map(|source| source.run.clone()).collect();
         let names: Vec<String> = of_one.iter().map(|source| source.name.clone()).collect();
-        let varied = super::show::varied(&runs);
+        let varied = pacemark_report::layout::varied(&runs);
         reported::report(of_one[0].experiment, &runs, &names, &varied)
     });
     documents.collect()

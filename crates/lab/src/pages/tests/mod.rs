@@ -152,9 +152,12 @@ impl Lab {
 }
 
 fn get(router: &Router, path: &str) -> Answer {
+    answered(router, Request::get(path).body(Body::empty()).unwrap())
+}
+
+fn answered(router: &Router, request: Request<Body>) -> Answer {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let request = Request::get(path).body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();

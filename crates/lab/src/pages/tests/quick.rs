@@ -1,6 +1,6 @@
 //! How long pages take with 10,000 runs: printed, for whoever asks.
 
-use super::runs::{genai, kept, load, throughput};
+use super::runs::{genai, kept, load, ten_tests, throughput};
 use super::*;
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ fn milliseconds_of_each_page_with_ten_thousand_runs() {
     let mut runs: Vec<KeptRun> = (0..10_000)
         .map(|i| {
             let mut run = match i % 10 {
-                0..7 => kept(&throughput(i, 100.0 + (i % 13) as f64)),
+                0..6 => kept(&throughput(i, 100.0 + (i % 13) as f64)),
+                6 => kept(&ten_tests(i)),
                 7 | 8 => kept(&genai(i)),
                 _ => kept(&load(i, 40)),
             };
@@ -44,6 +45,9 @@ fn milliseconds_of_each_page_with_ten_thousand_runs() {
         "/trends?metric=avg_ts",
         "/trends?metric=ttft_ms",
         "/trends?metric=avg_ts&n=80",
+        "/trends?metric=avg_ts&model=qwen3",
+        "/trends?metric=avg_ts&model=qwen3&n=80",
+        "/trends?metric=ttft_ms&model=qwen3&n=80",
         "/jobs",
         "/live",
         "/chat",

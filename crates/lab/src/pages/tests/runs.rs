@@ -2,7 +2,7 @@
 
 use pacemark_bench::EXPERIMENTS;
 use pacemark_bench::experiment::find;
-use pacemark_record::{Measured, Request, Requests, Run, SCHEMA, Sample, Trial};
+use pacemark_record::{Measured, Model, Request, Requests, Run, SCHEMA, Sample, Trial};
 use pacemark_store::{KeptRun, Label};
 use serde_json::{Value, json};
 
@@ -36,18 +36,31 @@ fn run(number: u64, trials: Vec<Trial>) -> Run {
 
 /// Two tests, the first at so many tokens a second.
 pub(super) fn throughput(number: u64, rate: f64) -> Run {
-    let of = |n_prompt: u64, n_gen: u64, rate: f64| {
-        let sample = |i: u64| Sample {
-            elapsed_ns: (1e9 * (n_prompt + n_gen) as f64 / (rate + 0.1 * i as f64)) as u64,
-            ttft_ns: Some(9_000_000),
-            gaps_ns: (1..n_gen).map(|i| 20_000_000 + i * 1000).collect(),
-            ..Sample::default()
-        };
-        let samples: Vec<Sample> = (0..5).map(sample).collect();
-        let of = json!({ "n_prompt": n_prompt, "n_gen": n_gen, "n_depth": 0, "n_threads": 2 });
-        Trial { repetitions: 5, ..trial("throughput", samples.into(), of) }
+    run(number, vec![test(0, 16, rate), test(512, 0, 400.0)])
+}
+
+/// Ten tests of a model of its own, each with a new level after two hundred numbers.
+pub(super) fn ten_tests(number: u64) -> Run {
+    let noise = |of: u64| (number * 7919 + of * 104_729) % 1009;
+    let level = [100.0, 90.0, 110.0][(number / 200 % 3) as usize];
+    let of = |of: u64| Trial {
+        model: Model { model_type: "qwen3 0.6B Q4_K_M".into(), ..Model::default() },
+        ..test(0, 16 * (of + 1), level + noise(of) as f64 / 500.0)
     };
-    run(number, vec![of(0, 16, rate), of(512, 0, 400.0)])
+    run(number, (0..10).map(of).collect())
+}
+
+/// A prompt and an answer five times, at so many tokens a second.
+fn test(n_prompt: u64, n_gen: u64, rate: f64) -> Trial {
+    let sample = |i: u64| Sample {
+        elapsed_ns: (1e9 * (n_prompt + n_gen) as f64 / (rate + 0.1 * i as f64)) as u64,
+        ttft_ns: Some(9_000_000),
+        gaps_ns: (1..n_gen).map(|i| 20_000_000 + i * 1000).collect(),
+        ..Sample::default()
+    };
+    let samples: Vec<Sample> = (0..5).map(sample).collect();
+    let of = json!({ "n_prompt": n_prompt, "n_gen": n_gen, "n_depth": 0, "n_threads": 2 });
+    Trial { repetitions: 5, ..trial("throughput", samples.into(), of) }
 }
 
 /// A prompt, five times.

@@ -199,6 +199,7 @@ fn jobs_are_listed_and_one_says_how_it_stands() {
         "failed",
         "3 of 8: tg16",
         "id=\"start\"",
+        "<textarea name=\"settings\"",
         ">tiny</option>",
     ] {
         assert!(list.contains(part), "{part}: {list}");
@@ -216,6 +217,38 @@ fn jobs_are_listed_and_one_says_how_it_stands() {
     let closed = Limits { takes_jobs: false, ..Limits::default() };
     let closed = router(&lab.folder.join("closed"), None, "tiny", closed);
     assert!(!get(&closed, "/jobs").text().contains("<form"));
+}
+
+#[test]
+fn where_no_page_is_a_browser_gets_one_that_says_so_and_programs_an_error() {
+    let lab = lab("nowhere", &[]);
+    let ask = |method: &str, path: &str, accept: &str| {
+        let request = Request::builder().method(method).uri(path).header("accept", accept);
+        answered(&lab.router, request.body(Body::empty()).unwrap())
+    };
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for path in ["/nothing", "/runs/a/b", "/jobs/a/b", "/runs/", "/%3Cb%3E", "/trends/x?y=1"] {
+        let answer = ask("GET", path, browser);
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        tame(path, &answer);
+        assert!(answer.text().contains("there is no page /"), "{}", answer.text());
+    }
+    for path in ["/runs/nothing", "/jobs/nothing"] {
+        assert_eq!(ask("GET", path, browser).status, StatusCode::NOT_FOUND, "{path}");
+        lab.wrong(path, StatusCode::NOT_FOUND);
+    }
+    for (method, path, accept) in [
+        ("GET", "/api/nothing", browser),
+        ("GET", "/v1/nothing", browser),
+        ("GET", "/nothing", "*/*"),
+        ("POST", "/nothing", browser),
+    ] {
+        let answer = ask(method, path, accept);
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+        assert_eq!(answer.headers["content-type"], "application/json");
+        assert!(answer.text().contains("there is no such route"), "{}", answer.text());
+    }
+    assert_eq!(ask("POST", "/jobs", browser).status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[test]
