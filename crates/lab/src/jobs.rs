@@ -50,11 +50,20 @@ pub struct Jobs {
 struct Inner {
     /// In the order in which they were asked for.
     jobs: BTreeMap<String, Job>,
-    /// The one that is measured, and what ends it.
-    running: Option<(String, Arc<AtomicBool>)>,
+    running: Option<Running>,
     /// Answers come first until then.
     not_before: Option<Instant>,
     ended: bool,
+}
+
+/// The job that is measured.
+#[derive(Clone)]
+struct Running {
+    id: String,
+    /// Ends it.
+    stop: Arc<AtomicBool>,
+    /// Somebody did not want it any more, before the server ended or not.
+    is_cancelled: bool,
 }
 
 impl Inner {
@@ -69,7 +78,7 @@ struct Begun {
     /// No answers beside it, unless that was asked for.
     _hold: Option<Hold>,
     /// The server does not end before it has.
-    _work: Work,
+    work: Work,
 }
 
 /// Why a job was not cancelled.
@@ -123,7 +132,7 @@ impl Jobs {
         let jobs = Arc::clone(self);
         std::thread::spawn(move || {
             while let Some(begun) = jobs.begin(&serving) {
-                jobs.measure(&begun.job, &serving);
+                jobs.measure(&begun, &serving);
                 drop(begun);
             }
         });
@@ -152,6 +161,12 @@ impl Jobs {
 
     /// A job and how far it is now, which is read from what it has written.
     fn told(&self, mut job: Job) -> Job {
+        if job.status.is_over()
+            && let Some(progress) = &mut job.progress
+        {
+            // Nothing is under way any more.
+            progress.step = None;
+        }
         if job.status == Status::Running {
             job.progress = self.runner.progress(&self.kept.folder_of(&job.id));
         }
@@ -207,8 +222,8 @@ impl Jobs {
     /// Ends a job, or has it end soon.
     pub(crate) fn cancel(&self, id: &str) -> Result<Job, Uncancelled> {
         let mut inner = self.inner();
-        let running = inner.running.clone();
-        let job = inner.jobs.get_mut(id).ok_or(Uncancelled::Unknown)?;
+        let Inner { jobs, running, .. } = &mut *inner;
+        let job = jobs.get_mut(id).ok_or(Uncancelled::Unknown)?;
         match (job.status, running) {
             (Status::Queued, _) => {
                 job.status = Status::Cancelled;
@@ -220,8 +235,9 @@ impl Jobs {
                 self.changed();
                 Ok(job)
             }
-            (Status::Running, Some((of, stop))) if of == id => {
-                stop.store(true, Relaxed);
+            (Status::Running, Some(running)) if running.id == id => {
+                running.is_cancelled = true;
+                running.stop.store(true, Relaxed);
                 let job = job.clone();
                 drop(inner);
                 Ok(self.told(job))
@@ -239,8 +255,8 @@ impl Jobs {
     pub(crate) fn end(&self) {
         let mut inner = self.inner();
         inner.ended = true;
-        if let Some((_, stop)) = &inner.running {
-            stop.store(true, Relaxed);
+        if let Some(running) = &inner.running {
+            running.stop.store(true, Relaxed);
         }
         drop(inner);
         self.changed();
@@ -287,7 +303,8 @@ impl Jobs {
                     continue;
                 }
             };
-            inner.running = Some((id.clone(), Arc::new(AtomicBool::new(false))));
+            let stop = Arc::new(AtomicBool::new(false));
+            inner.running = Some(Running { id: id.clone(), stop, is_cancelled: false });
             let job = inner.jobs.get_mut(&id)?;
             job.status = Status::Running;
             job.started_at = Some(now_unix_s());
@@ -296,12 +313,15 @@ impl Jobs {
             self.keep(&job);
             drop(inner);
             self.changed();
-            return Some(Begun { job, _hold: hold, _work: work });
+            return Some(Begun { job, _hold: hold, work });
         }
     }
 
     /// Has no answers computed from now on, where that is to be; why that cannot be now.
     fn hold(&self, inner: &Inner, id: &str, serving: &Serving) -> Result<Option<Hold>, String> {
+        if !self.limits.takes_jobs {
+            return Err("a server that takes jobs".to_owned());
+        }
         if self.limits.beside_answers {
             return Ok(None);
         }
@@ -321,8 +341,8 @@ impl Jobs {
     }
 
     /// Measures it, and says what became of it.
-    fn measure(&self, job: &Job, serving: &Serving) {
-        let Some((_, stop)) = self.inner().running.clone() else { return };
+    fn measure(&self, Begun { job, work: own, .. }: &Begun, serving: &Serving) {
+        let Some(Running { stop, .. }) = self.inner().running.clone() else { return };
         let folder = self.kept.folder_of(&job.id);
         let result = std::thread::scope(|scope| {
             let work = scope.spawn(|| self.runner.run(&job.request, &folder, &stop));
@@ -341,16 +361,18 @@ impl Jobs {
             work.join().unwrap_or_else(|_| Err("it broke down".to_owned()))
         });
         let mut inner = self.inner();
-        let ended = inner.ended;
-        inner.running = None;
+        let is_cancelled = inner.running.take().is_some_and(|running| running.is_cancelled);
         inner.not_before = Some(Instant::now() + BETWEEN_JOBS);
         if let Some(job) = inner.jobs.get_mut(&job.id) {
             job.finished_at = Some(now_unix_s());
             job.progress = self.runner.progress(&folder);
             (job.status, job.error) = match (result, stop.load(Relaxed)) {
                 (Ok(()), _) => (Status::Completed, None),
-                (Err(_), true) if ended => (Status::Failed, Some(CUT_OFF.to_owned())),
-                (Err(_), true) => (Status::Cancelled, None),
+                (Err(_), true) if is_cancelled => (Status::Cancelled, None),
+                (Err(_), true) => {
+                    own.cut_short();
+                    (Status::Failed, Some(CUT_OFF.to_owned()))
+                }
                 (Err(why), false) => (Status::Failed, Some(why)),
             };
             let job = job.clone();

@@ -141,14 +141,24 @@ fn unknown(id: &str) -> ApiError {
     ApiError::not_found("job_not_found", format!("there is no job {id}"))
 }
 
+/// The id in a path, which may be no text at all.
+type Named = std::result::Result<Path<String>, axum::extract::rejection::PathRejection>;
+
+fn id_of(named: Named) -> Result<String> {
+    let Path(id) = named.map_err(|error| ApiError::invalid(error.body_text()))?;
+    Ok(id)
+}
+
 /// `GET /api/benchmark/ID`
-async fn one(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Response> {
+async fn one(State(desk): State<Desk>, named: Named) -> Result<Response> {
+    let id = id_of(named)?;
     let job = blocking(move || desk.jobs.get(&id).ok_or_else(|| unknown(&id))).await?;
     answer(&job)
 }
 
 /// `DELETE /api/benchmark/ID` and `POST /api/benchmark/ID/cancel`: a job that is measured ends soon.
-async fn cancel(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Response> {
+async fn cancel(State(desk): State<Desk>, named: Named) -> Result<Response> {
+    let id = id_of(named)?;
     let cancelled = blocking(move || {
         desk.jobs.cancel(&id).map_err(|error| match error {
             Uncancelled::Unknown => unknown(&id),
@@ -164,7 +174,8 @@ async fn cancel(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Resp
 }
 
 /// `GET /api/benchmark/ID/events`
-async fn follow(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Response> {
+async fn follow(State(desk): State<Desk>, named: Named) -> Result<Response> {
+    let id = id_of(named)?;
     if !desk.jobs.has(&id) {
         return Err(unknown(&id));
     }
@@ -181,11 +192,11 @@ struct Shown {
 /// `GET /api/benchmark/ID/results`: what was measured until now.
 async fn results(
     State(desk): State<Desk>,
-    Path(id): Path<String>,
+    named: Named,
     query: std::result::Result<Query<Shown>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response> {
     let Query(Shown { format }) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
-    let format = format.unwrap_or_else(|| "json".to_owned());
+    let (id, format) = (id_of(named)?, format.unwrap_or_else(|| "json".to_owned()));
     let results = blocking(move || {
         let formats = desk.jobs.runner().formats();
         if !desk.jobs.has(&id) {

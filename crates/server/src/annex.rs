@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Routes of others.
 pub struct Annex {
@@ -91,6 +92,13 @@ impl Serving {
     /// Where it is no such thing.
     pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
         json::parse(body)
+    }
+}
+
+impl Work {
+    /// It ends before it is done, since the server does: that is no good end.
+    pub fn cut_short(&self) {
+        self.0.works_cut.store(true, Relaxed);
     }
 }
 

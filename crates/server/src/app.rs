@@ -47,6 +47,8 @@ pub(crate) struct App {
     pub cut: AtomicUsize,
     /// What is under way that is no answer.
     pub works: watch::Sender<usize>,
+    /// Some of it was cut short by the end.
+    pub works_cut: AtomicBool,
     draining: AtomicBool,
     /// Why no answers are computed, while that is so.
     held: Mutex<Option<String>>,
@@ -72,6 +74,7 @@ impl App {
             noted: Once::new(),
             cut: AtomicUsize::new(0),
             works: watch::channel(0).0,
+            works_cut: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             held: Mutex::default(),
             more_openapi: OnceLock::new(),

@@ -26,3 +26,4 @@ pub use error::{ApiError, Result};
 pub use json::{answer, typed};
 pub use net::{Local, Running, start};
 pub use options::Options;
+pub use routes::wants_page;

@@ -110,7 +110,7 @@ fn bodies_and_names_that_cannot_be_are_refused_by_name() {
             "settings",
             "throughput.batch_sizes: expected 1024 at most",
         ),
-        (json!({"model_name": "synth:gpt2:Q9_9"}), 404, "model_name", "Q9_9"),
+        (json!({"model_name": "gpt2:Q9_9"}), 404, "model_name", "Q9_9"),
     ] {
         let (found, error) = served.json("POST", "/api/benchmark", &body.to_string());
         let told = error["error"]["message"].as_str().unwrap();
@@ -128,6 +128,9 @@ fn bodies_and_names_that_cannot_be_are_refused_by_name() {
     }
     for path in ["nothing", "..%2f..%2fetc", "%00", "nothing/events", "nothing/results"] {
         assert_eq!(served.get(&format!("/api/benchmark/{path}")).0, 404, "{path}");
+    }
+    for path in ["/api/benchmark/%ff", "/api/benchmark/%ff/results", "/v1/models/%ff"] {
+        assert_eq!(served.get(path).0, 400, "{path}: an error like others");
     }
     assert_eq!(served.get("/api/benchmark?status=done").0, 400);
     assert_eq!(served.get("/api/benchmark?limit=1001").0, 400);

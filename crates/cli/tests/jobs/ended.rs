@@ -33,7 +33,7 @@ fn what_was_measured_outlives_a_server_that_was_killed() {
     let mut served = served;
     let id = served.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    assert_eq!(served.child.wait().unwrap().code(), Some(1), "a job was cut short");
     assert!(begun.elapsed() < Duration::from_secs(25), "it waited for its followers");
     drop(follow);
 }
@@ -52,12 +52,25 @@ fn a_server_that_is_asked_to_end_waits_for_what_is_measured() {
     let mut served = folder.served();
     let id = served.submit(&long());
     served.until(&id, "a row", |job| job["progress"]["done"].as_u64() > Some(0));
-    assert!(terminate(&mut served));
+    assert!(!terminate(&mut served), "a job was cut short");
     let kept = std::fs::read(folder.0.join("jobs").join(&id).join("job.json")).unwrap();
     let job: Value = serde_json::from_slice(&kept).unwrap();
     assert_eq!(job["status"], "failed", "{job}");
     assert!(job["error"].as_str().unwrap().contains("what was measured is kept"), "{job}");
     assert!(job["finished_at"].is_u64() && job["progress"]["done"].as_u64() > Some(0), "{job}");
+}
+
+/// Whatever ends it then.
+#[test]
+fn what_was_cancelled_is_cancelled_though_the_server_ends() {
+    let folder = Folder::new("jobs-cancelled-at-the-end");
+    let mut served = folder.served();
+    let id = served.submit(&long());
+    served.until_status(&id, "running");
+    assert_eq!(served.call("POST", &format!("/api/benchmark/{id}/cancel"), "", "").0, 200);
+    assert!(terminate(&mut served), "nothing that anybody wanted was cut short");
+    let kept = std::fs::read(folder.0.join("jobs").join(&id).join("job.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap()["status"], "cancelled");
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn pages_are_there_for_browsers() {
     };
     for path in ["/", "/jobs", "/live", "/chat", "/trends", "/compare"] {
         assert_eq!(page(path, browser).0, 303, "{path}: a key is asked for");
+        assert_eq!(page("/v1/models", browser).0, 401, "programs are not sent to a page");
         let (status, head, body) = page(path, cookie);
         assert_eq!(status, 200, "{path}: {body}");
         assert!(head.contains("content-security-policy: default-src 'self'"), "{path}: {head}");

@@ -24,7 +24,7 @@ use archive::Archive;
 use asked::Asked;
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use pacemark_server::annex::Serving;
@@ -89,10 +89,7 @@ fn of(desk: Desk) -> Router {
 /// Where no route leads: a page for who reads pages, and the API's own error for all others.
 async fn nowhere(request: Request) -> Response {
     let path = request.uri().path();
-    let is_api = ["/api/", "/v1/"].iter().any(|start| path.starts_with(start));
-    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
-    if is_api || !is_read || !accepts.is_some_and(|kinds| kinds.contains("text/html")) {
+    if !pacemark_server::wants_page(&request) {
         let error = pacemark_server::ApiError::not_found("not_found", "there is no such route");
         return error.into_response();
     }

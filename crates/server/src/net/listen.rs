@@ -120,7 +120,9 @@ pub(super) async fn listen(
         () = tokio::time::sleep(app.options.drain_timeout) => {}
     }
     // Those that have been let go already, and those that are about to be.
-    let (answers, open) = (app.admission.taken(), max - room.available_permits());
+    let open = max - room.available_permits();
+    // A benchmark holds all places, and answers nobody.
+    let answers = if app.held().is_some() { 0 } else { app.admission.taken() };
     let works = *app.works.borrow();
     let connections = open + app.cut.load(Relaxed);
     if connections + works > 0 && *stage.borrow() < Stage::Dropped {
@@ -130,7 +132,7 @@ pub(super) async fn listen(
         ));
     }
     stage.send_replace(Stage::Ended);
-    connections + works == 0
+    connections + works == 0 && !app.works_cut.load(Relaxed)
 }
 
 async fn connection(

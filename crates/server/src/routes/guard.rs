@@ -21,6 +21,8 @@ const OPEN: &[&str] = &["/health", "/ready", LOGIN];
 const LOGIN: &str = "/login";
 /// What pages are made of, which is the same for all.
 const ASSETS: &str = "/assets/";
+/// What no page is below.
+const FOR_PROGRAMS: &[&str] = &["/v1/", "/api/", "/metrics", "/openapi.json"];
 /// Where a browser has the key.
 const COOKIE: &str = "pacemark_key";
 /// Headers of answers that a page's script may read.
@@ -44,7 +46,7 @@ pub(super) async fn guard(
         preflight(request.headers())
     } else {
         match check(&app, &request) {
-            Err(error) if error.status == StatusCode::UNAUTHORIZED && is_page(&request) => {
+            Err(error) if error.status == StatusCode::UNAUTHORIZED && wants_page(&request) => {
                 to_login(&request)
             }
             Err(error) => error.into_response(),
@@ -92,7 +94,11 @@ fn check(app: &App, request: &Request) -> Result<()> {
     }
     // A web page can post a form or plain text anywhere without being asked; JSON it can not. What has
     // no body has no kind either.
-    let is_bare = || request.body().is_end_stream() && !host::is_foreign(request.headers());
+    let is_ours = || {
+        let headers = request.headers();
+        !host::is_foreign(headers) || allowed_origin(app, headers).is_some()
+    };
+    let is_bare = || request.body().is_end_stream() && is_ours();
     if request.method() == Method::POST && !is_json(request.headers()) && !is_bare() {
         let message = "expected content-type: application/json";
         return Err(ApiError::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
@@ -152,10 +158,14 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// Whether a person's browser asks for something to look at.
-fn is_page(request: &Request) -> bool {
+/// Whether a person's browser asks for something to look at. What programs ask for is theirs, whatever
+/// else they accept.
+pub fn wants_page<T>(request: &axum::http::Request<T>) -> bool {
+    let path = request.uri().path();
+    let is_for_programs = FOR_PROGRAMS.iter().any(|start| path.starts_with(start));
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    request.method() == Method::GET && accepts.is_some_and(|kinds| kinds.contains("text/html"))
+    let is_read = request.method() == Method::GET || request.method() == Method::HEAD;
+    is_read && !is_for_programs && accepts.is_some_and(|kinds| kinds.contains("text/html"))
 }
 
 /// Asks for a key, and remembers where the way led.

@@ -8,10 +8,11 @@ use std::net::IpAddr;
 
 /// Refuses a request to a host by a name that is not this server's, where it knows its names.
 pub(super) fn check(options: &Options, headers: &HeaderMap) -> Result<()> {
-    let (Some(known), Some(host)) = (&options.known_hosts, text(headers, header::HOST)) else {
+    let (Some(known), Some(host)) = (&options.known_hosts, headers.get(header::HOST)) else {
         return Ok(());
     };
-    let name = name(host);
+    let host = String::from_utf8_lossy(host.as_bytes());
+    let name = name(&host);
     if is_here(name) || known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return Ok(());
     }
@@ -86,6 +87,9 @@ mod tests {
             assert!(check(&options(None), &given).is_ok());
         }
         assert!(check(&options(Some(&[])), &HeaderMap::new()).is_ok(), "no browser sends none");
+        let foreign = HeaderValue::from_bytes(b"evil\xff.example").unwrap();
+        let given = HeaderMap::from_iter([(header::HOST, foreign)]);
+        assert!(check(&options(Some(&[])), &given).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::annex::join;
 use crate::app::App;
 use crate::error::{ApiError, Result};
 use crate::json::{answer, typed};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -30,8 +31,9 @@ pub(super) async fn models(State(app): State<Arc<App>>) -> Result<Response> {
 /// `GET /v1/models/NAME`
 pub(super) async fn model(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    name: std::result::Result<Path<String>, PathRejection>,
 ) -> Result<Response> {
+    let Path(name) = name.map_err(|error| ApiError::invalid(error.body_text()))?;
     app.context().check_model(Some(&name))?;
     answer(&describe(&app, &name))
 }
@@ -43,7 +45,14 @@ pub(super) async fn health(State(app): State<Arc<App>>) -> Result<StatusCode> {
 
 /// `GET /ready`: requests are taken.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<StatusCode> {
-    if app.draining() { Err(ApiError::draining()) } else { health(State(app)).await }
+    if app.draining() {
+        return Err(ApiError::draining());
+    }
+    let held = app.held().clone();
+    match held {
+        Some(why) => Err(ApiError::held(&why)),
+        None => health(State(app)).await,
+    }
 }
 
 /// `GET /metrics`, for Prometheus

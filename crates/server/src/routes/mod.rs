@@ -15,6 +15,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+pub use guard::wants_page;
 use std::sync::Arc;
 
 /// The routes of a server.

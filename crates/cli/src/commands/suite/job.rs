@@ -8,7 +8,7 @@ use super::{Args, models_of, plan, report, tree_of};
 use crate::commands::report::pages;
 use crate::hub::{self, Here};
 use crate::{fresh, output};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use pacemark_lab::{Progress, Refusal, Results, Wanted};
 use pacemark_modelfile::catalog::CATALOG;
 use pacemark_modelfile::synth::{self, PREFIX, SHAPES};
@@ -23,9 +23,6 @@ const FILE: &str = "suite.yaml";
 const OUT: &str = "out";
 /// The report that the suite itself writes, as a format.
 const OWN: &str = "report";
-
-/// The sections of which a body may change settings: others read files, or write where they are told.
-const SECTIONS: [&str; 3] = ["latency.", "memory.", "throughput."];
 
 /// What settings of a job may be at most: it holds the server, and its rows are kept in memory.
 const MOST: [(&str, f64); 10] = [
@@ -43,19 +40,27 @@ const MOST: [(&str, f64); 10] = [
 /// Rows of a job at most.
 const MOST_ROWS: usize = 1000;
 
-/// The settings of a body, as `--set` takes them.
-fn sets(wanted: &Wanted) -> Result<Vec<String>> {
-    let mut sets = Vec::new();
-    for (key, value) in &wanted.settings {
-        if !SECTIONS.iter().any(|section| key.starts_with(section)) {
-            bail!(
-                "{}: expected settings of latency, memory or throughput, e.g. latency.test_runs",
-                pacemark_files::excerpt(key)
-            );
-        }
-        sets.push(format!("{key}={value}"));
-    }
-    Ok(sets)
+/// Whether a key is one of what is measured: a section and a name in it, and nothing that a command line
+/// would read otherwise.
+fn is_of(wanted: &Wanted, key: &str) -> bool {
+    let sections = wanted.test_types.iter().map(|test| test.name());
+    let name = sections.filter_map(|section| key.strip_prefix(section)?.strip_prefix('.')).next();
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(fits))
+}
+
+/// The settings of a body that are of what it measures, as `--set` takes them, and what is wrong with
+/// the others.
+fn sets(wanted: &Wanted) -> (Vec<String>, Vec<String>) {
+    let (own, others): (Vec<_>, Vec<_>) =
+        wanted.settings.iter().partition(|(key, _)| is_of(wanted, key));
+    let names: Vec<&str> = wanted.test_types.iter().map(|test| test.name()).collect();
+    let told = |(key, _): (&String, _)| {
+        let (key, first, names) = (pacemark_files::excerpt(key), names[0], names.join(", "));
+        format!("{key}: expected settings of what is measured ({names}), e.g. {first}.test_runs")
+    };
+    let set = |(key, value): (&String, &Value)| format!("{key}={value}");
+    (own.into_iter().map(set).collect(), others.into_iter().map(told).collect())
 }
 
 /// The suite's file: YAML, of which JSON is a part.
@@ -88,19 +93,20 @@ pub(crate) fn check(wanted: &Wanted, source: &str) -> Result<(), Refusal> {
 
 /// The suite that a body means, with all that is wrong with its settings in one line.
 fn suite(wanted: &Wanted, source: &str) -> Result<Suite> {
-    let (args, name) = (Args { set: sets(wanted)?, ..Args::plain() }, "the job");
+    let (set, mut wrong) = sets(wanted);
+    let (args, name) = (Args { set, ..Args::plain() }, "the job");
     let (tree, settings, parts) = tree_of(&args, name, &text(wanted, source))?;
-    let suite = file::read(name, &tree, &settings, &parts).map_err(|error| {
+    let suite = file::read(name, &tree, &settings, &parts);
+    if let Err(error) = &suite {
         let key = |path: &str| path.strip_prefix("benchmark.").unwrap_or(path).to_owned();
-        let told = error.mistakes.iter().map(|m| format!("{}: {}", key(&m.path), m.what));
-        anyhow!(told.collect::<Vec<_>>().join("; "))
-    })?;
-    let all = settings.all();
-    let excess: Vec<String> = all.iter().filter_map(excess).collect();
-    if !excess.is_empty() {
-        bail!("{}", excess.join("; "));
+        wrong.extend(error.mistakes.iter().map(|m| format!("{}: {}", key(&m.path), m.what)));
     }
-    Ok(suite)
+    // Of a value that could not be read the default stands there, which is none too many.
+    wrong.extend(settings.all().iter().filter_map(excess));
+    match suite {
+        Ok(suite) if wrong.is_empty() => Ok(suite),
+        _ => bail!("{}", wrong.join("; ")),
+    }
 }
 
 /// What is more than a job may ask for.
@@ -117,9 +123,13 @@ fn excess(setting: &Setting) -> Option<String> {
 /// above all.
 pub(crate) fn source(name: &str) -> Option<String> {
     let is_shape = |text: &str| SHAPES.iter().any(|shape| shape.0 == synth::split(text).0);
+    if is_here(name) {
+        return Some(name.to_owned());
+    }
+    // Without its prefix it could be a file of that name where the server was started.
     let shape = name.strip_prefix(PREFIX).unwrap_or(name);
     let is_plain = !shape.contains(['/', '\\', '{', '=']);
-    (is_here(name) || (is_plain && is_shape(shape))).then(|| name.to_owned())
+    (is_plain && is_shape(shape)).then(|| format!("{PREFIX}{shape}"))
 }
 
 /// Whether a name is of the catalog, and its file or its shape is here.
@@ -138,7 +148,7 @@ pub(crate) fn run(wanted: &Wanted, source: &str, folder: &Path, stop: &AtomicBoo
     written.with_context(|| file.display().to_string())?;
     let mut command = fresh::itself()?;
     command.arg("suite").arg(&file).arg("--output-dir").arg(folder.join(OUT));
-    for set in sets(wanted)? {
+    for set in sets(wanted).0 {
         command.arg("--set").arg(set);
     }
     let ended = fresh::run_gently(&mut command, stop)?;
@@ -240,6 +250,12 @@ mod tests {
             (json!({"latency.test_rums": 3}), "test_rums"),
             (json!({"latency.test_runs": "many"}), "test_runs"),
             (json!({"latency.input_lengths": []}), "nothing to measure"),
+            (json!({"memory.test_runs": 1}), "expected settings of what is measured (latency)"),
+            (json!({"latency.test_runs=3 #": 4}), "expected settings of"),
+            (json!({"latency.": 4}), "expected settings of"),
+            (json!({"latency.foo": 1, "latency.test_runs": 1001, "x": 2}), "foo: unknown key"),
+            (json!({"latency.foo": 1, "latency.test_runs": 1001, "x": 2}), "expected 1000 at most"),
+            (json!({"latency.foo": 1, "latency.test_runs": 1001, "x": 2}), "x: expected settings"),
             (
                 json!({"latency.test_runs": 0, "latency.warmup_runs": -1}),
                 "latency.warmup_runs: expected a whole number",
@@ -265,6 +281,10 @@ mod tests {
         for name in ["/etc/passwd", "../x.gguf", "a/b", "synth:{\"n_embd\": 1}", "no-such-model"] {
             assert_eq!(source(name), None, "{name}");
         }
-        assert_eq!(source("synth:tinyllama-1.1b").as_deref(), Some("synth:tinyllama-1.1b"));
+        // A file of that name would be taken for the model by whoever is told the name alone.
+        for name in ["synth:tinyllama-1.1b", "tinyllama-1.1b"] {
+            assert_eq!(source(name).as_deref(), Some("synth:tinyllama-1.1b"));
+        }
+        assert_eq!(source("gpt2:Q8_0").as_deref(), Some("synth:gpt2:Q8_0"));
     }
 }

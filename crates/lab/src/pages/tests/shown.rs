@@ -197,7 +197,7 @@ fn jobs_are_listed_and_one_says_how_it_stands() {
         "href=\"/jobs/0001\"",
         "queued",
         "failed",
-        "3 of 8: tg16",
+        "3 of 8<",
         "id=\"start\"",
         "<textarea name=\"settings\"",
         ">tiny</option>",
