@@ -10,6 +10,7 @@ mod draft;
 mod pooling;
 pub(in crate::native) mod requests;
 mod residency;
+mod score;
 mod turn;
 pub(in crate::native) mod worker;
 
@@ -24,6 +25,7 @@ use pacemark_modelfile::ModelFile;
 use pacemark_setup::Setup;
 use pacemark_tokenizer::ChatTemplates;
 use requests::{Embedding, Generation};
+pub use score::ScoreSink;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
