@@ -605,3 +605,40 @@ fn the_models_own_pooling_is_used_where_the_caller_says_nothing() {
     assert!(refused.contains("llama.pooling_type: expected 1 (mean)"), "{refused}");
     assert_eq!(embed(Some(4), Some(Pooling::Last)).unwrap(), vectors[2]);
 }
+
+/// The backend without a scheduler computes the same, and what a service is asked after it is as before.
+#[test]
+fn scores_are_the_backends() {
+    for (name, model) in models() {
+        let (name, setup) = (
+            format!("{name}-scores"),
+            Setup { threads: Threads::new(2), n_ctx: Some(N_CTX), ..Setup::default() },
+        );
+        let file = File::new(&name, &model);
+        let backend = NativeBackend::load(&file.0, &setup, &mut |_, _| {}).unwrap();
+        let options = ServiceOptions::default();
+        let service = NativeService::load(&file.0, &setup, options, &mut |_, _| {}).unwrap();
+        let score = |tokens: Vec<TokenId>, first: usize| {
+            let (tell, told) = channel();
+            let ticket =
+                service.score(tokens, first, Box::new(move |scores| tell.send(scores).unwrap()));
+            let scores = told.recv().unwrap();
+            drop(ticket);
+            scores
+        };
+        let before = collect(Backend::generate(&service, request(prompt(9, 1), 5)));
+        for (n, first) in [(40, 0), (40, 17), (2, 0), (1, 0), (N_CTX, 3)] {
+            let tokens = prompt(n, 4);
+            assert_eq!(score(tokens.clone(), first), backend.score(&tokens, first), "{n} {first}");
+        }
+        assert_eq!(collect(Backend::generate(&service, request(prompt(9, 1), 5))).0, before.0);
+        assert!(matches!(
+            score(prompt(N_CTX + 2, 1), 0),
+            Err(BackendError::ContextExceeded { .. })
+        ));
+        assert!(matches!(
+            score(vec![N_VOCAB as TokenId, 1], 0),
+            Err(BackendError::InvalidRequest(_))
+        ));
+    }
+}
