@@ -9,7 +9,8 @@ use crate::{model, wait};
 use pacemark_backend::{Chat, Pooling, Service, Text, TokenId};
 use pacemark_backends::native::{NativeService, ServiceOptions};
 use pacemark_limits::{Processors, System};
-use pacemark_setup::{CacheTypes, DType, Setup, Threads};
+use pacemark_modelfile::quantize::{RECIPES, Recipe};
+use pacemark_setup::{CacheTypes, DType, Residence, Setup, Threads};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::mpsc::channel;
@@ -82,7 +83,7 @@ fn text<'a>(py: Python<'_>, service: &'a NativeService) -> PyResult<&'a dyn Text
 impl Engine {
     #[new]
     #[pyo3(signature = (model, *, threads = None, n_ctx = None, max_num_seqs = 16, cache_type_k = "f16", cache_type_v = "f16",
-        prefix_cache = true, progress = None))]
+        weights = None, prefix_cache = true, progress = None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own")]
     fn new(
         py: Python<'_>,
@@ -92,6 +93,7 @@ impl Engine {
         max_num_seqs: usize,
         cache_type_k: &str,
         cache_type_v: &str,
+        weights: Option<&str>,
         prefix_cache: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Engine> {
@@ -100,6 +102,12 @@ impl Engine {
             k: cache_type("cache_type_k", cache_type_k)?,
             v: cache_type("cache_type_v", cache_type_v)?,
         };
+        let quantize = weights.map(|name| {
+            let known = || RECIPES.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+            let wrong = || argument("weights", &known(), pacemark_files::quoted(name));
+            Recipe::from_name(name).ok_or_else(wrong)
+        });
+        let quantize = quantize.transpose()?;
         for (name, given, most) in [
             ("threads", threads, usize::from(u16::MAX)),
             ("n_ctx", n_ctx, u32::MAX as usize),
@@ -113,6 +121,7 @@ impl Engine {
             threads: Threads::new(threads.unwrap_or(usable)),
             n_ctx,
             cache,
+            weights: Residence { quantize, ..Residence::default() },
             ..Setup::default()
         };
         let options = ServiceOptions { max_num_seqs, prefix_cache, ..ServiceOptions::default() };

@@ -22,7 +22,8 @@ mod _native {
     use super::engine::Engine;
     #[pymodule_export]
     use super::measure::{
-        figure_of, judge, mean_interval, memory_now, peak_memory, quantile, system, write_file,
+        figure_of, judge, mean_interval, memory_now, peak_memory, quantile, quantile_interval,
+        system, write_file,
     };
     #[pymodule_export]
     use super::model::shape_of;

@@ -46,6 +46,16 @@ pub(crate) fn quantile(mut values: Vec<f64>, q: f64) -> PyResult<Option<f64>> {
     Ok(stats::supported_quantile(&values, q, CONFIDENCE))
 }
 
+/// An interval of a quantile by order statistics; `None` where the sample does not bound it.
+#[pyfunction]
+pub(crate) fn quantile_interval(mut values: Vec<f64>, q: f64) -> PyResult<Option<(f64, f64)>> {
+    if !(0.0..=1.0).contains(&q) {
+        return Err(argument("q", "0 to 1", q));
+    }
+    values.sort_by(f64::total_cmp);
+    Ok(stats::quantile_interval(&values, q, CONFIDENCE))
+}
+
 /// A bound's side and figure.
 fn bound(target: &str, value: f64) -> PyResult<(TargetBound, &str)> {
     let (bound, figure) = match (target.strip_prefix("min_"), target.strip_prefix("max_")) {

@@ -40,7 +40,8 @@ class Engine:
     def is_closed(self) -> bool: ...
     @property
     def info(self) -> dict[str, str | int | bool]:
-        """`backend`, `model_type`, `n_params`, `model_bytes`, `n_ctx`, `n_vocab`, `n_embd`, `n_layer`, `n_seqs`, `n_threads`."""
+        """`backend`, `engine`, `isa`, `model_path`, `model_type`, `model_bytes`, `n_params`, `n_vocab`, `n_ctx`, `n_seqs`, `n_threads`,
+        `kv_types`, `kv_bytes_per_token`."""
     def close(self) -> None: ...
     def memory(self) -> dict[str, int]:
         """`model_bytes`, `kv_allocated_bytes`, `kv_used_bytes`."""

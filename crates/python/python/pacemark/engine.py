@@ -105,7 +105,7 @@ class Engine:
     """A model in memory. Any number of threads may ask at once: their requests are computed together.
 
     `model` is a GGUF file, a Hugging Face directory, a name of `pacemark models list` (fetched once), `hf:OWNER/NAME`, or
-    `synth:SHAPE:TYPE` (random weights). `progress(done, of)` hears of bytes while it loads.
+    `synth:SHAPE:TYPE` (random weights). `progress(done, of)` hears of layers while it loads.
 
     A process that was forked off has no engine of its parent's; use the start method "spawn".
     """
@@ -173,7 +173,8 @@ class Engine:
 
     @property
     def info(self) -> dict[str, str | int | bool]:
-        """`model`, `backend`, `model_type`, `n_params`, `model_bytes`, `n_ctx`, `n_vocab`, `n_embd`, `n_layer`, `n_seqs`, `n_threads`."""
+        """`model`, `backend`, `engine`, `isa`, `model_path`, `model_type`, `model_bytes`, `n_params`, `n_vocab`, `n_ctx`, `n_seqs`,
+        `n_threads`, `kv_types`, `kv_bytes_per_token`."""
         return {"model": self._model, **self._native.info}
 
     def memory(self) -> Memory:
