@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pacemark import _arguments as check
 from pacemark import _native
 from pacemark.engine import Engine
-from pacemark.results import NAN, GB, Interval, RequestSample
+from pacemark.results import GB, NAN, Interval, RequestSample, Result
 
 
 def finite(values: Iterable[float]) -> list[float]:
@@ -56,6 +57,16 @@ def fits(engine: Engine, name: str, tokens: Sequence[int], n_tokens: int) -> Non
         raise ValueError(
             f"{name}: expected at most {n_ctx} tokens of context for prompt and answer, found {len(tokens)} and {n_tokens}"
         )
+
+
+@contextmanager
+def keeping(result: Callable[[], Result | None]) -> Iterator[None]:
+    """Gives an interrupt the result of what was measured by then as its `partial`; None where nothing was."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.partial = result()  # type: ignore[attr-defined]
+        raise
 
 
 def partial(error: BaseException, prompt: int | None = None) -> list[RequestSample]:

@@ -70,7 +70,7 @@ def validate(model_name: str, found: Sorted, targets: object, allow_undecided: b
     n_targets = 0
     for name, bound, target in _each(targets):
         n_targets += 1
-        figure = _native.figure_of(f"{bound}_{name}")
+        figure = _figure(bound, name)
         measures = list(_measures(found, figure))
         if not measures:
             failures.append(Failure(name, None, target, bound, "not_measured"))
@@ -80,6 +80,14 @@ def validate(model_name: str, found: Sorted, targets: object, allow_undecided: b
             if failure is not None and not is_allowed:
                 failures.append(failure)
     return Validation(model_name, not failures, tuple(failures), n_targets)
+
+
+def _figure(bound: str, name: str) -> str:
+    """The figure that a target is of; of an unknown one the error says the nearest."""
+    try:
+        return _native.figure_of(f"{bound}_{name}")
+    except ValueError as error:
+        raise ValueError(f"targets: {error}") from None
 
 
 def _each(targets: object) -> Iterable[tuple[str, str, float]]:
@@ -100,7 +108,7 @@ def _each(targets: object) -> Iterable[tuple[str, str, float]]:
         bound, _, figure = name.partition("_")
         if bound not in ("min", "max") or not figure:
             # An unknown figure is told the nearest; a known one what it lacks.
-            _native.figure_of(f"max_{name}")
+            _figure("max", name)
             raise check.wrong_value(at, f"min_{name} or max_{name}", name)
         yield figure, bound, check.number(at, value)
 

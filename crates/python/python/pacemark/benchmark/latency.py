@@ -23,31 +23,19 @@ class LatencyBenchmark:
         """
         measured(engine)
         n_tokens = check.integer("output_length", output_length, 1)
-        tokens = figures.prompts(engine, prompts, n_tokens)
         samples: list[RequestSample] = []
-        try:
+        with figures.keeping(lambda: self._result(engine, samples, n_tokens) if samples else None):
+            tokens = figures.prompts(engine, prompts, n_tokens)
             for i, prompt in enumerate(tokens):
-                self._warm(engine, prompt, n_tokens)
+                if self.warmup_runs > 0:
+                    engine._native.timed([prompt], max_tokens=n_tokens, n_requests=self.warmup_runs)
                 try:
                     found = engine._native.timed([prompt], max_tokens=n_tokens, n_requests=self.test_runs)
                 except KeyboardInterrupt as error:
                     samples += figures.partial(error, i)
                     raise
                 samples += [RequestSample.of(sample, i) for sample in found]
-        except KeyboardInterrupt as error:
-            error.partial = self._result(engine, samples, n_tokens) if samples else None  # type: ignore[attr-defined]
-            raise
-        return self._result(engine, samples, n_tokens)
-
-    def _warm(self, engine: Engine, prompt: list[int], n_tokens: int) -> None:
-        if self.warmup_runs == 0:
-            return
-        try:
-            engine._native.timed([prompt], max_tokens=n_tokens, n_requests=self.warmup_runs)
-        except KeyboardInterrupt as error:
-            # These do not count, cut off or not.
-            error.partial = None  # type: ignore[attr-defined]
-            raise
+            return self._result(engine, samples, n_tokens)
 
     def _result(self, engine: Engine, samples: list[RequestSample], n_tokens: int) -> LatencyResult:
         ttft = figures.finite(sample.ttft_ms for sample in samples)

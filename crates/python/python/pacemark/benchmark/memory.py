@@ -40,16 +40,17 @@ class MemoryBenchmark:
             raise check.wrong_type("manager", "a ModelManager", manager)
         if not isinstance(model_config, ModelConfig):
             raise check.wrong_type("model_config", "a ModelConfig", model_config)
-        before = self._before()
-        began = time.perf_counter()
-        engine = cast(Engine, load(model_config))
-        try:
-            seconds = time.perf_counter() - began
-            peak = self._peak()
-            after = _native.memory_now()
-            info: dict[str, Any] = measured(engine).info
-        finally:
-            engine.close()
+        with figures.keeping(lambda: None):
+            before = self._before()
+            began = time.perf_counter()
+            engine = cast(Engine, load(model_config))
+            try:
+                seconds = time.perf_counter() - began
+                peak = self._peak()
+                after = _native.memory_now()
+                info: dict[str, Any] = measured(engine).info
+            finally:
+                engine.close()
         known = before is not None and after is not None
         return ModelLoadResult(
             memory_gb=figures.gb(after - before) if before is not None and after is not None else NAN,
@@ -70,16 +71,13 @@ class MemoryBenchmark:
         """
         measured(engine)
         n_tokens = check.integer("output_length", output_length, 1)
-        tokens = engine._prompt("prompt", check.text("prompt", prompt))
-        figures.fits(engine, "prompt", tokens, n_tokens)
-        before = self._before()
-        try:
+        # Half an answer has no figures.
+        with figures.keeping(lambda: None):
+            tokens = engine._prompt("prompt", check.text("prompt", prompt))
+            figures.fits(engine, "prompt", tokens, n_tokens)
+            before = self._before()
             found = engine._native.timed([tokens], max_tokens=n_tokens, n_requests=1)
-        except KeyboardInterrupt as error:
-            # Half an answer has no figures.
-            error.partial = None  # type: ignore[attr-defined]
-            raise
-        most = self._peak() if self.measure_peak else _native.memory_now()
+            most = self._peak() if self.measure_peak else _native.memory_now()
         samples = tuple(RequestSample.of(sample) for sample in found)
         known = before is not None and most is not None
         kv_bytes = [sample.kv_bytes for sample in samples if sample.kv_bytes is not None]

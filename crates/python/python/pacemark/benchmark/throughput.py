@@ -42,41 +42,44 @@ class ThroughputBenchmark:
         most = int(engine.info["n_seqs"])
         if n > most:
             raise ValueError(f"batch_size: expected at most the engine's max_num_seqs ({most}), found {n}")
-        tokens = figures.prompts(engine, prompts, self.tokens_per_request)
-        samples: list[RequestSample] = []
         batches: list[list[RequestSample]] = []
-        end = time.perf_counter() + self.duration_seconds
-        try:
+        others: list[RequestSample] = []
+
+        def result() -> ThroughputResult | None:
+            return self._batches(engine, n, batches, others) if batches or others else None
+
+        with figures.keeping(result):
+            tokens = figures.prompts(engine, prompts, self.tokens_per_request)
+            end = time.perf_counter() + self.duration_seconds
             while not batches or time.perf_counter() < end:
                 first = len(batches) * n
                 batch = [tokens[(first + i) % len(tokens)] for i in range(n)]
-                found = engine._native.timed(
-                    batch, max_tokens=self.tokens_per_request, concurrency=n, n_requests=n
-                )
+                try:
+                    found = engine._native.timed(batch, max_tokens=self.tokens_per_request, concurrency=n, n_requests=n)
+                except KeyboardInterrupt as error:
+                    # A batch that was cut off has no rate; requests of it that had ended are kept.
+                    others += figures.partial(error)
+                    raise
                 batches.append([RequestSample.of(sample) for sample in found])
-        except KeyboardInterrupt as error:
-            # A batch that was cut off has no rate; requests of it that had ended are kept.
-            samples = figures.partial(error)
-            has_some = bool(samples or batches)
-            error.partial = self._batches(engine, n, batches, samples) if has_some else None  # type: ignore[attr-defined]
-            raise
-        return self._batches(engine, n, batches, [])
+            return self._batches(engine, n, batches, others)
 
     def _loop(self, engine: Engine, prompts: Sequence[str], mode: str, n: int) -> ThroughputResult:
         measured(engine)
-        tokens = figures.prompts(engine, prompts, self.tokens_per_request)
-        try:
-            found = engine._native.timed(
-                tokens,
-                max_tokens=self.tokens_per_request,
-                concurrency=n,
-                duration_seconds=self.duration_seconds,
-            )
-        except KeyboardInterrupt as error:
-            samples = figures.partial(error)
-            error.partial = self._looped(engine, mode, n, samples) if samples else None  # type: ignore[attr-defined]
-            raise
-        return self._looped(engine, mode, n, [RequestSample.of(sample) for sample in found])
+        samples: list[RequestSample] = []
+        with figures.keeping(lambda: self._looped(engine, mode, n, samples) if samples else None):
+            tokens = figures.prompts(engine, prompts, self.tokens_per_request)
+            try:
+                found = engine._native.timed(
+                    tokens,
+                    max_tokens=self.tokens_per_request,
+                    concurrency=n,
+                    duration_seconds=self.duration_seconds,
+                )
+            except KeyboardInterrupt as error:
+                samples += figures.partial(error)
+                raise
+            samples += [RequestSample.of(sample) for sample in found]
+            return self._looped(engine, mode, n, samples)
 
     def _looped(self, engine: Engine, mode: str, n: int, samples: list[RequestSample]) -> ThroughputResult:
         seconds = _span(samples)
