@@ -49,7 +49,7 @@ class Engine:
     def decode(self, tokens: Sequence[int]) -> str: ...
     def encode_chat(self, messages: str, extra: str) -> list[int]:
         """Tokens of a conversation by the model's template; both are JSON."""
-    def room(self, n_prompt: int, kv: str | None) -> int:
+    def room(self, n_prompt: int, kv: str | None = None) -> int:
         """Tokens that may follow a prompt."""
     def start(
         self,
@@ -64,7 +64,7 @@ class Engine:
         presence_penalty: float = 0.0,
         frequency_penalty: float = 0.0,
         seed: int = 0,
-        stop: Sequence[str] = (),
+        stop: Sequence[str] = ...,
         ignore_eos: bool = False,
         logprobs: int | None = None,
         json_schema: str | None = None,
@@ -73,7 +73,7 @@ class Engine:
         kv: str | None = None,
         reuse_prefix: bool = True,
     ) -> Stream: ...
-    def embed(self, prompt: Sequence[int], pooling: str | None) -> list[float]: ...
+    def embed(self, prompt: Sequence[int], pooling: str | None = None) -> list[float]: ...
     def score(self, tokens: Sequence[int], first: int) -> list[float]:
         """Natural log-probabilities of `tokens[i + 1]` for `i` from `first` on."""
     def timed(
@@ -143,7 +143,7 @@ def quantile(values: Sequence[float], q: float) -> float | None:
 def quantile_interval(values: Sequence[float], q: float) -> tuple[float, float] | None:
     """The 95 % interval of a quantile by order statistics, as the command's; `None` where the values do not bound it."""
 
-def judge(name: str, bound: float, value: float, low: float | None, high: float | None) -> str:
+def judge(name: str, bound: float, value: float, low: float | None = None, high: float | None = None) -> str:
     """`met`, `missed` or `undecided`, of a target such as `max_ttft_ms`."""
 
 def figure_of(target: str) -> str:

@@ -173,8 +173,8 @@ class Engine:
 
     @property
     def info(self) -> dict[str, str | int | bool]:
-        """`model`, `backend`, `engine`, `isa`, `model_path`, `model_type`, `model_bytes`, `n_params`, `n_vocab`, `n_ctx`, `n_seqs`,
-        `n_threads`, `kv_types`, `kv_bytes_per_token`."""
+        """`model` as it was asked for, `model_path`, `model_type`, `model_bytes`, `n_params`, `n_vocab`, `n_ctx`, `n_seqs`,
+        `n_threads`, `kv_types`, `kv_bytes_per_token`, `backend`, `engine`, `isa`."""
         return {"model": self._model, **self._native.info}
 
     def memory(self) -> Memory:
