@@ -104,7 +104,7 @@ TABLE: list[tuple[Call, type[Exception], str]] = [
     (lambda _: MemoryBenchmark(measure_peak=1), TypeError, "measure_peak"),  # type: ignore[arg-type]
     (lambda _: MemoryBenchmark().measure_model_load(None, ModelConfig("a")), TypeError, "manager"),  # type: ignore[arg-type]
     (lambda _: MemoryBenchmark().measure_model_load(ModelManager(), "a"), TypeError, "model_config"),  # type: ignore[arg-type]
-    (lambda e: MemoryBenchmark().measure_inference(e, ["a"], 1), TypeError, "prompt"),
+    (lambda e: MemoryBenchmark().measure_inference(e, ["a"], 1), TypeError, "prompt"),  # type: ignore[arg-type]
     (lambda _: ThroughputBenchmark(duration_seconds=0), ValueError, "duration_seconds"),
     (lambda _: ThroughputBenchmark(duration_seconds=math.nan), ValueError, "duration_seconds"),
     (lambda _: ThroughputBenchmark(duration_seconds="60"), TypeError, "duration_seconds"),  # type: ignore[arg-type]

@@ -72,7 +72,7 @@ def test_options_do_what_they_say(tiny: Engine) -> None:
     for token, logprob, top in zip(
         with_logprobs.tokens, with_logprobs.logprobs, with_logprobs.top_logprobs, strict=True
     ):
-        assert top[0] == (token, pytest.approx(logprob)), "the likeliest was taken"
+        assert top[0][0] == token and top[0][1] == pytest.approx(logprob), "the likeliest was taken"
     assert tiny.generate("abc", max_tokens=2).logprobs is None
     digits = tiny.generate("abc", max_tokens=20, regex="[0-9]{4}")
     assert digits.text.isdigit() and len(digits.text) == 4 and digits.finish_reason == "stop"
@@ -81,6 +81,8 @@ def test_options_do_what_they_say(tiny: Engine) -> None:
     text = tiny.generate("abc", max_tokens=40, regex="[a-z]{30}").text
     cut = tiny.generate("abc", max_tokens=40, regex="[a-z]{30}", stop=text[5:8])
     assert cut.text == text[: text.index(text[5:8])] and cut.finish_reason == "stop"
+    held = tiny.generate("abc", max_tokens=400, ignore_eos=True, kv="streaming:4+60")
+    assert held.output_tokens == 400
     prompt = "a prompt of more than one block of tokens, so that it may be found again; " * 4
     tiny.generate(prompt, max_tokens=1)
     assert tiny.generate(prompt, max_tokens=1).cached_tokens > 0

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+from pathlib import Path
 
 import pytest
 
 from pacemark import Engine, EngineError, _native
+from pacemark.benchmark import ThroughputBenchmark, ThroughputResult
+from pacemark.main import main
 
 from conftest import SLOW, TINY
 
@@ -112,20 +118,38 @@ def test_an_interrupt_while_loading_is_one() -> None:
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
 
 
-def test_a_report_of_the_command_line(tmp_path: object) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pacemark.main", "--benchmark", "--model", TINY, "--benchmark-output", str(tmp_path),
-         "--output-length", "4", "--test-runs", "5", "--duration-seconds", "0.2"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+MAIN = [sys.executable, "-m", "pacemark.main", "--benchmark"]
+
+
+def test_a_report_of_the_command_line(tmp_path: Path) -> None:
+    short = ["--output-length", "4", "--test-runs", "5", "--duration-seconds", "0.2"]
+    command = [*MAIN, "--model", TINY, "--benchmark-output", str(tmp_path), *short]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Report saved to: ") and os.path.isfile(done.stdout.split(": ", 1)[1].strip())
-    wrong = subprocess.run(
-        [sys.executable, "-m", "pacemark.main", "--benchmark", "--model", "no-such-model"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    report = json.loads(Path(done.stdout.removeprefix("Report saved to: ").strip()).read_text())
+    assert report["not_measured"] == {} and report["throughput"]["batch_8_tps"] > 0
+    done = subprocess.run([*command, "--benchmark-format", "csv"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and len(list(tmp_path.glob("*.csv"))) == 1, done.stderr
+    wrong = subprocess.run([*MAIN, "--model", "no-such-model"], capture_output=True, text=True, timeout=300)
     assert wrong.returncode == 1 and "error: " in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_a_command_line_that_is_interrupted_leaves_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = ThroughputBenchmark.measure_concurrent
+
+    def interrupted(self: ThroughputBenchmark, engine: Engine, prompts: list[str], n: int) -> ThroughputResult:
+        timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        endless = ThroughputBenchmark(30, self.tokens_per_request)
+        return whole(endless, engine, prompts, n)
+
+    monkeypatch.setattr(ThroughputBenchmark, "measure_concurrent", interrupted)
+    short = ["--output-length", "4", "--test-runs", "5", "--duration-seconds", "0.2"]
+    assert main(["--benchmark", "--model", TINY, "--benchmark-output", str(tmp_path), *short]) == 130
+    report = json.loads(Path(capsys.readouterr().out.removeprefix("Report saved to: ").strip()).read_text())
+    throughput = report["throughput"]
+    assert report["latency"]["ttft_ms"] > 0 and throughput["single_request_tps"] > 0
+    assert throughput["concurrent_4_rps"] > 0, "what was measured of it before"
+    assert "batch_8_tps" not in throughput

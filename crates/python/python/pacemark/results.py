@@ -225,7 +225,7 @@ class LatencyResult(Result):
     n_prompts: int
     warmup_runs: int
     output_length: int
-    model: Mapping[str, Any] = field(repr=False)
+    model: Mapping[str, Any] = field(repr=False, hash=False)
     samples: tuple[RequestSample, ...] = field(repr=False)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -245,7 +245,7 @@ class ModelLoadResult(Result):
     """Bytes of its tensors."""
     model_name: str
     quantization: str | None
-    model: Mapping[str, Any] = field(repr=False)
+    model: Mapping[str, Any] = field(repr=False, hash=False)
     notes: tuple[str, ...] = ()
 
 
@@ -261,7 +261,7 @@ class InferenceMemoryResult(Result):
     """Keys and values that were kept at its end, over all layers; NaN where that is not known."""
     memory_before_gb: float
     output_length: int
-    model: Mapping[str, Any] = field(repr=False)
+    model: Mapping[str, Any] = field(repr=False, hash=False)
     samples: tuple[RequestSample, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
 
@@ -297,7 +297,7 @@ class ThroughputResult(Result):
     tokens_per_request: int
     batch_tokens_per_second: tuple[float, ...] = field(repr=False)
     """Of each batch; empty otherwise."""
-    model: Mapping[str, Any] = field(repr=False)
+    model: Mapping[str, Any] = field(repr=False, hash=False)
     samples: tuple[RequestSample, ...] = field(repr=False)
 
     @property
