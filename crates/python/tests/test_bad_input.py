@@ -55,6 +55,7 @@ TABLE: list[tuple[Call, type[Exception], str]] = [
     (lambda e: e.generate("a", seed=-1), ValueError, "seed"),
     (lambda e: e.generate("a", seed=2**64), ValueError, "seed"),
     (lambda e: e.generate("a", stop=3), TypeError, "stop"),
+    (lambda e: e.generate("a", stop=False), TypeError, "stop"),
     (lambda e: e.generate("a", stop=["a", 3]), TypeError, r"stop\[1\]"),
     (lambda e: e.generate("a", stop=[""]), ValueError, "stop"),
     (lambda e: e.generate("a", ignore_eos=1), TypeError, "ignore_eos"),

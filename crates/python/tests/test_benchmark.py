@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pacemark import Engine, ModelConfig, ModelManager, RequestSample, to_pandas
+from pacemark import Engine, ModelConfig, ModelManager, RequestSample, _native, to_pandas
 from pacemark.benchmark import (
     InferenceMemoryResult,
     LatencyBenchmark,
@@ -115,6 +115,19 @@ def test_memory_of_a_model() -> None:
         without = MemoryBenchmark(measure_peak=False, gc_before_measure=False).measure_inference(engine, "Hello", 4)
         assert math.isnan(without.peak_memory_gb) and math.isfinite(without.memory_delta_gb)
     assert math.isnan(MemoryBenchmark(measure_peak=False).measure_model_load(manager, ModelConfig(TINY)).peak_memory_gb)
+
+
+def test_what_the_system_does_not_tell_is_said(tiny: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "peak_memory", lambda reset: None if reset else 1 << 40)
+    bench = MemoryBenchmark()
+    for result in (
+        bench.measure_inference(tiny, "Hello", 2),
+        bench.measure_model_load(ModelManager(), ModelConfig(TINY)),
+    ):
+        assert math.isnan(result.peak_memory_gb) and "peak" in result.notes[0], "one of before is not the peak"
+    monkeypatch.setattr(_native, "memory_now", lambda: None)
+    load = bench.measure_model_load(ModelManager(), ModelConfig(TINY))
+    assert math.isnan(load.memory_gb) and load.to_dict()["memory_gb"] is None and load.notes
 
 
 def test_a_manager_may_be_anything_that_loads() -> None:

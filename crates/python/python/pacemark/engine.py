@@ -10,12 +10,15 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pacemark import _arguments as check
 from pacemark import _native
 from pacemark._native import Token
-from pacemark.results import NAN, Generation, Memory, RequestSample, Score
+from pacemark._options import Options, as_json, checked
+from pacemark._options import messages as as_messages
+from pacemark._stream import TokenStream
+from pacemark.results import Generation, Memory, Score
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,81 +27,6 @@ DEFAULT_MODEL = "smollm2-135m"
 
 Prompt = str | Sequence[int]
 """A text, or the ids of its tokens."""
-
-
-class Options(TypedDict, total=False):
-    """How tokens are chosen, and when an answer ends. What is left out is as the command has it: the likeliest token."""
-
-    max_tokens: int | None
-    """At most; as many as there is room for where it is None. 0 computes the prompt only."""
-    temperature: float
-    """0 takes the likeliest token."""
-    top_k: int
-    """Only the likeliest so many; 0 for all."""
-    top_p: float
-    min_p: float
-    repetition_penalty: float
-    presence_penalty: float
-    frequency_penalty: float
-    seed: int
-    stop: str | Sequence[str]
-    """Texts that end the answer where they begin."""
-    ignore_eos: bool
-    """Go on where the model would end."""
-    logprobs: int | None
-    """So many of the likeliest tokens beside each, with natural log-probabilities."""
-    json_schema: str | Mapping[str, Any] | None
-    """The answer is JSON of this schema. One of this, `regex` and `grammar`."""
-    regex: str | None
-    grammar: str | None
-    kv: str | None
-    """A policy of the KV cache, such as `streaming:4+508`."""
-    reuse_prefix: bool
-    """Keep what was computed for the prompt, and start from what is there."""
-
-
-class TokenStream:
-    """The tokens of an answer as they come. Closed, left by `with`, or dropped, it ends the request."""
-
-    def __init__(self, stream: _native.Stream, callback: Callable[[Token], object] | None) -> None:
-        self._stream = stream
-        self._callback = callback
-        self._tokens: list[Token] = []
-
-    def __iter__(self) -> TokenStream:
-        return self
-
-    def __next__(self) -> Token:
-        token = next(self._stream)
-        self._tokens.append(token)
-        if self._callback is not None:
-            try:
-                self._callback(token)
-            except BaseException:
-                self.close()
-                raise
-        return token
-
-    def close(self) -> None:
-        """Ends the request; what had come is lost to nobody who kept it."""
-        self._stream.close()
-
-    def __enter__(self) -> TokenStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def result(self) -> Generation | None:
-        """The whole answer, once it has ended by itself."""
-        ended = self._stream.ended
-        return None if ended is None else _generation(self._tokens, ended)
 
 
 class Engine:
@@ -280,8 +208,8 @@ class Engine:
 
         `template` has further values for it, such as `{"enable_thinking": False}`. The rest is as in `generate`.
         """
-        text = json.dumps(_messages(messages))
-        extra = _json("template", {} if template is None else template)
+        text = json.dumps(as_messages(messages))
+        extra = as_json("template", {} if template is None else template)
         tokens = self._native.encode_chat(text, extra)
         return self._ask("chat", tokens, stream, callback, options)
 
@@ -354,7 +282,7 @@ class Engine:
         check.truth("stream", stream)
         if callback is not None and not callable(callback):
             raise check.wrong_type("callback", "a function or None", callback)
-        values = _checked(function, options)
+        values = checked(function, options)
         if values["max_tokens"] is None:
             values["max_tokens"] = self._native.room(len(tokens), values["kv"])
         found = TokenStream(self._native.start(tokens, **values), callback)
@@ -367,108 +295,6 @@ class Engine:
         if result is None:
             raise _native.EngineError("the request ended without a result")
         return result
-
-
-def _generation(tokens: list[Token], ended: _native.Sample) -> Generation:
-    sample = RequestSample.of(ended)
-    logprobs = [token.logprob for token in tokens]
-    known = [logprob for logprob in logprobs if logprob is not None]
-    has_logprobs = bool(tokens) and len(known) == len(tokens)
-    return Generation(
-        text="".join(token.text for token in tokens),
-        tokens=tuple(token.id for token in tokens),
-        finish_reason=sample.finish_reason,
-        prompt_tokens=sample.prompt_tokens,
-        cached_tokens=sample.cached_tokens,
-        output_tokens=sample.output_tokens,
-        ttft_ms=sample.ttft_ms if tokens else NAN,
-        e2e_ms=sample.e2e_ms,
-        tokens_per_second=sample.tokens_per_second,
-        logprobs=tuple(known) if has_logprobs else None,
-        top_logprobs=tuple(tuple(token.top_logprobs) for token in tokens) if has_logprobs else None,
-    )
-
-
-def _messages(messages: object) -> list[dict[str, Any]]:
-    """Messages with a role each; what else they have is the template's business."""
-    if isinstance(messages, (str, bytes, Mapping)) or not isinstance(messages, Sequence):
-        raise check.wrong_type("messages", 'a list such as [{"role": "user", "content": "Hello"}]', messages)
-    if not messages:
-        raise check.wrong_value("messages", "at least one message", messages)
-    found = []
-    for i, message in enumerate(messages):
-        name = f"messages[{i}]"
-        if not isinstance(message, Mapping):
-            raise check.wrong_type(name, "a message with role and content", message)
-        role = check.text(f'{name}["role"]', message.get("role"))
-        if not role:
-            raise check.wrong_value(f'{name}["role"]', "system, user or assistant", role)
-        content = message.get("content")
-        if content is None and role != "assistant":
-            raise check.wrong_value(f'{name}["content"]', "a string", content)
-        found.append(json.loads(_json(name, message)))
-    return found
-
-
-def _json(name: str, value: Mapping[str, Any]) -> str:
-    if not isinstance(value, Mapping):
-        raise check.wrong_type(name, "a mapping", value)
-    try:
-        return json.dumps(dict(value), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: expected what JSON can hold: {error}") from None
-
-
-def _checked(function: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options with their defaults, each of a type and value that can be."""
-    for name in options:
-        if name not in _OPTIONS:
-            raise check.unknown_keyword(function, name, ["stream", "callback", *_OPTIONS])
-    found = {
-        name: default if options.get(name, default) is default else of(name, options[name])
-        for name, (default, of) in _OPTIONS.items()
-    }
-    forms = [name for name in ("json_schema", "regex", "grammar") if found[name] is not None]
-    if len(forms) > 1:
-        raise ValueError(f"{forms[1]}: expected one of json_schema, regex and grammar, found {' and '.join(forms)}")
-    return found
-
-
-def _stop(name: str, value: object) -> list[str]:
-    stops = [value] if isinstance(value, str) else value
-    found = check.texts(name, stops) if stops else []
-    if "" in found:
-        raise check.wrong_value(name, "texts that are not empty", value)
-    return found
-
-
-def _schema(name: str, value: object) -> str:
-    if isinstance(value, Mapping):
-        return _json(name, value)
-    return check.text(name, value)
-
-
-_Option = tuple[Any, Callable[[str, object], Any]]
-
-_OPTIONS: dict[str, _Option] = {
-    "max_tokens": (None, lambda name, value: check.integer(name, value, 0)),
-    "temperature": (0.0, lambda name, value: check.number(name, value, 0.0)),
-    "top_k": (0, lambda name, value: check.integer(name, value, 0, 2**31)),
-    "top_p": (1.0, lambda name, value: check.number(name, value, 0.0, 1.0)),
-    "min_p": (0.0, lambda name, value: check.number(name, value, 0.0, 1.0)),
-    "repetition_penalty": (1.0, check.positive),
-    "presence_penalty": (0.0, check.number),
-    "frequency_penalty": (0.0, check.number),
-    "seed": (0, lambda name, value: check.integer(name, value, 0, 2**64 - 1)),
-    "stop": ((), _stop),
-    "ignore_eos": (False, check.truth),
-    "logprobs": (None, lambda name, value: check.integer(name, value, 0, 2**16)),
-    "json_schema": (None, _schema),
-    "regex": (None, check.text),
-    "grammar": (None, check.text),
-    "kv": (None, check.text),
-    "reuse_prefix": (True, check.truth),
-}
 
 
 def measured(engine: object) -> Engine:

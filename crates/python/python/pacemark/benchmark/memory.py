@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from pacemark import _arguments as check
 from pacemark import _native
@@ -17,6 +17,7 @@ from pacemark.models import ModelConfig
 from pacemark.results import NAN, InferenceMemoryResult, ModelLoadResult, RequestSample
 
 UNTOLD = "this system does not tell a process its memory"
+NO_RESET = "this system does not let a process forget its peak, so the most during this is not known"
 
 
 class Manager(Protocol):
@@ -41,17 +42,16 @@ class MemoryBenchmark:
         if not isinstance(model_config, ModelConfig):
             raise check.wrong_type("model_config", "a ModelConfig", model_config)
         with figures.keeping(lambda: None):
-            before = self._before()
+            before, is_peak_new = self._before()
             began = time.perf_counter()
-            engine = cast(Engine, load(model_config))
+            engine = measured(load(model_config))
             try:
                 seconds = time.perf_counter() - began
-                peak = self._peak()
+                peak = _native.peak_memory(False) if is_peak_new else None
                 after = _native.memory_now()
-                info: dict[str, Any] = measured(engine).info
+                info: dict[str, Any] = {**engine.info}
             finally:
                 engine.close()
-        known = before is not None and after is not None
         return ModelLoadResult(
             memory_gb=figures.gb(after - before) if before is not None and after is not None else NAN,
             peak_memory_gb=figures.gb(peak),
@@ -60,7 +60,7 @@ class MemoryBenchmark:
             model_name=model_config.model_name,
             quantization=model_config.quantization,
             model=info,
-            notes=() if known else (UNTOLD,),
+            notes=self._notes(before, is_peak_new),
         )
 
     def measure_inference(self, engine: Engine, prompt: str, output_length: int = 100) -> InferenceMemoryResult:
@@ -75,11 +75,13 @@ class MemoryBenchmark:
         with figures.keeping(lambda: None):
             tokens = engine._prompt("prompt", check.text("prompt", prompt))
             figures.fits(engine, "prompt", tokens, n_tokens)
-            before = self._before()
+            before, is_peak_new = self._before()
             found = engine._native.timed([tokens], max_tokens=n_tokens, n_requests=1)
-            most = self._peak() if self.measure_peak else _native.memory_now()
+            if self.measure_peak:
+                most = _native.peak_memory(False) if is_peak_new else None
+            else:
+                most = _native.memory_now()
         samples = tuple(RequestSample.of(sample) for sample in found)
-        known = before is not None and most is not None
         kv_bytes = [sample.kv_bytes for sample in samples if sample.kv_bytes is not None]
         return InferenceMemoryResult(
             memory_delta_gb=figures.gb(most - before) if before is not None and most is not None else NAN,
@@ -89,19 +91,21 @@ class MemoryBenchmark:
             output_length=n_tokens,
             model=engine.info,
             samples=samples,
-            notes=() if known else (UNTOLD,),
+            notes=self._notes(before, is_peak_new),
         )
 
-    def _before(self) -> int | None:
-        """What is resident now; the peak begins here."""
+    def _before(self) -> tuple[int | None, bool]:
+        """What is resident now, and whether the peak begins here."""
         if self.gc_before_measure:
             gc.collect()
-        if self.measure_peak:
-            _native.peak_memory(True)
-        return _native.memory_now()
+        is_peak_new = self.measure_peak and _native.peak_memory(True) is not None
+        return _native.memory_now(), is_peak_new
 
-    def _peak(self) -> int | None:
-        return _native.peak_memory(False) if self.measure_peak else None
+    def _notes(self, before: int | None, is_peak_new: bool) -> tuple[str, ...]:
+        """Why something is NaN."""
+        if before is None:
+            return (UNTOLD,)
+        return (NO_RESET,) if self.measure_peak and not is_peak_new else ()
 
 
 __all__ = ["InferenceMemoryResult", "MemoryBenchmark", "ModelLoadResult"]
