@@ -24,14 +24,15 @@ def blocks() -> list[tuple[int, str]]:
 
 
 @pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> str:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where the name of the default model is found without fetching it."""
     model = real_model()
     if model is None:
         pytest.skip("the page's examples want the default model: PACEMARK_TEST_MODELS")
-    folder = str(Path(model).resolve().parents[1])
-    monkeypatch.setenv("PACEMARK_HOME", folder)
-    return folder
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "models").symlink_to(Path(model).resolve().parent)
+    monkeypatch.setenv("PACEMARK_HOME", str(folder))
+    return str(folder)
 
 
 def test_the_page_has_examples() -> None:
