@@ -180,6 +180,8 @@ fn go(py: Python<'_>, engine: &Engine, plan: &Plan, samples: &mut Vec<Sample>) -
             (i, Ok(sample)) => {
                 open.remove(&i);
                 samples.push(sample);
+                // Requests may end faster than anybody waits, and only who waits sees signals.
+                py.check_signals()?;
             }
             (_, Err(why)) => return Err(error::of_backend(py, &why)),
         }
