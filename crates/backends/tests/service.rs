@@ -10,7 +10,9 @@ use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// A model's file, removed at the end.
 struct File(PathBuf);
@@ -641,4 +643,47 @@ fn scores_are_the_backends() {
             Err(BackendError::InvalidRequest(_))
         ));
     }
+}
+
+/// Whoever always asks for more does not keep it from its turn, and the end of the service ends it.
+#[test]
+fn a_score_has_its_turn_and_an_end() {
+    let model = TestModel::llama();
+    let service = service("score-turn", &model, ServiceOptions::default());
+    let (tell, told) = channel();
+    let asked = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let ask = || {
+            let mut seed = 0;
+            while !stop.load(Relaxed) {
+                seed += 1;
+                let answer = collect(Backend::generate(&service, request(prompt(9, seed), 20)));
+                assert_eq!(answer.0.len(), 20);
+                asked.fetch_add(1, Relaxed);
+            }
+        };
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+        while asked.load(Relaxed) < 6 {
+            std::thread::yield_now();
+        }
+        let _ticket = service.score(prompt(40, 4), 0, Box::new(move |s| tell.send(s).unwrap()));
+        let scores = told.recv_timeout(Duration::from_secs(60));
+        stop.store(true, Relaxed);
+        assert_eq!(scores.expect("it has its turn").unwrap().len(), 39);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+    let (tell, told) = channel();
+    let tickets: Vec<_> = (0..50)
+        .map(|_| {
+            let tell = tell.clone();
+            service.score(prompt(N_CTX, 4), 0, Box::new(move |s| drop(tell.send(s))))
+        })
+        .collect();
+    drop(tell);
+    drop(service);
+    for scores in told {
+        assert_eq!(scores.unwrap().len() + 1, N_CTX, "what is told is whole");
+    }
+    drop(tickets);
 }

@@ -40,8 +40,7 @@ impl Engine {
     /// Where it was closed, or this is another process.
     pub(crate) fn service(&self, py: Python<'_>) -> PyResult<Arc<NativeService>> {
         if std::process::id() != self.process {
-            let why = "the engine was made in another process: a fork has none of its threads; make one there, or use spawn";
-            return Err(error::of(py, Kind::Engine, why));
+            return Err(error::forked(py));
         }
         self.held().clone().ok_or_else(|| error::closed(py))
     }

@@ -101,6 +101,12 @@ pub(crate) fn closed(py: Python<'_>) -> PyErr {
     of(py, Kind::Closed, "the engine was closed")
 }
 
+/// It is another process's: a fork has none of its threads.
+pub(crate) fn forked(py: Python<'_>) -> PyErr {
+    let why = "the engine was made in another process: a fork has none of its threads; make one there, or use spawn";
+    of(py, Kind::Engine, why)
+}
+
 /// Of a request.
 pub(crate) fn of_backend(py: Python<'_>, error: &BackendError) -> PyErr {
     let kind = match error {

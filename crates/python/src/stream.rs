@@ -27,14 +27,25 @@ enum Told {
     Failed(BackendError),
 }
 
+#[pymethods]
+impl Token {
+    fn __repr__(&self) -> String {
+        let Token { id, text, logprob, at_ms, .. } = self;
+        let logprob = logprob.map_or(String::new(), |logprob| format!(", logprob={logprob:.4}"));
+        format!("Token(id={id}, text={text:?}{logprob}, at_ms={at_ms:.3})")
+    }
+}
+
 /// The tokens of one request.
 #[pyclass(frozen, module = "pacemark._native")]
 pub(crate) struct Stream {
     /// Who reads has it.
-    told: Mutex<Receiver<Told>>,
+    told: Mutex<Option<Receiver<Told>>>,
     ticket: Mutex<Option<Ticket>>,
     is_closed: AtomicBool,
     ended: Mutex<Option<Sample>>,
+    /// Whose threads tell: one that was forked from it would wait for ever.
+    process: u32,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,10 +75,26 @@ impl Stream {
         };
         let ticket = service.submit(request, Box::new(sink));
         Stream {
-            told: Mutex::new(told),
+            told: Mutex::new(Some(told)),
             ticket: Mutex::new(Some(ticket)),
             is_closed: AtomicBool::new(false),
             ended: Mutex::new(None),
+            process: std::process::id(),
+        }
+    }
+
+    fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.is_forked() {
+            // Another process's threads may have held what these would wait for.
+            let told = self.told.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let ticket = self.ticket.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget((told.take(), ticket.take()));
         }
     }
 }
@@ -79,6 +106,9 @@ impl Stream {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Token>> {
+        if self.is_forked() {
+            return Err(error::forked(py));
+        }
         let mut told = match self.told.try_lock() {
             Ok(told) => told,
             Err(TryLockError::Poisoned(told)) => told.into_inner(),
@@ -90,7 +120,8 @@ impl Stream {
         if self.is_closed.load(Relaxed) || locked(&self.ended).is_some() {
             return Ok(None);
         }
-        match wait::next(py, &mut told)? {
+        let Some(told) = &mut *told else { return Ok(None) };
+        match wait::next(py, told)? {
             Some(Told::Token(token)) => Ok(Some(token)),
             Some(Told::Ended(sample)) => {
                 *locked(&self.ended) = Some(sample);
@@ -108,6 +139,9 @@ impl Stream {
     /// Ends the request, also while another thread reads.
     fn close(&self) {
         self.is_closed.store(true, Relaxed);
+        if self.is_forked() {
+            return;
+        }
         drop(locked(&self.ticket).take());
     }
 

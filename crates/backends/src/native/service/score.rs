@@ -16,7 +16,8 @@ pub type ScoreSink = Box<dyn FnOnce(Result<Vec<f32>, BackendError>) + Send>;
 impl NativeService {
     /// Log-probabilities as `Backend::score` has them: natural, of `tokens[i + 1]` given all before, for `i`
     /// from `first` on. They are computed once no request is under way, and the prefix cache is empty then.
-    /// Dropping the ticket ends it soon; what was computed until then is told all the same.
+    /// Dropping the ticket ends it soon; what was computed until then is told all the same. Where the service
+    /// ends, nothing is told.
     pub fn score(&self, tokens: Vec<TokenId>, first: usize, sink: ScoreSink) -> Ticket {
         let limits = &self.terms.limits;
         let n_inputs = tokens.len().saturating_sub(1);
@@ -26,9 +27,15 @@ impl NativeService {
             return Ticket::default();
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, n_step) = (stop.clone(), limits.n_step);
+        let (stopped, shared, n_step) = (stop.clone(), self.shared.clone(), limits.n_step);
         let work = move |worker: &mut Worker| {
-            sink(scored(worker, &tokens, first, n_step, &stopped));
+            let is_ending = || shared.is_ending.load(Relaxed);
+            let is_over = || stopped.load(Relaxed) || is_ending();
+            let scores = scored(worker, &tokens, first, n_step, &is_over);
+            // What was cut off by the end is no score of the text.
+            if !is_ending() {
+                sink(scores);
+            }
         };
         // Where the thread has ended the sink is dropped with the work, which tells whoever waits for it.
         match self.send(Command::Lend(Box::new(work))) {
@@ -43,14 +50,14 @@ fn scored(
     tokens: &[TokenId],
     first: usize,
     n_step: usize,
-    stop: &AtomicBool,
+    is_over: &dyn Fn() -> bool,
 ) -> Result<Vec<f32>, BackendError> {
     let (decoder, blocks) = worker.decoder();
     let n_blocks = tokens.len().saturating_sub(1).div_ceil(KV_BLOCK);
     let own = blocks.get(..n_blocks).ok_or_else(gone)?;
     let mut sequence = SequenceKv::default();
     sequence.place(own, 0);
-    let progress = &mut |_: usize, _: usize| match stop.load(Relaxed) {
+    let progress = &mut |_: usize, _: usize| match is_over() {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
     };
