@@ -10,7 +10,9 @@ use pacemark_setup::{Setup, Threads};
 use pacemark_testmodel::{N_CTX, N_VOCAB, TestModel};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// A model's file, removed at the end.
 struct File(PathBuf);
@@ -604,4 +606,84 @@ fn the_models_own_pooling_is_used_where_the_caller_says_nothing() {
     let refused = embed(Some(4), None).unwrap_err().to_string();
     assert!(refused.contains("llama.pooling_type: expected 1 (mean)"), "{refused}");
     assert_eq!(embed(Some(4), Some(Pooling::Last)).unwrap(), vectors[2]);
+}
+
+/// The backend without a scheduler computes the same, and what a service is asked after it is as before.
+#[test]
+fn scores_are_the_backends() {
+    for (name, model) in models() {
+        let (name, setup) = (
+            format!("{name}-scores"),
+            Setup { threads: Threads::new(2), n_ctx: Some(N_CTX), ..Setup::default() },
+        );
+        let file = File::new(&name, &model);
+        let backend = NativeBackend::load(&file.0, &setup, &mut |_, _| {}).unwrap();
+        let options = ServiceOptions::default();
+        let service = NativeService::load(&file.0, &setup, options, &mut |_, _| {}).unwrap();
+        let score = |tokens: Vec<TokenId>, first: usize| {
+            let (tell, told) = channel();
+            let ticket =
+                service.score(tokens, first, Box::new(move |scores| tell.send(scores).unwrap()));
+            let scores = told.recv().unwrap();
+            drop(ticket);
+            scores
+        };
+        let before = collect(Backend::generate(&service, request(prompt(9, 1), 5)));
+        for (n, first) in [(40, 0), (40, 17), (2, 0), (1, 0), (N_CTX, 3)] {
+            let tokens = prompt(n, 4);
+            assert_eq!(score(tokens.clone(), first), backend.score(&tokens, first), "{n} {first}");
+        }
+        assert_eq!(collect(Backend::generate(&service, request(prompt(9, 1), 5))).0, before.0);
+        assert!(matches!(
+            score(prompt(N_CTX + 2, 1), 0),
+            Err(BackendError::ContextExceeded { .. })
+        ));
+        assert!(matches!(
+            score(vec![N_VOCAB as TokenId, 1], 0),
+            Err(BackendError::InvalidRequest(_))
+        ));
+    }
+}
+
+/// Whoever always asks for more does not keep it from its turn, and the end of the service ends it.
+#[test]
+fn a_score_has_its_turn_and_an_end() {
+    let model = TestModel::llama();
+    let service = service("score-turn", &model, ServiceOptions::default());
+    let (tell, told) = channel();
+    let asked = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let ask = || {
+            let mut seed = 0;
+            while !stop.load(Relaxed) {
+                seed += 1;
+                let answer = collect(Backend::generate(&service, request(prompt(9, seed), 20)));
+                assert_eq!(answer.0.len(), 20);
+                asked.fetch_add(1, Relaxed);
+            }
+        };
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(ask)).collect();
+        while asked.load(Relaxed) < 6 {
+            std::thread::yield_now();
+        }
+        let _ticket = service.score(prompt(40, 4), 0, Box::new(move |s| tell.send(s).unwrap()));
+        let scores = told.recv_timeout(Duration::from_secs(60));
+        stop.store(true, Relaxed);
+        assert_eq!(scores.expect("it has its turn").unwrap().len(), 39);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+    let (tell, told) = channel();
+    let tickets: Vec<_> = (0..50)
+        .map(|_| {
+            let tell = tell.clone();
+            service.score(prompt(N_CTX, 4), 0, Box::new(move |s| drop(tell.send(s))))
+        })
+        .collect();
+    drop(tell);
+    drop(service);
+    for scores in told {
+        assert_eq!(scores.unwrap().len() + 1, N_CTX, "what is told is whole");
+    }
+    drop(tickets);
 }

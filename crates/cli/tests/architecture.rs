@@ -14,6 +14,7 @@ const KEPT: &[(&str, &str)] = &[
     ("ureq", "hub"),
     ("kuva", "report"),
     ("nvml-wrapper", "devices"),
+    ("pyo3", "python"),
     ("rusqlite", "store"),
     ("serde-saphyr", "yaml"),
 ];

@@ -20,6 +20,7 @@ use pacemark_backend::{
 };
 use pacemark_engine::TokenLogprobs;
 use pacemark_tokenizer::Tokenizer;
+pub(crate) use score::score_from;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -42,7 +42,9 @@ impl<E: Engine> Host<E> {
         let text = (&request.tokens[..], request.first, 0);
         self.with_sequence(request, |host, engine, sequence| {
             let row = &mut |_: &E, i: usize, logits: &[f32]| row(i, logits);
-            host.predict_from(engine, sequence, text, row, &mut |_, _| ControlFlow::Continue(()))
+            let n_step = host.terms.limits.n_step;
+            let go_on = &mut |_, _| ControlFlow::Continue(());
+            predict_from(engine, sequence, text, n_step, row, go_on)
         })
     }
 
@@ -109,7 +111,7 @@ impl<E: Engine> Host<E> {
             let n_there = same_tokens(&there[..there.len().saturating_sub(1)], tokens).min(*first);
             let n_there = state.engine.truncate(&mut sequence, n_there);
             let text = (&tokens[..], *first, n_there);
-            let scores = self.score_from(&mut state.engine, &mut sequence, text, go_on);
+            let scores = score_from(&mut state.engine, &mut sequence, text, limits.n_step, go_on);
             scored.push(
                 scores.map(|scores| TextScores { kv: state.engine.held(&sequence), ..scores }),
             );
@@ -130,67 +132,68 @@ impl<E: Engine> Host<E> {
         (tokens, first): (&[TokenId], usize),
         progress: &mut Progress<'_>,
     ) -> Result<TextScores, BackendError> {
-        self.score_from(engine, sequence, (tokens, first, 0), progress)
+        score_from(engine, sequence, (tokens, first, 0), self.terms.limits.n_step, progress)
     }
+}
 
-    /// The same where the sequence holds the first `n_there` tokens, at most `first`.
-    fn score_from(
-        &self,
-        engine: &mut E,
-        sequence: &mut E::Sequence,
-        (tokens, first, n_there): (&[TokenId], usize, usize),
-        progress: &mut Progress<'_>,
-    ) -> Result<TextScores, BackendError> {
-        let mut scores = TextScores::default();
-        let row = &mut |engine: &E, i: usize, logits: &[f32]| {
-            let next = tokens[i + 1];
-            scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
-            scores.hits.push(is_first_largest(logits, next));
-            ControlFlow::Continue(())
-        };
-        self.predict_from(engine, sequence, (tokens, first, n_there), row, progress)?;
-        Ok(scores)
+/// Scores the tokens behind `first` where the sequence holds the first `n_there` tokens, at most `first`;
+/// `n_step` of them are computed at once at most.
+pub(crate) fn score_from<E: Engine>(
+    engine: &mut E,
+    sequence: &mut E::Sequence,
+    (tokens, first, n_there): (&[TokenId], usize, usize),
+    n_step: usize,
+    progress: &mut Progress<'_>,
+) -> Result<TextScores, BackendError> {
+    let mut scores = TextScores::default();
+    let row = &mut |engine: &E, i: usize, logits: &[f32]| {
+        let next = tokens[i + 1];
+        scores.logprobs.push(engine.logprobs(logits, next, 0).chosen);
+        scores.hits.push(is_first_largest(logits, next));
+        ControlFlow::Continue(())
+    };
+    predict_from(engine, sequence, (tokens, first, n_there), n_step, row, progress)?;
+    Ok(scores)
+}
+
+/// Computes the tokens that are not there, and hands out the logits after each from `first` on,
+/// but for the last.
+fn predict_from<E: Engine>(
+    engine: &mut E,
+    sequence: &mut E::Sequence,
+    (tokens, first, n_there): (&[TokenId], usize, usize),
+    n_step: usize,
+    row: &mut Row<'_, E>,
+    progress: &mut Progress<'_>,
+) -> Result<(), BackendError> {
+    // The last token predicts nothing that is asked for, so it is not computed.
+    let n_inputs = tokens.len().saturating_sub(1);
+    let first = first.min(n_inputs);
+    let mut n_computed = n_there.min(first);
+    for tokens in tokens[n_computed..first].chunks(n_step) {
+        engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
+        n_computed += tokens.len();
+        if progress(n_computed, n_inputs).is_break() {
+            return Ok(());
+        }
     }
-
-    /// Computes the tokens that are not there, and hands out the logits after each from `first` on,
-    /// but for the last.
-    fn predict_from(
-        &self,
-        engine: &mut E,
-        sequence: &mut E::Sequence,
-        (tokens, first, n_there): (&[TokenId], usize, usize),
-        row: &mut Row<'_, E>,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), BackendError> {
-        // The last token predicts nothing that is asked for, so it is not computed.
-        let n_inputs = tokens.len().saturating_sub(1);
-        let first = first.min(n_inputs);
-        let mut n_computed = n_there.min(first);
-        for tokens in tokens[n_computed..first].chunks(self.terms.limits.n_step) {
-            engine.forward(&mut [Item { sequence, tokens, wanted: Wanted::None }])?;
-            n_computed += tokens.len();
-            if progress(n_computed, n_inputs).is_break() {
+    for start in (first..n_inputs).step_by(SCORE_CHUNK.min(n_step)) {
+        let end = (start + SCORE_CHUNK.min(n_step)).min(n_inputs);
+        engine.forward(&mut [Item {
+            sequence,
+            tokens: &tokens[start..end],
+            wanted: Wanted::All,
+        }])?;
+        for i in start..end {
+            if row(engine, i, engine.logits(i - start)).is_break() {
                 return Ok(());
             }
         }
-        for start in (first..n_inputs).step_by(SCORE_CHUNK.min(self.terms.limits.n_step)) {
-            let end = (start + SCORE_CHUNK.min(self.terms.limits.n_step)).min(n_inputs);
-            engine.forward(&mut [Item {
-                sequence,
-                tokens: &tokens[start..end],
-                wanted: Wanted::All,
-            }])?;
-            for i in start..end {
-                if row(engine, i, engine.logits(i - start)).is_break() {
-                    return Ok(());
-                }
-            }
-            if progress(end, n_inputs).is_break() {
-                break;
-            }
+        if progress(end, n_inputs).is_break() {
+            break;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Whether greedy choice would take `token`: of the largest logits the first.

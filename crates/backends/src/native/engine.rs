@@ -5,6 +5,7 @@ use crate::generation::{Engine, Item, Keeping, Wanted};
 use pacemark_backend::layer::{self, StackLayer};
 use pacemark_backend::{BackendError, KvHeld, MemoryUsage, TokenId};
 use pacemark_engine::{BatchItem, Decoder, LogitRows, SequenceKv, TokenLogprobs};
+use std::borrow::BorrowMut;
 
 /// A forward pass, counted as one when it is done.
 pub(super) fn forward(
@@ -39,27 +40,27 @@ pub(super) fn held(decoder: &Decoder, sequence: &SequenceKv) -> KvHeld {
     KvHeld { lane_tokens, n_lanes, most_tokens, resident_bytes, page_bytes }
 }
 
-/// A decoder.
-pub(super) struct NativeEngine(pub Decoder);
+/// A decoder, its own or one that is lent to it.
+pub(super) struct NativeEngine<D = Decoder>(pub D);
 
-impl Engine for NativeEngine {
+impl<D: BorrowMut<Decoder>> Engine for NativeEngine<D> {
     type Sequence = SequenceKv;
 
     fn open(&mut self, keeping: Option<Keeping>) -> SequenceKv {
-        sequence(&self.0, keeping)
+        sequence(self.0.borrow(), keeping)
     }
 
     fn held(&self, sequence: &SequenceKv) -> Option<KvHeld> {
-        Some(held(&self.0, sequence))
+        Some(held(self.0.borrow(), sequence))
     }
 
     fn truncate(&mut self, sequence: &mut SequenceKv, len: usize) -> usize {
-        self.0.kv_mut().truncate(sequence, len);
+        self.0.borrow_mut().kv_mut().truncate(sequence, len);
         sequence.len()
     }
 
     fn close(&mut self, mut sequence: SequenceKv) {
-        self.0.kv_mut().release(&mut sequence);
+        self.0.borrow_mut().kv_mut().release(&mut sequence);
     }
 
     fn forward(&mut self, items: &mut [Item<'_, SequenceKv>]) -> Result<(), BackendError> {
@@ -72,26 +73,27 @@ impl Engine for NativeEngine {
             BatchItem { kv: &mut *item.sequence, tokens: item.tokens, logits }
         });
         let mut batch: Vec<BatchItem<'_>> = batch.collect();
-        forward(&mut self.0, &mut batch)
+        forward(self.0.borrow_mut(), &mut batch)
     }
 
     fn logits(&self, row: usize) -> &[f32] {
-        let n_vocab = self.0.model().config().n_vocab;
-        &self.0.logits()[row * n_vocab..][..n_vocab]
+        let n_vocab = self.0.borrow().model().config().n_vocab;
+        &self.0.borrow().logits()[row * n_vocab..][..n_vocab]
     }
 
     fn logprobs(&self, logits: &[f32], chosen: TokenId, n_top: usize) -> TokenLogprobs {
-        self.0.model().logprobs(logits, chosen, n_top)
+        self.0.borrow().model().logprobs(logits, chosen, n_top)
     }
 
     fn trim(&mut self) {
-        self.0.kv_mut().trim();
+        self.0.borrow_mut().kv_mut().trim();
     }
 
     fn memory(&self) -> Option<MemoryUsage> {
-        let kv = self.0.kv();
+        let decoder = self.0.borrow();
+        let kv = decoder.kv();
         Some(MemoryUsage {
-            model_bytes: self.0.model().packed_bytes(),
+            model_bytes: decoder.model().packed_bytes(),
             kv_allocated_bytes: kv.allocated_bytes(),
             kv_used_bytes: kv.used_bytes(),
         })

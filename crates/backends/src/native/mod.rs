@@ -22,7 +22,7 @@ use pacemark_modelfile::{ModelFile, ModelFileError};
 use pacemark_setup::{Setup, Unsupported};
 use pacemark_tokenizer::{ChatTemplates, Tokenizer};
 pub use probe::Probe;
-pub use service::{NativeService, ServiceOptions};
+pub use service::{NativeService, ScoreSink, ServiceOptions};
 pub use stages::run_stage;
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -10,6 +10,7 @@ mod draft;
 mod pooling;
 pub(in crate::native) mod requests;
 mod residency;
+mod score;
 mod turn;
 pub(in crate::native) mod worker;
 
@@ -24,8 +25,9 @@ use pacemark_modelfile::ModelFile;
 use pacemark_setup::Setup;
 use pacemark_tokenizer::ChatTemplates;
 use requests::{Embedding, Generation};
+pub use score::ScoreSink;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -91,6 +93,8 @@ pub(super) enum Command {
 pub(super) struct Shared {
     bells: Bells,
     status: Mutex<ServiceStatus>,
+    /// The thread is to end: work that has it to itself ends soon.
+    is_ending: AtomicBool,
     /// Commands handed over and not taken yet; nearly all of them are requests.
     n_commands: AtomicU64,
 }
@@ -266,6 +270,7 @@ fn gone() -> BackendError {
 
 impl Drop for NativeService {
     fn drop(&mut self) {
+        self.shared.is_ending.store(true, Ordering::Relaxed);
         let _ = self.send(Command::Stop);
         let _ = self.thread.take().map(JoinHandle::join);
     }

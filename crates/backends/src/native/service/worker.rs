@@ -35,6 +35,8 @@ pub(in crate::native) struct Worker {
     embeddings: HashMap<u64, Embedding>,
     /// Loans that wait for everything else to end.
     loans: Vec<Loan>,
+    /// What came after them, and waits for them: they would wait for ever for who always asks for more.
+    behind_loans: Vec<Command>,
     options: ServiceOptions,
     queue: Receiver<Command>,
     gather: Gather,
@@ -59,6 +61,7 @@ impl Worker {
             generations: HashMap::new(),
             embeddings: HashMap::new(),
             loans: Vec::new(),
+            behind_loans: Vec::new(),
             options,
             queue,
             gather: Gather::default(),
@@ -113,6 +116,11 @@ impl Worker {
     }
 
     fn obey(&mut self, command: Command) -> ControlFlow<()> {
+        let is_request = matches!(command, Command::Generate(_) | Command::Embed(_));
+        if is_request && !self.loans.is_empty() {
+            self.behind_loans.push(command);
+            return ControlFlow::Continue(());
+        }
         match command {
             Command::Generate(generation) => {
                 layer::pass(StackLayer::Queue);
@@ -174,6 +182,11 @@ impl Worker {
         }
         self.generations.remove(&id);
         self.embeddings.remove(&id);
+        self.behind_loans.retain(|command| match command {
+            Command::Generate(generation) => generation.id != id,
+            Command::Embed(embedding) => embedding.id != id,
+            _ => true,
+        });
     }
 
     /// Lends the decoder to those who asked; the blocks hold what they left there, so what was in
@@ -187,6 +200,9 @@ impl Worker {
         }
         self.past = sum(self.past, self.scheduler.counters());
         self.scheduler = scheduler(self.options, self.blocks.len());
+        for command in std::mem::take(&mut self.behind_loans) {
+            let _ = self.obey(command); // a request, which ends nothing
+        }
     }
 
     /// Whether nothing is left to compute.
