@@ -47,7 +47,8 @@ def system_info() -> dict[str, Any]:
         "python_version": platform.python_version(),
         "torch_version": None if torch is None else str(torch),
         "pacemark_version": known.get("pacemark_version"),
-        "pacemark_commit": known.get("pacemark_commit"),
+        # The suite's key: the command is built in a checkout, the package from wherever its sources were.
+        "pacemark_commit": None,
         "kernel": known.get("kernel"),
         "logical_cpus": known.get("logical_cpus"),
     }
