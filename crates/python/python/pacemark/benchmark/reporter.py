@@ -65,6 +65,8 @@ class BenchmarkReporter:
             reports = [self._report(model_name, found)]
         lines = [dict(_flat("", report)) for report in reports]
         names = list(dict.fromkeys(name for line in lines for name in line))
+        if not names:
+            raise check.wrong_value("results", "something with a figure", results)
         text = io.StringIO()
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
         writer.writeheader()
