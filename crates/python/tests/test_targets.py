@@ -155,7 +155,8 @@ def test_results_are_found_however_deep(tiny: Engine, tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_without_a_column(tmp_path: Path) -> None:
-    for empty in ({"latency": {}}, {"latency": {"each": []}, "memory": {}}):
+    several: list[dict[str, Any]] = [{"latency": {}}, {"latency": {"each": []}, "memory": {}}]
+    for empty in several:
         with pytest.raises(ValueError, match="results: expected something with a figure"):
             BenchmarkReporter(tmp_path).generate_csv_report("m", empty)
     assert list(tmp_path.iterdir()) == []

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = options.parse_args(arguments)
     try:
         _check(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError) as error:
         options.error(str(error))
     results: list[Result] = []
     ended: BaseException | None = None
@@ -98,8 +98,11 @@ def _check(args: argparse.Namespace) -> None:
     # It is made when there is something to write.
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"benchmark_output: nothing can be written into {args.benchmark_output}: {error.strerror}") from None
 
 
 def _measure(args: argparse.Namespace, results: list[Result]) -> None:
