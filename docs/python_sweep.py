@@ -43,12 +43,12 @@ except ImportError:
     print("no matplotlib: pip install matplotlib draws sweep.png")
 else:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    for threads, rows in table.groupby("threads"):
-        left.plot(rows["prompt_tokens"], rows["ttft_ms"], marker="o", label=f"{threads} threads")
+    for n_threads, rows in table.groupby("threads"):
+        left.plot(rows["prompt_tokens"], rows["ttft_ms"], marker="o", label=f"{n_threads} threads")
         low, high = rows["tokens_per_second_ci95_low"], rows["tokens_per_second_ci95_high"]
         rate = rows["tokens_per_second"]
         ends = [(rate - low.astype(float)).fillna(0), (high.astype(float) - rate).fillna(0)]
-        right.errorbar(rows["prompt_tokens"], rate, yerr=ends, marker="o", capsize=3, label=f"{threads} threads")
+        right.errorbar(rows["prompt_tokens"], rate, yerr=ends, marker="o", capsize=3, label=f"{n_threads} threads")
     left.set(xlabel="prompt tokens", ylabel="TTFT, ms", ylim=(0, None))
     right.set(xlabel="prompt tokens", ylabel="tokens/s after the first", ylim=(0, None))
     left.legend()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pacemark import Engine, ModelConfig, ModelManager, RequestSample, _native, to_pandas
+from pacemark import Engine, EngineClosedError, ModelConfig, ModelManager, RequestSample, _native, to_pandas
 from pacemark.benchmark import (
     InferenceMemoryResult,
     LatencyBenchmark,
@@ -24,7 +24,7 @@ from pacemark.benchmark import (
 )
 from pacemark.results import Result
 
-from conftest import TINY
+from conftest import SLOW, TINY
 from hf_model import llama_directory
 
 
@@ -201,6 +201,61 @@ def test_an_interrupt_keeps_what_was_measured(slow: Engine) -> None:
         assert isinstance(partial, ThroughputResult) and partial.n_requests > 0
         assert partial.requests_per_second > 0
     assert slow.generate("abc", max_tokens=2, ignore_eos=True).output_tokens == 2
+
+
+class Alarm(Exception):
+    """What a program's own handler of a signal raises."""
+
+
+Benchmark = Callable[[Engine], Any]
+
+LONG: list[tuple[Benchmark, type[Result] | None]] = [
+    (lambda e: LatencyBenchmark(0, 100_000).run(e, ["abc"], 2), LatencyResult),
+    (lambda e: LatencyBenchmark(0, 10).run(e, ["abc"] * 10_000, 2), LatencyResult),
+    (lambda e: LatencyBenchmark(100_000, 1).run(e, ["abc"], 2), None),
+    (lambda e: MemoryBenchmark().measure_inference(e, "abc", 4000), None),
+    (lambda e: ThroughputBenchmark(60, 2).measure_single_request(e, ["abc"]), ThroughputResult),
+    (lambda e: ThroughputBenchmark(60, 2).measure_concurrent(e, ["abc"], 4), ThroughputResult),
+    (lambda e: ThroughputBenchmark(60, 2).measure_batch(e, ["abc"], 4), ThroughputResult),
+]
+
+
+def with_partial(error: BaseException, kind: type[Result] | None) -> None:
+    partial = getattr(error, "partial")
+    if kind is None:
+        assert partial is None
+    else:
+        assert isinstance(partial, kind) and len(getattr(partial, "samples")) > 0
+
+
+@pytest.mark.parametrize("row", range(len(LONG)))
+def test_closing_keeps_what_was_measured(row: int) -> None:
+    work, kind = LONG[row]
+    engine = Engine(SLOW)
+    timer = threading.Timer(1.0, engine.close)
+    timer.start()
+    with pytest.raises(EngineClosedError) as caught:
+        work(engine)
+    timer.join()
+    with_partial(caught.value, kind)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarms")
+@pytest.mark.parametrize("row", range(len(LONG)))
+def test_any_exception_keeps_what_was_measured(slow: Engine, row: int) -> None:
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    work, kind = LONG[row]
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(Alarm) as caught:
+            work(slow)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with_partial(caught.value, kind)
 
 
 def test_an_interrupt_is_seen_between_short_requests(tiny: Engine) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
+import typing
 
 import pytest
 
-from pacemark import Engine, EngineClosedError, Generation, RequestError, Token
+from pacemark import Engine, EngineClosedError, Generation, RequestError
+from pacemark.benchmark import ThroughputResult
 
 from conftest import SLOW, TINY
 
@@ -22,46 +24,6 @@ def test_generates_the_same_each_time(tiny: Engine) -> None:
     assert tiny.decode(first.tokens) == first.text
     seeded = [tiny.generate("abc", max_tokens=8, temperature=1.5, seed=seed).tokens for seed in (1, 1, 2)]
     assert seeded[0] == seeded[1] != seeded[2]
-
-
-def test_streams_what_it_would_hand_back(tiny: Engine) -> None:
-    whole = tiny.generate("abc", max_tokens=12)
-    stream = tiny.generate("abc", max_tokens=12, stream=True)
-    tokens = list(stream)
-    assert all(isinstance(token, Token) for token in tokens)
-    assert [token.id for token in tokens] == list(whole.tokens)
-    assert "".join(token.text for token in tokens) == whole.text
-    assert stream.result is not None and stream.result.text == whole.text
-    assert [token.at_ms for token in tokens] == sorted(token.at_ms for token in tokens)
-    assert list(stream) == []
-
-
-def test_a_stream_may_be_left(slow: Engine) -> None:
-    with slow.generate("abc", max_tokens=3000, ignore_eos=True, stream=True) as stream:
-        next(stream)
-    assert list(stream) == [] and stream.result is None
-    left = slow.generate("abc", max_tokens=3000, ignore_eos=True, stream=True)
-    next(left)
-    del left
-    # If those two were still computed this would take their thousands of tokens.
-    assert slow.generate("abc", max_tokens=2).output_tokens == 2
-
-
-def test_a_callback_hears_every_token_and_may_raise(tiny: Engine) -> None:
-    heard: list[int] = []
-    answer = tiny.generate("abc", max_tokens=6, ignore_eos=True, callback=lambda token: heard.append(token.id))
-    assert heard == list(answer.tokens)
-
-    def refuse(token: Token) -> None:
-        raise LookupError("enough")
-
-    with pytest.raises(LookupError, match="enough"):
-        tiny.generate("abc", max_tokens=4000, callback=refuse)
-    stream = tiny.generate("abc", max_tokens=4000, stream=True, callback=refuse)
-    with pytest.raises(LookupError):
-        next(stream)
-    assert list(stream) == [], "it was closed"
-    assert tiny.generate("abc", max_tokens=6, ignore_eos=True).tokens == answer.tokens
 
 
 def test_options_do_what_they_say(tiny: Engine) -> None:
@@ -154,28 +116,6 @@ def test_many_threads_ask_one_engine(tiny: Engine) -> None:
     for i, answers in found.items():
         assert all(len(tokens) == len(alone[i]) for tokens in answers)
         assert len(set(answers)) == 1
-
-
-def test_two_threads_on_one_stream_are_told(slow: Engine) -> None:
-    stream = slow.generate("abc", max_tokens=2000, ignore_eos=True, stream=True)
-    errors: list[BaseException] = []
-    tokens: list[int] = []
-
-    def read() -> None:
-        try:
-            tokens.extend(token.id for token in stream)
-        except RuntimeError as error:
-            errors.append(error)
-            stream.close()
-
-    threads = [threading.Thread(target=read) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    # One of them found the other reading; nothing crashed, and nothing was read twice.
-    assert len(tokens) <= 2000
-    assert all("another thread" in str(error) for error in errors) and len(errors) <= 1
 
 
 def test_other_threads_run_while_it_computes(slow: Engine) -> None:
@@ -278,3 +218,15 @@ def test_loading_tells_how_far_it_is() -> None:
 
     with pytest.raises(LookupError, match="not today"):
         Engine(TINY, progress=refuse)
+
+
+def test_hints_are_there_at_run_time() -> None:
+    for function in (Engine.generate, Engine.chat, Engine.__init__, Engine.embed, Engine.score):
+        assert "return" in typing.get_type_hints(function), function
+    assert Engine.is_closed.__doc__ and ThroughputResult.batch_size.__doc__
+
+
+def test_numpy_arrays_are_tokens(tiny: Engine) -> None:
+    numpy = pytest.importorskip("numpy")
+    tokens = tiny.encode("abc")
+    assert tiny.generate(numpy.array(tokens), max_tokens=2).tokens == tiny.generate(tokens, max_tokens=2).tokens

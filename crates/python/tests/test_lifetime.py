@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pacemark import Engine, EngineError, _native
-from pacemark.benchmark import ThroughputBenchmark, ThroughputResult
+from pacemark.benchmark import LatencyBenchmark, MemoryBenchmark, ThroughputBenchmark, ThroughputResult
 from pacemark.main import main
 
 from conftest import SLOW, TINY
@@ -153,3 +154,58 @@ def test_a_command_line_that_is_interrupted_leaves_a_report(
     assert report["latency"]["ttft_ms"] > 0 and throughput["single_request_tps"] > 0
     assert throughput["concurrent_4_rps"] > 0, "what was measured of it before"
     assert "batch_8_tps" not in throughput
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--batch-size", "99"], "batch_size: expected .* 16"),
+        (["--concurrent", "0"], "concurrent"),
+        (["--duration-seconds", "0"], "duration_seconds"),
+        (["--test-runs", "0"], "test_runs"),
+        (["--model", ""], "model_name"),
+        (["--benchmark-output", "FILE"], "benchmark_output: .*FILE: "),
+        (["--benchmark-output", "FILE/below"], "benchmark_output: .*FILE/below: "),
+    ],
+)
+def test_what_would_be_refused_is_refused_before_measuring(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: list[str],
+    says: str,
+) -> None:
+    (tmp_path / "FILE").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    def loaded(*_: object) -> None:
+        raise AssertionError("it measures")
+
+    monkeypatch.setattr(MemoryBenchmark, "measure_model_load", loaded)
+    with pytest.raises(SystemExit) as ended:
+        main(["--benchmark", "--model", TINY, *wrong])
+    assert ended.value.code == 2 and re.search(f"error: .*{says}", capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["FILE"], "and nothing was made"
+
+
+@pytest.mark.parametrize("error", [ValueError("cut off"), EngineError("cut off"), LookupError("cut off")])
+def test_whatever_ends_a_command_line_leaves_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    whole = LatencyBenchmark.run
+
+    def cut_off(self: LatencyBenchmark, engine: Engine, prompts: list[str], n: int) -> None:
+        error.partial = whole(LatencyBenchmark(0, 2), engine, prompts, n)  # type: ignore[attr-defined]
+        raise error
+
+    monkeypatch.setattr(LatencyBenchmark, "run", cut_off)
+    command = ["--benchmark", "--model", TINY, "--benchmark-output", str(tmp_path / "new"), "--output-length", "4"]
+    if isinstance(error, LookupError):
+        with pytest.raises(LookupError):
+            main(command)
+    else:
+        assert main(command) == 1
+    out, err = capsys.readouterr()
+    assert ("error: cut off" in err) == (not isinstance(error, LookupError))
+    report = json.loads(Path(out.removeprefix("Report saved to: ").strip()).read_text())
+    assert report["latency"]["n_runs"] == 4 and report["memory"]["peak_gb"] > 0

@@ -11,7 +11,7 @@ import pytest
 
 import guide_names
 import pacemark
-from test_docs import blocks
+from test_docs import SWEEP, blocks
 from test_guide import BLOCKS, number
 
 pytestmark = pytest.mark.skipif(find_spec("mypy") is None, reason="there is no mypy")
@@ -31,6 +31,9 @@ def test_the_examples_are_typed(tmp_path: Path) -> None:
     for block in BLOCKS:
         text = guide_names.DECLARED[number(block)] + block.read_text()
         (tmp_path / block.name).write_text(text)
+    # It draws with matplotlib, whose types are its own.
+    if find_spec("matplotlib") is not None and find_spec("pandas-stubs") is not None:
+        (tmp_path / "sweep.py").write_text(SWEEP.read_text())
     (tmp_path / "page.py").write_text("\n".join(text for _, text in blocks()))
     python("mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), ".", cwd=tmp_path)
 

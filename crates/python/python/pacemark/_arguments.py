@@ -8,10 +8,16 @@ from __future__ import annotations
 import difflib
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 # Longer values are cut in messages.
 _LONGEST = 60
+
+# Most of what the compiled part takes.
+MOST_THREADS = 2**16 - 1
+MOST_CTX = 2**32 - 1
+MOST_SEQS = 4096
+MOST_AT_ONCE = 4096
 
 
 def shown(value: object) -> str:
@@ -99,7 +105,10 @@ def text(name: str, value: object) -> str:
 
 def tokens(name: str, value: object) -> list[int]:
     """A sequence of token ids."""
-    if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
+    # An iterator could be asked once only, and a mapping's keys are no prompt. An array of numpy is no Sequence, but as good.
+    is_sequence = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    is_other = isinstance(value, (bytes, bytearray, memoryview, Mapping))
+    if not is_sequence or is_other or not isinstance(value, Iterable):
         raise wrong_type(name, "a string or a sequence of token ids", value)
     return [integer(f"{name}[{i}]", token, 0, 2**32 - 1) for i, token in enumerate(value)]
 

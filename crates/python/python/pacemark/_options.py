@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pacemark import _arguments as check
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+else:
+
+    class Unpack:
+        """Python's own is from 3.11 on. Here, so that `typing.get_type_hints` finds the name."""
+
+        def __class_getitem__(cls, of: Any) -> Any:
+            return of
 
 
 class Options(TypedDict, total=False):
@@ -54,20 +67,36 @@ def messages(given: object) -> list[dict[str, Any]]:
         role = check.text(f'{name}["role"]', message.get("role"))
         if not role:
             raise check.wrong_value(f'{name}["role"]', "system, user or assistant", role)
-        content = message.get("content")
-        if content is None and role != "assistant":
-            raise check.wrong_value(f'{name}["content"]', "a string", content)
+        _content(f'{name}["content"]', message.get("content"), role)
         found.append(json.loads(as_json(name, message)))
     return found
+
+
+def _content(name: str, content: object, role: str) -> None:
+    """A text, or parts of a message; an assistant's may be absent, where it called tools."""
+    if isinstance(content, str):
+        check.text(name, content)
+    elif isinstance(content, (list, tuple)):
+        for i, part in enumerate(content):
+            if not isinstance(part, Mapping):
+                raise check.wrong_type(f"{name}[{i}]", 'a part such as {"type": "text", "text": "Hello"}', part)
+            check.text(f'{name}[{i}]["type"]', part.get("type"))
+            if part.get("text") is not None:
+                check.text(f'{name}[{i}]["text"]', part["text"])
+    elif content is not None:
+        raise check.wrong_type(name, "a string or a list of parts", content)
+    elif role != "assistant":
+        raise check.wrong_value(name, "a string", content)
 
 
 def as_json(name: str, value: Mapping[str, Any]) -> str:
     if not isinstance(value, Mapping):
         raise check.wrong_type(name, "a mapping", value)
     try:
-        return json.dumps(dict(value), allow_nan=False)
+        text = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name}: expected what JSON can hold: {error}") from None
+    return check.text(name, text)
 
 
 def checked(function: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,3 +150,5 @@ _OPTIONS: dict[str, _Option] = {
     "kv": (None, check.text),
     "reuse_prefix": (True, check.truth),
 }
+
+__all__ = ["Options", "Unpack", "as_json", "checked", "messages"]

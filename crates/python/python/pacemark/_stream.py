@@ -13,7 +13,11 @@ from pacemark.results import NAN, Generation, RequestSample
 class TokenStream:
     """The tokens of an answer as they come. Closed, left by `with`, or dropped, it ends the request."""
 
-    def __init__(self, stream: _native.Stream, callback: Callable[[Token], object] | None) -> None:
+    def __init__(
+        self, engine: _native.Engine, stream: _native.Stream, callback: Callable[[Token], object] | None
+    ) -> None:
+        # Nobody else may hold it: an engine that is dropped ends its requests.
+        self._engine: _native.Engine | None = engine
         self._stream = stream
         self._callback = callback
         self._tokens: list[Token] = []
@@ -22,7 +26,11 @@ class TokenStream:
         return self
 
     def __next__(self) -> Token:
-        token = next(self._stream)
+        try:
+            token = next(self._stream)
+        except StopIteration:
+            self._engine = None
+            raise
         self._tokens.append(token)
         if self._callback is not None:
             try:
@@ -35,6 +43,7 @@ class TokenStream:
     def close(self) -> None:
         """Ends the request; what had come is lost to nobody who kept it."""
         self._stream.close()
+        self._engine = None
 
     def __enter__(self) -> TokenStream:
         return self

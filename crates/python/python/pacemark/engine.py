@@ -10,20 +10,18 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from pacemark import _arguments as check
 from pacemark import _native
 from pacemark._native import Token
-from pacemark._options import Options, as_json, checked
+from pacemark._options import Options, Unpack, as_json, checked
 from pacemark._options import messages as as_messages
 from pacemark._stream import TokenStream
 from pacemark.results import Generation, Memory, Score
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 DEFAULT_MODEL = "smollm2-135m"
+DEFAULT_SEQS = 16
 
 Prompt = str | Sequence[int]
 """A text, or the ids of its tokens."""
@@ -44,7 +42,7 @@ class Engine:
         *,
         threads: int | None = None,
         n_ctx: int | None = None,
-        max_num_seqs: int = 16,
+        max_num_seqs: int = DEFAULT_SEQS,
         cache_type_k: str = "f16",
         cache_type_v: str = "f16",
         weights: str | None = None,
@@ -61,9 +59,9 @@ class Engine:
         self._model = name
         self._native = _native.Engine(
             name,
-            threads=None if threads is None else check.integer("threads", threads, 1, 2**16),
-            n_ctx=None if n_ctx is None else check.integer("n_ctx", n_ctx, 1, 2**31),
-            max_num_seqs=check.integer("max_num_seqs", max_num_seqs, 1, 2**16),
+            threads=None if threads is None else check.integer("threads", threads, 1, check.MOST_THREADS),
+            n_ctx=None if n_ctx is None else check.integer("n_ctx", n_ctx, 1, check.MOST_CTX),
+            max_num_seqs=check.integer("max_num_seqs", max_num_seqs, 1, check.MOST_SEQS),
             cache_type_k=check.text("cache_type_k", cache_type_k),
             cache_type_v=check.text("cache_type_v", cache_type_v),
             weights=None if weights is None else check.text("weights", weights),
@@ -92,6 +90,7 @@ class Engine:
 
     @property
     def is_closed(self) -> bool:
+        """Whether `close()` was called, or `with` was left."""
         return self._native.is_closed
 
     @property
@@ -116,7 +115,7 @@ class Engine:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens."""
-        return self._native.decode(self._known(check.tokens("tokens", tokens)))
+        return self._native.decode(self._known("tokens", check.tokens("tokens", tokens)))
 
     def count(self, text: str) -> int:
         """Tokens of a text as a prompt."""
@@ -253,12 +252,12 @@ class Engine:
         perplexity = math.exp(mean) if mean < 700 else math.inf
         return Score(tuple(whole[first + 1 :]), tuple(logprobs), total, perplexity)
 
-    def _known(self, tokens: list[int]) -> list[int]:
+    def _known(self, name: str, tokens: list[int]) -> list[int]:
         """Tokens that the model has."""
         n_vocab = int(self._native.info["n_vocab"])
-        for token in tokens:
+        for i, token in enumerate(tokens):
             if token >= n_vocab:
-                raise check.wrong_value("tokens", f"ids below the model's {n_vocab}", token)
+                raise check.wrong_value(f"{name}[{i}]", f"ids below the model's {n_vocab}", token)
         return tokens
 
     def _prompt(self, name: str, prompt: object) -> list[int]:
@@ -266,7 +265,7 @@ class Engine:
         if isinstance(prompt, str):
             tokens = self._native.encode(check.text(name, prompt), True)
         else:
-            tokens = self._known(check.tokens(name, prompt))
+            tokens = self._known(name, check.tokens(name, prompt))
         if not tokens:
             raise check.wrong_value(name, "at least one token", prompt)
         return tokens
@@ -285,7 +284,7 @@ class Engine:
         values = checked(function, options)
         if values["max_tokens"] is None:
             values["max_tokens"] = self._native.room(len(tokens), values["kv"])
-        found = TokenStream(self._native.start(tokens, **values), callback)
+        found = TokenStream(self._native, self._native.start(tokens, **values), callback)
         if stream:
             return found
         with found:

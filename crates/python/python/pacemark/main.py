@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 
+from pacemark import _arguments as check
 from pacemark import errors
 from pacemark.benchmark import (
     BenchmarkReporter,
@@ -16,6 +19,7 @@ from pacemark.benchmark import (
     MemoryBenchmark,
     ThroughputBenchmark,
 )
+from pacemark.engine import DEFAULT_SEQS
 from pacemark.models import ModelConfig, ModelManager
 from pacemark.results import Result
 
@@ -50,24 +54,55 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 where all was measured, 1 on an error, 130 after an interrupt, which leaves a report of what was measured."""
-    args = parser().parse_args(arguments)
-    results: list[Result] = []
-    interrupted = False
+    """0 where all was measured, 1 on an error, 2 on wrong arguments, 130 after an interrupt. Whatever ends it in the middle leaves
+    a report of what was measured by then."""
+    options = parser()
+    args = options.parse_args(arguments)
     try:
-        try:
-            _measure(args, results)
-        except KeyboardInterrupt as error:
-            interrupted = True
-            part = getattr(error, "partial", None)
-            if isinstance(part, Result):
-                results.append(part)
-        if results or not interrupted:
+        _check(args)
+    except (ValueError, TypeError) as error:
+        options.error(str(error))
+    results: list[Result] = []
+    ended: BaseException | None = None
+    try:
+        _measure(args, results)
+    except BaseException as error:
+        ended = error
+        part = getattr(error, "partial", None)
+        if isinstance(part, Result):
+            results.append(part)
+    try:
+        if results:
             print(f"Report saved to: {_write(args, results)}")
-    except (errors.PacemarkError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 130 if interrupted else 0
+    if ended is None:
+        return 0
+    if isinstance(ended, KeyboardInterrupt):
+        return 130
+    if isinstance(ended, (errors.PacemarkError, ValueError, OSError)):
+        print(f"error: {ended}", file=sys.stderr)
+        return 1
+    raise ended
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What would be refused only after minutes of measuring, or could not be written then."""
+    LatencyBenchmark(args.warmup_runs, args.test_runs)
+    ThroughputBenchmark(args.duration_seconds, args.output_length)
+    ModelConfig(args.model, args.quantization)
+    check.integer("concurrent", args.concurrent, 1, check.MOST_AT_ONCE)
+    check.integer("batch_size", args.batch_size, 1, DEFAULT_SEQS)
+    folder = os.path.abspath(args.benchmark_output)
+    # It is made when there is something to write.
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"benchmark_output: nothing can be written into {args.benchmark_output}: {error.strerror}") from None
 
 
 def _measure(args: argparse.Namespace, results: list[Result]) -> None:

@@ -35,6 +35,10 @@ class ModelConfig:
             raise check.wrong_value("model_name", "a name or a path", self.model_name)
         if self.quantization is not None:
             check.one_of("quantization", self.quantization, ("8bit", "4bit"))
+        if self.threads is not None:
+            check.integer("threads", self.threads, 1, check.MOST_THREADS)
+        if self.n_ctx is not None:
+            check.integer("n_ctx", self.n_ctx, 1, check.MOST_CTX)
 
     def source(self) -> tuple[str, str | None]:
         """What `Engine` takes for it, and the type that a directory's weights are made into."""

@@ -307,6 +307,7 @@ class ThroughputResult(Result):
 
     @property
     def batch_size(self) -> int | None:
+        """Requests of a batch, where it is a test of that."""
         return self.n_parallel if self.mode == "batch" else None
 
     def rows(self) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Benchmarks of an engine in this process, their reports, and targets to hold them to.
 
-An interrupt in the middle loses nothing: what was measured by then is the `partial` of the `KeyboardInterrupt`, a result like
-any other, of fewer runs (`None` where nothing had ended).
+What ends a benchmark in the middle loses nothing: what was measured by then is the `partial` of the exception, a result like any
+other, of fewer runs (`None` where nothing had ended).
 """
 
 from pacemark.benchmark.latency import LatencyBenchmark

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pacemark import _arguments as check
@@ -61,16 +61,18 @@ def fits(engine: Engine, name: str, tokens: Sequence[int], n_tokens: int) -> Non
 
 @contextmanager
 def keeping(result: Callable[[], Result | None]) -> Iterator[None]:
-    """Gives an interrupt the result of what was measured by then as its `partial`; None where nothing was."""
+    """Gives whatever ends a benchmark the result of what was measured by then as its `partial`; None where nothing was."""
     try:
         yield
-    except KeyboardInterrupt as error:
-        error.partial = result()  # type: ignore[attr-defined]
+    except BaseException as error:
+        # A class may have no room for it; then the exception is more than the result.
+        with suppress(AttributeError, TypeError):
+            error.partial = result()  # type: ignore[attr-defined]
         raise
 
 
 def partial(error: BaseException, prompt: int | None = None) -> list[RequestSample]:
-    """The requests that had ended when a run was interrupted."""
+    """The requests that had ended when a run was cut off."""
     ended: Any = getattr(error, "partial", None)
     if not isinstance(ended, list):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from typing import Any
 
 from pacemark import _arguments as check
 from pacemark import _native
-from pacemark.benchmark._sorted import Sorted
-from pacemark.results import Result
+from pacemark.benchmark import _figures as figures
+from pacemark.benchmark._sorted import MemoryResult, Sorted
+from pacemark.results import LatencyResult, Result, ThroughputResult
 
 
 def report(model_name: str, found: Sorted, *, with_system: bool, with_model: bool) -> dict[str, Any]:
@@ -47,7 +49,8 @@ def system_info() -> dict[str, Any]:
         "python_version": platform.python_version(),
         "torch_version": None if torch is None else str(torch),
         "pacemark_version": known.get("pacemark_version"),
-        "pacemark_commit": known.get("pacemark_commit"),
+        # The suite's key: the command is built in a checkout, the package from wherever its sources were.
+        "pacemark_commit": None,
         "kernel": known.get("kernel"),
         "logical_cpus": known.get("logical_cpus"),
     }
@@ -56,19 +59,44 @@ def system_info() -> dict[str, Any]:
 
 def _figures(result: Result, names: Mapping[str, str]) -> dict[str, Any]:
     """Figures under the report's names, an interval after the figure it is of."""
-    values = result.to_dict()
     found: dict[str, Any] = {}
     for name, ours in names.items():
-        found[name] = values[ours]
-        if values.get(f"{ours}_ci95") is not None:
-            found[f"{name}_ci95"] = values[f"{ours}_ci95"]
+        found[name] = _number(getattr(result, ours))
+        ends = getattr(result, f"{ours}_ci95", None)
+        if ends is not None:
+            found[f"{name}_ci95"] = list(ends)
     return found
+
+
+def _number(value: float | None) -> float | None:
+    """None for what is not there."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 _LATENCY = {name: name for name in ("ttft_ms", "tokens_per_second", "e2e_latency_ms")}
 _LATENCY_MORE = {
     name: name
     for name in ("tpot_ms", "prefill_tokens_per_second", "itl_ms_p50", "itl_ms_p95", "itl_ms_p99", "n_runs")
+}
+RUNS = {
+    "ttft_ms": "ttft_ms",
+    "tokens_per_second": "tokens_per_second",
+    "e2e_latency_ms": "e2e_ms",
+    "tpot_ms": "tpot_ms",
+    "prefill_tokens_per_second": "prefill_tokens_per_second",
+}
+"""Of each request what targets may be held to, by the names of the report."""
+
+_THROUGHPUT = {
+    name: name
+    for name in (
+        "requests_per_second",
+        "total_tokens_per_second",
+        "tokens_per_second",
+        "ttft_ms",
+        "avg_latency_ms",
+        "p99_latency_ms",
+    )
 }
 _LOAD = {"model_load_gb": "memory_gb", "load_seconds": "load_seconds"}
 _INFERENCE = {"inference_delta_gb": "memory_delta_gb", "kv_cache_gb": "kv_cache_gb"}
@@ -77,14 +105,40 @@ _INFERENCE = {"inference_delta_gb": "memory_delta_gb", "kv_cache_gb": "kv_cache_
 def _latency(found: Sorted) -> dict[str, Any]:
     """The figures of the first result, and those of each."""
     latency: dict[str, Any] = dict.fromkeys(_LATENCY)
-    each = []
-    for of, result in found.latency:
-        figures = _figures(result, {**_LATENCY, **_LATENCY_MORE})
-        each.append({**figures, "of": of})
-    if each:
-        latency.update({name: value for name, value in each[0].items() if name != "of"})
-    latency["each"] = each
+    for _, first in found.latency[:1]:
+        latency.update(_figures(first, {**_LATENCY, **_LATENCY_MORE}))
+    latency["each"] = [latency_of_each(of, result) for of, result in found.latency]
     return latency
+
+
+def latency_of_each(of: str, result: LatencyResult) -> dict[str, Any]:
+    """The figures of one result, and in `runs` those of each run, so that a report is judged as its results are."""
+    each = _figures(result, {**_LATENCY, **_LATENCY_MORE})
+    gaps = [gap for sample in result.samples for gap in sample.itl_ms]
+    each["itl_ms"] = _number(figures.mean(gaps))
+    each["itl_ms_ci95"] = figures.interval(gaps)
+    for name, q in (("itl_ms_p50", 0.5), ("itl_ms_p95", 0.95), ("itl_ms_p99", 0.99)):
+        each[f"{name}_ci95"] = figures.quantile_interval(gaps, q)
+    runs = {name: figures.finite(getattr(one, ours) for one in result.samples) for name, ours in RUNS.items()}
+    return {**each, "runs": runs, "of": of}
+
+
+def memory_of_each(of: str, result: MemoryResult) -> dict[str, Any]:
+    """The figures of one result."""
+    return {**result.summary(), "of": of}
+
+
+def throughput_of_each(of: str, result: ThroughputResult) -> dict[str, Any]:
+    """The figures of one result; in `runs` the rates of each batch, where it is of batches. Requests may be many thousands: of
+    them there are means."""
+    each = {"mode": result.mode, "n_parallel": result.n_parallel, "n_requests": result.n_requests}
+    rates = list(result.batch_tokens_per_second)
+    runs: dict[str, list[float]] = {}
+    if result.mode == "batch":
+        runs["total_tokens_per_second"] = rates
+        # Each request of a batch is answered with so many tokens.
+        runs["requests_per_second"] = [rate / result.tokens_per_request for rate in rates]
+    return {**each, **_figures(result, _THROUGHPUT), "runs": runs, "of": of}
 
 
 def _memory(found: Sorted) -> dict[str, Any]:
@@ -93,20 +147,20 @@ def _memory(found: Sorted) -> dict[str, Any]:
     peaks = []
     for _, load in found.load[:1]:
         memory.update(_figures(load, _LOAD))
-        peaks.append(load.to_dict()["peak_memory_gb"])
+        peaks.append(_number(load.peak_memory_gb))
     for _, inference in found.inference[:1]:
         memory.update(_figures(inference, _INFERENCE))
-        peaks.append(inference.to_dict()["peak_memory_gb"])
+        peaks.append(_number(inference.peak_memory_gb))
     memory["peak_gb"] = max((peak for peak in peaks if peak is not None), default=None)
-    if max(len(found.load), len(found.inference)) > 1:
-        memory["each"] = [{**result.summary(), "of": of} for of, result in found.memory()]
+    if found.memory():
+        memory["each"] = [memory_of_each(of, result) for of, result in found.memory()]
     return memory
 
 
 def _throughput(found: Sorted) -> dict[str, Any]:
     throughput: dict[str, Any] = {"single_request_tps": None}
     for _, result in found.throughput:
-        values, n = result.to_dict(), result.n_parallel
+        values, n = _figures(result, _THROUGHPUT), result.n_parallel
         if result.mode == "batch":
             new = {f"batch_{n}_tps": values["total_tokens_per_second"]}
         elif result.mode == "single" or n == 1:
@@ -125,6 +179,8 @@ def _throughput(found: Sorted) -> dict[str, Any]:
         for name, value in new.items():
             if throughput.get(name) is None:
                 throughput[name] = value
+    if found.throughput:
+        throughput["each"] = [throughput_of_each(of, result) for of, result in found.throughput]
     return throughput
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ EXPECTED = "results of benchmarks: one, a list, or a mapping of them"
 
 PARTS = ("latency", "memory", "throughput")
 
+
+_DEEPEST = 32
 
 MemoryResult = ModelLoadResult | InferenceMemoryResult
 
@@ -73,11 +75,12 @@ class Sorted:
 def sort(name: str, results: object, only: str | None = None) -> Sorted:
     """All of them; `only` latency, memory or throughput where that is named. None is nothing measured."""
     found = Sorted()
-    _add(found, name, "", results, only)
+    _add(found, name, "", results, only, ())
     return found
 
 
-def _add(found: Sorted, name: str, of: str, results: object, only: str | None) -> None:
+def _add(found: Sorted, name: str, of: str, results: object, only: str | None, above: tuple[object, ...]) -> None:
+    """`above` is what the results are in."""
     expected = EXPECTED if only is None else f"{EXPECTED}, of {only}"
     if results is None:
         return
@@ -92,24 +95,42 @@ def _add(found: Sorted, name: str, of: str, results: object, only: str | None) -
     elif isinstance(results, Result):
         raise check.wrong_type(name, expected, results)
     elif isinstance(results, Mapping):
-        if only is None and is_report(results):
+        _not_within(name, results, above)
+        if only is None and is_report(results) and not _has_result(name, results, above):
             found.reports.append((of or "report", results))
             return
-        _add_each(found, name, results.items(), only)
+        for key, one in results.items():
+            _add(found, f"{name}[{key!r}]", key if isinstance(key, str) else of, one, only, (*above, results))
     elif isinstance(results, Sequence) and not isinstance(results, (str, bytes)):
-        _add_each(found, name, ((i, one) for i, one in enumerate(results)), only)
+        _not_within(name, results, above)
+        for i, one in enumerate(results):
+            # Of several below one name each has a name.
+            its = f"{of}[{i}]" if of and len(results) > 1 else of
+            _add(found, f"{name}[{i}]", its, one, only, (*above, results))
     else:
         raise check.wrong_type(name, expected, results)
 
 
-def _add_each(found: Sorted, name: str, results: Iterable[tuple[object, object]], only: str | None) -> None:
-    for key, one in results:
-        _add(found, f"{name}[{key!r}]", key if isinstance(key, str) else "", one, only)
-
-
 def is_report(results: Mapping[Any, Any]) -> bool:
-    """Whether it is what `generate_json_report` writes: parts that are mappings of figures, not results."""
+    """Whether it may be what `generate_json_report` writes: parts that are mappings."""
     parts = [results[part] for part in PARTS if part in results]
-    return bool(parts) and all(
-        isinstance(part, Mapping) and not any(isinstance(one, Result) for one in part.values()) for part in parts
-    )
+    return bool(parts) and all(isinstance(part, Mapping) for part in parts)
+
+
+def _has_result(name: str, value: object, above: tuple[object, ...]) -> bool:
+    """Whether there is a result in it, however deep."""
+    if isinstance(value, Result):
+        return True
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Mapping, Sequence)):
+        return False
+    _not_within(name, value, above)
+    inner = value.values() if isinstance(value, Mapping) else value
+    return any(_has_result(name, one, (*above, value)) for one in inner)
+
+
+def _not_within(name: str, value: object, above: tuple[object, ...]) -> None:
+    """Refuses what would never end."""
+    if any(value is one for one in above):
+        raise ValueError(f"{name}: expected {EXPECTED}, found one that contains itself")
+    if len(above) >= _DEEPEST:
+        raise ValueError(f"{name}: expected {EXPECTED}, found more than {_DEEPEST} within each other")

@@ -19,7 +19,7 @@ class LatencyBenchmark:
 
     def run(self, engine: Engine, prompts: Sequence[str], output_length: int = 100) -> LatencyResult:
         """Answers each prompt with exactly `output_length` tokens, the likeliest, beyond the model's own end; nothing of an
-        earlier run is found again in a cache. An interrupt's `partial` is the result of the runs that had ended.
+        earlier run is found again in a cache. The `partial` of whatever ends it is the result of the runs that had ended.
         """
         measured(engine)
         n_tokens = check.integer("output_length", output_length, 1)
@@ -31,7 +31,7 @@ class LatencyBenchmark:
                     engine._native.timed([prompt], max_tokens=n_tokens, n_requests=self.warmup_runs)
                 try:
                     found = engine._native.timed([prompt], max_tokens=n_tokens, n_requests=self.test_runs)
-                except KeyboardInterrupt as error:
+                except BaseException as error:
                     samples += figures.partial(error, i)
                     raise
                 samples += [RequestSample.of(sample, i) for sample in found]

@@ -65,6 +65,8 @@ class BenchmarkReporter:
             reports = [self._report(model_name, found)]
         lines = [dict(_flat("", report)) for report in reports]
         names = list(dict.fromkeys(name for line in lines for name in line))
+        if not names:
+            raise check.wrong_value("results", "something with a figure", results)
         text = io.StringIO()
         writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
         writer.writeheader()
@@ -101,8 +103,10 @@ def validate_targets(
     """Holds results to targets such as `{"min_tokens_per_second": 5, "max_ttft_ms": 200}`, as `pacemark check` does.
 
     A target is met where the whole 95 % interval keeps it, missed where the whole interval misses it, and undecided between,
-    or with fewer than five runs. What nothing measured answers is a failure too, with `actual` None. Undecided ones are
-    failures unless `allow_undecided`. `results` may be a report that was read back from JSON.
+    or with fewer than five runs: requests, or batches of a batch's rates. What is read off once, as memory and the rates of
+    single and concurrent requests are, is judged as it is. What nothing measured answers is a failure too, with `actual` None.
+    Undecided ones are failures unless `allow_undecided`. Figures are the command's and the fields of results.
+    `results` may be a report that was read back from JSON.
     """
     check.text("model_name", model_name)
     check.truth("allow_undecided", allow_undecided)

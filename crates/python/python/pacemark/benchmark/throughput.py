@@ -32,13 +32,13 @@ class ThroughputBenchmark:
         self, engine: Engine, prompts: Sequence[str], num_concurrent: int = 4
     ) -> ThroughputResult:
         """So many requests at any time, the next as soon as one ends. Those beyond the engine's `max_num_seqs` wait."""
-        n = check.integer("num_concurrent", num_concurrent, 1, 2**16)
+        n = check.integer("num_concurrent", num_concurrent, 1, check.MOST_AT_ONCE)
         return self._loop(engine, prompts, "concurrent", n)
 
     def measure_batch(self, engine: Engine, prompts: Sequence[str], batch_size: int = 8) -> ThroughputResult:
         """So many requests that begin together, and the next batch when all have ended: at least one."""
         measured(engine)
-        n = check.integer("batch_size", batch_size, 1, 2**16)
+        n = check.integer("batch_size", batch_size, 1, check.MOST_AT_ONCE)
         most = int(engine.info["n_seqs"])
         if n > most:
             raise ValueError(f"batch_size: expected at most the engine's max_num_seqs ({most}), found {n}")
@@ -56,7 +56,7 @@ class ThroughputBenchmark:
                 batch = [tokens[(first + i) % len(tokens)] for i in range(n)]
                 try:
                     found = engine._native.timed(batch, max_tokens=self.tokens_per_request, concurrency=n, n_requests=n)
-                except KeyboardInterrupt as error:
+                except BaseException as error:
                     # A batch that was cut off has no rate; requests of it that had ended are kept.
                     others += figures.partial(error)
                     raise
@@ -75,7 +75,7 @@ class ThroughputBenchmark:
                     concurrency=n,
                     duration_seconds=self.duration_seconds,
                 )
-            except KeyboardInterrupt as error:
+            except BaseException as error:
                 samples += figures.partial(error)
                 raise
             samples += [RequestSample.of(sample) for sample in found]
