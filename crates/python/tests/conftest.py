@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pacemark import Engine
+
+# A shell's background has it ignored, and what is started there inherits that: the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
