@@ -84,13 +84,15 @@ impl Weights {
             row.iter_mut().enumerate().for_each(|(i, x)| *x = ((i + t) % 17) as f32 - 8.0)
         });
         let mut out = vec![0.0; n_tokens * ROWS];
+        // A long pass would hardly ever be undisturbed, and many tokens do not wait for memory.
+        let matrices = if n_tokens > 64 { &self.0[..4] } else { &self.0 };
         let (started, mut best, mut passes) = (Instant::now(), f64::INFINITY, 0);
         while passes < 3 || started.elapsed() < Duration::from_millis(400) {
             let from = Instant::now();
-            for weights in &self.0 {
+            for weights in matrices {
                 matmul(team, &activations, &mut [Product { weights, out: &mut out }]);
             }
-            best = best.min(from.elapsed().as_secs_f64() / self.0.len() as f64);
+            best = best.min(from.elapsed().as_secs_f64() / matrices.len() as f64);
             passes += 1;
         }
         best

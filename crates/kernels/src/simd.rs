@@ -21,11 +21,15 @@
     reason = "one contract for all methods: the module's Safety section"
 )]
 
+use crate::panel::decode::Quants;
 use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
 
 /// Tokens of [`Int8::dot4`].
 pub(crate) const FOUR: usize = 4;
+
+/// Tokens of [`Int8::dot_pair`].
+pub(crate) const EIGHT: usize = 8;
 
 /// A vector of [`Simd::LANES`] floats.
 pub(crate) trait Simd: Copy {
@@ -114,6 +118,32 @@ pub(crate) trait Int8: Simd {
             sums[t] = Self::dot::<BITS, SIGNED, FROM, TO>(w, acts.add(t).cast(), neg_sums[t]);
         });
         sums
+    }
+    /// Whether prompts take two panels at a time ([`Int8::dot_pair`]).
+    const PAIRED: bool = false;
+
+    /// [`Int8::dot`] of the blocks at `quants`, of two panels, for the blocks of eight tokens that
+    /// lie side by side at `acts`: each activation is loaded once for both.
+    #[inline(always)]
+    unsafe fn dot_pair<
+        Q: Quants,
+        const BITS: u32,
+        const SIGNED: bool,
+        const FROM: usize,
+        const TO: usize,
+    >(
+        quants: [*const u8; 2],
+        acts: *const ActBlock,
+        neg_sums: [i32; EIGHT],
+    ) -> [[Self; EIGHT]; 2] {
+        let mut dots = [[Self::splat(0.0); EIGHT]; 2];
+        for (dots, quants) in dots.iter_mut().zip(quants) {
+            let w = Q::slices::<Self>(quants);
+            unrolled!(t in EIGHT => {
+                dots[t] = Self::dot::<BITS, SIGNED, FROM, TO>(&w, acts.add(t).cast(), neg_sums[t]);
+            });
+        }
+        dots
     }
     /// Loads `LANES` unsigned bytes as floats.
     unsafe fn load_u8(p: *const u8) -> Self;

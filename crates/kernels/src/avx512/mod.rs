@@ -7,78 +7,14 @@
 )]
 
 pub(crate) mod bf16;
+mod products;
 
-use crate::simd::{FOUR, Int8, Simd};
+use crate::panel::decode::Quants;
+use crate::simd::{EIGHT, FOUR, Int8, Simd};
 use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
+use products::{add_slice, first_products, last_products, start};
 use std::arch::x86_64::*;
-
-/// What a sum starts from, so that it ends without the offset of signed weights.
-#[inline(always)]
-unsafe fn start<const BITS: u32, const SIGNED: bool>(neg_sum: i32) -> __m512i {
-    if !SIGNED {
-        return _mm512_setzero_si512();
-    }
-    let start = _mm512_set1_epi32(neg_sum);
-    match BITS {
-        3 => _mm512_slli_epi32::<2>(start),
-        4 => _mm512_slli_epi32::<3>(start),
-        5 => _mm512_slli_epi32::<4>(start),
-        6 => _mm512_slli_epi32::<5>(start),
-        _ => _mm512_slli_epi32::<7>(start),
-    }
-}
-
-/// Defines a function that adds the products of four slices with the activations of four tokens.
-///
-/// In assembly because it has to be in this order, the weights in registers and the activations
-/// broadcast by the instruction that uses them: left to itself, the compiler interleaves all tokens
-/// of a tile, for which there are not registers enough, or loads the weights again for each.
-macro_rules! products {
-    ($name:ident, $g0:literal $g1:literal $g2:literal $g3:literal) => {
-        #[inline]
-        #[target_feature(enable = "avx512f,avx512vnni")]
-        unsafe fn $name(w: &[__m512i; 8], acts: *const ActBlock, sums: [__m512i; 4]) -> [__m512i; 4] {
-            let [mut a, mut b, mut c, mut d] = sums;
-            std::arch::asm!(
-                "vpdpbusd {a}, {w0}, dword ptr [{q} + {o0}]{{1to16}}",
-                "vpdpbusd {b}, {w0}, dword ptr [{q} + {block} + {o0}]{{1to16}}",
-                "vpdpbusd {c}, {w0}, dword ptr [{q} + 2 * {block} + {o0}]{{1to16}}",
-                "vpdpbusd {d}, {w0}, dword ptr [{q} + 3 * {block} + {o0}]{{1to16}}",
-                "vpdpbusd {a}, {w1}, dword ptr [{q} + {o1}]{{1to16}}",
-                "vpdpbusd {b}, {w1}, dword ptr [{q} + {block} + {o1}]{{1to16}}",
-                "vpdpbusd {c}, {w1}, dword ptr [{q} + 2 * {block} + {o1}]{{1to16}}",
-                "vpdpbusd {d}, {w1}, dword ptr [{q} + 3 * {block} + {o1}]{{1to16}}",
-                "vpdpbusd {a}, {w2}, dword ptr [{q} + {o2}]{{1to16}}",
-                "vpdpbusd {b}, {w2}, dword ptr [{q} + {block} + {o2}]{{1to16}}",
-                "vpdpbusd {c}, {w2}, dword ptr [{q} + 2 * {block} + {o2}]{{1to16}}",
-                "vpdpbusd {d}, {w2}, dword ptr [{q} + 3 * {block} + {o2}]{{1to16}}",
-                "vpdpbusd {a}, {w3}, dword ptr [{q} + {o3}]{{1to16}}",
-                "vpdpbusd {b}, {w3}, dword ptr [{q} + {block} + {o3}]{{1to16}}",
-                "vpdpbusd {c}, {w3}, dword ptr [{q} + 2 * {block} + {o3}]{{1to16}}",
-                "vpdpbusd {d}, {w3}, dword ptr [{q} + 3 * {block} + {o3}]{{1to16}}",
-                a = inout(zmm_reg) a,
-                b = inout(zmm_reg) b,
-                c = inout(zmm_reg) c,
-                d = inout(zmm_reg) d,
-                w0 = in(zmm_reg) w[$g0],
-                w1 = in(zmm_reg) w[$g1],
-                w2 = in(zmm_reg) w[$g2],
-                w3 = in(zmm_reg) w[$g3],
-                q = in(reg) acts,
-                o0 = const 4 * $g0,
-                o1 = const 4 * $g1,
-                o2 = const 4 * $g2,
-                o3 = const 4 * $g3,
-                block = const size_of::<ActBlock>(),
-                options(pure, readonly, nostack, preserves_flags)
-            );
-            [a, b, c, d]
-        }
-    };
-}
-products!(first_products, 0 1 2 3);
-products!(last_products, 4 5 6 7);
 
 /// Sixteen floats.
 #[derive(Clone, Copy)]
@@ -256,6 +192,41 @@ impl Int8 for Avx512 {
         }
         let mut dots = [Self::splat(0.0); FOUR];
         unrolled!(t in FOUR => { dots[t] = Avx512(_mm512_cvtepi32_ps(sums[t])); });
+        dots
+    }
+    const PAIRED: bool = true;
+
+    #[inline(always)]
+    unsafe fn dot_pair<
+        Q: Quants,
+        const BITS: u32,
+        const SIGNED: bool,
+        const FROM: usize,
+        const TO: usize,
+    >(
+        quants: [*const u8; 2],
+        acts: *const ActBlock,
+        neg_sums: [i32; EIGHT],
+    ) -> [[Self; EIGHT]; 2] {
+        let mut sums = [[_mm512_setzero_si512(); EIGHT]; 2];
+        unrolled!(t in EIGHT => {
+            let start = start::<BITS, SIGNED>(neg_sums[t]);
+            (sums[0][t], sums[1][t]) = (start, start);
+        });
+        macro_rules! slices {
+            ($($g:literal)*) => {
+                $(if FROM <= $g && $g < TO {
+                    let w = [Q::slice::<Self>(quants[0], $g), Q::slice::<Self>(quants[1], $g)];
+                    add_slice::<$g>(w, acts, &mut sums);
+                })*
+            };
+        }
+        slices!(0 4 1 5 2 6 3 7);
+        let mut dots = [[Self::splat(0.0); EIGHT]; 2];
+        unrolled!(t in EIGHT => {
+            dots[0][t] = Avx512(_mm512_cvtepi32_ps(sums[0][t]));
+            dots[1][t] = Avx512(_mm512_cvtepi32_ps(sums[1][t]));
+        });
         dots
     }
     #[inline(always)]

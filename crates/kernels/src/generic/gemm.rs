@@ -4,7 +4,9 @@
 //! An outer product: the eight slices of a weight block are decoded to registers once and meet each
 //! token's activations, four of which are broadcast. There is one float accumulator for each token
 //! of a tile and no horizontal sum. Few tokens are bound by memory: their panels are walked in the
-//! order in which they lie, and asked for well before they are needed.
+//! order in which they lie, and asked for well before they are needed. Many are bound by loading
+//! activations as much as by multiplying them, so two panels share what was loaded where the
+//! registers allow it. Float panels are `gemm_floats.rs`.
 
 #![allow(
     unsafe_op_in_unsafe_fn,
@@ -14,27 +16,45 @@
 use crate::kernel_set::{ACT_GROUP, GemmArgs};
 use crate::panel::decode::{BlockScales, Quants, Scales};
 use crate::panel::quants_bytes;
-use crate::simd::{FOUR, Int8, Simd};
+use crate::simd::{EIGHT, FOUR, Int8, Simd};
 use crate::unrolled::unrolled;
 use pacemark_quant::ActBlock;
 
 /// A kernel over one panel and a tile of `T` tokens.
-trait Tile {
+pub(super) trait Tile {
     unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize);
+
+    /// Whether a whole group of tokens takes two panels at a time, eight of its tokens each time.
+    const PAIRED: bool = false;
+
+    /// Panels `panel` and `panel + 1`, and the eight tokens from `token` on; only where
+    /// [`Self::PAIRED`].
+    #[inline(always)]
+    unsafe fn run_pair(a: &GemmArgs, panel: usize, token: usize) {
+        let _ = (a, panel, token);
+        unreachable!("a tile of two panels where there is none");
+    }
 }
 
 /// Covers panels × tokens with tiles no larger than `max_tile` tokens, [`PANELS`] at a time: a
 /// group of activations is small enough to stay in the cache while it meets them, and rows longer
 /// than the cache are fetched from memory once for all.
 #[inline(always)]
-unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
+pub(super) unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
     let mut panel = a.panels.start;
     while panel < a.panels.end {
         let end = (panel + PANELS).min(a.panels.end);
         let mut group = 0;
         while group < a.n_tokens {
+            let tokens = group..(group + ACT_GROUP).min(a.n_tokens);
+            let mut panel = panel;
+            while K::PAIRED && tokens.len() == ACT_GROUP && panel + 2 <= end {
+                K::run_pair(a, panel, group);
+                K::run_pair(a, panel, group + EIGHT);
+                panel += 2;
+            }
             for panel in panel..end {
-                tokens::<K>(a, panel, group..(group + ACT_GROUP).min(a.n_tokens), max_tile);
+                some_tokens::<K>(a, panel, tokens.clone(), max_tile);
             }
             group += ACT_GROUP;
         }
@@ -47,7 +67,7 @@ const PANELS: usize = 4;
 
 /// One panel times one group of activations.
 #[inline(always)]
-unsafe fn tokens<K: Tile>(
+unsafe fn some_tokens<K: Tile>(
     a: &GemmArgs,
     panel: usize,
     group: std::ops::Range<usize>,
@@ -78,7 +98,12 @@ unsafe fn tokens<K: Tile>(
 /// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has
 /// rows.
 #[inline(always)]
-unsafe fn store<V: Simd, const T: usize>(a: &GemmArgs, panel: usize, token: usize, sums: [V; T]) {
+pub(super) unsafe fn store<V: Simd, const T: usize>(
+    a: &GemmArgs,
+    panel: usize,
+    token: usize,
+    sums: [V; T],
+) {
     let row = panel * V::LANES;
     unrolled!(t in T => {
         let out = a.out.add((token + t) * a.out_stride + row);
@@ -100,7 +125,7 @@ const AHEAD: usize = 8192;
 /// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`; the tile of a long prompt finds its
 /// panel in the cache.
 #[inline(always)]
-unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
+pub(super) unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
     if T > 8 {
         return;
     }
@@ -119,6 +144,35 @@ unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
 #[inline(always)]
 pub(crate) unsafe fn quantized<V: Int8, Q: Quants, S: Scales>(a: &GemmArgs) {
     cover::<QuantizedTile<V, Q, S>>(a, V::MAX_TILE);
+}
+
+/// Calls `V::$dot`, or `V::dot_pair`, with the widths of `Q` and `S`. Widths that occur signed and unsigned have two
+/// arms; `CODE_BITS` is a constant, so one of all remains.
+macro_rules! dot {
+    (pair $from:literal, $to:literal, $($argument:expr),*) => {
+        match (Q::CODE_BITS, S::SIGNED) {
+            (2, _) => V::dot_pair::<Q, 2, false, $from, $to>($($argument),*),
+            (3, _) => V::dot_pair::<Q, 3, true, $from, $to>($($argument),*),
+            (4, true) => V::dot_pair::<Q, 4, true, $from, $to>($($argument),*),
+            (4, false) => V::dot_pair::<Q, 4, false, $from, $to>($($argument),*),
+            (5, true) => V::dot_pair::<Q, 5, true, $from, $to>($($argument),*),
+            (5, false) => V::dot_pair::<Q, 5, false, $from, $to>($($argument),*),
+            (6, _) => V::dot_pair::<Q, 6, true, $from, $to>($($argument),*),
+            _ => V::dot_pair::<Q, 8, true, $from, $to>($($argument),*),
+        }
+    };
+    ($dot:ident, $from:literal, $to:literal, $($argument:expr),*) => {
+        match (Q::CODE_BITS, S::SIGNED) {
+            (2, _) => V::$dot::<2, false, $from, $to>($($argument),*),
+            (3, _) => V::$dot::<3, true, $from, $to>($($argument),*),
+            (4, true) => V::$dot::<4, true, $from, $to>($($argument),*),
+            (4, false) => V::$dot::<4, false, $from, $to>($($argument),*),
+            (5, true) => V::$dot::<5, true, $from, $to>($($argument),*),
+            (5, false) => V::$dot::<5, false, $from, $to>($($argument),*),
+            (6, _) => V::$dot::<6, true, $from, $to>($($argument),*),
+            _ => V::$dot::<8, true, $from, $to>($($argument),*),
+        }
+    };
 }
 
 struct QuantizedTile<V, Q, S>(std::marker::PhantomData<(V, Q, S)>);
@@ -150,6 +204,65 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
         }
         store(a, panel, token, sums);
     }
+
+    // With signed weights and two scales a block (Q6_K, Q3_K) it loses a tenth: there are too many
+    // sums for the registers.
+    const PAIRED: bool = V::PAIRED && !(S::HALVES && S::SIGNED);
+
+    #[inline(always)]
+    unsafe fn run_pair(a: &GemmArgs, panel: usize, token: usize) {
+        let n_blocks = a.k / 32;
+        let group = token / ACT_GROUP * ACT_GROUP;
+        let mut acts = a.blocks.add(group * n_blocks + (token - group));
+        let (scales_bytes, bytes) = (S::KIND.bytes(V::LANES), quants_bytes(Q::BITS, V::LANES));
+        let first = a.weights.wrapping_add(panel * a.panel_bytes);
+        let mut scales = [first, first.wrapping_add(a.panel_bytes)];
+        let mut sums = [[V::splat(0.0); EIGHT]; 2];
+        for _ in 0..n_blocks / S::KIND.group() {
+            let shared = [S::shared::<V>(scales[0]), S::shared::<V>(scales[1])];
+            let mut quants = [scales[0].add(scales_bytes), scales[1].add(scales_bytes)];
+            for b in 0..S::KIND.group() {
+                let scales = [
+                    S::block::<V>(shared[0], scales[0], b),
+                    S::block::<V>(shared[1], scales[1], b),
+                ];
+                add_pair::<V, Q, S>(quants, &scales, acts, &mut sums);
+                acts = acts.wrapping_add(ACT_GROUP);
+                quants = [quants[0].add(bytes), quants[1].add(bytes)];
+            }
+            scales = quants;
+        }
+        store(a, panel, token, sums[0]);
+        store(a, panel + 1, token, sums[1]);
+    }
+}
+
+/// Adds one block of two panels to the sums of eight tokens: the same arithmetic as [`block`].
+#[inline(always)]
+unsafe fn add_pair<V: Int8, Q: Quants, S: Scales>(
+    quants: [*const u8; 2],
+    scales: &[BlockScales<V>; 2],
+    acts: *const ActBlock,
+    sums: &mut [[V; EIGHT]; 2],
+) {
+    let mut all = [0; EIGHT];
+    let mut lo = [0; EIGHT];
+    unrolled!(t in EIGHT => {
+        (all[t], lo[t]) = ((*acts.add(t)).neg_sum, (*acts.add(t)).neg_sum_lo);
+    });
+    let (first, second) = if S::HALVES {
+        let mut hi = [0; EIGHT];
+        unrolled!(t in EIGHT => { hi[t] = all[t] - lo[t]; });
+        (dot!(pair 0, 4, quants, acts, lo), dot!(pair 4, 8, quants, acts, hi))
+    } else {
+        let dots = dot!(pair 0, 8, quants, acts, all);
+        (dots, dots)
+    };
+    unrolled!(t in EIGHT => {
+        let act = acts.add(t);
+        sums[0][t] = scaled::<V, S>(&scales[0], act, first[0][t], second[0][t], sums[0][t]);
+        sums[1][t] = scaled::<V, S>(&scales[1], act, first[1][t], second[1][t], sums[1][t]);
+    });
 }
 
 /// Adds one block of each of a tile's tokens, which lie side by side, to their sums.
@@ -175,23 +288,6 @@ unsafe fn add_block<V: Int8, Q: Quants, S: Scales, const T: usize>(
             (sums[t], sums[t + 1], sums[t + 2], sums[t + 3]) = (four[0], four[1], four[2], four[3]);
         }
     });
-}
-
-/// Calls `V::$dot` with the widths of `Q` and `S`. Widths that occur signed and unsigned have two
-/// arms; `CODE_BITS` is a constant, so one of all remains.
-macro_rules! dot {
-    ($dot:ident, $from:literal, $to:literal, $($argument:expr),*) => {
-        match (Q::CODE_BITS, S::SIGNED) {
-            (2, _) => V::$dot::<2, false, $from, $to>($($argument),*),
-            (3, _) => V::$dot::<3, true, $from, $to>($($argument),*),
-            (4, true) => V::$dot::<4, true, $from, $to>($($argument),*),
-            (4, false) => V::$dot::<4, false, $from, $to>($($argument),*),
-            (5, true) => V::$dot::<5, true, $from, $to>($($argument),*),
-            (5, false) => V::$dot::<5, false, $from, $to>($($argument),*),
-            (6, _) => V::$dot::<6, true, $from, $to>($($argument),*),
-            _ => V::$dot::<8, true, $from, $to>($($argument),*),
-        }
-    };
 }
 
 /// Adds one block of one token to `sum`.
@@ -265,68 +361,4 @@ unsafe fn scaled<V: Int8, S: Scales>(
         return scales.second_min.fma(V::splat((lo - all) as f32), mins).fma(step, sum);
     }
     scales.min.fma(V::splat((*act).scaled_sum), sum)
-}
-
-/// How a float panel stores its elements.
-pub(crate) trait Element {
-    const BYTES: usize;
-    unsafe fn load<V: Simd>(p: *const u8) -> V;
-}
-
-pub(crate) struct Single;
-pub(crate) struct Half;
-pub(crate) struct Brain;
-
-impl Element for Single {
-    const BYTES: usize = 4;
-    #[inline(always)]
-    unsafe fn load<V: Simd>(p: *const u8) -> V {
-        V::load(p.cast())
-    }
-}
-
-impl Element for Half {
-    const BYTES: usize = 2;
-    #[inline(always)]
-    unsafe fn load<V: Simd>(p: *const u8) -> V {
-        V::load_f16(p.cast())
-    }
-}
-
-impl Element for Brain {
-    const BYTES: usize = 2;
-    #[inline(always)]
-    unsafe fn load<V: Simd>(p: *const u8) -> V {
-        V::load_bf16(p.cast())
-    }
-}
-
-/// Float weights times float activations.
-///
-/// # Safety
-/// As [`quantized`], with `a.floats` valid.
-#[inline(always)]
-pub(crate) unsafe fn floats<V: Simd, E: Element>(a: &GemmArgs) {
-    cover::<FloatTile<V, E>>(a, V::MAX_TILE);
-}
-
-struct FloatTile<V, E>(std::marker::PhantomData<(V, E)>);
-
-impl<V: Simd, E: Element> Tile for FloatTile<V, E> {
-    #[inline(always)]
-    unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize) {
-        let weights = a.weights.wrapping_add(panel * a.panel_bytes);
-        let x = a.floats.add(token * a.k);
-        let row_bytes = V::LANES * E::BYTES;
-        let mut sums = [V::splat(0.0); T];
-        for i in 0..a.k {
-            // Half a line a step where elements are halves: every line is asked for at most twice.
-            prefetch::<V, T>(weights.wrapping_add(i * row_bytes), row_bytes);
-            let w: V = E::load(weights.add(i * row_bytes));
-            unrolled!(t in T => {
-                sums[t] = w.fma(V::splat(*x.add(t * a.k + i)), sums[t]);
-            });
-        }
-        store(a, panel, token, sums);
-    }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod attention;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+pub(crate) mod gemm_floats;
 pub(crate) mod kv;
 pub(crate) mod mass;
 pub(crate) mod math;
@@ -21,7 +22,7 @@ macro_rules! instantiate_kernels {
         #[allow(clippy::missing_safety_doc, reason = "reached only through the KernelSet below")]
         mod instances {
             use super::*;
-            use $crate::generic::{attention, elementwise, gemm, kv, mass, peak, reduce};
+            use $crate::generic::{attention, elementwise, gemm, gemm_floats, kv, mass, peak, reduce};
             use $crate::panel::decode::*;
             use $crate::kernel_set::*;
 
@@ -49,9 +50,9 @@ macro_rules! instantiate_kernels {
             instance!(iq4_nl(a: &GemmArgs) gemm::quantized::<$vector, Iq4, Plain>(a));
             instance!(iq4_xs(a: &GemmArgs) gemm::quantized::<$vector, Iq4, SuperSigned>(a));
             instance!(mxfp4(a: &GemmArgs) gemm::quantized::<$vector, Fp4, Exponent>(a));
-            instance!(f32(a: &GemmArgs) gemm::floats::<$vector, gemm::Single>(a));
-            instance!(f16(a: &GemmArgs) gemm::floats::<$vector, gemm::Half>(a));
-            instance!(bf16(a: &GemmArgs) gemm::floats::<$vector, gemm::Brain>(a));
+            instance!(f32(a: &GemmArgs) gemm_floats::multiply::<$vector, gemm_floats::Single>(a));
+            instance!(f16(a: &GemmArgs) gemm_floats::multiply::<$vector, gemm_floats::Half>(a));
+            instance!(bf16(a: &GemmArgs) gemm_floats::multiply::<$vector, gemm_floats::Brain>(a));
             instance!(attention_f32_f32(a: &mut AttentionArgs) attention::tile::<$vector, kv::Single, kv::Single>(a));
             instance!(attention_f16_f16(a: &mut AttentionArgs) attention::tile::<$vector, kv::Half, kv::Half>(a));
             instance!(attention_f16_q8_0(a: &mut AttentionArgs) attention::tile::<$vector, kv::Half, kv::Bytes>(a));

@@ -16,8 +16,23 @@ pub(crate) trait Quants {
     /// Bits of a slice's bytes in the product; signed ones have half of that range added.
     const CODE_BITS: u32 = Self::BITS;
 
-    /// The eight slices of the block at `p`, unsigned.
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8];
+    /// Slice `g` of the block at `p`, unsigned.
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W;
+
+    /// The eight slices of the block at `p`.
+    #[inline(always)]
+    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
+        [
+            Self::slice::<V>(p, 0),
+            Self::slice::<V>(p, 1),
+            Self::slice::<V>(p, 2),
+            Self::slice::<V>(p, 3),
+            Self::slice::<V>(p, 4),
+            Self::slice::<V>(p, 5),
+            Self::slice::<V>(p, 6),
+            Self::slice::<V>(p, 7),
+        ]
+    }
 }
 
 pub(crate) struct Bits2;
@@ -35,18 +50,14 @@ impl Quants for Bits2 {
     const BITS: u32 = 2;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let (first, second) = (V::load_w(p), V::load_w(p.add(4 * V::LANES)));
-        [
-            V::bit_pair::<0>(first),
-            V::bit_pair::<1>(first),
-            V::bit_pair::<2>(first),
-            V::bit_pair::<3>(first),
-            V::bit_pair::<0>(second),
-            V::bit_pair::<1>(second),
-            V::bit_pair::<2>(second),
-            V::bit_pair::<3>(second),
-        ]
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        let pairs = V::load_w(p.add(g / 4 * 4 * V::LANES));
+        match g % 4 {
+            0 => V::bit_pair::<0>(pairs),
+            1 => V::bit_pair::<1>(pairs),
+            2 => V::bit_pair::<2>(pairs),
+            _ => V::bit_pair::<3>(pairs),
+        }
     }
 }
 
@@ -54,13 +65,8 @@ impl Quants for Bits3 {
     const BITS: u32 = 3;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let mut w = Bits2::slices::<V>(p);
-        let bits = p.add(8 * V::LANES);
-        for (g, w) in w.iter_mut().enumerate() {
-            *w = V::add_third_bit(*w, bits.add(g * V::LANES / 2));
-        }
-        w
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        V::add_third_bit(Bits2::slice::<V>(p, g), p.add(8 * V::LANES + g * V::LANES / 2))
     }
 }
 
@@ -68,24 +74,9 @@ impl Quants for Bits4 {
     const BITS: u32 = 4;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let slice = 4 * V::LANES;
-        let w = [
-            V::load_w(p),
-            V::load_w(p.add(slice)),
-            V::load_w(p.add(2 * slice)),
-            V::load_w(p.add(3 * slice)),
-        ];
-        [
-            V::low_nibbles(w[0]),
-            V::low_nibbles(w[1]),
-            V::low_nibbles(w[2]),
-            V::low_nibbles(w[3]),
-            V::high_nibbles(w[0]),
-            V::high_nibbles(w[1]),
-            V::high_nibbles(w[2]),
-            V::high_nibbles(w[3]),
-        ]
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        let w = V::load_w(p.add(g % 4 * 4 * V::LANES));
+        if g < 4 { V::low_nibbles(w) } else { V::high_nibbles(w) }
     }
 }
 
@@ -100,23 +91,13 @@ const fn biased(values: &[i8; 16], bits: u32) -> [u8; 16] {
     table
 }
 
-/// Nibbles looked up in a table of sixteen.
-#[inline(always)]
-unsafe fn looked_up<V: Int8>(p: *const u8, table: &[u8; 16]) -> [V::W; 8] {
-    let mut w = Bits4::slices::<V>(p);
-    for w in &mut w {
-        *w = V::look_up(*w, table);
-    }
-    w
-}
-
 impl Quants for Iq4 {
     const BITS: u32 = 4;
     const CODE_BITS: u32 = 8;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        looked_up::<V>(p, const { &biased(&IQ4_VALUES, 8) })
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        V::look_up(Bits4::slice::<V>(p, g), const { &biased(&IQ4_VALUES, 8) })
     }
 }
 
@@ -126,8 +107,8 @@ impl Quants for Fp4 {
     const CODE_BITS: u32 = 5;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        looked_up::<V>(p, const { &biased(&MXFP4_VALUES, 5) })
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        V::look_up(Bits4::slice::<V>(p, g), const { &biased(&MXFP4_VALUES, 5) })
     }
 }
 
@@ -135,13 +116,8 @@ impl Quants for Bits5 {
     const BITS: u32 = 5;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let mut w = Bits4::slices::<V>(p);
-        let bits = p.add(16 * V::LANES);
-        for (g, w) in w.iter_mut().enumerate() {
-            *w = V::add_fifth_bit(*w, bits.add(g * V::LANES / 2));
-        }
-        w
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        V::add_fifth_bit(Bits4::slice::<V>(p, g), p.add(16 * V::LANES + g * V::LANES / 2))
     }
 }
 
@@ -149,14 +125,9 @@ impl Quants for Bits6 {
     const BITS: u32 = 6;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let mut w = Bits4::slices::<V>(p);
-        let (first, second) = (V::load_w(p.add(16 * V::LANES)), V::load_w(p.add(20 * V::LANES)));
-        for j in 0..4 {
-            w[j] = V::add_bit_pair(w[j], first, j);
-            w[j + 4] = V::add_bit_pair(w[j + 4], second, j);
-        }
-        w
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        let pairs = V::load_w(p.add((16 + g / 4 * 4) * V::LANES));
+        V::add_bit_pair(Bits4::slice::<V>(p, g), pairs, g % 4)
     }
 }
 
@@ -164,13 +135,8 @@ impl Quants for Bits8 {
     const BITS: u32 = 8;
 
     #[inline(always)]
-    unsafe fn slices<V: Int8>(p: *const u8) -> [V::W; 8] {
-        let slice = 4 * V::LANES;
-        let mut w = [V::load_w(p); 8];
-        for (g, w) in w.iter_mut().enumerate().skip(1) {
-            *w = V::load_w(p.add(g * slice));
-        }
-        w
+    unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
+        V::load_w(p.add(g * 4 * V::LANES))
     }
 }
 
