@@ -12,6 +12,7 @@ use crate::{EngineError, KV_BLOCK, KvCache, KvTypes, LayerKind, ModelConfig, Tok
 use pacemark_kernels::{Activations, ArenaPlan, KernelSet, Matrix};
 use pacemark_modelfile::arch::{Part, Role, TensorSpec};
 use pacemark_modelfile::{ModelFile, TensorInfo};
+use pacemark_quant::Activation;
 
 /// How a model is to be run.
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ impl Account {
             table,
             table_is_mapped: held.table_is_mapped,
             kv: kv_bytes(config, usage),
-            work: work_bytes(config, usage),
+            work: work_bytes(config, usage, held.widest),
             loading: held.loading,
         })
     }
@@ -90,6 +91,8 @@ struct Held {
     table_is_mapped: bool,
     tied: bool,
     loading: u64,
+    /// Columns of the widest matrix of floats, and of the widest quantized one.
+    widest: [usize; 2],
 }
 
 impl Held {
@@ -105,7 +108,8 @@ impl Held {
         let is_there = |spec: &&TensorSpec| file.tensor(&spec.name.to_string()).is_some();
         let output = find(Part::Output).filter(is_there);
         let tied = output.is_none();
-        let mut held = Held { weights: 0, table: 0, table_is_mapped: false, tied, loading: 0 };
+        let mut held =
+            Held { weights: 0, table: 0, table_is_mapped: false, tied, loading: 0, widest: [0; 2] };
         let (mut packed, mut vectors) = (ArenaPlan::new(page), 0u64);
         let layers = (0..config.layers.len()).flat_map(|layer| config.layer_tensors(layer));
         let all =
@@ -121,6 +125,8 @@ impl Held {
                 vectors += info.n_elements().saturating_mul(size_of::<f32>() as u64);
             } else if !is_table || held.tied {
                 in_file = info.n_bytes().saturating_add(in_file);
+                let form = usize::from(info.dtype.info().activation == Activation::Int8);
+                held.widest[form] = held.widest[form].max(spec.dims[0] as usize);
                 if pack {
                     panels(config, kernels, &spec, info)
                         .into_iter()
@@ -211,11 +217,10 @@ fn kv_bytes(config: &ModelConfig, usage: &Usage) -> u64 {
 
 /// The decoder's buffers for a pass over as many tokens as are computed at once, and logits of every
 /// sequence.
-fn work_bytes(config: &ModelConfig, usage: &Usage) -> u64 {
+fn work_bytes(config: &ModelConfig, usage: &Usage, widest: [usize; 2]) -> u64 {
     let n_tokens = usage.n_ctx.saturating_mul(usage.n_seqs);
     let n = usage.n_step.min(n_tokens).max(1);
     let (q, kv) = (config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim);
-    let widest = config.n_embd.max(q).max(config.n_ff);
     let by_head = if usage.policy.is_some() { q } else { 0 };
     let gate = if config.ffn.is_gated() { config.n_ff } else { 0 };
     let mut kinds: Vec<_> = Vec::new();

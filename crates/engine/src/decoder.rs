@@ -11,7 +11,7 @@ use crate::rope::RopeAngles;
 use crate::weights::{Layer, Norm};
 use crate::{EngineError, Ffn, KvCache, KvTypes, LayerKind, Model, QkNorm, SequenceKv, TokenId};
 use pacemark_kernels::{
-    Activations, AttentionShape, KernelSet, Product, SequenceSpan, attention, matmul,
+    Activations, AttentionShape, KernelSet, Matrix, Product, SequenceSpan, attention, matmul,
 };
 
 /// How to set up a decoder.
@@ -258,7 +258,8 @@ impl Decoder {
         let (team, s, layer) =
             (&self.model.team, &mut self.scratch, &self.model.weights.layers[index]);
         let n = s.positions.len();
-        normalize(&self.model, &s.x, 0..n, layer.attn_norm.as_ref(), &mut s.activations);
+        let qkv = [&layer.wq, &layer.wk, &layer.wv];
+        normalize(&self.model, &s.x, 0..n, layer.attn_norm.as_ref(), &qkv, &mut s.activations);
         matmul(
             team,
             &s.activations,
@@ -286,7 +287,7 @@ impl Decoder {
         let Model { config: c, weights, kernels, team, .. } = &self.model;
         let (kernels, s, layer) = (*kernels, &mut self.scratch, &weights.layers[index]);
         let (mixed, width) = (&s.mixed, c.n_heads * c.head_dim);
-        s.activations.reset(n, width);
+        s.activations.reset(n, width, &[&layer.wo]);
         s.activations
             .fill(team, kernels, &|t, row| row.copy_from_slice(&mixed[t * width..][..width]));
         matmul(team, &s.activations, &mut [Product { weights: &layer.wo, out: &mut s.delta }]);
@@ -359,13 +360,10 @@ impl Decoder {
     fn ffn_block(&mut self, index: usize) {
         let (n, parallel) = (self.scratch.positions.len(), self.model.config.parallel_residual);
         let s = &mut self.scratch;
-        normalize(
-            &self.model,
-            &s.x,
-            0..n,
-            self.model.weights.layers[index].ffn_norm.as_ref(),
-            &mut s.activations,
-        );
+        let layer = &self.model.weights.layers[index];
+        let up_and_gate = [&layer.up, layer.gate.as_ref().unwrap_or(&layer.up)];
+        let norm = layer.ffn_norm.as_ref();
+        normalize(&self.model, &s.x, 0..n, norm, &up_and_gate, &mut s.activations);
         if parallel {
             // The stream as it entered the layer has been read: now it may take what attention
             // found.
@@ -381,7 +379,7 @@ impl Decoder {
             None => matmul(team, &s.activations, &mut [up]),
         }
         let (gate, up) = (&s.gate, &s.up);
-        s.activations.reset(n, c.n_ff);
+        s.activations.reset(n, c.n_ff, &[&layer.down]);
         s.activations.fill(team, kernels, &|t, row| {
             let range = t * c.n_ff..(t + 1) * c.n_ff;
             let up = &up[range.clone()];
@@ -427,7 +425,8 @@ impl Decoder {
             first += n;
         }
         let n_rows = rows.len();
-        normalize(&self.model, &s.x, rows, Some(&weights.output_norm), &mut s.activations);
+        let norm = Some(&weights.output_norm);
+        normalize(&self.model, &s.x, rows, norm, &[&weights.output], &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(
             team,
@@ -442,17 +441,19 @@ impl Decoder {
     }
 }
 
-/// `activations[i] = norm(x[rows[i]])`, `x` being `[n, n_embd]`; as it is where there is no norm.
+/// `activations[i] = norm(x[rows[i]])` for `weights`, `x` being `[n, n_embd]`; as it is where there
+/// is no norm.
 fn normalize(
     model: &Model,
     x: &[f32],
     rows: impl IntoIterator<Item = usize>,
     norm: Option<&Norm>,
+    weights: &[&Matrix],
     activations: &mut Activations,
 ) {
     let (width, eps, kernels) = (model.config.n_embd, model.config.norm_eps, model.kernels);
     let rows: Vec<usize> = rows.into_iter().collect();
-    activations.reset(rows.len(), width);
+    activations.reset(rows.len(), width, weights);
     activations.fill(&model.team, kernels, &|i, row| {
         let x = &x[rows[i] * width..][..width];
         match norm {

@@ -4,7 +4,7 @@ use crate::buffer::{Arena, Chunk};
 use crate::cut::{Cut, cut};
 use crate::kernel_set::{ACT_GROUP, GemmArgs, KernelSet, MulArgs, QuantizeArgs};
 use crate::panel::{self, pack};
-use crate::scratch::with_scratch;
+use crate::scratch::{with_scratch, with_scratch_floats};
 use crate::team::{SharedRows, Team};
 use pacemark_quant::{ActBlock, Activation, DType, QK};
 use std::ops::Range;
@@ -274,21 +274,21 @@ pub struct Activations {
 }
 
 impl Activations {
-    /// Prepares for `n_tokens` rows of `n_cols`, forgetting what was there.
-    pub fn reset(&mut self, n_tokens: usize, n_cols: usize) {
+    /// Prepares for `n_tokens` rows of `n_cols` that will meet `weights`, forgetting what was there.
+    pub fn reset(&mut self, n_tokens: usize, n_cols: usize, weights: &[&Matrix]) {
+        let wanted = |form| weights.iter().any(|w| w.activation() == form);
         self.n_tokens = n_tokens;
         self.n_cols = n_cols;
-        self.floats.resize(n_tokens * n_cols, 0.0);
-        // Rows that are no whole number of blocks can only meet float weights.
-        self.blocks.resize(
-            if n_cols.is_multiple_of(QK) { n_tokens * (n_cols / QK) } else { 0 },
-            ActBlock::ZERO,
-        );
+        let n_floats = if wanted(Activation::F32) { n_tokens * n_cols } else { 0 };
+        self.floats.resize(n_floats, 0.0);
+        let n_blocks = if wanted(Activation::Int8) { n_tokens * (n_cols / QK) } else { 0 };
+        self.blocks.resize(n_blocks, ActBlock::ZERO);
     }
 
-    /// Bytes that `n_tokens` rows of `n_cols` take.
-    pub fn bytes_for(n_tokens: usize, n_cols: usize) -> u64 {
-        let row = n_cols * size_of::<f32>() + n_cols / QK * size_of::<ActBlock>();
+    /// Bytes that `n_tokens` rows take where the widest matrix of floats has `floats` columns, and
+    /// the widest quantized one `blocks`.
+    pub fn bytes_for(n_tokens: usize, [floats, blocks]: [usize; 2]) -> u64 {
+        let row = floats * size_of::<f32>() + blocks / QK * size_of::<ActBlock>();
         (n_tokens as u64).saturating_mul(row as u64)
     }
 
@@ -297,22 +297,20 @@ impl Activations {
         self.n_tokens
     }
 
-    /// Fills every row by `f(token, row)` and quantizes it.
+    /// Fills every row by `f(token, row)`, which sets all of it, and quantizes it.
     pub fn fill(
         &mut self,
         team: &Team,
         kernels: &'static KernelSet,
         f: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) {
-        let n_cols = self.n_cols;
+        let (n_tokens, n_cols, n_blocks) = (self.n_tokens, self.n_cols, self.n_cols / QK);
         if self.blocks.is_empty() {
             team.rows(&mut self.floats, n_cols, f);
             return;
         }
-        let (n_tokens, n_blocks) = (self.n_tokens, n_cols / QK);
         let blocks = SharedRows::new(&mut self.blocks, 1);
-        team.rows(&mut self.floats, n_cols, &|t, row| {
-            f(t, row);
+        let quantize = |t: usize, row: &[f32]| {
             let group = t / ACT_GROUP * ACT_GROUP;
             let stride = (n_tokens - group).min(ACT_GROUP);
             // SAFETY: block b of token t lies at group * n_blocks + b * stride + (t - group), for b
@@ -321,6 +319,20 @@ impl Activations {
             let out = unsafe { blocks.row_ptr(group * n_blocks + (t - group)) };
             // SAFETY: the set's ISA was detected; the row has n_blocks blocks.
             unsafe { (kernels.quantize)(QuantizeArgs { x: row.as_ptr(), out, stride, n_blocks }) };
+        };
+        if self.floats.is_empty() {
+            // A row of the thread's own, which stays in its cache, in place of one for each token.
+            team.ranges(n_tokens, &|t| {
+                with_scratch_floats(n_cols, |row| {
+                    f(t, row);
+                    quantize(t, row);
+                });
+            });
+            return;
+        }
+        team.rows(&mut self.floats, n_cols, &|t, row| {
+            f(t, row);
+            quantize(t, row);
         });
     }
 }
@@ -350,10 +362,11 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
         let w = product.weights;
         assert_eq!(w.n_cols, activations.n_cols, "matmul: activation row and weight row differ");
         assert_eq!(product.out.len(), n_tokens * w.n_rows, "matmul: output of the wrong size");
-        assert!(
-            w.activation() == Activation::F32 || !activations.blocks.is_empty(),
-            "matmul: no quantized activations"
-        );
+        let there = match w.activation() {
+            Activation::F32 => !activations.floats.is_empty(),
+            Activation::Int8 => !activations.blocks.is_empty(),
+        };
+        assert!(there, "matmul: activations in another form than the weights want");
         n_panels[i] = w.n_rows.div_ceil(w.kernels.lanes);
         let out = SharedRows::new(&mut *product.out, w.n_rows);
         let args = GemmArgs {

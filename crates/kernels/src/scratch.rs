@@ -19,3 +19,11 @@ pub(crate) fn with_scratch(len: usize, f: impl FnOnce(&mut [u8])) {
         f(&mut scratch[start..start + len]);
     });
 }
+
+/// [`with_scratch`] of `len` floats.
+pub(crate) fn with_scratch_floats(len: usize, f: impl FnOnce(&mut [f32])) {
+    with_scratch(len * size_of::<f32>(), |bytes| {
+        // SAFETY: any bytes are floats, and they begin at a multiple of 64.
+        f(unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), len) });
+    });
+}

@@ -178,8 +178,9 @@ impl Team {
         });
     }
 
-    /// Single rows are too small to be tasks: a task is a run of them.
-    fn ranges(&self, n: usize, f: &(dyn Fn(usize) + Sync)) {
+    /// Calls `f` with each number below `n`. Single rows are too small to be tasks: a task is a run
+    /// of them.
+    pub(crate) fn ranges(&self, n: usize, f: &(dyn Fn(usize) + Sync)) {
         let size = n.div_ceil(self.n_threads() * 4).max(1);
         self.run(n.div_ceil(size), &|task| (task * size..n.min((task + 1) * size)).for_each(f));
     }

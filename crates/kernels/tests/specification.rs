@@ -95,7 +95,7 @@ fn every_isa_and_type_multiplies_as_specified() {
                         Matrix::pack(&team, kernels, &mut arena, info.dtype, shape, &bytes, &|i| i)
                             .unwrap();
                     let mut activations = Activations::default();
-                    activations.reset(n_tokens, n_cols);
+                    activations.reset(n_tokens, n_cols, &[&w]);
                     activations.fill(&team, kernels, &|t, row| {
                         row.copy_from_slice(&x[t * n_cols..][..n_cols])
                     });
@@ -156,7 +156,7 @@ fn rows_in_place_give_what_packed_ones_give() {
                 for n_tokens in [1, 3, 40] {
                     let x = random.floats(n_tokens * n_cols);
                     let mut activations = Activations::default();
-                    activations.reset(n_tokens, n_cols);
+                    activations.reset(n_tokens, n_cols, &[&matrices[0]]);
                     activations.fill(&team, kernels, &|t, row| {
                         row.copy_from_slice(&x[t * n_cols..][..n_cols])
                     });
@@ -178,6 +178,37 @@ fn rows_in_place_give_what_packed_ones_give() {
 }
 
 #[test]
+fn matrices_of_two_forms_share_activations() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(23);
+    let (n_rows, n_cols, n_tokens) = (20, 64, 19);
+    let x = random.floats(n_tokens * n_cols);
+    for kernels in available() {
+        let mut arena = Arena::default();
+        let mut pack = |dtype| {
+            let bytes = random_rows(dtype, n_rows, n_cols, &mut random);
+            Matrix::pack(&team, kernels, &mut arena, dtype, (n_rows, n_cols), &bytes, &|i| i)
+                .unwrap()
+        };
+        let (float, bytes) = (pack(DType::F32), pack(DType::Q8_0));
+        let products = |activations: &mut Activations, weights: &[&Matrix]| {
+            activations.reset(n_tokens, n_cols, weights);
+            activations
+                .fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
+            let mut outs = vec![vec![f32::NAN; n_tokens * n_rows]; weights.len()];
+            for (weights, out) in weights.iter().zip(&mut outs) {
+                matmul(&team, activations, &mut [Product { weights, out }]);
+            }
+            outs
+        };
+        let mut activations = Activations::default();
+        let together = products(&mut activations, &[&float, &bytes]);
+        let alone = [&float, &bytes].map(|w| products(&mut activations, &[w]).remove(0));
+        assert_eq!(together, alone, "{}", kernels.isa.name());
+    }
+}
+
+#[test]
 fn rows_can_be_reordered_while_packing() {
     let team = Team::new(1).unwrap();
     let bytes: Vec<u8> =
@@ -187,7 +218,7 @@ fn rows_can_be_reordered_while_packing() {
     let w = Matrix::pack(&team, kernels, &mut arena, DType::F32, (20, 32), &bytes, &|i| 19 - i)
         .unwrap();
     let mut x = Activations::default();
-    x.reset(1, 32);
+    x.reset(1, 32, &[&w]);
     x.fill(&team, kernels, &|_, row| row.fill(1.0 / 32.0));
     let mut out = vec![0.0; 20];
     matmul(&team, &x, &mut [Product { weights: &w, out: &mut out }]);
@@ -349,7 +380,7 @@ fn a_bias_is_added_to_every_row_once() {
             let (plain, biased) = (pack(), pack().with_bias(Some(bias.clone())));
             let x = random.floats(n_tokens * n_cols);
             let mut activations = Activations::default();
-            activations.reset(n_tokens, n_cols);
+            activations.reset(n_tokens, n_cols, &[&plain]);
             activations
                 .fill(&team, kernels, &|t, row| row.copy_from_slice(&x[t * n_cols..][..n_cols]));
             let (mut without, mut with) =
