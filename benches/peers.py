@@ -1,0 +1,133 @@
+"""Pacemark beside llama.cpp, ik_llama.cpp and OpenVINO GenAI: in turn on one machine, ratios with intervals.
+
+    python benches/peers.py --pacemark target/release/pacemark --llama-bench PATH --llama-batched-bench PATH \\
+        --ik-llama-bench PATH --ik-llama-batched-bench PATH --openvino PYTHON \\
+        --model smollm2-135m --model file.gguf --model synth:qwen3-0.6b:Q4_K_M -t 2 --rounds 6 --json peers.json
+
+In every round each engine runs once, a process each, for one kind of work on one model; the order turns from round to round, and
+every other round goes backwards. A ratio is taken within a round; printed is the geometric mean with its 95 % interval
+(bootstrap over rounds). An engine that fails at something gets a dash and its reason. Leave the machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from measuring import machine, tables, works
+from measuring.cells import Cell, notes, order, table
+from measuring.engines import Engine, IkLlama, Llama, OpenVino, Pacemark, Setting
+from measuring.machine import Failed
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pacemark", required=True, metavar="BIN", help="a release build")
+    parser.add_argument("--llama-bench", metavar="PATH", help="llama.cpp's, built for this processor")
+    parser.add_argument("--llama-batched-bench", metavar="PATH", help="llama.cpp's, for eight together")
+    parser.add_argument("--ik-llama-bench", metavar="PATH")
+    parser.add_argument("--ik-llama-batched-bench", metavar="PATH")
+    parser.add_argument("--openvino", metavar="PYTHON", help="a Python that has openvino-genai")
+    parser.add_argument("--model", required=True, action="append", help="a GGUF file, a name Pacemark knows or synth:SHAPE:TYPE")
+    parser.add_argument("-t", "--threads", type=int, required=True)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("-r", "--repetitions", type=int, default=3, help="in each process; their median counts")
+    parser.add_argument("--work", default=",".join(works.NAMES), help=f"some of {','.join(works.NAMES)}")
+    parser.add_argument("--isa", help="kernels of Pacemark (PACEMARK_ISA), beside peers that were built for the same")
+    parser.add_argument("--llama-args", default="", help="further arguments of llama.cpp's programs, e.g. '--repack 0'")
+    parser.add_argument("--ik-args", default="", help="further arguments of ik_llama.cpp's programs, e.g. '-rtr 1'")
+    parser.add_argument("--timeout", type=float, default=900, metavar="S", help="for each process")
+    parser.add_argument("--json", metavar="FILE", help="every rate of every round")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    given = parser.parse_args()
+    unknown = [name for name in given.work.split(",") if name not in works.NAMES]
+    if unknown:
+        parser.error(f"--work: {unknown[0]} is none of {', '.join(works.NAMES)}")
+    for name in ("threads", "rounds", "repetitions"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name}: at least 1")
+    return given
+
+
+def engines(given: argparse.Namespace) -> list[Engine]:
+    setting = Setting(given.threads, given.repetitions, given.timeout)
+    found: list[Engine] = [Pacemark(given.pacemark, setting, given.isa)]
+    if given.llama_bench:
+        found.append(Llama(given.llama_bench, given.llama_batched_bench, setting, given.llama_args.split()))
+    if given.ik_llama_bench:
+        found.append(IkLlama(given.ik_llama_bench, given.ik_llama_batched_bench, setting, given.ik_args.split()))
+    if given.openvino:
+        found.append(OpenVino(given.openvino, setting, given.isa))
+    return found
+
+
+def file_of(model: str, pacemark: str, folder: str) -> str:
+    """The GGUF file of a model; a synthetic one is written for engines that know files only."""
+    if Path(model).is_file():
+        return model
+    if model.startswith("synth:"):
+        path = str(Path(folder) / (model.removeprefix("synth:").replace(":", "-").replace("/", "-") + ".gguf"))
+        machine.run([pacemark, "models", "synth", model.removeprefix("synth:"), "-o", path], 900)
+        return path
+    return str(json.loads(machine.run([pacemark, "models", "info", model, "-o", "json"], 900)[0])["path"])
+
+
+def stop_as_interrupted() -> None:
+    """An end by SIGTERM, too, keeps what was measured."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def sha256(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def main() -> None:
+    given = arguments()
+    found = engines(given)
+    cells: list[Cell] = []
+    names = [engine.name for engine in found]
+    environment = machine.described(given.threads)
+    stop_as_interrupted()
+    if (warning := machine.busy()) is not None:
+        print(f"warning: {warning}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for model in given.model:
+                path = file_of(model, given.pacemark, folder)
+                title = Path(model).stem if Path(model).is_file() else model
+                for work in works.works(given.work.split(",")):
+                    cells.append(Cell(title, work))
+                    for index in range(given.rounds):
+                        cells[-1].round(path, order(found, index))
+        except KeyboardInterrupt:
+            print("interrupted: what was measured so far", file=sys.stderr)
+        except Failed as why:
+            sys.exit(f"error: {why}")
+    environment["load_average_1m_after"] = machine.load_average()
+    print(table(cells, names, given.markdown))
+    print("\n" + "\n\n".join(notes(cells, found, environment)))
+    if given.json:
+        versions = {engine.name: engine.version for engine in found}
+        programs = [given.pacemark, given.llama_bench, given.llama_batched_bench, given.ik_llama_bench, given.ik_llama_batched_bench]
+        written = {
+            "environment": environment, "arguments": sys.argv[1:], "versions": versions,
+            "programs_sha256": {path: sha256(path) for path in programs if path},
+            "cells": [cell.as_json(names) for cell in cells],
+        }  # fmt: skip
+        tables.write_json(given.json, written)
+
+
+if __name__ == "__main__":
+    main()
