@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -77,15 +76,6 @@ def file_of(model: str, pacemark: str, folder: str) -> str:
     return str(json.loads(machine.run([pacemark, "models", "info", model, "-o", "json"], 900)[0])["path"])
 
 
-def stop_as_interrupted() -> None:
-    """An end by SIGTERM, too, keeps what was measured."""
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-
-
 def sha256(path: str) -> str | None:
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -99,7 +89,7 @@ def main() -> None:
     cells: list[Cell] = []
     names = [engine.name for engine in found]
     environment = machine.described(given.threads)
-    stop_as_interrupted()
+    machine.stop_as_interrupted()
     if (warning := machine.busy()) is not None:
         print(f"warning: {warning}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
@@ -120,10 +110,10 @@ def main() -> None:
     print("\n" + "\n\n".join(notes(cells, found, environment)))
     if given.json:
         versions = {engine.name: engine.version for engine in found}
-        programs = [given.pacemark, given.llama_bench, given.llama_batched_bench, given.ik_llama_bench, given.ik_llama_batched_bench]
+        peers = [given.llama_bench, given.llama_batched_bench, given.ik_llama_bench, given.ik_llama_batched_bench]
         written = {
             "environment": environment, "arguments": sys.argv[1:], "versions": versions,
-            "programs_sha256": {path: sha256(path) for path in programs if path},
+            "programs_sha256": {path: sha256(path) for path in [given.pacemark, *peers] if path},
             "cells": [cell.as_json(names) for cell in cells],
         }  # fmt: skip
         tables.write_json(given.json, written)

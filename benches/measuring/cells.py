@@ -35,7 +35,8 @@ class Cell:
                 continue
             self.samples[-1][engine.name] = samples
             self.rounds[-1][engine.name] = statistics.median(samples)
-            told = f"{self.model}, {self.work.title}, round {len(self.rounds)}: {engine.name} {self.rounds[-1][engine.name]:.1f} t/s"
+            median = self.rounds[-1][engine.name]
+            told = f"{self.model}, {self.work.title}, round {len(self.rounds)}: {engine.name} {median:.1f} t/s"
             print(told, file=sys.stderr, flush=True)
 
     def spread(self, name: str) -> statistic.Spread | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Mapping, Sequence
@@ -14,13 +15,13 @@ class Failed(Exception):
     """A program that gave no figure, with the line that says why."""
 
 
-def described(threads: int) -> dict[str, Any]:
+def described(threads: int | None) -> dict[str, Any]:
     """What a reader of figures has to know: processor, memory, system, what else was running, when."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
         "logical_cpus": os.cpu_count(),
-        "threads": threads,
+        "threads": threads or os.cpu_count(),
         "memory_mib": memory_mib(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "load_average_1m": load_average(),
@@ -48,6 +49,15 @@ def load_average() -> float | None:
         return round(os.getloadavg()[0], 2)
     except (AttributeError, OSError):
         return None
+
+
+def stop_as_interrupted() -> None:
+    """An end by SIGTERM, too, keeps what was measured."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def busy() -> str | None:

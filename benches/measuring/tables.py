@@ -13,10 +13,11 @@ DASH = "–"
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
     """A Markdown table; so many columns from the left are text, the others figures."""
-    marks = ["---" if i < left else "---:" for i in range(len(head))]
+    marks = f"|{'---|' * left}{'---:|' * (len(head) - left)}"
     # What is in a cell must not end it.
     cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(head), marks, *cells]).replace("| --- |", "|---|")
+    lines = [f"| {' | '.join(row)} |" for row in [list(head), *cells]]
+    return "\n".join([lines[0], marks, *lines[1:]])
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
