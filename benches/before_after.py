@@ -74,7 +74,8 @@ class Isa:
             self.pairs.append((before, after))
             ratios = [after[key] / before[key] for key in before if key in after]
             median = statistics.median(ratios)
-            print(f"{self.name}, pair {len(self.pairs)}: after / before {median:.3f} in the median of {len(ratios)}", file=sys.stderr)
+            told = f"after / before {median:.3f} in the median of {len(ratios)}"
+            print(f"{self.name}, pair {len(self.pairs)}: {told}", file=sys.stderr, flush=True)
 
     def ratios(self, key: tuple[str, int]) -> statistic.Spread | None:
         """After / before over all pairs."""
@@ -114,7 +115,8 @@ def slower(isas: list[Isa]) -> list[str]:
         for key in ((name, n) for name in isa.types() for n in TOKENS):
             value, best = isa.ratios(key), isa.best(key)
             if value is not None and best is not None and value.median < SLOWER:
-                told.append(f"slower: {isa.name}, {key[0]}, {count(key[1])}: median {value.median:.3f}, of the best runs {best:.3f}")
+                where = f"{isa.name}, {key[0]}, {count(key[1])}"
+                told.append(f"slower: {where}: median {value.median:.3f}, of the best runs {best:.3f}")
     return told
 
 

@@ -14,23 +14,27 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from measuring import machine, tables, works
 from measuring.cells import Cell, notes, order, table
 from measuring.engines import Engine, IkLlama, Llama, OpenVino, Pacemark, Setting
 from measuring.machine import Failed
 
+PROGRAMS = ("pacemark", "llama_bench", "llama_batched_bench", "ik_llama_bench", "ik_llama_batched_bench", "openvino")
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pacemark", required=True, metavar="BIN", help="a release build")
     parser.add_argument("--llama-bench", metavar="PATH", help="llama.cpp's, built for this processor")
-    parser.add_argument("--llama-batched-bench", metavar="PATH", help="llama.cpp's, for eight together")
-    parser.add_argument("--ik-llama-bench", metavar="PATH")
-    parser.add_argument("--ik-llama-batched-bench", metavar="PATH")
+    parser.add_argument("--llama-batched-bench", metavar="PATH", help="for eight together [default: beside --llama-bench]")
+    parser.add_argument("--ik-llama-bench", metavar="PATH", help="ik_llama.cpp's")
+    parser.add_argument("--ik-llama-batched-bench", metavar="PATH", help="[default: beside --ik-llama-bench]")
     parser.add_argument("--openvino", metavar="PYTHON", help="a Python that has openvino-genai")
     parser.add_argument("--model", required=True, action="append", help="a GGUF file, a name Pacemark knows or synth:SHAPE:TYPE")
     parser.add_argument("-t", "--threads", type=int, required=True)
@@ -50,6 +54,14 @@ def arguments() -> argparse.Namespace:
     for name in ("threads", "rounds", "repetitions"):
         if getattr(given, name) < 1:
             parser.error(f"--{name}: at least 1")
+    for name in PROGRAMS:
+        # A peer that is not there is a slip of the one who asked, not a dash in the table.
+        if (path := getattr(given, name)) is not None and shutil.which(path) is None:
+            parser.error(f"--{name.replace('_', '-')}: {path} is no program")
+    for name in ("llama", "ik_llama"):
+        path = getattr(given, f"{name}_bench")
+        if path and not getattr(given, f"{name}_batched_bench"):
+            setattr(given, f"{name}_batched_bench", shutil.which(Path(path).with_name("llama-batched-bench")))
     return given
 
 
@@ -83,11 +95,25 @@ def sha256(path: str) -> str | None:
         return None
 
 
+def write(given: argparse.Namespace, environment: dict[str, Any], found: list[Engine], cells: list[Cell]) -> None:
+    """All that is known so far."""
+    if not given.json:
+        return
+    programs = [path for name in PROGRAMS if (path := getattr(given, name)) is not None]
+    written = {
+        "environment": {**environment, "load_average_1m_after": machine.load_average()},
+        "arguments": sys.argv[1:],
+        "versions": {engine.name: engine.version for engine in found},
+        "programs_sha256": {path: sha256(path) for path in programs},
+        "cells": [cell.as_json([engine.name for engine in found]) for cell in cells],
+    }
+    tables.write_json(given.json, written)
+
+
 def main() -> None:
     given = arguments()
     found = engines(given)
     cells: list[Cell] = []
-    names = [engine.name for engine in found]
     environment = machine.described(given.threads)
     machine.stop_as_interrupted()
     if (warning := machine.busy()) is not None:
@@ -101,22 +127,14 @@ def main() -> None:
                     cells.append(Cell(title, work))
                     for index in range(given.rounds):
                         cells[-1].round(path, order(found, index))
+                    write(given, environment, found, cells)
         except KeyboardInterrupt:
             print("interrupted: what was measured so far", file=sys.stderr)
         except Failed as why:
             sys.exit(f"error: {why}")
-    environment["load_average_1m_after"] = machine.load_average()
-    print(table(cells, names, given.markdown))
+    write(given, environment, found, cells)
+    print(table(cells, [engine.name for engine in found], given.markdown))
     print("\n" + "\n\n".join(notes(cells, found, environment)))
-    if given.json:
-        versions = {engine.name: engine.version for engine in found}
-        peers = [given.llama_bench, given.llama_batched_bench, given.ik_llama_bench, given.ik_llama_batched_bench]
-        written = {
-            "environment": environment, "arguments": sys.argv[1:], "versions": versions,
-            "programs_sha256": {path: sha256(path) for path in [given.pacemark, *peers] if path},
-            "cells": [cell.as_json(names) for cell in cells],
-        }  # fmt: skip
-        tables.write_json(given.json, written)
 
 
 if __name__ == "__main__":

@@ -108,8 +108,17 @@ class Llama:
         command = [self.program, "-m", model, "-t", str(self.setting.threads), "-o", "json", "-fa", "1"]
         command += [*self.work(work), *types(work), "-r", str(self.setting.repetitions), *self.extra]
         told = rows(machine.run(command, self.setting.timeout_s)[0])
-        self.version = self.version or f"{told[0].get('build_commit')} ({told[0].get('build_number')})"
+        self.version = self.version or self.versions(told[0])
         return per_repetition(told)
+
+    def versions(self, row: dict[str, Any]) -> str:
+        """The commit; a build from an archive does not know it, but newer programs know their release."""
+        commit = f"{row.get('build_commit')} ({row.get('build_number')})"
+        try:
+            told = "\n".join(machine.run([self.program, "--version"], 60))
+        except Failed:
+            return commit
+        return next((line.removeprefix("version:").strip() for line in told.splitlines() if line.startswith("version:")), commit)
 
     def work(self, work: Work) -> list[str]:
         return throughput(work)

@@ -96,4 +96,5 @@ def reason(text: str) -> str:
     if "panicked at" in first and first != lines[-1]:
         # Rust says where first, and what in the line below.
         first = lines[lines.index(first) + 1]
+    first = first.removeprefix("error: ")
     return first if len(first) <= 200 else first[:199] + "…"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import random
+import re
 import sys
 import time
 from typing import Any
@@ -89,8 +90,8 @@ def main() -> None:
         print(json.dumps({"version": genai.__version__, "rates": rates(ask, genai, ov, numpy)}))
     except (ImportError, RuntimeError) as why:
         # Where in its sources it was is nothing to whom it is told.
-        lines = [line.strip() for line in str(why).splitlines() if line.strip() and not line.startswith("Exception from ")]
-        sys.exit(f"error: {' '.join(lines) or why}")
+        text = re.sub(r"Exception from \S+:|Check '.*?' failed at \S+:\d+:", "", str(why), flags=re.DOTALL)
+        sys.exit(f"error: {' '.join(text.split()) or why}")
 
 
 if __name__ == "__main__":
