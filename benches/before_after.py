@@ -4,8 +4,9 @@
     python benches/before_after.py kernels-before kernels-after --json kernels.json
     python benches/before_after.py kernels-after kernels-after --types Q4_K     # one build beside itself: what noise does
 
-A round is before, after, after, before; neighbours make the pairs. Printed are after / before: the median of all pairs, the least
-and the most, for 1, 8 and 512 tokens; medians below 0.97 are marked. Each program tells its best run, not its mean.
+A round is before, after, after, before for one type after the other, so that the two runs of a pair lie seconds apart. Printed are
+after / before: the median of all pairs, the least and the most, for 1, 8 and 512 tokens; medians below 0.97 are marked. Each
+program tells its best run, not its mean.
 """
 
 from __future__ import annotations
@@ -54,9 +55,18 @@ def parsed(text: str) -> Table:
     return {(row[1], int(row[2])): float(row[4]) for row in rows}
 
 
-def ran(program: str, isa: str, given: argparse.Namespace) -> Table:
-    types = [name for name in str(given.types).split(",") if name]
+def ran(program: str, isa: str, types: list[str], given: argparse.Namespace) -> Table:
     return parsed(machine.run([program, *types], given.timeout, {"PACEMARK_ISA": isa})[0])
+
+
+def types_of(given: argparse.Namespace, isa: str) -> list[str]:
+    """What was asked for, else all that the program knows, which it tells by a run that does not count."""
+    asked = [name for name in str(given.types).split(",") if name]
+    return asked or list(dict.fromkeys(name for name, _ in ran(given.before, isa, [], given)))
+
+
+def count(n: int) -> str:
+    return f"{n} token{'' if n == 1 else 's'}"
 
 
 class Isa:
@@ -66,25 +76,26 @@ class Isa:
         self.name = name
         self.pairs: list[tuple[Table, Table]] = []
 
-    def round(self, given: argparse.Namespace) -> None:
-        """Before, after, after, before; a pair is kept as soon as it is complete."""
-        for first, second in ((given.before, given.after), (given.after, given.before)):
-            tables_of = [ran(first, self.name, given), ran(second, self.name, given)]
-            before, after = tables_of if first is given.before else tables_of[::-1]
-            self.pairs.append((before, after))
-            ratios = [after[key] / before[key] for key in before if key in after]
-            median = statistics.median(ratios)
-            told = f"after / before {median:.3f} in the median of {len(ratios)}"
-            print(f"{self.name}, pair {len(self.pairs)}: {told}", file=sys.stderr, flush=True)
+    def round(self, given: argparse.Namespace, name: str) -> None:
+        """Before, after, after, before of one type; a pair is kept as soon as it is complete."""
+        before = ran(given.before, self.name, [name], given)
+        self.pairs.append((before, ran(given.after, self.name, [name], given)))
+        after = ran(given.after, self.name, [name], given)
+        self.pairs.append((ran(given.before, self.name, [name], given), after))
+        told = [f"{count(n)} {value.median:.3f}" for n in TOKENS if (value := self.ratios((name, n))) is not None]
+        print(f"{self.name}, {name}: after / before {', '.join(told)}", file=sys.stderr, flush=True)
+
+    def with_both(self, key: tuple[str, int]) -> list[tuple[Table, Table]]:
+        return [(before, after) for before, after in self.pairs if key in before and key in after]
 
     def ratios(self, key: tuple[str, int]) -> statistic.Spread | None:
         """After / before over all pairs."""
-        return statistic.spread([after[key] / before[key] for before, after in self.pairs if key in before and key in after])
+        return statistic.spread([after[key] / before[key] for before, after in self.with_both(key)])
 
     def best(self, key: tuple[str, int]) -> float | None:
         """After / before of the best runs, which a machine's swings touch least."""
-        before, after = (max((table[key] for table in side if key in table), default=None) for side in zip(*self.pairs))
-        return None if before is None or after is None else after / before
+        pairs = self.with_both(key)
+        return max(after[key] for _, after in pairs) / max(before[key] for before, _ in pairs) if pairs else None
 
     def types(self) -> list[str]:
         """In the order of the program's table."""
@@ -120,10 +131,6 @@ def slower(isas: list[Isa]) -> list[str]:
     return told
 
 
-def count(n: int) -> str:
-    return f"{n} token{'' if n == 1 else 's'}"
-
-
 def overall(isa: Isa) -> str:
     """What all types say together, for each number of tokens, and how far single pairs lie apart."""
     told = []
@@ -137,36 +144,29 @@ def overall(isa: Isa) -> str:
 
 
 def as_json(isas: list[Isa], environment: dict[str, Any]) -> dict[str, Any]:
-    def gops(table_of: Table) -> dict[str, dict[str, float]]:
-        names = dict.fromkeys(name for name, _ in table_of)
-        return {name: {str(n): value for (other, n), value in table_of.items() if other == name} for name in names}
-
-    def ratios(isa: Isa) -> dict[str, dict[str, Any]]:
-        return {name: {str(n): ratio_of(isa, (name, n)) for n in TOKENS} for name in isa.types()}
-
-    def ratio_of(isa: Isa, key: tuple[str, int]) -> dict[str, Any] | None:
-        value = isa.ratios(key)
-        return None if value is None else {**value.as_json(), "best": isa.best(key)}
-
-    told = [
-        {"isa": isa.name, "after_over_before": ratios(isa), "gops": [{"before": gops(b), "after": gops(a)} for b, a in isa.pairs]}
-        for isa in isas
-    ]
-    return {"environment": environment, "arguments": sys.argv[1:], "isas": told}
+    rows = [
+        {
+            "isa": isa.name, "type": name, "tokens": n, "after_over_before": value.as_json(), "best": isa.best((name, n)),
+            "gops": [[before[name, n], after[name, n]] for before, after in isa.with_both((name, n))],
+        }
+        for isa in isas for name in isa.types() for n in TOKENS if (value := isa.ratios((name, n))) is not None
+    ]  # fmt: skip
+    return {"environment": environment, "arguments": sys.argv[1:], "rows": rows}
 
 
 def measure(given: argparse.Namespace, isas: list[Isa]) -> None:
     """Runs all into `isas`. A set that was not asked for by name is left out where the machine cannot do it."""
+    types: list[str] = []
     for name in str(given.isa).split(",") if given.isa else ISAS:
-        isas.append(Isa(name))
-        for _ in range(given.rounds):
-            try:
-                isas[-1].round(given)
-            except Failed as why:
-                if given.isa or "IsaError" not in str(why):
-                    raise
-                isas.pop()
-                break
+        try:
+            types = types or types_of(given, name)
+            isas.append(Isa(name))
+            for _ in range(given.rounds):
+                for kind in types:
+                    isas[-1].round(given, kind)
+        except Failed as why:
+            if given.isa or "IsaError" not in str(why):
+                raise
 
 
 def main() -> None:
@@ -176,18 +176,22 @@ def main() -> None:
         print(f"warning: {warning}", file=sys.stderr)
     environment = machine.described(None)
     isas: list[Isa] = []
+    failed = None
     try:
         measure(given, isas)
     except KeyboardInterrupt:
-        print("interrupted: what was measured so far", file=sys.stderr)
+        failed = "interrupted: this is what was measured so far"
     except Failed as why:
-        sys.exit(f"error: {why}")
+        failed = f"error: {why}"
     isas = [isa for isa in isas if isa.pairs]
-    print(table(isas))
+    if isas:
+        print(table(isas))
     for told in [*(overall(isa) for isa in isas), *slower(isas)]:
         print(f"\n{told}")
     if given.json:
         tables.write_json(given.json, as_json(isas, environment))
+    if failed is not None:
+        sys.exit(failed)
 
 
 if __name__ == "__main__":

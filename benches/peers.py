@@ -118,10 +118,11 @@ def main() -> None:
     machine.stop_as_interrupted()
     if (warning := machine.busy()) is not None:
         print(f"warning: {warning}", file=sys.stderr)
+    interrupted = False
     with tempfile.TemporaryDirectory() as folder:
         try:
-            for model in given.model:
-                path = file_of(model, given.pacemark, folder)
+            paths = [(model, file_of(model, given.pacemark, folder)) for model in given.model]
+            for model, path in paths:
                 title = Path(model).stem if Path(model).is_file() else model
                 for work in works.works(given.work.split(",")):
                     cells.append(Cell(title, work))
@@ -129,12 +130,14 @@ def main() -> None:
                         cells[-1].round(path, order(found, index))
                     write(given, environment, found, cells)
         except KeyboardInterrupt:
-            print("interrupted: what was measured so far", file=sys.stderr)
+            interrupted = True
         except Failed as why:
             sys.exit(f"error: {why}")
     write(given, environment, found, cells)
     print(table(cells, [engine.name for engine in found], given.markdown))
     print("\n" + "\n\n".join(notes(cells, found, environment)))
+    if interrupted:
+        sys.exit("interrupted: this is what was measured so far")
 
 
 if __name__ == "__main__":
