@@ -75,13 +75,18 @@ class Isa:
     def __init__(self, name: str) -> None:
         self.name = name
         self.pairs: list[tuple[Table, Table]] = []
+        # What other programs took of the processors in each round, by type.
+        self.others: list[tuple[str, float]] = []
 
     def round(self, given: argparse.Namespace, name: str) -> None:
         """Before, after, after, before of one type; a pair is kept as soon as it is complete."""
+        others = machine.Others()
         before = ran(given.before, self.name, [name], given)
         self.pairs.append((before, ran(given.after, self.name, [name], given)))
         after = ran(given.after, self.name, [name], given)
         self.pairs.append((ran(given.before, self.name, [name], given), after))
+        if (share := others.share()) is not None:
+            self.others.append((name, share))
         told = [f"{count(n)} {value.median:.3f}" for n in TOKENS if (value := self.ratios((name, n))) is not None]
         print(f"{self.name}, {name}: after / before {', '.join(told)}", file=sys.stderr, flush=True)
 
@@ -127,7 +132,8 @@ def slower(isas: list[Isa]) -> list[str]:
             value, best = isa.ratios(key), isa.best(key)
             if value is not None and best is not None and value.median < SLOWER:
                 where = f"{isa.name}, {key[0]}, {count(key[1])}"
-                told.append(f"slower: {where}: median {value.median:.3f}, of the best runs {best:.3f}")
+                shares = tables.others([share for name, share in isa.others if name == key[0]])
+                told.append(f"slower: {where}: median {value.median:.3f}, of the best runs {best:.3f}; {shares}")
     return told
 
 
@@ -140,7 +146,7 @@ def overall(isa: Isa) -> str:
             mean = statistics.geometric_mean([value.median for value in known])
             least, most = min(value.least for value in known), max(value.most for value in known)
             told.append(f"{count(n)} {mean:.3f} (single pairs {least:.2f} … {most:.2f})")
-    return f"{isa.name}, geometric mean of all types: {', '.join(told)}"
+    return f"{isa.name}, geometric mean of all types: {', '.join(told)}; {tables.others([share for _, share in isa.others])}"
 
 
 def as_json(isas: list[Isa], environment: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +157,8 @@ def as_json(isas: list[Isa], environment: dict[str, Any]) -> dict[str, Any]:
         }
         for isa in isas for name in isa.types() for n in TOKENS if (value := isa.ratios((name, n))) is not None
     ]  # fmt: skip
-    return {"environment": environment, "arguments": sys.argv[1:], "rows": rows}
+    others = [{"isa": isa.name, "type": name, "share": share} for isa in isas for name, share in isa.others]
+    return {"environment": environment, "arguments": sys.argv[1:], "others_share": others, "rows": rows}
 
 
 def measure(given: argparse.Namespace, isas: list[Isa]) -> None:

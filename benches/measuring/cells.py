@@ -6,7 +6,7 @@ import statistics
 import sys
 from typing import Any
 
-from . import statistic, tables, works
+from . import machine, statistic, tables, works
 from .engines import Engine
 from .machine import Failed
 
@@ -18,6 +18,7 @@ class Cell:
         self.model, self.work = model, work
         self.rounds: list[dict[str, float]] = []
         self.samples: list[dict[str, list[float]]] = []
+        self.others: list[float] = []
         self.reasons: dict[str, str] = {}
 
     def round(self, path: str, order: list[Engine]) -> None:
@@ -27,12 +28,15 @@ class Cell:
         for engine in order:
             if engine.name in self.reasons:
                 continue
+            others = machine.Others()
             try:
                 samples = engine.rates(self.work, path)
             except Failed as why:
                 self.reasons[engine.name] = str(why)
                 print(f"{self.model}, {self.work.title}: {engine.name}: {why}", file=sys.stderr)
                 continue
+            if (share := others.share()) is not None:
+                self.others.append(share)
             self.samples[-1][engine.name] = samples
             self.rounds[-1][engine.name] = statistics.median(samples)
             median = self.rounds[-1][engine.name]
@@ -56,7 +60,8 @@ class Cell:
         spreads = {name: rate.as_json() for name in names if (rate := self.spread(name)) is not None}
         return {
             "model": self.model, "work": self.work.title, "tokens_per_s": spreads, "ratios": ratios,
-            "best_peer": self.best(peers), "reasons": self.reasons, "rounds": self.rounds, "samples": self.samples,
+            "best_peer": self.best(peers), "others_share": self.others, "reasons": self.reasons,
+            "rounds": self.rounds, "samples": self.samples,
         }  # fmt: skip
 
 
@@ -85,6 +90,7 @@ def table(cells: list[Cell], names: list[str], as_markdown: bool) -> str:
 def notes(cells: list[Cell], found: list[Engine], environment: dict[str, Any]) -> list[str]:
     told = [", ".join(f"{key} {value}" for key, value in environment.items())]
     told += [f"{engine.name}: {engine.version or 'nothing measured'}" for engine in found]
+    told.append(tables.others([share for cell in cells for share in cell.others]))
     told.append(works.meaning())
     rounds = min((len(cell.rounds) for cell in cells), default=0)
     if rounds < statistic.LEAST_PAIRS:

@@ -68,6 +68,32 @@ def busy() -> str | None:
     return f"{load} processes were running in the last minute; a fair comparison takes a machine that does nothing else"
 
 
+class Others:
+    """The share of all processors that other programs, and a hypervisor, took while something ran; nothing but on Linux."""
+
+    def __init__(self) -> None:
+        self.begun = self.seconds()
+
+    def share(self) -> float | None:
+        """Since it was made; programs of `run` count as ours once they have ended."""
+        now = self.seconds()
+        if self.begun is None or now is None or now[0] <= self.begun[0]:
+            return None
+        return max(0.0, (now[1] - self.begun[1]) / (now[0] - self.begun[0]))
+
+    @staticmethod
+    def seconds() -> tuple[float, float] | None:
+        """Of all processors together since the machine began: seconds that passed, and those that others used."""
+        try:
+            line = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+        except OSError:
+            return None
+        # user nice system idle iowait irq softirq steal
+        each = [int(x) / os.sysconf("SC_CLK_TCK") for x in line[1:9]]
+        used = sum(os.times()[:4])
+        return sum(each), sum(each) - each[3] - each[4] - used
+
+
 def run(command: Sequence[str], timeout_s: float, env: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Standard output and standard error of a program that must succeed, within a time.
 

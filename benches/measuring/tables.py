@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -49,6 +50,14 @@ def ratio(value: Ratio | None) -> str:
     if value.low is None or value.high is None:
         return f"{value.mean:.2f}"
     return f"{value.mean:.2f} ({value.low:.2f} … {value.high:.2f})"
+
+
+def others(shares: Sequence[float]) -> str:
+    """What other programs took, beside figures that they may have spoilt."""
+    if not shares:
+        return "what other programs took of the processors is not known here"
+    median, most = 100 * statistics.median(shares), 100 * max(shares)
+    return f"other programs took {median:.1f} % of the processors in the median, {most:.1f} % at most"
 
 
 def write_json(path: str, value: Any) -> None:
