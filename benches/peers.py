@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     for name in ("llama", "ik_llama"):
         path = getattr(given, f"{name}_bench")
         if path and not getattr(given, f"{name}_batched_bench"):
-            setattr(given, f"{name}_batched_bench", shutil.which(Path(path).with_name("llama-batched-bench")))
+            setattr(given, f"{name}_batched_bench", shutil.which(str(Path(path).with_name("llama-batched-bench"))))
     return given
 
 
