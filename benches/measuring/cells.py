@@ -92,8 +92,7 @@ def notes(cells: list[Cell], found: list[Engine], environment: dict[str, Any]) -
     told += [f"{engine.name}: {engine.version or 'nothing measured'}" for engine in found]
     told.append(tables.others([share for cell in cells for share in cell.others]))
     told.append(works.meaning())
-    rounds = min((len(cell.rounds) for cell in cells), default=0)
-    if rounds < statistic.LEAST_PAIRS:
-        told.append(f"{rounds} round{'' if rounds == 1 else 's'}: no interval, which takes {statistic.LEAST_PAIRS}")
+    if any(len(cell.rounds) < statistic.LEAST_PAIRS for cell in cells):
+        told.append(f"cells of fewer than {statistic.LEAST_PAIRS} rounds have no interval")
     reasons = {f"{cell.model}, {cell.work.title}: {name}: {why}" for cell in cells for name, why in cell.reasons.items()}
     return told + sorted(reasons)
