@@ -426,7 +426,8 @@ impl Decoder {
         }
         let n_rows = rows.len();
         let norm = Some(&weights.output_norm);
-        normalize(&self.model, &s.x, rows, norm, &[&weights.output], &mut s.activations);
+        s.activations.reset_fine(n_rows, c.n_embd, &weights.output);
+        fill_normalized(&self.model, &s.x, rows, norm, &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(
             team,
@@ -446,14 +447,25 @@ impl Decoder {
 fn normalize(
     model: &Model,
     x: &[f32],
-    rows: impl IntoIterator<Item = usize>,
+    rows: std::ops::Range<usize>,
     norm: Option<&Norm>,
     weights: &[&Matrix],
     activations: &mut Activations,
 ) {
+    activations.reset(rows.len(), model.config.n_embd, weights);
+    fill_normalized(model, x, rows, norm, activations);
+}
+
+/// [`normalize`] to activations that were prepared.
+fn fill_normalized(
+    model: &Model,
+    x: &[f32],
+    rows: impl IntoIterator<Item = usize>,
+    norm: Option<&Norm>,
+    activations: &mut Activations,
+) {
     let (width, eps, kernels) = (model.config.n_embd, model.config.norm_eps, model.kernels);
     let rows: Vec<usize> = rows.into_iter().collect();
-    activations.reset(rows.len(), width, weights);
     activations.fill(&model.team, kernels, &|i, row| {
         let x = &x[rows[i] * width..][..width];
         match norm {

@@ -41,7 +41,7 @@ fn main() {
         .filter(|info| wanted.is_empty() || wanted.iter().any(|name| name == info.name))
     {
         let weights = Weights::new(info, &team);
-        for n_tokens in [1, 8, 512] {
+        for n_tokens in [1, 8, 16, 512] {
             let seconds = weights.seconds(&team, n_tokens);
             let bytes = (ROWS * K / info.block_len * info.block_bytes) as f64 / seconds;
             let operations = (2 * ROWS * K * n_tokens) as f64 / seconds;

@@ -29,8 +29,11 @@ pub(crate) struct GemmArgs {
     pub blocks: *const ActBlock,
     /// `[n_tokens, k]`, for float weights.
     pub floats: *const f32,
+    /// Rows of activations.
     pub n_tokens: usize,
-    /// `[n_tokens, out_stride]`.
+    /// Rows of activations that are summed to one of the output: one, or two side by side.
+    pub terms: usize,
+    /// `[n_tokens / terms, out_stride]`.
     pub out: *mut f32,
     pub out_stride: usize,
 }

@@ -253,6 +253,12 @@ impl Matrix {
         pack::panel(self.dtype, self.n_cols, &rows[..n], lanes, out);
     }
 
+    /// Whether activations in two terms ([`Activations::reset_fine`]) cost a few tokens next to
+    /// nothing: types with a scale for every 32 weights are bound by reading them for twice as many.
+    pub fn takes_two_terms(&self) -> bool {
+        self.activation() == Activation::Int8 && self.dtype.info().block_len == QK
+    }
+
     /// What its activations must be.
     pub fn activation(&self) -> Activation {
         self.dtype.info().activation
@@ -271,6 +277,9 @@ pub struct Activations {
     floats: Vec<f32>,
     /// In the groups that [`GemmArgs::blocks`] describes.
     blocks: Vec<ActBlock>,
+    /// Rows of blocks for each token, side by side: what the second quantizes is what the first
+    /// left over. Zero before anything is prepared.
+    terms: usize,
 }
 
 impl Activations {
@@ -283,6 +292,17 @@ impl Activations {
         self.floats.resize(n_floats, 0.0);
         let n_blocks = if wanted(Activation::Int8) { n_tokens * (n_cols / QK) } else { 0 };
         self.blocks.resize(n_blocks, ActBlock::ZERO);
+        self.terms = 1;
+    }
+
+    /// [`Self::reset`] for activations of about fifteen bits in place of eight, for weights that
+    /// [take them](Matrix::takes_two_terms): twice as many products.
+    pub fn reset_fine(&mut self, n_tokens: usize, n_cols: usize, weights: &Matrix) {
+        self.reset(n_tokens, n_cols, &[weights]);
+        if weights.takes_two_terms() {
+            self.blocks.resize(2 * n_tokens * (n_cols / QK), ActBlock::ZERO);
+            self.terms = 2;
+        }
     }
 
     /// Bytes that `n_tokens` rows take where the widest matrix of floats has `floats` columns, and
@@ -304,36 +324,51 @@ impl Activations {
         kernels: &'static KernelSet,
         f: &(dyn Fn(usize, &mut [f32]) + Sync),
     ) {
-        let (n_tokens, n_cols, n_blocks) = (self.n_tokens, self.n_cols, self.n_cols / QK);
+        let (terms, n_cols, n_blocks) = (self.terms, self.n_cols, self.n_cols / QK);
+        let n_rows = self.n_tokens * terms;
         if self.blocks.is_empty() {
             team.rows(&mut self.floats, n_cols, f);
             return;
         }
         let blocks = SharedRows::new(&mut self.blocks, 1);
-        let quantize = |t: usize, row: &[f32]| {
-            let group = t / ACT_GROUP * ACT_GROUP;
-            let stride = (n_tokens - group).min(ACT_GROUP);
-            // SAFETY: block b of token t lies at group * n_blocks + b * stride + (t - group), for b
-            // below n_blocks: within the n_tokens * n_blocks of the array, and at a place of its
-            // own.
-            let out = unsafe { blocks.row_ptr(group * n_blocks + (t - group)) };
+        let quantize = |i: usize, row: &mut [f32], leftover: bool| {
+            let group = i / ACT_GROUP * ACT_GROUP;
+            let stride = (n_rows - group).min(ACT_GROUP);
+            // SAFETY: block b of row i lies at group * n_blocks + b * stride + (i - group), for b
+            // below n_blocks: within the n_rows * n_blocks of the array, and at a place of its own.
+            let out = unsafe { blocks.row_ptr(group * n_blocks + (i - group)) };
             // SAFETY: the set's ISA was detected; the row has n_blocks blocks.
             unsafe { (kernels.quantize)(QuantizeArgs { x: row.as_ptr(), out, stride, n_blocks }) };
+            if leftover {
+                for (b, x) in row.chunks_exact_mut(QK).enumerate() {
+                    // SAFETY: the block was just written, by this thread.
+                    take_off(unsafe { &*out.add(b * stride) }, x);
+                }
+            }
         };
         if self.floats.is_empty() {
             // A row of the thread's own, which stays in its cache, in place of one for each token.
-            team.ranges(n_tokens, &|t| {
+            team.ranges(self.n_tokens, &|t| {
                 with_scratch_floats(n_cols, |row| {
                     f(t, row);
-                    quantize(t, row);
+                    for term in 0..terms {
+                        quantize(t * terms + term, row, term + 1 < terms);
+                    }
                 });
             });
             return;
         }
         team.rows(&mut self.floats, n_cols, &|t, row| {
             f(t, row);
-            quantize(t, row);
+            quantize(t, row, false);
         });
+    }
+}
+
+/// Leaves of `x` what `block`, which quantizes it, does not say.
+fn take_off(block: &ActBlock, x: &mut [f32]) {
+    for (x, &q) in x.iter_mut().zip(&block.q) {
+        *x -= block.scale * f32::from(q);
     }
 }
 
@@ -380,7 +415,8 @@ pub fn matmul(team: &Team, activations: &Activations, products: &mut [Product<'_
             k: w.n_cols,
             blocks: activations.blocks.as_ptr(),
             floats: activations.floats.as_ptr(),
-            n_tokens,
+            n_tokens: n_tokens * activations.terms,
+            terms: activations.terms,
             // SAFETY: only written by the tasks below, each of which writes the columns of its own
             // panels.
             out: unsafe { out.row_ptr(0) },
@@ -412,8 +448,8 @@ fn add_bias(kernels: &KernelSet, bias: &[f32], args: &GemmArgs) {
     let columns =
         args.panels.start * kernels.lanes..(args.panels.end * kernels.lanes).min(args.n_rows);
     let bias = &bias[columns.clone()];
-    for token in 0..args.n_tokens {
-        // SAFETY: `out` is `[n_tokens, out_stride]` with a column for each row of the matrix, of
+    for token in 0..args.n_tokens / args.terms {
+        // SAFETY: `out` has `n_tokens / terms` rows of `out_stride` with a column for each row of the matrix, of
         // which there are as many as elements of the bias; these columns are this task's alone.
         unsafe {
             let out = args.out.add(token * args.out_stride + columns.start);

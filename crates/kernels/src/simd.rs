@@ -121,6 +121,8 @@ pub(crate) trait Int8: Simd {
     }
     /// Whether prompts take two panels at a time ([`Int8::dot_pair`]).
     const PAIRED: bool = false;
+    /// [`Self::PAIRED`] of signed weights with two scales a block (Q6_K, Q3_K).
+    const PAIRED_HALVES: bool = Self::PAIRED;
 
     /// [`Int8::dot`] of the blocks at `quants`, of two panels, for the blocks of eight tokens that
     /// lie side by side at `acts`: each activation is loaded once for both.

@@ -209,6 +209,51 @@ fn matrices_of_two_forms_share_activations() {
 }
 
 #[test]
+fn two_terms_leave_a_hundredth_of_the_error() {
+    let team = Team::new(2).unwrap();
+    let mut random = Random(29);
+    let (n_rows, n_cols) = (37, 96);
+    for dtype in [DType::Q8_0, DType::Q4_1, DType::Q5_0] {
+        let bytes = random_rows(dtype, n_rows, n_cols, &mut random);
+        let mut plain = vec![0.0; n_rows * n_cols];
+        dequantize_row(dtype, &bytes, &mut plain).unwrap();
+        let bias = random.floats(n_rows);
+        for (kernels, n_tokens) in
+            available().flat_map(|kernels| [1, 3, 4, 8, 9, 33].map(|n| (kernels, n)))
+        {
+            let mut arena = Arena::default();
+            let shape = (n_rows, n_cols);
+            let w = Matrix::pack(&team, kernels, &mut arena, dtype, shape, &bytes, &|i| i)
+                .unwrap()
+                .with_bias(Some(bias.clone()));
+            let x = random.floats(n_tokens * n_cols);
+            let mut errors = [0.0f64; 2];
+            for (fine, error) in [false, true].into_iter().zip(&mut errors) {
+                let mut activations = Activations::default();
+                if fine {
+                    activations.reset_fine(n_tokens, n_cols, &w);
+                } else {
+                    activations.reset(n_tokens, n_cols, &[&w]);
+                }
+                activations.fill(&team, kernels, &|t, row| {
+                    row.copy_from_slice(&x[t * n_cols..][..n_cols])
+                });
+                let mut out = vec![f32::NAN; n_tokens * n_rows];
+                matmul(&team, &activations, &mut [Product { weights: &w, out: &mut out }]);
+                for (i, found) in out.iter().enumerate() {
+                    let (x, row) = (&x[i / n_rows * n_cols..], &plain[i % n_rows * n_cols..]);
+                    let exact: f64 = (0..n_cols).map(|k| f64::from(x[k]) * f64::from(row[k])).sum();
+                    *error += (f64::from(*found) - exact - f64::from(bias[i % n_rows])).powi(2);
+                }
+            }
+            let ratio = (errors[1] / errors[0]).sqrt();
+            let label = (kernels.isa.name(), dtype.name(), n_tokens);
+            assert!(ratio < 0.01, "{label:?}: {ratio}");
+        }
+    }
+}
+
+#[test]
 fn rows_can_be_reordered_while_packing() {
     let team = Team::new(1).unwrap();
     let bytes: Vec<u8> =

@@ -10,7 +10,13 @@
     reason = "one contract for the whole file: the Safety section of simd.rs"
 )]
 
-use crate::simd::{Int8, Simd, slices_within_16_bits};
+mod products;
+
+use crate::panel::decode::Quants;
+use crate::simd::{EIGHT, FOUR, Int8, Simd, slices_within_16_bits};
+use crate::unrolled::unrolled;
+use pacemark_quant::ActBlock;
+use products::{Sums, add_narrow, add_wide};
 use std::arch::x86_64::*;
 
 /// Eight floats.
@@ -129,6 +135,58 @@ unsafe fn add_bit<const VALUE: i8>(w: __m256i, bits: *const u8) -> __m256i {
     _mm256_or_si256(w, _mm256_and_si256(set, _mm256_set1_epi8(VALUE)))
 }
 
+/// Sums of slices `FROM..TO` for the four tokens at `acts`; weights of up to six `BITS`.
+#[inline(always)]
+unsafe fn narrow_sums<const BITS: u32, const FROM: usize, const TO: usize>(
+    w: &[[__m256i; 8]; 2],
+    acts: *const ActBlock,
+    start: [i32; FOUR],
+) -> Sums {
+    let (at_once, ones) = (slices_within_16_bits(BITS), _mm256_set1_epi16(1));
+    let (q, zeros) = (acts.cast::<i8>(), [[_mm256_setzero_si256(); FOUR]; 2]);
+    let (mut sums, mut narrow) = (zeros, zeros);
+    unrolled!(t in FOUR => {
+        let start = _mm256_set1_epi32(start[t]);
+        (sums[0][t], sums[1][t]) = (start, start);
+    });
+    unrolled!(g in SLICES => {
+        if FROM <= g && g < TO {
+            if g.is_multiple_of(at_once) {
+                narrow = zeros;
+            }
+            add_narrow([w[0][g], w[1][g]], q.add(4 * g), &mut narrow);
+            if (g + 1).is_multiple_of(at_once) || g + 1 == TO {
+                unrolled!(t in FOUR => {
+                    sums[0][t] = _mm256_add_epi32(sums[0][t], _mm256_madd_epi16(narrow[0][t], ones));
+                    sums[1][t] = _mm256_add_epi32(sums[1][t], _mm256_madd_epi16(narrow[1][t], ones));
+                });
+            }
+        }
+    });
+    sums
+}
+
+/// [`narrow_sums`] of weights of eight bits, signed, with their magnitudes.
+#[inline(always)]
+unsafe fn wide_sums<const FROM: usize, const TO: usize>(
+    w: &[[__m256i; 8]; 2],
+    size: &[[__m256i; 8]; 2],
+    acts: *const ActBlock,
+) -> Sums {
+    let mut sums = [[_mm256_setzero_si256(); FOUR]; 2];
+    let q = acts.cast::<i8>();
+    unrolled!(g in SLICES => {
+        if FROM <= g && g < TO {
+            add_wide([&w[0][g], &w[1][g]], [size[0][g], size[1][g]], q.add(4 * g), &mut sums);
+        }
+    });
+    sums
+}
+
+/// Slices of a block, and halves of everything else.
+const SLICES: usize = 8;
+const PAIR: usize = 2;
+
 impl Int8 for Avx2 {
     type W = __m256i;
 
@@ -209,6 +267,49 @@ impl Int8 for Avx2 {
             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(narrow, ones));
         }
         Avx2(_mm256_cvtepi32_ps(sum))
+    }
+    const PAIRED: bool = true;
+
+    #[inline(always)]
+    unsafe fn dot_pair<
+        Q: Quants,
+        const BITS: u32,
+        const SIGNED: bool,
+        const FROM: usize,
+        const TO: usize,
+    >(
+        quants: [*const u8; 2],
+        acts: *const ActBlock,
+        neg_sums: [i32; EIGHT],
+    ) -> [[Self; EIGHT]; 2] {
+        let mut w = [Q::slices::<Self>(quants[0]), Q::slices::<Self>(quants[1])];
+        let mut size = w;
+        if BITS == 8 {
+            unrolled!(g in SLICES => {
+                unrolled!(panel in PAIR => {
+                    w[panel][g] = _mm256_xor_si256(w[panel][g], _mm256_set1_epi8(-128));
+                    size[panel][g] = _mm256_abs_epi8(w[panel][g]);
+                });
+            });
+        }
+        let mut dots = [[Self::splat(0.0); EIGHT]; 2];
+        unrolled!(half in PAIR => {
+            let acts = acts.add(half * FOUR);
+            let sums = if BITS == 8 {
+                wide_sums::<FROM, TO>(&w, &size, acts)
+            } else {
+                let mut start = [0; FOUR];
+                if SIGNED {
+                    unrolled!(t in FOUR => { start[t] = neg_sums[half * FOUR + t] << (BITS - 1); });
+                }
+                narrow_sums::<BITS, FROM, TO>(&w, acts, start)
+            };
+            unrolled!(t in FOUR => {
+                dots[0][half * FOUR + t] = Avx2(_mm256_cvtepi32_ps(sums[0][t]));
+                dots[1][half * FOUR + t] = Avx2(_mm256_cvtepi32_ps(sums[1][t]));
+            });
+        });
+        dots
     }
     #[inline(always)]
     unsafe fn load_u8(p: *const u8) -> Self {

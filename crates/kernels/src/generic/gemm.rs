@@ -24,7 +24,7 @@ use pacemark_quant::ActBlock;
 pub(super) trait Tile {
     unsafe fn run<const T: usize>(a: &GemmArgs, panel: usize, token: usize);
 
-    /// Whether a whole group of tokens takes two panels at a time, eight of its tokens each time.
+    /// Whether the whole groups of many tokens take two panels at a time, eight tokens each time.
     const PAIRED: bool = false;
 
     /// Panels `panel` and `panel + 1`, and the eight tokens from `token` on; only where
@@ -48,7 +48,8 @@ pub(super) unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
         while group < a.n_tokens {
             let tokens = group..(group + ACT_GROUP).min(a.n_tokens);
             let mut panel = panel;
-            while K::PAIRED && tokens.len() == ACT_GROUP && panel + 2 <= end {
+            let paired = K::PAIRED && a.n_tokens >= PAIRED_FROM && tokens.len() == ACT_GROUP;
+            while paired && panel + 2 <= end {
                 K::run_pair(a, panel, group);
                 K::run_pair(a, panel, group + EIGHT);
                 panel += 2;
@@ -64,6 +65,9 @@ pub(super) unsafe fn cover<K: Tile>(a: &GemmArgs, max_tile: usize) {
 
 /// Panels that meet a group of activations before the next group's turn.
 const PANELS: usize = 4;
+
+/// Tokens from which on arithmetic is more work than reading the weights.
+const PAIRED_FROM: usize = 2 * ACT_GROUP;
 
 /// One panel times one group of activations.
 #[inline(always)]
@@ -96,7 +100,8 @@ unsafe fn some_tokens<K: Tile>(
 }
 
 /// Writes one tile's sums: row-major `[n_tokens, out_stride]`, the last panel only as far as it has
-/// rows.
+/// rows. Where a row of output has two terms, they are in one tile: groups and all sizes of tiles
+/// but one are even.
 #[inline(always)]
 pub(super) unsafe fn store<V: Simd, const T: usize>(
     a: &GemmArgs,
@@ -106,15 +111,25 @@ pub(super) unsafe fn store<V: Simd, const T: usize>(
 ) {
     let row = panel * V::LANES;
     unrolled!(t in T => {
-        let out = a.out.add((token + t) * a.out_stride + row);
-        if row + V::LANES <= a.n_rows {
-            sums[t].store(out);
-        } else {
-            let mut lanes = [0.0; 16];
-            sums[t].store(lanes.as_mut_ptr());
-            std::ptr::copy_nonoverlapping(lanes.as_ptr(), out, a.n_rows - row);
+        if a.terms == 1 {
+            store_row(a, row, token + t, sums[t]);
+        } else if t % 2 == 1 {
+            store_row(a, row, (token + t) / 2, sums[t - 1].add(sums[t]));
         }
     });
+}
+
+/// Writes the sums of the rows from `row` on for one token.
+#[inline(always)]
+unsafe fn store_row<V: Simd>(a: &GemmArgs, row: usize, token: usize, sum: V) {
+    let out = a.out.add(token * a.out_stride + row);
+    if row + V::LANES <= a.n_rows {
+        sum.store(out);
+    } else {
+        let mut lanes = [0.0; 16];
+        sum.store(lanes.as_mut_ptr());
+        std::ptr::copy_nonoverlapping(lanes.as_ptr(), out, a.n_rows - row);
+    }
 }
 
 /// How far ahead of what a tile reads memory is asked for. Far enough for the memory's latency at
@@ -122,13 +137,16 @@ pub(super) unsafe fn store<V: Simd, const T: usize>(
 /// lies behind this one, so nothing is asked in vain.
 const AHEAD: usize = 8192;
 
-/// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`; the tile of a long prompt finds its
-/// panel in the cache.
+/// Whether a tile waits for memory: the first of few tokens. What a long prompt takes to compute
+/// hides the latency, and later tokens find their panels in the cache.
 #[inline(always)]
-pub(super) unsafe fn prefetch<V: Simd, const T: usize>(p: *const u8, bytes: usize) {
-    if T > 8 {
-        return;
-    }
+pub(super) fn from_memory(a: &GemmArgs, token: usize) -> bool {
+    token < ACT_GROUP && a.n_tokens < PAIRED_FROM
+}
+
+/// Asks for the `bytes` that the tile reads [`AHEAD`] of `p`.
+#[inline(always)]
+pub(super) unsafe fn prefetch<V: Simd>(p: *const u8, bytes: usize) {
     let mut line = 0;
     while line < bytes {
         V::prefetch(p.wrapping_add(AHEAD + line));
@@ -187,12 +205,17 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
         let (scales_bytes, bytes) = (S::KIND.bytes(V::LANES), quants_bytes(Q::BITS, V::LANES));
         let mut scales = a.weights.wrapping_add(panel * a.panel_bytes);
         let mut sums = [V::splat(0.0); T];
+        let from_memory = from_memory(a, token);
         for _ in 0..n_blocks / S::KIND.group() {
-            prefetch::<V, T>(scales, scales_bytes);
+            if from_memory {
+                prefetch::<V>(scales, scales_bytes);
+            }
             let shared = S::shared::<V>(scales);
             let mut quants = scales.add(scales_bytes);
             for b in 0..S::KIND.group() {
-                prefetch::<V, T>(quants, bytes);
+                if from_memory {
+                    prefetch::<V>(quants, bytes);
+                }
                 let w = Q::slices::<V>(quants);
                 let scales = S::block::<V>(shared, scales, b);
                 add_block::<V, Q, S, T>(&w, &scales, acts, &mut sums);
@@ -205,9 +228,7 @@ impl<V: Int8, Q: Quants, S: Scales> Tile for QuantizedTile<V, Q, S> {
         store(a, panel, token, sums);
     }
 
-    // With signed weights and two scales a block (Q6_K, Q3_K) it loses a tenth: there are too many
-    // sums for the registers.
-    const PAIRED: bool = V::PAIRED && !(S::HALVES && S::SIGNED);
+    const PAIRED: bool = if S::HALVES && S::SIGNED { V::PAIRED_HALVES } else { V::PAIRED };
 
     #[inline(always)]
     unsafe fn run_pair(a: &GemmArgs, panel: usize, token: usize) {

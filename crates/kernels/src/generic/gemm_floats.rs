@@ -5,7 +5,7 @@
     reason = "one contract for the whole file: GemmArgs describes valid memory"
 )]
 
-use super::gemm::{Tile, cover, prefetch, store};
+use super::gemm::{Tile, cover, from_memory, prefetch, store};
 use crate::kernel_set::GemmArgs;
 use crate::simd::Simd;
 use crate::unrolled::unrolled;
@@ -61,10 +61,13 @@ impl<V: Simd, E: Element> Tile for FloatTile<V, E> {
         let weights = a.weights.wrapping_add(panel * a.panel_bytes);
         let x = a.floats.add(token * a.k);
         let row_bytes = V::LANES * E::BYTES;
+        let from_memory = from_memory(a, token);
         let mut sums = [V::splat(0.0); T];
         for i in 0..a.k {
             // Half a line a step where elements are halves: every line is asked for at most twice.
-            prefetch::<V, T>(weights.wrapping_add(i * row_bytes), row_bytes);
+            if from_memory {
+                prefetch::<V>(weights.wrapping_add(i * row_bytes), row_bytes);
+            }
             let w: V = E::load(weights.add(i * row_bytes));
             unrolled!(t in T => {
                 sums[t] = w.fma(V::splat(*x.add(t * a.k + i)), sums[t]);
