@@ -10,6 +10,7 @@
 //! `quant`, against whose scalar code every kernel is tested. Besides this crate, only the memory
 //! map of `modelfile` and the C calls of the `llama-cpp` backend have unsafe code.
 
+mod activations;
 mod apart;
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +41,7 @@ mod sync;
 mod team;
 mod unrolled;
 
+pub use activations::Activations;
 pub use attention::{AttentionShape, KvLane, SequenceSpan, attention};
 pub use buffer::{Arena, ArenaPlan, Chunk, memlock_limit};
 pub use discard::discard;
@@ -50,7 +52,7 @@ pub use kv_page::{
 };
 pub use kv_slot::{read_key, read_value};
 pub use lane::{HOLE, LaneSlots, attend, attention_mass, move_slot};
-pub use matrix::{Activations, Matrix, MatrixError, Product, SharedBytes, matmul};
+pub use matrix::{Matrix, MatrixError, Product, SharedBytes, matmul};
 pub use place::{Cpus, Numa, Place, PlaceError};
 pub use roof::Roof;
 pub use team::Team;

@@ -8,6 +8,7 @@
 pub(crate) mod attention;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+mod gemm_block;
 pub(crate) mod gemm_floats;
 pub(crate) mod kv;
 pub(crate) mod mass;
