@@ -426,7 +426,11 @@ impl Decoder {
         }
         let n_rows = rows.len();
         let norm = Some(&weights.output_norm);
-        s.activations.reset_fine(n_rows, c.n_embd, &weights.output);
+        if weights.fine_logits {
+            s.activations.reset_fine(n_rows, c.n_embd, &weights.output);
+        } else {
+            s.activations.reset(n_rows, c.n_embd, &[&weights.output]);
+        }
         fill_normalized(&self.model, &s.x, rows, norm, &mut s.activations);
         s.logits.resize(n_rows * c.n_vocab, 0.0);
         matmul(

@@ -22,6 +22,10 @@ pub(crate) struct Weights {
     pub output_norm: Norm,
     /// `[n_vocab, n_embd]`
     pub output: Matrix,
+    /// Whether logits are worth activations in two terms ([`pacemark_kernels::Activations`]): where
+    /// the output matrix takes them and is the lesser part of the weights. Where it is the greater
+    /// (gemma-3-270m), batches of eight lose a sixth.
+    pub fine_logits: bool,
     /// `[rope_dim / 2]`
     pub rope_factors: Option<Vec<f32>>,
 }
@@ -51,6 +55,15 @@ pub(crate) struct Layer {
     pub up: Matrix,
     pub down: Matrix,
     pub ffn_post_norm: Option<Norm>,
+}
+
+impl Layer {
+    /// Bytes of its matrices.
+    fn bytes(&self) -> usize {
+        let Layer { wq, wk, wv, wo, up, down, gate, .. } = self;
+        let gate = gate.as_ref().map_or(0, Matrix::bytes);
+        [wq, wk, wv, wo, up, down].into_iter().map(Matrix::bytes).sum::<usize>() + gate
+    }
 }
 
 /// The token embedding, read row by row from the file.
@@ -145,7 +158,9 @@ impl<'a> Loader<'a> {
             progress(i + 1, c.layers.len());
         }
         self.expect_all_known()?;
-        Ok(Weights { embedding, positions, layers, output_norm, output, rope_factors })
+        let in_layers: usize = layers.iter().map(Layer::bytes).sum();
+        let fine_logits = output.takes_two_terms() && output.bytes() < in_layers;
+        Ok(Weights { embedding, positions, layers, output_norm, output, fine_logits, rope_factors })
     }
 
     /// That the file holds no tensor that the model does not have.
