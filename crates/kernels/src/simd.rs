@@ -121,6 +121,8 @@ pub(crate) trait Int8: Simd {
     }
     /// Whether prompts take two panels at a time ([`Int8::dot_pair`]).
     const PAIRED: bool = false;
+    /// [`Self::PAIRED`] of weights that are decoded by a shift and a mask.
+    const PAIRED_PLAIN: bool = Self::PAIRED;
     /// [`Self::PAIRED`] of signed weights with two scales a block (Q6_K, Q3_K).
     const PAIRED_HALVES: bool = Self::PAIRED;
 

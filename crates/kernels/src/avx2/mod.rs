@@ -269,6 +269,8 @@ impl Int8 for Avx2 {
         Avx2(_mm256_cvtepi32_ps(sum))
     }
     const PAIRED: bool = true;
+    // What a pair saves is decoding: without it prompts of SmolLM2 (Q4_1) lost 8 %.
+    const PAIRED_PLAIN: bool = false;
 
     #[inline(always)]
     unsafe fn dot_pair<

@@ -61,7 +61,7 @@ impl<V: Simd, E: Element> Tile for FloatTile<V, E> {
         let weights = a.weights.wrapping_add(panel * a.panel_bytes);
         let x = a.floats.add(token * a.k);
         let row_bytes = V::LANES * E::BYTES;
-        let from_memory = from_memory(a, token);
+        let from_memory = T <= 8 || from_memory(a, token);
         let mut sums = [V::splat(0.0); T];
         for i in 0..a.k {
             // Half a line a step where elements are halves: every line is asked for at most twice.

@@ -15,6 +15,8 @@ pub(crate) trait Quants {
     const BITS: u32;
     /// Bits of a slice's bytes in the product; signed ones have half of that range added.
     const CODE_BITS: u32 = Self::BITS;
+    /// A slice is a part of one vector: decoding it is a shift and a mask.
+    const PLAIN: bool = false;
 
     /// Slice `g` of the block at `p`, unsigned.
     unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W;
@@ -48,6 +50,7 @@ pub(crate) struct Bits8;
 
 impl Quants for Bits2 {
     const BITS: u32 = 2;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
@@ -72,6 +75,7 @@ impl Quants for Bits3 {
 
 impl Quants for Bits4 {
     const BITS: u32 = 4;
+    const PLAIN: bool = true;
 
     #[inline(always)]
     unsafe fn slice<V: Int8>(p: *const u8, g: usize) -> V::W {
